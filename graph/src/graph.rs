@@ -1,0 +1,224 @@
+//! The graph of a network: primitive operators on typed values, in the order in which they may run.
+//!
+//! Operators of the language (`gelu`, `softmax`, …) are built of these primitives in [`crate::ops`]. Broadcasting is explicit: the
+//! operands of a pointwise node have the node's own shape.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Loc;
+use crate::scalar::{Binary, Reduction, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+/// A value of a graph: the result of the node with this index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub u32);
+
+impl Value {
+    /// As an index into [`Graph::nodes`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a node comes from, for messages, profiles and `explain`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The token.
+    pub loc: Loc,
+    /// The layer (`conv1`) if the node stands for one, else the operator (`tanh`).
+    pub name: Arc<str>,
+}
+
+/// Window geometry of a convolution or pool: height, width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Rows and columns of the window.
+    pub kernel: [i64; 2],
+    /// Step between windows.
+    pub stride: [i64; 2],
+    /// Zeros (for a maximum: -∞) added on each side.
+    pub padding: [i64; 2],
+    /// Distance between the taps.
+    pub dilation: [i64; 2],
+}
+
+impl Window {
+    /// The output size for an input of `size` along axis 0 (height) or 1 (width), if the window fits: floor((size + 2p - d(k-1) - 1) / s) + 1.
+    pub fn output(&self, axis: usize, size: i64) -> Option<i64> {
+        let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+        let room = size + 2 * self.padding[axis] - reach;
+        (room >= 0).then(|| room / self.stride[axis] + 1)
+    }
+}
+
+/// The primitive operators (f: the node's type).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// An argument of the function, by its number.
+    Input(usize),
+    /// A parameter of the net, by its number in the net's list.
+    Parameter(usize),
+    /// A scalar.
+    Const(f64),
+    /// The index along an axis of the node's shape.
+    Iota(usize),
+    /// Uniform in [0, 1), a function of seed, step, this stream and the index in row-major order.
+    Random(u32),
+    /// `f(x)`, element by element.
+    Unary(Unary),
+    /// `f(x, y)`, element by element.
+    Binary(Binary),
+    /// `condition ? x : y`, element by element.
+    Select,
+    /// To the node's element type.
+    Cast,
+    /// Stretches to the node's shape by NumPy's rules.
+    Broadcast,
+    /// Same elements in row-major order, the node's shape.
+    Reshape,
+    /// Axis `i` of the result is axis `.0[i]` of the operand.
+    Permute(Vec<usize>),
+    /// Over the axes listed (sorted), which disappear.
+    Reduce(Reduction, Vec<usize>),
+    /// `[batch.., m, k] × [batch.., k, n]`; `ta`: the left one is `[.., k, m]`; `tb`: the right one is `[.., n, k]`.
+    MatMul {
+        /// The left operand is transposed.
+        ta: bool,
+        /// The right operand is transposed.
+        tb: bool,
+    },
+    /// `x[n, c, h, w], weight[o, c, kh, kw]` → `[n, o, h', w']`: cross-correlation, as `torch.nn.functional.conv2d` without bias.
+    Conv2d(Window),
+    /// `dy[n, o, h', w'], weight` → the gradient of `x` (the node's shape).
+    Conv2dInputGrad(Window),
+    /// `x, dy` → the gradient of the weight (the node's shape).
+    Conv2dWeightGrad(Window),
+    /// `x[n, c, h, w]` → the maximum of each window.
+    MaxPool2d(Window),
+    /// `x, dy` → the gradient of `x`: to the first maximum of each window in row-major order.
+    MaxPool2dGrad(Window),
+    /// `x[n, c, h, w]` → the sum of each window, padding counted as zeros.
+    SumPool2d(Window),
+    /// `dy` → the gradient of `x` (the node's shape).
+    SumPool2dGrad(Window),
+    /// A loop of rounds over one body; operands: initial states, then what every round sees, then stacks.
+    Repeat(Box<Repeat>),
+    /// The result number `.0` of a `Repeat`.
+    Get(usize),
+}
+
+/// `count` rounds of one body: equal blocks are one block in the compiler.
+///
+/// The body's inputs are, in order: `states` values (the previous round's), `shared` values (the same each round), `stacks` values (row `r`
+/// of an operand with a leading axis of `count`; for a stack of parameters: the parameters of round `r`).
+/// Its outputs are: the next `states`, then `ys`, each of which is stacked on a leading axis of `count`.
+/// The results are: the last states, then the stacked ys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeat {
+    /// Rounds.
+    pub count: i64,
+    /// From the last round to the first: rows of stacks and of stacked outputs keep their round's number.
+    pub reverse: bool,
+    /// Carried values.
+    pub states: usize,
+    /// Values that every round sees.
+    pub shared: usize,
+    /// The body; its inputs are `Op::Input(0..)`.
+    pub body: Graph,
+}
+
+/// One operator applied to values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What is computed.
+    pub op: Op,
+    /// Operands: earlier nodes.
+    pub inputs: Vec<Value>,
+    /// The result's type.
+    pub ty: Type,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A named result of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// What the result is.
+    pub role: Role,
+    /// The result.
+    pub value: Value,
+}
+
+/// What a result of a graph is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Part `.0` of what the function returns.
+    Result(usize),
+    /// The gradient of the objective with respect to parameter `.0`.
+    Gradient(usize),
+}
+
+/// An argument of the function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// A function as primitive operators. Nodes stand in an order in which they may run: operands come first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    /// `LeNet.loss`.
+    pub name: String,
+    /// Arguments, in order.
+    pub arguments: Vec<Argument>,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The results.
+    pub outputs: Vec<Output>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: impl Into<String>) -> Graph {
+        Graph { name: name.into(), ..Graph::default() }
+    }
+
+    /// The node that makes a value.
+    pub fn node(&self, value: Value) -> &Node {
+        &self.nodes[value.index()]
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.node(value).ty
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, value: Value) -> &[Size] {
+        &self.node(value).ty.shape
+    }
+
+    /// The element type of a value.
+    pub fn dtype(&self, value: Value) -> DType {
+        self.node(value).ty.dtype
+    }
+
+    /// Appends a node. The type must be the one that the operator's rule gives (the verifier checks).
+    pub fn push(&mut self, op: Op, inputs: Vec<Value>, ty: Type, origin: Origin) -> Value {
+        self.nodes.push(Node { op, inputs, ty, origin });
+        Value(self.nodes.len() as u32 - 1)
+    }
+
+    /// For each node, how many operands and outputs refer to it.
+    pub fn use_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.nodes.len()];
+        for value in self.nodes.iter().flat_map(|n| &n.inputs).chain(self.outputs.iter().map(|o| &o.value)) {
+            counts[value.index()] += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,376 @@
+//! The program: complete data that says what runs, on which bytes, in which order.
+//!
+//! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
+//! same meaning.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scalar::{Code, Reduction};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+/// A compiled function of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// `LeNet.loss_step`.
+    pub name: String,
+    /// Arguments, in order.
+    pub arguments: Vec<Named>,
+    /// Results, in order (without gradients).
+    pub results: Vec<Named>,
+    /// Every piece of memory that launches refer to.
+    pub buffers: Vec<Buffer>,
+    /// The kernels.
+    pub launches: Vec<Launch>,
+    /// What runs, in order.
+    pub schedule: Vec<Step>,
+    /// The arena of activations: one part a monomial class.
+    pub arena: Vec<ArenaClass>,
+    /// The max-live lower bound of the arena, a coefficient for each class (the plan is optimal where it equals the heights).
+    pub bound: Vec<i64>,
+    /// Floating-point operations of one run.
+    pub flops: Size,
+}
+
+/// A name with a type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// The type.
+    pub ty: Type,
+}
+
+/// One part of the arena: `height · monomial` floats (4 bytes each).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArenaClass {
+    /// The monomial: `1`, `N`, `N*T` …
+    pub monomial: Size,
+    /// How many times the monomial, in floats; a multiple of 16.
+    pub height: i64,
+}
+
+/// A piece of memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Buffer {
+    /// What lies there, for people: `conv1`, `d conv1.weight`.
+    pub name: String,
+    /// The type of the elements (arena and outputs: always f32).
+    pub dtype: DType,
+    /// Elements in one round.
+    pub size: Size,
+    /// Where it lies.
+    pub place: Place,
+    /// Inside a `repeat`: how many elements further it lies each round (a size of the buffer's own class).
+    pub round_stride: Size,
+}
+
+/// Where a buffer lies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// The caller's array number `.0`: row-major.
+    Argument(usize),
+    /// The result array number `.0`: row-major.
+    Result(usize),
+    /// Parameter number `.0` of the net, in its master layout.
+    Parameter(usize),
+    /// The gradient of parameter number `.0`, in the parameter's layout.
+    Gradient(usize),
+    /// In the arena: `offset · monomial` floats into class `class`.
+    Arena {
+        /// Index into [`Program::arena`].
+        class: usize,
+        /// A coefficient of the class's monomial; a multiple of 16.
+        offset: i64,
+    },
+}
+
+/// A part of the schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Launch number `.0`.
+    Launch(usize),
+    /// A body, `count` times; buffers with a `round_stride` move on each round.
+    Repeat {
+        /// Rounds.
+        count: i64,
+        /// From the last round to the first.
+        reverse: bool,
+        /// What runs each round.
+        body: Vec<Step>,
+    },
+}
+
+/// One kernel with its operands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// For people: `conv1 + tanh`.
+    pub name: String,
+    /// Index into the caller's table of source places (`conv1 (src/main.rs:14)`).
+    pub loc: u32,
+    /// The space, outermost first: for a tile, `[batch or image dims.., row dims.., column]`.
+    pub space: Vec<Size>,
+    /// The dims that are reduced, outermost first; as loop dims they are numbered on from the space (empty for tiles).
+    pub reduce: Vec<Size>,
+    /// Which skeleton runs it.
+    pub family: Family,
+    /// What stages read.
+    pub loads: Vec<Access>,
+    /// What stages write.
+    pub stores: Vec<Access>,
+    /// What is computed, in order.
+    pub stages: Vec<Stage>,
+    /// If the only store is the last contribution to the gradient of this parameter: an optimizer may update in place of storing.
+    pub updates: Option<usize>,
+}
+
+/// The skeletons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// No reduction: every element on its own.
+    Flat,
+    /// A reduction whose dims are innermost in memory.
+    Row,
+    /// A reduction over outer dims, the vectors run along the last dim of the space.
+    Column,
+    /// Products summed over a reduction, the result (`Source::Acc`) handed to the stage tile by tile.
+    Tile(Tile),
+}
+
+/// What a tile computes. `space` names the loop dims of the result, the last one the tile's columns (the vector axis).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tile {
+    /// `acc[batch.., i, j] = Σ_k a[batch.., i, k] · b[batch.., k, j]`; space `[batch.., i, j]`.
+    MatMul {
+        /// The length of the reduction.
+        k: Size,
+        /// The left operand, by strides of `batch.., i, k`; f32.
+        a: Strided,
+        /// The right operand.
+        b: Right,
+    },
+    /// `acc[n, y, x, o] = Σ_{r,s,c} input[n, y·stride + r·dilation - padding, …, c] · weight[(r,s,c), o]`; space `[n, y, x, o]`.
+    Conv2d {
+        /// Geometry.
+        conv: Conv,
+        /// `[n, h, w, c]`, by strides.
+        input: Strided,
+        /// Panels of `[(r,s,c), o]`.
+        weight: usize,
+    },
+    /// `acc[n, h, w, c] = Σ dy[n, y, x, o] · weight[(r,s,c), o]` over all that touched it; space `[n, h, w, c]`.
+    Conv2dInputGrad {
+        /// Geometry.
+        conv: Conv,
+        /// `[n, y, x, o]`, by strides.
+        dy: Strided,
+        /// Panels of `[(r,s,c), o]`.
+        weight: usize,
+    },
+    /// `acc[(r,s,c), o] = Σ_{n,y,x} input[…] · dy[n, y, x, o]`; space `[(r,s,c), o]`.
+    Conv2dWeightGrad {
+        /// Geometry.
+        conv: Conv,
+        /// `[n, h, w, c]`, by strides.
+        input: Strided,
+        /// `[n, y, x, o]`, by strides.
+        dy: Strided,
+    },
+}
+
+/// The sizes of a convolution: input `[n, h, w, c]`, output `[n, y, x, o]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // Named in the sentence above.
+pub struct Conv {
+    pub n: Size,
+    pub h: i64,
+    pub w: i64,
+    pub c: i64,
+    pub y: i64,
+    pub x: i64,
+    pub o: i64,
+    pub kernel: [i64; 2],
+    pub stride: [i64; 2],
+    pub padding: [i64; 2],
+    pub dilation: [i64; 2],
+}
+
+/// An operand read by strides: element `(i, j, …)` lies at `Σ strides · index`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Strided {
+    /// Which buffer (f32).
+    pub buffer: usize,
+    /// Elements from one index to the next, an entry each dim.
+    pub strides: Vec<Size>,
+}
+
+/// The right operand of a matrix product, `[k, j]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// By strides of `batch.., k, j`.
+    Strided(Strided),
+    /// Panels of `[k, j]` ([`Layout::Panels`]): used as they lie.
+    Panels(usize),
+    /// Panels of `[j, k]`: the transpose of what lies there.
+    PanelsTransposed(usize),
+}
+
+/// One operand of a stage: which element belongs to a point of the loops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Access {
+    /// Which buffer.
+    pub buffer: usize,
+    /// The dims of the memory, row-major, outermost first.
+    pub dims: Vec<Size>,
+    /// The index along each dim.
+    pub index: Vec<Index>,
+    /// If an index may lie outside its dim: what a load gives there; a store skips it.
+    pub outside: Option<f32>,
+}
+
+/// `((Σ coefficient · loop index + offset) / divide) mod modulo`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Loop dim and coefficient.
+    pub terms: Vec<(usize, i64)>,
+    /// Added.
+    pub offset: i64,
+    /// Divided by (1: not at all). If `exact`, a remainder counts as outside; else rounded down.
+    pub divide: i64,
+    /// See `divide`.
+    pub exact: bool,
+    /// Remainder taken, if not 0.
+    pub modulo: i64,
+}
+
+impl Index {
+    /// The loop index itself.
+    pub fn of(dim: usize) -> Index {
+        Index { terms: vec![(dim, 1)], ..Index::zero() }
+    }
+
+    /// Always 0.
+    pub fn zero() -> Index {
+        Index { terms: vec![], offset: 0, divide: 1, exact: false, modulo: 0 }
+    }
+
+    /// Whether it is a plain linear form.
+    pub fn is_affine(&self) -> bool {
+        self.divide == 1 && self.modulo == 0
+    }
+}
+
+/// A pure elementwise function with where its inputs come from and where its outputs go.
+///
+/// Stages run in order over each block of rows; an element stage sees every point of the loops, a row stage every point of the space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Over all loops, or once a point of the space.
+    pub level: Level,
+    /// One for each input of the code.
+    pub inputs: Vec<Source>,
+    /// The function.
+    pub code: Code,
+    /// One for each output of the code.
+    pub outputs: Vec<Target>,
+}
+
+/// What a stage runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Every point of space and reduction.
+    Element,
+    /// Every point of the space.
+    Row,
+}
+
+/// Where an input of a stage comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// `loads[.0]`.
+    Load(usize),
+    /// The finished sum of a tile.
+    Acc,
+    /// Row value number `.0`, made by an earlier stage.
+    Row(usize),
+    /// The index of loop dim `.0`.
+    Index(usize),
+    /// Uniform in [0, 1): the number at position `Σ strides · loop index` of a stream.
+    Random {
+        /// Which stream.
+        stream: u32,
+        /// For each loop dim.
+        strides: Vec<Size>,
+    },
+}
+
+/// Where an output of a stage goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// `stores[.0]`.
+    Store(usize),
+    /// Row value number `.0` (of a row stage).
+    Row(usize),
+    /// Reduced over the reduction dims to row value number `.1` (of an element stage).
+    Reduce(Reduction, usize),
+}
+
+/// How a parameter lies in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Row-major.
+    Plain,
+    /// A matrix `[k, j]` in panels of 32 columns, `[⌈j/32⌉][k][32]`, padding zero. `j` is axis 0 of the shape (output features or channels),
+    /// `k` the other axes in this order, outermost first.
+    Panels(Vec<usize>),
+}
+
+/// Columns of a panel.
+pub const PANEL: i64 = 32;
+
+impl Layout {
+    /// Floats that a tensor of this shape takes, padding included.
+    pub fn floats(&self, shape: &[i64]) -> i64 {
+        match self {
+            Layout::Plain => shape.iter().product(),
+            Layout::Panels(_) => (shape[0] + PANEL - 1) / PANEL * PANEL * shape[1..].iter().product::<i64>(),
+        }
+    }
+
+    /// Where element `index` of a tensor of this shape lies.
+    pub fn position(&self, shape: &[i64], index: &[i64]) -> i64 {
+        match self {
+            Layout::Plain => shape.iter().zip(index).fold(0, |at, (s, i)| at * s + i),
+            Layout::Panels(order) => {
+                let k = order.iter().fold(0, |at, &axis| at * shape[axis] + index[axis]);
+                let rows: i64 = shape[1..].iter().product();
+                (index[0] / PANEL * rows + k) * PANEL + index[0] % PANEL
+            }
+        }
+    }
+}
+
+impl Program {
+    /// The names of the run-time sizes, sorted.
+    pub fn symbols(&self) -> Vec<std::sync::Arc<str>> {
+        let sizes = self.arguments.iter().flat_map(|a| &a.ty.shape);
+        let mut names: Vec<_> = sizes.flat_map(Size::names).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Bytes of the arena under a binding of the run-time sizes.
+    pub fn arena_bytes(&self, value: &dyn Fn(&str) -> i64) -> i64 {
+        self.arena.iter().map(|c| 4 * c.height * c.monomial.eval(value)).sum()
+    }
+}

@@ -1,0 +1,150 @@
+//! Element types, shapes and tensor types.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::size::Size;
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // The names say it all.
+pub enum DType {
+    F32,
+    F16,
+    BF16,
+    F64,
+    I8,
+    U8,
+    I32,
+    U32,
+    I64,
+    Bool,
+}
+
+impl DType {
+    /// Every element type.
+    pub const ALL: [DType; 10] = [
+        DType::F32,
+        DType::F16,
+        DType::BF16,
+        DType::F64,
+        DType::I8,
+        DType::U8,
+        DType::I32,
+        DType::U32,
+        DType::I64,
+        DType::Bool,
+    ];
+
+    /// The name in source code: `f32`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
+            DType::F64 => "f64",
+            DType::I8 => "i8",
+            DType::U8 => "u8",
+            DType::I32 => "i32",
+            DType::U32 => "u32",
+            DType::I64 => "i64",
+            DType::Bool => "bool",
+        }
+    }
+
+    /// The type with this name.
+    pub fn from_name(name: &str) -> Option<DType> {
+        DType::ALL.into_iter().find(|d| d.name() == name)
+    }
+
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::I8 | DType::U8 | DType::Bool => 1,
+            DType::F16 | DType::BF16 => 2,
+            DType::F32 | DType::I32 | DType::U32 => 4,
+            DType::F64 | DType::I64 => 8,
+        }
+    }
+
+    /// `f16`, `bf16`, `f32` or `f64`.
+    pub fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
+    }
+
+    /// An integer type, signed or not.
+    pub fn is_int(self) -> bool {
+        !self.is_float() && self != DType::Bool
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Element type and shape of a tensor; a scalar has the empty shape.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Type {
+    /// The type of the elements.
+    pub dtype: DType,
+    /// Outermost axis first.
+    pub shape: Vec<Size>,
+}
+
+impl Type {
+    /// A tensor type.
+    pub fn new(dtype: DType, shape: Vec<Size>) -> Type {
+        Type { dtype, shape }
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> Size {
+        Size::product(&self.shape)
+    }
+
+    /// Whether this is the type of a scalar.
+    pub fn is_scalar(&self) -> bool {
+        self.shape.is_empty()
+    }
+}
+
+/// `[N, 1, 28, 28]`.
+pub fn shape_text(shape: &[Size]) -> String {
+    let sizes: Vec<_> = shape.iter().map(Size::to_string).collect();
+    format!("[{}]", sizes.join(", "))
+}
+
+impl fmt::Display for Type {
+    /// `f32[N, 1, 28, 28]`, a scalar as `f32`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_scalar() {
+            true => write!(f, "{}", self.dtype),
+            false => write!(f, "{}{}", self.dtype, shape_text(&self.shape)),
+        }
+    }
+}
+
+/// The shape of `a ∘ b` by NumPy's broadcasting: trailing axes meet, a constant 1 stretches.
+///
+/// `None` if an axis pair is neither equal nor has a constant 1; a run-time size is never taken to be 1.
+pub fn broadcast(a: &[Size], b: &[Size]) -> Option<Vec<Size>> {
+    let rank = a.len().max(b.len());
+    let axis = |s: &[Size], i: usize| (i + s.len()).checked_sub(rank).map(|j| s[j].clone());
+    (0..rank)
+        .map(|i| match (axis(a, i), axis(b, i)) {
+            (Some(x), Some(y)) if x == y || y.is(1) => Some(x),
+            (Some(x), Some(y)) if x.is(1) => Some(y),
+            (Some(_), Some(_)) => None,
+            (x, y) => x.or(y),
+        })
+        .collect()
+}
