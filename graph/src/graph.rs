@@ -44,6 +44,21 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether the windows tile an image of this size: each element belongs to exactly one.
+    pub fn tiles(&self, size: [i64; 2]) -> bool {
+        self.kernel == self.stride
+            && self.padding == [0, 0]
+            && self.dilation == [1, 1]
+            && size[0] % self.kernel[0] == 0
+            && size[1] % self.kernel[1] == 0
+    }
+
+    /// The taps, row-major.
+    pub fn taps(&self) -> impl Iterator<Item = [i64; 2]> + use<> {
+        let [h, w] = self.kernel;
+        (0..h).flat_map(move |r| (0..w).map(move |s| [r, s]))
+    }
+
     /// The output size for an input of `size` along axis 0 (height) or 1 (width), if the window fits: floor((size + 2p - d(k-1) - 1) / s) + 1.
     pub fn output(&self, axis: usize, size: i64) -> Option<i64> {
         let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
@@ -61,6 +76,8 @@ pub enum Op {
     Parameter(usize),
     /// A scalar.
     Const(f64),
+    /// The value of a size, as a scalar.
+    Size(Size),
     /// The index along an axis of the node's shape.
     Iota(usize),
     /// Uniform in [0, 1), a function of seed, step, this stream and the index in row-major order.
@@ -73,6 +90,12 @@ pub enum Op {
     Select,
     /// To the node's element type.
     Cast,
+    /// The value itself, through which no gradient flows.
+    Detach,
+    /// `exp(x) / Σ exp(x)` along an axis. Has a gradient of its own (by the result); decomposed after the gradient pass.
+    Softmax(usize),
+    /// `x - log Σ exp(x)` along an axis; likewise.
+    LogSoftmax(usize),
     /// Stretches to the node's shape by NumPy's rules.
     Broadcast,
     /// Same elements in row-major order, the node's shape.
@@ -102,6 +125,12 @@ pub enum Op {
     SumPool2d(Window),
     /// `dy` → the gradient of `x` (the node's shape).
     SumPool2dGrad(Window),
+    /// `x` → for each window the number (row-major, in the window) of its first maximum, as a float.
+    MaxPool2dIndex(Window),
+    /// `index, dy` → the gradient of the pool's input (the node's shape).
+    MaxPool2dScatter(Window),
+    /// The value itself, in memory of its own: inserted where a view must be laid out.
+    Copy,
     /// A loop of rounds over one body; operands: initial states, then what every round sees, then stacks.
     Repeat(Box<Repeat>),
     /// The result number `.0` of a `Repeat`.
@@ -211,6 +240,16 @@ impl Graph {
     pub fn push(&mut self, op: Op, inputs: Vec<Value>, ty: Type, origin: Origin) -> Value {
         self.nodes.push(Node { op, inputs, ty, origin });
         Value(self.nodes.len() as u32 - 1)
+    }
+
+    /// The number that a value has everywhere, if it is a constant (possibly stretched or reshaped).
+    pub fn as_const(&self, value: Value) -> Option<f64> {
+        let node = self.node(value);
+        match node.op {
+            Op::Const(c) => Some(c),
+            Op::Broadcast | Op::Reshape => self.as_const(node.inputs[0]),
+            _ => None,
+        }
     }
 
     /// For each node, how many operands and outputs refer to it.

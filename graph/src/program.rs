@@ -234,7 +234,7 @@ pub struct Access {
 }
 
 /// `((Σ coefficient · loop index + offset) / divide) mod modulo`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Index {
     /// Loop dim and coefficient.
     pub terms: Vec<(usize, i64)>,
@@ -302,6 +302,8 @@ pub enum Source {
     Row(usize),
     /// The index of loop dim `.0`.
     Index(usize),
+    /// The value of a size, the same everywhere.
+    Size(Size),
     /// Uniform in [0, 1): the number at position `Σ strides · loop index` of a stream.
     Random {
         /// Which stream.

@@ -8,8 +8,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// A product of run-time sizes, sorted by name, a name once for each power: `[]` is 1, `[N, T]` is N·T.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Monomial(pub Vec<Arc<str>>);
+
+impl Ord for Monomial {
+    /// By degree, then by names: printed from the last to the first.
+    fn cmp(&self, other: &Monomial) -> std::cmp::Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| other.0.cmp(&self.0))
+    }
+}
+
+impl PartialOrd for Monomial {
+    fn partial_cmp(&self, other: &Monomial) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Monomial {
     /// The product of two monomials.

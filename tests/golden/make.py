@@ -1,7 +1,7 @@
 """Writes the goldens: what PyTorch computes, for castnet to be compared with.
 
     python -m pip install torch safetensors numpy      # made with torch 2.15.0 for CPU, safetensors 0.8, Python 3.11
-    python tests/golden/make.py                        # about a minute; rewrites the files beside this script
+    python tests/golden/make.py                        # ten seconds; rewrites the files beside this script
 
 lenet.safetensors, mlp.safetensors, third.safetensors (the networks stand in nets.py) hold, for a batch of 4:
 

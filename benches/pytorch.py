@@ -1,0 +1,130 @@
+"""PyTorch's side of the benches: training steps of the three networks of tests/golden/nets.py, eager, on CPU.
+
+    python benches/pytorch.py [--threads 2] [--fused]      # needs torch
+    python benches/pytorch.py --mode saved
+
+`--mode bench` (the default) is driven over standard input and output, so that a caller can run it and castnet by turns. It builds
+and warms up each network for a second and prints `ready`. Then for each line `<net> <steps>` (mlp, lenet or third) it
+runs that many steps and prints the seconds a step took on average; an unknown line is answered with `error: ...`. It ends with
+its input.
+
+A step is zero_grad, forward, loss, backward and update on one of 8 batches of 64, taken by turns; the optimizer is
+SGD(lr=0.01, momentum=0.9), `--fused` chooses its fused version. The loss is not read. The networks are the classes that
+the goldens are made with, all in f32.
+
+`--mode saved` prints what autograd keeps for the backward pass of one loss at batch 64: the bytes of the distinct storages that
+pass through `torch.autograd.graph.saved_tensors_hooks`, as JSON, one line a network:
+
+    all                     everything
+    no_parameters           without parameters (weights are there before the step and after it)
+    no_inputs               without the batch: images, classes, parities
+    activations             without either: what the step has to keep beyond what exists anyway
+    storages                the activations one by one: [bytes, type, shape of the first tensor that was seen in it]
+"""
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "golden"))
+from nets import LeNet, Mlp, Third, batch  # noqa: E402
+
+NETS = {"mlp": Mlp, "lenet": LeNet, "third": Third}
+BATCH = 64
+
+
+class Training:
+    """A network with its optimizer and batches."""
+
+    def __init__(self, kind, fused):
+        self.net = kind()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.01, momentum=0.9, fused=fused)
+        self.batches = [list(batch(self.net, BATCH).values()) for _ in range(8)]
+        self.next = 0
+
+    def step(self):
+        inputs = self.batches[self.next]
+        self.next = (self.next + 1) % len(self.batches)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.net.loss(*inputs).backward()
+        self.optimizer.step()
+
+    def time(self, steps):
+        """Mean seconds a step."""
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.step()
+        return (time.perf_counter() - start) / steps
+
+    def warm_up(self, seconds=1.0):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            self.step()
+
+
+def bench(fused):
+    trainings = {name: Training(kind, fused) for name, kind in NETS.items()}
+    for training in trainings.values():
+        training.warm_up()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        try:
+            name, steps = line.split()
+            training, steps = trainings[name], int(steps)
+            if steps < 1:
+                raise ValueError
+        except (ValueError, KeyError):
+            print(f"error: expected one of {', '.join(NETS)} and a number of steps, not {line.strip()!r}", flush=True)
+            continue
+        print(f"{training.time(steps):.9f}", flush=True)
+
+
+def saved(kind):
+    """What autograd keeps of one loss."""
+    net = kind()
+    inputs = list(batch(net, BATCH).values())
+    parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
+    given = {x.untyped_storage().data_ptr() for x in inputs}
+    seen = {}  # by address; holding the tensors keeps an address from being used twice
+
+    def pack(tensor):
+        seen.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = net.loss(*inputs)
+    loss.backward()  # nothing above was freed or folded away: the graph is whole
+
+    def bytes_without(*left_out):
+        return sum(t.untyped_storage().nbytes() for address, t in seen.items() if not any(address in s for s in left_out))
+
+    activations = [t for address, t in seen.items() if address not in parameters and address not in given]
+    return {
+        "all": bytes_without(),
+        "no_parameters": bytes_without(parameters),
+        "no_inputs": bytes_without(given),
+        "activations": bytes_without(parameters, given),
+        "storages": [[t.untyped_storage().nbytes(), str(t.dtype).removeprefix("torch."), list(t.shape)] for t in activations],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description="PyTorch's side of the benches")
+    parser.add_argument("--mode", choices=("bench", "saved"), default="bench")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--fused", action="store_true", help="the fused optimizer")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    if arguments.mode == "saved":
+        for name, kind in NETS.items():
+            print(json.dumps({"net": name, "batch": BATCH} | saved(kind)))
+    else:
+        bench(arguments.fused)
+
+
+if __name__ == "__main__":
+    main()

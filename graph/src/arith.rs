@@ -1,0 +1,261 @@
+//! Operators between values: tensors by the operators of the language, numbers and sizes folded at build time.
+
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Given, bind};
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::graph::{Op, Origin};
+use crate::ops;
+use crate::scalar::{Binary, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+/// The largest coefficient of a size: sums and products of a few such sizes stay within `i64`.
+const LARGEST: i64 = i32::MAX as i64;
+
+/// The sign of an operator, and the operator of the language that it stands for on tensors.
+fn names(f: Binary) -> (&'static str, &'static str) {
+    match f {
+        Binary::Add => ("+", "add"),
+        Binary::Sub => ("-", "sub"),
+        Binary::Mul => ("*", "mul"),
+        Binary::Div => ("/", "div"),
+        Binary::Rem => ("%", "remainder"),
+        Binary::Lt => ("<", "lt"),
+        Binary::Le => ("<=", "le"),
+        Binary::Gt => (">", "gt"),
+        Binary::Ge => (">=", "ge"),
+        Binary::Eq => ("==", "eq"),
+        Binary::Ne => ("!=", "ne"),
+        Binary::And => ("&", "logical_and"),
+        Binary::Or => ("|", "logical_or"),
+        Binary::Pow => ("pow", "pow"),
+        Binary::Max => ("maximum", "maximum"),
+        Binary::Min => ("minimum", "minimum"),
+    }
+}
+
+/// `-x`, `!x`; `at` is the operator's token.
+pub fn unary(b: &mut Builder, f: Unary, at: Loc, x: &Given) -> Checked<Arg> {
+    match (f, &x.value) {
+        (_, Arg::Unknown) => Ok(Arg::Unknown),
+        (Unary::Neg, Arg::Size(size)) => Ok(Arg::Size(&Size::constant(0) - size)),
+        (Unary::Neg, Arg::Float(value)) => Ok(Arg::Float(-value)),
+        (Unary::Not, Arg::Bool(value)) => Ok(Arg::Bool(!value)),
+        (Unary::Neg, Arg::Tensor(value)) if matches!(b.graph.dtype(*value), DType::U8 | DType::U32) => {
+            let ty = b.ty(*value).clone();
+            let d = Diagnostic::new("N0203", at, format!("`-` needs signed elements, found {ty}"))
+                .note(b.made_at(*value), format!("`{}` is {}", b.made_by(*value), ty.dtype))
+                .help("convert it: `.cast(i64)`");
+            b.report(d)
+        }
+        (Unary::Neg, Arg::Tensor(_)) => call(b, ("-", "neg"), at, std::slice::from_ref(x)),
+        (_, Arg::Tensor(_)) => call(b, ("!", "logical_not"), at, std::slice::from_ref(x)),
+        (_, other) => {
+            let sign = if f == Unary::Neg { "-" } else { "!" };
+            let message = format!("`{sign}` cannot be applied to {}", other.describe(b));
+            b.report(Diagnostic::new("N0305", x.at, message))
+        }
+    }
+}
+
+/// `x + y` and the like; `at` is the operator's token.
+pub fn binary(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked<Arg> {
+    let (sign, _) = names(f);
+    if x.value == Arg::Unknown || y.value == Arg::Unknown {
+        return Ok(Arg::Unknown);
+    }
+    for side in [x, y] {
+        if matches!(side.value, Arg::List(_) | Arg::None | Arg::DType(_)) {
+            let message = format!("`{sign}` cannot be applied to {}", side.value.describe(b));
+            return b.report(Diagnostic::new("N0305", side.at, message).help("its sides are tensors, sizes or numbers"));
+        }
+    }
+    match (&x.value, &y.value) {
+        (Arg::Size(p), Arg::Size(q)) => sizes(b, f, at, p, q),
+        (Arg::Bool(p), Arg::Bool(q)) => match f {
+            Binary::And => Ok(Arg::Bool(*p && *q)),
+            Binary::Or => Ok(Arg::Bool(*p || *q)),
+            Binary::Eq => Ok(Arg::Bool(p == q)),
+            Binary::Ne => Ok(Arg::Bool(p != q)),
+            _ => {
+                let d = Diagnostic::new("N0203", at, format!("`{sign}` needs numbers, found `{p}` and `{q}`"));
+                b.report(d)
+            }
+        },
+        (Arg::Tensor(_), _) | (_, Arg::Tensor(_)) => tensors(b, f, at, x, y),
+        (p, q) => match (number(p), number(q)) {
+            (Some(p), Some(q)) => floats(b, f, at, p, q),
+            _ => {
+                // A run-time size beside a fraction: a scalar of the program.
+                let x = scalar(b, at, x);
+                let y = scalar(b, at, y);
+                tensors(b, f, at, &x, &y)
+            }
+        },
+    }
+}
+
+/// `size.div_ceil(by)` and `size.div_floor(by)` on sizes known at build time.
+pub fn rounded_division(b: &mut Builder, name: &str, at: Loc, size: &Size, by: &Size) -> Checked<Arg> {
+    match (size.as_const(), by.as_const()) {
+        (Some(_), Some(0)) => b.report(Diagnostic::new("N0511", at, format!("{size} is divided by 0"))),
+        (Some(p), Some(q)) => {
+            let floor = p.div_euclid(q.abs()) * q.signum();
+            Ok(Arg::Size((floor + i64::from(name == "div_ceil" && p % q != 0)).into()))
+        }
+        _ => {
+            let message = format!("`{name}` of the run-time size {size} by {by} is not supported yet");
+            b.report(Diagnostic::new("N0631", at, message).help("use constant sizes"))
+        }
+    }
+}
+
+/// A constant as a number.
+fn number(arg: &Arg) -> Option<f64> {
+    match arg {
+        Arg::Float(value) => Some(*value),
+        Arg::Size(size) => size.as_const().map(|c| c as f64),
+        _ => None,
+    }
+}
+
+fn floats(b: &mut Builder, f: Binary, at: Loc, x: f64, y: f64) -> Checked<Arg> {
+    let value = match f {
+        Binary::Add => x + y,
+        Binary::Sub => x - y,
+        Binary::Mul => x * y,
+        Binary::Div => x / y,
+        Binary::Rem => x - y * (x / y).floor(),
+        Binary::Lt => return Ok(Arg::Bool(x < y)),
+        Binary::Le => return Ok(Arg::Bool(x <= y)),
+        Binary::Gt => return Ok(Arg::Bool(x > y)),
+        Binary::Ge => return Ok(Arg::Bool(x >= y)),
+        Binary::Eq => return Ok(Arg::Bool(x == y)),
+        Binary::Ne => return Ok(Arg::Bool(x != y)),
+        _ => {
+            let sign = names(f).0;
+            let message = format!("`{sign}` needs bool operands, found the numbers {x:?} and {y:?}");
+            return b.report(Diagnostic::new("N0203", at, message).help("compare first, such as `x > 0.0`"));
+        }
+    };
+    match (value as f32).is_finite() {
+        true => Ok(Arg::Float(value)),
+        false => {
+            let message = format!("{x:?} {} {y:?} is not a finite f32", names(f).0);
+            b.report(Diagnostic::new("N0517", at, message))
+        }
+    }
+}
+
+fn sizes(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
+    let size = match f {
+        Binary::Add => x + y,
+        Binary::Sub => x - y,
+        Binary::Mul => x * y,
+        Binary::Div if y.is(0) => return b.report(Diagnostic::new("N0511", at, format!("{x} is divided by 0"))),
+        Binary::Div => match x.div_exact(y) {
+            Some(size) => size,
+            None => return uneven(b, at, x, y),
+        },
+        _ => {
+            let (Some(p), Some(q)) = (x.as_const(), y.as_const()) else {
+                return undecided(b, f, at, x, y);
+            };
+            if f == Binary::Rem && q == 0 {
+                return b.report(Diagnostic::new("N0511", at, format!("{x} is divided by 0")));
+            }
+            return match f {
+                Binary::Rem => Ok(Arg::Size((p - q * p.div_euclid(q.abs()) * q.signum()).into())),
+                _ => floats(b, f, at, p as f64, q as f64),
+            };
+        }
+    };
+    let small = |c: i64| c.checked_abs().is_some_and(|c| c <= LARGEST);
+    if size.terms().len() > 16 || size.terms().iter().any(|(m, c)| m.0.len() > 8 || !small(*c)) {
+        let message = format!("the size `{x} {} {y}` is too large", names(f).0);
+        return b.report(Diagnostic::new("N0517", at, message).help("sizes are at most 2147483647"));
+    }
+    Ok(Arg::Size(size))
+}
+
+fn uneven(b: &mut Builder, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
+    let d = match (x.as_const(), y.as_const()) {
+        (Some(p), Some(q)) => Diagnostic::new("N0511", at, format!("{x} / {y} does not come out even: the remainder is {}", p % q))
+            .help(format!("choose sizes that divide, or round: `.div_floor({y})`, `.div_ceil({y})`; between numbers write `{x}.0`")),
+        _ => Diagnostic::new("N0511", at, format!("{x} / {y} does not come out even for every value of {}", names_in(x, y)))
+            .help("write the size as a multiple of the divisor in the type of the input"),
+    };
+    b.report(d)
+}
+
+fn undecided(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
+    let message = format!("`{x} {} {y}` depends on {}, known only at run time", names(f).0, names_in(x, y));
+    b.report(Diagnostic::new("N0512", at, message).help("compare tensors or constant sizes"))
+}
+
+fn names_in(x: &Size, y: &Size) -> String {
+    let mut names = x.names();
+    names.extend(y.names());
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}
+
+/// A number or size as a scalar tensor.
+fn scalar(b: &mut Builder, at: Loc, given: &Given) -> Given {
+    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: "size".into() });
+    let ty = Type::new(DType::F32, vec![]);
+    let value = match (&given.value, number(&given.value)) {
+        (_, Some(value)) => b.constant(value, DType::F32),
+        (Arg::Size(size), None) => b.push(Op::Size(size.clone()), vec![], ty),
+        _ => b.constant(0.0, DType::F32),
+    };
+    b.origin = before;
+    Given { name: None, value: Arg::Tensor(value), at: given.at }
+}
+
+fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked<Arg> {
+    let (sign, name) = names(f);
+    for (side, other) in [(x, y), (y, x)] {
+        let Arg::Tensor(value) = side.value else { continue };
+        let dtype = b.graph.dtype(value);
+        let (made, made_at) = (b.made_by(value), b.made_at(value));
+        if f == Binary::Div && dtype.is_int() {
+            let d = Diagnostic::new("N0207", at, format!("`/` of integers, {dtype}, has no result of that type"))
+                .note(made_at, format!("`{made}` is {dtype}"))
+                .help("convert first: `.cast(f32)`");
+            return b.report(d);
+        }
+        let fraction = matches!(other.value, Arg::Float(number) if number.fract() != 0.0);
+        if fraction && dtype.is_int() {
+            let d = Diagnostic::new("N0207", other.at, format!("{} is not an {dtype}", other.value.describe(b)))
+                .note(made_at, format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
+                .help("convert the tensor first: `.cast(f32)`");
+            return b.report(d);
+        }
+        let is_bool = matches!(other.value, Arg::Bool(_));
+        if is_bool != (dtype == DType::Bool) && !matches!(other.value, Arg::Tensor(_)) {
+            let found = other.value.describe(b);
+            let d = Diagnostic::new("N0201", at, format!("element types differ in `{sign}`: {dtype} and {found}"))
+                .note(made_at, format!("`{made}` is {dtype}"))
+                .help(if is_bool { "compare first, such as `x > 0.0`" } else { "convert it: `.cast(f32)`" });
+            return b.report(d);
+        }
+    }
+    call(b, (sign, name), at, &[x.clone(), y.clone()])
+}
+
+/// The operator `name`, called `sign` in messages.
+fn call(b: &mut Builder, (sign, name): (&str, &str), at: Loc, given: &[Given]) -> Checked<Arg> {
+    let Some(operator) = ops::find(name) else {
+        return b.report(Diagnostic::new("N0401", at, format!("there is no operator `{sign}`")));
+    };
+    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: sign.into() });
+    let result = match bind(b, sign, at, operator.signature, &[], given) {
+        Ok(Some(bound)) => (operator.build)(b, &bound),
+        Ok(None) => Ok(Arg::Unknown),
+        Err(reported) => Err(reported),
+    };
+    b.origin = before;
+    result
+}

@@ -1,0 +1,293 @@
+//! Builds a graph: every node is checked as it is added, and a mistake becomes one diagnostic.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
+use crate::net::Init;
+use crate::program::Layout;
+use crate::scalar::{Binary, Reduction, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type, broadcast, shape_text};
+
+/// Stops the building of the present expression: the mistake is already in [`Builder::diagnostics`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported;
+
+/// What the rules of operators and layers return.
+pub type Checked<T> = Result<T, Reported>;
+
+/// A parameter while its net is built: the shape is known once a use has said it.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// `conv1.weight`.
+    pub name: Arc<str>,
+    /// How it lies in the arena.
+    pub layout: Layout,
+    /// Set by the first use: shape and first value.
+    pub shape: Option<(Vec<i64>, Init)>,
+    /// Where the use stands that set the shape.
+    pub first_use: Loc,
+}
+
+/// The parameters of a net while it is built; shared by the graphs of all its functions.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    /// In the order of declaration.
+    pub list: Vec<Declared>,
+}
+
+/// Adds nodes to a graph.
+pub struct Builder<'p> {
+    /// What was built so far.
+    pub graph: Graph,
+    /// The net's parameters.
+    pub parameters: &'p mut Parameters,
+    /// Whether dropout drops: the gradient program's mode.
+    pub training: bool,
+    /// Every mistake so far.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the nodes being added stand for.
+    pub origin: Origin,
+    loaded: HashMap<usize, Value>,
+    streams: u32,
+}
+
+impl<'p> Builder<'p> {
+    /// An empty graph called `name` (`LeNet.scores`).
+    pub fn new(name: impl Into<String>, parameters: &'p mut Parameters, training: bool) -> Builder<'p> {
+        Builder {
+            graph: Graph::new(name),
+            parameters,
+            training,
+            diagnostics: vec![],
+            origin: Origin::default(),
+            loaded: HashMap::new(),
+            streams: 0,
+        }
+    }
+
+    /// Goes on building a graph that is there already: for passes.
+    pub fn resume(graph: Graph, parameters: &'p mut Parameters) -> Builder<'p> {
+        let mut builder = Builder::new("", parameters, false);
+        builder.graph = graph;
+        builder
+    }
+
+    /// Notes a mistake.
+    pub fn report<T>(&mut self, diagnostic: Diagnostic) -> Checked<T> {
+        self.diagnostics.push(diagnostic);
+        Err(Reported)
+    }
+
+    /// An argument of the function.
+    pub fn argument(&mut self, name: &str, ty: Type) -> Value {
+        let number = self.graph.arguments.len();
+        self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone() });
+        let origin = Origin { loc: self.origin.loc, name: name.into() };
+        self.graph.push(Op::Input(number), vec![], ty, origin)
+    }
+
+    /// The next part of what the function returns.
+    pub fn result(&mut self, value: Value) {
+        let number = self.graph.outputs.len();
+        self.graph.outputs.push(Output { role: Role::Result(number), value });
+    }
+
+    /// Parameter `number`, whose shape must be known.
+    pub fn parameter(&mut self, number: usize) -> Value {
+        if let Some(&value) = self.loaded.get(&number) {
+            return value;
+        }
+        let declared = &self.parameters.list[number];
+        let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
+        let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect());
+        let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
+        let value = self.graph.push(Op::Parameter(number), vec![], ty, origin);
+        self.loaded.insert(number, value);
+        value
+    }
+
+    /// A fresh stream of random numbers.
+    pub fn stream(&mut self) -> u32 {
+        self.streams += 1;
+        self.streams - 1
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        self.graph.ty(value)
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, value: Value) -> Vec<Size> {
+        self.graph.shape(value).to_vec()
+    }
+
+    /// The number of axes of a value.
+    pub fn rank(&self, value: Value) -> usize {
+        self.graph.shape(value).len()
+    }
+
+    /// Where a value was made.
+    pub fn made_at(&self, value: Value) -> Loc {
+        self.graph.node(value).origin.loc
+    }
+
+    /// What made a value: `conv1`, `tanh`.
+    pub fn made_by(&self, value: Value) -> Arc<str> {
+        self.graph.node(value).origin.name.clone()
+    }
+
+    /// Appends a node of a known type.
+    pub fn push(&mut self, op: Op, inputs: Vec<Value>, ty: Type) -> Value {
+        self.graph.push(op, inputs, ty, self.origin.clone())
+    }
+
+    /// A scalar.
+    pub fn constant(&mut self, value: f64, dtype: DType) -> Value {
+        self.push(Op::Const(value), vec![], Type::new(dtype, vec![]))
+    }
+
+    /// `value` stretched to `shape` (which must be a broadcast of its own).
+    pub fn broadcast_to(&mut self, value: Value, shape: &[Size]) -> Value {
+        if self.graph.shape(value) == shape {
+            return value;
+        }
+        let ty = Type::new(self.graph.dtype(value), shape.to_vec());
+        self.push(Op::Broadcast, vec![value], ty)
+    }
+
+    /// The same elements in another shape (of the same number of elements).
+    pub fn reshape(&mut self, value: Value, shape: Vec<Size>) -> Value {
+        if self.graph.shape(value) == shape {
+            return value;
+        }
+        let ty = Type::new(self.graph.dtype(value), shape);
+        self.push(Op::Reshape, vec![value], ty)
+    }
+
+    /// Axis `i` of the result is axis `order[i]` of the value.
+    pub fn permute(&mut self, value: Value, order: &[usize]) -> Value {
+        let shape = order.iter().map(|&a| self.graph.shape(value)[a].clone()).collect();
+        let ty = Type::new(self.graph.dtype(value), shape);
+        self.push(Op::Permute(order.to_vec()), vec![value], ty)
+    }
+
+    /// `f(x)`.
+    pub fn unary(&mut self, f: Unary, x: Value) -> Value {
+        let ty = self.ty(x).clone();
+        self.push(Op::Unary(f), vec![x], ty)
+    }
+
+    /// `f(x, y)` with broadcasting; element types must agree.
+    pub fn binary(&mut self, f: Binary, x: Value, y: Value) -> Checked<Value> {
+        let (x, y) = self.same_dtype(x, y)?;
+        let (x, y) = self.broadcast_pair(x, y)?;
+        let dtype = if f.is_comparison() { DType::Bool } else { self.graph.dtype(x) };
+        let ty = Type::new(dtype, self.shape(x));
+        Ok(self.push(Op::Binary(f), vec![x, y], ty))
+    }
+
+    /// `f(x, y)` of two values of one type: for passes, which cannot be wrong about it.
+    pub fn pointwise(&mut self, f: Binary, x: Value, y: Value) -> Value {
+        let dtype = if f.is_comparison() { DType::Bool } else { self.graph.dtype(x) };
+        let ty = Type::new(dtype, self.shape(x));
+        self.push(Op::Binary(f), vec![x, y], ty)
+    }
+
+    /// `f(x, c)` for a number.
+    pub fn binary_const(&mut self, f: Binary, x: Value, c: f64) -> Value {
+        let y = self.full(c, x);
+        self.pointwise(f, x, y)
+    }
+
+    /// The number `c` in the shape and type of `like`.
+    pub fn full(&mut self, c: f64, like: Value) -> Value {
+        let c = self.constant(c, self.graph.dtype(like));
+        self.broadcast_to(c, &self.shape(like))
+    }
+
+    /// `condition ? x : y` with broadcasting.
+    pub fn select(&mut self, condition: Value, x: Value, y: Value) -> Checked<Value> {
+        if self.graph.dtype(condition) != DType::Bool {
+            let found = self.ty(condition).clone();
+            let at = self.origin.loc;
+            return self.report(
+                Diagnostic::new("N0204", at, format!("`where_` needs a bool condition, found `{found}`"))
+                    .help("compare first: `where_(x > 0.0, a, b)`"),
+            );
+        }
+        let (x, y) = self.same_dtype(x, y)?;
+        let (x, y) = self.broadcast_pair(x, y)?;
+        let (condition, x) = self.broadcast_pair(condition, x)?;
+        let y = self.broadcast_to(y, &self.shape(x));
+        let ty = self.ty(x).clone();
+        Ok(self.push(Op::Select, vec![condition, x, y], ty))
+    }
+
+    /// To another element type.
+    pub fn cast(&mut self, x: Value, dtype: DType) -> Value {
+        if self.graph.dtype(x) == dtype {
+            return x;
+        }
+        let ty = Type::new(dtype, self.shape(x));
+        self.push(Op::Cast, vec![x], ty)
+    }
+
+    /// Over the axes listed; with `keep`, they stay with size 1.
+    pub fn reduce(&mut self, f: Reduction, x: Value, axes: &[usize], keep: bool) -> Value {
+        if axes.is_empty() {
+            return x;
+        }
+        let mut axes = axes.to_vec();
+        axes.sort_unstable();
+        let shape = self.shape(x);
+        let rest = |keep: bool| {
+            let axis = |(i, s): (usize, &Size)| match axes.contains(&i) {
+                true => keep.then(|| Size::constant(1)),
+                false => Some(s.clone()),
+            };
+            shape.iter().enumerate().filter_map(axis).collect::<Vec<_>>()
+        };
+        let ty = Type::new(self.graph.dtype(x), rest(false));
+        let reduced = self.push(Op::Reduce(f, axes.clone()), vec![x], ty);
+        self.reshape(reduced, rest(keep))
+    }
+
+    /// Both operands in their common shape, or the mistake.
+    pub fn broadcast_pair(&mut self, x: Value, y: Value) -> Checked<(Value, Value)> {
+        match broadcast(self.graph.shape(x), self.graph.shape(y)) {
+            Some(shape) => Ok((self.broadcast_to(x, &shape), self.broadcast_to(y, &shape))),
+            None => {
+                let (a, b) = (shape_text(self.graph.shape(x)), shape_text(self.graph.shape(y)));
+                let what = self.origin.name.clone();
+                let (left, right) = (self.made_by(x), self.made_by(y));
+                let (at_x, at_y, at) = (self.made_at(x), self.made_at(y), self.origin.loc);
+                let message = format!("shapes do not meet in `{what}`: {a} and {b}");
+                let diagnostic = Diagnostic::new("N0101", at, message)
+                    .note(at_x, format!("the left side, {a}, comes from `{left}`"))
+                    .note(at_y, format!("the right side, {b}, comes from `{right}`"))
+                    .help("make the sizes equal, or one of them 1: axes meet from the right");
+                self.report(diagnostic)
+            }
+        }
+    }
+
+    fn same_dtype(&mut self, x: Value, y: Value) -> Checked<(Value, Value)> {
+        let (a, b) = (self.graph.dtype(x), self.graph.dtype(y));
+        if a == b {
+            return Ok((x, y));
+        }
+        let (at_x, at_y, at) = (self.made_at(x), self.made_at(y), self.origin.loc);
+        let (left, right) = (self.made_by(x), self.made_by(y));
+        let wanted = if a.is_float() || !b.is_float() { a } else { b };
+        let message = format!("element types differ in `{}`: {a} and {b}", self.origin.name);
+        let diagnostic = Diagnostic::new("N0201", at, message)
+            .note(at_x, format!("`{left}` is {a}"))
+            .note(at_y, format!("`{right}` is {b}"))
+            .help(format!("there is no implicit promotion: write `.cast({wanted})` on the other one"));
+        self.report(diagnostic)
+    }
+}

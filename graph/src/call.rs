@@ -1,0 +1,364 @@
+//! Calls: arguments by position and by name are bound to the signature of an operator or a layer.
+
+use crate::builder::{Builder, Checked};
+use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
+use crate::graph::Value;
+use crate::size::Size;
+use crate::types::DType;
+
+/// The value of an expression in a network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg {
+    /// A tensor of the graph.
+    Tensor(Value),
+    /// A size or another integer known at build time.
+    Size(Size),
+    /// A floating-point literal (or arithmetic of them).
+    Float(f64),
+    /// `true`, `false`.
+    Bool(bool),
+    /// `f32` as in `.cast(f32)`.
+    DType(DType),
+    /// `None`.
+    None,
+    /// `[a, b]` or `(a, b)`.
+    List(Vec<Arg>),
+    /// The result of an expression whose mistake was reported: accepted silently everywhere.
+    Unknown,
+}
+
+impl Arg {
+    /// What it is, for messages.
+    pub fn describe(&self, b: &Builder) -> String {
+        match self {
+            Arg::Tensor(value) => format!("a tensor {}", b.ty(*value)),
+            Arg::Size(size) => format!("the size {size}"),
+            Arg::Float(x) => format!("the number {x:?}"),
+            Arg::Bool(x) => format!("`{x}`"),
+            Arg::DType(x) => format!("the element type `{x}`"),
+            Arg::None => "`None`".into(),
+            Arg::List(list) => format!("a list of {}", list.len()),
+            Arg::Unknown => "unknown".into(),
+        }
+    }
+}
+
+/// One written argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    /// `kernel_size = 5` has the name `kernel_size` and its place.
+    pub name: Option<(String, Loc)>,
+    /// The value.
+    pub value: Arg,
+    /// The place of the value.
+    pub at: Loc,
+}
+
+/// One parameter of an operator or layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// PyTorch's name.
+    pub name: &'static str,
+    /// What may stand there.
+    pub kind: Kind,
+    /// Whether it may be left out (the rule knows the default).
+    pub optional: bool,
+    /// The default in words, for the reference page: `kernel_size`.
+    pub default: &'static str,
+}
+
+/// What an argument may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A tensor.
+    Tensor,
+    /// A tensor or a number that becomes a scalar tensor.
+    Operand,
+    /// An integer known at build time.
+    Int,
+    /// A size, also a run-time one.
+    Size,
+    /// A number.
+    Float,
+    /// `true` or `false`.
+    Bool,
+    /// An element type.
+    DType,
+    /// One integer or a pair of them.
+    Pair,
+    /// One integer or a list of them.
+    Ints,
+    /// A list of sizes.
+    Sizes,
+}
+
+impl Kind {
+    fn describe(self) -> &'static str {
+        match self {
+            Kind::Tensor => "a tensor",
+            Kind::Operand => "a tensor or a number",
+            Kind::Int => "an integer",
+            Kind::Size => "a size",
+            Kind::Float => "a number",
+            Kind::Bool => "`true` or `false`",
+            Kind::DType => "an element type such as `f32`",
+            Kind::Pair => "an integer or a pair of integers",
+            Kind::Ints => "an integer or a list of integers",
+            Kind::Sizes => "a list of sizes",
+        }
+    }
+
+    fn accepts(self, arg: &Arg) -> bool {
+        let int = |a: &Arg| matches!(a, Arg::Size(s) if s.as_const().is_some());
+        match (self, arg) {
+            (_, Arg::Unknown) => true,
+            (Kind::Tensor, Arg::Tensor(_)) => true,
+            (Kind::Operand, Arg::Tensor(_) | Arg::Size(_) | Arg::Float(_) | Arg::Bool(_)) => true,
+            (Kind::Int, a) => int(a),
+            (Kind::Size, Arg::Size(_)) => true,
+            (Kind::Float, Arg::Float(_)) => true,
+            (Kind::Float, a) => int(a),
+            (Kind::Bool, Arg::Bool(_)) => true,
+            (Kind::DType, Arg::DType(_)) => true,
+            (Kind::Pair, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
+            (Kind::Ints, Arg::List(l)) => l.iter().all(int),
+            (Kind::Pair | Kind::Ints, a) => int(a),
+            (Kind::Sizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),
+            _ => false,
+        }
+    }
+}
+
+/// A required parameter.
+pub const fn required(name: &'static str, kind: Kind) -> Param {
+    Param { name, kind, optional: false, default: "" }
+}
+
+/// A parameter that may be left out; `default` is for the reader.
+pub const fn optional(name: &'static str, kind: Kind, default: &'static str) -> Param {
+    Param { name, kind, optional: true, default }
+}
+
+/// Arguments in the order of the signature; what was left out or `None` is `None`.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// What is called, for messages.
+    pub callee: String,
+    /// The place of the call.
+    pub at: Loc,
+    values: Vec<Option<(Arg, Loc)>>,
+}
+
+/// Binds arguments to a signature: too many, unknown names, given twice, missing and of the wrong kind are mistakes.
+///
+/// `Ok(None)` if an argument is [`Arg::Unknown`]: the mistake was reported before.
+pub fn bind(
+    b: &mut Builder,
+    callee: &str,
+    at: Loc,
+    signature: &[Param],
+    aliases: &[(&str, &str)],
+    given: &[Given],
+) -> Checked<Option<Bound>> {
+    let mut values: Vec<Option<(Arg, Loc)>> = vec![None; signature.len()];
+    let before = b.diagnostics.len();
+    let mut positional = 0;
+    for argument in given {
+        let slot = match &argument.name {
+            None => {
+                positional += 1;
+                if positional > signature.len() {
+                    let d = Diagnostic::new(
+                        "N0303",
+                        argument.at,
+                        format!("`{callee}` takes at most {} arguments", signature.len()),
+                    )
+                    .help(usage(callee, signature));
+                    b.diagnostics.push(d);
+                    break;
+                }
+                positional - 1
+            }
+            Some((name, name_at)) => match signature.iter().position(|p| p.name == name) {
+                Some(slot) => slot,
+                None => {
+                    let mut d = Diagnostic::new("N0302", *name_at, format!("`{callee}` has no argument `{name}`"));
+                    let known = signature.iter().map(|p| p.name);
+                    let meant = aliases.iter().find(|(alias, _)| alias == name).map(|(_, real)| *real);
+                    d = match meant.or_else(|| did_you_mean(name, known)) {
+                        Some(meant) => d.help(format!("did you mean `{meant}`?")),
+                        None => d.help(usage(callee, signature)),
+                    };
+                    b.diagnostics.push(d);
+                    continue;
+                }
+            },
+        };
+        let param = signature[slot];
+        if let Some((_, first)) = &values[slot] {
+            let d =
+                Diagnostic::new("N0304", argument.at, format!("`{callee}` gets its argument `{}` twice", param.name))
+                    .note(*first, "it was given here first")
+                    .help("remove one of them");
+            b.diagnostics.push(d);
+            continue;
+        }
+        if param.optional && argument.value == Arg::None {
+            continue;
+        }
+        if !param.kind.accepts(&argument.value) {
+            let found = argument.value.describe(b);
+            let message = format!("`{}` of `{callee}` must be {}, found {found}", param.name, param.kind.describe());
+            b.diagnostics.push(Diagnostic::new("N0305", argument.at, message).help(usage(callee, signature)));
+            continue;
+        }
+        values[slot] = Some((argument.value.clone(), argument.at));
+    }
+    let unknown = given.iter().any(|g| contains_unknown(&g.value));
+    if b.diagnostics.len() == before && !unknown {
+        let missing = signature.iter().zip(&values).filter(|(p, v)| !p.optional && v.is_none());
+        let missing: Vec<_> = missing.map(|(p, _)| format!("`{}`", p.name)).collect();
+        if !missing.is_empty() {
+            let d = Diagnostic::new("N0301", at, format!("`{callee}` lacks its argument {}", missing.join(", ")));
+            b.diagnostics.push(d.help(usage(callee, signature)));
+        }
+    }
+    match b.diagnostics.len() == before {
+        false => Err(crate::builder::Reported),
+        true if unknown => Ok(None),
+        true => Ok(Some(Bound { callee: callee.into(), at, values })),
+    }
+}
+
+/// `write max_pool2d(input, kernel_size, stride = kernel_size, padding = 0)`.
+fn usage(callee: &str, signature: &[Param]) -> String {
+    let param = |p: &Param| match p.optional {
+        false => p.name.to_string(),
+        true => format!("{} = {}", p.name, p.default),
+    };
+    let params: Vec<_> = signature.iter().map(param).collect();
+    format!("write `{callee}({})`", params.join(", "))
+}
+
+fn contains_unknown(arg: &Arg) -> bool {
+    match arg {
+        Arg::Unknown => true,
+        Arg::List(list) => list.iter().any(contains_unknown),
+        _ => false,
+    }
+}
+
+impl Bound {
+    /// Where argument `slot` stands (the call, if it was left out).
+    pub fn at(&self, slot: usize) -> Loc {
+        self.values[slot].as_ref().map_or(self.at, |(_, at)| *at)
+    }
+
+    /// The argument, if it was given.
+    pub fn arg(&self, slot: usize) -> Option<&Arg> {
+        self.values[slot].as_ref().map(|(arg, _)| arg)
+    }
+
+    /// A tensor; operands that are numbers become scalars of `like`'s element type (f32 without one).
+    pub fn tensor(&self, b: &mut Builder, slot: usize, like: Option<Value>) -> Value {
+        let dtype = like.map_or(DType::F32, |v| b.graph.dtype(v));
+        match self.arg(slot) {
+            Some(Arg::Tensor(value)) => *value,
+            Some(Arg::Float(x)) => b.constant(*x, dtype),
+            Some(Arg::Bool(x)) => b.constant(f64::from(u8::from(*x)), DType::Bool),
+            Some(Arg::Size(s)) => b.constant(s.as_const().unwrap_or(0) as f64, dtype),
+            _ => b.constant(0.0, dtype),
+        }
+    }
+
+    /// An integer, if given.
+    pub fn int(&self, slot: usize) -> Option<i64> {
+        match self.arg(slot) {
+            Some(Arg::Size(size)) => size.as_const(),
+            _ => None,
+        }
+    }
+
+    /// A size, if given.
+    pub fn size(&self, slot: usize) -> Option<Size> {
+        match self.arg(slot) {
+            Some(Arg::Size(size)) => Some(size.clone()),
+            _ => None,
+        }
+    }
+
+    /// A number, if given.
+    pub fn float(&self, slot: usize) -> Option<f64> {
+        match self.arg(slot) {
+            Some(Arg::Float(x)) => Some(*x),
+            Some(Arg::Size(size)) => size.as_const().map(|c| c as f64),
+            _ => None,
+        }
+    }
+
+    /// A truth value, if given.
+    pub fn bool(&self, slot: usize) -> Option<bool> {
+        match self.arg(slot) {
+            Some(Arg::Bool(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// An element type, if given.
+    pub fn dtype(&self, slot: usize) -> Option<DType> {
+        match self.arg(slot) {
+            Some(Arg::DType(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// One integer or two: height and width.
+    pub fn pair(&self, slot: usize) -> Option<[i64; 2]> {
+        match self.ints(slot)?.as_slice() {
+            [both] => Some([*both, *both]),
+            [h, w] => Some([*h, *w]),
+            _ => None,
+        }
+    }
+
+    /// One integer or a list of them.
+    pub fn ints(&self, slot: usize) -> Option<Vec<i64>> {
+        match self.arg(slot)? {
+            Arg::Size(size) => Some(vec![size.as_const()?]),
+            Arg::List(list) => list.iter().map(|a| if let Arg::Size(s) = a { s.as_const() } else { None }).collect(),
+            _ => None,
+        }
+    }
+
+    /// A list of sizes.
+    pub fn sizes(&self, slot: usize) -> Option<Vec<Size>> {
+        match self.arg(slot)? {
+            Arg::Size(size) => Some(vec![size.clone()]),
+            Arg::List(list) => list.iter().map(|a| if let Arg::Size(s) = a { Some(s.clone()) } else { None }).collect(),
+            _ => None,
+        }
+    }
+
+    /// Reports a mistake about argument `slot`.
+    pub fn wrong<T>(
+        &self,
+        b: &mut Builder,
+        code: &'static str,
+        slot: usize,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Checked<T> {
+        let d = Diagnostic::new(code, self.at(slot), message).help(help);
+        b.report(d)
+    }
+
+    /// Axis `slot` of a tensor of `rank` axes; negative ones count from the end.
+    pub fn axis(&self, b: &mut Builder, slot: usize, given: i64, rank: usize) -> Checked<usize> {
+        let axis = if given < 0 { given + rank as i64 } else { given };
+        if (0..rank as i64).contains(&axis) {
+            return Ok(axis as usize);
+        }
+        let message = format!("`{}` has no axis {given}: its operand has {rank} axes", self.callee);
+        self.wrong(b, "N0103", slot, message, format!("axes run from {} to {}", -(rank as i64), rank as i64 - 1))
+    }
+}

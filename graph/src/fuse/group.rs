@@ -1,0 +1,451 @@
+//! Groups of nodes that become one kernel each.
+//!
+//! Every computed node starts as a group of its own; along each edge from a producer to a consumer the two groups are merged if
+//!
+//! - their iteration spaces are one: every loop of the producer is a loop of the consumer, or both reduce over the same loops;
+//! - no path leaves the merged group and comes back;
+//! - at most one tile is inside, and then nothing is reduced.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::view::trace;
+use super::{Class, class, needs_memory};
+use crate::graph::{Graph, Op, Role, Value, Window};
+use crate::size::Size;
+
+/// Nodes over one iteration space.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// In the graph's order.
+    pub nodes: Vec<Value>,
+    /// The loops.
+    pub loops: Vec<Size>,
+    /// Which of them are reduced.
+    pub reduced: Vec<bool>,
+    /// For each node, the loop that runs along each of its axes (`None`: size 1).
+    pub maps: HashMap<Value, Vec<Option<usize>>>,
+    /// The tile, if there is one.
+    pub tile: Option<Value>,
+    /// Set if the loops of the last two axes run over windows and each node is evaluated at every tap of its window.
+    pub unrolled: Option<Window>,
+}
+
+impl Group {
+    /// Whether the node has a value for each point of all loops (else: one for each point of the loops that are not reduced).
+    pub fn is_element(&self, node: Value) -> bool {
+        let map = &self.maps[&node];
+        self.reduced.iter().enumerate().all(|(l, reduced)| !reduced || map.contains(&Some(l)))
+    }
+
+    /// Whether a reduction takes place.
+    pub fn reduces(&self) -> bool {
+        self.reduced.iter().any(|r| *r)
+    }
+}
+
+/// The groups in an order in which they may run.
+pub(crate) fn groups(graph: &Graph) -> Vec<Group> {
+    let mut grouping = Grouping::new(graph);
+    let all = || (0..graph.nodes.len()).map(|i| Value(i as u32));
+    let readers = grouping.reader_counts();
+    // What a tile or the gradient of a pool flows into, as long as nothing else wants it.
+    grouping.pass(all(), |g, producer, consumer| {
+        readers[producer.index()] == 1
+            && class(graph, consumer) == Class::Point
+            && g.group(producer).is_some_and(|(_, g)| g.tile.is_some() || g.unrolled.is_some())
+    });
+    // What follows from reductions.
+    grouping.pass(all(), |g, producer, _| g.group(producer).is_some_and(|(_, g)| g.reduces()));
+    // Everything else, consumers first: a chain hangs together from its end.
+    grouping.pass(all().rev(), |_, _, _| true);
+    grouping.finish()
+}
+
+struct Grouping<'g> {
+    graph: &'g Graph,
+    /// The group of each computed node.
+    of: Vec<Option<usize>>,
+    groups: Vec<Option<Group>>,
+    /// Computed nodes whose value a node reads, through any view.
+    reads: Vec<Vec<Value>>,
+    /// Values that must lie in memory: results, and operands of what reads memory.
+    hard: BTreeSet<Value>,
+}
+
+impl<'g> Grouping<'g> {
+    fn new(graph: &'g Graph) -> Grouping<'g> {
+        let computed = |v: Value| matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile);
+        let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
+        let mut reads = vec![vec![]; graph.nodes.len()];
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if !computed(Value(index as u32)) {
+                continue;
+            }
+            for &operand in &node.inputs {
+                let base = trace(graph, operand).value;
+                let memory = super::view::strip_reshapes(graph, base);
+                if computed(memory) {
+                    reads[index].push(memory);
+                    if memory != base || needs_memory(&node.op) {
+                        hard.insert(memory);
+                    }
+                }
+            }
+        }
+        let mut grouping = Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, hard };
+        for index in 0..graph.nodes.len() {
+            let value = Value(index as u32);
+            if computed(value) {
+                grouping.of[index] = Some(grouping.groups.len());
+                let group = grouping.single(value);
+                grouping.groups.push(Some(group));
+            }
+        }
+        grouping
+    }
+
+    /// How many nodes and results read each value.
+    fn reader_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.graph.nodes.len()];
+        let roles = super::prepare::roles(self.graph).into_iter().map(|(v, _)| v);
+        self.reads.iter().flatten().copied().chain(roles).for_each(|v| counts[v.index()] += 1);
+        counts
+    }
+
+    /// Tries each edge between two groups that `wanted` says.
+    fn pass(&mut self, consumers: impl Iterator<Item = Value>, wanted: impl Fn(&Self, Value, Value) -> bool) {
+        for consumer in consumers {
+            if self.of[consumer.index()].is_none() || needs_memory(&self.graph.node(consumer).op) {
+                continue;
+            }
+            for operand in &self.graph.node(consumer).inputs {
+                let base = trace(self.graph, *operand).value;
+                if self.of[base.index()].is_some() && wanted(self, base, consumer) {
+                    self.try_merge(base, consumer);
+                }
+            }
+        }
+    }
+
+    fn single(&self, value: Value) -> Group {
+        let node = self.graph.node(value);
+        let is_tile = class(self.graph, value) == Class::Tile;
+        let shape = match &node.op {
+            Op::Reduce(..) => self.graph.shape(node.inputs[0]),
+            _ => &node.ty.shape,
+        };
+        let mut loops = vec![];
+        // A tile's loops are all its axes, so that the kernel finds its dims; else axes of size 1 are no loops.
+        let axes: Vec<Option<usize>> = shape
+            .iter()
+            .map(|s| {
+                (is_tile || !s.is(1)).then(|| loops.push(s.clone()))?;
+                (!s.is(1)).then(|| loops.len() - 1)
+            })
+            .collect();
+        let mut reduced = vec![false; loops.len()];
+        let mut map = axes.clone();
+        if let Op::Reduce(_, over) = &node.op {
+            over.iter().filter_map(|&a| axes[a]).for_each(|l| reduced[l] = true);
+            map = (0..axes.len()).filter(|a| !over.contains(a)).map(|a| axes[a]).collect();
+        }
+        let unrolled = match &node.op {
+            Op::MaxPool2dGrad(w) => Some(*w),
+            Op::SumPool2dGrad(w) => {
+                let size = [2, 3].map(|axis| node.ty.shape[axis].as_const().unwrap_or(1));
+                w.tiles(size).then_some(*w)
+            }
+            _ => None,
+        };
+        Group {
+            nodes: vec![value],
+            loops,
+            reduced,
+            maps: HashMap::from([(value, map)]),
+            tile: is_tile.then_some(value),
+            unrolled,
+        }
+    }
+
+    fn group(&self, node: Value) -> Option<(usize, &Group)> {
+        let id = self.of[node.index()]?;
+        self.groups[id].as_ref().map(|g| (id, g))
+    }
+
+    fn try_merge(&mut self, producer: Value, consumer: Value) {
+        let (Some((p, pg)), Some((c, cg))) = (self.group(producer), self.group(consumer)) else { return };
+        if p == c {
+            return;
+        }
+        let Some(merged) = self.merged(pg, cg, producer, consumer) else { return };
+        if !self.is_worth(&merged) || self.makes_circle(p, c) {
+            return;
+        }
+        for node in &merged.nodes {
+            self.of[node.index()] = Some(c);
+        }
+        self.groups[p] = None;
+        self.groups[c] = Some(merged);
+    }
+
+    /// The two groups over the consumer's loops, if their spaces are one.
+    fn merged(&self, pg: &Group, cg: &Group, producer: Value, consumer: Value) -> Option<Group> {
+        let weight_gradient =
+            |g: &Group| g.tile.is_some_and(|t| matches!(self.graph.node(t).op, Op::Conv2dWeightGrad(_)));
+        if weight_gradient(pg) || cg.tile.is_some() && pg.tile.is_some() {
+            return None;
+        }
+        if pg.unrolled.is_some() && cg.unrolled.is_some() && pg.unrolled != cg.unrolled {
+            return None;
+        }
+        let mut loops = cg.loops.clone();
+        let mut reduced = cg.reduced.clone();
+        // Producer's loop → consumer's loop, by every operand that leads to the producer.
+        let mut to: Vec<Option<usize>> = vec![None; pg.loops.len()];
+        let consumer_axes = self.operand_axes(cg, consumer);
+        for &operand in &self.graph.node(consumer).inputs {
+            let base = trace(self.graph, operand);
+            if base.value != producer {
+                continue;
+            }
+            for (axis, from) in base.axes.iter().enumerate() {
+                let Some(p_loop) = pg.maps[&producer][axis] else { continue };
+                let c_loop = consumer_axes[(*from)?]?;
+                if to[p_loop].is_some_and(|known| known != c_loop) || pg.loops[p_loop] != loops[c_loop] {
+                    return None;
+                }
+                to[p_loop] = Some(c_loop);
+            }
+        }
+        let mut free: Vec<usize> = (0..loops.len()).filter(|l| !to.contains(&Some(*l))).collect();
+        free.retain(|&l| !loops[l].is(1));
+        // Loops that the producer reduces are found among the consumer's, or are new.
+        let is_row_of = free.is_empty();
+        for p_loop in (0..pg.loops.len()).filter(|l| pg.reduced[*l]) {
+            if to[p_loop].is_some() {
+                continue;
+            }
+            let found = free.iter().position(|&l| loops[l] == pg.loops[p_loop]);
+            to[p_loop] = Some(match found {
+                Some(at) => free.remove(at),
+                None if is_row_of && !cg.reduces() => {
+                    loops.push(pg.loops[p_loop].clone());
+                    reduced.push(true);
+                    loops.len() - 1
+                }
+                None => return None,
+            });
+        }
+        // What is left must be what the consumer reduces, over a producer that has one value a row.
+        if free.iter().any(|&l| !cg.reduced[l]) || (0..pg.loops.len()).any(|l| to[l].is_none() && !pg.loops[l].is(1)) {
+            return None;
+        }
+        let p_reduced: BTreeSet<usize> = (0..pg.loops.len()).filter(|l| pg.reduced[*l]).filter_map(|l| to[l]).collect();
+        let c_reduced: BTreeSet<usize> = (0..reduced.len()).filter(|l| reduced[*l]).collect();
+        if !p_reduced.is_empty() && cg.reduces() && p_reduced != c_reduced {
+            return None;
+        }
+        if !free.is_empty() && !p_reduced.is_empty() {
+            return None;
+        }
+        p_reduced.iter().for_each(|&l| reduced[l] = true);
+        let mut group = Group {
+            nodes: [&pg.nodes[..], &cg.nodes[..]].concat(),
+            loops,
+            reduced,
+            maps: cg.maps.clone(),
+            tile: cg.tile.or(pg.tile),
+            unrolled: cg.unrolled.or(pg.unrolled),
+        };
+        group.nodes.sort();
+        for (&node, map) in &pg.maps {
+            group.maps.insert(node, map.iter().map(|l| l.and_then(|l| to[l])).collect());
+        }
+        if let Some(tile) = group.tile {
+            group = self.with_tile_first(group, tile)?;
+        }
+        self.is_sound(&group).then_some(group)
+    }
+
+    /// A tile's loops are its axes, in order; the loops of the others become those.
+    fn with_tile_first(&self, mut group: Group, tile: Value) -> Option<Group> {
+        let shape = self.graph.shape(tile);
+        let map = group.maps[&tile].clone();
+        let mut renumber = vec![None; group.loops.len()];
+        map.iter().enumerate().for_each(|(axis, l)| {
+            if let Some(l) = l {
+                renumber[*l] = Some(axis);
+            }
+        });
+        if (0..group.loops.len()).any(|l| renumber[l].is_none() && !group.loops[l].is(1)) {
+            return None;
+        }
+        for map in group.maps.values_mut() {
+            map.iter_mut().for_each(|l| *l = l.and_then(|l| renumber[l]));
+        }
+        group.loops = shape.to_vec();
+        group.reduced = vec![false; shape.len()];
+        Some(group)
+    }
+
+    /// The loop along each axis of what a node sees: a reduction sees its operand.
+    fn operand_axes(&self, group: &Group, node: Value) -> Vec<Option<usize>> {
+        let map = &group.maps[&node];
+        match &self.graph.node(node).op {
+            Op::Reduce(_, over) => {
+                let shape = self.graph.shape(self.graph.node(node).inputs[0]);
+                let mut kept = map.iter();
+                let mut hidden = (0..group.loops.len()).filter(|l| group.reduced[*l] && !map.contains(&Some(*l)));
+                (0..shape.len())
+                    .map(|axis| match over.contains(&axis) {
+                        false => kept.next().copied().flatten(),
+                        true if shape[axis].is(1) => None,
+                        true => hidden.find(|&l| group.loops[l] == shape[axis]),
+                    })
+                    .collect()
+            }
+            _ => map.clone(),
+        }
+    }
+
+    /// Every node has a value at each point of all loops, or of those that are not reduced; nothing is reduced around a tile.
+    fn is_sound(&self, group: &Group) -> bool {
+        if group.reduces() && (group.tile.is_some() || group.unrolled.is_some()) {
+            return false;
+        }
+        if group.unrolled.is_some() && group.tile.is_some() {
+            return false;
+        }
+        group.nodes.iter().all(|node| {
+            if !self.reads_itself_alike(group, *node) {
+                return false;
+            }
+            let map = &group.maps[node];
+            let covers = |l: usize| map.contains(&Some(l)) || group.loops[l].is(1);
+            let kept = (0..group.loops.len()).filter(|l| !group.reduced[*l]).all(covers);
+            let all = (0..group.loops.len()).all(covers);
+            let none = (0..group.loops.len()).filter(|l| group.reduced[*l]).all(|l| !map.contains(&Some(l)));
+            let rank = !group.unrolled.is_some_and(|_| self.graph.shape(*node).len() != 4);
+            kept && (all || none) && rank
+        })
+    }
+
+    /// What the node reads inside the group, it reads at its own point of the loops.
+    fn reads_itself_alike(&self, group: &Group, node: Value) -> bool {
+        let memory = needs_memory(&self.graph.node(node).op);
+        let mine = self.operand_axes(group, node);
+        self.graph.node(node).inputs.iter().all(|&operand| {
+            let base = trace(self.graph, operand);
+            if group.unrolled.is_some() && matches!(self.graph.node(base.value).op, Op::Random(_)) {
+                return false;
+            }
+            match group.maps.get(&base.value) {
+                None => true,
+                Some(_) if memory => false,
+                Some(map) => base.axes.iter().zip(map).all(|(from, l)| match (from, l) {
+                    (_, None) => true,
+                    (Some(axis), Some(l)) => mine[*axis] == Some(*l),
+                    (None, Some(_)) => false,
+                }),
+            }
+        })
+    }
+
+    /// A reduction over the outermost loop runs as few chunks: elements that must be stored stay in a kernel of their own.
+    fn is_worth(&self, group: &Group) -> bool {
+        if !group.reduces() {
+            return true;
+        }
+        let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
+        let mut stored = group.nodes.iter().filter(|&&node| group.is_element(node)).filter(|node| {
+            let read_outside = || {
+                let reads = |(i, r): (usize, &Vec<Value>)| !inside.contains(&Value(i as u32)) && r.contains(node);
+                self.reads.iter().enumerate().any(reads)
+            };
+            class(self.graph, **node) != Class::Reduce && (self.hard.contains(node) || read_outside())
+        });
+        let outermost_reduced = group.nodes.iter().any(|&node| match &self.graph.node(node).op {
+            Op::Reduce(_, over) => over.contains(&0) && !self.graph.shape(self.graph.node(node).inputs[0])[0].is(1),
+            _ => false,
+        });
+        !outermost_reduced || stored.next().is_none()
+    }
+
+    /// Whether a path leads from the producer's group over a third one into the consumer's.
+    fn makes_circle(&self, p: usize, c: usize) -> bool {
+        let successors = self.successors();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<usize> = successors[p].iter().copied().filter(|&s| s != c).collect();
+        while let Some(group) = open.pop() {
+            if group == c {
+                return true;
+            }
+            if seen.insert(group) {
+                open.extend(&successors[group]);
+            }
+        }
+        // An operand that must lie in memory cannot be made by the kernel that reads it.
+        let reads_memory = |node: &Value| needs_memory(&self.graph.node(*node).op);
+        let reader = self.groups[c].iter().flat_map(|g| &g.nodes).filter(|n| reads_memory(n));
+        reader.flat_map(|n| &self.reads[n.index()]).any(|v| self.of[v.index()] == Some(p))
+            || self.reshaped_between(p, c)
+    }
+
+    /// Whether the consumer's group reads the producer's through a reshape that no index follows.
+    fn reshaped_between(&self, p: usize, c: usize) -> bool {
+        let nodes = self.groups[c].iter().flat_map(|g| &g.nodes);
+        let operands = nodes.flat_map(|n| &self.graph.node(*n).inputs);
+        operands.map(|&v| trace(self.graph, v).value).any(|base| {
+            let memory = super::view::strip_reshapes(self.graph, base);
+            base != memory && self.of[memory.index()] == Some(p)
+        })
+    }
+
+    fn successors(&self) -> Vec<BTreeSet<usize>> {
+        let mut successors = vec![BTreeSet::new(); self.groups.len()];
+        for (index, reads) in self.reads.iter().enumerate() {
+            let Some(to) = self.of[index] else { continue };
+            for from in reads.iter().filter_map(|v| self.of[v.index()]) {
+                if from != to {
+                    successors[from].insert(to);
+                }
+            }
+        }
+        successors
+    }
+
+    /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers.
+    fn finish(self) -> Vec<Group> {
+        let mut successors = self.successors();
+        for (gradient, number) in super::prepare::roles(self.graph).into_iter().filter_map(|(v, role)| match role {
+            Role::Gradient(number) => Some((v, number)),
+            Role::Result(_) => None,
+        }) {
+            let Some(last) = self.of[gradient.index()] else { continue };
+            for (index, node) in self.graph.nodes.iter().enumerate() {
+                let reads = |v: &Value| self.graph.node(trace(self.graph, *v).value).op == Op::Parameter(number);
+                if let Some(reader) = self.of[index].filter(|&r| r != last && node.inputs.iter().any(reads)) {
+                    successors[reader].insert(last);
+                }
+            }
+        }
+        let mut waiting = vec![0; self.groups.len()];
+        successors.iter().flatten().for_each(|&s| waiting[s] += 1);
+        let key = |id: usize| self.groups[id].as_ref().map_or(Value(0), |g| g.nodes[0]);
+        let alive = (0..self.groups.len()).filter(|&id| self.groups[id].is_some());
+        let mut ready: BTreeSet<(Value, usize)> =
+            alive.filter(|&id| waiting[id] == 0).map(|id| (key(id), id)).collect();
+        let mut order = vec![];
+        while let Some((_, id)) = ready.pop_first() {
+            order.push(id);
+            for &next in &successors[id] {
+                waiting[next] -= 1;
+                if waiting[next] == 0 {
+                    ready.insert((key(next), next));
+                }
+            }
+        }
+        let mut groups = self.groups;
+        order.into_iter().filter_map(|id| groups[id].take()).collect()
+    }
+}

@@ -1,0 +1,405 @@
+//! From groups to launches over buffers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::group::{Group, groups};
+use super::layout::{Layouts, ValueLayout, layouts};
+use super::prepare::{prepare, roles};
+use super::stage::{StageBuilder, reduction};
+use super::view::{strip_reshapes, trace};
+use super::{Class, class};
+use crate::diagnostic::Loc;
+use crate::graph::{Graph, Op, Role, Value};
+use crate::program::{Access, Buffer, Family, Index, Launch, Layout, Level, PANEL, Place, Target};
+use crate::size::Size;
+use crate::types::DType;
+
+/// Kernels over buffers whose arena places are still open (`Place::Arena` with class and offset 0).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernels {
+    /// Arguments, parameters, results, gradients, activations.
+    pub buffers: Vec<Buffer>,
+    /// In the order in which they run.
+    pub launches: Vec<Launch>,
+    /// For each launch, the place in the source of what it stands for.
+    pub places: Vec<Loc>,
+    /// The graph that the launches were made of, for reports.
+    pub graph: Graph,
+    /// For each launch, the nodes that it computes.
+    pub nodes: Vec<Vec<Value>>,
+}
+
+/// Fuses and lowers an optimised graph. `parameters` gives the master layout of each parameter.
+pub fn lower(graph: &Graph, parameters: &dyn Fn(usize) -> Layout) -> Kernels {
+    let graph = prepare(graph, parameters);
+    let groups = groups(&graph);
+    let layouts = layouts(&graph, &groups, parameters);
+    let mut lower = Lower {
+        graph: &graph,
+        groups: &groups,
+        layouts,
+        roles: roles(&graph).into_iter().collect(),
+        group_of: HashMap::new(),
+        buffers: vec![],
+        buffer_of: HashMap::new(),
+        current: 0,
+        loads: vec![],
+        stores: vec![],
+        rows: BTreeMap::new(),
+        loops: vec![],
+        position: vec![],
+    };
+    for (id, group) in groups.iter().enumerate() {
+        lower.group_of.extend(group.nodes.iter().map(|&n| (n, id)));
+    }
+    let launches: Vec<Launch> = (0..groups.len()).map(|id| lower.launch(id)).collect();
+    let place = |g: &Group| graph.node(g.tile.unwrap_or(g.nodes[0])).origin.loc;
+    let places = groups.iter().map(place).collect();
+    let nodes = groups.iter().map(|g| g.nodes.clone()).collect();
+    let buffers = lower.buffers;
+    Kernels { buffers, launches, places, nodes, graph: graph.clone() }
+}
+
+/// The state of lowering; the fields from `current` on are those of the launch at hand.
+pub(crate) struct Lower<'g> {
+    pub graph: &'g Graph,
+    pub groups: &'g [Group],
+    pub layouts: Layouts,
+    pub roles: HashMap<Value, Role>,
+    group_of: HashMap<Value, usize>,
+    buffers: Vec<Buffer>,
+    buffer_of: HashMap<Value, usize>,
+    current: usize,
+    loads: Vec<Access>,
+    stores: Vec<Access>,
+    /// Row values of this kernel.
+    rows: BTreeMap<Value, usize>,
+    /// Loop dims of the launch: space, then reduction.
+    loops: Vec<Size>,
+    /// For each loop of the group, its dim in the launch.
+    position: Vec<usize>,
+}
+
+impl<'g> Lower<'g> {
+    pub fn group(&self) -> &'g Group {
+        &self.groups[self.current]
+    }
+
+    /// Whether the node is computed by the kernel at hand.
+    pub fn inside(&self, value: Value) -> bool {
+        self.group_of.get(&value) == Some(&self.current)
+    }
+
+    pub fn unrolled(&self) -> bool {
+        self.group().unrolled.is_some()
+    }
+
+    pub fn loop_count(&self) -> usize {
+        self.loops.len()
+    }
+
+    /// The row value that holds the node, where it is not computed in place: reductions everywhere, row nodes seen from elements.
+    pub fn row_slot(&self, value: Value, level: Level) -> Option<usize> {
+        let reduce = class(self.graph, value) == Class::Reduce;
+        (reduce || level == Level::Element).then(|| self.rows.get(&value).copied()).flatten()
+    }
+
+    /// The number of an access among the loads.
+    pub fn load(&mut self, access: Access) -> usize {
+        self.loads.iter().position(|a| *a == access).unwrap_or_else(|| {
+            self.loads.push(access);
+            self.loads.len() - 1
+        })
+    }
+
+    /// The element of a node in memory (or of a reshape of one) at an index.
+    pub fn access(&mut self, value: Value, index: &[Index], outside: Option<f32>) -> Access {
+        let memory = strip_reshapes(self.graph, value);
+        let buffer = self.buffer(memory);
+        let shape = self.graph.shape(value);
+        let layout = match memory == value {
+            true => self.layouts.values.get(&value).cloned(),
+            false => None,
+        };
+        let (dims, index) = match layout.unwrap_or_else(|| ValueLayout::plain(shape.len())) {
+            ValueLayout::Order(order) => {
+                (order.iter().map(|&a| shape[a].clone()).collect(), order.iter().map(|&a| index[a].clone()).collect())
+            }
+            ValueLayout::Panels(order) => panel_access(shape, index, &order),
+        };
+        Access { buffer, dims, index, outside }
+    }
+
+    /// The buffer of a node.
+    pub fn buffer(&mut self, value: Value) -> usize {
+        if let Some(&known) = self.buffer_of.get(&value) {
+            return known;
+        }
+        let node = self.graph.node(value);
+        let place = match (&node.op, self.roles.get(&value)) {
+            (Op::Input(number), _) => Place::Argument(*number),
+            (Op::Parameter(number), _) => Place::Parameter(*number),
+            (_, Some(Role::Result(number))) => Place::Result(*number),
+            (_, Some(Role::Gradient(number))) => Place::Gradient(*number),
+            (_, None) => Place::Arena { class: 0, offset: 0 },
+        };
+        let dtype = match place {
+            Place::Argument(_) | Place::Result(_) => node.ty.dtype,
+            _ => DType::F32,
+        };
+        let plain = ValueLayout::plain(node.ty.rank());
+        let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape);
+        let name = node.origin.name.to_string();
+        self.buffers.push(Buffer { name, dtype, size, place, round_stride: Size::constant(0) });
+        self.buffer_of.insert(value, self.buffers.len() - 1);
+        self.buffers.len() - 1
+    }
+
+    /// The nodes of the group that others read, or that are results.
+    fn stored(&self) -> Vec<Value> {
+        let group = self.group();
+        let mut read: BTreeSet<Value> = BTreeSet::new();
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            let reader = Value(index as u32);
+            if self.inside(reader) || matches!(class(self.graph, reader), Class::View | Class::Free | Class::Leaf) {
+                continue;
+            }
+            for &operand in &node.inputs {
+                read.insert(strip_reshapes(self.graph, trace(self.graph, operand).value));
+            }
+        }
+        group.nodes.iter().copied().filter(|v| read.contains(v) || self.roles.contains_key(v)).collect()
+    }
+
+    fn launch(&mut self, id: usize) -> Launch {
+        self.current = id;
+        self.loads.clear();
+        self.stores.clear();
+        self.rows.clear();
+        let group = self.group();
+        let order = self.layouts.orders[id].clone();
+        let stored = self.stored();
+        if let Some(tile) = group.tile {
+            return self.tile_launch(tile, &stored);
+        }
+        let (space, reduce): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&l| !group.reduced[l]);
+        let family = match order.last() {
+            _ if reduce.is_empty() => Family::Flat,
+            Some(&last) if group.reduced[last] => Family::Row,
+            _ => Family::Column,
+        };
+        self.set_loops(&space, &reduce);
+        let stages = match reduce.is_empty() {
+            true => {
+                let mut stage = StageBuilder::new(self, Level::Element);
+                for &node in &stored {
+                    stage.store(node);
+                }
+                stage.finish().into_iter().collect()
+            }
+            false => self.reduction_stages(&stored),
+        };
+        let sizes = |loops: &[Size]| loops.to_vec();
+        Launch {
+            name: self.name(),
+            loc: id as u32,
+            space: sizes(&self.loops[..space.len()]),
+            reduce: sizes(&self.loops[space.len()..]),
+            family,
+            loads: std::mem::take(&mut self.loads),
+            stores: std::mem::take(&mut self.stores),
+            stages,
+            updates: None,
+        }
+    }
+
+    /// Fixes the dims of the launch: loops of the group, outermost first.
+    pub fn set_loops(&mut self, space: &[usize], reduce: &[usize]) {
+        let group = self.group();
+        self.position = vec![0; group.loops.len()];
+        self.loops.clear();
+        for (dim, &l) in space.iter().chain(reduce).enumerate() {
+            self.position[l] = dim;
+            self.loops.push(group.loops[l].clone());
+        }
+        if let Some(window) = group.unrolled {
+            for (axis, l) in self.image_loops() {
+                if let Some(size) = self.loops[self.position[l]].div_exact(&window.kernel[axis].into()) {
+                    self.loops[self.position[l]] = size;
+                }
+            }
+        }
+    }
+
+    /// The loops along height (0) and width (1) of an unrolled group.
+    fn image_loops(&self) -> Vec<(usize, usize)> {
+        let group = self.group();
+        let map = &group.maps[&group.nodes[0]];
+        (0..2).filter_map(|axis| map[2 + axis].map(|l| (axis, l))).collect()
+    }
+
+    /// The index along each axis of a node of the group; `tap`: which element of its window, in an unrolled group.
+    pub fn coordinates(&self, node: Value, tap: [i64; 2]) -> Vec<Index> {
+        let group = self.group();
+        let index = |(axis, l): (usize, &Option<usize>)| {
+            let Some(l) = l else {
+                // An image of one row or column: the tap is its index.
+                let offset = if axis >= 2 && group.unrolled.is_some() { tap[axis - 2] } else { 0 };
+                return Index { offset, ..Index::zero() };
+            };
+            let mut index = Index::of(self.position[*l]);
+            if let Some(window) = group.unrolled.filter(|_| axis >= 2) {
+                index.terms[0].1 = window.kernel[axis - 2];
+                index.offset = tap[axis - 2];
+            }
+            index
+        };
+        group.maps[&node].iter().enumerate().map(index).collect()
+    }
+
+    /// Elements and rows in turn: what depends on a reduction comes after it.
+    fn reduction_stages(&mut self, stored: &[Value]) -> Vec<crate::program::Stage> {
+        let group = self.group();
+        let depths = Depths::new(self.graph, group);
+        let reductions: Vec<Value> =
+            group.nodes.iter().copied().filter(|&n| class(self.graph, n) == Class::Reduce).collect();
+        let exports = depths.exports(self.graph, group);
+        for &row in reductions.iter().chain(&exports) {
+            let slot = self.rows.len();
+            self.rows.insert(row, slot);
+        }
+        let last = depths.of.values().copied().max().unwrap_or(0);
+        let mut stages = vec![];
+        for depth in 0..=last {
+            let at = |n: &&Value| depths.of[*n] == depth;
+            let mut row = StageBuilder::new(self, Level::Row);
+            for &node in exports.iter().filter(at) {
+                row.export(node);
+            }
+            for &node in stored.iter().filter(at).filter(|n| !group.is_element(**n)) {
+                row.store(node);
+            }
+            stages.extend(row.finish());
+            let mut element = StageBuilder::new(self, Level::Element);
+            for &node in reductions.iter().filter(|n| depths.of[*n] == depth + 1) {
+                element.reduce(node);
+            }
+            for &node in stored.iter().filter(at).filter(|n| group.is_element(**n)) {
+                element.store(node);
+            }
+            stages.extend(element.finish());
+        }
+        stages
+    }
+
+    /// `conv1 + tanh`: what the kernel computes, in order, each name once.
+    pub fn name(&self) -> String {
+        let mut names: Vec<&str> = vec![];
+        for node in &self.group().nodes {
+            let name = &*self.graph.node(*node).origin.name;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(" + ")
+    }
+
+    pub fn take_accesses(&mut self) -> (Vec<Access>, Vec<Access>) {
+        (std::mem::take(&mut self.loads), std::mem::take(&mut self.stores))
+    }
+
+    pub fn add_store(&mut self, access: Access) -> usize {
+        self.stores.push(access);
+        self.stores.len() - 1
+    }
+}
+
+/// `[⌈j/32⌉][k..][32]`.
+pub(crate) fn panel_access(shape: &[Size], index: &[Index], order: &[usize]) -> (Vec<Size>, Vec<Index>) {
+    let columns = shape[0].as_const().unwrap_or(0);
+    let mut dims = vec![Size::constant((columns + PANEL - 1) / PANEL)];
+    let mut out = vec![Index { divide: PANEL, ..index[0].clone() }];
+    for &axis in order {
+        dims.push(shape[axis].clone());
+        out.push(index[axis].clone());
+    }
+    dims.push(Size::constant(PANEL));
+    out.push(Index { modulo: PANEL, ..index[0].clone() });
+    (dims, out)
+}
+
+impl StageBuilder<'_, '_> {
+    /// Stores a node of the group where it lies: at each tap, if the loops run over windows.
+    pub fn store(&mut self, node: Value) {
+        let taps: Vec<[i64; 2]> = self.lower_ref().group().unrolled.map_or(vec![[0, 0]], |w| w.taps().collect());
+        for tap in taps {
+            let coordinates = self.lower_ref().coordinates(node, tap);
+            let access = self.lower_mut().access(node, &coordinates, None);
+            let number = self.lower_mut().add_store(access);
+            self.output(node, &coordinates, Target::Store(number));
+        }
+    }
+
+    fn export(&mut self, node: Value) {
+        let coordinates = self.lower_ref().coordinates(node, [0, 0]);
+        let slot = self.lower_ref().rows[&node];
+        self.output(node, &coordinates, Target::Row(slot));
+    }
+
+    fn reduce(&mut self, node: Value) {
+        let lower = self.lower_ref();
+        let group = lower.group();
+        let Op::Reduce(_, over) = &lower.graph.node(node).op else { return };
+        let shape = lower.graph.shape(lower.graph.node(node).inputs[0]);
+        let mut kept = group.maps[&node].iter().copied();
+        let mut hidden = (0..group.loops.len()).filter(|l| group.reduced[*l]);
+        let mut index = |axis: usize| {
+            let l = match over.contains(&axis) {
+                false => kept.next().flatten(),
+                true if shape[axis].is(1) => None,
+                true => hidden.find(|&l| group.loops[l] == shape[axis]),
+            };
+            l.map_or_else(Index::zero, |l| Index::of(lower.position[l]))
+        };
+        let coordinates: Vec<Index> = (0..shape.len()).map(&mut index).collect();
+        let (f, slot) = (reduction(&lower.graph.node(node).op), lower.rows[&node]);
+        self.operand(node, &coordinates, Target::Reduce(f, slot));
+    }
+}
+
+/// After how many reductions in a row each node of a group can be computed.
+struct Depths {
+    of: HashMap<Value, usize>,
+}
+
+impl Depths {
+    fn new(graph: &Graph, group: &Group) -> Depths {
+        let mut of: HashMap<Value, usize> = HashMap::new();
+        for &node in &group.nodes {
+            let operands = graph.node(node).inputs.iter().map(|&v| trace(graph, v).value);
+            let below = operands.filter_map(|v| of.get(&v).copied()).max().unwrap_or(0);
+            let own = usize::from(class(graph, node) == Class::Reduce);
+            of.insert(node, below + own);
+        }
+        Depths { of }
+    }
+
+    /// Row nodes (no reductions) that elements read.
+    fn exports(&self, graph: &Graph, group: &Group) -> Vec<Value> {
+        let mut out = BTreeSet::new();
+        for &node in &group.nodes {
+            let reads_elements = group.is_element(node) || class(graph, node) == Class::Reduce;
+            if !reads_elements {
+                continue;
+            }
+            for &operand in &graph.node(node).inputs {
+                let base = trace(graph, operand).value;
+                let row = group.maps.contains_key(&base) && !group.is_element(base);
+                if row && class(graph, base) != Class::Reduce {
+                    out.insert(base);
+                }
+            }
+        }
+        out.into_iter().collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! Fusion: from the graph of primitives to kernels.
+//!
+//! ```text
+//! Graph ─prepare→ Graph ─group→ groups of nodes ─layout→ where each value lies ─lower→ launches over buffers
+//! ```
+//!
+//! A group is one kernel: pointwise nodes over one iteration space, at most one tile (matrix product or convolution) whose write-back
+//! they join, or reductions over the same dims with everything that happens between and after them (softmax, cross-entropy with its
+//! gradient). Values that no other group reads never reach memory.
+
+use crate::graph::{Graph, Op, Value};
+
+mod group;
+mod layout;
+mod lower;
+mod prepare;
+mod stage;
+mod tile;
+mod view;
+
+pub use layout::ValueLayout;
+pub use lower::{Kernels, lower};
+
+/// How a node takes part in fusion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// An argument or parameter: read from memory.
+    Leaf,
+    /// Made of nothing: constants, indices, random numbers; repeated wherever it is used.
+    Free,
+    /// Another index into the same elements.
+    View,
+    /// Element by element, also a pool over operands in memory.
+    Point,
+    /// A reduction over axes.
+    Reduce,
+    /// A matrix product or a convolution: operands in memory.
+    Tile,
+}
+
+pub(crate) fn class(graph: &Graph, value: Value) -> Class {
+    match graph.node(value).op {
+        Op::Input(_) | Op::Parameter(_) => Class::Leaf,
+        Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Class::Free,
+        Op::Broadcast | Op::Reshape | Op::Permute(_) => Class::View,
+        // A function of constants and indices alone is made again wherever it is used.
+        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast if made_of_nothing(graph, value) => Class::Free,
+        Op::Reduce(..) => Class::Reduce,
+        Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => Class::Tile,
+        _ => Class::Point,
+    }
+}
+
+/// Whether no argument, parameter or reduction stands under the node.
+fn made_of_nothing(graph: &Graph, value: Value) -> bool {
+    let below = |v: &Value| matches!(class(graph, view::trace(graph, *v).value), Class::Free);
+    graph.node(value).inputs.iter().all(below)
+}
+
+/// Whether the node reads its operands from memory, not element by element from a neighbour in its kernel.
+pub(crate) fn needs_memory(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::MatMul { .. }
+            | Op::Conv2d(_)
+            | Op::Conv2dInputGrad(_)
+            | Op::Conv2dWeightGrad(_)
+            | Op::MaxPool2d(_)
+            | Op::MaxPool2dGrad(_)
+            | Op::MaxPool2dIndex(_)
+            | Op::MaxPool2dScatter(_)
+            | Op::SumPool2d(_)
+            | Op::SumPool2dGrad(_)
+    )
+}

@@ -1,0 +1,151 @@
+//! Brings a graph into the form that grouping expects:
+//!
+//! - what must lie in memory row-major (below a reshape, as a result, as a weight that is computed) is a node of its own;
+//! - a reduction over the outermost and other axes happens in two steps, so that the first has a parallel axis;
+//! - the gradient of an overlapping maximum pool goes through the numbers of the winners.
+
+use std::collections::HashSet;
+
+use super::view::{is_barrier, strip_reshapes, trace};
+use super::{Class, class, needs_memory};
+use crate::graph::{Graph, Node, Op, Origin, Role, Value};
+use crate::program::Layout;
+use crate::types::{DType, Type};
+
+pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph {
+    let mut out = Graph { nodes: vec![], outputs: vec![], ..graph.clone() };
+    let mut map: Vec<Value> = vec![];
+    for node in &graph.nodes {
+        let mut node = node.clone();
+        node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
+        let value = add(&mut out, node, layouts);
+        map.push(value);
+    }
+    let mut taken = HashSet::new();
+    for output in &graph.outputs {
+        let mut value = map[output.value.index()];
+        let memory = strip_reshapes(&out, value);
+        let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
+        // A value that only one result wants, and that stands as it is, is written where the result goes.
+        if !computed || !taken.insert(memory) {
+            value = copy(&mut out, value);
+            taken.insert(value);
+        }
+        out.outputs.push(crate::graph::Output { role: output.role.clone(), value });
+    }
+    out
+}
+
+fn copy(out: &mut Graph, value: Value) -> Value {
+    let (ty, origin) = (out.ty(value).clone(), out.node(value).origin.clone());
+    out.push(Op::Copy, vec![value], ty, origin)
+}
+
+fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    match &node.op {
+        Op::Reshape => {
+            let below = strip_reshapes(out, node.inputs[0]);
+            let value = out.push(Op::Reshape, vec![below], node.ty.clone(), node.origin.clone());
+            if is_barrier(out, value) && !lies_plain(out, below, layouts) {
+                let laid = copy(out, below);
+                return out.push(Op::Reshape, vec![laid], node.ty, node.origin);
+            }
+            return value;
+        }
+        Op::Reduce(f, axes) if axes.len() > 1 && axes[0] == 0 => {
+            let (f, inner, mut ty) = (*f, axes[1..].to_vec(), node.ty.clone());
+            let shape = out.shape(node.inputs[0]);
+            ty.shape.insert(0, shape[0].clone());
+            if !shape[0].is(1) && !inner.iter().all(|&a| shape[a].is(1)) {
+                let partial = out.push(Op::Reduce(f, inner), node.inputs.clone(), ty, node.origin.clone());
+                return out.push(Op::Reduce(f, vec![0]), vec![partial], node.ty, node.origin);
+            }
+        }
+        Op::MaxPool2dGrad(window) => {
+            let size = [2, 3].map(|axis| out.shape(node.inputs[0])[axis].as_const().unwrap_or(1));
+            if !window.tiles(size) {
+                let operand = in_memory(out, node.inputs[0]);
+                let ty = Type::new(DType::F32, out.shape(node.inputs[1]).to_vec());
+                let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
+                let dy = in_memory(out, node.inputs[1]);
+                return out.push(Op::MaxPool2dScatter(*window), vec![index, dy], node.ty, node.origin);
+            }
+        }
+        _ => {}
+    }
+    if needs_memory(&node.op) {
+        let weight = match node.op {
+            Op::Conv2d(_) | Op::Conv2dInputGrad(_) => Some(1),
+            _ => None,
+        };
+        for i in 0..node.inputs.len() {
+            let operand = node.inputs[i];
+            node.inputs[i] = match (&node.op, weight == Some(i)) {
+                (_, true) => as_conv_weight(out, operand, layouts),
+                (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
+                _ => in_memory(out, operand),
+            };
+        }
+    }
+    out.push(node.op, node.inputs, node.ty, node.origin)
+}
+
+/// Whether a value lies row-major in memory, or can be asked to.
+fn lies_plain(out: &Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> bool {
+    match (&out.node(value).op, class(out, value)) {
+        (Op::Parameter(number), _) => layouts(*number) == Layout::Plain,
+        (Op::Conv2dWeightGrad(_), _) => false,
+        (_, Class::View | Class::Free) => false,
+        _ => true,
+    }
+}
+
+/// The value, or a copy if there is nothing in memory under it, or not as floats.
+fn in_memory(out: &mut Graph, value: Value) -> Value {
+    let base = trace(out, value).value;
+    let ints = matches!(out.node(strip_reshapes(out, base)).op, Op::Input(_)) && out.dtype(base) != DType::F32;
+    match class(out, base) == Class::Free || ints {
+        true => copy(out, value),
+        false => value,
+    }
+}
+
+/// An operand of a matrix product: read by strides, or (on the right) panels as they lie.
+fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    let value = in_memory(out, value);
+    let base = trace(out, value).value;
+    let in_panels = match &out.node(base).op {
+        Op::Parameter(number) => layouts(*number) != Layout::Plain,
+        Op::Conv2dWeightGrad(_) => true,
+        _ => false,
+    };
+    let usable = right
+        && base == value
+        && matches!(out.node(base).op, Op::Parameter(n) if layouts(n) == Layout::Panels(vec![1]));
+    match in_panels && !usable {
+        true => copy(out, value),
+        false => value,
+    }
+}
+
+/// The weight of a convolution: panels. A parameter lies so; anything else is laid out by a copy.
+fn as_conv_weight(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    match &out.node(value).op {
+        Op::Parameter(number) if layouts(*number) == conv_panels() => value,
+        _ => {
+            let origin = Origin { ..out.node(value).origin.clone() };
+            let ty = out.ty(value).clone();
+            out.push(Op::Copy, vec![value], ty, origin)
+        }
+    }
+}
+
+/// Rows over (kernel row, kernel column, input channel), columns over output channels.
+pub(crate) fn conv_panels() -> Layout {
+    Layout::Panels(vec![2, 3, 1])
+}
+
+/// The values whose role fixes where and how they lie: results and gradients, by the node that makes them.
+pub(crate) fn roles(graph: &Graph) -> Vec<(Value, Role)> {
+    graph.outputs.iter().map(|o| (strip_reshapes(graph, o.value), o.role.clone())).collect()
+}

@@ -1,0 +1,345 @@
+//! Emits the scalar code of one stage: values at symbolic indices, each once.
+
+use std::collections::HashMap;
+
+use super::lower::Lower;
+use super::view::{follow, is_barrier, trace};
+use super::{Class, class};
+use crate::graph::{Op, Value, Window};
+use crate::program::{Index, Level, Source, Stage, Target};
+use crate::scalar::{Binary, Code, Instr, Reduction, Slot, Unary};
+use crate::size::Size;
+use crate::types::DType;
+
+/// A value of the stage while it grows: inputs and instructions are numbered apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Ref {
+    Input(u16),
+    Instr(u16),
+}
+
+/// One stage of the kernel of the group being lowered.
+pub(crate) struct StageBuilder<'l, 'g> {
+    lower: &'l mut Lower<'g>,
+    level: Level,
+    inputs: Vec<Source>,
+    instrs: Vec<(Instr, [Option<Ref>; 3])>,
+    outputs: Vec<(Ref, Target)>,
+    known: HashMap<(Value, Vec<Index>), Ref>,
+    winners: HashMap<(Value, Vec<Index>), Ref>,
+}
+
+impl<'l, 'g> StageBuilder<'l, 'g> {
+    pub fn new(lower: &'l mut Lower<'g>, level: Level) -> StageBuilder<'l, 'g> {
+        StageBuilder {
+            lower,
+            level,
+            inputs: vec![],
+            instrs: vec![],
+            outputs: vec![],
+            known: HashMap::new(),
+            winners: HashMap::new(),
+        }
+    }
+
+    pub fn lower_ref(&self) -> &Lower<'g> {
+        self.lower
+    }
+
+    pub fn lower_mut(&mut self) -> &mut Lower<'g> {
+        self.lower
+    }
+
+    /// Sends the node's value at these indices to a target.
+    pub fn output(&mut self, node: Value, coordinates: &[Index], target: Target) {
+        let value = self.value(node, coordinates);
+        self.outputs.push((value, target));
+    }
+
+    /// Sends what the reduction reads at these indices (of its operand) to a target.
+    pub fn operand(&mut self, reduction: Value, coordinates: &[Index], target: Target) {
+        let operand = self.lower.graph.node(reduction).inputs[0];
+        let value = self.value(operand, coordinates);
+        self.outputs.push((value, target));
+    }
+
+    /// The stage, if it has any output.
+    pub fn finish(self) -> Option<Stage> {
+        if self.outputs.is_empty() {
+            return None;
+        }
+        let first = self.inputs.len() as Slot;
+        let slot = |r: Ref| match r {
+            Ref::Input(i) => i,
+            Ref::Instr(i) => first + i,
+        };
+        let operand = |r: Option<Ref>| r.map_or(0, slot);
+        let instrs = self.instrs.iter().map(|(instr, [a, b, c])| match instr {
+            Instr::Const(c) => Instr::Const(*c),
+            Instr::Unary(f, _) => Instr::Unary(*f, operand(*a)),
+            Instr::Binary(f, ..) => Instr::Binary(*f, operand(*a), operand(*b)),
+            Instr::Select(..) => Instr::Select(operand(*a), operand(*b), operand(*c)),
+        });
+        let outputs = self.outputs.iter().map(|(r, _)| slot(*r)).collect();
+        let code = Code { inputs: first, instrs: instrs.collect(), outputs };
+        let targets = self.outputs.into_iter().map(|(_, t)| t).collect();
+        Some(Stage { level: self.level, inputs: self.inputs, code, outputs: targets })
+    }
+
+    fn input(&mut self, source: Source) -> Ref {
+        let at = self.inputs.iter().position(|s| *s == source).unwrap_or_else(|| {
+            self.inputs.push(source);
+            self.inputs.len() - 1
+        });
+        Ref::Input(at as u16)
+    }
+
+    fn instr(&mut self, instr: Instr, operands: [Option<Ref>; 3]) -> Ref {
+        let at = self.instrs.iter().position(|known| *known == (instr, operands)).unwrap_or_else(|| {
+            self.instrs.push((instr, operands));
+            self.instrs.len() - 1
+        });
+        Ref::Instr(at as u16)
+    }
+
+    fn constant(&mut self, c: f64) -> Ref {
+        self.instr(Instr::Const(c as f32), [None; 3])
+    }
+
+    fn unary(&mut self, f: Unary, x: Ref) -> Ref {
+        self.instr(Instr::Unary(f, 0), [Some(x), None, None])
+    }
+
+    fn binary(&mut self, f: Binary, x: Ref, y: Ref) -> Ref {
+        self.instr(Instr::Binary(f, 0, 0), [Some(x), Some(y), None])
+    }
+
+    fn select(&mut self, condition: Ref, x: Ref, y: Ref) -> Ref {
+        self.instr(Instr::Select(0, 0, 0), [Some(condition), Some(x), Some(y)])
+    }
+
+    /// An element of a view of something in memory.
+    fn load(&mut self, view: Value, coordinates: &[Index], outside: Option<f32>) -> Ref {
+        let base = trace(self.lower.graph, view);
+        let access = self.lower.access(base.value, &follow(&base, coordinates), outside);
+        let at = self.lower.load(access);
+        self.input(Source::Load(at))
+    }
+
+    fn value(&mut self, value: Value, coordinates: &[Index]) -> Ref {
+        let base = trace(self.lower.graph, value);
+        let coordinates = follow(&base, coordinates);
+        let key = (base.value, coordinates);
+        if let Some(&known) = self.known.get(&key) {
+            return known;
+        }
+        let result = self.base(key.0, &key.1);
+        self.known.insert(key, result);
+        result
+    }
+
+    fn base(&mut self, value: Value, at: &[Index]) -> Ref {
+        let graph = self.lower.graph;
+        let node = graph.node(value);
+        if is_barrier(graph, value) {
+            return self.load(value, at, None);
+        }
+        match class(graph, value) {
+            Class::Leaf => return self.load(value, at, None),
+            Class::Free if node.inputs.is_empty() => return self.free(value, at),
+            Class::Free => {}
+            _ if !self.lower.inside(value) => return self.load(value, at, None),
+            Class::Tile => return self.input(Source::Acc),
+            _ => {}
+        }
+        if let Some(row) = self.lower.row_slot(value, self.level) {
+            return self.input(Source::Row(row));
+        }
+        match &node.op {
+            Op::Unary(f) => {
+                let x = self.value(node.inputs[0], at);
+                self.unary(*f, x)
+            }
+            Op::Binary(f) => {
+                let (x, y) = (self.value(node.inputs[0], at), self.value(node.inputs[1], at));
+                self.binary(*f, x, y)
+            }
+            Op::Select => {
+                let [c, x, y] = [0, 1, 2].map(|i| self.value(node.inputs[i], at));
+                self.select(c, x, y)
+            }
+            Op::Cast => {
+                let from = graph.dtype(node.inputs[0]);
+                let x = self.value(node.inputs[0], at);
+                match node.ty.dtype {
+                    DType::Bool => {
+                        let zero = self.constant(0.0);
+                        self.binary(Binary::Ne, x, zero)
+                    }
+                    to if to.is_int() && from.is_float() => self.unary(Unary::Trunc, x),
+                    _ => x,
+                }
+            }
+            Op::MaxPool2d(w) => {
+                let outside = (w.padding != [0, 0]).then_some(f32::NEG_INFINITY);
+                self.pool(w, node.inputs[0], at, outside, Binary::Max)
+            }
+            Op::SumPool2d(w) => {
+                let outside = (w.padding != [0, 0]).then_some(0.0);
+                self.pool(w, node.inputs[0], at, outside, Binary::Add)
+            }
+            Op::MaxPool2dIndex(w) => self.winner(w, node.inputs[0], at),
+            Op::MaxPool2dGrad(w) => {
+                // The loops run over windows: this element is tap number `mine` of its window.
+                let window = window_of(w, at);
+                let mine =
+                    (at[2].offset.rem_euclid(w.kernel[0]) * w.kernel[1] + at[3].offset.rem_euclid(w.kernel[1])) as f64;
+                let winner = self.winner(w, node.inputs[0], &window);
+                let dy = self.load(node.inputs[1], &window, None);
+                let (mine, zero) = (self.constant(mine), self.constant(0.0));
+                let won = self.binary(Binary::Eq, winner, mine);
+                self.select(won, dy, zero)
+            }
+            Op::SumPool2dGrad(w) if self.lower.unrolled() => self.load(node.inputs[0], &window_of(w, at), None),
+            Op::SumPool2dGrad(w) => {
+                let mut sum = None;
+                for tap in w.taps() {
+                    let part = self.load(node.inputs[0], &window_with_tap(w, at, tap), Some(0.0));
+                    sum = Some(sum.map_or(part, |s| self.binary(Binary::Add, s, part)));
+                }
+                sum.unwrap_or_else(|| self.constant(0.0))
+            }
+            Op::MaxPool2dScatter(w) => {
+                let mut sum = None;
+                for (number, tap) in w.taps().enumerate() {
+                    let window = window_with_tap(w, at, tap);
+                    let winner = self.load(node.inputs[0], &window, Some(-1.0));
+                    let dy = self.load(node.inputs[1], &window, Some(0.0));
+                    let (number, zero) = (self.constant(number as f64), self.constant(0.0));
+                    let won = self.binary(Binary::Eq, winner, number);
+                    let part = self.select(won, dy, zero);
+                    sum = Some(sum.map_or(part, |s| self.binary(Binary::Add, s, part)));
+                }
+                sum.unwrap_or_else(|| self.constant(0.0))
+            }
+            // Copy, and what is no function of its operands here.
+            _ => match node.inputs.first() {
+                Some(&x) => self.value(x, at),
+                None => self.constant(0.0),
+            },
+        }
+    }
+
+    fn free(&mut self, value: Value, at: &[Index]) -> Ref {
+        let node = self.lower.graph.node(value);
+        match &node.op {
+            Op::Const(c) => self.constant(*c),
+            Op::Size(size) => {
+                let size = size.clone();
+                self.input(Source::Size(size))
+            }
+            Op::Iota(axis) => {
+                let index = &at[*axis];
+                let mut sum = self.constant(index.offset as f64);
+                for (n, &(dim, coefficient)) in index.terms.iter().enumerate() {
+                    let mut term = self.input(Source::Index(dim));
+                    if coefficient != 1 {
+                        let c = self.constant(coefficient as f64);
+                        term = self.binary(Binary::Mul, term, c);
+                    }
+                    sum = if n == 0 && index.offset == 0 { term } else { self.binary(Binary::Add, sum, term) };
+                }
+                sum
+            }
+            Op::Random(stream) => {
+                // Numbered by the position in the value's own row-major order, however the loops run.
+                let mut strides = vec![Size::constant(0); self.lower.loop_count()];
+                let mut stride = Size::constant(1);
+                for (index, size) in at.iter().zip(&node.ty.shape).rev() {
+                    for &(dim, coefficient) in &index.terms {
+                        strides[dim] = &strides[dim] + &(&stride * &coefficient.into());
+                    }
+                    stride = &stride * size;
+                }
+                let stream = *stream;
+                self.input(Source::Random { stream, strides })
+            }
+            _ => self.constant(0.0),
+        }
+    }
+
+    fn pool(&mut self, w: &Window, x: Value, at: &[Index], outside: Option<f32>, f: Binary) -> Ref {
+        let mut result = None;
+        for tap in w.taps() {
+            let element = self.load(x, &tap_of(w, at, tap), outside);
+            result = Some(result.map_or(element, |r| self.binary(f, r, element)));
+        }
+        result.unwrap_or_else(|| self.constant(0.0))
+    }
+
+    /// The number of the first maximum of a window.
+    fn winner(&mut self, w: &Window, x: Value, window: &[Index]) -> Ref {
+        let key = (x, window.to_vec());
+        if let Some(&known) = self.winners.get(&key) {
+            return known;
+        }
+        let outside = (w.padding != [0, 0]).then_some(f32::NEG_INFINITY);
+        let mut best: Option<(Ref, Ref)> = None;
+        for (number, tap) in w.taps().enumerate() {
+            let element = self.load(x, &tap_of(w, window, tap), outside);
+            let number = self.constant(number as f64);
+            best = Some(match best {
+                None => (element, number),
+                Some((most, at)) => {
+                    let more = self.binary(Binary::Gt, element, most);
+                    (self.binary(Binary::Max, element, most), self.select(more, number, at))
+                }
+            });
+        }
+        let result = best.map_or_else(|| self.constant(0.0), |(_, at)| at);
+        self.winners.insert(key, result);
+        result
+    }
+}
+
+/// The index of a tap of window `at`: `at · stride + tap · dilation - padding`.
+fn tap_of(w: &Window, at: &[Index], tap: [i64; 2]) -> Vec<Index> {
+    let mut out = at.to_vec();
+    for axis in 0..2 {
+        let index = &mut out[2 + axis];
+        index.terms.iter_mut().for_each(|(_, c)| *c *= w.stride[axis]);
+        index.offset = index.offset * w.stride[axis] + tap[axis] * w.dilation[axis] - w.padding[axis];
+    }
+    out
+}
+
+/// The window to which an element belongs, of windows that tile the image; the element's index has coefficients that divide.
+fn window_of(w: &Window, at: &[Index]) -> Vec<Index> {
+    let mut out = at.to_vec();
+    for axis in 0..2 {
+        let index = &mut out[2 + axis];
+        index.terms.iter_mut().for_each(|(_, c)| *c /= w.stride[axis]);
+        index.offset = index.offset.div_euclid(w.stride[axis]);
+    }
+    out
+}
+
+/// The window of which the element is a given tap, if there is one: `(at + padding - tap · dilation) / stride`, exactly.
+fn window_with_tap(w: &Window, at: &[Index], tap: [i64; 2]) -> Vec<Index> {
+    let mut out = at.to_vec();
+    for axis in 0..2 {
+        let index = &mut out[2 + axis];
+        index.offset += w.padding[axis] - tap[axis] * w.dilation[axis];
+        index.divide = w.stride[axis];
+        index.exact = true;
+    }
+    out
+}
+
+/// How a reduction's result is combined, for targets.
+pub(crate) fn reduction(op: &Op) -> Reduction {
+    match op {
+        Op::Reduce(f, _) => *f,
+        _ => Reduction::Sum,
+    }
+}

@@ -1,0 +1,164 @@
+//! Launches of the tile family: matrix products and convolutions with what is fused into their write-back.
+
+use super::layout::ValueLayout;
+use super::lower::{Lower, panel_access};
+use super::stage::StageBuilder;
+use super::view::{strip_reshapes, trace};
+use crate::graph::{Op, Role, Value, Window};
+use crate::program::{Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
+use crate::scalar::Code;
+use crate::size::Size;
+
+impl Lower<'_> {
+    pub(crate) fn tile_launch(&mut self, tile: Value, stored: &[Value]) -> Launch {
+        let node = self.graph.node(tile);
+        let (a, b) = (node.inputs[0], node.inputs[1]);
+        let updates = match self.roles.get(&tile) {
+            Some(Role::Gradient(number)) if stored == [tile] && self.group().nodes.len() == 1 => Some(*number),
+            _ => None,
+        };
+        let gradient_panels = matches!(self.layouts.values.get(&tile), Some(ValueLayout::Panels(_)));
+        let natural: Vec<usize> = (0..self.group().loops.len()).collect();
+        let (kind, space, stages) = match &node.op {
+            Op::MatMul { ta, tb } if gradient_panels && stored == [tile] => {
+                // The transpose is computed: its columns are the panels' columns.
+                let shape = node.ty.shape.clone();
+                let space = vec![shape[1].clone(), shape[0].clone()];
+                let (left, right) = (self.matrix(b, !*tb), self.matrix(a, !*ta));
+                let k = self.graph.shape(a)[if *ta { 0 } else { 1 }].clone();
+                let kind = Tile::MatMul { k, a: left, b: Right::Strided(right) };
+                let stage = self.panel_store(tile, &space, &[1]);
+                (kind, space, vec![stage])
+            }
+            Op::MatMul { ta, tb } => {
+                let rank = node.ty.rank();
+                let k = self.graph.shape(a)[if *ta { rank - 2 } else { rank - 1 }].clone();
+                let left = self.matrix(a, *ta);
+                let right = self.right(b, *tb);
+                self.set_loops(&natural, &[]);
+                let space = self.graph.shape(tile).to_vec();
+                (Tile::MatMul { k, a: left, b: right }, space, self.epilogue(stored))
+            }
+            Op::Conv2d(w) => {
+                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(tile));
+                let kind = Tile::Conv2d { conv, input: self.image(a), weight: self.buffer(b) };
+                self.set_loops(&[0, 2, 3, 1], &[]);
+                (kind, self.channels_last(tile), self.epilogue(stored))
+            }
+            Op::Conv2dInputGrad(w) => {
+                let conv = self.conv(w, self.graph.shape(tile), self.graph.shape(a));
+                let kind = Tile::Conv2dInputGrad { conv, dy: self.image(a), weight: self.buffer(b) };
+                self.set_loops(&[0, 2, 3, 1], &[]);
+                (kind, self.channels_last(tile), self.epilogue(stored))
+            }
+            Op::Conv2dWeightGrad(w) => {
+                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b));
+                let rows = conv.kernel[0] * conv.kernel[1] * conv.c;
+                let space = vec![rows.into(), conv.o.into()];
+                let kind = Tile::Conv2dWeightGrad { conv, input: self.image(a), dy: self.image(b) };
+                // Its rows already run over (kernel row, kernel column, input channel).
+                let stage = self.panel_store(tile, &space, &[1]);
+                (kind, space, vec![stage])
+            }
+            _ => (Tile::MatMul { k: 1.into(), a: self.matrix(a, false), b: self.right(b, false) }, vec![], vec![]),
+        };
+        let (loads, stores) = self.take_accesses();
+        Launch {
+            name: self.name(),
+            loc: 0,
+            space,
+            reduce: vec![],
+            family: Family::Tile(kind),
+            loads,
+            stores,
+            stages,
+            updates,
+        }
+    }
+
+    /// The stage that follows the sums.
+    fn epilogue(&mut self, stored: &[Value]) -> Vec<Stage> {
+        let mut stage = StageBuilder::new(self, Level::Element);
+        for &node in stored {
+            stage.store(node);
+        }
+        stage.finish().into_iter().collect()
+    }
+
+    /// Stores the sums of a space `[k, j]` as panels.
+    fn panel_store(&mut self, tile: Value, space: &[Size], order: &[usize]) -> Stage {
+        let buffer = self.buffer(tile);
+        let (shape, index) = ([space[1].clone(), space[0].clone()], [Index::of(1), Index::of(0)]);
+        let (dims, index) = panel_access(&shape, &index, order);
+        let store = self.add_store(Access { buffer, dims, index, outside: None });
+        let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+        Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] }
+    }
+
+    /// Elements from one index to the next along each axis of a view of something in memory.
+    fn strides(&mut self, view: Value) -> (usize, Vec<Size>) {
+        let base = trace(self.graph, view);
+        let memory = strip_reshapes(self.graph, base.value);
+        let shape = self.graph.shape(base.value);
+        let order = match self.layouts.values.get(&base.value) {
+            Some(ValueLayout::Order(order)) if memory == base.value => order.clone(),
+            _ => (0..shape.len()).collect(),
+        };
+        let mut strides = vec![Size::constant(0); self.graph.shape(view).len()];
+        let mut stride = Size::constant(1);
+        for &axis in order.iter().rev() {
+            if let Some(view_axis) = base.axes[axis] {
+                strides[view_axis] = stride.clone();
+            }
+            stride = &stride * &shape[axis];
+        }
+        (self.buffer(memory), strides)
+    }
+
+    /// A matrix operand by strides of `batch.., row, column`, transposed if asked.
+    fn matrix(&mut self, view: Value, transposed: bool) -> Strided {
+        let (buffer, mut strides) = self.strides(view);
+        let rank = strides.len();
+        if transposed {
+            strides.swap(rank - 2, rank - 1);
+        }
+        Strided { buffer, strides }
+    }
+
+    /// The right operand: a parameter in panels is used as it lies.
+    fn right(&mut self, view: Value, tb: bool) -> Right {
+        match self.layouts.values.get(&view) {
+            Some(ValueLayout::Panels(_)) if tb => Right::Panels(self.buffer(view)),
+            Some(ValueLayout::Panels(_)) => Right::PanelsTransposed(self.buffer(view)),
+            _ => Right::Strided(self.matrix(view, tb)),
+        }
+    }
+
+    /// An image operand by strides of `n, height, width, channel`.
+    fn image(&mut self, view: Value) -> Strided {
+        let (buffer, strides) = self.strides(view);
+        Strided { buffer, strides: [0, 2, 3, 1].map(|axis| strides[axis].clone()).to_vec() }
+    }
+
+    fn channels_last(&self, value: Value) -> Vec<Size> {
+        let shape = self.graph.shape(value);
+        [0, 2, 3, 1].map(|axis| shape[axis].clone()).to_vec()
+    }
+
+    fn conv(&self, w: &Window, x: &[Size], y: &[Size]) -> Conv {
+        let known = |s: &Size| s.as_const().unwrap_or(1);
+        Conv {
+            n: x[0].clone(),
+            h: known(&x[2]),
+            w: known(&x[3]),
+            c: known(&x[1]),
+            y: known(&y[2]),
+            x: known(&y[3]),
+            o: known(&y[1]),
+            kernel: w.kernel,
+            stride: w.stride,
+            padding: w.padding,
+            dilation: w.dilation,
+        }
+    }
+}

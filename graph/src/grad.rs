@@ -1,0 +1,368 @@
+//! The gradient pass: reverse mode over the graph, one rule a primitive.
+//!
+//! The rules are those of every textbook (Griewank & Walther, *Evaluating Derivatives*, chapter 3); where a function's derivative can be
+//! written by its result (tanh, exp, relu), it is, so that only the result must be kept.
+
+use std::sync::Arc;
+
+use crate::builder::{Builder, Parameters};
+use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
+use crate::scalar::{Binary, Reduction, Unary};
+use crate::types::DType;
+
+/// A step of the chain rule that has no rule yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoRule {
+    /// The primitive.
+    pub op: String,
+}
+
+/// Appends the gradients of the first result (a scalar) with respect to every parameter that it depends on.
+///
+/// Weight gradients come right after the data gradient of the same operator, which reads the weight: an update of the weight in the
+/// weight gradient's kernel is then safe.
+pub fn gradients(graph: Graph) -> Result<Graph, NoRule> {
+    let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
+    let needed = reaches_parameters(&graph);
+    let mut no_parameters = Parameters::default();
+    let mut pass =
+        Pass { adjoints: vec![vec![]; graph.nodes.len()], b: Builder::resume(graph, &mut no_parameters), needed };
+    let seed = pass.b.constant(1.0, DType::F32);
+    pass.adjoints[objective.index()].push(seed);
+    let mut gradients = Vec::new();
+    for index in (0..pass.adjoints.len()).rev() {
+        let value = Value(index as u32);
+        if !pass.needed[index] || pass.adjoints[index].is_empty() {
+            continue;
+        }
+        let node = pass.b.graph.node(value).clone();
+        let name: Arc<str> = format!("d {}", node.origin.name).into();
+        pass.b.origin = Origin { loc: node.origin.loc, name };
+        let parts = std::mem::take(&mut pass.adjoints[index]);
+        let g = parts.into_iter().reduce(|a, b| pass.b.pointwise(Binary::Add, a, b));
+        let Some(g) = g else { continue };
+        match node.op {
+            Op::Parameter(number) => gradients.push(Output { role: Role::Gradient(number), value: g }),
+            _ => pass.rule(&node, value, g)?,
+        }
+    }
+    gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { 0 });
+    let mut graph = pass.b.graph;
+    graph.outputs.extend(gradients);
+    Ok(graph)
+}
+
+/// For each node, whether a parameter's gradient flows through it.
+fn reaches_parameters(graph: &Graph) -> Vec<bool> {
+    let mut needed: Vec<bool> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let is_parameter = matches!(node.op, Op::Parameter(_));
+        let blocked = matches!(node.op, Op::Detach) || !node.ty.dtype.is_float();
+        needed.push(is_parameter || (!blocked && node.inputs.iter().any(|v| needed[v.index()])));
+    }
+    needed
+}
+
+struct Pass<'p> {
+    b: Builder<'p>,
+    adjoints: Vec<Vec<Value>>,
+    needed: Vec<bool>,
+}
+
+impl Pass<'_> {
+    /// Whether operand `i` wants a gradient.
+    fn wants(&self, node: &Node, i: usize) -> bool {
+        self.needed[node.inputs[i].index()]
+    }
+
+    fn add(&mut self, node: &Node, i: usize, g: Value) {
+        self.adjoints[node.inputs[i].index()].push(g);
+    }
+
+    fn rule(&mut self, node: &Node, y: Value, g: Value) -> Result<(), NoRule> {
+        use Binary::*;
+        match &node.op {
+            Op::Unary(f) => self.unary(*f, node, y, g),
+            Op::Binary(f) => self.binary(*f, node, y, g),
+            Op::Select => {
+                let zero = self.b.full(0.0, g);
+                let ty = node.ty.clone();
+                if self.wants(node, 1) {
+                    let d = self.b.push(Op::Select, vec![node.inputs[0], g, zero], ty.clone());
+                    self.add(node, 1, d);
+                }
+                if self.wants(node, 2) {
+                    let d = self.b.push(Op::Select, vec![node.inputs[0], zero, g], ty);
+                    self.add(node, 2, d);
+                }
+            }
+            Op::Cast => {
+                let d = self.b.cast(g, self.b.graph.dtype(node.inputs[0]));
+                self.add(node, 0, d);
+            }
+            Op::Broadcast => {
+                let d = self.unbroadcast(g, node.inputs[0]);
+                self.add(node, 0, d);
+            }
+            Op::Reshape => {
+                let d = self.b.reshape(g, self.b.shape(node.inputs[0]));
+                self.add(node, 0, d);
+            }
+            Op::Permute(order) => {
+                let mut inverse = vec![0; order.len()];
+                for (i, &axis) in order.iter().enumerate() {
+                    inverse[axis] = i;
+                }
+                let d = self.b.permute(g, &inverse);
+                self.add(node, 0, d);
+            }
+            Op::Reduce(f, axes) => {
+                let x = node.inputs[0];
+                let back = self.stretch(g, x, axes);
+                let d = match f {
+                    Reduction::Sum => back,
+                    // Ties share the gradient evenly, as torch.amax.
+                    Reduction::Max | Reduction::Min => {
+                        let extreme = self.stretch(y, x, axes);
+                        let hit = self.b.pointwise(Eq, x, extreme);
+                        let hit = self.b.cast(hit, DType::F32);
+                        let count = self.b.reduce(Reduction::Sum, hit, axes, false);
+                        let count = self.stretch(count, x, axes);
+                        let share = self.b.pointwise(Div, back, count);
+                        self.b.pointwise(Mul, hit, share)
+                    }
+                };
+                self.add(node, 0, d);
+            }
+            Op::Softmax(axis) => {
+                let gy = self.b.pointwise(Mul, g, y);
+                let sum = self.b.reduce(Reduction::Sum, gy, &[*axis], false);
+                let sum = self.stretch(sum, y, &[*axis]);
+                let difference = self.b.pointwise(Sub, g, sum);
+                let d = self.b.pointwise(Mul, y, difference);
+                self.add(node, 0, d);
+            }
+            Op::LogSoftmax(axis) => {
+                let p = self.b.unary(Unary::Exp, y);
+                let sum = self.b.reduce(Reduction::Sum, g, &[*axis], false);
+                let sum = self.stretch(sum, y, &[*axis]);
+                let scaled = self.b.pointwise(Mul, p, sum);
+                let d = self.b.pointwise(Sub, g, scaled);
+                self.add(node, 0, d);
+            }
+            Op::MatMul { ta, tb } => self.matmul(*ta, *tb, node, g),
+            Op::Conv2d(window) => {
+                self.contract(node, 0, Op::Conv2dInputGrad(*window), g, node.inputs[1]);
+                self.contract(node, 1, Op::Conv2dWeightGrad(*window), node.inputs[0], g);
+            }
+            Op::Conv2dInputGrad(window) => {
+                self.contract(node, 0, Op::Conv2d(*window), g, node.inputs[1]);
+                self.contract(node, 1, Op::Conv2dWeightGrad(*window), g, node.inputs[0]);
+            }
+            Op::Conv2dWeightGrad(window) => {
+                self.contract(node, 0, Op::Conv2dInputGrad(*window), node.inputs[1], g);
+                self.contract(node, 1, Op::Conv2d(*window), node.inputs[0], g);
+            }
+            Op::MaxPool2d(window) => self.contract(node, 0, Op::MaxPool2dGrad(*window), node.inputs[0], g),
+            Op::SumPool2d(window) => {
+                let ty = self.b.ty(node.inputs[0]).clone();
+                let d = self.b.push(Op::SumPool2dGrad(*window), vec![g], ty);
+                self.add(node, 0, d);
+            }
+            Op::SumPool2dGrad(window) => {
+                let ty = self.b.ty(node.inputs[0]).clone();
+                let d = self.b.push(Op::SumPool2d(*window), vec![g], ty);
+                self.add(node, 0, d);
+            }
+            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::Const(_) | Op::Size(_) => {}
+            Op::Iota(_) | Op::Random(_) => {}
+            Op::Copy => self.add(node, 0, g),
+            Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {
+                return Err(NoRule { op: format!("{:?}", node.op) });
+            }
+        }
+        Ok(())
+    }
+
+    fn unary(&mut self, f: Unary, node: &Node, y: Value, g: Value) {
+        use Binary::*;
+        let (x, b) = (node.inputs[0], &mut self.b);
+        let d = match f {
+            Unary::Neg => b.unary(Unary::Neg, g),
+            Unary::Exp => b.pointwise(Mul, g, y),
+            Unary::Log => b.pointwise(Div, g, x),
+            Unary::Sqrt => {
+                let half = b.binary_const(Mul, g, 0.5);
+                b.pointwise(Div, half, y)
+            }
+            Unary::Rsqrt => {
+                let square = b.pointwise(Mul, y, y);
+                let cube = b.pointwise(Mul, square, y);
+                let scaled = b.binary_const(Mul, cube, -0.5);
+                b.pointwise(Mul, g, scaled)
+            }
+            Unary::Abs => {
+                let sign = b.unary(Unary::Sign, x);
+                b.pointwise(Mul, g, sign)
+            }
+            Unary::Tanh => {
+                let square = b.pointwise(Mul, y, y);
+                let one = b.full(1.0, y);
+                let slope = b.pointwise(Sub, one, square);
+                b.pointwise(Mul, g, slope)
+            }
+            Unary::Sigmoid => {
+                let one = b.full(1.0, y);
+                let rest = b.pointwise(Sub, one, y);
+                let slope = b.pointwise(Mul, y, rest);
+                b.pointwise(Mul, g, slope)
+            }
+            Unary::Erf => {
+                let square = b.pointwise(Mul, x, x);
+                let negative = b.unary(Unary::Neg, square);
+                let exp = b.unary(Unary::Exp, negative);
+                let slope = b.binary_const(Mul, exp, std::f64::consts::FRAC_2_SQRT_PI);
+                b.pointwise(Mul, g, slope)
+            }
+            Unary::Sin => {
+                let cos = b.unary(Unary::Cos, x);
+                b.pointwise(Mul, g, cos)
+            }
+            Unary::Cos => {
+                let sin = b.unary(Unary::Sin, x);
+                let slope = b.unary(Unary::Neg, sin);
+                b.pointwise(Mul, g, slope)
+            }
+            // Steps: flat wherever they have a derivative.
+            Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Not => return,
+        };
+        self.add(node, 0, d);
+    }
+
+    fn binary(&mut self, f: Binary, node: &Node, z: Value, g: Value) {
+        use Binary::*;
+        let (x, y) = (node.inputs[0], node.inputs[1]);
+        if self.wants(node, 0) {
+            let b = &mut self.b;
+            let d = match f {
+                Add | Sub | Rem => g,
+                Mul => b.pointwise(Mul, g, y),
+                Div => b.pointwise(Div, g, y),
+                Pow => {
+                    // 0 where the exponent is 0, also at x = 0.
+                    let (slope, zero_exponent) = match b.graph.as_const(y) {
+                        Some(c) => {
+                            let power = b.binary_const(Pow, x, c - 1.0);
+                            (b.binary_const(Mul, power, c), None)
+                        }
+                        None => {
+                            let lower = b.binary_const(Sub, y, 1.0);
+                            let power = b.pointwise(Pow, x, lower);
+                            (b.pointwise(Mul, y, power), Some(b.binary_const(Eq, y, 0.0)))
+                        }
+                    };
+                    let d = b.pointwise(Mul, g, slope);
+                    match zero_exponent {
+                        None => d,
+                        Some(is_zero) => {
+                            let zero = b.full(0.0, d);
+                            b.push(Op::Select, vec![is_zero, zero, d], node.ty.clone())
+                        }
+                    }
+                }
+                Max | Min => self.extreme(f, x, y, z, g),
+                _ => return,
+            };
+            self.add(node, 0, d);
+        }
+        if self.wants(node, 1) {
+            let b = &mut self.b;
+            let d = match f {
+                Add => g,
+                Sub => b.unary(Unary::Neg, g),
+                Mul => b.pointwise(Mul, g, x),
+                Div => {
+                    let part = b.pointwise(Mul, g, z);
+                    let part = b.pointwise(Div, part, y);
+                    b.unary(Unary::Neg, part)
+                }
+                Rem => {
+                    let ratio = b.pointwise(Div, x, y);
+                    let turns = b.unary(Unary::Floor, ratio);
+                    let part = b.pointwise(Mul, g, turns);
+                    b.unary(Unary::Neg, part)
+                }
+                Pow => {
+                    // x^y · log x, and 0 where x is 0 (for y ≥ 0, where the power is flat in y).
+                    let log = b.unary(Unary::Log, x);
+                    let slope = b.pointwise(Mul, z, log);
+                    let d = b.pointwise(Mul, g, slope);
+                    let (is_zero, zero) = (b.binary_const(Eq, x, 0.0), b.full(0.0, d));
+                    b.push(Op::Select, vec![is_zero, zero, d], node.ty.clone())
+                }
+                Max | Min => self.extreme(f, y, x, z, g),
+                _ => return,
+            };
+            self.add(node, 1, d);
+        }
+    }
+
+    /// The gradient of `z = max(x, other)` for `x`: against a constant by the result alone (0 at the tie, as relu and clamp in PyTorch);
+    /// of two tensors, ties share (as torch.maximum).
+    fn extreme(&mut self, f: Binary, x: Value, other: Value, z: Value, g: Value) -> Value {
+        let b = &mut self.b;
+        let (ty, zero) = (b.ty(g).clone(), b.full(0.0, g));
+        let strictly = if f == Binary::Max { Binary::Gt } else { Binary::Lt };
+        if b.graph.as_const(other).is_some() {
+            let won = b.pointwise(strictly, z, other);
+            return b.push(Op::Select, vec![won, g, zero], ty);
+        }
+        let half = b.binary_const(Binary::Mul, g, 0.5);
+        let (won, tie) = (b.pointwise(strictly, x, other), b.pointwise(Binary::Eq, x, other));
+        let rest = b.push(Op::Select, vec![tie, half, zero], ty.clone());
+        b.push(Op::Select, vec![won, g, rest], ty)
+    }
+
+    fn matmul(&mut self, ta: bool, tb: bool, node: &Node, g: Value) {
+        let (a, b) = (node.inputs[0], node.inputs[1]);
+        let product = |ta, tb| Op::MatMul { ta, tb };
+        match ta {
+            false => self.contract(node, 0, product(false, !tb), g, b),
+            true => self.contract(node, 0, product(tb, true), b, g),
+        }
+        match tb {
+            false => self.contract(node, 1, product(!ta, false), a, g),
+            true => self.contract(node, 1, product(true, ta), g, a),
+        }
+    }
+
+    /// Adds `op(x, y)` as the gradient of operand `i`, in its type.
+    fn contract(&mut self, node: &Node, i: usize, op: Op, x: Value, y: Value) {
+        if self.wants(node, i) {
+            let ty = self.b.ty(node.inputs[i]).clone();
+            let d = self.b.push(op, vec![x, y], ty);
+            self.add(node, i, d);
+        }
+    }
+
+    /// A reduced value stretched back over the axes that disappeared.
+    fn stretch(&mut self, reduced: Value, like: Value, axes: &[usize]) -> Value {
+        let shape = self.b.shape(like);
+        let mut kept = shape.clone();
+        for &axis in axes {
+            kept[axis] = 1.into();
+        }
+        let kept = self.b.reshape(reduced, kept);
+        self.b.broadcast_to(kept, &shape)
+    }
+
+    /// The sum of `g` over the axes along which `x` was stretched.
+    fn unbroadcast(&mut self, g: Value, x: Value) -> Value {
+        let (from, to) = (self.b.shape(x), self.b.shape(g));
+        let lead = to.len() - from.len();
+        let stretched = |i: usize| i < lead || (from[i - lead].is(1) && !to[i].is(1));
+        let axes: Vec<_> = (0..to.len()).filter(|&i| stretched(i)).collect();
+        let sum = self.b.reduce(Reduction::Sum, g, &axes, false);
+        self.b.reshape(sum, from)
+    }
+}

@@ -1,0 +1,32 @@
+//! `Dropout`: drops elements while training.
+
+use super::LayerKind;
+use crate::call::{Kind, optional};
+use crate::ops::drop_out;
+
+/// `Dropout(p)`.
+pub(super) static DROPOUT: LayerKind = LayerKind {
+    name: "Dropout",
+    doc: "In training: 0 with probability p, else x / (1 - p). The identity otherwise.",
+    signature: &[optional("p", Kind::Float, "0.5")],
+    declare: |b, bound| match bound.float(0) {
+        Some(p) if !(0.0..=1.0).contains(&p) => bound.wrong(
+            b,
+            "N0306",
+            0,
+            format!("`Dropout` with p = {p}: a probability lies between 0 and 1"),
+            "write `Dropout(0.5)`",
+        ),
+        _ => Ok(vec![]),
+    },
+    apply: |b, layer, x| {
+        if !b.ty(x).dtype.is_float() {
+            let (ty, at) = (b.ty(x).clone(), b.origin.loc);
+            let message = format!("layer `{}` needs floating-point elements, found {ty}", layer.name);
+            return b.report(
+                crate::diagnostic::Diagnostic::new("N0202", at, message).help("convert it first: `.cast(f32)`"),
+            );
+        }
+        drop_out(b, x, layer.bound.float(0).unwrap_or(0.5))
+    },
+};

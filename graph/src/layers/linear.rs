@@ -1,0 +1,82 @@
+//! `Linear`: y = x · weightᵀ + bias over the last axis.
+
+use super::{Layer, LayerKind, shape_once};
+use crate::builder::{Builder, Checked};
+use crate::call::{Kind, optional, required};
+use crate::diagnostic::Diagnostic;
+use crate::graph::Value;
+use crate::net::Init;
+use crate::ops::linear;
+use crate::program::Layout;
+use crate::types::shape_text;
+
+/// `Linear(out_features, in_features, bias)`: PyTorch's layer; `in_features` is inferred.
+pub(super) static LINEAR: LayerKind = LayerKind {
+    name: "Linear",
+    doc: "x · weightᵀ + bias over the last axis; weight [out_features, in_features], first values uniform in ±1/√in_features.",
+    signature: &[
+        required("out_features", Kind::Int),
+        optional("in_features", Kind::Int, "inferred"),
+        optional("bias", Kind::Bool, "true"),
+    ],
+    declare: |b, bound| {
+        for (slot, what) in [(0, "out_features"), (1, "in_features")] {
+            if let Some(value) = bound.int(slot).filter(|v| *v < 1) {
+                return bound.wrong(
+                    b,
+                    "N0306",
+                    slot,
+                    format!("`Linear` with {what} = {value}"),
+                    "sizes are at least 1",
+                );
+            }
+        }
+        let mut tensors = vec![("weight", Layout::Panels(vec![1]))];
+        if bound.bool(2).unwrap_or(true) {
+            tensors.push(("bias", Layout::Plain));
+        }
+        Ok(tensors)
+    },
+    apply,
+};
+
+fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
+    let (ty, made, made_at, at) = (b.ty(x).clone(), b.made_by(x), b.made_at(x), b.origin.loc);
+    let from = format!("the input, {}, comes from `{made}`", shape_text(&ty.shape));
+    if !ty.dtype.is_float() {
+        let d =
+            Diagnostic::new("N0202", at, format!("layer `{}` needs floating-point elements, found {ty}", layer.name))
+                .note(made_at, from)
+                .help("convert it first: `.cast(f32)`");
+        return b.report(d);
+    }
+    let Some(last) = ty.shape.last() else {
+        let d = Diagnostic::new("N0105", at, format!("layer `{}` needs at least one axis, found a scalar", layer.name));
+        return b.report(d.note(made_at, from).help("give it [N, features]"));
+    };
+    let Some(features) = last.as_const() else {
+        let message =
+            format!("layer `{}` needs a last axis known at build time, found {}", layer.name, shape_text(&ty.shape));
+        return b.report(
+            Diagnostic::new("N0107", at, message).note(made_at, from).help("write the number in the input's type"),
+        );
+    };
+    if let Some(declared) = layer.bound.int(1).filter(|d| *d != features) {
+        let message =
+            format!("layer `{}` expects {declared} input features but `{made}` produces {features}", layer.name);
+        let d = Diagnostic::new("N0102", at, message)
+            .note(layer.bound.at(1), format!("`in_features = {declared}` is declared here"))
+            .note(made_at, from)
+            .help(format!("write `in_features = {features}`, or leave it out: it is inferred"));
+        return b.report(d);
+    }
+    let out = layer.bound.int(0).unwrap_or(1);
+    let bound = (1.0 / features as f64).sqrt() as f32;
+    let words = format!("{features} input features");
+    let weight = shape_once(b, layer, 0, vec![out, features], Init::Uniform(bound), &words)?;
+    let bias = match layer.tensors.len() {
+        2 => Some(shape_once(b, layer, 1, vec![out], Init::Uniform(bound), &words)?),
+        _ => None,
+    };
+    linear(b, x, weight, bias)
+}

@@ -1,0 +1,119 @@
+//! The layers of the language, one file each: parameters, first values, and the operators that they stand for.
+
+use crate::builder::{Builder, Checked, Declared, Parameters};
+use crate::call::{Bound, Given, Param, bind};
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::graph::{Origin, Value};
+use crate::program::Layout;
+
+mod conv2d;
+mod dropout;
+mod linear;
+
+/// A kind of layer.
+pub struct LayerKind {
+    /// PyTorch's name.
+    pub name: &'static str,
+    /// One line for hover and the reference page.
+    pub doc: &'static str,
+    /// The arguments of its declaration.
+    pub signature: &'static [Param],
+    /// Checks the arguments of the declaration; names the tensors with their layouts, in PyTorch's order.
+    pub declare: fn(&mut Builder, &Bound) -> Checked<Vec<(&'static str, Layout)>>,
+    /// Applies the layer to a tensor. `tensors` are the numbers of its parameters.
+    pub apply: fn(&mut Builder, &Layer, Value) -> Checked<Value>,
+}
+
+/// Every kind of layer.
+pub static LAYERS: &[&LayerKind] = &[&linear::LINEAR, &conv2d::CONV2D, &dropout::DROPOUT];
+
+/// A declared layer.
+#[derive(Clone)]
+pub struct Layer {
+    /// Its name in the net: the checkpoint key.
+    pub name: String,
+    /// Where it is declared.
+    pub at: Loc,
+    /// What it is.
+    pub kind: &'static LayerKind,
+    /// Its arguments.
+    pub bound: Bound,
+    /// Numbers of its parameters in the net's list.
+    pub tensors: Vec<usize>,
+}
+
+/// The kind with this name.
+pub fn find(name: &str) -> Option<&'static LayerKind> {
+    LAYERS.iter().copied().find(|k| k.name == name)
+}
+
+/// `name: Kind(given…);`. Parameters are appended to the net's list.
+pub fn declare(b: &mut Builder, name: &str, at: Loc, kind: &str, kind_at: Loc, given: &[Given]) -> Checked<Layer> {
+    let Some(kind) = find(kind) else {
+        let d = Diagnostic::new("N0402", kind_at, format!("there is no layer `{kind}`"));
+        let known = LAYERS.iter().map(|k| k.name);
+        let d = match crate::diagnostic::did_you_mean(kind, known) {
+            Some(meant) => d.help(format!("did you mean `{meant}`?")),
+            None => d.help(format!("layers: {}", LAYERS.iter().map(|k| k.name).collect::<Vec<_>>().join(", "))),
+        };
+        return b.report(d);
+    };
+    let before = std::mem::replace(&mut b.origin, Origin { loc: kind_at, name: name.into() });
+    let bound = bind(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), given);
+    let result = match bound {
+        Ok(Some(bound)) => (kind.declare)(b, &bound).map(|tensors| {
+            let first = b.parameters.list.len();
+            let count = tensors.len();
+            for (tensor, layout) in tensors {
+                let name = format!("{name}.{tensor}").into();
+                b.parameters.list.push(Declared { name, layout, shape: None, first_use: Loc::default() });
+            }
+            Layer { name: name.into(), at, kind, bound, tensors: (first..first + count).collect() }
+        }),
+        Ok(None) => Err(crate::builder::Reported),
+        Err(reported) => Err(reported),
+    };
+    b.origin = before;
+    result
+}
+
+/// `layer(x)`, at a place.
+pub fn apply(b: &mut Builder, layer: &Layer, at: Loc, x: Value) -> Checked<Value> {
+    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: layer.name.as_str().into() });
+    let result = (layer.kind.apply)(b, layer, x);
+    b.origin = before;
+    result
+}
+
+/// Sets a parameter's shape at the first use, or checks it at a later one: `features` is what the layer was given, in words.
+pub(crate) fn shape_once(
+    b: &mut Builder,
+    layer: &Layer,
+    tensor: usize,
+    shape: Vec<i64>,
+    init: crate::net::Init,
+    features: &str,
+) -> Checked<Value> {
+    let number = layer.tensors[tensor];
+    let at = b.origin.loc;
+    let declared: &mut Parameters = b.parameters;
+    match &declared.list[number].shape {
+        None => {
+            declared.list[number].shape = Some((shape, init));
+            declared.list[number].first_use = at;
+        }
+        Some((first, _)) if *first == shape => {}
+        Some((first, _)) => {
+            let message = format!(
+                "layer `{}` is used with two sizes: its `{}` is {first:?} by its first use and {shape:?} here ({features})",
+                layer.name, declared.list[number].name
+            );
+            let first_use = declared.list[number].first_use;
+            let d = Diagnostic::new("N0104", at, message)
+                .note(first_use, "the first use, which set the size")
+                .help("declare a second layer for the other size");
+            return b.report(d);
+        }
+    }
+    Ok(b.parameter(number))
+}

@@ -1,0 +1,84 @@
+//! A network as the runtime needs it: its parameters and its compiled functions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::program::{Layout, Program};
+
+/// A compiled network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Net {
+    /// `LeNet`.
+    pub name: String,
+    /// In the order of the layers; the numbers in programs refer to this list.
+    pub parameters: Vec<Parameter>,
+    /// Every entry point.
+    pub functions: Vec<Function>,
+}
+
+/// A parameter of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The checkpoint key: `conv1.weight`.
+    pub name: String,
+    /// PyTorch's shape.
+    pub shape: Vec<i64>,
+    /// How it lies in the arena.
+    pub layout: Layout,
+    /// Its first value.
+    pub init: Init,
+}
+
+/// First values of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// The same everywhere.
+    Constant(f32),
+    /// Uniform in [-bound, bound): PyTorch's default for Linear and Conv2d with bound 1/√fan_in.
+    Uniform(f32),
+    /// Normal with mean and standard deviation.
+    Normal(f32, f32),
+}
+
+/// A function of a network, compiled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// `loss`.
+    pub name: String,
+    /// Forward only, in inference mode.
+    pub inference: Program,
+    /// For a `train fn`: forward and backward in training mode; the first result is the objective.
+    pub training: Option<Program>,
+    /// For a `train fn`: the parameters that it reaches.
+    pub reaches: Vec<usize>,
+}
+
+impl Parameter {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product::<i64>() as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Floats in the arena, padding included, a multiple of 16.
+    pub fn floats(&self) -> usize {
+        (self.layout.floats(&self.shape) as usize).next_multiple_of(16)
+    }
+}
+
+impl Net {
+    /// Where each parameter starts in the flat arena, in floats, and the length of the whole.
+    pub fn offsets(&self) -> (Vec<usize>, usize) {
+        let mut at = 0;
+        let offsets = self.parameters.iter().map(|p| {
+            let start = at;
+            at += p.floats();
+            start
+        });
+        (offsets.collect(), at)
+    }
+}

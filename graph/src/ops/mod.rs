@@ -1,0 +1,121 @@
+//! The operators of the language, one file each (pointwise ones by families), and the one list that drives everything.
+
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Given, Param, bind};
+use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
+use crate::graph::Origin;
+
+mod conv2d;
+mod cross_entropy;
+mod matmul;
+mod pointwise;
+mod pool;
+mod reduce;
+mod softmax;
+mod view;
+
+pub(crate) use conv2d::conv2d;
+pub(crate) use matmul::linear;
+pub(crate) use pointwise::drop_out;
+pub(crate) use pool::window_type;
+
+/// An operator of the language.
+pub struct Operator {
+    /// PyTorch's name.
+    pub name: &'static str,
+    /// One line for hover and the reference page.
+    pub doc: &'static str,
+    /// Its parameters; the first is the tensor before the dot.
+    pub signature: &'static [Param],
+    /// Checks the arguments and adds the primitives that it stands for.
+    pub build: fn(&mut Builder, &Bound) -> Checked<Arg>,
+}
+
+/// Every operator.
+pub static OPERATORS: &[&[Operator]] = &[
+    pointwise::UNARIES,
+    pointwise::BINARIES,
+    pointwise::OTHERS,
+    reduce::OPERATORS,
+    softmax::OPERATORS,
+    cross_entropy::OPERATORS,
+    matmul::OPERATORS,
+    conv2d::OPERATORS,
+    pool::OPERATORS,
+    view::OPERATORS,
+];
+
+/// Names of other libraries, and what they are called here.
+static OTHER_NAMES: &[(&str, &str)] = &[
+    ("max_pool", "max_pool2d"),
+    ("avg_pool", "avg_pool2d"),
+    ("view", "reshape"),
+    ("concat", "cat"),
+    ("maxpool2d", "max_pool2d"),
+    ("avgpool2d", "avg_pool2d"),
+    ("swish", "silu"),
+    ("max", "amax"),
+    ("min", "amin"),
+    ("clip", "clamp"),
+    ("where", "where_"),
+    ("to", "cast"),
+    ("ln", "log"),
+    ("power", "pow"),
+    ("matrix_multiply", "matmul"),
+    ("dot", "matmul"),
+    ("average", "mean"),
+    ("astype", "cast"),
+];
+
+/// Other libraries' names of arguments.
+static OTHER_ARGUMENTS: &[(&str, &str)] = &[
+    ("kernel", "kernel_size"),
+    ("axis", "dim"),
+    ("axes", "dim"),
+    ("dims", "dim"),
+    ("strides", "stride"),
+    ("pad", "padding"),
+    ("pads", "padding"),
+    ("keepdims", "keepdim"),
+    ("input", "in_features"),
+    ("out", "out_features"),
+    ("filters", "out_channels"),
+];
+
+/// The operator with this name.
+pub fn find(name: &str) -> Option<&'static Operator> {
+    OPERATORS.iter().flat_map(|list| list.iter()).find(|o| o.name == name)
+}
+
+/// What `name` may have been meant to be: an operator, or one of `also`.
+pub fn suggest<'a>(name: &str, also: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if let Some((_, real)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
+        return Some(real);
+    }
+    did_you_mean(name, OPERATORS.iter().flat_map(|list| list.iter()).map(|o| o.name).chain(also))
+}
+
+/// `name(given…)`, at a place. The caller has already looked for layers and functions of that name.
+pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Arg> {
+    let Some(operator) = find(name) else {
+        let d = Diagnostic::new("N0401", at, format!("there is no operator `{name}`"));
+        let d = match suggest(name, []) {
+            Some(meant) => d.help(format!("did you mean `{meant}`?")),
+            None => d.help("docs/operators.md lists them all"),
+        };
+        return b.report(d);
+    };
+    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: name.into() });
+    let result = match bind(b, name, at, operator.signature, OTHER_ARGUMENTS, given) {
+        Ok(Some(bound)) => (operator.build)(b, &bound),
+        Ok(None) => Ok(Arg::Unknown),
+        Err(reported) => Err(reported),
+    };
+    b.origin = before;
+    result
+}
+
+/// Aliases of argument names, for layers too.
+pub(crate) fn other_arguments() -> &'static [(&'static str, &'static str)] {
+    OTHER_ARGUMENTS
+}

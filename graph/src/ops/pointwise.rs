@@ -1,0 +1,343 @@
+//! Pointwise operators: arithmetic, comparisons, selection, and the functions of one tensor.
+
+use super::Operator;
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::diagnostic::Diagnostic;
+use crate::graph::{Op, Value};
+use crate::scalar::{Binary, Unary};
+use crate::types::DType;
+
+const X: Param = required("input", Kind::Tensor);
+const UNARY: &[Param] = &[X];
+const BINARY: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
+
+/// The operand, which must be of a floating-point type.
+pub(super) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
+    let x = bound.tensor(b, slot, None);
+    let ty = b.ty(x).clone();
+    if ty.dtype.is_float() {
+        return Ok(x);
+    }
+    let made = b.made_by(x);
+    let d = Diagnostic::new(
+        "N0202",
+        bound.at(slot),
+        format!("`{}` needs floating-point elements, found {ty}", bound.callee),
+    )
+    .note(b.made_at(x), format!("`{made}` is {}", ty.dtype))
+    .help("convert it first: `.cast(f32)`");
+    b.report(d)
+}
+
+/// Both operands; a number takes the other one's element type.
+fn operands(b: &mut Builder, bound: &Bound) -> (Value, Value) {
+    match (bound.arg(0), bound.arg(1)) {
+        (Some(Arg::Tensor(x)), _) => {
+            let x = *x;
+            (x, number_or_tensor(b, bound, 1, x))
+        }
+        (_, Some(Arg::Tensor(y))) => {
+            let y = *y;
+            (number_or_tensor(b, bound, 0, y), y)
+        }
+        _ => (bound.tensor(b, 0, None), bound.tensor(b, 1, None)),
+    }
+}
+
+/// A run-time size in arithmetic is a scalar of the other operand's type.
+fn number_or_tensor(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> Value {
+    match bound.arg(slot) {
+        Some(Arg::Size(size)) if size.as_const().is_none() => {
+            let dtype = b.graph.dtype(like);
+            b.push(Op::Size(size.clone()), vec![], crate::types::Type::new(dtype, vec![]))
+        }
+        _ => bound.tensor(b, slot, Some(like)),
+    }
+}
+
+fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
+    let (x, y) = operands(b, bound);
+    let arithmetic = !f.is_comparison() && !matches!(f, Binary::And | Binary::Or);
+    for v in [x, y] {
+        let bool_like = b.graph.dtype(v) == DType::Bool;
+        if arithmetic == bool_like && !f.is_comparison() {
+            let (ty, made, at) = (b.ty(v).clone(), b.made_by(v), b.made_at(v));
+            let wanted = if arithmetic { "numbers" } else { "bool operands" };
+            let help = if arithmetic { "convert it: `.cast(f32)`" } else { "compare first, such as `x > 0.0`" };
+            let d = Diagnostic::new("N0203", bound.at, format!("`{}` needs {wanted}, found {ty}", bound.callee))
+                .note(at, format!("`{made}` is {}", ty.dtype))
+                .help(help);
+            return b.report(d);
+        }
+    }
+    b.binary(f, x, y).map(Arg::Tensor)
+}
+
+fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    Ok(Arg::Tensor(b.unary(f, x)))
+}
+
+/// For functions of numbers of any type, floats or integers.
+fn apply_any(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    if b.graph.dtype(x) == DType::Bool {
+        float(b, bound, 0)?;
+    }
+    Ok(Arg::Tensor(b.unary(f, x)))
+}
+
+macro_rules! unary_operators {
+    ($($name:literal $f:ident $rule:ident $doc:literal;)*) => {
+        &[$(Operator { name: $name, doc: $doc, signature: UNARY, build: |b, bound| $rule(b, bound, Unary::$f) }),*]
+    };
+}
+
+macro_rules! binary_operators {
+    ($($name:literal $f:ident $doc:literal;)*) => {
+        &[$(Operator { name: $name, doc: $doc, signature: BINARY, build: |b, bound| binary(b, bound, Binary::$f) }),*]
+    };
+}
+
+/// One function of one tensor.
+pub(super) const UNARIES: &[Operator] = unary_operators! {
+    "neg" Neg apply_any "`-x`.";
+    "abs" Abs apply_any "The absolute value; its gradient at 0 is 0.";
+    "sign" Sign apply_any "-1, 0 or 1.";
+    "exp" Exp apply "eˣ.";
+    "log" Log apply "The natural logarithm.";
+    "sqrt" Sqrt apply "√x.";
+    "rsqrt" Rsqrt apply "1 / √x.";
+    "tanh" Tanh apply "The hyperbolic tangent.";
+    "sigmoid" Sigmoid apply "1 / (1 + e⁻ˣ).";
+    "erf" Erf apply "Gauss' error function.";
+    "sin" Sin apply "The sine of an angle in radians.";
+    "cos" Cos apply "The cosine of an angle in radians.";
+    "floor" Floor apply "The largest integer that is not larger; no gradient flows.";
+    "trunc" Trunc apply "Rounded towards zero; no gradient flows.";
+};
+
+/// One function of two tensors, with broadcasting.
+pub(super) const BINARIES: &[Operator] = binary_operators! {
+    "add" Add "`x + y`.";
+    "sub" Sub "`x - y`.";
+    "mul" Mul "`x * y`.";
+    "div" Div "`x / y`.";
+    "remainder" Rem "`x % y` with the sign of the divisor.";
+    "maximum" Max "The larger of two; ties share the gradient.";
+    "minimum" Min "The smaller of two; ties share the gradient.";
+    "lt" Lt "`x < y`.";
+    "le" Le "`x <= y`.";
+    "gt" Gt "`x > y`.";
+    "ge" Ge "`x >= y`.";
+    "eq" Eq "`x == y`.";
+    "ne" Ne "`x != y`.";
+    "logical_and" And "`x & y`.";
+    "logical_or" Or "`x | y`.";
+};
+
+/// The rest of the pointwise operators.
+pub(super) const OTHERS: &[Operator] = &[
+    Operator { name: "logical_not", doc: "`!x`.", signature: UNARY, build: not },
+    Operator { name: "relu", doc: "max(x, 0); its gradient at 0 is 0.", signature: UNARY, build: relu },
+    Operator {
+        name: "leaky_relu",
+        doc: "x where x > 0, else negative_slope · x.",
+        signature: &[X, optional("negative_slope", Kind::Float, "0.01")],
+        build: leaky_relu,
+    },
+    Operator { name: "gelu", doc: "x · Φ(x), by the error function.", signature: UNARY, build: gelu },
+    Operator { name: "silu", doc: "x · sigmoid(x).", signature: UNARY, build: silu },
+    Operator { name: "square", doc: "x · x.", signature: UNARY, build: square },
+    Operator { name: "reciprocal", doc: "1 / x.", signature: UNARY, build: reciprocal },
+    Operator {
+        name: "pow",
+        doc: "x to the power of a number or of a tensor.",
+        signature: &[X, required("exponent", Kind::Operand)],
+        build: pow,
+    },
+    Operator {
+        name: "clamp",
+        doc: "Between `min` and `max`, of which one may be left out; no gradient flows where it was held.",
+        signature: &[X, optional("min", Kind::Float, "None"), optional("max", Kind::Float, "None")],
+        build: clamp,
+    },
+    Operator {
+        name: "where_",
+        doc: "`input` where the condition holds, else `other`.",
+        signature: &[
+            required("condition", Kind::Tensor),
+            required("input", Kind::Operand),
+            required("other", Kind::Operand),
+        ],
+        build: where_,
+    },
+    Operator {
+        name: "cast",
+        doc: "To another element type; floats to integers are cut towards zero.",
+        signature: &[X, required("dtype", Kind::DType)],
+        build: cast,
+    },
+    Operator {
+        name: "dropout",
+        doc: "In training: 0 with probability p, else x / (1 - p). Counter-based: the same seed drops the same elements.",
+        signature: &[X, optional("p", Kind::Float, "0.5")],
+        build: dropout,
+    },
+];
+
+fn not(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    if b.graph.dtype(x) != DType::Bool {
+        let ty = b.ty(x).clone();
+        return bound.wrong(
+            b,
+            "N0203",
+            0,
+            format!("`!` needs a bool operand, found {ty}"),
+            "compare first, such as `x > 0.0`",
+        );
+    }
+    Ok(Arg::Tensor(b.unary(Unary::Not, x)))
+}
+
+fn relu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    Ok(Arg::Tensor(b.binary_const(Binary::Max, x, 0.0)))
+}
+
+fn leaky_relu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let slope = bound.float(1).unwrap_or(0.01);
+    let scaled = b.binary_const(Binary::Mul, x, slope);
+    let positive = b.binary_const(Binary::Gt, x, 0.0);
+    b.select(positive, x, scaled).map(Arg::Tensor)
+}
+
+fn gelu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let scaled = b.binary_const(Binary::Mul, x, std::f64::consts::FRAC_1_SQRT_2);
+    let erf = b.unary(Unary::Erf, scaled);
+    let twice_phi = b.binary_const(Binary::Add, erf, 1.0);
+    let half = b.binary_const(Binary::Mul, x, 0.5);
+    b.binary(Binary::Mul, half, twice_phi).map(Arg::Tensor)
+}
+
+fn silu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let sigmoid = b.unary(Unary::Sigmoid, x);
+    b.binary(Binary::Mul, x, sigmoid).map(Arg::Tensor)
+}
+
+fn square(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    b.binary(Binary::Mul, x, x).map(Arg::Tensor)
+}
+
+fn reciprocal(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let one = b.constant(1.0, DType::F32);
+    b.binary(Binary::Div, one, x).map(Arg::Tensor)
+}
+
+fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let value = match bound.float(1) {
+        Some(1.0) => x,
+        Some(2.0) => b.binary(Binary::Mul, x, x)?,
+        Some(0.5) => b.unary(Unary::Sqrt, x),
+        Some(-0.5) => b.unary(Unary::Rsqrt, x),
+        Some(c) => b.binary_const(Binary::Pow, x, c),
+        None => {
+            let y = number_or_tensor(b, bound, 1, x);
+            b.binary(Binary::Pow, x, y)?
+        }
+    };
+    Ok(Arg::Tensor(value))
+}
+
+fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let mut x = float(b, bound, 0)?;
+    let (min, max) = (bound.float(1), bound.float(2));
+    match (min, max) {
+        (None, None) => {
+            return bound.wrong(b, "N0306", 0, "`clamp` needs `min`, `max` or both", "write `clamp(0.0, 1.0)`");
+        }
+        (Some(lo), Some(hi)) if lo > hi => {
+            return bound.wrong(
+                b,
+                "N0306",
+                1,
+                format!("`clamp` from {lo} to {hi} holds nothing"),
+                "give the smaller one first",
+            );
+        }
+        _ => {}
+    }
+    if let Some(lo) = min {
+        x = b.binary_const(Binary::Max, x, lo);
+    }
+    if let Some(hi) = max {
+        x = b.binary_const(Binary::Min, x, hi);
+    }
+    Ok(Arg::Tensor(x))
+}
+
+fn where_(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let condition = bound.tensor(b, 0, None);
+    let (x, y) = match (bound.arg(1), bound.arg(2)) {
+        (Some(Arg::Tensor(x)), _) => {
+            let x = *x;
+            (x, number_or_tensor(b, bound, 2, x))
+        }
+        (_, Some(Arg::Tensor(y))) => {
+            let y = *y;
+            (number_or_tensor(b, bound, 1, y), y)
+        }
+        _ => (bound.tensor(b, 1, None), bound.tensor(b, 2, None)),
+    };
+    b.select(condition, x, y).map(Arg::Tensor)
+}
+
+fn cast(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    let dtype = bound.dtype(1).unwrap_or(DType::F32);
+    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
+        let message = format!("`cast` to {dtype} is not supported yet: networks compute in f32");
+        return bound.wrong(b, "N0205", 1, message, "write `.cast(f32)`");
+    }
+    Ok(Arg::Tensor(b.cast(x, dtype)))
+}
+
+fn dropout(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let p = bound.float(1).unwrap_or(0.5);
+    if !(0.0..=1.0).contains(&p) {
+        return bound.wrong(
+            b,
+            "N0306",
+            1,
+            format!("`dropout` with p = {p}: a probability lies between 0 and 1"),
+            "write `dropout(0.5)`",
+        );
+    }
+    drop_out(b, x, p).map(Arg::Tensor)
+}
+
+/// Dropout as primitives; the identity outside training.
+pub(crate) fn drop_out(b: &mut Builder, x: Value, p: f64) -> Checked<Value> {
+    if !b.training || p == 0.0 {
+        return Ok(x);
+    }
+    if p == 1.0 {
+        return Ok(b.binary_const(Binary::Mul, x, 0.0));
+    }
+    let stream = b.stream();
+    let ty = b.ty(x).clone();
+    let uniform = b.push(Op::Random(stream), vec![], ty);
+    let keep = b.binary_const(Binary::Ge, uniform, p);
+    let scaled = b.binary_const(Binary::Mul, x, 1.0 / (1.0 - p));
+    let zero = b.constant(0.0, DType::F32);
+    b.select(keep, scaled, zero)
+}

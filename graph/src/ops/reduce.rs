@@ -1,0 +1,101 @@
+//! Reductions over axes: `sum`, `mean`, `amax`, `amin`.
+
+use super::{Operator, pointwise::float};
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::graph::{Op, Value};
+use crate::scalar::{Binary, Reduction};
+use crate::size::Size;
+use crate::types::Type;
+
+const SIGNATURE: &[Param] =
+    &[required("input", Kind::Tensor), optional("dim", Kind::Ints, "all"), optional("keepdim", Kind::Bool, "false")];
+
+/// The reductions.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "sum",
+        doc: "The sum over axes (all of them, if none is given).",
+        signature: SIGNATURE,
+        build: sum,
+    },
+    Operator {
+        name: "mean",
+        doc: "The mean over axes (all of them, if none is given).",
+        signature: SIGNATURE,
+        build: mean,
+    },
+    Operator {
+        name: "amax",
+        doc: "The maximum over axes; ties share the gradient.",
+        signature: SIGNATURE,
+        build: amax,
+    },
+    Operator {
+        name: "amin",
+        doc: "The minimum over axes; ties share the gradient.",
+        signature: SIGNATURE,
+        build: amin,
+    },
+];
+
+fn sum(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    reduce(b, bound, Reduction::Sum)
+}
+
+fn amax(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    reduce(b, bound, Reduction::Max)
+}
+
+fn amin(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    reduce(b, bound, Reduction::Min)
+}
+
+fn reduce(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let axes = axes(b, bound, x)?;
+    Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
+}
+
+fn mean(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let axes = axes(b, bound, x)?;
+    mean_over(b, x, &axes, bound.bool(2).unwrap_or(false)).map(Arg::Tensor)
+}
+
+/// The mean over axes, as primitives: the sum divided by the number of elements, which may be a run-time size.
+pub(super) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -> Checked<Value> {
+    let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
+    let total = b.reduce(Reduction::Sum, x, axes, keep);
+    let dtype = b.graph.dtype(x);
+    match count.as_const() {
+        Some(1) => Ok(total),
+        Some(count) => Ok(b.binary_const(Binary::Mul, total, 1.0 / count as f64)),
+        None => {
+            let count = b.push(Op::Size(count), vec![], Type::new(dtype, vec![]));
+            b.binary(Binary::Div, total, count)
+        }
+    }
+}
+
+/// The axes named by argument 1: all of them if it was left out.
+fn axes(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Vec<usize>> {
+    let rank = b.rank(x);
+    let Some(given) = bound.ints(1) else { return Ok((0..rank).collect()) };
+    let mut axes = Vec::with_capacity(given.len());
+    for axis in given {
+        let axis = bound.axis(b, 1, axis, rank)?;
+        if axes.contains(&axis) {
+            return bound.wrong(
+                b,
+                "N0103",
+                1,
+                format!("`{}` gets axis {axis} twice", bound.callee),
+                "remove one of them",
+            );
+        }
+        axes.push(axis);
+    }
+    axes.sort_unstable();
+    Ok(axes)
+}

@@ -1,0 +1,257 @@
+//! Rebuilds a graph in its order: decomposition, simplification, constant folding, common subexpressions; then dead code goes.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use crate::graph::{Graph, Node, Op, Value};
+use crate::scalar::{Binary, Reduction, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+/// The graph with every node that a result needs, each once, simplified.
+pub fn optimise(graph: &Graph) -> Graph {
+    let mut rebuild = Rebuild { out: Graph::new(graph.name.clone()), seen: HashMap::new() };
+    rebuild.out.arguments = graph.arguments.clone();
+    let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let mut node = node.clone();
+        for input in &mut node.inputs {
+            *input = map[input.index()];
+        }
+        let value = rebuild.add(node);
+        map.push(value);
+    }
+    rebuild.out.outputs = graph.outputs.clone();
+    for output in &mut rebuild.out.outputs {
+        output.value = map[output.value.index()];
+    }
+    without_dead_code(&rebuild.out)
+}
+
+/// The graph with the nodes that a result needs.
+fn without_dead_code(graph: &Graph) -> Graph {
+    let mut live = vec![false; graph.nodes.len()];
+    for output in &graph.outputs {
+        live[output.value.index()] = true;
+    }
+    for index in (0..graph.nodes.len()).rev() {
+        if live[index] {
+            for input in &graph.nodes[index].inputs {
+                live[input.index()] = true;
+            }
+        }
+    }
+    let mut out = Graph { nodes: vec![], ..graph.clone() };
+    let mut map = vec![Value(0); graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
+        let mut node = node.clone();
+        for input in &mut node.inputs {
+            *input = map[input.index()];
+        }
+        map[index] = Value(out.nodes.len() as u32);
+        out.nodes.push(node);
+    }
+    for output in &mut out.outputs {
+        output.value = map[output.value.index()];
+    }
+    out
+}
+
+/// A node without its origin: two equal ones are one value.
+#[derive(PartialEq)]
+struct Key(Op, Vec<Value>, Type);
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(&self.0).hash(state);
+        match &self.0 {
+            Op::Const(c) => c.to_bits().hash(state),
+            Op::Input(i) | Op::Parameter(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
+            Op::Unary(f) => f.hash(state),
+            Op::Binary(f) => f.hash(state),
+            _ => {}
+        }
+        self.1.hash(state);
+    }
+}
+
+struct Rebuild {
+    out: Graph,
+    seen: HashMap<Key, Value>,
+}
+
+impl Rebuild {
+    fn add(&mut self, node: Node) -> Value {
+        match self.simplify(&node) {
+            Some(value) => value,
+            None => self.intern(node),
+        }
+    }
+
+    fn intern(&mut self, node: Node) -> Value {
+        let key = Key(node.op.clone(), node.inputs.clone(), node.ty.clone());
+        if let Some(&value) = self.seen.get(&key) {
+            return value;
+        }
+        let value = self.out.push(node.op, node.inputs, node.ty, node.origin);
+        self.seen.insert(key, value);
+        value
+    }
+
+    /// Like `node`, but another operator.
+    fn with(&mut self, node: &Node, op: Op, inputs: Vec<Value>, ty: Type) -> Value {
+        self.add(Node { op, inputs, ty, origin: node.origin.clone() })
+    }
+
+    /// A constant in the node's type.
+    fn constant(&mut self, node: &Node, c: f64) -> Value {
+        let scalar = Type::new(node.ty.dtype, vec![]);
+        let value = self.intern(Node { op: Op::Const(c), inputs: vec![], ty: scalar, origin: node.origin.clone() });
+        match node.ty.is_scalar() {
+            true => value,
+            false => self.intern(Node { op: Op::Broadcast, inputs: vec![value], ..node.clone() }),
+        }
+    }
+
+    /// A value that is already there (or simpler nodes) in place of the node.
+    fn simplify(&mut self, node: &Node) -> Option<Value> {
+        let x = node.inputs.first().copied();
+        let same_type = x.is_some_and(|x| *self.out.ty(x) == node.ty);
+        match (&node.op, x) {
+            (Op::Detach, Some(x)) => Some(x),
+            (Op::Cast | Op::Broadcast | Op::Reshape, Some(x)) if same_type => Some(x),
+            (Op::Cast, Some(x)) => {
+                // Truth values are 0 and 1; integers are cut towards zero.
+                let c = self.out.as_const(x)?;
+                let c = match node.ty.dtype {
+                    DType::Bool => f64::from(u8::from(c != 0.0)),
+                    d if d.is_int() => c.trunc(),
+                    _ => c,
+                };
+                Some(self.constant(node, c))
+            }
+            (Op::Broadcast | Op::Reshape, Some(x)) => {
+                if let Some(c) = self.out.as_const(x) {
+                    let is_form = node.op == Op::Broadcast && matches!(self.out.node(x).op, Op::Const(_));
+                    return (!is_form).then(|| self.constant(node, c));
+                }
+                // Broadcast of a broadcast, reshape of a reshape.
+                let below = self.out.node(x);
+                (below.op == node.op)
+                    .then(|| below.inputs[0])
+                    .map(|b| self.with(node, node.op.clone(), vec![b], node.ty.clone()))
+            }
+            (Op::Permute(order), Some(x)) => {
+                if order.iter().enumerate().all(|(i, &a)| i == a) {
+                    return Some(x);
+                }
+                match &self.out.node(x).op {
+                    Op::Permute(first) => {
+                        let both = order.iter().map(|&a| first[a]).collect();
+                        let below = self.out.node(x).inputs[0];
+                        Some(self.with(node, Op::Permute(both), vec![below], node.ty.clone()))
+                    }
+                    _ => None,
+                }
+            }
+            (Op::MatMul { ta, tb }, Some(_)) => self.absorb_transposes(node, *ta, *tb),
+            (Op::Reduce(_, axes), Some(x)) if axes.iter().all(|&a| self.out.shape(x)[a].is(1)) => {
+                Some(self.with(node, Op::Reshape, vec![x], node.ty.clone()))
+            }
+            (Op::Unary(f), Some(x)) => {
+                if let (Unary::Neg, Op::Unary(Unary::Neg)) = (f, &self.out.node(x).op) {
+                    return Some(self.out.node(x).inputs[0]);
+                }
+                let c = self.out.as_const(x)?;
+                let folded = crate::reference::unary(*f, c);
+                Some(self.constant(node, folded))
+            }
+            (Op::Binary(f), Some(_)) => self.binary(*f, node),
+            (Op::Select, Some(condition)) => {
+                let c = self.out.as_const(condition)?;
+                Some(if c != 0.0 { node.inputs[1] } else { node.inputs[2] })
+            }
+            (Op::Softmax(axis) | Op::LogSoftmax(axis), Some(x)) => Some(self.softmax(node, x, *axis)),
+            _ => None,
+        }
+    }
+
+    fn binary(&mut self, f: Binary, node: &Node) -> Option<Value> {
+        use Binary::*;
+        let (x, y) = (node.inputs[0], node.inputs[1]);
+        let (cx, cy) = (self.out.as_const(x), self.out.as_const(y));
+        match (f, cx, cy) {
+            (_, Some(a), Some(b)) => {
+                let folded = crate::reference::binary(f, a, b);
+                Some(self.constant(node, folded))
+            }
+            (Add | Sub, _, Some(0.0)) | (Mul | Div, _, Some(1.0)) => Some(x),
+            (Add, Some(0.0), _) | (Mul, Some(1.0), _) => Some(y),
+            (Sub, Some(0.0), _) => Some(self.with(node, Op::Unary(Unary::Neg), vec![y], node.ty.clone())),
+            (Mul, _, Some(-1.0)) => Some(self.with(node, Op::Unary(Unary::Neg), vec![x], node.ty.clone())),
+            // (x · a) · b = x · (a · b): the scales of means and seeds meet.
+            (Mul, _, Some(b)) => {
+                let below = self.out.node(x).clone();
+                let a = self.out.as_const(*below.inputs.get(1)?)?;
+                (below.op == Op::Binary(Mul)).then(|| {
+                    let c = self.constant(node, a * b);
+                    self.with(node, Op::Binary(Mul), vec![below.inputs[0], c], node.ty.clone())
+                })
+            }
+            // Constants stand on the right.
+            (Mul | Add, Some(_), None) => Some(self.with(node, node.op.clone(), vec![y, x], node.ty.clone())),
+            _ => None,
+        }
+    }
+
+    /// A product of a transposed matrix reads the matrix itself.
+    fn absorb_transposes(&mut self, node: &Node, ta: bool, tb: bool) -> Option<Value> {
+        let swaps_last_two = |order: &[usize]| {
+            let n = order.len();
+            n >= 2 && order[n - 2] == n - 1 && order[n - 1] == n - 2 && (0..n - 2).all(|i| order[i] == i)
+        };
+        let below = |v: Value| match &self.out.node(v).op {
+            Op::Permute(order) if swaps_last_two(order) => Some(self.out.node(v).inputs[0]),
+            _ => None,
+        };
+        let (a, b) = (below(node.inputs[0]), below(node.inputs[1]));
+        if a.is_none() && b.is_none() {
+            return None;
+        }
+        let op = Op::MatMul { ta: ta ^ a.is_some(), tb: tb ^ b.is_some() };
+        let inputs = vec![a.unwrap_or(node.inputs[0]), b.unwrap_or(node.inputs[1])];
+        Some(self.with(node, op, inputs, node.ty.clone()))
+    }
+
+    /// With the maximum taken off, so that no exponential overflows.
+    fn softmax(&mut self, node: &Node, x: Value, axis: usize) -> Value {
+        let ty = node.ty.clone();
+        let mut kept = ty.shape.clone();
+        let mut reduced = kept.clone();
+        kept[axis] = Size::constant(1);
+        reduced.remove(axis);
+        let (kept, reduced) = (Type::new(ty.dtype, kept), Type::new(ty.dtype, reduced));
+        let row = |me: &mut Self, f: Reduction, x: Value| {
+            let r = me.with(node, Op::Reduce(f, vec![axis]), vec![x], reduced.clone());
+            me.with(node, Op::Reshape, vec![r], kept.clone())
+        };
+        let max = row(self, Reduction::Max, x);
+        let max = self.with(node, Op::Broadcast, vec![max], ty.clone());
+        let shifted = self.with(node, Op::Binary(Binary::Sub), vec![x, max], ty.clone());
+        let exp = self.with(node, Op::Unary(Unary::Exp), vec![shifted], ty.clone());
+        let sum = row(self, Reduction::Sum, exp);
+        match node.op {
+            Op::Softmax(_) => {
+                let sum = self.with(node, Op::Broadcast, vec![sum], ty.clone());
+                self.with(node, Op::Binary(Binary::Div), vec![exp, sum], ty)
+            }
+            _ => {
+                let log = self.with(node, Op::Unary(Unary::Log), vec![sum], kept.clone());
+                let log = self.with(node, Op::Broadcast, vec![log], ty.clone());
+                self.with(node, Op::Binary(Binary::Sub), vec![shifted, log], ty)
+            }
+        }
+    }
+}

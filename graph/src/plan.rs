@@ -1,0 +1,221 @@
+//! The memory plan: where each activation lies.
+//!
+//! A buffer lives from the launch that writes it to the last launch that reads it. Within a class (all buffers whose size is a multiple
+//! of one monomial) placing them is integer offset assignment over the coefficients, so the plan holds for every value of the run-time
+//! sizes. Best fit by decreasing size, ties by longer life (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net
+//! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
+
+use crate::fuse::Kernels;
+use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Target};
+use crate::size::Size;
+
+/// Offsets and coefficients are multiples of this many floats, so that every buffer starts on a cache line.
+const ALIGN: i64 = 16;
+
+/// A finished plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// One part of the arena a class.
+    pub classes: Vec<ArenaClass>,
+    /// Max-live lower bound, a coefficient for each class.
+    pub bound: Vec<i64>,
+}
+
+/// One piece of memory: a buffer, or several that take each other's place.
+#[derive(Clone, Debug)]
+struct Block {
+    buffers: Vec<usize>,
+    class: usize,
+    floats: i64,
+    first: usize,
+    last: usize,
+    offset: i64,
+}
+
+/// Which launches write and read each buffer: first and last one.
+pub fn lives(launches: &[Launch], buffers: usize) -> Vec<Option<(usize, usize)>> {
+    let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers];
+    for (step, launch) in launches.iter().enumerate() {
+        for buffer in launch.touches() {
+            let (first, _) = lives[buffer].unwrap_or((step, step));
+            lives[buffer] = Some((first, step));
+        }
+    }
+    lives
+}
+
+/// Places every arena buffer.
+pub fn plan(kernels: &mut Kernels) -> Plan {
+    let lives = lives(&kernels.launches, kernels.buffers.len());
+    let mut classes: Vec<Size> = vec![];
+    let mut blocks: Vec<Block> = vec![];
+    for (id, buffer) in kernels.buffers.iter().enumerate() {
+        let (Place::Arena { .. }, Some((first, last))) = (&buffer.place, lives[id]) else { continue };
+        // A size of several terms is a class of its own.
+        let (monomial, coefficient) = match buffer.size.as_term() {
+            Some((m, c)) => (Size::term(m.clone(), 1), c),
+            None => (buffer.size.clone(), 1),
+        };
+        let class = classes.iter().position(|c| *c == monomial).unwrap_or_else(|| {
+            classes.push(monomial);
+            classes.len() - 1
+        });
+        let floats = (coefficient + ALIGN - 1) / ALIGN * ALIGN;
+        blocks.push(Block { buffers: vec![id], class, floats, first, last, offset: 0 });
+    }
+    join_in_place(kernels, &mut blocks);
+    let mut plan = Plan { classes: vec![], bound: vec![] };
+    for (class, monomial) in classes.into_iter().enumerate() {
+        let mut members: Vec<&mut Block> = blocks.iter_mut().filter(|b| b.class == class).collect();
+        let bound = max_live(&members);
+        let height = place(&mut members, bound);
+        plan.classes.push(ArenaClass { monomial, height });
+        plan.bound.push(bound);
+    }
+    for block in &blocks {
+        for &buffer in &block.buffers {
+            kernels.buffers[buffer].place = Place::Arena { class: block.class, offset: block.offset };
+        }
+    }
+    plan
+}
+
+/// The most floats that live at one time.
+fn max_live(blocks: &[&mut Block]) -> i64 {
+    let live = |t: usize| blocks.iter().filter(|b| (b.first..=b.last).contains(&t)).map(|b| b.floats).sum::<i64>();
+    blocks.iter().map(|b| live(b.first)).max().unwrap_or(0)
+}
+
+/// Best fit in an order, repaired by a bounded search; returns the height.
+fn place(blocks: &mut [&mut Block], bound: i64) -> i64 {
+    let mut order: Vec<usize> = (0..blocks.len()).collect();
+    order.sort_by_key(|&i| (-blocks[i].floats, blocks[i].first as i64 - blocks[i].last as i64, blocks[i].first));
+    let (mut best, mut offsets) = best_fit(blocks, &order);
+    // Move a buffer that reaches the top to the front: bounded by rounds, not by time, so that builds repeat.
+    for round in 0..64 {
+        if best <= bound {
+            break;
+        }
+        let top: Vec<usize> =
+            (0..order.len()).filter(|&i| offsets[order[i]] + blocks[order[i]].floats == best).collect();
+        let Some(&at) = top.get(round % top.len().max(1)) else { break };
+        let mut other = order.clone();
+        let moved = other.remove(at);
+        other.insert(at / 2, moved);
+        let (height, places) = best_fit(blocks, &other);
+        if height <= best {
+            (best, offsets, order) = (height, places, other);
+        }
+    }
+    blocks.iter_mut().zip(&offsets).for_each(|(b, o)| b.offset = *o);
+    best
+}
+
+/// Puts each block into the smallest gap that holds it among the blocks that live at the same time.
+fn best_fit(blocks: &[&mut Block], order: &[usize]) -> (i64, Vec<i64>) {
+    let mut offsets = vec![0; blocks.len()];
+    let mut placed: Vec<usize> = vec![];
+    let mut height = 0;
+    for &i in order {
+        let block = &blocks[i];
+        let meets = |j: &&usize| blocks[**j].first <= block.last && block.first <= blocks[**j].last;
+        let mut taken: Vec<(i64, i64)> =
+            placed.iter().filter(meets).map(|&j| (offsets[j], offsets[j] + blocks[j].floats)).collect();
+        taken.sort_unstable();
+        let (mut end, mut best) = (0, None);
+        for (from, to) in taken {
+            let gap = from - end;
+            if gap >= block.floats && best.is_none_or(|(size, _)| gap < size) {
+                best = Some((gap, end));
+            }
+            end = end.max(to);
+        }
+        offsets[i] = best.map_or(end, |(_, at)| at);
+        height = height.max(offsets[i] + block.floats);
+        placed.push(i);
+    }
+    (height, offsets)
+}
+
+/// Joins a buffer that dies in a launch with one that the launch writes at the very same places.
+fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
+    for (step, launch) in kernels.launches.iter().enumerate() {
+        for (from, to) in launch.in_place() {
+            let position = |buffer: usize| blocks.iter().position(|b| b.buffers.contains(&buffer));
+            let (Some(a), Some(b)) = (position(from), position(to)) else { continue };
+            let (old, new) = (&blocks[a], &blocks[b]);
+            if a == b || old.last != step || new.first != step || (old.class, old.floats) != (new.class, new.floats) {
+                continue;
+            }
+            let (last, buffers) = (new.last, new.buffers.clone());
+            blocks[a].last = last;
+            blocks[a].buffers.extend(buffers);
+            blocks.remove(b);
+        }
+    }
+}
+
+impl Launch {
+    /// The buffers that the launch reads or writes.
+    pub fn touches(&self) -> Vec<usize> {
+        let mut out: Vec<usize> = self.reads();
+        out.extend(self.stores.iter().map(|s| s.buffer));
+        out
+    }
+
+    /// The buffers that the launch reads.
+    pub fn reads(&self) -> Vec<usize> {
+        let mut out: Vec<usize> = self.loads.iter().map(|l| l.buffer).collect();
+        out.extend(self.operands());
+        out
+    }
+
+    /// The buffers that a tile reads as operands.
+    pub fn operands(&self) -> Vec<usize> {
+        use crate::program::{Right, Tile};
+        match &self.family {
+            Family::Tile(Tile::MatMul { a, b, .. }) => match b {
+                Right::Strided(b) => vec![a.buffer, b.buffer],
+                Right::Panels(b) | Right::PanelsTransposed(b) => vec![a.buffer, *b],
+            },
+            Family::Tile(Tile::Conv2d { input: x, weight, .. } | Tile::Conv2dInputGrad { dy: x, weight, .. }) => {
+                vec![x.buffer, *weight]
+            }
+            Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => vec![input.buffer, dy.buffer],
+            _ => vec![],
+        }
+    }
+
+    /// Pairs (read, written) of buffers whose elements are read only at points that write the same element.
+    pub fn in_place(&self) -> Vec<(usize, usize)> {
+        let one_stage = self.stages.len() == 1 && self.stages[0].level == Level::Element;
+        if !one_stage || matches!(self.family, Family::Row | Family::Column) {
+            return vec![];
+        }
+        let operands = self.operands();
+        let mut pairs = vec![];
+        for store in &self.stores {
+            for load in &self.loads {
+                let (from, to) = (load.buffer, store.buffer);
+                let same_place = |l: &crate::program::Access| {
+                    self.stores.iter().any(|s| s.buffer == to && s.dims == l.dims && s.index == l.index)
+                };
+                let everywhere = self.loads.iter().filter(|l| l.buffer == from).all(same_place);
+                if everywhere && from != to && !operands.contains(&from) && !pairs.contains(&(from, to)) {
+                    pairs.push((from, to));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Loads that a stage reads, for reports.
+    pub fn loads_of(&self, stage: usize) -> impl Iterator<Item = usize> + '_ {
+        self.stages[stage].inputs.iter().filter_map(|s| if let Source::Load(l) = s { Some(*l) } else { None })
+    }
+
+    /// Stores that a stage writes, for reports.
+    pub fn stores_of(&self, stage: usize) -> impl Iterator<Item = usize> + '_ {
+        self.stages[stage].outputs.iter().filter_map(|t| if let Target::Store(s) = t { Some(*s) } else { None })
+    }
+}

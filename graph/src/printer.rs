@@ -1,0 +1,266 @@
+//! Scalar code as Rust: what `network!` writes for the stages of a net.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+use crate::net::Net;
+use crate::program::{Launch, Program, Source, Stage};
+use crate::scalar::{Binary, Code, Instr, Slot, Unary};
+
+/// Where a stage stands in a net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageId {
+    /// Index into [`Net::functions`].
+    pub function: usize,
+    /// Of the training program, not of the inference program.
+    pub training: bool,
+    /// Index into the program's launches.
+    pub launch: usize,
+    /// Index into the launch's stages.
+    pub stage: usize,
+}
+
+/// A stage's code as a function with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Printed {
+    /// A name that no other one of the net has: `conv1_tanh`.
+    pub name: String,
+    /// One line that says what it computes: `tanh(acc + bias)`.
+    pub doc: String,
+    /// The names of its inputs, in order.
+    pub inputs: Vec<String>,
+    /// The statements: `let t0 = acc + bias;`, one a line.
+    pub body: Vec<String>,
+    /// What comes out: names of inputs or of statements.
+    pub outputs: Vec<String>,
+    /// The stages that it computes: all with the same code.
+    pub stages: Vec<StageId>,
+}
+
+/// The distinct codes of a net, in the order in which they first occur. Copies, which compute nothing, are left out.
+pub fn kernels(net: &Net) -> Vec<Printed> {
+    let mut printed: Vec<Printed> = vec![];
+    let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
+    let mut names = HashSet::new();
+    for (function, f) in net.functions.iter().enumerate() {
+        let programs = [(false, Some(&f.inference)), (true, f.training.as_ref())];
+        for (training, program) in programs.into_iter().filter_map(|(t, p)| Some((t, p?))) {
+            for (launch, l) in program.launches.iter().enumerate() {
+                for (stage, s) in l.stages.iter().enumerate().filter(|(_, s)| computes(&s.code)) {
+                    let id = StageId { function, training, launch, stage };
+                    match known.get(&key(&s.code)) {
+                        Some(&index) => printed[index].stages.push(id),
+                        None => {
+                            known.insert(key(&s.code), printed.len());
+                            printed.push(print(program, l, s, id, &mut names));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    printed
+}
+
+/// Whether a code does more than hand on its inputs.
+fn computes(code: &Code) -> bool {
+    code.outputs.iter().any(|slot| *slot >= code.inputs)
+}
+
+/// A key that two codes share exactly if they are the same, NaN constants included.
+fn key(code: &Code) -> Vec<u64> {
+    let slot = |s: Slot| u64::from(s);
+    let mut key = vec![slot(code.inputs), code.outputs.len() as u64];
+    key.extend(code.outputs.iter().map(|s| slot(*s)));
+    for instr in &code.instrs {
+        match instr {
+            Instr::Const(value) => key.extend([0, u64::from(value.to_bits())]),
+            Instr::Unary(f, x) => key.extend([1, *f as u64, slot(*x)]),
+            Instr::Binary(f, x, y) => key.extend([2, *f as u64, slot(*x), slot(*y)]),
+            Instr::Select(c, x, y) => key.extend([3, slot(*c), slot(*x), slot(*y)]),
+        }
+    }
+    key
+}
+
+fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: &mut HashSet<String>) -> Printed {
+    let mut taken = HashSet::new();
+    let inputs: Vec<_> = stage.inputs.iter().map(|s| unique(&source_name(program, launch, s), &mut taken)).collect();
+    let code = &stage.code;
+    let mut text = Text { code, names: inputs.clone() };
+    let mut body = vec![];
+    for (i, instr) in code.instrs.iter().enumerate() {
+        let constant = matches!(instr, Instr::Const(_));
+        // A constant is written where it is used, unless it comes out by itself.
+        if constant && !code.outputs.contains(&(code.inputs + i as Slot)) {
+            text.names.push(text.expression(instr, true));
+            continue;
+        }
+        let name = unique(&format!("t{i}"), &mut taken);
+        body.push(format!("let {name} = {};", text.expression(instr, false)));
+        text.names.push(name);
+    }
+    let outputs: Vec<_> = code.outputs.iter().map(|slot| text.name(*slot)).collect();
+    let doc = doc(&text, &launch.name);
+    Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, stages: vec![id] }
+}
+
+/// What the stage reads, as a name.
+fn source_name(program: &Program, launch: &Launch, source: &Source) -> String {
+    match source {
+        Source::Load(i) => {
+            let buffer = launch.loads.get(*i).and_then(|access| program.buffers.get(access.buffer));
+            identifier(buffer.map_or("x", |b| &b.name))
+        }
+        Source::Acc => "acc".into(),
+        Source::Row(i) => format!("row{i}"),
+        Source::Index(dim) => format!("index{dim}"),
+        Source::Size(_) => "size".into(),
+        Source::Random { .. } => "random".into(),
+    }
+}
+
+/// The name, or the name with the first number that makes it unique.
+fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut candidate = name.to_string();
+    let mut number = 2;
+    while !taken.insert(candidate.clone()) {
+        candidate = format!("{name}_{number}");
+        number += 1;
+    }
+    candidate
+}
+
+/// Text as a lower-case identifier of Rust that is no keyword and no function of the generated code.
+fn identifier(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() => name.push(c.to_ascii_lowercase()),
+            _ if name.is_empty() || name.ends_with('_') => {}
+            _ => name.push('_'),
+        }
+    }
+    let mut name = name.trim_end_matches('_').to_string();
+    name.truncate(40);
+    match name.chars().next() {
+        None => "x".into(),
+        Some(c) if c.is_ascii_digit() => format!("x{name}"),
+        _ if RESERVED.contains(&name.as_str()) => format!("{name}_value"),
+        _ => name,
+    }
+}
+
+/// Keywords, and the functions that the generated code calls.
+const RESERVED: &[&str] = &[
+    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern", "false", "final",
+    "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield", "abstract", "become", "union", "exp", "log", "sqrt", "rsqrt", "abs", "sign", "tanh", "sigmoid", "erf",
+    "sin", "cos", "floor", "trunc", "not", "rem", "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select",
+];
+
+/// Instructions as expressions of Rust.
+struct Text<'a> {
+    code: &'a Code,
+    /// For each slot so far: its name, or the constant itself.
+    names: Vec<String>,
+}
+
+impl Text<'_> {
+    fn name(&self, slot: Slot) -> String {
+        self.names.get(usize::from(slot)).cloned().unwrap_or_default()
+    }
+
+    /// `operand`: it will stand inside another expression.
+    fn expression(&self, instr: &Instr, operand: bool) -> String {
+        match instr {
+            Instr::Const(value) => constant(*value, operand),
+            Instr::Unary(f, x) => unary(*f, &self.name(*x)),
+            Instr::Binary(f, x, y) => binary(*f, &self.name(*x), &self.name(*y)),
+            Instr::Select(c, x, y) => format!("select({}, {}, {})", self.name(*c), self.name(*x), self.name(*y)),
+        }
+    }
+
+    /// The whole of what slot `slot` holds as one expression, with `room` characters at most.
+    fn inline(&self, slot: Slot, room: usize) -> Option<String> {
+        let index = slot.checked_sub(self.code.inputs).map(usize::from);
+        let Some(instr) = index.and_then(|i| self.code.instrs.get(i)) else { return Some(self.name(slot)) };
+        let part = |slot: Slot| self.inline(slot, room);
+        let nested = |slot: Slot| part(slot).map(|t| if t.contains(' ') && !t.ends_with(')') { format!("({t})") } else { t });
+        let text = match instr {
+            Instr::Const(value) => constant(*value, true),
+            Instr::Unary(Unary::Neg, x) => format!("-{}", nested(*x)?),
+            Instr::Unary(f, x) => unary(*f, &part(*x)?),
+            Instr::Binary(f, x, y) => binary(*f, &nested(*x)?, &nested(*y)?),
+            Instr::Select(c, x, y) => format!("select({}, {}, {})", part(*c)?, part(*x)?, part(*y)?),
+        };
+        (text.len() <= room).then_some(text)
+    }
+}
+
+/// One line about a code: its expression if that is short, else the launch's name.
+fn doc(text: &Text, launch: &str) -> String {
+    let mut doc = format!("`{launch}`");
+    if let [only] = text.code.outputs[..]
+        && text.code.instrs.len() <= 16
+        && let Some(whole) = text.inline(only, 80)
+    {
+        let _ = write!(doc, ": `{whole}`");
+    }
+    doc.push('.');
+    doc
+}
+
+fn constant(value: f32, operand: bool) -> String {
+    match value {
+        v if v.is_nan() => "f32::NAN".into(),
+        f32::INFINITY => "f32::INFINITY".into(),
+        f32::NEG_INFINITY => "f32::NEG_INFINITY".into(),
+        v if operand && v.is_sign_negative() => format!("({v:?})"),
+        v => format!("{v:?}"),
+    }
+}
+
+fn unary(f: Unary, x: &str) -> String {
+    let function = match f {
+        Unary::Neg => return format!("-{x}"),
+        Unary::Exp => "exp",
+        Unary::Log => "log",
+        Unary::Sqrt => "sqrt",
+        Unary::Rsqrt => "rsqrt",
+        Unary::Abs => "abs",
+        Unary::Sign => "sign",
+        Unary::Tanh => "tanh",
+        Unary::Sigmoid => "sigmoid",
+        Unary::Erf => "erf",
+        Unary::Sin => "sin",
+        Unary::Cos => "cos",
+        Unary::Floor => "floor",
+        Unary::Trunc => "trunc",
+        Unary::Not => "not",
+    };
+    format!("{function}({x})")
+}
+
+fn binary(f: Binary, x: &str, y: &str) -> String {
+    let function = match f {
+        Binary::Add => return format!("{x} + {y}"),
+        Binary::Sub => return format!("{x} - {y}"),
+        Binary::Mul => return format!("{x} * {y}"),
+        Binary::Div => return format!("{x} / {y}"),
+        Binary::Rem => "rem",
+        Binary::Pow => "pow",
+        Binary::Max => "max",
+        Binary::Min => "min",
+        Binary::Lt => "lt",
+        Binary::Le => "le",
+        Binary::Gt => "gt",
+        Binary::Ge => "ge",
+        Binary::Eq => "eq",
+        Binary::Ne => "ne",
+        Binary::And => "and",
+        Binary::Or => "or",
+    };
+    format!("{function}({x}, {y})")
+}

@@ -1,0 +1,327 @@
+//! The reference: every primitive in f64, one obvious loop each. It shares no code with the kernels and tests hold both against each other.
+
+use std::collections::HashMap;
+
+use crate::graph::{Graph, Op, Value, Window};
+use crate::scalar::{Binary, Reduction, Unary};
+use crate::types::DType;
+
+/// A tensor of the reference: row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Outermost axis first.
+    pub shape: Vec<usize>,
+    /// The elements.
+    pub data: Vec<f64>,
+}
+
+impl Tensor {
+    /// A tensor of these elements.
+    pub fn new(shape: Vec<usize>, data: Vec<f64>) -> Tensor {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        Tensor { shape, data }
+    }
+
+    /// A scalar.
+    pub fn scalar(x: f64) -> Tensor {
+        Tensor::new(vec![], vec![x])
+    }
+
+    /// A tensor made element by element from its index.
+    pub fn from_fn(shape: &[usize], mut f: impl FnMut(&[usize]) -> f64) -> Tensor {
+        let len = shape.iter().product();
+        let mut index = vec![0; shape.len()];
+        let mut data = Vec::with_capacity(len);
+        for _ in 0..len {
+            data.push(f(&index));
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        Tensor::new(shape.to_vec(), data)
+    }
+
+    /// The element at an index.
+    pub fn at(&self, index: &[usize]) -> f64 {
+        self.data[self.shape.iter().zip(index).fold(0, |at, (s, i)| at * s + i)]
+    }
+}
+
+/// What a graph is evaluated on.
+pub struct Inputs<'a> {
+    /// Arguments, in order.
+    pub arguments: &'a [Tensor],
+    /// Parameters by number.
+    pub parameters: &'a [Tensor],
+    /// Run-time sizes.
+    pub sizes: &'a dyn Fn(&str) -> i64,
+    /// The uniform number of a stream at an index.
+    pub random: &'a dyn Fn(u32, u64) -> f64,
+}
+
+/// The results of a graph, in order.
+pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
+    let mut values: HashMap<Value, Tensor> = HashMap::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let x = |i: usize| &values[&node.inputs[i]];
+        let shape: Vec<usize> = node.ty.shape.iter().map(|s| s.eval(inputs.sizes) as usize).collect();
+        let result = match &node.op {
+            Op::Input(i) => inputs.arguments[*i].clone(),
+            Op::Parameter(i) => inputs.parameters[*i].clone(),
+            Op::Const(c) => Tensor::scalar(*c),
+            Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
+            Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
+            Op::Random(stream) => {
+                let data = (0..shape.iter().product::<usize>()).map(|i| (inputs.random)(*stream, i as u64));
+                Tensor::new(shape.clone(), data.collect())
+            }
+            Op::Unary(f) => Tensor::new(shape, x(0).data.iter().map(|a| unary(*f, *a)).collect()),
+            Op::Binary(f) => {
+                let data = x(0).data.iter().zip(&x(1).data).map(|(a, b)| binary(*f, *a, *b));
+                Tensor::new(shape, data.collect())
+            }
+            Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
+            Op::Cast => Tensor::new(shape, x(0).data.iter().map(|a| cast(*a, node.ty.dtype)).collect()),
+            Op::Detach | Op::Copy => x(0).clone(),
+            Op::Broadcast => {
+                let from = x(0);
+                let lead = shape.len() - from.shape.len();
+                Tensor::from_fn(&shape, |i| {
+                    let j: Vec<_> =
+                        from.shape.iter().zip(&i[lead..]).map(|(s, i)| if *s == 1 { 0 } else { *i }).collect();
+                    from.at(&j)
+                })
+            }
+            Op::Reshape => Tensor::new(shape, x(0).data.clone()),
+            Op::Permute(order) => {
+                let from = x(0);
+                let mut j = vec![0; order.len()];
+                Tensor::from_fn(&shape, |i| {
+                    order.iter().enumerate().for_each(|(k, &axis)| j[axis] = i[k]);
+                    from.at(&j)
+                })
+            }
+            Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
+            Op::Softmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted.exp() / sum),
+            Op::LogSoftmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted - sum.ln()),
+            Op::MatMul { ta, tb } => matmul(x(0), x(1), *ta, *tb, &shape),
+            Op::Conv2d(w) => {
+                let mut y = zeros(&shape);
+                taps(w, x(0), x(1), &shape, |xi, wi, yi| y[yi] += x(0).data[xi] * x(1).data[wi]);
+                Tensor::new(shape, y)
+            }
+            Op::Conv2dInputGrad(w) => {
+                let (mut dx, like) = (zeros(&shape), Tensor::new(shape.clone(), zeros(&shape)));
+                taps(w, &like, x(1), &x(0).shape, |xi, wi, yi| dx[xi] += x(0).data[yi] * x(1).data[wi]);
+                Tensor::new(shape, dx)
+            }
+            Op::Conv2dWeightGrad(w) => {
+                let (mut dw, like) = (zeros(&shape), Tensor::new(shape.clone(), zeros(&shape)));
+                taps(w, x(0), &like, &x(1).shape, |xi, wi, yi| dw[wi] += x(0).data[xi] * x(1).data[yi]);
+                Tensor::new(shape, dw)
+            }
+            Op::MaxPool2d(w) => {
+                let mut y = vec![f64::NEG_INFINITY; shape.iter().product()];
+                windows(w, &x(0).shape, &shape, |xi, yi| y[yi] = binary(Binary::Max, y[yi], x(0).data[xi]));
+                Tensor::new(shape, y)
+            }
+            Op::MaxPool2dGrad(w) => {
+                let (from, dy) = (x(0), x(1));
+                let mut best = vec![None; dy.data.len()];
+                windows(w, &from.shape, &dy.shape, |xi, yi| match best[yi] {
+                    Some(b) if from.data[b] >= from.data[xi] => {}
+                    _ => best[yi] = Some(xi),
+                });
+                let mut dx = zeros(&shape);
+                best.iter().enumerate().for_each(|(yi, b)| b.iter().for_each(|&b| dx[b] += dy.data[yi]));
+                Tensor::new(shape, dx)
+            }
+            Op::SumPool2d(w) => {
+                let mut y = zeros(&shape);
+                windows(w, &x(0).shape, &shape, |xi, yi| y[yi] += x(0).data[xi]);
+                Tensor::new(shape, y)
+            }
+            Op::SumPool2dGrad(w) => {
+                let mut dx = zeros(&shape);
+                windows(w, &shape, &x(0).shape, |xi, yi| dx[xi] += x(0).data[yi]);
+                Tensor::new(shape, dx)
+            }
+            Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => Tensor::scalar(f64::NAN),
+        };
+        values.insert(Value(index as u32), result);
+    }
+    graph.outputs.iter().map(|o| values[&o.value].clone()).collect()
+}
+
+fn zeros(shape: &[usize]) -> Vec<f64> {
+    vec![0.0; shape.iter().product()]
+}
+
+/// A scalar function.
+pub fn unary(f: Unary, x: f64) -> f64 {
+    match f {
+        Unary::Neg => -x,
+        Unary::Exp => x.exp(),
+        Unary::Log => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Rsqrt => 1.0 / x.sqrt(),
+        Unary::Abs => x.abs(),
+        Unary::Sign if x == 0.0 || x.is_nan() => x,
+        Unary::Sign => x.signum(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Erf => erf(x),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Floor => x.floor(),
+        Unary::Trunc => x.trunc(),
+        Unary::Not => 1.0 - x,
+    }
+}
+
+/// A scalar function of two.
+pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
+    let truth = |b: bool| f64::from(u8::from(b));
+    match f {
+        Binary::Add => x + y,
+        Binary::Sub => x - y,
+        Binary::Mul => x * y,
+        Binary::Div => x / y,
+        Binary::Rem => x - (x / y).floor() * y,
+        Binary::Pow => x.powf(y),
+        Binary::Max if x.is_nan() || y.is_nan() => f64::NAN,
+        Binary::Min if x.is_nan() || y.is_nan() => f64::NAN,
+        Binary::Max => x.max(y),
+        Binary::Min => x.min(y),
+        Binary::Lt => truth(x < y),
+        Binary::Le => truth(x <= y),
+        Binary::Gt => truth(x > y),
+        Binary::Ge => truth(x >= y),
+        Binary::Eq => truth(x == y),
+        Binary::Ne => truth(x != y),
+        Binary::And => x * y,
+        Binary::Or => x.max(y),
+    }
+}
+
+/// Gauss' error function: the Taylor series near 0, the continued fraction of erfc (Abramowitz & Stegun 7.1.14) further out.
+pub fn erf(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    let a = x.abs();
+    if a < 2.5 {
+        let (mut term, mut sum, mut n) = (x, x, 0.0);
+        while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
+            n += 1.0;
+            term *= -x * x / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        return sum * std::f64::consts::FRAC_2_SQRT_PI;
+    }
+    if a > 6.5 {
+        return x.signum();
+    }
+    let fraction = (1..=80).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
+    let erfc = (-a * a).exp() / (fraction * std::f64::consts::PI.sqrt());
+    x.signum() * (1.0 - erfc)
+}
+
+fn cast(x: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::Bool => f64::from(u8::from(x != 0.0)),
+        d if d.is_int() => x.trunc(),
+        _ => x,
+    }
+}
+
+fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
+    let start = match f {
+        Reduction::Sum => 0.0,
+        Reduction::Max => f64::NEG_INFINITY,
+        Reduction::Min => f64::INFINITY,
+    };
+    let mut y = vec![start; shape.iter().product()];
+    Tensor::from_fn(&x.shape, |i| {
+        let kept = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
+        let at = kept.zip(shape).fold(0, |at, ((_, i), s)| at * s + i);
+        let a = x.at(i);
+        y[at] = match f {
+            Reduction::Sum => y[at] + a,
+            Reduction::Max => binary(Binary::Max, y[at], a),
+            Reduction::Min => binary(Binary::Min, y[at], a),
+        };
+        0.0
+    });
+    Tensor::new(shape.to_vec(), y)
+}
+
+fn softmax(x: &Tensor, axis: usize, finish: impl Fn(f64, f64) -> f64) -> Tensor {
+    Tensor::from_fn(&x.shape, |i| {
+        let mut j = i.to_vec();
+        let row: Vec<f64> = (0..x.shape[axis])
+            .map(|k| {
+                j[axis] = k;
+                x.at(&j)
+            })
+            .collect();
+        let max = row.iter().cloned().fold(f64::NEG_INFINITY, f64::max);
+        let sum = row.iter().map(|a| (a - max).exp()).sum();
+        finish(row[i[axis]] - max, sum)
+    })
+}
+
+fn matmul(a: &Tensor, b: &Tensor, ta: bool, tb: bool, shape: &[usize]) -> Tensor {
+    let rank = shape.len();
+    let k = a.shape[if ta { rank - 2 } else { rank - 1 }];
+    Tensor::from_fn(shape, |i| {
+        let (mut ai, mut bi) = (i.to_vec(), i.to_vec());
+        (0..k)
+            .map(|k| {
+                (ai[rank - 2], ai[rank - 1]) = if ta { (k, i[rank - 2]) } else { (i[rank - 2], k) };
+                (bi[rank - 2], bi[rank - 1]) = if tb { (i[rank - 1], k) } else { (k, i[rank - 1]) };
+                a.at(&ai) * b.at(&bi)
+            })
+            .sum()
+    })
+}
+
+/// Every product of a convolution: positions of x\[n, c, h, w\], weight\[o, c, r, s\] and y\[n, o, i, j\].
+fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
+    let (xs, ws) = (&x.shape, &weight.shape);
+    for n in 0..y[0] {
+        for o in 0..y[1] {
+            for (i, j) in (0..y[2]).flat_map(|i| (0..y[3]).map(move |j| (i, j))) {
+                for c in 0..ws[1] {
+                    for (r, s) in (0..ws[2]).flat_map(|r| (0..ws[3]).map(move |s| (r, s))) {
+                        let h = i as i64 * w.stride[0] + r as i64 * w.dilation[0] - w.padding[0];
+                        let v = j as i64 * w.stride[1] + s as i64 * w.dilation[1] - w.padding[1];
+                        if (0..xs[2] as i64).contains(&h) && (0..xs[3] as i64).contains(&v) {
+                            let xi = ((n * xs[1] + c) * xs[2] + h as usize) * xs[3] + v as usize;
+                            let wi = ((o * ws[1] + c) * ws[2] + r) * ws[3] + s;
+                            let yi = ((n * y[1] + o) * y[2] + i) * y[3] + j;
+                            f(xi, wi, yi);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every (input, output) pair of a pool.
+fn windows(w: &Window, x: &[usize], y: &[usize], mut f: impl FnMut(usize, usize)) {
+    let one = Tensor::new(
+        vec![1, 1, w.kernel[0] as usize, w.kernel[1] as usize],
+        zeros(&[w.kernel[0] as usize, w.kernel[1] as usize]),
+    );
+    let plane = Tensor::new(vec![1, 1, x[2], x[3]], zeros(&[x[2], x[3]]));
+    for image in 0..x[0] * x[1] {
+        let (xo, yo) = (image * x[2] * x[3], image * y[2] * y[3]);
+        taps(w, &plane, &one, &[1, 1, y[2], y[3]], |xi, _, yi| f(xo + xi, yo + yi));
+    }
+}

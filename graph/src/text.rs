@@ -1,0 +1,349 @@
+//! The textual form of graphs and programs: for tests, for `explain`, for people.
+//!
+//! ```text
+//! %4 = add(%2, %3)        f32[N, 20, 24, 24]   conv1
+//! ```
+
+use std::fmt;
+
+use crate::graph::{Graph, Node, Op, Role, Value};
+use crate::program::{
+    Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
+};
+use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
+use crate::types::shape_text;
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::Result(i) => write!(f, "result {i}"),
+            Role::Gradient(i) => write!(f, "gradient {i}"),
+        }
+    }
+}
+
+impl fmt::Display for Graph {
+    /// One node a line; constants and views stand like all others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arguments: Vec<_> = self.arguments.iter().map(|a| format!("{}: {}", a.name, a.ty)).collect();
+        writeln!(f, "graph {}({}) {{", self.name, arguments.join(", "))?;
+        self.fmt_nodes(f, "    ")?;
+        f.write_str("}\n")
+    }
+}
+
+impl Graph {
+    fn fmt_nodes(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let lines: Vec<_> =
+            self.nodes.iter().enumerate().map(|(i, n)| (format!("%{i} = {}", operation(n)), n)).collect();
+        let width = lines.iter().map(|(l, _)| l.chars().count()).max().unwrap_or(0).min(56);
+        let types = self.nodes.iter().map(|n| n.ty.to_string().len()).max().unwrap_or(0);
+        for (line, node) in lines {
+            writeln!(f, "{indent}{line:width$}  {:types$}  {}", node.ty.to_string(), node.origin.name)?;
+            if let Op::Repeat(repeat) = &node.op {
+                repeat.body.fmt_nodes(f, &format!("{indent}    | "))?;
+            }
+        }
+        for output in &self.outputs {
+            writeln!(f, "{indent}{} = {}", output.role, output.value)?;
+        }
+        Ok(())
+    }
+}
+
+/// `add(%2, %3)`.
+fn operation(node: &Node) -> String {
+    let name = match &node.op {
+        Op::Input(i) => return format!("argument {i}"),
+        Op::Parameter(i) => return format!("parameter {i}"),
+        Op::Const(c) => return format!("{c:?}"),
+        Op::Size(size) => return format!("size {size}"),
+        Op::Iota(axis) => return format!("iota along {axis}"),
+        Op::Random(stream) => return format!("random stream {stream}"),
+        Op::Unary(g) => lower(g),
+        Op::Binary(g) => lower(g),
+        Op::Select => "where".into(),
+        Op::Cast => "cast".into(),
+        Op::Detach => "detach".into(),
+        Op::Copy => "copy".into(),
+        Op::Softmax(axis) => format!("softmax[{axis}]"),
+        Op::LogSoftmax(axis) => format!("log_softmax[{axis}]"),
+        Op::Broadcast => "broadcast".into(),
+        Op::Reshape => "reshape".into(),
+        Op::Permute(order) => format!("permute{order:?}"),
+        Op::Reduce(g, axes) => format!("{}{axes:?}", lower(g)),
+        Op::MatMul { ta, tb } => {
+            let t = |t: &bool| if *t { "ᵀ" } else { "" };
+            return format!("{}{} · {}{}", node.inputs[0], t(ta), node.inputs[1], t(tb));
+        }
+        Op::Conv2d(w) => format!("conv2d{}", window(w)),
+        Op::Conv2dInputGrad(w) => format!("conv2d_input_grad{}", window(w)),
+        Op::Conv2dWeightGrad(w) => format!("conv2d_weight_grad{}", window(w)),
+        Op::MaxPool2d(w) => format!("max_pool2d{}", window(w)),
+        Op::MaxPool2dGrad(w) => format!("max_pool2d_grad{}", window(w)),
+        Op::MaxPool2dIndex(w) => format!("max_pool2d_index{}", window(w)),
+        Op::MaxPool2dScatter(w) => format!("max_pool2d_scatter{}", window(w)),
+        Op::SumPool2d(w) => format!("sum_pool2d{}", window(w)),
+        Op::SumPool2dGrad(w) => format!("sum_pool2d_grad{}", window(w)),
+        Op::Repeat(r) => format!("repeat {}{}", r.count, if r.reverse { " reversed" } else { "" }),
+        Op::Get(i) => format!("get {i} of "),
+    };
+    let operands: Vec<_> = node.inputs.iter().map(Value::to_string).collect();
+    format!("{name}({})", operands.join(", "))
+}
+
+/// `[5×5]`, with what departs from the default.
+fn window(w: &crate::graph::Window) -> String {
+    let pair = |p: [i64; 2]| if p[0] == p[1] { p[0].to_string() } else { format!("{}×{}", p[0], p[1]) };
+    let mut text = format!("[{}×{}", w.kernel[0], w.kernel[1]);
+    for (name, value, default) in [("stride", w.stride, 1), ("padding", w.padding, 0), ("dilation", w.dilation, 1)] {
+        if value != [default; 2] {
+            text += &format!(", {name} {}", pair(value));
+        }
+    }
+    text + "]"
+}
+
+fn lower(name: &impl fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |list: &[crate::program::Named]| {
+            let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
+            all.join(", ")
+        };
+        writeln!(f, "program {}({}) -> ({})", self.name, named(&self.arguments), named(&self.results))?;
+        writeln!(f, "\nmemory")?;
+        for (class, bound) in self.arena.iter().zip(&self.bound) {
+            let over = if class.height == *bound { "the lower bound" } else { "over the lower bound" };
+            writeln!(f, "    {} floats a {}: {over} of {bound}", class.height, class.monomial)?;
+        }
+        let lives = crate::plan::lives(&self.launches, self.buffers.len());
+        let rows: Vec<_> = self.buffers.iter().enumerate().map(|(i, b)| (i, b, place(self, b))).collect();
+        let width = rows.iter().map(|(_, b, _)| b.name.len()).max().unwrap_or(0);
+        let sizes = rows.iter().map(|(_, b, _)| b.size.to_string().len()).max().unwrap_or(0);
+        for (i, buffer, place) in rows {
+            let life = lives[i].map_or(String::new(), |(a, b)| format!("kernels {a} to {b}"));
+            writeln!(
+                f,
+                "    b{i:<3} {:width$}  {:>sizes$} {}  {place:28} {life}",
+                buffer.name,
+                buffer.size.to_string(),
+                buffer.dtype
+            )?;
+        }
+        writeln!(f, "\nkernels")?;
+        self.fmt_steps(f, &self.schedule, "    ")
+    }
+}
+
+impl Program {
+    fn fmt_steps(&self, f: &mut fmt::Formatter<'_>, steps: &[Step], indent: &str) -> fmt::Result {
+        for step in steps {
+            match step {
+                Step::Launch(i) => self.launches[*i].fmt_as(f, *i, indent)?,
+                Step::Repeat { count, reverse, body } => {
+                    let way = if *reverse { " from the last" } else { "" };
+                    writeln!(f, "{indent}repeat {count} times{way}")?;
+                    self.fmt_steps(f, body, &format!("{indent}    "))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn place(program: &Program, buffer: &Buffer) -> String {
+    match &buffer.place {
+        Place::Argument(i) => format!("argument `{}`", program.arguments[*i].name),
+        Place::Result(i) => format!("result {i}"),
+        Place::Parameter(i) => format!("parameter {i}"),
+        Place::Gradient(i) => format!("gradient {i}"),
+        Place::Arena { class, offset } => match program.arena.get(*class) {
+            Some(c) if c.monomial.as_const() == Some(1) => format!("arena + {offset}"),
+            Some(c) => format!("arena {} + {offset}·{}", c.monomial, c.monomial),
+            None => "arena".into(),
+        },
+    }
+}
+
+impl Launch {
+    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str) -> fmt::Result {
+        writeln!(f, "{indent}{number:>2}  {}", self.name)?;
+        let family = match &self.family {
+            Family::Flat => format!("each of {}", shape_text(&self.space)),
+            Family::Row => format!("rows {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
+            Family::Column => format!("columns {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
+            Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
+        };
+        writeln!(f, "{indent}      {family}")?;
+        let letters = ["i", "j", "k", "l", "m", "n", "o", "p"];
+        let dim = |d: usize| letters.get(d).map_or(format!("i{d}"), |l| l.to_string());
+        for stage in &self.stages {
+            self.fmt_stage(f, stage, indent, &dim)?;
+        }
+        if let Some(parameter) = self.updates {
+            writeln!(f, "{indent}      updates parameter {parameter}")?;
+        }
+        Ok(())
+    }
+
+    fn fmt_stage(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        stage: &Stage,
+        indent: &str,
+        dim: &dyn Fn(usize) -> String,
+    ) -> fmt::Result {
+        let several = self.stages.len() > 1;
+        if several {
+            writeln!(f, "{indent}      each {}", if stage.level == Level::Element { "element" } else { "row" })?;
+        }
+        let inputs = stage.inputs.iter().map(|s| match s {
+            Source::Load(l) => access_text(&self.loads[*l], dim),
+            Source::Acc => "acc".into(),
+            Source::Row(r) => format!("row{r}"),
+            Source::Index(d) => dim(*d),
+            Source::Size(size) => size.to_string(),
+            Source::Random { stream, .. } => format!("random{stream}"),
+        });
+        let (lines, names) = code_text(&stage.code, &inputs.collect::<Vec<_>>());
+        for line in lines {
+            writeln!(f, "{indent}        {line}")?;
+        }
+        for (name, target) in names.iter().zip(&stage.outputs) {
+            let target = match target {
+                Target::Store(s) => access_text(&self.stores[*s], dim),
+                Target::Row(r) => format!("row{r}"),
+                Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
+                Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
+            };
+            writeln!(f, "{indent}        {target} = {name}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `b3[i, 2·j + 1]`.
+fn access_text(access: &Access, dim: &dyn Fn(usize) -> String) -> String {
+    let index: Vec<_> = access.index.iter().map(|i| index_text(i, dim)).collect();
+    let outside = access.outside.map_or(String::new(), |o| format!(" else {o:?}"));
+    format!("b{}[{}]{outside}", access.buffer, index.join(", "))
+}
+
+fn index_text(index: &Index, dim: &dyn Fn(usize) -> String) -> String {
+    let mut text = String::new();
+    for (d, c) in &index.terms {
+        let term = if *c == 1 { dim(*d) } else { format!("{c}·{}", dim(*d)) };
+        text = if text.is_empty() { term } else { format!("{text} + {term}") };
+    }
+    match index.offset {
+        0 if text.is_empty() => text.push('0'),
+        0 => {}
+        o if text.is_empty() => text = o.to_string(),
+        o if o < 0 => text += &format!(" - {}", -o),
+        o => text += &format!(" + {o}"),
+    }
+    if index.divide != 1 {
+        text = format!("({text}) {} {}", if index.exact { "÷" } else { "/" }, index.divide);
+    }
+    if index.modulo != 0 {
+        text = format!("({text}) % {}", index.modulo);
+    }
+    text
+}
+
+/// Each output as one expression over the inputs; what is used more than once gets a name and a line of its own.
+fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut uses = vec![0; inputs.len() + code.instrs.len()];
+    let operands = |instr: &Instr| match *instr {
+        Instr::Const(_) => vec![],
+        Instr::Unary(_, x) => vec![x],
+        Instr::Binary(_, x, y) => vec![x, y],
+        Instr::Select(c, x, y) => vec![c, x, y],
+    };
+    code.instrs.iter().flat_map(operands).chain(code.outputs.iter().copied()).for_each(|s| uses[s as usize] += 1);
+    let mut slots: Vec<String> = inputs.to_vec();
+    let mut lines = vec![];
+    for instr in &code.instrs {
+        let at = |s: &u16| slots[*s as usize].clone();
+        let text = match instr {
+            Instr::Const(c) => format!("{c:?}"),
+            Instr::Unary(Unary::Neg, x) => format!("-{}", at(x)),
+            Instr::Unary(g, x) => format!("{}({})", lower(g), bare(&at(x))),
+            Instr::Binary(g, x, y) => match sign(*g) {
+                Some(sign) => format!("({} {sign} {})", at(x), at(y)),
+                None => format!("{}({}, {})", lower(g), bare(&at(x)), bare(&at(y))),
+            },
+            Instr::Select(c, x, y) => format!("({} ? {} : {})", at(c), at(x), at(y)),
+        };
+        let named = uses[slots.len()] > 1 && !matches!(instr, Instr::Const(_));
+        slots.push(match named {
+            true => {
+                let name = format!("t{}", lines.len());
+                lines.push(format!("{name} = {}", bare(&text)));
+                name
+            }
+            false => text,
+        });
+    }
+    (lines, code.outputs.iter().map(|s| bare(&slots[*s as usize]).to_string()).collect())
+}
+
+/// Without the brackets around the whole.
+fn bare(text: &str) -> &str {
+    let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+    let balanced = |t: &&str| {
+        let mut depth = 0;
+        t.chars().all(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth >= 0
+        })
+    };
+    inner.filter(balanced).unwrap_or(text)
+}
+
+fn sign(f: Binary) -> Option<&'static str> {
+    use Binary::*;
+    Some(match f {
+        Add => "+",
+        Sub => "-",
+        Mul => "·",
+        Div => "/",
+        Lt => "<",
+        Le => "≤",
+        Gt => ">",
+        Ge => "≥",
+        Eq => "=",
+        Ne => "≠",
+        _ => return None,
+    })
+}
+
+fn tile_text(tile: &Tile) -> String {
+    match tile {
+        Tile::MatMul { k, a, b } => {
+            let right = match b {
+                Right::Strided(b) => format!("b{}", b.buffer),
+                Right::Panels(b) => format!("panels b{b}"),
+                Right::PanelsTransposed(b) => format!("panelsᵀ b{b}"),
+            };
+            format!("b{} · {right}, sums of {k}", a.buffer)
+        }
+        Tile::Conv2d { conv, input, weight } => {
+            format!("convolution of b{} with b{weight}, {}×{}×{}", input.buffer, conv.kernel[0], conv.kernel[1], conv.c)
+        }
+        Tile::Conv2dInputGrad { conv, dy, weight } => {
+            format!("spread of b{} by b{weight}, {}×{}×{}", dy.buffer, conv.kernel[0], conv.kernel[1], conv.o)
+        }
+        Tile::Conv2dWeightGrad { input, dy, .. } => format!("correlation of b{} with b{}", input.buffer, dy.buffer),
+    }
+}

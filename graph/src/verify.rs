@@ -1,0 +1,108 @@
+//! Checks what must hold between two stages. Written independently of the passes; a broken rule is a mistake in castnet.
+
+use crate::graph::{Graph, Op};
+use crate::program::{Access, Program, Source, Target};
+use crate::size::Size;
+use crate::types::broadcast;
+
+/// Operands come first and every node has the type that its operator's rule gives.
+pub fn verify(graph: &Graph) -> Result<(), String> {
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let wrong = |what: &str| Err(format!("node {index} ({:?} of {:?}: {}): {what}", node.op, node.inputs, node.ty));
+        if node.inputs.iter().any(|v| v.index() >= index) {
+            return wrong("an operand does not come first");
+        }
+        let shape = |i: usize| graph.shape(node.inputs[i]);
+        let same = |i: usize| shape(i) == node.ty.shape;
+        let arity = match node.op {
+            Op::Input(_) | Op::Parameter(_) | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => 0,
+            Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
+            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) => 2,
+            Op::Select => 3,
+            Op::Repeat(_) => node.inputs.len(),
+            _ => 1,
+        };
+        if node.inputs.len() != arity {
+            return wrong("wrong number of operands");
+        }
+        let holds = match &node.op {
+            Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
+            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::Softmax(_) | Op::LogSoftmax(_) => same(0),
+            Op::Binary(_) => same(0) && same(1) && graph.dtype(node.inputs[0]) == graph.dtype(node.inputs[1]),
+            Op::Select => same(0) && same(1) && same(2),
+            Op::Broadcast => broadcast(shape(0), &node.ty.shape).as_deref() == Some(&node.ty.shape[..]),
+            Op::Reshape => Size::product(shape(0)) == node.ty.len(),
+            Op::Permute(order) => order.iter().map(|&a| &shape(0)[a]).eq(&node.ty.shape),
+            Op::Reduce(_, axes) => {
+                let kept = shape(0).iter().enumerate().filter(|(i, _)| !axes.contains(i)).map(|(_, s)| s);
+                kept.eq(&node.ty.shape)
+            }
+            Op::MatMul { ta, tb } => {
+                let (a, b, y) = (shape(0), shape(1), &node.ty.shape);
+                let n = y.len();
+                let at = |s: &[Size], t: bool, i: usize| s[n - 2 + usize::from(t ^ (i == 1))].clone();
+                a.len() == n
+                    && b.len() == n
+                    && a[..n - 2] == y[..n - 2]
+                    && b[..n - 2] == y[..n - 2]
+                    && at(a, *ta, 0) == y[n - 2]
+                    && at(b, *tb, 1) == y[n - 1]
+                    && at(a, *ta, 1) == at(b, *tb, 0)
+            }
+            Op::MaxPool2dGrad(_) => same(0),
+            _ => true,
+        };
+        if !holds {
+            return wrong("the type does not follow from the operands");
+        }
+    }
+    match graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
+        true => Err("an output is no node".into()),
+        false => Ok(()),
+    }
+}
+
+/// Every reference is in range, every activation is written before it is read, and no two that live at one time overlap.
+pub fn verify_program(program: &Program) -> Result<(), String> {
+    for launch in &program.launches {
+        let wrong = |what: &str| Err(format!("kernel `{}`: {what}", launch.name));
+        let dims = launch.space.len() + launch.reduce.len();
+        let sound = |a: &Access| {
+            a.buffer < program.buffers.len()
+                && a.dims.len() == a.index.len()
+                && a.index.iter().all(|i| i.divide != 0 && i.terms.iter().all(|(dim, _)| *dim < dims))
+        };
+        if !launch.loads.iter().chain(&launch.stores).all(sound) {
+            return wrong("an access is out of range");
+        }
+        for stage in &launch.stages {
+            let source = |s: &Source| match s {
+                Source::Load(l) => *l < launch.loads.len(),
+                Source::Index(dim) => *dim < dims,
+                _ => true,
+            };
+            let target = |t: &Target| !matches!(t, Target::Store(s) if *s >= launch.stores.len());
+            let mut slots = stage.code.inputs;
+            for instr in &stage.code.instrs {
+                use crate::scalar::Instr::*;
+                let used = match instr {
+                    Const(_) => 0,
+                    Unary(_, a) => *a,
+                    Binary(_, a, b) => *a.max(b),
+                    Select(a, b, c) => *a.max(b).max(c),
+                };
+                if used >= slots && !matches!(instr, Const(_)) {
+                    return wrong("code uses a value before it is made");
+                }
+                slots += 1;
+            }
+            let code = usize::from(stage.code.inputs) == stage.inputs.len()
+                && stage.code.outputs.len() == stage.outputs.len()
+                && stage.code.outputs.iter().all(|s| *s < slots);
+            if !code || !stage.inputs.iter().all(source) || !stage.outputs.iter().all(target) {
+                return wrong("a stage is out of range");
+            }
+        }
+    }
+    crate::check::check_plan(program)
+}

@@ -1,0 +1,341 @@
+//! Every operator and layer against central differences in f64, by the reference; and values that are used one to nine times.
+
+mod common;
+
+use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::call::Arg;
+use castnet_graph::grad::gradients;
+use castnet_graph::graph::{Graph, Value};
+use castnet_graph::layers::{self, LAYERS};
+use castnet_graph::net::Init;
+use castnet_graph::ops::OPERATORS;
+use castnet_graph::optimise::optimise;
+use castnet_graph::program::Layout;
+use castnet_graph::recompute::recompute;
+use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::types::DType;
+use common::*;
+
+/// Steele, Lea & Flood's SplitMix64, as numbers in [-1, 1).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e3779b97f4a7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d049bb133111eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+}
+
+/// A test: parameters of these shapes with values from `range`, and what is done with them.
+struct Case {
+    operator: &'static str,
+    shapes: Vec<Vec<i64>>,
+    range: (f64, f64),
+    build: Box<dyn Fn(&mut Builder, &[Value]) -> Value>,
+}
+
+fn case(
+    operator: &'static str,
+    shapes: &[&[i64]],
+    range: (f64, f64),
+    build: impl Fn(&mut Builder, &[Value]) -> Value + 'static,
+) -> Case {
+    Case { operator, shapes: shapes.iter().map(|s| s.to_vec()).collect(), range, build: Box::new(build) }
+}
+
+fn list(axes: &[i64]) -> Arg {
+    Arg::List(axes.iter().map(|&a| int(a)).collect())
+}
+
+fn cases() -> Vec<Case> {
+    let any = (-2.0, 2.0);
+    let positive = (0.3, 2.0);
+    let mut cases = vec![];
+    let unary_any = [
+        "neg",
+        "abs",
+        "sign",
+        "exp",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "sin",
+        "cos",
+        "floor",
+        "trunc",
+        "relu",
+        "gelu",
+        "silu",
+        "square",
+        "leaky_relu",
+        "dropout",
+    ];
+    for name in unary_any {
+        cases.push(case(name, &[&[3, 5]], any, move |b, x| op(b, name, vec![t(x[0])])));
+    }
+    for name in ["log", "sqrt", "rsqrt", "reciprocal"] {
+        cases.push(case(name, &[&[3, 5]], positive, move |b, x| op(b, name, vec![t(x[0])])));
+    }
+    for name in ["add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow"] {
+        for shapes in [[&[3, 4][..], &[3, 4][..]], [&[3, 1], &[4]], [&[2, 3, 1], &[1, 5]], [&[4], &[]]] {
+            cases.push(case(name, &shapes, positive, move |b, x| op(b, name, vec![t(x[0]), t(x[1])])));
+        }
+        cases.push(case(name, &[&[3, 4]], positive, move |b, x| op(b, name, vec![t(x[0]), Arg::Float(1.7)])));
+    }
+    for exponent in [-1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 2.5] {
+        cases.push(case("pow", &[&[6]], positive, move |b, x| op(b, "pow", vec![t(x[0]), Arg::Float(exponent)])));
+    }
+    for name in ["lt", "le", "gt", "ge", "eq", "ne"] {
+        cases.push(case(name, &[&[8], &[8]], any, move |b, x| {
+            let c = op(b, name, vec![t(x[0]), t(x[1])]);
+            op(b, "where_", vec![t(c), t(x[0]), t(x[1])])
+        }));
+    }
+    for name in ["logical_and", "logical_or"] {
+        cases.push(case(name, &[&[8], &[8]], any, move |b, x| {
+            let c = op(b, "gt", vec![t(x[0]), Arg::Float(0.0)]);
+            let d = op(b, "lt", vec![t(x[1]), Arg::Float(0.5)]);
+            let both = op(b, name, vec![t(c), t(d)]);
+            let not = op(b, "logical_not", vec![t(both)]);
+            op(b, "where_", vec![t(not), t(x[0]), Arg::Float(0.25)])
+        }));
+    }
+    cases.push(case("logical_not", &[&[8]], any, |b, x| {
+        let c = op(b, "gt", vec![t(x[0]), Arg::Float(0.0)]);
+        let not = op(b, "logical_not", vec![t(c)]);
+        op(b, "where_", vec![t(not), t(x[0]), Arg::Float(1.0)])
+    }));
+    cases.push(case("where_", &[&[3, 1], &[1, 4]], any, |b, x| {
+        let c = op(b, "gt", vec![t(x[0]), t(x[1])]);
+        op(b, "where_", vec![t(c), t(x[0]), t(x[1])])
+    }));
+    cases.push(case("clamp", &[&[9]], any, |b, x| op(b, "clamp", vec![t(x[0]), Arg::Float(-0.5), Arg::Float(0.75)])));
+    cases.push(case("clamp", &[&[9]], any, |b, x| op(b, "clamp", vec![t(x[0]), Arg::None, Arg::Float(0.75)])));
+    cases.push(case("cast", &[&[9]], any, |b, x| {
+        let whole = op(b, "cast", vec![t(x[0]), Arg::DType(DType::I32)]);
+        let back = op(b, "cast", vec![t(whole), Arg::DType(DType::F32)]);
+        op(b, "mul", vec![t(back), t(x[0])])
+    }));
+    for name in ["sum", "mean", "amax", "amin"] {
+        for axes in [vec![], vec![0], vec![1], vec![-1], vec![0, 2], vec![1, 2], vec![0, 1, 2]] {
+            for keep in [false, true] {
+                let axes = axes.clone();
+                cases.push(case(name, &[&[2, 3, 4]], any, move |b, x| {
+                    let dim = if axes.is_empty() { Arg::None } else { list(&axes) };
+                    op(b, name, vec![t(x[0]), dim, Arg::Bool(keep)])
+                }));
+            }
+        }
+    }
+    for name in ["softmax", "log_softmax"] {
+        for axis in [0, 1, -1] {
+            cases.push(case(name, &[&[3, 4, 5]], any, move |b, x| op(b, name, vec![t(x[0]), int(axis)])));
+        }
+    }
+    for (shape, classes, dim) in [(&[4, 5][..], &[4][..], 1), (&[2, 5, 3], &[2, 3], 1), (&[2, 3, 5], &[2, 3], -1)] {
+        cases.push(case("cross_entropy", &[shape], any, move |b, x| {
+            let zero = b.constant(0.0, DType::I64);
+            let shape: Vec<_> = classes.iter().map(|&c| castnet_graph::size::Size::constant(c)).collect();
+            let target = b.broadcast_to(zero, &shape);
+            let iota =
+                b.push(castnet_graph::graph::Op::Iota(0), vec![], castnet_graph::types::Type::new(DType::I64, shape));
+            let target = op(b, "add", vec![t(target), t(iota)]);
+            op(b, "cross_entropy", vec![t(x[0]), t(target), int(dim)])
+        }));
+    }
+    cases.push(case("mse_loss", &[&[3, 4], &[3, 4]], any, |b, x| op(b, "mse_loss", vec![t(x[0]), t(x[1])])));
+    for shapes in [
+        [&[3, 4][..], &[4, 5][..]],
+        [&[2, 3, 4], &[4, 5]],
+        [&[2, 3, 4], &[2, 4, 5]],
+        [&[2, 1, 3, 4], &[5, 4, 2]],
+        [&[4], &[4, 3]],
+        [&[3, 4], &[4]],
+        [&[4], &[4]],
+    ] {
+        cases.push(case("matmul", &shapes, any, |b, x| op(b, "matmul", vec![t(x[0]), t(x[1])])));
+    }
+    for (left, right) in [(true, false), (false, true), (true, true)] {
+        let shapes = [if left { [4, 3] } else { [3, 4] }, if right { [5, 4] } else { [4, 5] }];
+        cases.push(case("t", &[&shapes[0], &shapes[1]], any, move |b, x| {
+            let x0 = if left { op(b, "t", vec![t(x[0])]) } else { x[0] };
+            let x1 = if right { op(b, "t", vec![t(x[1])]) } else { x[1] };
+            op(b, "matmul", vec![t(x0), t(x1)])
+        }));
+    }
+    cases.push(case("linear", &[&[2, 3, 4], &[5, 4], &[5]], any, |b, x| {
+        op(b, "linear", vec![t(x[0]), t(x[1]), t(x[2])])
+    }));
+    for (stride, padding, dilation) in [(1, 0, 1), (2, 0, 1), (1, 1, 1), (2, 1, 1), (1, 2, 2), (3, 1, 1)] {
+        cases.push(case("conv2d", &[&[2, 3, 7, 6], &[4, 3, 3, 2], &[4]], any, move |b, x| {
+            op(b, "conv2d", vec![t(x[0]), t(x[1]), t(x[2]), int(stride), int(padding), int(dilation)])
+        }));
+    }
+    for name in ["max_pool2d", "avg_pool2d"] {
+        for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 3, 1), (2, 3, 0)] {
+            cases.push(case(name, &[&[2, 2, 6, 7]], any, move |b, x| {
+                op(b, name, vec![t(x[0]), int(kernel), int(stride), int(padding)])
+            }));
+        }
+    }
+    cases.push(case("reshape", &[&[2, 6]], any, |b, x| op(b, "reshape", vec![t(x[0]), list(&[3, -1])])));
+    cases.push(case("flatten", &[&[2, 3, 4]], any, |b, x| op(b, "flatten", vec![t(x[0]), int(1)])));
+    cases.push(case("permute", &[&[2, 3, 4]], any, |b, x| op(b, "permute", vec![t(x[0]), list(&[2, 0, 1])])));
+    cases.push(case("transpose", &[&[2, 3, 4]], any, |b, x| op(b, "transpose", vec![t(x[0]), int(0), int(-1)])));
+    cases.push(case("unsqueeze", &[&[2, 3]], any, |b, x| op(b, "unsqueeze", vec![t(x[0]), int(1)])));
+    cases.push(case("squeeze", &[&[2, 1, 3]], any, |b, x| op(b, "squeeze", vec![t(x[0])])));
+    cases
+}
+
+/// The loss of a case and its gradients, by the gradient pass or by central differences.
+fn check(
+    name: &str,
+    seed: u64,
+    shapes: &[Vec<i64>],
+    range: (f64, f64),
+    body: &dyn Fn(&mut Builder, &[Value]) -> Value,
+) {
+    let mut p = Parameters::default();
+    for (i, shape) in shapes.iter().enumerate() {
+        p.list.push(castnet_graph::builder::Declared {
+            name: format!("x{i}").into(),
+            layout: Layout::Plain,
+            shape: Some((shape.clone(), Init::Constant(0.0))),
+            first_use: Default::default(),
+        });
+    }
+    let mut b = Builder::new(name, &mut p, true);
+    let x: Vec<Value> = (0..shapes.len()).map(|i| b.parameter(i)).collect();
+    let y = body(&mut b, &x);
+    // A weighted sum that treats every element differently.
+    let wave = b.shape(y);
+    let mut index = b.constant(0.7, DType::F32);
+    for axis in 0..wave.len() {
+        let ty = castnet_graph::types::Type::new(DType::F32, wave.clone());
+        let iota = b.push(castnet_graph::graph::Op::Iota(axis), vec![], ty);
+        let scaled = op(&mut b, "mul", vec![t(iota), Arg::Float(1.3 + axis as f64)]);
+        index = op(&mut b, "add", vec![t(index), t(scaled)]);
+    }
+    let weight = op(&mut b, "cos", vec![t(index)]);
+    let weighted = op(&mut b, "mul", vec![t(y), t(weight)]);
+    let loss = op(&mut b, "sum", vec![t(weighted)]);
+    b.result(loss);
+    let graph = b.graph;
+    let parameters =
+        castnet_graph::compile::SourceFunction { name: "loss".into(), inference: graph.clone(), training: None };
+    drop(parameters);
+    compare(name, seed, &graph, shapes, range);
+}
+
+fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (f64, f64)) {
+    let with_gradients = gradients(forward.clone()).unwrap();
+    castnet_graph::verify::verify(&with_gradients).unwrap();
+    let optimised = optimise(&with_gradients);
+    let recomputed = optimise(&recompute(&optimised));
+    let mut numbers = Numbers(seed);
+    let values: Vec<Tensor> = shapes
+        .iter()
+        .map(|s| {
+            let s: Vec<usize> = s.iter().map(|&d| d as usize).collect();
+            Tensor::from_fn(&s, |_| range.0 + (range.1 - range.0) * (numbers.next() + 1.0) / 2.0)
+        })
+        .collect();
+    let run = |graph: &Graph, values: &[Tensor]| {
+        let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
+        evaluate(graph, &Inputs { arguments: &[], parameters: values, sizes: &|_| 1, random: &random })
+    };
+    let results = run(&with_gradients, &values);
+    for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed)] {
+        for (a, b) in results.iter().zip(run(graph, &values)) {
+            let worst = a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
+            assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");
+        }
+    }
+    for output in with_gradients.outputs.iter().zip(&results).skip(1) {
+        let castnet_graph::graph::Role::Gradient(number) = output.0.role else { continue };
+        for i in 0..values[number].data.len() {
+            let at = |h: f64| {
+                let mut moved = values.clone();
+                moved[number].data[i] += h;
+                run(forward, &moved)[0].data[0]
+            };
+            let h = 1e-5;
+            let expected = (at(h) - at(-h)) / (2.0 * h);
+            let found = output.1.data[i];
+            assert!(
+                (expected - found).abs() < 1e-7 * (1.0 + expected.abs()),
+                "{name}, seed {seed}: d x{number}[{i}] is {found}, central differences give {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_operator_has_the_gradient_of_central_differences() {
+    let cases = cases();
+    for operator in OPERATORS.iter().flat_map(|list| list.iter()) {
+        assert!(cases.iter().any(|c| c.operator == operator.name), "operator {} has no case", operator.name);
+    }
+    for (i, case) in cases.iter().enumerate() {
+        check(case.operator, 1 + i as u64, &case.shapes, case.range, &case.build);
+    }
+}
+
+#[test]
+fn a_value_used_up_to_nine_times_gets_all_its_gradients() {
+    for uses in 1..=9 {
+        check(&format!("{uses} uses"), uses, &[vec![4, 3]], (-1.0, 1.0), &move |b, x| {
+            let shared = op(b, "tanh", vec![t(x[0])]);
+            let mut sum = shared;
+            for i in 1..uses {
+                let scaled = op(b, "mul", vec![t(shared), Arg::Float(i as f64)]);
+                let bent = op(b, "sin", vec![t(scaled)]);
+                sum = op(b, "add", vec![t(sum), t(bent)]);
+            }
+            sum
+        });
+    }
+}
+
+#[test]
+fn every_layer_has_the_gradient_of_central_differences() {
+    let mut seen = vec![];
+    let declarations: Vec<(&str, Vec<castnet_graph::call::Given>, &[i64])> = vec![
+        ("Linear", vec![given(int(4))], &[3, 5]),
+        ("Linear", vec![given(int(4)), named("bias", Arg::Bool(false))], &[2, 3, 5]),
+        ("Conv2d", vec![given(int(4)), given(int(3))], &[2, 3, 6, 5]),
+        (
+            "Conv2d",
+            vec![given(int(2)), given(int(3)), named("padding", int(1)), named("stride", int(2))],
+            &[2, 3, 6, 5],
+        ),
+        ("Dropout", vec![given(Arg::Float(0.3))], &[3, 5]),
+    ];
+    for (kind, args, input) in declarations {
+        seen.push(kind);
+        let mut p = Parameters::default();
+        let declared = layer(&mut p, "layer", kind, args);
+        let number = p.list.len();
+        p.list.push(castnet_graph::builder::Declared {
+            name: "x".into(),
+            layout: Layout::Plain,
+            shape: Some((input.to_vec(), Init::Constant(0.0))),
+            first_use: Default::default(),
+        });
+        let mut b = Builder::new(kind, &mut p, true);
+        let x = b.parameter(number);
+        let y = layers::apply(&mut b, &declared, Default::default(), x).unwrap();
+        let bent = op(&mut b, "sin", vec![t(y)]);
+        let loss = op(&mut b, "sum", vec![t(bent)]);
+        b.result(loss);
+        let graph = b.graph;
+        let shapes: Vec<Vec<i64>> = p.list.iter().map(|d| d.shape.clone().unwrap().0).collect();
+        compare(kind, 7, &graph, &shapes, (-1.0, 1.0));
+    }
+    for kind in LAYERS {
+        assert!(seen.contains(&kind.name), "layer {} has no case", kind.name);
+    }
+}
