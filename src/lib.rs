@@ -1,1 +1,55 @@
-//! castnet
+//! Neural networks cast at build time.
+//!
+//! You declare a network in [`network!`]; `cargo build` checks its shapes, derives its gradient, plans its memory, fuses its kernels and
+//! writes them as Rust. The binary that comes out is the trainer: nothing is traced, nothing warms up, and after the first step nothing
+//! allocates.
+//!
+//! ```
+//! use castnet::prelude::*;
+//!
+//! network! {
+//!     /// Classes of points in the plane.
+//!     pub net Points {
+//!         hidden: Linear(32);
+//!         out:    Linear(3);
+//!
+//!         /// Scores, a row a point.
+//!         pub fn scores(point: f32[N, 2]) -> f32[N, 3] {
+//!             out(hidden(point).tanh())
+//!         }
+//!
+//!         /// What training minimises.
+//!         pub train fn loss(point: f32[N, 2], class: u8[N]) -> f32 {
+//!             scores(point).cross_entropy(class)
+//!         }
+//!     }
+//! }
+//!
+//! let mut net = Points::new(&Device::cpu(), 1)?;
+//! let mut sgd = Sgd::new(0.1);
+//! let point = Array::from_vec(&[2, 2], vec![0.0f32, 1.0, 1.0, 0.0])?;
+//! let class = Array::from_vec(&[2], vec![0u8, 2])?;
+//! let before = net.loss(&point, &class)?.item::<f32>()?;
+//! for _ in 0..20 {
+//!     net.loss_step(&mut sgd, &point, &class)?;
+//! }
+//! assert!(net.loss(&point, &class)?.item::<f32>()? < before);
+//! assert_eq!(net.scores(&point)?.shape(), [2, 3]);
+//! # Ok::<(), castnet::Error>(())
+//! ```
+//!
+//! The language is described in `docs/language.md`, what the compiler says about mistakes in `docs/diagnostics.md`.
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use castnet_macros::network;
+pub use castnet_runtime::*;
+
+/// What a program that trains a network needs.
+pub mod prelude {
+    pub use castnet_macros::network;
+    pub use castnet_runtime::{
+        Adam, AdamW, Array, Constant, Cosine, Device, Gradients, Loss, Optimizer, Schedule, Sgd, Warmup,
+    };
+}

@@ -67,7 +67,8 @@ pub fn binary(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Chec
     for side in [x, y] {
         if matches!(side.value, Arg::List(_) | Arg::None | Arg::DType(_)) {
             let message = format!("`{sign}` cannot be applied to {}", side.value.describe(b));
-            return b.report(Diagnostic::new("N0305", side.at, message).help("its sides are tensors, sizes or numbers"));
+            return b
+                .report(Diagnostic::new("N0305", side.at, message).help("its sides are tensors, sizes or numbers"));
         }
     }
     match (&x.value, &y.value) {
@@ -180,10 +181,20 @@ fn sizes(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked<Arg
 
 fn uneven(b: &mut Builder, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
     let d = match (x.as_const(), y.as_const()) {
-        (Some(p), Some(q)) => Diagnostic::new("N0511", at, format!("{x} / {y} does not come out even: the remainder is {}", p % q))
-            .help(format!("choose sizes that divide, or round: `.div_floor({y})`, `.div_ceil({y})`; between numbers write `{x}.0`")),
-        _ => Diagnostic::new("N0511", at, format!("{x} / {y} does not come out even for every value of {}", names_in(x, y)))
-            .help("write the size as a multiple of the divisor in the type of the input"),
+        (Some(p), Some(q)) => Diagnostic::new(
+            "N0511",
+            at,
+            format!("{x} / {y} does not come out even: the remainder is {}", p % q),
+        )
+        .help(format!(
+            "choose sizes that divide, or round: `.div_floor({y})`, `.div_ceil({y})`; between numbers write `{x}.0`"
+        )),
+        _ => Diagnostic::new(
+            "N0511",
+            at,
+            format!("{x} / {y} does not come out even for every value of {}", names_in(x, y)),
+        )
+        .help("write the size as a multiple of the divisor in the type of the input"),
     };
     b.report(d)
 }
@@ -233,12 +244,15 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
                 .help("convert the tensor first: `.cast(f32)`");
             return b.report(d);
         }
-        let is_bool = matches!(other.value, Arg::Bool(_));
-        if is_bool != (dtype == DType::Bool) && !matches!(other.value, Arg::Tensor(_)) {
+        // Arithmetic of truth values is the operator's own mistake.
+        let truth = dtype == DType::Bool;
+        let is_truth = matches!(other.value, Arg::Bool(_));
+        let logical = f.is_comparison() || matches!(f, Binary::And | Binary::Or);
+        if is_truth != truth && !matches!(other.value, Arg::Tensor(_)) && (logical || is_truth) {
             let found = other.value.describe(b);
             let d = Diagnostic::new("N0201", at, format!("element types differ in `{sign}`: {dtype} and {found}"))
                 .note(made_at, format!("`{made}` is {dtype}"))
-                .help(if is_bool { "compare first, such as `x > 0.0`" } else { "convert it: `.cast(f32)`" });
+                .help(if truth { "beside bool stands `true`, `false` or a comparison" } else { "write a number" });
             return b.report(d);
         }
     }

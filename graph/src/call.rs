@@ -111,7 +111,7 @@ impl Kind {
     fn accepts(self, arg: &Arg) -> bool {
         let int = |a: &Arg| matches!(a, Arg::Size(s) if s.as_const().is_some());
         match (self, arg) {
-            (_, Arg::Unknown) => true,
+            (_, arg) if contains_unknown(arg) => true,
             (Kind::Tensor, Arg::Tensor(_)) => true,
             (Kind::Operand, Arg::Tensor(_) | Arg::Size(_) | Arg::Float(_) | Arg::Bool(_)) => true,
             (Kind::Int, a) => int(a),
@@ -171,7 +171,7 @@ pub fn bind(
                     let d = Diagnostic::new(
                         "N0303",
                         argument.at,
-                        format!("`{callee}` takes at most {} arguments", signature.len()),
+                        format!("`{callee}` takes at most {}", count(signature.len())),
                     )
                     .help(usage(callee, signature));
                     b.diagnostics.push(d);
@@ -238,6 +238,11 @@ fn usage(callee: &str, signature: &[Param]) -> String {
     };
     let params: Vec<_> = signature.iter().map(param).collect();
     format!("write `{callee}({})`", params.join(", "))
+}
+
+/// `1 argument`, `2 arguments`.
+fn count(arguments: usize) -> String {
+    format!("{arguments} argument{}", if arguments == 1 { "" } else { "s" })
 }
 
 fn contains_unknown(arg: &Arg) -> bool {

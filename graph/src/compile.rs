@@ -95,8 +95,10 @@ fn reaches(program: &Program) -> Vec<usize> {
 
 fn parameters(declared: &Parameters) -> Vec<Parameter> {
     let parameter = |p: &crate::builder::Declared| {
+        // What no function uses has no shape: it takes no part.
         let (shape, init) = p.shape.clone().unwrap_or((vec![], Init::Constant(0.0)));
-        Parameter { name: p.name.to_string(), shape, layout: p.layout.clone(), init }
+        let layout = if shape.is_empty() { Layout::Plain } else { p.layout.clone() };
+        Parameter { name: p.name.to_string(), shape, layout, init }
     };
     declared.list.iter().map(parameter).collect()
 }

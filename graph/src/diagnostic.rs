@@ -64,7 +64,9 @@ impl fmt::Display for Diagnostic {
 
 /// The known name nearest to `name`, if it is near enough to be meant.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    // One letter is one slip away from every other one: only its case may be wrong.
+    let length = name.chars().count();
+    let limit = if length > 1 { (length / 3).max(1) } else { 0 };
     known
         .into_iter()
         .map(|k| (edit_distance(&name.to_lowercase(), &k.to_lowercase()), k))

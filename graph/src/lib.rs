@@ -1,10 +1,12 @@
 //! What a castnet network *is*: sizes, operators, the graph, its passes, the memory plan and the program. Pure functions over data.
 
+pub mod arith;
 pub mod builder;
 pub mod call;
 pub mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod explain;
 pub mod fuse;
 pub mod grad;
 pub mod graph;
@@ -13,6 +15,7 @@ pub mod net;
 pub mod ops;
 pub mod optimise;
 pub mod plan;
+pub mod printer;
 pub mod program;
 pub mod recompute;
 pub mod reference;

@@ -125,7 +125,7 @@ fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.to_string();
     let mut number = 2;
     while !taken.insert(candidate.clone()) {
-        candidate = format!("{name}_{number}");
+        candidate = if name.ends_with('_') { format!("{name}{number}") } else { format!("{name}_{number}") };
         number += 1;
     }
     candidate
@@ -146,18 +146,19 @@ fn identifier(text: &str) -> String {
     match name.chars().next() {
         None => "x".into(),
         Some(c) if c.is_ascii_digit() => format!("x{name}"),
-        _ if RESERVED.contains(&name.as_str()) => format!("{name}_value"),
+        _ if RESERVED.contains(&name.as_str()) => format!("{name}_"),
         _ => name,
     }
 }
 
 /// Keywords, and the functions that the generated code calls.
 const RESERVED: &[&str] = &[
-    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern", "false", "final",
-    "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
-    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
-    "where", "while", "yield", "abstract", "become", "union", "exp", "log", "sqrt", "rsqrt", "abs", "sign", "tanh", "sigmoid", "erf",
-    "sin", "cos", "floor", "trunc", "not", "rem", "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select",
+    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
+    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union", "exp",
+    "log", "sqrt", "rsqrt", "abs", "sign", "tanh", "sigmoid", "erf", "sin", "cos", "floor", "trunc", "not", "rem",
+    "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select",
 ];
 
 /// Instructions as expressions of Rust.
@@ -182,21 +183,30 @@ impl Text<'_> {
         }
     }
 
-    /// The whole of what slot `slot` holds as one expression, with `room` characters at most.
-    fn inline(&self, slot: Slot, room: usize) -> Option<String> {
+    /// The whole of what slot `slot` holds as one expression, with `room` characters at most; and whether an operator stands at its top.
+    fn inline(&self, slot: Slot, room: usize) -> Option<(String, bool)> {
         let index = slot.checked_sub(self.code.inputs).map(usize::from);
-        let Some(instr) = index.and_then(|i| self.code.instrs.get(i)) else { return Some(self.name(slot)) };
-        let part = |slot: Slot| self.inline(slot, room);
-        let nested = |slot: Slot| part(slot).map(|t| if t.contains(' ') && !t.ends_with(')') { format!("({t})") } else { t });
+        let Some(instr) = index.and_then(|i| self.code.instrs.get(i)) else { return Some((self.name(slot), false)) };
+        let part = |slot: Slot| self.inline(slot, room).map(|(text, _)| text);
+        let nested = |slot: Slot| {
+            let (text, infix) = self.inline(slot, room)?;
+            Some(if infix { format!("({text})") } else { text })
+        };
         let text = match instr {
             Instr::Const(value) => constant(*value, true),
-            Instr::Unary(Unary::Neg, x) => format!("-{}", nested(*x)?),
+            Instr::Unary(Unary::Neg, x) => unary(Unary::Neg, &nested(*x)?),
             Instr::Unary(f, x) => unary(*f, &part(*x)?),
-            Instr::Binary(f, x, y) => binary(*f, &nested(*x)?, &nested(*y)?),
+            Instr::Binary(f, x, y) if is_infix(*f) => binary(*f, &nested(*x)?, &nested(*y)?),
+            Instr::Binary(f, x, y) => binary(*f, &part(*x)?, &part(*y)?),
             Instr::Select(c, x, y) => format!("select({}, {}, {})", part(*c)?, part(*x)?, part(*y)?),
         };
-        (text.len() <= room).then_some(text)
+        let infix = matches!(instr, Instr::Binary(f, ..) if is_infix(*f));
+        (text.len() <= room).then_some((text, infix))
     }
+}
+
+fn is_infix(f: Binary) -> bool {
+    matches!(f, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)
 }
 
 /// One line about a code: its expression if that is short, else the launch's name.
@@ -204,7 +214,7 @@ fn doc(text: &Text, launch: &str) -> String {
     let mut doc = format!("`{launch}`");
     if let [only] = text.code.outputs[..]
         && text.code.instrs.len() <= 16
-        && let Some(whole) = text.inline(only, 80)
+        && let Some((whole, _)) = text.inline(only, 80)
     {
         let _ = write!(doc, ": `{whole}`");
     }

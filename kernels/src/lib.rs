@@ -1,1 +1,28 @@
-//! castnet
+//! The numeric skeletons of castnet: what runs a [`Launch`](castnet_graph::program::Launch) on the CPU.
+//!
+//! [`Kernel::new`] resolves every size of a launch; [`Kernel::run`] then runs one chunk of it, on any thread, without allocating. What a
+//! stage computes comes either from the block interpreter or from a [`BlockKernel`] that [`block_kernel!`] printed: both give the same
+//! bits. Every hot loop is compiled for each [`isa::Isa`] and chosen at run time.
+
+mod access;
+mod dims;
+mod emitted;
+mod epilogue;
+mod interpreter;
+pub mod isa;
+mod kernel;
+mod loops;
+pub mod math;
+mod operand;
+pub mod random;
+mod reduce;
+mod stage;
+mod tile;
+mod transfer;
+pub mod update;
+mod worker;
+
+pub use emitted::{BlockFn, BlockKernel};
+#[doc(hidden)]
+pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
+pub use kernel::{Context, Kernel, Run, Update};

@@ -1,1 +1,20 @@
-//! castnet
+//! The `network!` macro of castnet: tokens in, tables and kernels out.
+//!
+//! `parse` reads tokens into an `ast`, `lower` turns that into graphs (and finds every mistake), `castnet_graph::compile` makes programs
+//! of them, `emit` writes those as Rust. [`expand`] is the whole of it.
+
+mod ast;
+mod diagnostics;
+mod emit;
+mod expand;
+mod lower;
+mod parse;
+mod places;
+#[cfg(test)]
+mod tests;
+
+/// Compiles networks while `cargo build` runs. The language is described in `docs/language.md`, its mistakes in `docs/diagnostics.md`.
+#[proc_macro]
+pub fn network(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand::expand(tokens.into()).into()
+}

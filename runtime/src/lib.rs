@@ -1,1 +1,29 @@
-//! castnet
+//! Runs compiled castnet networks: the pool of threads, arrays, models, optimizers, data and checkpoints.
+
+pub mod array;
+pub mod checkpoint;
+pub mod data;
+pub mod device;
+pub mod error;
+mod flat;
+pub mod gradients;
+pub mod image;
+mod init;
+mod layout;
+mod memory;
+pub mod model;
+pub mod net;
+pub mod optimizer;
+mod pool;
+mod session;
+pub mod train;
+mod validate;
+
+pub use array::{Array, Element};
+pub use device::Device;
+pub use error::{Error, Result};
+pub use gradients::Gradients;
+pub use model::{Loss, Model};
+pub use net::{EmittedKernel, LazyNet, NetTable};
+pub use optimizer::{Adam, AdamW, Constant, Cosine, Optimizer, Schedule, Sgd, Warmup};
+pub use pool::{set_threads, threads};

@@ -1,0 +1,208 @@
+//! How fast the tiles are, one thread, against the core's peak of fused multiply-adds: `cargo bench -p castnet-kernels --bench tile [word]`.
+//! The inner loops are those of a release build. Useful operations only are counted: padding is waste.
+
+// The tiles are not public: this bench is compiled with their source.
+#![allow(dead_code, unused_imports, unused_macros)]
+#![allow(clippy::needless_range_loop)]
+
+use std::time::Instant;
+
+use castnet_graph::program::{Conv, Right, Strided, Tile};
+use castnet_graph::size::Size;
+
+#[path = "../src/isa.rs"]
+mod isa;
+#[path = "../src/tile/mod.rs"]
+mod tile;
+
+use isa::Isa;
+use tile::{Sink, TileKernel};
+
+/// Copies blocks to a row-major result.
+struct Store(*mut f32, usize);
+
+impl Sink for Store {
+    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
+        for i in 0..rows {
+            // SAFETY: the result has all rows and columns of the space.
+            unsafe {
+                let to = self.0.add((first_row as usize + i) * self.1 + first_col as usize);
+                to.copy_from_nonoverlapping(acc.add(i * pitch), cols);
+            }
+        }
+    }
+}
+
+/// The best time of many, in seconds.
+fn best(mut f: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut best = f64::MAX;
+    while start.elapsed().as_secs_f64() < 0.4 {
+        let now = Instant::now();
+        f();
+        best = best.min(now.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// GFLOP/s of fused multiply-adds on registers.
+fn peak(isa: Isa) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        #[target_feature(enable = "avx512f")]
+        unsafe fn wide() -> f32 {
+            let mut acc = [_mm512_set1_ps(1.0); 16];
+            let x = std::hint::black_box(_mm512_set1_ps(0.999));
+            for _ in 0..100_000 {
+                for i in 0..16 {
+                    acc[i] = _mm512_fmadd_ps(acc[i], x, x);
+                }
+            }
+            let mut sum = acc[0];
+            for i in 1..16 {
+                sum = _mm512_add_ps(sum, acc[i]);
+            }
+            _mm512_reduce_add_ps(sum)
+        }
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn narrow() -> f32 {
+            let mut acc = [_mm256_set1_ps(1.0); 12];
+            let x = std::hint::black_box(_mm256_set1_ps(0.999));
+            for _ in 0..100_000 {
+                for i in 0..12 {
+                    acc[i] = _mm256_fmadd_ps(acc[i], x, x);
+                }
+            }
+            let mut sum = acc[0];
+            for i in 1..12 {
+                sum = _mm256_add_ps(sum, acc[i]);
+            }
+            _mm256_cvtss_f32(sum)
+        }
+        let (flops, run): (f64, unsafe fn() -> f32) = match isa {
+            Isa::Avx512 => (3.2e-3 * 16.0, wide),
+            Isa::Avx2 => (1.6e-3 * 12.0, narrow),
+            Isa::Portable => return f64::NAN,
+        };
+        // SAFETY: the machine has the instruction set.
+        flops / best(|| _ = std::hint::black_box(unsafe { run() }))
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    f64::NAN
+}
+
+fn run(name: &str, tile: &Tile, space: &[i64], floats: &[i64], products: i64, isa: Isa, peak: f64) {
+    let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
+    let kernel = TileKernel::new(tile, &sizes, isa, &|_| 0);
+    let mut buffers: Vec<Vec<f32>> = floats.iter().map(|&n| vec![0.5; n as usize + 16]).collect();
+    let starts: Vec<*mut f32> = buffers
+        .iter_mut()
+        .map(|b| {
+            let skip = b.as_ptr().align_offset(64);
+            b[skip..].as_mut_ptr()
+        })
+        .collect();
+    let mut out = vec![0.0; space.iter().product::<i64>() as usize];
+    let sink = Store(out.as_mut_ptr(), space[space.len() - 1] as usize);
+    let mut scratch = vec![0.0; kernel.scratch_floats()];
+    let seconds = best(|| {
+        for chunk in 0..kernel.chunks() {
+            // SAFETY: the buffers are as large as the tile needs.
+            unsafe { kernel.run(chunk, &|b| starts[b], &mut scratch, &sink) };
+        }
+    });
+    let rate = 2e-9 * products as f64 / seconds;
+    let cols = space[space.len() - 1];
+    let share = 100.0 * rate / peak;
+    let useful = share * (cols as u64).next_multiple_of(16) as f64 / cols as f64;
+    println!(
+        "{name:40} {rate:7.1} GFLOP/s {share:5.1} % of peak {useful:5.1} % with padding {:8.1} us {:4} chunks {:7} scratch",
+        1e6 * seconds,
+        kernel.chunks(),
+        kernel.scratch_floats()
+    );
+}
+
+fn strided(buffer: usize, strides: &[i64]) -> Strided {
+    Strided { buffer, strides: strides.iter().map(|&s| Size::constant(s)).collect() }
+}
+
+fn matmul(m: i64, n: i64, k: i64, only: &str, isa: Isa, peak: f64) {
+    let name = |form: &str| format!("matmul {m}x{n}x{k} {form}");
+    let up = |v: i64| (v as u64).next_multiple_of(32) as i64;
+    let a = || strided(0, &[k, 1]);
+    let k_size = Size::constant(k);
+    let cases = [
+        (a(), Right::Panels(1), "panels"),
+        (a(), Right::PanelsTransposed(1), "transposed panels"),
+        (a(), Right::Strided(strided(1, &[n, 1])), "rows"),
+        (a(), Right::Strided(strided(1, &[1, k])), "columns"),
+        (strided(0, &[1, m]), Right::Strided(strided(1, &[n, 1])), "weight gradient"),
+    ];
+    for (a, b, form) in cases {
+        if name(form).contains(only) {
+            let tile = Tile::MatMul { k: k_size.clone(), a, b };
+            run(&name(form), &tile, &[m, n], &[m * k, up(n) * up(k)], m * n * k, isa, peak);
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn conv(name: &str, n: i64, h: i64, c: i64, o: i64, k: i64, stride: i64, pad: i64, only: &str, isa: Isa, peak: f64) {
+    let y = (h + 2 * pad - k) / stride + 1;
+    let two = |v| [v, v];
+    let g = Conv {
+        n: Size::constant(n),
+        h,
+        w: h,
+        c,
+        y,
+        x: y,
+        o,
+        kernel: two(k),
+        stride: two(stride),
+        padding: two(pad),
+        dilation: [1, 1],
+    };
+    let input = || strided(0, &[h * h * c, h * c, c, 1]);
+    let dy = || strided(2, &[y * y * o, y * o, o, 1]);
+    let floats = [n * h * h * c, k * k * c * (o + 31), n * y * y * o];
+    let products = n * y * y * o * k * k * c;
+    let cases = [
+        (Tile::Conv2d { conv: g.clone(), input: input(), weight: 1 }, vec![n, y, y, o], ""),
+        (Tile::Conv2dWeightGrad { conv: g.clone(), input: input(), dy: dy() }, vec![k * k * c, o], "weight grad"),
+        (Tile::Conv2dInputGrad { conv: g, dy: dy(), weight: 1 }, vec![n, h, h, c], "input grad"),
+    ];
+    for (tile, space, form) in cases {
+        let name = format!("{name} {form}");
+        if name.contains(only) {
+            run(&name, &tile, &space, &floats, products, isa, peak);
+        }
+    }
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let only = words.first().map_or("", String::as_str);
+    for isa in Isa::available() {
+        if words.get(1).is_some_and(|w| !format!("{isa:?}").eq_ignore_ascii_case(w)) {
+            continue;
+        }
+        let peak = peak(isa);
+        println!("{isa:?}: peak {peak:.1} GFLOP/s");
+        matmul(64, 512, 784, only, isa, peak);
+        matmul(784, 512, 64, only, isa, peak);
+        matmul(1024, 1024, 256, only, isa, peak);
+        matmul(1024, 1024, 1024, only, isa, peak);
+        matmul(64, 64, 64, only, isa, peak);
+        matmul(1, 512, 784, only, isa, peak);
+        conv("LeNet conv1 28x28x1 -> 20, 5x5", 64, 28, 1, 20, 5, 1, 0, only, isa, peak);
+        conv("LeNet conv2 12x12x20 -> 50, 5x5", 64, 12, 20, 50, 5, 1, 0, only, isa, peak);
+        conv("16 -> 16, 32x32, 3x3", 32, 32, 16, 16, 3, 1, 1, only, isa, peak);
+        conv("64 -> 64, 56x56, 3x3", 4, 56, 64, 64, 3, 1, 1, only, isa, peak);
+        conv("64 -> 128, 56x56, 3x3 / 2", 4, 56, 64, 128, 3, 2, 1, only, isa, peak);
+        conv("256 -> 256, 14x14, 1x1", 8, 14, 256, 256, 1, 1, 0, only, isa, peak);
+        conv("512 -> 512, 7x7, 3x3", 8, 7, 512, 512, 3, 1, 1, only, isa, peak);
+    }
+}

@@ -1,0 +1,179 @@
+//! Stages as compiled functions: what `network!` prints in place of interpreted code.
+
+/// One fused elementwise function: `n` elements, contiguous inputs and outputs.
+///
+/// An output overlaps no input, unless both are the same pointer; outputs do not overlap each other.
+pub type BlockFn = unsafe fn(n: usize, inputs: *const *const f32, outputs: *const *mut f32);
+
+/// A stage's code, compiled for each instruction set. Made by [`block_kernel!`](crate::block_kernel).
+#[derive(Clone, Copy, Debug)]
+pub struct BlockKernel {
+    /// For AVX-512.
+    pub avx512: BlockFn,
+    /// For AVX2 with FMA.
+    pub avx2: BlockFn,
+    /// For any machine.
+    pub portable: BlockFn,
+}
+
+impl BlockKernel {
+    /// The function for one instruction set.
+    pub fn function(&self, isa: crate::isa::Isa) -> BlockFn {
+        match isa {
+            crate::isa::Isa::Avx512 => self.avx512,
+            crate::isa::Isa::Avx2 => self.avx2,
+            crate::isa::Isa::Portable => self.portable,
+        }
+    }
+}
+
+/// Elements that a block function takes at once: four AVX-512 registers, enough to hide the latency of a polynomial.
+#[doc(hidden)]
+pub const LANES: usize = 64;
+
+/// The next input's `LANES` elements from `at` on, by way of `pad` if the block ends before.
+///
+/// # Safety
+/// `next` points to a pointer to at least `at + count` floats.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn take(
+    next: &mut *const *const f32,
+    at: usize,
+    count: usize,
+    pad: &mut [f32; LANES],
+) -> *const [f32; LANES] {
+    // SAFETY: as the caller says; `count` is at most `LANES`.
+    unsafe {
+        let from = (**next).add(at);
+        *next = next.add(1);
+        if count == LANES {
+            return from.cast();
+        }
+        std::ptr::copy_nonoverlapping(from, pad.as_mut_ptr(), count);
+        pad
+    }
+}
+
+/// Where the next output's `LANES` elements from `at` on go: to `pad` if the block ends before.
+///
+/// # Safety
+/// `next` points to a pointer to at least `at + count` floats.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn room(next: &mut *const *mut f32, at: usize, count: usize, pad: &mut [f32; LANES]) -> *mut [f32; LANES] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let to = (**next).add(at);
+        *next = next.add(1);
+        if count == LANES { to.cast() } else { pad }
+    }
+}
+
+/// Brings the last `count` elements of the next output from `pad` to their place.
+///
+/// # Safety
+/// `next` points to a pointer to at least `at + count` floats.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f32; LANES]) {
+    // SAFETY: as the caller says.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pad.as_ptr(), (**next).add(at), count);
+        *next = next.add(1);
+    }
+}
+
+/// Compiles an elementwise function for every instruction set, as a `static` [`BlockKernel`].
+///
+/// ```
+/// castnet_kernels::block_kernel! {
+///     /// `tanh(acc + bias)`.
+///     pub conv1_tanh(acc, bias) -> (t1) {
+///         let t0 = acc + bias;
+///         let t1 = tanh(t0);
+///     }
+/// }
+/// # let _ = conv1_tanh;
+/// ```
+///
+/// Every value is an `f32`; a truth value is 1 or 0. In scope are the functions of [`math::fused`](crate::math::fused). The results are
+/// named after the arrow.
+#[macro_export]
+macro_rules! block_kernel {
+    ($(#[$attribute:meta])* $visibility:vis $name:ident($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) { $($body:tt)* }) => {
+        $(#[$attribute])*
+        #[allow(non_upper_case_globals)]
+        $visibility static $name: $crate::BlockKernel = {
+            $crate::__block_function! {
+                #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
+                avx512 fused ($($input)*) ($($output)*) { $($body)* }
+            }
+            $crate::__block_function! {
+                #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+                avx2 fused ($($input)*) ($($output)*) { $($body)* }
+            }
+            $crate::__block_function! {
+                #[inline(never)]
+                portable plain ($($input)*) ($($output)*) { $($body)* }
+            }
+            $crate::BlockKernel { avx512, avx2, portable }
+        };
+    };
+}
+
+/// One function of a [`BlockKernel`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __block_function {
+    (#[$attribute:meta] $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
+        #[$attribute]
+        #[allow(unused_variables, unused_mut, unused_assignments, unused_imports, clippy::all)]
+        unsafe fn $name(n: usize, inputs: *const *const f32, outputs: *const *mut f32) {
+            use $crate::math::$math::*;
+            const RESULTS: usize = [$(stringify!($output)),*].len();
+            $(let mut $input = [0f32; $crate::__LANES];)*
+            let mut pads = ($(&mut $input,)*);
+            let mut rest = [[0f32; $crate::__LANES]; RESULTS];
+            let mut at = 0;
+            while at < n {
+                let count = if n - at < $crate::__LANES { n - at } else { $crate::__LANES };
+                let mut next = inputs;
+                let ($($input,)*) = &mut pads;
+                // SAFETY: the caller gives `n` elements for every input.
+                $(let $input = unsafe { &*$crate::__take(&mut next, at, count, $input) };)*
+                // Collected apart, so that the loop vectorises also where an output is an input.
+                let mut results = [[0f32; $crate::__LANES]; RESULTS];
+                for lane in 0..$crate::__LANES {
+                    $(let $input = $input[lane];)*
+                    let values = {
+                        $($body)*
+                        [$($output),*]
+                    };
+                    let mut result = 0;
+                    while result < RESULTS {
+                        results[result][lane] = values[result];
+                        result += 1;
+                    }
+                }
+                let mut next = outputs;
+                let mut result = 0;
+                while result < RESULTS {
+                    // SAFETY: the caller gives room for `n` elements at every output.
+                    unsafe { $crate::__room(&mut next, at, count, &mut rest[result]).write_unaligned(results[result]) };
+                    result += 1;
+                }
+                at += count;
+            }
+            if n % $crate::__LANES != 0 {
+                let mut next = outputs;
+                let mut result = 0;
+                while result < RESULTS {
+                    // SAFETY: as above.
+                    unsafe { $crate::__give(&mut next, n - n % $crate::__LANES, n % $crate::__LANES, &rest[result]) };
+                    result += 1;
+                }
+            }
+        }
+    };
+}

@@ -1,0 +1,125 @@
+//! One launch, ready to run.
+
+use castnet_graph::program::{Family, Launch};
+use castnet_graph::types::DType;
+
+use crate::BlockKernel;
+use crate::epilogue::Epilogue;
+use crate::isa::Isa;
+use crate::loops::Loops;
+use crate::tile::TileKernel;
+
+/// What a run knows beside its buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The seed of `Source::Random`.
+    pub seed: u64,
+    /// The step of training; every step draws other numbers.
+    pub step: u64,
+}
+
+/// Updates a contiguous run of a parameter in place of storing its gradient.
+pub trait Update: Sync {
+    /// Takes `gradient`, which belongs to the floats from number `at` on of parameter number `parameter` (in its master layout).
+    ///
+    /// # Safety
+    /// Each float of the parameter is updated by one call only in a run, and nothing else reads or writes it meanwhile.
+    unsafe fn update(&self, parameter: usize, at: usize, gradient: &[f32]);
+}
+
+/// The operands of a run, the same for all its chunks.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The start of every buffer of the program, this round's.
+    pub bases: &'a [*mut u8],
+    /// Seed and step.
+    pub context: &'a Context,
+    /// What takes the gradient where [`Kernel::updates_in_place`] says so; `None`: it is stored.
+    pub update: Option<&'a dyn Update>,
+}
+
+// SAFETY: the pointers are only used by `Kernel::run`, whose caller vouches for what lies there and for exclusive access by chunk.
+unsafe impl Send for Run<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Run<'_> {}
+
+/// One launch with all sizes resolved.
+#[derive(Debug)]
+pub struct Kernel(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Loops(Loops),
+    Tile(Box<(TileKernel, Epilogue)>),
+}
+
+impl Kernel {
+    /// Resolves `launch` under a binding of the run-time sizes.
+    ///
+    /// `dtypes` are those of all buffers of the program. `emitted[stage]` is a faster function for that stage, else (also where the slice
+    /// is too short) the block interpreter runs it.
+    pub fn new(
+        launch: &Launch,
+        dtypes: &[DType],
+        isa: Isa,
+        emitted: &[Option<BlockKernel>],
+        value: &dyn Fn(&str) -> i64,
+    ) -> Kernel {
+        let isa = isa.or_portable();
+        Kernel(match &launch.family {
+            Family::Tile(tile) => {
+                let epilogue = Epilogue::new(launch, dtypes, isa, emitted.first().copied().flatten(), value);
+                Kind::Tile(Box::new((TileKernel::new(tile, &launch.space, isa, value), epilogue)))
+            }
+            _ => Kind::Loops(Loops::new(launch, dtypes, isa, emitted, value)),
+        })
+    }
+
+    /// The number of pieces that may run side by side: depends on sizes only, never on threads.
+    pub fn chunks(&self) -> usize {
+        match &self.0 {
+            Kind::Loops(loops) => loops.chunks(),
+            Kind::Tile(both) => both.0.chunks(),
+        }
+    }
+
+    /// Bytes of scratch that one thread needs.
+    pub fn scratch_bytes(&self) -> usize {
+        4 * match &self.0 {
+            Kind::Loops(loops) => loops.scratch_floats(),
+            Kind::Tile(both) => both.0.scratch_floats().next_multiple_of(16) + both.1.scratch_floats(),
+        }
+    }
+
+    /// Whether the kernel hands its result to [`Run::update`] if there is one.
+    pub fn updates_in_place(&self) -> bool {
+        match &self.0 {
+            Kind::Loops(_) => false,
+            Kind::Tile(both) => both.1.updates_in_place(),
+        }
+    }
+
+    /// Runs one chunk. Never allocates.
+    ///
+    /// # Safety
+    /// `run.bases` points to buffers of the sizes that the program says, aligned as their type needs. Chunks of one kernel may run at the
+    /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned.
+    pub unsafe fn run(&self, chunk: usize, run: &Run<'_>, scratch: &mut [u8]) {
+        assert!(chunk < self.chunks() && scratch.len() >= self.scratch_bytes(), "no such chunk, or too little scratch");
+        assert!(scratch.as_ptr().cast::<[f32; 16]>().addr().is_multiple_of(64), "scratch is not on a cache line");
+        let scratch = scratch.as_mut_ptr().cast::<f32>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            match &self.0 {
+                Kind::Loops(loops) => loops.run(chunk, run, scratch),
+                Kind::Tile(both) => {
+                    let (tile, epilogue) = &**both;
+                    let own = tile.scratch_floats();
+                    let sink = epilogue.sink(run, scratch.add(own.next_multiple_of(16)));
+                    let own = std::slice::from_raw_parts_mut(scratch, own);
+                    tile.run(chunk, &|buffer| run.bases[buffer].cast(), own, &sink);
+                }
+            }
+        }
+    }
+}

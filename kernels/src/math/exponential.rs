@@ -1,0 +1,171 @@
+//! Exponential, logarithm and what is made of them.
+
+use std::f32::consts::LOG2_E;
+
+use super::{fma, fma64, polynomial, polynomial64};
+
+/// 1.5 · 2²³: adding it rounds to the nearest integer, which then stands in the low bits.
+const ROUND: f32 = 12_582_912.0;
+/// 1.5 · 2⁵², the same for doubles.
+const ROUND64: f64 = 6_755_399_441_055_744.0;
+
+/// Cody-Waite: eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2.
+#[inline(always)]
+pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Beyond these the result is 0 or infinite anyway; written so that NaN passes.
+    let x = if x < -105.0 { -105.0 } else { x };
+    let x = if x > 90.0 { 90.0 } else { x };
+    let shifted = fma::<FMA>(x, LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = fma::<FMA>(n, -0.693_359_4, x);
+    let r = fma::<FMA>(n, 2.121_944_4e-4, r);
+    let p =
+        polynomial::<FMA, 6>(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
+    let y = fma::<FMA>(p, r * r, r + 1.0);
+    // 2ⁿ in two factors, so that neither leaves the range where the result overflows or is subnormal.
+    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let half = n >> 1;
+    y * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// x = 2ⁿ · m with m in [√½, √2); log x = n · ln 2 + log m (Cephes' polynomial).
+#[inline(always)]
+pub fn log<const FMA: bool>(x: f32) -> f32 {
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    let subnormal = x < f32::MIN_POSITIVE;
+    let scaled = if subnormal { x * 8_388_608.0 } else { x };
+    let bits = scaled.to_bits().wrapping_sub(SQRT_HALF);
+    let n = ((bits as i32) >> 23) as f32 - if subnormal { 23.0 } else { 0.0 };
+    let f = f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF)) - 1.0;
+    let z = f * f;
+    let p = polynomial::<FMA, 9>(
+        f,
+        [
+            7.037_683_6e-2,
+            -1.151_461e-1,
+            1.167_699_9e-1,
+            -1.242_014_1e-1,
+            1.424_932_3e-1,
+            -1.666_805_7e-1,
+            2.000_071_5e-1,
+            -2.499_999_4e-1,
+            3.333_333e-1,
+        ],
+    );
+    let y = fma::<FMA>(n, -2.121_944_4e-4, p * f * z);
+    let y = fma::<FMA>(z, -0.5, y) + f;
+    let y = fma::<FMA>(n, 0.693_359_4, y);
+    // Infinity and NaN pass, zero gives -∞, what is below gives NaN.
+    let y = if x < f32::INFINITY { y } else { x };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x < 0.0 { f32::NAN } else { y }
+}
+
+/// A rational function (the coefficients of Eigen's `ptanh`), exact to a few units for all x.
+#[inline(always)]
+pub fn tanh<const FMA: bool>(x: f32) -> f32 {
+    const LIMIT: f32 = 7.905_311;
+    let c = if x > LIMIT { LIMIT } else { x };
+    let c = if c < -LIMIT { -LIMIT } else { c };
+    let z = c * c;
+    let p = polynomial::<FMA, 7>(
+        z,
+        [
+            -2.760_768_5e-16,
+            2.000_188e-13,
+            -8.604_672e-11,
+            5.122_297_1e-8,
+            1.485_722_4e-5,
+            6.372_619_3e-4,
+            4.893_524_6e-3,
+        ],
+    );
+    let q = polynomial::<FMA, 4>(z, [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3]);
+    let y = c * p / q;
+    if x.abs() < 4e-4 { x } else { y }
+}
+
+/// 1 / (1 + e⁻ˣ), by the exponential of -|x|, which never overflows.
+#[inline(always)]
+pub fn sigmoid<const FMA: bool>(x: f32) -> f32 {
+    let e = exp::<FMA>(-x.abs());
+    let above = if x < 0.0 { e } else { 1.0 };
+    above / (1.0 + e)
+}
+
+/// A rational function (the coefficients of Eigen's and XLA's `erf`).
+#[inline(always)]
+pub fn erf<const FMA: bool>(x: f32) -> f32 {
+    const LIMIT: f32 = 3.832_507;
+    let c = if x > LIMIT { LIMIT } else { x };
+    let c = if c < -LIMIT { -LIMIT } else { c };
+    let z = c * c;
+    let p = polynomial::<FMA, 7>(
+        z,
+        [
+            -2.726_142_3e-10,
+            2.770_681_3e-8,
+            -2.101_024e-6,
+            -5.692_506_3e-5,
+            -7.349_906_3e-4,
+            -2.954_6e-3,
+            -1.609_603_3e-2,
+        ],
+    );
+    let q =
+        polynomial::<FMA, 5>(z, [-1.456_607_2e-5, -2.133_740_6e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_473_9e-2]);
+    // In this order, as p · x may be subnormal.
+    let y = p / q * c;
+    if x.abs() > LIMIT { 1f32.copysign(x) } else { y }
+}
+
+/// exp₂(y · log₂ |x|) in double precision, since the error of the logarithm is multiplied by y; then the special cases of C's `pow`.
+#[inline(always)]
+pub fn pow<const FMA: bool>(x: f32, y: f32) -> f32 {
+    let magnitude = power::<FMA>(f64::from(x.abs()), f64::from(y));
+    // From 2²⁴ on every float is even.
+    let whole = y.trunc() == y;
+    let half = y * 0.5;
+    let odd = whole & (half.trunc() != half);
+    let negative = x.to_bits() >> 31 == 1;
+    let signed = if negative & odd { -magnitude } else { magnitude };
+    let finite_negative = (x < 0.0) & (x != f32::NEG_INFINITY);
+    let signed = if finite_negative & !whole { f32::NAN } else { signed };
+    let signed = if x.is_nan() | y.is_nan() { f32::NAN } else { signed };
+    let one = (y == 0.0) | (x == 1.0) | ((x == -1.0) & y.is_infinite());
+    if one { 1.0 } else { signed }
+}
+
+/// aʸ of a ≥ 0.
+#[inline(always)]
+fn power<const FMA: bool>(a: f64, y: f64) -> f32 {
+    // Every finite float is a normal double. log₂ m = 2/ln 2 · artanh((m - 1) / (m + 1)).
+    const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+    let bits = a.to_bits().wrapping_sub(SQRT_HALF);
+    // The exponent by arithmetic on the high word, as there is no vector shift of signed 64 bits everywhere.
+    let n = f64::from((bits >> 32) as u32 as i32 >> 20);
+    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(SQRT_HALF));
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let p = polynomial64::<FMA, 7>(z, [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0]);
+    let log2 = fma64::<FMA>(s * p, 2.0 * std::f64::consts::LOG2_E, n);
+    let log2 = if a == 0.0 { f64::NEG_INFINITY } else { log2 };
+    let log2 = if a == f64::INFINITY { f64::INFINITY } else { log2 };
+    let t = y * log2;
+    let t = if t > 200.0 { 200.0 } else { t };
+    let t = if t < -200.0 { -200.0 } else { t };
+    let shifted = t + ROUND64;
+    let r = (t - (shifted - ROUND64)) * std::f64::consts::LN_2;
+    let e = polynomial64::<FMA, 9>(
+        r,
+        [1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0],
+    );
+    // The low bits of `shifted` hold the integer; moved into the exponent they scale by its power of two.
+    let scale = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
+    (e * scale) as f32
+}

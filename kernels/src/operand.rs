@@ -1,0 +1,223 @@
+//! The operands of a block: inputs as contiguous runs, outputs to where they belong.
+
+use castnet_graph::types::DType;
+
+use crate::access::{Access, Block, Form, Place};
+use crate::random;
+use crate::reduce;
+use crate::stage::{Input, Output};
+use crate::transfer::{self, Grid};
+use crate::worker::{Along, Key, MAX_DIMS, Worker};
+
+impl Block<'_> {
+    /// How its elements lie, by the steps of a linear place.
+    #[inline]
+    fn grid(&self, plane: i64, row: i64, col: i64) -> Grid {
+        Grid { planes: self.planes, rows: self.rows, cols: self.cols, plane, row, col }
+    }
+}
+
+impl Worker<'_> {
+    /// The memory of a block, if it is contiguous and of floats.
+    pub(crate) unsafe fn direct(&self, access: &Access, block: &Block<'_>) -> Option<*mut f32> {
+        match access.place(block) {
+            Place::Linear { offset, plane, row, col } if access.dtype == DType::F32 => {
+                let grid = block.grid(plane, row, col);
+                // SAFETY: the element lies in the buffer.
+                grid.is_contiguous().then(|| unsafe { self.base(access).cast::<f32>().offset(offset as isize) })
+            }
+            _ => None,
+        }
+    }
+
+    fn base(&self, access: &Access) -> *mut u8 {
+        self.run.bases[access.buffer]
+    }
+
+    unsafe fn element(&self, access: &Access, offset: i64) -> *mut u8 {
+        // SAFETY: the element lies in the buffer.
+        unsafe { self.base(access).offset(offset as isize * access.dtype.bytes() as isize) }
+    }
+
+    /// A contiguous run of an input's values.
+    #[inline]
+    pub(crate) unsafe fn input(
+        &self,
+        input: &Input,
+        block: &Block<'_>,
+        along: Along,
+        acc: *const f32,
+        buffer: *mut f32,
+    ) -> *const f32 {
+        // SAFETY: the buffer takes a block; the caller vouches for memory.
+        unsafe {
+            match input {
+                Input::Load { access, kept } => self.load(access, *kept, block, buffer),
+                Input::Acc => acc,
+                Input::Row(slot) => {
+                    let (row, col) = match along {
+                        Along::Rows => (1, 0),
+                        Along::Cols => (0, 1),
+                    };
+                    let (values, grid) = (self.values(*slot), block.grid(0, row, col));
+                    if grid.is_contiguous() {
+                        return values;
+                    }
+                    transfer::gather(self.isa, DType::F32, values.cast(), grid, buffer);
+                    buffer
+                }
+                Input::Index(form) => {
+                    self.each(form, block, |at, value| *buffer.add(at) = value as f32);
+                    buffer
+                }
+                Input::Constant(values) => values.as_ptr(),
+                Input::Random(stream, form) => {
+                    self.random(*stream, form, block, buffer);
+                    buffer
+                }
+            }
+        }
+    }
+
+    /// Calls `take` with each element's number and form.
+    fn each(&self, form: &Form, block: &Block<'_>, mut take: impl FnMut(usize, i64)) {
+        let col = form.steps[block.col_dim];
+        self.by_rows(block, |row, line| {
+            let first = form.at(line.point);
+            for c in 0..block.cols {
+                take(row * block.cols + c, first + c as i64 * col);
+            }
+        });
+    }
+
+    unsafe fn random(&self, stream: u32, form: &Form, block: &Block<'_>, buffer: *mut f32) {
+        let context = self.run.context;
+        let step = |d: usize| form.steps[d];
+        let grid = block.grid(step(block.plane_dim), step(block.row_dim), step(block.col_dim));
+        // SAFETY: the buffer takes a block.
+        let fill = |point: &[i64], at: usize, n: usize| unsafe {
+            let first = form.at(point) as u64;
+            random::fill_isa(self.isa, context.seed, context.step, stream, first, buffer.add(at), n);
+        };
+        if grid.is_contiguous() {
+            fill(block.point, 0, block.len());
+        } else if grid.col == 1 {
+            self.by_rows(block, |row, line| fill(line.point, row * block.cols, block.cols));
+        } else {
+            // SAFETY: as above.
+            self.each(form, block, |at, index| unsafe {
+                *buffer.add(at) = random::uniform(context.seed, context.step, stream, index as u64);
+            });
+        }
+    }
+
+    /// A contiguous run of what lies in memory.
+    unsafe fn load(&self, access: &Access, kept: Option<usize>, block: &Block<'_>, buffer: *mut f32) -> *const f32 {
+        // SAFETY: the buffer takes a block; the caller vouches for memory.
+        unsafe {
+            match access.place(block) {
+                Place::Linear { offset, plane, row, col } => {
+                    let grid = block.grid(plane, row, col);
+                    let from = self.element(access, offset);
+                    if access.dtype == DType::F32 && grid.is_contiguous() {
+                        return from.cast();
+                    }
+                    let Some(kept) = kept else {
+                        transfer::gather(self.isa, access.dtype, from, grid, buffer);
+                        return buffer;
+                    };
+                    let (key, buffer) = (&mut *self.scratch.cast::<Key>().add(kept), self.buffer(kept));
+                    let wanted =
+                        Key { offset, planes: block.planes as u32, rows: block.rows as u32, cols: block.cols as u32 };
+                    if !key.holds(&wanted) {
+                        transfer::gather(self.isa, access.dtype, from, grid, buffer);
+                        *key = wanted;
+                    }
+                    return buffer;
+                }
+                Place::Outside => transfer::fill(self.isa, buffer, block.len(), access.fill()),
+                Place::Mixed => self.by_rows(block, |row, line| {
+                    let buffer = buffer.add(row * block.cols);
+                    self.load_row(access, line, buffer);
+                }),
+            }
+            buffer
+        }
+    }
+
+    /// A row of a general load.
+    unsafe fn load_row(&self, access: &Access, line: &Block<'_>, buffer: *mut f32) {
+        let mut at = 0;
+        while at < line.cols {
+            let segment = access.segment(line, at);
+            // SAFETY: as for the block; `fill` would run over what other rows' segments hold only in the slack behind this one.
+            unsafe {
+                let to = buffer.add(at);
+                match segment.inside {
+                    Some((offset, col)) => {
+                        let grid = Grid::line(segment.len, col);
+                        transfer::gather(self.isa, access.dtype, self.element(access, offset), grid, to);
+                    }
+                    None => transfer::fill(self.isa, to, segment.len, access.fill()),
+                }
+            }
+            at += segment.len;
+        }
+    }
+
+    /// Puts a finished run where it belongs.
+    pub(crate) unsafe fn output(&self, output: &Output, block: &Block<'_>, along: Along, from: *const f32) {
+        let (rows, cols) = (block.rows, block.cols);
+        // SAFETY: the caller's promise.
+        unsafe {
+            match output {
+                Output::Row(_) => {}
+                Output::Reduce(op, slot) => match along {
+                    Along::Rows => reduce::along_rows(self.isa, *op, from, rows, cols, self.values(*slot)),
+                    Along::Cols => reduce::along_cols(self.isa, *op, from, rows, cols, self.values(*slot)),
+                },
+                Output::Store(access) => match access.place(block) {
+                    Place::Linear { offset, plane, row, col } => {
+                        let (to, grid) = (self.element(access, offset), block.grid(plane, row, col));
+                        transfer::scatter(self.isa, access.dtype, from, to, grid);
+                    }
+                    Place::Outside => {}
+                    Place::Mixed => self.by_rows(block, |row, line| {
+                        self.store_row(access, line, from.add(row * cols));
+                    }),
+                },
+            }
+        }
+    }
+
+    /// A row of a general store.
+    unsafe fn store_row(&self, access: &Access, line: &Block<'_>, from: *const f32) {
+        let mut at = 0;
+        while at < line.cols {
+            let segment = access.segment(line, at);
+            if let Some((offset, col)) = segment.inside {
+                let grid = Grid::line(segment.len, col);
+                // SAFETY: as for the block.
+                unsafe {
+                    transfer::scatter(self.isa, access.dtype, from.add(at), self.element(access, offset), grid);
+                }
+            }
+            at += segment.len;
+        }
+    }
+
+    /// Calls `take` with each row of a block as a block, numbered through all planes.
+    pub(crate) fn by_rows(&self, block: &Block<'_>, mut take: impl FnMut(usize, &Block<'_>)) {
+        let mut point = [0; MAX_DIMS];
+        let point = &mut point[..block.point.len()];
+        point.copy_from_slice(block.point);
+        for plane in 0..block.planes {
+            for row in 0..block.rows {
+                take(plane * block.rows + row, &Block { point, planes: 1, rows: 1, ..*block });
+                point[block.row_dim] += 1;
+            }
+            point[block.row_dim] = block.point[block.row_dim];
+            point[block.plane_dim] += 1;
+        }
+    }
+}

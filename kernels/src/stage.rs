@@ -1,0 +1,154 @@
+//! A stage with all sizes known.
+
+use castnet_graph::program::{self, Launch, Level, Source, Target};
+use castnet_graph::scalar::Reduction;
+use castnet_graph::types::DType;
+
+use crate::access::{Access, Form, Map};
+use crate::emitted::{BlockFn, BlockKernel};
+use crate::interpreter::Interpreter;
+use crate::isa::Isa;
+
+/// Elements of a block at most: a few of them stay in the L1 cache.
+pub(crate) const MAX_BLOCK: usize = 2048;
+
+/// A stage of a launch.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub level: Level,
+    pub inputs: Vec<Input>,
+    pub outputs: Vec<Output>,
+    pub function: Function,
+}
+
+/// Where an input comes from.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Memory. `kept`: the number of the buffer that keeps it from block to block, if it often is the same.
+    Load { access: Access, kept: Option<usize> },
+    /// The finished sums of a tile.
+    Acc,
+    /// A row value.
+    Row(usize),
+    /// The value of the form itself.
+    Index(Form),
+    /// The same everywhere: [`MAX_BLOCK`] times.
+    Constant(Vec<f32>),
+    /// The number of a stream at the form's value.
+    Random(u32, Form),
+}
+
+/// Where an output goes.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Store(Access),
+    Row(usize),
+    Reduce(Reduction, usize),
+}
+
+/// What computes.
+#[derive(Debug)]
+pub(crate) enum Function {
+    Emitted(BlockFn),
+    Interpreted(Interpreter),
+    /// Nothing is computed: output `i` is input `.0[i]`.
+    Same(Vec<usize>),
+}
+
+impl Stage {
+    /// Resolves stage `stage`; `sizes` are those of all loop dims.
+    pub(crate) fn new(
+        launch: &Launch,
+        stage: &program::Stage,
+        sizes: &[i64],
+        dtypes: &[DType],
+        isa: Isa,
+        emitted: Option<BlockKernel>,
+        value: &dyn Fn(&str) -> i64,
+    ) -> Stage {
+        let access = |a: &program::Access| Access::new(a, dtypes[a.buffer], sizes, value);
+        let code = &stage.code;
+        let inputs = stage.inputs.iter().map(|source| match source {
+            Source::Load(i) => Input::Load { access: access(&launch.loads[*i]), kept: None },
+            Source::Acc => Input::Acc,
+            Source::Row(slot) => Input::Row(*slot),
+            Source::Index(dim) => {
+                let steps = (0..sizes.len()).map(|d| i64::from(d == *dim)).collect();
+                Input::Index(Form { offset: 0, steps })
+            }
+            Source::Size(size) => Input::Constant(vec![size.eval(value) as f32; MAX_BLOCK]),
+            Source::Random { stream, strides } => {
+                let mut steps: Vec<i64> = strides.iter().map(|s| s.eval(value)).collect();
+                steps.resize(sizes.len(), 0);
+                Input::Random(*stream, Form { offset: 0, steps })
+            }
+        });
+        let outputs = stage.outputs.iter().map(|target| match target {
+            Target::Store(i) => Output::Store(access(&launch.stores[*i])),
+            Target::Row(slot) => Output::Row(*slot),
+            Target::Reduce(op, slot) => Output::Reduce(*op, *slot),
+        });
+        let same = code.outputs.iter().all(|slot| slot < &code.inputs);
+        let function = match emitted {
+            _ if same => Function::Same(code.outputs.iter().map(|&slot| usize::from(slot)).collect()),
+            Some(kernel) => Function::Emitted(kernel.function(isa)),
+            None => Function::Interpreted(Interpreter::new(code, isa)),
+        };
+        Stage { level: stage.level, inputs: inputs.collect(), outputs: outputs.collect(), function }
+    }
+
+    /// Every linear form in it.
+    pub(crate) fn forms(&mut self) -> Vec<&mut Form> {
+        let inputs = self.inputs.iter_mut().flat_map(|input| match input {
+            Input::Load { access, .. } => access.forms(),
+            Input::Index(form) | Input::Random(_, form) => vec![form],
+            Input::Acc | Input::Row(_) | Input::Constant(_) => vec![],
+        });
+        let outputs = self.outputs.iter_mut().flat_map(|output| match output {
+            Output::Store(access) => access.forms(),
+            Output::Row(_) | Output::Reduce(..) => vec![],
+        });
+        inputs.chain(outputs).collect()
+    }
+
+    /// Every access in it.
+    pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
+        let inputs = self.inputs.iter().filter_map(|input| match input {
+            Input::Load { access, .. } => Some(access),
+            _ => None,
+        });
+        inputs.chain(self.stores())
+    }
+
+    /// Every store in it.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &Access> {
+        self.outputs.iter().filter_map(|output| match output {
+            Output::Store(access) => Some(access),
+            _ => None,
+        })
+    }
+
+    /// Marks loads that are the same from block to block along `row_dim`; numbers them on from `*next`.
+    pub(crate) fn keep(&mut self, row_dim: usize, stored: &[usize], next: &mut usize) {
+        for input in &mut self.inputs {
+            if let Input::Load { access, kept } = input
+                && let Map::Affine(form) = &access.map
+                && form.steps[row_dim] == 0
+                && !stored.contains(&access.buffer)
+            {
+                *kept = Some(*next);
+                *next += 1;
+            }
+        }
+    }
+
+    /// Row values that it names, as a number of slots.
+    pub(crate) fn slots(&self) -> usize {
+        let read = self.inputs.iter().filter_map(|i| if let Input::Row(slot) = i { Some(slot + 1) } else { None });
+        let written = self.outputs.iter().filter_map(|o| match o {
+            Output::Row(slot) | Output::Reduce(_, slot) => Some(slot + 1),
+            Output::Store(_) => None,
+        });
+        read.chain(written).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,222 @@
+//! The gradient of a convolution's input.
+//!
+//! With stride 1 it is a convolution of `dy` with the reversed kernel. Otherwise, and where that would multiply with many zeros, each
+//! position's `dy` times the weights gives its whole window, which is added to an image in scratch.
+
+use std::ops::Range;
+
+use castnet_graph::program::{Conv, Strided};
+
+use super::conv::Forward;
+use super::image::{Geometry, strides};
+use super::micro::{Product, Rows};
+use super::{BLOCK, DEPTH, PANEL, Run, pack, piece, wanted_chunks};
+use crate::isa::Isa;
+
+/// Floats of the images that a chunk adds to at a time, unless one alone is larger: 256 KB.
+const IMAGES: usize = 1 << 16;
+
+/// The gradient by adding windows. A chunk is some images and some channels.
+#[derive(Debug)]
+pub(super) struct Scatter {
+    pub(super) isa: Isa,
+    g: Geometry,
+    dy: usize,
+    strides: [isize; 4],
+    weight: usize,
+    /// Lines and columns of an image in scratch.
+    size: [usize; 2],
+    /// Channels of an image in scratch: all, or a part that is a multiple of 32.
+    channels: usize,
+    /// Images in scratch at a time.
+    images: usize,
+    /// Pieces of images, of channels.
+    pieces: [usize; 2],
+    /// For each position: where its `dy` and where its window begin.
+    positions: Vec<isize>,
+    windows: Vec<isize>,
+    /// Where the output channels lie in `dy`.
+    steps: Vec<isize>,
+    /// Columns `(r, s, c)` of some channels in groups that lie side by side in an image: first column, how many, offset from the window.
+    runs: Vec<(usize, usize, usize)>,
+}
+
+/// The cheaper way: a convolution, or adding windows.
+pub(super) fn choose(
+    conv: &Conv,
+    dy: &Strided,
+    weight: usize,
+    isa: Isa,
+    value: &dyn Fn(&str) -> i64,
+) -> Result<Forward, Box<Scatter>> {
+    let g = Geometry::new(conv, value);
+    let dy_strides = strides(dy, value);
+    let spots = g.kernel[0] * g.kernel[1];
+    // Vector operations of an image.
+    let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
+    let scatter = g.positions() * (g.taps().div_ceil(16) * g.o + 4 * spots * g.c.div_ceil(16));
+    if g.stride == [1, 1] && direct <= scatter {
+        let reversed = Geometry {
+            h: g.y,
+            w: g.x,
+            c: g.o,
+            y: g.h,
+            x: g.w,
+            o: g.c,
+            padding: [0, 1].map(|d| ((g.kernel[d] - 1) * g.dilation[d]) as isize - g.padding[d]),
+            ..g
+        };
+        return Ok(Forward::of(reversed, dy.buffer, dy_strides, weight, true, isa));
+    }
+    Err(Box::new(Scatter::new(g, dy.buffer, dy_strides, weight, isa)))
+}
+
+impl Scatter {
+    fn new(g: Geometry, dy: usize, strides: [isize; 4], weight: usize, isa: Isa) -> Scatter {
+        let extent = g.extent(g.y, g.x);
+        let sizes = [g.h, g.w];
+        let size = [0, 1].map(|d| extent[d].max(sizes[d] + g.padding[d] as usize));
+        let products = g.n * g.positions() * g.taps().next_multiple_of(16) * g.o;
+        let wanted = wanted_chunks(products);
+        // Channels in parts that are whole panels, if there are not images enough or an image is large.
+        let parts = |&q: &usize| g.c.is_multiple_of(q * PANEL) || q == 1;
+        let good = |&q: &usize| g.n * q >= wanted.min(8) && size[0] * size[1] * g.c / q <= IMAGES;
+        let options = || (1..=g.c.div_ceil(PANEL)).filter(parts);
+        let parts = options().find(good).or(options().next_back()).unwrap_or(1);
+        let channels = g.c / parts;
+        let pieces = [g.n.min(wanted.div_ceil(parts)), parts];
+        let each = g.n.div_ceil(pieces[0]);
+        let images = (IMAGES / (size[0] * size[1] * channels)).clamp(1, each);
+        // Neighbouring windows overlap: an addition right after another would wait for its store. So every n-th column goes first.
+        let phases = PANEL.div_ceil(g.stride[1] * channels).min(8);
+        let (mut positions, mut windows) = (vec![], vec![]);
+        for phase in 0..phases {
+            for y in 0..g.y {
+                for x in (phase..g.x).step_by(phases) {
+                    positions.push(y as isize * strides[1] + x as isize * strides[2]);
+                    windows.push(((y * g.stride[0] * size[1] + x * g.stride[1]) * channels) as isize);
+                }
+            }
+        }
+        let steps = (0..g.o.min(DEPTH) as isize).map(|o| o * strides[3]).collect();
+        let part = Geometry { c: channels, ..g.clone() };
+        let taps = part.tap_table([size[1] * channels, channels, 1].map(|s| s as isize));
+        let mut runs: Vec<(usize, usize, usize)> = vec![];
+        for (column, &offset) in taps.iter().enumerate() {
+            match runs.last_mut() {
+                Some((_, n, at)) if *at + *n == offset as usize && column % PANEL != 0 => *n += 1,
+                _ => runs.push((column, 1, offset as usize)),
+            }
+        }
+        Scatter { isa, g, dy, strides, weight, size, channels, images, pieces, positions, windows, steps, runs }
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.pieces.iter().product()
+    }
+
+    /// Floats of an image in scratch.
+    fn image(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels
+    }
+
+    /// Columns of the product: taps of the channels in scratch.
+    fn columns(&self) -> usize {
+        self.g.kernel[0] * self.g.kernel[1] * self.channels
+    }
+
+    fn packed(&self) -> usize {
+        self.steps.len() * PANEL
+    }
+
+    pub(super) fn scratch_floats(&self) -> usize {
+        self.packed() + BLOCK * PANEL + self.images * self.image()
+    }
+
+    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+        let images = piece(self.g.n, self.pieces[0], chunk / self.pieces[1]);
+        let channel = chunk % self.pieces[1] * self.channels;
+        // SAFETY: the caller's promise; the scratch is divided as `scratch_floats` counts it.
+        unsafe {
+            let block = scratch.add(self.packed());
+            let sums = block.add(BLOCK * PANEL);
+            for first in images.clone().step_by(self.images) {
+                let count = self.images.min(images.end - first);
+                std::ptr::write_bytes(sums, 0, count * self.image());
+                for column in (0..self.columns()).step_by(PANEL) {
+                    for from in (0..self.g.o).step_by(DEPTH) {
+                        self.panel(run, first..first + count, channel, column, from, scratch, block, sums);
+                    }
+                }
+                for i in 0..count {
+                    self.hand_over(run, first + i, channel, sums.add(i * self.image()));
+                }
+            }
+        }
+    }
+
+    /// Adds the part of all windows that a panel of columns makes, from the output channels from `from` on.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn panel(
+        &self,
+        run: &Run,
+        images: Range<usize>,
+        channel: usize,
+        column: usize,
+        from: usize,
+        packed: *mut f32,
+        block: *mut f32,
+        sums: *mut f32,
+    ) {
+        let g = &self.g;
+        let cols = (self.columns() - column).min(PANEL);
+        let depth = (g.o - from).min(DEPTH);
+        let begin = self.runs.partition_point(|r| r.0 < column);
+        let end = self.runs.partition_point(|r| r.0 < column + cols);
+        // The same column among those of all channels.
+        let all = column / self.channels * g.c + channel + column % self.channels;
+        // SAFETY: columns and channels exist; windows lie inside the images in scratch.
+        unsafe {
+            let weight = (run.base)(self.weight).cast_const();
+            for k in (0..depth).step_by(PANEL) {
+                let at = weight.add(((from + k) / PANEL * g.taps() + all) * PANEL);
+                pack::transpose(self.isa, at, PANEL as isize, (depth - k).min(PANEL), cols, packed.add(k * PANEL));
+            }
+            for (i, image) in images.enumerate() {
+                let at = image as isize * self.strides[0] + from as isize * self.strides[3];
+                let a = (run.base)(self.dy).cast_const().offset(at);
+                let sums = sums.add(i * self.image());
+                for (rows, windows) in self.positions.chunks(BLOCK).zip(self.windows.chunks(BLOCK)) {
+                    let (steps, b, acc) = (&self.steps[..depth], packed.cast_const(), block);
+                    Product { a, rows, steps, b, b_rows: Rows::Even(PANEL), cols, acc, pitch: PANEL, add: false }
+                        .run(self.isa);
+                    for &(first, n, offset) in &self.runs[begin..end] {
+                        pack::add_rows(self.isa, block.add(first - column), sums.add(offset), windows, n);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives an image without its halo to the sink.
+    unsafe fn hand_over(&self, run: &Run, image: usize, channel: usize, sums: *mut f32) {
+        let (g, wide, pitch) = (&self.g, self.size[1], self.channels);
+        let [top, left] = g.padding.map(|p| p as usize);
+        // Lines that follow each other without a halo count as one.
+        let (lines, length) = if wide == g.w { (1, g.h * g.w) } else { (g.h, g.w) };
+        for line in 0..lines {
+            let from = ((top + line) * wide + left) * pitch;
+            let row = (image * g.h + line) * g.w;
+            for first in (0..length).step_by(BLOCK) {
+                for col in (0..pitch).step_by(PANEL) {
+                    let (rows, cols) = ((length - first).min(BLOCK), (pitch - col).min(PANEL));
+                    // SAFETY: these rows of the image exist in scratch, and belong to this chunk.
+                    unsafe {
+                        let acc = sums.add(from + first * pitch + col);
+                        run.sink.run_rows((row + first) as i64, rows, (channel + col) as i64, cols, acc, pitch);
+                    }
+                }
+            }
+        }
+    }
+}

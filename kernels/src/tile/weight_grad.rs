@@ -1,0 +1,193 @@
+//! The gradient of a convolution's weights: taps are rows, the reduction runs over the output positions of all images.
+
+use std::ops::Range;
+
+use castnet_graph::program::{Conv, Strided};
+
+use super::image::{Geometry, Segment, Windows, strides};
+use super::micro::{Product, Rows};
+use super::taps::Taps;
+use super::{BLOCK, PANEL, Run, cut, pack, piece, wanted_chunks};
+use crate::isa::Isa;
+
+/// Positions of a segment: one piece of the reduction.
+const STEPS: usize = 512;
+/// Floats of the sums that a chunk keeps: 128 KB.
+const SUMS: usize = 1 << 15;
+/// Each chunk reads all of input and `dy`: not more chunks than this, as long as the sums have room.
+const CHUNKS: usize = 16;
+
+/// The gradient with its chunks: pieces of units, then pieces of panels.
+#[derive(Debug)]
+pub(super) struct WeightGrad {
+    pub(super) isa: Isa,
+    input: Input,
+    dy: Dy,
+    /// Groups of up to 8 rows: the first row of each, and where the last ends.
+    units: Vec<usize>,
+    panels: usize,
+    o: usize,
+    pieces: [usize; 2],
+}
+
+/// How the input is read.
+#[derive(Debug)]
+enum Input {
+    /// Every tap sees all positions.
+    Windows(Windows, Vec<isize>),
+    /// Every tap sees the positions where it is inside the input.
+    Taps(Taps),
+}
+
+/// `dy`, by rows of channels.
+#[derive(Debug)]
+pub(super) struct Dy {
+    buffer: usize,
+    strides: [isize; 4],
+    columns: usize,
+    /// Positions of a segment, if they are copied to a panel because channels do not lie side by side.
+    packed: Option<usize>,
+}
+
+/// Adds to the sums of a unit: its rows, `dy` at the first position, columns, the sums.
+type Add<'a> = dyn Fn(Range<usize>, *const f32, usize, *mut f32) + 'a;
+
+impl WeightGrad {
+    pub(super) fn new(conv: &Conv, input: &Strided, dy: &Strided, isa: Isa, value: &dyn Fn(&str) -> i64) -> WeightGrad {
+        let g = Geometry::new(conv, value);
+        let (taps, o) = (g.taps(), g.o);
+        let (buffer, inner, outer) = (input.buffer, strides(input, value), strides(dy, value));
+        let mut dy = Dy { buffer: dy.buffer, strides: outer, columns: g.x, packed: None };
+        let pack = outer[3] != 1 && o > 1;
+        let wanted = wanted_chunks(g.n * g.positions() * taps * o.next_multiple_of(16)).min(CHUNKS);
+        // With few channels a copy with halo costs little, and taps alone would be groups too small.
+        let (input, units) = if g.padding != [0, 0] && g.c >= 4 {
+            let lines = (STEPS / g.x).clamp(1, g.y);
+            dy.packed = pack.then_some(lines * g.x);
+            let groups = g.c.div_ceil(8);
+            let unit = |i: usize| i / groups * g.c + piece(g.c, groups, i % groups).start;
+            let units = (0..=taps / g.c * groups).map(unit).collect::<Vec<_>>();
+            (Input::Taps(Taps::new(g, buffer, inner, lines, dy.steps(lines))), units)
+        } else {
+            let windows = Windows::new(g, buffer, inner, STEPS);
+            dy.packed = pack.then_some(windows.positions.len());
+            let s = windows.segment(0);
+            let [image, line, column] = dy.steps(s.lines);
+            let x = windows.g.x;
+            let at = |p: usize| {
+                let (i, y, x) = (p / (s.lines * x), p / x % s.lines, p % x);
+                i as isize * image + y as isize * line + x as isize * column
+            };
+            let table = (0..windows.positions.len()).map(at).collect();
+            let groups = taps.div_ceil(8);
+            let units = (0..=groups).map(|i| taps * i / groups).collect();
+            (Input::Windows(windows, table), units)
+        };
+        let panels = o.div_ceil(PANEL);
+        let wanted = wanted.max((taps * panels * PANEL).div_ceil(SUMS / 2));
+        let pieces = cut(wanted, [units.len() - 1, panels], |r, p| p * taps + r * o);
+        WeightGrad { isa, input, dy, units, panels, o, pieces }
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.pieces.iter().product()
+    }
+
+    pub(super) fn scratch_floats(&self) -> usize {
+        let most = |n: usize, pieces: usize| (0..pieces).map(|i| piece(n, pieces, i).len()).max().unwrap_or(0);
+        let sums = most(self.units.len() - 1, self.pieces[0]) * 8 * most(self.panels, self.pieces[1]) * PANEL;
+        sums + self.halo() + self.dy.packed.unwrap_or(0) * PANEL
+    }
+
+    fn halo(&self) -> usize {
+        match &self.input {
+            Input::Windows(windows, _) => windows.scratch_floats(),
+            Input::Taps(_) => 0,
+        }
+    }
+
+    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+        let units = piece(self.units.len() - 1, self.pieces[0], chunk / self.pieces[1]);
+        let panels = piece(self.panels, self.pieces[1], chunk % self.pieces[1]);
+        let rows = self.units[units.start]..self.units[units.end];
+        let units = &self.units[units.start..=units.end];
+        // SAFETY: the caller's promise; the scratch is divided as `scratch_floats` counts it.
+        unsafe {
+            let pack = scratch.add(self.halo());
+            let sums = pack.add(self.dy.packed.unwrap_or(0) * PANEL);
+            std::ptr::write_bytes(sums, 0, rows.len() * panels.len() * PANEL);
+            // All panels of a segment follow each other: panel `panel` adds to its part of the sums.
+            let each = |s: &Segment, add: &Add| {
+                for panel in panels.clone() {
+                    let cols = (self.o - panel * PANEL).min(PANEL);
+                    let dy = self.dy.open(run, s, panel, cols, pack);
+                    let acc = sums.add((panel - panels.start) * rows.len() * PANEL);
+                    for unit in units.windows(2) {
+                        add(unit[0]..unit[1], dy, cols, acc.add((unit[0] - rows.start) * PANEL));
+                    }
+                }
+            };
+            match &self.input {
+                Input::Windows(windows, table) => {
+                    for s in (0..windows.segments()).map(|i| windows.segment(i)) {
+                        let a = windows.open(run.base, &s, scratch);
+                        each(&s, &|unit, b, cols, acc| {
+                            let (rows, steps) = (&windows.taps[unit], windows.rows(&s));
+                            let b_rows = Rows::Table(table);
+                            Product { a, rows, steps, b, b_rows, cols, acc, pitch: PANEL, add: true }.run(self.isa);
+                        });
+                    }
+                }
+                Input::Taps(taps) => {
+                    for s in taps.segments() {
+                        each(&s, &|unit, b, cols, acc| taps.add(run, &s, unit, b, cols, acc));
+                    }
+                }
+            }
+            for panel in panels.clone() {
+                let acc = sums.add((panel - panels.start) * rows.len() * PANEL);
+                let cols = (self.o - panel * PANEL).min(PANEL);
+                for first in rows.clone().step_by(BLOCK) {
+                    let n = (rows.end - first).min(BLOCK);
+                    let acc = acc.add((first - rows.start) * PANEL);
+                    run.sink.run_rows(first as i64, n, (panel * PANEL) as i64, cols, acc, PANEL);
+                }
+            }
+        }
+    }
+}
+
+impl Dy {
+    /// How far images, lines and columns of a segment of so many lines are from each other, as [`Dy::open`] gives it.
+    fn steps(&self, lines: usize) -> [isize; 3] {
+        let [image, line, column, _] = self.strides;
+        match self.packed {
+            Some(_) => [lines * self.columns * PANEL, self.columns * PANEL, PANEL].map(|s| s as isize),
+            None => [image, line, column],
+        }
+    }
+
+    /// The first position of a segment, at the first channel of a panel.
+    unsafe fn open(&self, run: &Run, s: &Segment, panel: usize, cols: usize, out: *mut f32) -> *const f32 {
+        let [image, line, column, channel] = self.strides;
+        let first = s.image as isize * image + s.line as isize * line + (panel * PANEL) as isize * channel;
+        // SAFETY: positions of the segment and channels of the panel exist; `out` has a row of 32 for each position.
+        unsafe {
+            let dy = (run.base)(self.buffer).cast_const().offset(first);
+            if self.packed.is_none() {
+                return dy;
+            }
+            for i in 0..s.images {
+                for y in 0..s.lines {
+                    let from = dy.offset(i as isize * image + y as isize * line);
+                    let out = out.add((i * s.lines + y) * self.columns * PANEL);
+                    match column {
+                        1 => pack::transpose(run.isa, from, channel, self.columns, cols, out),
+                        _ => pack::gather(from, column, channel, self.columns, cols, out),
+                    }
+                }
+            }
+        }
+        out
+    }
+}

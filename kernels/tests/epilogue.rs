@@ -1,0 +1,202 @@
+//! What is done with the sums of a tile: stages of many kinds, and updates in place of stores.
+
+mod common;
+
+use std::sync::Mutex;
+
+use castnet_graph::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
+use castnet_graph::scalar::{Binary, Code, Instr, Unary};
+use castnet_graph::types::DType;
+use castnet_kernels::isa::Isa;
+use castnet_kernels::{Context, Update};
+use common::{Data, Random, access, compare, meaning, run, size};
+
+/// `[batch, i, j]`, depth k; buffer 0 is the left operand, 1 the right one.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    batch: usize,
+    i: usize,
+    j: usize,
+    k: usize,
+}
+
+impl Sizes {
+    /// A batched product of plain matrices, not finished: no stage, no loads, no stores.
+    fn launch(self) -> Launch {
+        let Sizes { batch, i, j, k } = self;
+        let strided = |buffer, strides: [usize; 3]| Strided { buffer, strides: strides.map(size).to_vec() };
+        let tile =
+            Tile::MatMul { k: size(k), a: strided(0, [i * k, k, 1]), b: Right::Strided(strided(1, [k * j, j, 1])) };
+        Launch {
+            name: "product".into(),
+            loc: 0,
+            space: vec![size(batch), size(i), size(j)],
+            reduce: vec![],
+            family: Family::Tile(tile),
+            loads: vec![],
+            stores: vec![],
+            stages: vec![],
+            updates: None,
+        }
+    }
+
+    fn operands(self, random: &mut Random) -> Vec<Data> {
+        let Sizes { batch, i, j, k } = self;
+        vec![Data::random(DType::F32, batch * i * k, random), Data::random(DType::F32, batch * k * j, random)]
+    }
+
+    /// Element `number` of the product.
+    fn sum(self, data: &[Data], number: usize) -> f64 {
+        let Sizes { i, j, k, .. } = self;
+        let (b, row, col) = (number / (i * j), number / j % i, number % j);
+        (0..k).map(|x| data[0].values[(b * i + row) * k + x] * data[1].values[(b * k + x) * j + col]).sum()
+    }
+
+    fn check(self, launch: &Launch, data: &[Data]) {
+        let context = Context { seed: 1, step: 2 };
+        let mut want = data.to_vec();
+        meaning(launch, &mut want, &context, &|number| self.sum(data, number));
+        for isa in Isa::available() {
+            let mut got = data.to_vec();
+            run(launch, &mut got, isa, &[], &context, None);
+            compare(&got, &want, 1e-5, &format!("{isa:?} {launch:#?}"));
+        }
+    }
+}
+
+fn shapes() -> Vec<Sizes> {
+    let mut shapes = vec![];
+    for (batch, i, j) in [(1, 64, 20), (1, 200, 32), (3, 7, 50), (2, 65, 64), (5, 1, 33), (1, 1, 1), (4, 3, 100)] {
+        shapes.push(Sizes { batch, i, j, k: 3 });
+    }
+    shapes
+}
+
+fn stage(inputs: Vec<Source>, instrs: Vec<Instr>, outputs: Vec<u16>) -> Stage {
+    let stores = (0..outputs.len()).map(Target::Store).collect();
+    let code = Code { inputs: inputs.len() as u16, instrs, outputs };
+    Stage { level: Level::Element, inputs, code, outputs: stores }
+}
+
+fn plain(buffer: usize, s: Sizes) -> Access {
+    access(buffer, &[s.batch, s.i, s.j], vec![Index::of(0), Index::of(1), Index::of(2)])
+}
+
+/// Columns in panels: `[⌈j/32⌉][batch · i][32]`.
+fn panels(buffer: usize, s: Sizes) -> Access {
+    let rows = Index { terms: vec![(0, s.i as i64), (1, 1)], ..Index::zero() };
+    let index = vec![Index { divide: 32, ..Index::of(2) }, rows, Index { modulo: 32, ..Index::of(2) }];
+    access(buffer, &[s.j.div_ceil(32), s.batch * s.i, 32], index)
+}
+
+fn panel_floats(s: Sizes) -> usize {
+    s.j.div_ceil(32) * s.batch * s.i * 32
+}
+
+#[test]
+fn stored_as_it_is() {
+    for s in shapes() {
+        let mut random = Random(1);
+        let mut data = s.operands(&mut random);
+        let dims = [s.batch, s.j, s.i + 2];
+        let shifted = Index { offset: 1, ..Index::of(1) };
+        let transposed = access(2, &dims, vec![Index::of(0), Index::of(2), shifted]);
+        data.push(Data::random(DType::F32, s.batch * s.j * (s.i + 2) + panel_floats(s), &mut random));
+        for store in [plain(2, s), transposed, panels(2, s)] {
+            let mut launch = s.launch();
+            launch.stores = vec![store];
+            launch.stages = vec![stage(vec![Source::Acc], vec![], vec![0])];
+            s.check(&launch, &data);
+        }
+    }
+}
+
+#[test]
+fn bias_residual_and_mask() {
+    use {Binary::*, Instr::Binary as B, Instr::Unary as U, Source as S};
+    for s in shapes() {
+        let mut random = Random(2);
+        let mut data = s.operands(&mut random);
+        let n = s.batch * s.i * s.j;
+        data.push(Data::random(DType::F32, s.j, &mut random));
+        data.push(Data::random(DType::F32, panel_floats(s), &mut random));
+        data.push(Data::random(DType::U8, n, &mut random));
+        data.push(Data::random(DType::F32, n, &mut random));
+        data.push(Data::random(DType::F32, panel_floats(s), &mut random));
+        let mut launch = s.launch();
+        let halved = vec![Index::of(0), Index { offset: -1, ..Index::of(1) }, Index { divide: 2, ..Index::of(2) }];
+        let cut = Access { outside: Some(0.5), ..access(5, &[s.batch, s.i, s.j], halved) };
+        launch.loads = vec![access(2, &[s.j], vec![Index::of(2)]), panels(3, s), plain(4, s), cut];
+        launch.stores = vec![plain(5, s), panels(6, s)];
+        launch.loads[3].buffer = 3;
+        launch.loads[3].dims = vec![size(s.batch), size(s.i), size(s.j.div_ceil(2))];
+        let random = S::Random { stream: 4, strides: vec![size(s.i * s.j), size(s.j), size(1)] };
+        let inputs = vec![S::Acc, S::Load(0), S::Load(1), S::Load(2), S::Load(3), random, S::Index(2)];
+        let instrs = vec![
+            B(Add, 0, 1),
+            U(Unary::Tanh, 7),
+            B(Add, 8, 2),
+            B(Mul, 9, 3),
+            B(Sub, 10, 4),
+            B(Mul, 11, 5),
+            B(Add, 12, 6),
+        ];
+        launch.stages = vec![stage(inputs, instrs, vec![13, 8])];
+        s.check(&launch, &data);
+    }
+}
+
+/// Writes down what it is given; each float may come once.
+struct Notes(Mutex<Vec<Option<f32>>>);
+
+impl Update for Notes {
+    unsafe fn update(&self, parameter: usize, at: usize, gradient: &[f32]) {
+        assert_eq!(parameter, 9);
+        for (note, g) in self.0.lock().unwrap()[at..].iter_mut().zip(gradient) {
+            assert!(note.replace(*g).is_none(), "updated twice");
+        }
+    }
+}
+
+#[test]
+fn updated_in_place_of_stored() {
+    for s in shapes() {
+        for paneled in [false, true] {
+            let mut random = Random(3);
+            let mut data = s.operands(&mut random);
+            let floats = if paneled { panel_floats(s) } else { s.batch * s.i * s.j };
+            data.push(Data { dtype: DType::F32, values: vec![0.0; floats] });
+            let mut launch = s.launch();
+            launch.updates = Some(9);
+            launch.stores = vec![if paneled { panels(2, s) } else { plain(2, s) }];
+            launch.stages = vec![stage(vec![Source::Acc], vec![], vec![0])];
+            let context = Context::default();
+            for isa in Isa::available() {
+                let mut stored = data.clone();
+                assert!(run(&launch, &mut stored, isa, &[], &context, None).updates_in_place());
+                let notes = Notes(Mutex::new(vec![None; floats]));
+                let mut left = data.clone();
+                run(&launch, &mut left, isa, &[], &context, Some(&notes));
+                assert_eq!(left, data, "nothing is stored");
+                for (note, want) in notes.0.into_inner().unwrap().into_iter().zip(&stored[2].values) {
+                    // The padding of panels may be left out.
+                    assert_eq!(f64::from(note.unwrap_or(0.0)), *want);
+                    assert!(note.is_some() || paneled);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn other_stages_are_not_updates() {
+    let s = shapes()[0];
+    let mut data = s.operands(&mut Random(4));
+    data.push(Data { dtype: DType::F32, values: vec![0.0; s.batch * s.i * s.j] });
+    let mut launch = s.launch();
+    launch.updates = Some(0);
+    launch.stores = vec![plain(2, s)];
+    launch.stages = vec![stage(vec![Source::Acc], vec![Instr::Unary(Unary::Neg, 0)], vec![1])];
+    let kernel = run(&launch, &mut data, Isa::detect(), &[], &Context::default(), None);
+    assert!(!kernel.updates_in_place());
+}

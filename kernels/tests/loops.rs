@@ -1,0 +1,309 @@
+//! The skeletons against the meaning of random launches.
+
+mod common;
+
+use castnet_graph::program::{Access, Family, Index, Launch, Level, Source, Stage, Target};
+use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_graph::types::DType;
+use common::{Data, Random, access, check, size};
+
+/// A launch in the making, with its buffers.
+struct Making<'a> {
+    random: &'a mut Random,
+    data: Vec<Data>,
+    launch: Launch,
+    /// Sizes of all loop dims.
+    sizes: Vec<usize>,
+}
+
+impl<'a> Making<'a> {
+    fn new(random: &'a mut Random, family: Family, space: &[usize], reduce: &[usize]) -> Making<'a> {
+        let launch = Launch {
+            name: "random".into(),
+            loc: 0,
+            space: space.iter().map(|&s| size(s)).collect(),
+            reduce: reduce.iter().map(|&s| size(s)).collect(),
+            family,
+            loads: vec![],
+            stores: vec![],
+            stages: vec![],
+            updates: None,
+        };
+        Making { random, data: vec![], launch, sizes: [space, reduce].concat() }
+    }
+
+    fn buffer(&mut self, dtype: DType, dims: &[usize]) -> usize {
+        self.data.push(Data::random(dtype, dims.iter().product(), self.random));
+        self.data.len() - 1
+    }
+
+    /// An order of the first `rank` dims: mostly their own.
+    fn order(&mut self, rank: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..rank).collect();
+        if self.random.below(3) == 0 {
+            (1..rank).for_each(|i| order.swap(i, self.random.below(i + 1)));
+        }
+        order
+    }
+
+    /// A random load over the first `rank` dims.
+    fn load(&mut self, rank: usize) -> Source {
+        let (mut dims, mut index, mut outside) = (vec![], vec![], None);
+        for d in self.order(rank) {
+            let n = self.sizes[d] as i64;
+            let of = Index::of(d);
+            let (len, i) = match self.random.below(14) {
+                0 | 1 => continue,
+                2 => (1, Index::zero()),
+                3 => (2 * n + 1, Index { terms: vec![(d, 2)], offset: 1, ..of }),
+                4 => (n + 2, Index { offset: n + 1, terms: vec![(d, -1)], ..of }),
+                5 => {
+                    outside = Some(0.25);
+                    ((n - 1).max(1), Index { offset: self.random.below(5) as i64 - 2, ..of })
+                }
+                6 => {
+                    outside = Some(-0.5);
+                    (n / 2 + 1, Index { offset: -1, divide: 2, exact: true, ..of })
+                }
+                7 => (n / 3 + 1, Index { divide: 3, ..of }),
+                8 => (4, Index { offset: 5, modulo: 4, ..of }),
+                9 => (4, Index { terms: vec![(d, 3)], divide: 2, modulo: 4, ..of }),
+                _ => (n, of),
+            };
+            dims.push(len as usize);
+            index.push(i);
+        }
+        let dtype =
+            self.random.of(&[DType::F32, DType::F32, DType::F32, DType::U8, DType::I64, DType::BF16, DType::Bool]);
+        let buffer = self.buffer(dtype, &dims);
+        self.launch.loads.push(Access { outside, ..access(buffer, &dims, index) });
+        Source::Load(self.launch.loads.len() - 1)
+    }
+
+    /// A random store over the first `rank` dims: each point its own element.
+    fn store(&mut self, rank: usize) -> Target {
+        let (mut dims, mut index, mut outside) = (vec![], vec![], None);
+        let panel = if rank > 0 && self.random.below(4) == 0 { self.random.below(rank) } else { usize::MAX };
+        for d in self.order(rank) {
+            let n = self.sizes[d];
+            let (len, i) = match self.random.below(9) {
+                _ if d == panel => (n.div_ceil(32), Index { divide: 32, ..Index::of(d) }),
+                0 => (2 * n, Index { terms: vec![(d, 2)], ..Index::of(d) }),
+                1 => (n + 2, Index { offset: 1, ..Index::of(d) }),
+                2 => {
+                    outside = Some(0.0);
+                    (n, Index { offset: 1, ..Index::of(d) })
+                }
+                _ => (n, Index::of(d)),
+            };
+            dims.push(len);
+            index.push(i);
+        }
+        if panel != usize::MAX {
+            dims.push(32);
+            index.push(Index { modulo: 32, ..Index::of(panel) });
+        }
+        let dtype = self.random.of(&[DType::F32, DType::F32, DType::F32, DType::F64]);
+        let buffer = self.buffer(dtype, &dims);
+        self.launch.stores.push(Access { outside, ..access(buffer, &dims, index) });
+        Target::Store(self.launch.stores.len() - 1)
+    }
+
+    /// A source over the first `rank` dims.
+    fn source(&mut self, rank: usize, slots: usize) -> Source {
+        match self.random.below(10) {
+            0 if rank > 0 => Source::Index(self.random.below(rank)),
+            1 => {
+                let mut stride = 1;
+                let mut strides: Vec<_> = (0..self.sizes.len()).map(|_| size(0)).collect();
+                for d in (0..rank).rev() {
+                    strides[d] = size(stride);
+                    stride *= self.sizes[d];
+                }
+                Source::Random { stream: 3, strides }
+            }
+            2 => Source::Size(size(3)),
+            3..6 if slots > 0 => Source::Row(self.random.below(slots)),
+            _ => self.load(rank),
+        }
+    }
+
+    /// Smooth code: single and double precision stay near.
+    fn code(&mut self, inputs: usize, outputs: usize) -> Code {
+        let mut instrs = vec![];
+        for _ in 0..self.random.below(7) {
+            let slots = (inputs + instrs.len()) as u64;
+            let mut slot = || (self.random.next() % slots) as u16;
+            let (a, b, c) = (slot(), slot(), slot());
+            instrs.push(match self.random.below(9) {
+                0 => Instr::Const(self.random.unit() as f32),
+                1 => Instr::Unary(Unary::Tanh, a),
+                2 => Instr::Unary(Unary::Sigmoid, a),
+                3 => Instr::Unary(Unary::Neg, a),
+                4 => Instr::Binary(Binary::Max, a, b),
+                5 => Instr::Binary(Binary::Add, a, b),
+                6 => Instr::Binary(Binary::Sub, a, b),
+                7 => Instr::Select(a, b, c),
+                _ => Instr::Binary(Binary::Min, a, b),
+            });
+        }
+        let slots = inputs + instrs.len();
+        let last = slots as u16 - 1;
+        let outputs = (0..outputs).map(|i| if i == 0 { last } else { self.random.below(slots) as u16 });
+        Code { inputs: inputs as u16, outputs: outputs.collect(), instrs }
+    }
+
+    fn stage(&mut self, level: Level, rank: usize, slots: usize, outputs: Vec<Target>) {
+        let inputs: Vec<Source> = (0..1 + self.random.below(3)).map(|_| self.source(rank, slots)).collect();
+        let code = self.code(inputs.len(), outputs.len());
+        self.launch.stages.push(Stage { level, inputs, code, outputs });
+    }
+}
+
+/// Sizes of few dims with a bounded product.
+fn sizes(random: &mut Random, rank: usize, most: usize) -> Vec<usize> {
+    let mut left = most;
+    (0..rank)
+        .map(|_| {
+            let n = random.of(&[1, 2, 3, 5, 7, 10, 16, 20, 32, 33, 64, 97, 300, 1031, 2500]);
+            let n = if n > left { 1 } else { n };
+            left /= n;
+            n
+        })
+        .collect()
+}
+
+#[test]
+fn flat() {
+    for seed in 0..600 {
+        let mut random = Random(seed);
+        let rank = random.below(5);
+        let space = sizes(&mut random, rank, 6000);
+        let mut making = Making::new(&mut random, Family::Flat, &space, &[]);
+        for _ in 0..1 + making.random.below(2) {
+            let outputs = (0..1 + making.random.below(2)).map(|_| making.store(rank)).collect();
+            making.stage(Level::Element, rank, 0, outputs);
+        }
+        check(&making.launch, &making.data, 2e-5);
+    }
+}
+
+#[test]
+fn rows_and_columns() {
+    for seed in 0..900 {
+        let mut random = Random(seed);
+        let family = random.of(&[Family::Row, Family::Column]);
+        let ranks = [random.below(4), 1 + random.below(2)];
+        let space = sizes(&mut random, ranks[0], 300);
+        let reduce = sizes(&mut random, ranks[1], 6000 / space.iter().product::<usize>().max(1));
+        let mut making = Making::new(&mut random, family, &space, &reduce);
+        let rank = ranks[0] + ranks[1];
+        // Every slot is written before it is read.
+        let mut slots = 0;
+        for _ in 0..1 + making.random.below(4) {
+            let element = making.random.below(3) > 0;
+            let mut next = slots;
+            let mut outputs = vec![];
+            for _ in 0..1 + making.random.below(2) {
+                let store = making.random.below(3) == 0;
+                outputs.push(match making.random.of(&[Reduction::Sum, Reduction::Max, Reduction::Min]) {
+                    _ if store => making.store(if element { rank } else { ranks[0] }),
+                    op if element => Target::Reduce(op, next),
+                    _ => Target::Row(next),
+                });
+                next += usize::from(!store);
+            }
+            let (level, rank) = if element { (Level::Element, rank) } else { (Level::Row, ranks[0]) };
+            making.stage(level, rank, slots, outputs);
+            slots = next;
+        }
+        if slots > 0 {
+            let store = making.store(ranks[0]);
+            let inputs = (0..slots).map(Source::Row).collect();
+            let mut code = Code { inputs: slots as u16, instrs: vec![], outputs: vec![] };
+            for slot in 1..slots as u16 {
+                let sum = if slot == 1 { 0 } else { slots as u16 + slot - 2 };
+                code.instrs.push(Instr::Binary(Binary::Add, sum, slot));
+            }
+            code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u16 - 2 }];
+            making.launch.stages.push(Stage { level: Level::Row, inputs, code, outputs: vec![store] });
+        }
+        check(&making.launch, &making.data, 2e-4);
+    }
+}
+
+/// softmax cross entropy with u8 targets: the loss of each row, and its gradient, in one launch.
+#[test]
+fn cross_entropy() {
+    for (rows, classes) in [(64, 10), (1, 10), (3, 1000), (2, 5003), (37, 33)] {
+        let mut random = Random(rows as u64);
+        let mut making = Making::new(&mut random, Family::Row, &[rows], &[classes]);
+        let x = making.buffer(DType::F32, &[rows, classes]);
+        let target = making.buffer(DType::U8, &[rows]);
+        let loss = making.buffer(DType::F32, &[rows]);
+        let gradient = making.buffer(DType::F32, &[rows, classes]);
+        let (row, class) = (Index::of(0), Index::of(1));
+        let launch = &mut making.launch;
+        launch.loads = vec![
+            access(x, &[rows, classes], vec![row.clone(), class.clone()]),
+            access(target, &[rows], vec![row.clone()]),
+        ];
+        launch.stores =
+            vec![access(loss, &[rows], vec![row.clone()]), access(gradient, &[rows, classes], vec![row, class])];
+        let code = |inputs, instrs, outputs| Code { inputs, instrs, outputs };
+        use {Binary::*, Instr::Binary as B, Instr::Unary as U, Level::*, Source as S, Target as T};
+        launch.stages = vec![
+            Stage {
+                level: Element,
+                inputs: vec![S::Load(0)],
+                code: code(1, vec![], vec![0]),
+                outputs: vec![T::Reduce(Reduction::Max, 0)],
+            },
+            Stage {
+                level: Element,
+                inputs: vec![S::Load(0), S::Row(0), S::Index(1), S::Load(1)],
+                // e = exp(x - max); its sum; the logit of the target.
+                code: code(4, vec![B(Sub, 0, 1), U(Unary::Exp, 4), B(Eq, 2, 3), B(Mul, 6, 4)], vec![5, 7]),
+                outputs: vec![T::Reduce(Reduction::Sum, 1), T::Reduce(Reduction::Sum, 2)],
+            },
+            Stage {
+                level: Row,
+                inputs: vec![S::Row(1), S::Row(2)],
+                code: code(2, vec![U(Unary::Log, 0), B(Sub, 2, 1)], vec![3]),
+                outputs: vec![T::Store(0)],
+            },
+            Stage {
+                level: Element,
+                inputs: vec![S::Load(0), S::Row(0), S::Row(1), S::Index(1), S::Load(1)],
+                code: code(5, vec![B(Sub, 0, 1), U(Unary::Exp, 5), B(Div, 6, 2), B(Eq, 3, 4), B(Sub, 7, 8)], vec![9]),
+                outputs: vec![T::Store(1)],
+            },
+        ];
+        check(&making.launch, &making.data, 1e-5);
+    }
+}
+
+/// A sum of many keeps its digits.
+#[test]
+fn long_sums_are_accurate() {
+    for family in [Family::Row, Family::Column] {
+        let (rows, cols) = if family == Family::Row { (2, 300_007) } else { (300_007, 3) };
+        let mut random = Random(1);
+        let (space, reduce) = if family == Family::Row { (rows, cols) } else { (cols, rows) };
+        let mut making = Making::new(&mut random, family.clone(), &[space], &[reduce]);
+        let x = making.buffer(DType::F32, &[rows, cols]);
+        making.data[x].values.iter_mut().for_each(|v| *v += 1.5);
+        let sum = making.buffer(DType::F32, &[space]);
+        let index =
+            if family == Family::Row { vec![Index::of(0), Index::of(1)] } else { vec![Index::of(1), Index::of(0)] };
+        making.launch.loads = vec![access(x, &[rows, cols], index)];
+        making.launch.stores = vec![access(sum, &[space], vec![Index::of(0)])];
+        let same = || Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+        let reduce = Target::Reduce(Reduction::Sum, 0);
+        making.launch.stages = vec![
+            Stage { level: Level::Element, inputs: vec![Source::Load(0)], code: same(), outputs: vec![reduce] },
+            Stage { level: Level::Row, inputs: vec![Source::Row(0)], code: same(), outputs: vec![Target::Store(0)] },
+        ];
+        check(&making.launch, &making.data, 3e-6);
+    }
+}

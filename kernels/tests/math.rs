@@ -1,0 +1,161 @@
+//! Every function of `castnet_kernels::math` against double precision, on every instruction set, over all magnitudes.
+
+use castnet_kernels::BlockKernel;
+use castnet_kernels::isa::Isa;
+
+mod functions {
+    use castnet_kernels::block_kernel;
+    block_kernel! { pub exp_(x) -> (y) { let y = exp(x); } }
+    block_kernel! { pub log_(x) -> (y) { let y = log(x); } }
+    block_kernel! { pub tanh_(x) -> (y) { let y = tanh(x); } }
+    block_kernel! { pub sigmoid_(x) -> (y) { let y = sigmoid(x); } }
+    block_kernel! { pub erf_(x) -> (y) { let y = erf(x); } }
+    block_kernel! { pub sin_(x) -> (y) { let y = sin(x); } }
+    block_kernel! { pub cos_(x) -> (y) { let y = cos(x); } }
+    block_kernel! { pub sqrt_(x) -> (y) { let y = sqrt(x); } }
+    block_kernel! { pub rsqrt_(x) -> (y) { let y = rsqrt(x); } }
+    block_kernel! { pub floor_(x) -> (y) { let y = floor(x); } }
+    block_kernel! { pub trunc_(x) -> (y) { let y = trunc(x); } }
+    block_kernel! { pub pow_(x, y) -> (z) { let z = pow(x, y); } }
+    block_kernel! { pub rem_(x, y) -> (z) { let z = rem(x, y); } }
+    block_kernel! { pub max_(x, y) -> (z) { let z = max(x, y); } }
+    block_kernel! { pub sign_(x) -> (y) { let y = sign(x); } }
+}
+use functions::*;
+
+fn run(kernel: &BlockKernel, isa: Isa, inputs: &[&[f32]]) -> Vec<f32> {
+    let mut out = vec![0.0; inputs[0].len()];
+    let pointers: Vec<_> = inputs.iter().map(|i| i.as_ptr()).collect();
+    // SAFETY: all slices have the length of the first; the machine has the instruction set.
+    unsafe { kernel.function(isa)(out.len(), pointers.as_ptr(), [out.as_mut_ptr()].as_ptr()) };
+    out
+}
+
+/// Every float whose bits are a multiple of a prime: all exponents, both signs, infinities and NaN.
+fn all() -> Vec<f32> {
+    let special = [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, f32::MAX];
+    (0..=u32::MAX).step_by(9973).map(f32::from_bits).chain(special).collect()
+}
+
+/// Holds results against `reference`: the relative error, or the error in units of `floor` below it.
+fn check(name: &str, kernel: &BlockKernel, reference: impl Fn(f64) -> f64, limit: f64, floor: f64, inputs: &[f32]) {
+    let expected: Vec<f64> = inputs.iter().map(|&x| reference(f64::from(x))).collect();
+    for isa in Isa::available() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for ((x, got), want) in inputs.iter().zip(run(kernel, isa, &[inputs])).zip(&expected) {
+            let rounded = *want as f32;
+            if rounded.is_nan() || rounded.is_infinite() {
+                let same = rounded.is_nan() && got.is_nan() || rounded == got;
+                // At the edge of overflow one unit of error decides.
+                let edge = want.is_finite() && got > 3.4e38;
+                assert!(same || edge, "{name}({x}) = {got}, not {rounded} ({isa:?})");
+                continue;
+            }
+            assert!(got.is_finite() || rounded > 3.4028e38, "{name}({x}) = {got}, not {rounded} ({isa:?})");
+            let error = (f64::from(got) - want).abs() / want.abs().max(floor);
+            if error > worst {
+                (worst, at) = (error, *x);
+            }
+        }
+        println!("{name} {isa:?}: {worst:.2e} at {at}");
+        assert!(worst <= limit, "{name}: error {worst:.2e} at {at} ({isa:?})");
+    }
+}
+
+/// Gauss' error function by its Taylor series, and by the continued fraction of the complement for greater arguments.
+fn erf(x: f64) -> f64 {
+    let a = x.abs();
+    if a.is_nan() {
+        return x;
+    }
+    let value = if a < 3.0 {
+        let (mut term, mut sum) = (a, a);
+        for n in 1..120 {
+            term *= -a * a / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        sum * std::f64::consts::FRAC_2_SQRT_PI
+    } else if a > 7.0 {
+        1.0
+    } else {
+        let fraction = (1..200).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
+        1.0 - (-a * a).exp() / fraction / std::f64::consts::PI.sqrt()
+    };
+    value.copysign(x)
+}
+
+#[test]
+fn exponential_functions() {
+    let all = all();
+    let near: Vec<f32> = (-400_000..400_000).map(|i| i as f32 * 2.5e-4).collect();
+    // Below the smallest normal number a unit is 2⁻¹⁴⁹.
+    let floor = f64::from(f32::MIN_POSITIVE);
+    for x in [&all, &near] {
+        check("exp", &exp_, f64::exp, 2e-7, floor, x);
+        check("log", &log_, f64::ln, 2e-7, 0.0, x);
+        check("tanh", &tanh_, f64::tanh, 6e-7, floor, x);
+        check("sigmoid", &sigmoid_, |x| 1.0 / (1.0 + (-x).exp()), 4e-7, 2.0 * floor, x);
+        check("erf", &erf_, erf, 1e-6, floor, x);
+    }
+}
+
+#[test]
+fn circular_functions() {
+    let wide: Vec<f32> = all().into_iter().filter(|x| x.abs() < 1e8 || !x.is_finite()).collect();
+    let near: Vec<f32> = (-400_000..400_000).map(|i| i as f32 * 2.5e-4).collect();
+    for x in [&wide, &near] {
+        check("sin", &sin_, f64::sin, 2e-7, 1.0, x);
+        check("cos", &cos_, f64::cos, 2e-7, 1.0, x);
+    }
+}
+
+#[test]
+fn exact_functions() {
+    let all = all();
+    let tiny = f64::from(f32::MIN_POSITIVE);
+    check("sqrt", &sqrt_, f64::sqrt, 6e-8, tiny, &all);
+    check("rsqrt", &rsqrt_, |x| 1.0 / x.sqrt(), 2e-7, tiny, &all);
+    check("floor", &floor_, f64::floor, 0.0, tiny, &all);
+    check("trunc", &trunc_, f64::trunc, 0.0, tiny, &all);
+}
+
+#[test]
+fn power() {
+    let bases: Vec<f32> = (0..=u32::MAX).step_by(4_194_301 * 2).map(f32::from_bits).collect();
+    let special = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-3, -7.0];
+    let bases: Vec<f32> = bases.into_iter().chain(special).chain((1..100).map(|i| i as f32 * 0.13)).collect();
+    let exponents: Vec<f32> =
+        special.into_iter().chain((-60..60).map(|i| i as f32 * 0.37)).chain([16_777_217.0]).collect();
+    for y in exponents {
+        let ys = vec![y; bases.len()];
+        for isa in Isa::available() {
+            for (x, got) in bases.iter().zip(run(&pow_, isa, &[&bases, &ys])) {
+                let want = f64::from(*x).powf(f64::from(y));
+                let rounded = want as f32;
+                if rounded.is_finite() {
+                    let error = (f64::from(got) - want).abs() / want.abs().max(f64::from(f32::MIN_POSITIVE));
+                    assert!(error < 2e-7, "{x} ^ {y} = {got}, not {want}");
+                    assert_eq!(got.is_sign_negative(), rounded.is_sign_negative(), "{x} ^ {y}");
+                } else {
+                    assert!(rounded == got || rounded.is_nan() && got.is_nan(), "{x} ^ {y} = {got}, not {want}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn remainder_and_extrema() {
+    let nan = f32::NAN;
+    let x = [7.0, -7.0, 7.0, -7.0, 6.0, nan, 1.0, 3.5];
+    let y = [3.0, 3.0, -3.0, -3.0, 3.0, 1.0, nan, 2.0];
+    for isa in Isa::available() {
+        let rem = run(&rem_, isa, &[&x, &y]);
+        assert_eq!(rem[..5], [1.0, 2.0, -2.0, -1.0, 0.0]);
+        assert!(rem[5].is_nan() && rem[6].is_nan() && rem[7] == 1.5);
+        let max = run(&max_, isa, &[&x, &y]);
+        assert_eq!(max[..5], [7.0, 3.0, 7.0, -3.0, 6.0]);
+        assert!(max[5].is_nan() && max[6].is_nan());
+        assert_eq!(run(&sign_, isa, &[&[2.0, -0.5, 0.0]]), [1.0, -1.0, 0.0]);
+    }
+}

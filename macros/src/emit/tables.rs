@@ -1,0 +1,73 @@
+//! The tables: the net as JSON, its places, and the kernels that replace interpreted stages in optimised builds.
+
+use castnet_graph::compile::Compiled;
+use castnet_graph::printer::{self, Printed};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::quote;
+
+use crate::ast::Net;
+use crate::places::Places;
+
+/// `static __NET` and `static __KERNELS`.
+pub(super) fn tables(net: &Net, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+    let name = &net.name.text;
+    let json = compiled.and_then(|c| serde_json::to_string(&c.net).ok()).unwrap_or_default();
+    let texts: Vec<_> =
+        compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
+    let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
+    let functions = printed.iter().map(function);
+    let entries = printed.iter().flat_map(entries);
+    quote! {
+        static __NET: ::castnet::__private::LazyNet = ::castnet::__private::LazyNet::new(::castnet::__private::NetTable {
+            name: #name,
+            json: #json,
+            kernels: __KERNELS,
+            places: &[#(#texts),*],
+        });
+
+        // In a dev build the block interpreter, which is optimised there too, beats unoptimised kernels.
+        #[cfg(debug_assertions)]
+        static __KERNELS: &[::castnet::__private::EmittedKernel] = &[];
+
+        #[cfg(not(debug_assertions))]
+        static __KERNELS: &[::castnet::__private::EmittedKernel] = &[#(#entries),*];
+
+        // A module, so that no name of the user's is in scope.
+        #[cfg(not(debug_assertions))]
+        mod __kernels {
+            #(#functions)*
+        }
+    }
+}
+
+/// The item that compiles one code.
+fn function(printed: &Printed) -> TokenStream {
+    let name = constant(printed);
+    let doc = format!(" {}", printed.doc);
+    // What the printer writes is Rust; if ever it were not, rustc would say so: never a panic.
+    let tokens = |text: &String| text.parse::<TokenStream>().unwrap_or_default();
+    let (inputs, outputs) = (printed.inputs.iter().map(tokens), printed.outputs.iter().map(tokens));
+    let body = tokens(&printed.body.join("\n"));
+    quote! {
+        ::castnet::__private::block_kernel! {
+            #[doc = #doc]
+            pub(super) #name(#(#inputs),*) -> (#(#outputs),*) { #body }
+        }
+    }
+}
+
+/// Where the code runs: an entry for each of its stages.
+fn entries(printed: &Printed) -> impl Iterator<Item = TokenStream> {
+    let name = constant(printed);
+    printed.stages.iter().map(move |id| {
+        let number = Literal::usize_unsuffixed;
+        let (function, launch, stage) = (number(id.function), number(id.launch), number(id.stage));
+        let training = id.training;
+        quote!(::castnet::__private::emitted(#function, #training, #launch, #stage, &__kernels::#name))
+    })
+}
+
+/// The name of a kernel's `static`: upper case, so that no local of a kernel has it.
+fn constant(printed: &Printed) -> Ident {
+    Ident::new(&printed.name.to_uppercase(), Span::call_site())
+}

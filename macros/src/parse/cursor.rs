@@ -1,0 +1,172 @@
+//! A position in a list of tokens, with what the parser asks of it.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+
+/// A position in a list of tokens.
+#[derive(Clone)]
+pub struct Cursor {
+    tokens: Vec<TokenTree>,
+    at: usize,
+    end: Span,
+}
+
+impl Cursor {
+    /// At the start of `tokens`; `end` is what stands after them, for "something is missing here".
+    pub fn new(tokens: TokenStream, end: Span) -> Cursor {
+        Cursor { tokens: tokens.into_iter().map(bare).collect(), at: 0, end }
+    }
+
+    /// At the start of a list of tokens.
+    pub fn of(tokens: Vec<TokenTree>, end: Span) -> Cursor {
+        Cursor { tokens, at: 0, end }
+    }
+
+    /// At the start of what a group holds.
+    pub fn inside(group: &Group) -> Cursor {
+        Cursor::new(group.stream(), group.span_close())
+    }
+
+    /// Whether nothing is left.
+    pub fn done(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    /// The next token.
+    pub fn peek(&self) -> Option<&TokenTree> {
+        self.peek_nth(0)
+    }
+
+    /// The token `n` places further.
+    pub fn peek_nth(&self, n: usize) -> Option<&TokenTree> {
+        self.tokens.get(self.at + n)
+    }
+
+    /// Takes the next token.
+    pub fn next(&mut self) -> Option<TokenTree> {
+        let token = self.tokens.get(self.at).cloned();
+        self.at += usize::from(token.is_some());
+        token
+    }
+
+    /// Gives back the last `n` tokens.
+    pub fn back(&mut self, n: usize) {
+        self.at = self.at.saturating_sub(n);
+    }
+
+    /// Where the next token stands, or the end.
+    pub fn span(&self) -> Span {
+        self.peek().map_or(self.end, |t| t.span())
+    }
+
+    /// Where the last token taken stands.
+    pub fn last_span(&self) -> Span {
+        self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(self.end, |t| t.span())
+    }
+
+    /// Whether the token `n` places further is this word.
+    pub fn is_word(&self, n: usize, word: &str) -> bool {
+        matches!(self.peek_nth(n), Some(TokenTree::Ident(i)) if i == word)
+    }
+
+    /// Whether the token `n` places further is a name or keyword.
+    pub fn is_ident(&self, n: usize) -> bool {
+        matches!(self.peek_nth(n), Some(TokenTree::Ident(_)))
+    }
+
+    /// Whether the token `n` places further is this sign.
+    pub fn is_sign(&self, n: usize, sign: char) -> bool {
+        matches!(self.peek_nth(n), Some(TokenTree::Punct(p)) if p.as_char() == sign)
+    }
+
+    /// Whether the token `n` places further is a lone `:`, not half of a `::`.
+    pub fn is_colon(&self, n: usize) -> bool {
+        self.is_sign(n, ':') && !self.is_sign(n + 1, ':')
+    }
+
+    /// Whether the next tokens are `->`.
+    pub fn is_arrow(&self) -> bool {
+        self.is_sign(0, '-') && self.is_sign(1, '>')
+    }
+
+    /// Whether the token `n` places further is a group in these delimiters.
+    pub fn is_group(&self, n: usize, delimiter: Delimiter) -> bool {
+        matches!(self.peek_nth(n), Some(TokenTree::Group(g)) if g.delimiter() == delimiter)
+    }
+
+    /// Takes the next token if it is this word.
+    pub fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.is_word(0, word);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes the next token if it is this sign.
+    pub fn eat_sign(&mut self, sign: char) -> bool {
+        let found = self.is_sign(0, sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes the next token if it is a group in these delimiters.
+    pub fn eat_group(&mut self, delimiter: Delimiter) -> Option<Group> {
+        match self.peek() {
+            Some(TokenTree::Group(g)) if g.delimiter() == delimiter => {
+                let group = g.clone();
+                self.at += 1;
+                Some(group)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes the next token if it is a name or keyword.
+    pub fn eat_ident(&mut self) -> Option<Ident> {
+        match self.peek() {
+            Some(TokenTree::Ident(i)) => {
+                let ident = i.clone();
+                self.at += 1;
+                Some(ident)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes tokens as long as `more` says so.
+    pub fn take_while(&mut self, mut more: impl FnMut(&Cursor) -> bool) -> Vec<TokenTree> {
+        let start = self.at;
+        while !self.done() && more(self) {
+            self.at += 1;
+        }
+        self.tokens[start..self.at].to_vec()
+    }
+
+    /// Everything that is left.
+    pub fn rest(&mut self) -> Vec<TokenTree> {
+        self.take_while(|_| true)
+    }
+
+    /// Splits what is left at its commas; a trailing comma adds nothing. Each part comes with the place of its end.
+    pub fn split_commas(&mut self) -> Vec<Cursor> {
+        let mut parts = vec![];
+        while !self.done() {
+            let part = self.take_while(|c| !c.is_sign(0, ','));
+            let end = self.span();
+            self.eat_sign(',');
+            parts.push(Cursor::of(part, end));
+        }
+        parts
+    }
+}
+
+/// A token without the invisible group that a `macro_rules!` fragment puts around it.
+fn bare(token: TokenTree) -> TokenTree {
+    let TokenTree::Group(group) = &token else { return token };
+    if group.delimiter() != Delimiter::None {
+        return token;
+    }
+    let mut inner = group.stream().into_iter();
+    match (inner.next(), inner.next()) {
+        (Some(only), None) => bare(only),
+        _ => token,
+    }
+}

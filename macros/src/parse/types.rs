@@ -1,0 +1,98 @@
+//! Types: `f32[N, 1, 28, 28]`.
+
+use castnet_graph::diagnostic::did_you_mean;
+use castnet_graph::types::DType;
+use proc_macro2::{Delimiter, TokenTree};
+
+use super::{Cursor, Parser, brief};
+use crate::ast::{Axis, Type};
+
+/// What others call element types.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("float", "f32"),
+    ("float32", "f32"),
+    ("single", "f32"),
+    ("half", "f16"),
+    ("float16", "f16"),
+    ("bfloat16", "bf16"),
+    ("double", "f64"),
+    ("float64", "f64"),
+    ("int", "i32"),
+    ("int8", "i8"),
+    ("uint8", "u8"),
+    ("byte", "u8"),
+    ("int32", "i32"),
+    ("uint32", "u32"),
+    ("long", "i64"),
+    ("int64", "i64"),
+    ("usize", "i64"),
+    ("isize", "i64"),
+    ("u64", "i64"),
+    ("boolean", "bool"),
+    ("Tensor", "f32"),
+    ("Array", "f32"),
+];
+
+/// What `name` may have been meant to be.
+pub fn suggest(name: &str) -> Option<&'static str> {
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name).map(|(_, real)| *real);
+    other.or_else(|| did_you_mean(name, DType::ALL.iter().map(|d| d.name())))
+}
+
+impl Parser<'_> {
+    /// A type, all of `cursor`. `None` if it could not be read.
+    pub(super) fn ty(&mut self, cursor: &mut Cursor) -> Option<Type> {
+        let all = cursor.clone().rest();
+        let at = self.places.tokens(&all);
+        if let Some(group) = cursor.eat_group(Delimiter::Bracket) {
+            self.syntax(group.span(), "an array type of Rust where a tensor type belongs", "write `f32[N, 4]`");
+            return None;
+        }
+        if cursor.is_sign(0, '&') {
+            self.syntax(cursor.span(), "values are passed without `&`", "write the type alone: `f32[N, 4]`");
+            return None;
+        }
+        let Some(ident) = cursor.eat_ident() else {
+            self.expected(cursor, "a type", "write `f32[N, 4]`, or `f32` for a scalar");
+            return None;
+        };
+        let Some(dtype) = DType::from_name(&ident.to_string()) else {
+            let at = self.places.at(ident.span());
+            let help = match suggest(&ident.to_string()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("element types: {}", DType::ALL.map(DType::name).join(", ")),
+            };
+            self.report("N0501", at, format!("there is no element type `{ident}`"), &help);
+            return None;
+        };
+        let axes = match cursor.eat_group(Delimiter::Bracket) {
+            Some(group) => self.axes(Cursor::inside(&group))?,
+            None => vec![],
+        };
+        if let Some(token) = cursor.peek() {
+            let message = format!("expected the end of the type, found `{}`", brief(&token.to_string()));
+            self.syntax(cursor.span(), message, "sizes stand in brackets: `f32[N, 4]`");
+            return None;
+        }
+        Some(Type { dtype, axes, at })
+    }
+
+    fn axes(&mut self, mut cursor: Cursor) -> Option<Vec<Axis>> {
+        let mut axes = vec![];
+        let mut whole = true;
+        for part in cursor.split_commas() {
+            match (part.peek(), part.peek_nth(1)) {
+                (None, _) => {
+                    self.syntax(part.span(), "expected a size, found `,`", "remove the comma");
+                    whole = false;
+                }
+                (Some(TokenTree::Ident(i)), None) if i == "_" => axes.push(Axis::Any(self.places.at(i.span()))),
+                _ => {
+                    let end = part.span();
+                    axes.push(Axis::Size(self.expression(part.clone().rest(), end)));
+                }
+            }
+        }
+        whole.then_some(axes)
+    }
+}

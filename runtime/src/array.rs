@@ -1,0 +1,287 @@
+//! The host tensor: what goes into networks and comes out of them.
+
+use std::fmt;
+
+use castnet_graph::types::DType;
+use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
+
+use crate::error::{Error, Result};
+use crate::memory::{Memory, Plain};
+
+/// A Rust type that can be the element of an [`Array`]: `f32`, `f64`, `i8`, `u8`, `i32`, `u32`, `i64`, `bool`.
+#[allow(private_bounds)] // Sealed: `Array` reinterprets bytes, so the list is closed.
+pub trait Element: Plain + fmt::Debug {
+    /// The element type as castnet knows it.
+    const DTYPE: DType;
+}
+
+macro_rules! elements {
+    ($($rust:ty => $dtype:ident),*) => {$(
+        impl Element for $rust {
+            const DTYPE: DType = DType::$dtype;
+        }
+    )*};
+}
+elements!(f32 => F32, f64 => F64, i8 => I8, u8 => U8, i32 => I32, u32 => U32, i64 => I64, bool => Bool);
+
+/// A tensor in the host's memory: element type, shape, elements in row-major order on a 64-byte boundary.
+///
+/// ```
+/// use castnet_runtime::Array;
+///
+/// let a = Array::from_vec(&[2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// assert_eq!(a.shape(), [2, 3]);
+/// assert_eq!(a.as_slice::<f32>()?[4], 5.0);
+/// # Ok::<(), castnet_runtime::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Array {
+    dtype: DType,
+    shape: Vec<usize>,
+    memory: Memory,
+}
+
+impl Array {
+    /// Zeros (`false`). Sizes beyond all memory panic, as they do for a `Vec`.
+    pub fn zeros<T: Element>(shape: &[usize]) -> Array {
+        Array::zeros_of(T::DTYPE, shape)
+    }
+
+    /// Zeros of an element type known only when the program runs.
+    pub fn zeros_of(dtype: DType, shape: &[usize]) -> Array {
+        let bytes = count_of(shape).saturating_mul(dtype.bytes());
+        Array { dtype, shape: shape.to_vec(), memory: Memory::zeroed(bytes) }
+    }
+
+    /// A tensor of this shape from its elements in row-major order.
+    ///
+    /// # Errors
+    /// If the number of elements is not the product of the shape.
+    pub fn from_vec<T: Element>(shape: &[usize], elements: Vec<T>) -> Result<Array> {
+        Array::from_slice(shape, &elements)
+    }
+
+    /// As [`Array::from_vec`], from borrowed elements.
+    ///
+    /// # Errors
+    /// If the number of elements is not the product of the shape.
+    pub fn from_slice<T: Element>(shape: &[usize], elements: &[T]) -> Result<Array> {
+        let expected = count_of(shape);
+        if elements.len() != expected {
+            return Err(Error::ElementCount { shape: shape.to_vec(), found: elements.len(), expected });
+        }
+        let mut array = Array::zeros::<T>(shape);
+        array.memory.slice_mut().copy_from_slice(elements);
+        Ok(array)
+    }
+
+    /// A scalar: the shape is empty.
+    pub fn scalar<T: Element>(value: T) -> Array {
+        let mut array = Array::zeros::<T>(&[]);
+        array.memory.slice_mut()[0] = value;
+        array
+    }
+
+    /// A copy of an `ndarray` array or view (`a.view()`) of any rank and memory order.
+    ///
+    /// ```
+    /// use castnet_runtime::Array;
+    ///
+    /// let a = Array::from_ndarray(ndarray::array![[1i64, 2], [3, 4]]);
+    /// assert_eq!(a.shape(), [2, 2]);
+    /// ```
+    pub fn from_ndarray<T, S, D>(array: ArrayBase<S, D>) -> Array
+    where
+        T: Element,
+        S: Data<Elem = T>,
+        D: Dimension,
+    {
+        let mut copy = Array::zeros::<T>(array.shape());
+        let elements = copy.memory.slice_mut::<T>();
+        match array.as_slice() {
+            Some(slice) => elements.copy_from_slice(slice),
+            None => elements.iter_mut().zip(array.iter()).for_each(|(to, from)| *to = *from),
+        }
+        copy
+    }
+
+    /// The same tensor as an `ndarray` array.
+    ///
+    /// # Errors
+    /// If the elements are not of type `T`.
+    pub fn into_ndarray<T: Element>(self) -> Result<ArrayD<T>> {
+        let elements = self.as_slice::<T>()?.to_vec();
+        let found = elements.len();
+        ArrayD::from_shape_vec(IxDyn(&self.shape), elements).map_err(|_| Error::ElementCount {
+            expected: count_of(&self.shape),
+            found,
+            shape: self.shape,
+        })
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The sizes, outermost axis first; empty for a scalar.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        count_of(&self.shape)
+    }
+
+    /// Whether a size is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    /// If they are not of type `T`.
+    pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
+        self.check::<T>()?;
+        Ok(self.memory.slice())
+    }
+
+    /// The elements in row-major order, to be changed: an array can be filled again and again without allocation.
+    ///
+    /// # Errors
+    /// If they are not of type `T`.
+    pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
+        self.check::<T>()?;
+        Ok(self.memory.slice_mut())
+    }
+
+    /// The only element, of an array of any rank.
+    ///
+    /// # Errors
+    /// If there is not exactly one element, or it is not of type `T`.
+    pub fn item<T: Element>(&self) -> Result<T> {
+        match self.as_slice::<T>()? {
+            [value] => Ok(*value),
+            _ => Err(Error::NotScalar { found: self.describe() }),
+        }
+    }
+
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// If the number of elements differs.
+    pub fn reshape(mut self, shape: &[usize]) -> Result<Array> {
+        let expected = count_of(shape);
+        if expected != self.len() {
+            return Err(Error::ElementCount { shape: shape.to_vec(), found: self.len(), expected });
+        }
+        self.shape = shape.to_vec();
+        Ok(self)
+    }
+
+    /// Type and shape in words: `f32[2, 3]`, a scalar as `f32`.
+    pub fn describe(&self) -> String {
+        crate::error::type_text(self.dtype, &self.shape)
+    }
+
+    /// The first byte.
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.memory.as_ptr()
+    }
+
+    /// The first byte, to be written through.
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.memory.as_mut_ptr()
+    }
+
+    fn check<T: Element>(&self) -> Result<()> {
+        match self.dtype == T::DTYPE {
+            true => Ok(()),
+            false => Err(Error::ElementType { found: self.dtype, asked: T::DTYPE }),
+        }
+    }
+
+    fn show<T: Element>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        let elements: &[T] = self.memory.slice();
+        f.write_str(" {")?;
+        for (i, value) in elements.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{value:?}", if i == 0 { "" } else { ", " })?;
+        }
+        f.write_str(if elements.len() > SHOWN { ", …}" } else { "}" })
+    }
+}
+
+/// The product of a shape; more elements than can be counted are `usize::MAX`, which no array has.
+fn count_of(shape: &[usize]) -> usize {
+    match shape.contains(&0) {
+        true => 0,
+        false => shape.iter().fold(1, |product, &size| product.saturating_mul(size)),
+    }
+}
+
+impl PartialEq for Array {
+    /// Equal type, shape and elements; as for floats, a NaN is not equal to itself.
+    fn eq(&self, other: &Array) -> bool {
+        fn same<T: Element + PartialEq>(a: &Array, b: &Array) -> bool {
+            a.memory.slice::<T>() == b.memory.slice::<T>()
+        }
+        self.dtype == other.dtype
+            && self.shape == other.shape
+            && match self.dtype {
+                DType::F32 => same::<f32>(self, other),
+                DType::F64 => same::<f64>(self, other),
+                _ => same::<u8>(self, other),
+            }
+    }
+}
+
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())?;
+        match self.dtype {
+            DType::F32 => self.show::<f32>(f),
+            DType::F64 => self.show::<f64>(f),
+            DType::I8 => self.show::<i8>(f),
+            DType::U8 => self.show::<u8>(f),
+            DType::I32 => self.show::<i32>(f),
+            DType::U32 => self.show::<u32>(f),
+            DType::I64 => self.show::<i64>(f),
+            DType::Bool => self.show::<bool>(f),
+            DType::F16 | DType::BF16 => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ndarray_and_back() {
+        let a = ndarray::array![[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        let t = Array::from_ndarray(a.t());
+        assert_eq!(t.shape(), [3, 2]);
+        assert_eq!(t.as_slice::<f32>().unwrap(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(t.into_ndarray::<f32>().unwrap(), a.t().to_owned().into_dyn());
+    }
+
+    #[test]
+    fn mistakes_are_errors() {
+        let a = Array::from_vec(&[2], vec![1u8, 2]).unwrap();
+        assert_eq!(a.as_slice::<f32>().unwrap_err().to_string(), "the array's elements are u8, not f32");
+        assert_eq!(a.item::<u8>().unwrap_err().to_string(), "u8[2] is not a single element");
+        assert!(Array::from_vec(&[3], vec![1u8, 2]).is_err());
+        assert_eq!(format!("{:?}", Array::scalar(1.5f32)), "f32 {1.5}");
+        assert!(Array::zeros::<f32>(&[0, 3]).is_empty());
+        assert!(Array::from_vec::<u8>(&[1 << 33, 1 << 33], vec![]).is_err());
+    }
+}

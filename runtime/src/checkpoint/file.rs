@@ -1,0 +1,158 @@
+//! Reading and writing safetensors files.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use castnet_graph::types::DType;
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
+
+use crate::array::Array;
+use crate::error::{Error, Result, type_text};
+
+/// A file that was read and found whole.
+pub(super) struct Reader {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    metadata: Metadata,
+    /// Where the tensors' bytes start.
+    data: usize,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Reader> {
+        let bytes = fs::read(path).map_err(Error::io(path, "cannot be read"))?;
+        let bad =
+            |e: safetensors::SafeTensorError| Error::NotACheckpoint { path: path.to_path_buf(), reason: e.to_string() };
+        // Also compares the length of the file with what the header says.
+        SafeTensors::deserialize(&bytes).map_err(bad)?;
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
+        Ok(Reader { path: path.to_path_buf(), bytes, metadata, data: header + 8 })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of all tensors, sorted.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.metadata.tensors().into_keys().collect();
+        keys.sort();
+        keys
+    }
+
+    /// An entry of the file's metadata.
+    pub(super) fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// A tensor's elements as f32, or what is wrong with it.
+    pub(super) fn floats(&self, key: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+        let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
+        let expected = type_text(DType::F32, shape);
+        if info.shape != shape {
+            let dtype = format!("{:?}", info.dtype).to_lowercase();
+            return Err(format!("`{key}`: {dtype}{:?}, expected {expected}", info.shape));
+        }
+        let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
+        let four = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        let eight = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32;
+        match info.dtype {
+            Dtype::F32 => Ok(bytes.chunks_exact(4).map(four).collect()),
+            Dtype::F64 => Ok(bytes.chunks_exact(8).map(eight).collect()),
+            Dtype::BF16 => Ok(bytes.chunks_exact(2).map(|b| four(&[0, 0, b[0], b[1]])).collect()),
+            Dtype::F16 => Ok(bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect()),
+            other => Err(format!("`{key}`: {}{shape:?}, expected {expected}", format!("{other:?}").to_lowercase())),
+        }
+    }
+}
+
+/// An IEEE 754 half-precision number; every one is exact in single precision.
+fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, u32::from(bits & 1023));
+    let magnitude = match exponent {
+        0 => fraction as f32 / 16_777_216.0,
+        31 => f32::from_bits(0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits((u32::from(exponent) + 112) << 23 | fraction << 13),
+    };
+    if sign == 1 { -magnitude } else { magnitude }
+}
+
+/// A tensor to be written.
+struct Tensor(Array);
+
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let floats = self.0.as_slice::<f32>().unwrap_or_default();
+        Cow::Owned(floats.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.0.len()
+    }
+}
+
+/// Writes f32 tensors, and at most one entry of metadata, so that equal contents are equal bytes.
+pub(super) fn write(path: &Path, tensors: Vec<(String, Array)>, metadata: Option<(&str, String)>) -> Result<()> {
+    let tensors: Vec<_> = tensors.into_iter().map(|(key, array)| (key, Tensor(array))).collect();
+    let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));
+    let views = tensors.iter().map(|(key, tensor)| (key.as_str(), tensor));
+    let bytes = safetensors::serialize(views, metadata).map_err(|e| Error::Io {
+        path: path.to_path_buf(),
+        what: "cannot be written",
+        source: std::io::Error::other(e),
+    })?;
+    replace(path, &bytes)
+}
+
+/// Replaces a file in one go: all is on the disk before the name is given to it.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = path.file_name() else {
+        let source = std::io::Error::other("not the name of a file");
+        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
+    };
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let temporary = format!(".{}.{}.{number}.tmp", name.to_string_lossy(), std::process::id());
+    let temporary = path.with_file_name(temporary);
+    let written = OpenOptions::new().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if let Err(source) = written {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
+    }
+    // The new name outlives a power cut only when the folder is on the disk too; not every system can do that.
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::half;
+
+    #[test]
+    fn halves() {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 5.960_464_5e-8), (0x7c00, f32::INFINITY)]
+        {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7e00).is_nan());
+    }
+}

@@ -1,0 +1,225 @@
+//! Arrays whose rows belong together, and what a batch makes of each.
+
+use castnet_graph::types::DType;
+
+use crate::array::{Array, Element};
+use crate::error::{Error, Result, type_text};
+
+/// Scales a pixel `p` of 0 to 255 to `(p / 255 - mean) / std`.
+///
+/// ```
+/// use castnet_runtime::data::Normalize;
+///
+/// let unit = Normalize { mean: 0.0, std: 1.0 };
+/// assert_eq!(unit.pixel(255), 1.0);
+/// assert_eq!(Normalize::MNIST.pixel(0), -0.1307 / 0.3081);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalize {
+    /// Taken from a pixel in 0 to 1.
+    pub mean: f32,
+    /// What the difference is divided by; finite and not 0.
+    pub std: f32,
+}
+
+impl Normalize {
+    /// Mean and standard deviation of MNIST's training images.
+    pub const MNIST: Normalize = Normalize { mean: 0.1307, std: 0.3081 };
+
+    /// The value of one pixel.
+    pub fn pixel(self, pixel: u8) -> f32 {
+        (f32::from(pixel) / 255.0 - self.mean) / self.std
+    }
+
+    /// All pixels of a `u8` array, as `f32` in the same shape.
+    ///
+    /// # Errors
+    /// If the elements are not `u8`, `mean` or `std` is not finite, or `std` is 0.
+    pub fn apply(self, pixels: &Array) -> Result<Array> {
+        self.check()?;
+        let from = pixels.as_slice::<u8>()?;
+        let mut to = Array::zeros::<f32>(pixels.shape());
+        to.as_mut_slice::<f32>()?.iter_mut().zip(from).for_each(|(to, &from)| *to = self.pixel(from));
+        Ok(to)
+    }
+
+    /// The value of each of the 256 pixels: a batch looks up instead of dividing.
+    fn table(self) -> Box<[f32; 256]> {
+        Box::new(std::array::from_fn(|pixel| self.pixel(pixel as u8)))
+    }
+
+    fn check(self) -> Result<()> {
+        match self.mean.is_finite() && self.std.is_finite() && self.std != 0.0 {
+            true => Ok(()),
+            false => Err(Error::Data {
+                what: format!("normalize: mean = {} and std = {} must be finite, and std not 0", self.mean, self.std),
+            }),
+        }
+    }
+}
+
+/// One array of a [`Dataset`], with an example in each row of its first axis.
+#[derive(Clone, Debug)]
+pub struct Field {
+    array: Array,
+    shape: Option<Vec<usize>>,
+    normalize: Option<Normalize>,
+}
+
+impl Field {
+    /// Examples as they are: a batch has the array's element type and all its axes but the first.
+    pub fn new(array: Array) -> Field {
+        Field { array, shape: None, normalize: None }
+    }
+
+    /// Gives each example this shape (without the axis of the examples): `&[1, 28, 28]` adds an axis of channels to 28 × 28 images.
+    pub fn shape(mut self, example: &[usize]) -> Field {
+        self.shape = Some(example.to_vec());
+        self
+    }
+
+    /// Makes `f32` of `u8` pixels; see [`Normalize`].
+    pub fn normalize(mut self, normalize: Normalize) -> Field {
+        self.normalize = Some(normalize);
+        self
+    }
+}
+
+/// A checked field: the rows can be gathered without any further mistake.
+#[derive(Clone, Debug)]
+struct Rows {
+    array: Array,
+    /// The shape of an example.
+    shape: Vec<usize>,
+    table: Option<Box<[f32; 256]>>,
+}
+
+/// `FIELDS` arrays with a common number of examples, given out in batches by [`Batches`](crate::data::Batches).
+///
+/// ```
+/// use castnet_runtime::Array;
+/// use castnet_runtime::data::{Dataset, Field, Normalize};
+///
+/// let images = Array::zeros::<u8>(&[100, 28, 28]);
+/// let labels = Array::zeros::<u8>(&[100]);
+/// let data = Dataset::new([Field::new(images).shape(&[1, 28, 28]).normalize(Normalize::MNIST), Field::new(labels)])?;
+/// assert_eq!(data.len(), 100);
+/// # Ok::<(), castnet_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dataset<const FIELDS: usize> {
+    rows: [Rows; FIELDS],
+    len: usize,
+}
+
+impl<const FIELDS: usize> Dataset<FIELDS> {
+    /// A set of the examples in these fields.
+    ///
+    /// # Errors
+    /// If there is no field, one is a scalar, their first axes differ, a shape for examples has another number of elements than an
+    /// example, an element type has no Rust type (`f16`, `bf16`), or [`Normalize`] is asked for elements other than `u8` or cannot divide.
+    pub fn new(fields: [Field; FIELDS]) -> Result<Dataset<FIELDS>> {
+        let first = fields.first().and_then(|f| f.array.shape().first().copied());
+        let Some(len) = first else {
+            return Err(Error::Data { what: "a dataset wants fields with an axis of examples".to_string() });
+        };
+        for (i, field) in fields.iter().enumerate() {
+            check(field, len).map_err(|what| Error::Data { what: format!("field {i} of the dataset: {what}") })?;
+            field.normalize.map_or(Ok(()), Normalize::check)?;
+        }
+        let rows = fields.map(|field| Rows {
+            shape: field.shape.unwrap_or_else(|| field.array.shape().iter().skip(1).copied().collect()),
+            array: field.array,
+            table: field.normalize.map(Normalize::table),
+        });
+        Ok(Dataset { rows, len })
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Zeros with room for `n` examples in each field.
+    pub(crate) fn room(&self, n: usize) -> [Array; FIELDS] {
+        self.rows.each_ref().map(|rows| {
+            let shape: Vec<_> = std::iter::once(n).chain(rows.shape.iter().copied()).collect();
+            Array::zeros_of(if rows.table.is_some() { DType::F32 } else { rows.array.dtype() }, &shape)
+        })
+    }
+
+    /// Copies the examples with these numbers into `batch`, which [`Dataset::room`] made for as many.
+    pub(crate) fn gather(&self, examples: &[usize], batch: &mut [Array; FIELDS]) -> Result<()> {
+        self.rows.iter().zip(batch).try_for_each(|(rows, to)| rows.gather(examples, to))
+    }
+}
+
+impl Rows {
+    fn gather(&self, examples: &[usize], to: &mut Array) -> Result<()> {
+        let len: usize = self.shape.iter().product();
+        if let Some(table) = &self.table {
+            let pixel = |to: &mut f32, from: &u8| *to = table[usize::from(*from)];
+            return copy(examples, len, self.array.as_slice::<u8>()?, to.as_mut_slice()?, pixel);
+        }
+        fn same<T: Element>(examples: &[usize], len: usize, from: &Array, to: &mut Array) -> Result<()> {
+            copy(examples, len, from.as_slice::<T>()?, to.as_mut_slice::<T>()?, |to, from| *to = *from)
+        }
+        match self.array.dtype() {
+            DType::F32 => same::<f32>(examples, len, &self.array, to),
+            DType::F64 => same::<f64>(examples, len, &self.array, to),
+            DType::I8 => same::<i8>(examples, len, &self.array, to),
+            DType::U8 => same::<u8>(examples, len, &self.array, to),
+            DType::I32 => same::<i32>(examples, len, &self.array, to),
+            DType::U32 => same::<u32>(examples, len, &self.array, to),
+            DType::I64 => same::<i64>(examples, len, &self.array, to),
+            DType::Bool => same::<bool>(examples, len, &self.array, to),
+            DType::F16 | DType::BF16 => Err(Error::Data { what: no_half(self.array.dtype()) }),
+        }
+    }
+}
+
+fn copy<A, B>(examples: &[usize], len: usize, from: &[A], to: &mut [B], element: impl Fn(&mut B, &A)) -> Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    for (&example, to) in examples.iter().zip(to.chunks_exact_mut(len)) {
+        let from = &from[example * len..][..len];
+        to.iter_mut().zip(from).for_each(|(to, from)| element(to, from));
+    }
+    Ok(())
+}
+
+fn check(field: &Field, len: usize) -> Result<(), String> {
+    let (dtype, shape) = (field.array.dtype(), field.array.shape());
+    match shape.first() {
+        Some(&n) if n == len => {}
+        Some(n) => return Err(format!("{n} examples, but field 0 has {len}")),
+        None => return Err("a scalar has no axis of examples".to_string()),
+    }
+    if let Some(example) = &field.shape {
+        let wanted = example.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
+        if wanted != Some(shape[1..].iter().product()) {
+            return Err(format!(
+                "an example is {}, which does not fill the shape {example:?}",
+                type_text(dtype, &shape[1..])
+            ));
+        }
+    }
+    match dtype {
+        DType::F16 | DType::BF16 => Err(no_half(dtype)),
+        DType::U8 => Ok(()),
+        _ if field.normalize.is_some() => {
+            Err(format!("normalize takes u8 pixels, the array is {}", field.array.describe()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_half(dtype: DType) -> String {
+    format!("{dtype} has no Rust type; store f32")
+}

@@ -1,0 +1,274 @@
+//! Everything that can go wrong at run time.
+
+use std::path::{Path, PathBuf};
+
+use castnet_graph::types::DType;
+
+/// What a fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A mistake at run time, with the names and numbers that say where and what.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument does not have the declared shape or element type; nothing has run.
+    #[error("{function}: argument `{argument}` is {found}, expected {expected}{bound}")]
+    Argument {
+        /// `LeNet.scores`.
+        function: String,
+        /// The name in the declaration.
+        argument: String,
+        /// `f32[3, 1, 28, 27]`.
+        found: String,
+        /// `f32[N, 1, 28, 28]`.
+        expected: String,
+        /// Run-time sizes that other arguments gave, ` (N = 64, bound by `image`)`; else empty.
+        bound: String,
+    },
+    /// A size of an argument is 0; nothing has run.
+    #[error("{function}: argument `{argument}` is {found}: a size of 0 leaves nothing to compute")]
+    ZeroSize {
+        /// `LeNet.scores`.
+        function: String,
+        /// The name in the declaration.
+        argument: String,
+        /// `f32[0, 1, 28, 28]`.
+        found: String,
+    },
+    /// The sizes of the arguments make a size inside the function negative; nothing has run.
+    #[error("{function}: {sizes} make the size of `{what}` {found}")]
+    NegativeSize {
+        /// `LeNet.scores`.
+        function: String,
+        /// `N = 3, T = 1`.
+        sizes: String,
+        /// What is too small.
+        what: String,
+        /// The negative number.
+        found: i64,
+    },
+    /// The system does not give the memory that these sizes need; nothing has run.
+    #[error("{function}: {bytes} bytes of memory are not to be had")]
+    Memory {
+        /// `LeNet.scores`.
+        function: String,
+        /// What was asked for.
+        bytes: usize,
+    },
+    /// The number of arguments is wrong.
+    #[error("{function}: {found} arguments given, {expected} expected")]
+    ArgumentCount {
+        /// `LeNet.scores`.
+        function: String,
+        /// How many were given.
+        found: usize,
+        /// How many are declared.
+        expected: usize,
+    },
+    /// The net has no function with this number, or it is not a `train fn`.
+    #[error("{net}: {what}")]
+    NoFunction {
+        /// `LeNet`.
+        net: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The tables of a compiled network contradict themselves.
+    #[error("{net}: the compiled network is not valid: {what}")]
+    BadNet {
+        /// `LeNet`.
+        net: String,
+        /// The contradiction.
+        what: String,
+    },
+    /// The elements of an array are of another type.
+    #[error("the array's elements are {found}, not {asked}")]
+    ElementType {
+        /// The array's type.
+        found: DType,
+        /// What was asked for.
+        asked: DType,
+    },
+    /// The number of elements does not fit the shape.
+    #[error("{found} elements do not fill the shape {shape:?}, which has {expected}")]
+    ElementCount {
+        /// The shape.
+        shape: Vec<usize>,
+        /// The elements given.
+        found: usize,
+        /// The product of the shape.
+        expected: usize,
+    },
+    /// One element was asked of an array that has another number of them.
+    #[error("{found} is not a single element")]
+    NotScalar {
+        /// `f32[2]`.
+        found: String,
+    },
+    /// The net has no parameter with this name.
+    #[error("{net} has no parameter `{name}`{}", did_you_mean(suggestion))]
+    UnknownParameter {
+        /// `LeNet`.
+        net: String,
+        /// The name asked for.
+        name: String,
+        /// A name of the net that is much like it.
+        suggestion: Option<String>,
+    },
+    /// A value for a parameter has the wrong type or shape.
+    #[error("{net}: parameter `{name}` is {expected}, the value given is {found}")]
+    ParameterShape {
+        /// `LeNet`.
+        net: String,
+        /// The parameter's name.
+        name: String,
+        /// `f32[20, 1, 5, 5]`.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// Two models that should be of one network are not.
+    #[error("{what}: the two nets differ: {left} and {right}")]
+    DifferentNets {
+        /// `copy_from`.
+        what: &'static str,
+        /// The net acted upon.
+        left: String,
+        /// The other one.
+        right: String,
+    },
+    /// An optimizer that holds the state of one model was used with another.
+    #[error("this {optimizer} holds the state of another model of {net}; make a new optimizer for each model")]
+    OptimizerInUse {
+        /// `AdamW`.
+        optimizer: &'static str,
+        /// The net whose state it holds.
+        net: String,
+    },
+    /// A setting of an optimizer or schedule is out of its range.
+    #[error("{optimizer}: {setting} = {value} is not {allowed}")]
+    Setting {
+        /// `AdamW`.
+        optimizer: &'static str,
+        /// `lr`.
+        setting: &'static str,
+        /// What was given.
+        value: f64,
+        /// `in [0, 1)`.
+        allowed: &'static str,
+    },
+    /// The loss is not finite and the model was told to stop; the parameters are those before the step.
+    #[error("{net}: the loss of step {step} is {loss}{}", place_text(place))]
+    NotFinite {
+        /// `LeNet`.
+        net: String,
+        /// Steps done before, plus one.
+        step: u64,
+        /// NaN or an infinity.
+        loss: f32,
+        /// The first place whose result is not finite: `conv1 (src/main.rs:14)`.
+        place: Option<String>,
+    },
+    /// Something in the operating system refused.
+    #[error("{}: {what}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `cannot be read`.
+        what: &'static str,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file is not a checkpoint, or was cut off.
+    #[error("{}: not a whole safetensors file: {reason}", path.display())]
+    NotACheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What the reader found.
+        reason: String,
+    },
+    /// A checkpoint lacks parameters or has others, or some of another shape or type; the model is as it was.
+    #[error("{} does not fit {net}:{}", path.display(), list(mistakes))]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// `LeNet`.
+        net: String,
+        /// Each mistake with key, expected and found.
+        mistakes: Vec<String>,
+    },
+    /// A checkpoint cannot be resumed by this optimizer or model; both are as they were.
+    #[error("{}: cannot resume: `{key}` is {found}, expected {expected}", path.display())]
+    Resume {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: String,
+        /// What the file says.
+        found: String,
+        /// What the optimizer or model says.
+        expected: String,
+    },
+    /// A file of data or an image is not what it should be.
+    #[error("{}: byte {offset}: expected {expected}, found {found}", path.display())]
+    DataFile {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file (for gzip: in the decompressed data), from 0.
+        offset: u64,
+        /// `47040016 bytes in all for u8[60000, 28, 28]`.
+        expected: String,
+        /// `1234`.
+        found: String,
+    },
+    /// A file is not an image that can be read.
+    #[error("{}: not a PNG image that can be read: {reason}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder found.
+        reason: String,
+    },
+    /// Data, batches or the state of a training loop do not fit together.
+    #[error("{what}")]
+    Data {
+        /// What does not fit, with the numbers.
+        what: String,
+    },
+    /// A kernel or a user's optimizer panicked; the values it should have written are lost.
+    #[error("{function}: a kernel or an optimizer panicked: {message}")]
+    Panic {
+        /// `LeNet.scores`.
+        function: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] for `path`.
+    pub(crate) fn io(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Io { path, what, source }
+    }
+}
+
+/// `f32[2, 3]`, a scalar as `f32`.
+pub(crate) fn type_text(dtype: DType, shape: &[usize]) -> String {
+    match shape {
+        [] => dtype.to_string(),
+        _ => format!("{dtype}{shape:?}"),
+    }
+}
+
+fn did_you_mean(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean `{s}`?"))
+}
+
+fn place_text(place: &Option<String>) -> String {
+    place.as_ref().map_or_else(String::new, |p| format!("; the first value that is not finite is in {p}"))
+}
+
+fn list(mistakes: &[String]) -> String {
+    mistakes.iter().map(|m| format!("\n  {m}")).collect()
+}

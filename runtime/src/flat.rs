@@ -1,0 +1,186 @@
+//! What is done to the flat arenas of parameters and gradients, piece by piece, on the pool. One of the few modules with `unsafe`.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use castnet_kernels::Update;
+use castnet_kernels::isa::Isa;
+use castnet_kernels::update::sum_of_squares;
+
+use crate::memory::{Memory, Shared};
+use crate::net::Loaded;
+use crate::optimizer::Optimizer;
+
+/// Floats of a piece: the unit of work, and of the partial sums of a norm.
+const PIECE: usize = 8192;
+
+/// Some floats of a flat arena, all of one parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Piece {
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+/// The floats of some parameters, cut into pieces.
+pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
+    let cut = |&p: &usize| {
+        let (start, len) = (loaded.offsets[p], loaded.net.parameters[p].floats());
+        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at) })
+    };
+    parameters.iter().flat_map(cut).collect()
+}
+
+/// The parameters of a model and the state of its optimizer, to be changed by many threads at once.
+pub(crate) struct Target<'a> {
+    optimizer: &'a dyn Optimizer,
+    parameters: Shared<f32>,
+    states: [Option<Shared<f32>>; 2],
+    floats: usize,
+}
+
+impl<'a> Target<'a> {
+    /// Borrows both: the optimizer must have its state, of the same length as the parameters.
+    pub(crate) fn new(optimizer: &'a mut dyn Optimizer, parameters: &'a mut Memory) -> Target<'a> {
+        let floats = parameters.len() / 4;
+        let states = optimizer.state_mut().arenas(floats);
+        Target { optimizer, parameters: Shared::new(parameters.as_mut_ptr().cast()), states, floats }
+    }
+
+    /// The parameters' arena.
+    pub(crate) fn parameters(&self) -> Shared<f32> {
+        self.parameters
+    }
+
+    /// Updates `gradient.len()` floats from `start` on.
+    ///
+    /// # Safety
+    /// No other thread uses these floats meanwhile.
+    unsafe fn update(&self, start: usize, gradient: &[f32]) {
+        let len = gradient.len();
+        assert!(start + len <= self.floats, "an update beyond the parameters");
+        // SAFETY: the arenas have `floats` floats each and are borrowed uniquely for 'a; the caller keeps others away from these ones.
+        let slice = |arena: Shared<f32>| unsafe { std::slice::from_raw_parts_mut(arena.0.add(start), len) };
+        let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
+        self.optimizer.update(slice(self.parameters), gradient, first, second);
+    }
+}
+
+/// Updates one parameter in place of storing its gradient.
+pub(crate) struct InPlace<'a> {
+    pub(crate) target: &'a Target<'a>,
+    /// Where the parameter starts in the flat arena.
+    pub(crate) start: usize,
+}
+
+impl Update for InPlace<'_> {
+    unsafe fn update(&self, _: usize, at: usize, gradient: &[f32]) {
+        // SAFETY: the kernel hands over each float of the parameter once, and `session::in_place` made sure that no other launch reads it.
+        unsafe { self.target.update(self.start + at, gradient) }
+    }
+}
+
+/// What follows once the gradients are known, as phases of chunks: is the loss finite; sums of squares; the factor; the updates.
+pub(crate) struct Ending<'a> {
+    pub(crate) target: &'a Target<'a>,
+    /// The flat arena of gradients.
+    pub(crate) gradients: Shared<f32>,
+    /// What is to be updated here.
+    pub(crate) pieces: &'a [Piece],
+    /// One a piece; empty: no clipping.
+    pub(crate) partials: &'a [AtomicU64],
+    pub(crate) max_norm: Option<f32>,
+    /// If a loss that is not finite shall keep the parameters as they are.
+    pub(crate) guarded: Option<Shared<f32>>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What an [`Ending`] finds out on its way.
+#[derive(Default)]
+pub(crate) struct Verdict {
+    stopped: AtomicBool,
+    factor: AtomicU32,
+}
+
+impl Verdict {
+    /// Whether the loss was not finite and nothing was updated.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+impl Ending<'_> {
+    /// Phases of an ending.
+    pub(crate) const PHASES: usize = 4;
+
+    /// Chunks of each phase.
+    pub(crate) fn counts(&self) -> [u32; Ending::PHASES] {
+        let pieces = self.pieces.len() as u32;
+        let clipping = u32::from(self.max_norm.is_some());
+        [u32::from(self.guarded.is_some()), clipping * pieces, clipping, pieces]
+    }
+
+    /// Runs one chunk.
+    ///
+    /// # Safety
+    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive and hold
+    /// all pieces.
+    pub(crate) unsafe fn run(&self, phase: usize, chunk: usize) {
+        match phase {
+            0 => {
+                // SAFETY: the loss is alive and nobody writes it any more.
+                let finite = self.guarded.is_none_or(|loss| unsafe { *loss.0 }.is_finite());
+                self.verdict.stopped.store(!finite, Ordering::Relaxed);
+            }
+            _ if self.verdict.stopped() => {}
+            1 => {
+                // SAFETY: as the caller says.
+                let sum = sum_of_squares(Isa::detect(), unsafe { self.gradient(self.pieces[chunk]) });
+                self.partials[chunk].store(sum.to_bits(), Ordering::Relaxed);
+            }
+            2 => {
+                let partials = self.partials[..self.pieces.len()].iter();
+                let sum: f64 = partials.map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
+                let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
+                self.verdict.factor.store(factor.to_bits(), Ordering::Relaxed);
+            }
+            _ => {
+                let piece = self.pieces[chunk];
+                // SAFETY: as the caller says.
+                let gradient = unsafe { self.gradient(piece) };
+                let factor = self.max_norm.map_or(1.0, |_| f32::from_bits(self.verdict.factor.load(Ordering::Relaxed)));
+                // SAFETY: pieces do not overlap, and each is updated once.
+                unsafe { self.update(piece.start, gradient, factor) }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Target::update`].
+    unsafe fn update(&self, start: usize, gradient: &[f32], factor: f32) {
+        if factor == 1.0 {
+            // SAFETY: as the caller says.
+            return unsafe { self.target.update(start, gradient) };
+        }
+        // The gradients themselves stay as they are: they may be the user's.
+        let mut scaled = [0.0; 512];
+        for (block, gradient) in gradient.chunks(scaled.len()).enumerate() {
+            let scaled_now = &mut scaled[..gradient.len()];
+            scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = g * factor);
+            // SAFETY: as the caller says.
+            unsafe { self.target.update(start + 512 * block, scaled_now) }
+        }
+    }
+
+    /// # Safety
+    /// The gradients are alive, hold the piece, and nobody writes them.
+    unsafe fn gradient(&self, piece: Piece) -> &[f32] {
+        // SAFETY: as the caller says.
+        unsafe { std::slice::from_raw_parts(self.gradients.0.add(piece.start), piece.len) }
+    }
+}
+
+/// By what gradients of this norm are multiplied (`torch.nn.utils.clip_grad_norm_`).
+pub(crate) fn clip_factor(norm: f64, max_norm: f32) -> f32 {
+    // Not `min`, which would turn a norm of NaN into a factor of 1.
+    let factor = f64::from(max_norm) / (norm + 1e-6);
+    if factor > 1.0 { 1.0 } else { factor as f32 }
+}

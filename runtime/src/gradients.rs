@@ -1,0 +1,103 @@
+//! Gradients apart from a step: to be read, summed, clipped, and then applied.
+
+use std::fmt;
+use std::sync::Arc;
+
+use castnet_kernels::isa::Isa;
+use castnet_kernels::update;
+
+use crate::array::Array;
+use crate::error::Result;
+use crate::flat::{self, Piece};
+use crate::layout;
+use crate::memory::Memory;
+use crate::net::Loaded;
+
+/// A gradient for each parameter of a net; those that no call has reached are 0 and are not applied.
+pub struct Gradients {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) arena: Memory,
+    /// A mark for each parameter that a call has reached.
+    reached: Vec<bool>,
+}
+
+impl Gradients {
+    /// All 0, nothing reached.
+    pub(crate) fn new(loaded: &Arc<Loaded>) -> Gradients {
+        let reached = vec![false; loaded.net.parameters.len()];
+        Gradients { loaded: loaded.clone(), arena: Memory::zeroed(4 * loaded.floats), reached }
+    }
+
+    /// Notes what a call has reached.
+    pub(crate) fn reach(&mut self, parameters: &[usize]) {
+        parameters.iter().for_each(|&p| self.reached[p] = true);
+    }
+
+    /// The floats that were reached, cut into pieces.
+    pub(crate) fn pieces(&self) -> Vec<Piece> {
+        let reached: Vec<usize> = (0..self.reached.len()).filter(|&p| self.reached[p]).collect();
+        flat::pieces(&self.loaded, &reached)
+    }
+
+    /// Adds the pieces of an arena that lies as this one does.
+    pub(crate) fn add_reached(&mut self, other: &Memory, pieces: &[Piece]) {
+        let (sum, other) = (self.arena.slice_mut::<f32>(), other.slice::<f32>());
+        for piece in pieces {
+            let range = piece.start..piece.start + piece.len;
+            update::add(&mut sum[range.clone()], &other[range]);
+        }
+    }
+
+    /// The gradient of one parameter, in PyTorch's shape: a copy.
+    ///
+    /// # Errors
+    /// If the net has no parameter of this name.
+    pub fn parameter(&self, name: &str) -> Result<Array> {
+        let number = self.loaded.parameter(name)?;
+        let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
+        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
+        let laid_out = &self.arena.slice::<f32>()[start..start + parameter.floats()];
+        Array::from_vec(&shape, layout::unpack(parameter, laid_out))
+    }
+
+    /// The names of the parameters that were reached, in the net's order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.loaded.net.parameters.iter().zip(&self.reached).filter(|(_, r)| **r).map(|(p, _)| p.name.as_str())
+    }
+
+    /// The Euclidean norm of all gradients together.
+    pub fn norm(&self) -> f32 {
+        self.norm_f64() as f32
+    }
+
+    fn norm_f64(&self) -> f64 {
+        let all = self.arena.slice::<f32>();
+        let sum = |p: &Piece| update::sum_of_squares(Isa::detect(), &all[p.start..p.start + p.len]);
+        self.pieces().iter().map(sum).sum::<f64>().sqrt()
+    }
+
+    /// Multiplies all gradients by `factor`.
+    pub fn scale(&mut self, factor: f32) {
+        update::scale(self.arena.slice_mut(), factor);
+    }
+
+    /// Scales all gradients together so that their norm is at most `max_norm` (`torch.nn.utils.clip_grad_norm_`); returns what it was.
+    ///
+    /// A `max_norm` that is not above 0 makes all gradients 0.
+    pub fn clip_norm(&mut self, max_norm: f32) -> f32 {
+        let norm = self.norm_f64();
+        // `max` also makes 0 of NaN.
+        let factor = flat::clip_factor(norm, max_norm.max(0.0));
+        if factor != 1.0 {
+            self.scale(factor);
+        }
+        norm as f32
+    }
+}
+
+impl fmt::Debug for Gradients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.reached.iter().filter(|r| **r).count();
+        write!(f, "Gradients({} parameters of {}, norm {})", count, self.loaded.net.name, self.norm())
+    }
+}

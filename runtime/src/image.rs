@@ -1,0 +1,161 @@
+//! Pictures from files, as networks for digits want them.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use png::{ColorType, Decoder, Transformations};
+
+use crate::array::Array;
+use crate::error::{Error, Result};
+
+/// A grey picture: a byte a pixel, 0 black to 255 white, row by row.
+///
+/// ```no_run
+/// use castnet_runtime::{data::Normalize, image::GreyImage};
+///
+/// let digit = GreyImage::read_png("digit.png")?.white_on_black().resize(28, 28);
+/// let input = Normalize::MNIST.apply(&digit.to_array(&[1, 1, 28, 28])?)?; // f32[1, 1, 28, 28]
+/// # Ok::<(), castnet_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GreyImage {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+/// More pixels than this are taken for a mistake or an attack: a header of 33 bytes can claim 2⁶².
+const MOST_PIXELS: u64 = 1 << 26;
+
+impl GreyImage {
+    /// A picture from its pixels; `None` if their number is not `width * height`, or that is 0.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Option<GreyImage> {
+        let fits = width.checked_mul(height) == Some(pixels.len()) && !pixels.is_empty();
+        fits.then_some(GreyImage { width, height, pixels })
+    }
+
+    /// The PNG file at `path`: grey, colour or palette, with or without transparency, of 1 to 16 bits (of 16 the upper 8 are used).
+    ///
+    /// Colour becomes luma, 0.299 R + 0.587 G + 0.114 B; what is transparent shows white paper.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a whole PNG image, or has more than 2²⁶ pixels.
+    pub fn read_png(path: impl AsRef<Path>) -> Result<GreyImage> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(Error::io(path, "cannot be opened"))?;
+        let wrong = |reason: String| Error::Image { path: path.to_path_buf(), reason };
+        let mut decoder = Decoder::new(BufReader::new(file));
+        decoder.set_transformations(Transformations::normalize_to_color8());
+        let mut reader = decoder.read_info().map_err(|e| wrong(e.to_string()))?;
+        let (width, height) = reader.info().size();
+        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            return Err(wrong(format!("{width} × {height} pixels are more than {MOST_PIXELS}")));
+        }
+        let bytes = reader.output_buffer_size().ok_or_else(|| wrong(format!("{width} × {height} pixels")))?;
+        let mut buffer = vec![0; bytes];
+        let frame = reader.next_frame(&mut buffer).map_err(|e| wrong(e.to_string()))?;
+        let samples = &buffer[..frame.buffer_size().min(bytes)];
+        let pixels = match frame.color_type {
+            ColorType::Grayscale => samples.to_vec(),
+            ColorType::GrayscaleAlpha => grey(samples, |[grey, alpha]| over_white(grey, alpha)),
+            ColorType::Rgb => grey(samples, luma),
+            ColorType::Rgba => grey(samples, |[r, g, b, alpha]| over_white(luma([r, g, b]), alpha)),
+            ColorType::Indexed => return Err(wrong("its palette cannot be expanded".to_string())),
+        };
+        let found = pixels.len();
+        GreyImage::new(width as usize, height as usize, pixels)
+            .ok_or_else(|| wrong(format!("{found} of {width} × {height} pixels")))
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The number of rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Row by row, 0 black to 255 white.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Inverts the picture if its background is light, as MNIST's digits are white on black. The background is what most of the
+    /// pixels at the edge show: it is light if their mean is over 127.
+    pub fn white_on_black(mut self) -> GreyImage {
+        let last = self.height - 1;
+        let (mut sum, mut count) = (0u64, 0u64);
+        for (y, row) in self.pixels.chunks_exact(self.width).enumerate() {
+            let step = if y == 0 || y == last { 1 } else { (self.width - 1).max(1) };
+            for &pixel in row.iter().step_by(step) {
+                sum += u64::from(pixel);
+                count += 1;
+            }
+        }
+        if sum > 127 * count {
+            self.pixels.iter_mut().for_each(|pixel| *pixel = 255 - *pixel);
+        }
+        self
+    }
+
+    /// The picture in another size: each new pixel is the mean of the area that it covers in the old one (a box filter), so it is
+    /// stretched where the proportions differ. A size of 0 is taken as 1.
+    pub fn resize(self, width: usize, height: usize) -> GreyImage {
+        let (width, height) = (width.max(1), height.max(1));
+        if (width, height) == (self.width, self.height) {
+            return self;
+        }
+        let mut pixels = Vec::with_capacity(width.saturating_mul(height).min(MOST_PIXELS as usize));
+        for y in 0..height {
+            for x in 0..width {
+                pixels.push(self.mean(span(x, width, self.width), span(y, height, self.height)));
+            }
+        }
+        GreyImage { width, height, pixels }
+    }
+
+    /// The pixels as `u8` under this shape: `&[1, 1, 28, 28]`.
+    ///
+    /// # Errors
+    /// If the shape has another number of elements than the picture.
+    pub fn to_array(&self, shape: &[usize]) -> Result<Array> {
+        Array::from_slice(shape, &self.pixels)
+    }
+
+    /// The mean over an area, rounded.
+    fn mean(&self, (left, right): (f64, f64), (top, bottom): (f64, f64)) -> u8 {
+        let mut sum = 0.0;
+        for y in top as usize..(bottom.ceil() as usize).min(self.height) {
+            let row = &self.pixels[y * self.width..][..self.width];
+            let high = bottom.min(y as f64 + 1.0) - top.max(y as f64);
+            for (x, &pixel) in row.iter().enumerate().take(right.ceil() as usize).skip(left as usize) {
+                let wide = right.min(x as f64 + 1.0) - left.max(x as f64);
+                sum += f64::from(pixel) * high * wide;
+            }
+        }
+        (sum / ((right - left) * (bottom - top))).round() as u8
+    }
+}
+
+/// From where to where new pixel `i` of `new` reaches on the old axis.
+fn span(i: usize, new: usize, old: usize) -> (f64, f64) {
+    let at = |i: usize| (i as f64 * old as f64 / new as f64).min(old as f64);
+    (at(i), at(i + 1))
+}
+
+fn grey<const CHANNELS: usize>(samples: &[u8], f: impl Fn([u8; CHANNELS]) -> u8) -> Vec<u8> {
+    samples.as_chunks::<CHANNELS>().0.iter().map(|pixel| f(*pixel)).collect()
+}
+
+/// Rec. 601's luma, in integers, rounded.
+fn luma([r, g, b]: [u8; 3]) -> u8 {
+    ((299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b) + 500) / 1000) as u8
+}
+
+fn over_white(grey: u8, alpha: u8) -> u8 {
+    let (grey, alpha) = (u32::from(grey), u32::from(alpha));
+    ((grey * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}

@@ -1,0 +1,203 @@
+//! The body of every generated net: parameters, and the calls of its functions.
+
+mod train;
+mod values;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use castnet_graph::net::Net;
+use castnet_kernels::Context;
+
+use crate::array::Array;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::init;
+use crate::memory::Memory;
+use crate::net::{LazyNet, Loaded};
+use crate::session::Session;
+use train::Training;
+
+/// A network with its parameters: what `network!` wraps in a struct with a method for each function.
+///
+/// Functions are called by their number in [`Net::functions`], arguments and results are in the order of the declaration.
+pub struct Model {
+    id: u64,
+    loaded: Arc<Loaded>,
+    device: Device,
+    seed: u64,
+    /// Training runs so far: each draws other random numbers.
+    runs: AtomicU64,
+    parameters: Memory,
+    /// One a function.
+    inference: Vec<Mutex<Session>>,
+    training: Vec<Option<Mutex<Training>>>,
+    stop_on_nan: bool,
+}
+
+/// The objective of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss(f32);
+
+impl Loss {
+    /// The value; waits for the step if it still runs.
+    ///
+    /// # Errors
+    /// If the step failed.
+    pub fn get(&self) -> Result<f32> {
+        Ok(self.0)
+    }
+}
+
+impl Model {
+    /// A new model of a compiled network with PyTorch's default first values, drawn from `seed`.
+    ///
+    /// # Errors
+    /// If the network's tables are not valid.
+    pub fn new(net: &'static LazyNet, device: &Device, seed: u64) -> Result<Model> {
+        Model::of(net.loaded()?.clone(), device, seed)
+    }
+
+    /// A new model of a network that was compiled while the program runs. Without compiled stages, the interpreter runs all of them.
+    ///
+    /// The programs must come from castnet's compiler: numbers are checked here, but not that every index stays inside its buffer.
+    ///
+    /// # Errors
+    /// If the network is not valid.
+    pub fn from_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
+        let name = net.name.clone();
+        let loaded = Loaded::new(net, &[], &[]).map_err(|what| Error::BadNet { net: name, what })?;
+        Model::of(Arc::new(loaded), device, seed)
+    }
+
+    fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        let mut parameters = Memory::zeroed(4 * loaded.floats);
+        init::initialise(&loaded.net, seed, parameters.slice_mut());
+        let functions = &loaded.net.functions;
+        let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
+        let training = (0..functions.len()).map(|f| match functions[f].training {
+            Some(_) => Training::new(&loaded, f).map(|t| Some(Mutex::new(t))),
+            None => Ok(None),
+        });
+        Ok(Model {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            inference: inference.collect::<Result<_>>()?,
+            training: training.collect::<Result<_>>()?,
+            loaded,
+            device: *device,
+            seed,
+            runs: AtomicU64::new(0),
+            parameters,
+            stop_on_nan: false,
+        })
+    }
+
+    /// The net's name.
+    pub fn name(&self) -> &str {
+        &self.loaded.net.name
+    }
+
+    /// The network as data.
+    pub fn net(&self) -> &Net {
+        &self.loaded.net
+    }
+
+    /// Where the model lives.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The seed of first values, dropout and the like.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Training runs so far, [`Model::grad`] included.
+    pub fn steps(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    /// Whether a step whose loss is not finite is an `Err` that names the place and leaves the parameters as they were; off at first.
+    pub fn stop_on_nan(&mut self, stop: bool) {
+        self.stop_on_nan = stop;
+    }
+
+    /// Fills working memory with NaN before each run, to find what is read before it is written; for tests.
+    #[doc(hidden)]
+    pub fn poison(&mut self, poison: bool) {
+        for session in &mut self.inference {
+            session.get_mut().unwrap_or_else(PoisonError::into_inner).poison(poison);
+        }
+        for training in self.training.iter_mut().flatten() {
+            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.poison(poison);
+        }
+    }
+
+    /// What a buffer of the program holds after its last run; for tests.
+    #[doc(hidden)]
+    pub fn intermediate(&self, function: usize, training: bool, name: &str) -> Option<Vec<f32>> {
+        match training {
+            false => lock(self.inference.get(function)?).intermediate(name),
+            true => lock(self.training.get(function)?.as_ref()?).session.intermediate(name),
+        }
+    }
+
+    /// Runs a function forward, in inference mode. Several threads may do so at once; calls of the same function wait for each other.
+    ///
+    /// # Errors
+    /// If the arguments do not fit (nothing has run then).
+    pub fn infer(&self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
+        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
+        lock(session).infer(&self.parameters, args, self.context())
+    }
+
+    fn context(&self) -> Context {
+        Context { seed: self.seed, step: self.steps() }
+    }
+
+    fn no_function(&self, function: usize) -> Error {
+        Error::NoFunction { net: self.name().to_string(), what: format!("no function number {function}") }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// Takes what a checkpoint holds.
+    pub(crate) fn restore(&mut self, parameters: Memory, training: Option<(u64, u64)>) {
+        self.parameters = parameters;
+        if let Some((seed, runs)) = training {
+            self.seed = seed;
+            *self.runs.get_mut() = runs;
+        }
+    }
+}
+
+impl AsMut<Model> for Model {
+    fn as_mut(&mut self) -> &mut Model {
+        self
+    }
+}
+
+impl AsRef<Model> for Model {
+    fn as_ref(&self) -> &Model {
+        self
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} ({} parameters)", self.name(), self.device, self.net().parameters.len())
+    }
+}
+
+/// A panic while the lock was held leaves nothing half done that the next call would not do anew.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

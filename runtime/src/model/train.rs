@@ -1,0 +1,234 @@
+//! Steps and gradients. One of the few modules with `unsafe`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use castnet_kernels::Context;
+
+use super::{Loss, Model, lock};
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::flat::{self, Ending, Piece, Target, Verdict};
+use crate::gradients::Gradients;
+use crate::memory::{Memory, Shared};
+use crate::net::Loaded;
+use crate::optimizer::{self, Optimizer};
+use crate::pool::{self, Work};
+use crate::session::{Operands, Session};
+
+/// The training program of a function with what belongs to it.
+pub(super) struct Training {
+    pub(super) session: Session,
+    /// Gradients of the present step; allocated at first use.
+    gradients: Memory,
+    /// All that the function reaches.
+    reached: Arc<[Piece]>,
+    /// Sums of squares, one a piece.
+    partials: Vec<AtomicU64>,
+}
+
+impl Training {
+    pub(super) fn new(loaded: &Arc<Loaded>, function: usize) -> Result<Training> {
+        let reached: Arc<[Piece]> = flat::pieces(loaded, &loaded.net.functions[function].reaches).into();
+        let partials = reached.iter().map(|_| AtomicU64::new(0)).collect();
+        let session = Session::new(loaded, function, true)?;
+        Ok(Training { session, gradients: Memory::default(), reached, partials })
+    }
+
+    fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<f32>> {
+        let bytes = 4 * loaded.floats;
+        match self.gradients.grow(bytes) {
+            true => Ok(Shared::new(self.gradients.as_mut_ptr().cast())),
+            false => Err(Error::Memory { function: loaded.net.name.clone(), bytes }),
+        }
+    }
+}
+
+impl Model {
+    /// One step of training: forward, backward and update. After the first steps it allocates nothing.
+    ///
+    /// Where the optimizer does not clip, a parameter is updated as soon as its gradient is finished; the bits are the same.
+    ///
+    /// # Errors
+    /// If the arguments do not fit, a setting of the optimizer is out of its range, or it is another model's (nothing has run then); if
+    /// the loss is not finite and [`Model::stop_on_nan`] is on (the parameters are as they were). After a panic in a kernel or an
+    /// optimizer some parameters may be updated and others not.
+    pub fn step(&mut self, function: usize, optimizer: &mut dyn Optimizer, args: &[&Array]) -> Result<Loss> {
+        self.train(function, optimizer, args, None)
+    }
+
+    /// As [`Model::step`], for a function with further results: they come as new arrays, the loss not among them.
+    ///
+    /// # Errors
+    /// As [`Model::step`].
+    pub fn step_with_results(
+        &mut self,
+        function: usize,
+        optimizer: &mut dyn Optimizer,
+        args: &[&Array],
+    ) -> Result<(Loss, Vec<Array>)> {
+        let mut results = Vec::new();
+        let loss = self.train(function, optimizer, args, Some(&mut results))?;
+        results.remove(0);
+        Ok((loss, results))
+    }
+
+    fn train(
+        &mut self,
+        function: usize,
+        optimizer: &mut dyn Optimizer,
+        args: &[&Array],
+        wanted: Option<&mut Vec<Array>>,
+    ) -> Result<Loss> {
+        let context = self.context();
+        let (id, loaded, guarded) = (self.id, self.loaded.clone(), self.stop_on_nan);
+        let known = self.training.get_mut(function).and_then(Option::as_mut);
+        let Some(training) = known else { return Err(self.not_trainable(function)) };
+        let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
+        training.session.prepare(args)?;
+        optimizer::prepare(optimizer, id, &loaded.net.name, loaded.floats)?;
+        let gradients = training.gradients(&loaded)?;
+        let max_norm = optimizer.max_norm();
+        let in_place = max_norm.is_none() && !guarded;
+        let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
+
+        let mut results = training.session.take_results();
+        let Some(loss) = results.first_mut() else {
+            return Err(Error::BadNet {
+                net: loaded.net.name.clone(),
+                what: "an objective without a value".to_string(),
+            });
+        };
+        let loss_at = Shared::new(loss.as_mut_ptr().cast());
+        let target = Target::new(optimizer, &mut self.parameters);
+        let ending = Ending {
+            target: &target,
+            gradients,
+            pieces: &pieces,
+            partials: &training.partials,
+            max_norm,
+            guarded: guarded.then_some(loss_at),
+            verdict: Verdict::default(),
+        };
+        let parameters = target.parameters();
+        let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
+        // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
+        let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
+        let value = operands.results[0].item::<f32>();
+        let stopped = ending.verdict.stopped();
+        let place = match (&done, stopped) {
+            // SAFETY: as above.
+            (Ok(()), true) => unsafe { training.session.first_not_finite(&mut operands) },
+            _ => Ok(None),
+        };
+        if let Some(wanted) = wanted {
+            wanted.clone_from(&results);
+        }
+        training.session.give_results_back(results);
+        done?;
+        let (loss, place) = (value?, place?);
+        if stopped {
+            return Err(Error::NotFinite { net: loaded.net.name.clone(), step: context.step + 1, loss, place });
+        }
+        *self.runs.get_mut() += 1;
+        optimizer.state_mut().advance();
+        Ok(Loss(loss))
+    }
+
+    /// Forward and backward, in training mode: all results, the loss first, and new gradients.
+    ///
+    /// # Errors
+    /// If the arguments do not fit (nothing has run then).
+    pub fn grad(&self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
+        let mut gradients = Gradients::new(&self.loaded);
+        let training = self.training(function)?;
+        let arena = Shared::new(gradients.arena.as_mut_ptr().cast());
+        let results = self.backward(&mut lock(training), arena, args)?;
+        gradients.reach(&self.net().functions[function].reaches);
+        Ok((results, gradients))
+    }
+
+    /// As [`Model::grad`], but adds to gradients that there are already; returns the results.
+    ///
+    /// # Errors
+    /// If the arguments do not fit, or the gradients are of another network; the gradients are as they were.
+    pub fn grad_add(&self, function: usize, gradients: &mut Gradients, args: &[&Array]) -> Result<Vec<Array>> {
+        self.check_gradients(gradients)?;
+        let mut training = lock(self.training(function)?);
+        let arena = training.gradients(&self.loaded)?;
+        let results = self.backward(&mut training, arena, args)?;
+        gradients.add_reached(&training.gradients, &training.reached);
+        gradients.reach(&self.net().functions[function].reaches);
+        Ok(results)
+    }
+
+    fn backward(&self, training: &mut Training, gradients: Shared<f32>, args: &[&Array]) -> Result<Vec<Array>> {
+        training.session.prepare(args)?;
+        let mut results = training.session.new_results()?;
+        let step = self.runs.fetch_add(1, Ordering::Relaxed);
+        let parameters = Shared::new(self.parameters.as_ptr().cast_mut().cast());
+        let context = Context { seed: self.seed, step };
+        let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
+        // SAFETY: both arenas have the net's length; without a target nothing writes the parameters, and the gradients are the caller's.
+        unsafe { training.session.run(&mut operands, None, None)? };
+        Ok(results)
+    }
+
+    /// Updates the parameters that the gradients were computed for; what [`Optimizer::apply`] does.
+    ///
+    /// # Errors
+    /// As [`Optimizer::apply`].
+    pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.check_gradients(gradients)?;
+        optimizer::prepare(optimizer, self.id, &self.loaded.net.name, self.loaded.floats)?;
+        let pieces = gradients.pieces();
+        let partials: Vec<_> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
+        let max_norm = optimizer.max_norm();
+        let target = Target::new(optimizer, &mut self.parameters);
+        let ending = Ending {
+            target: &target,
+            gradients: Shared::new(gradients.arena.as_ptr().cast_mut().cast()),
+            pieces: &pieces,
+            partials: &partials,
+            max_norm,
+            guarded: None,
+            verdict: Verdict::default(),
+        };
+        let function = format!("{}.apply", self.loaded.net.name);
+        pool::run(&ending.counts(), usize::MAX, &Apply(&ending))
+            .map_err(|message| Error::Panic { function, message })?;
+        optimizer.state_mut().advance();
+        Ok(())
+    }
+
+    fn check_gradients(&self, gradients: &Gradients) -> Result<()> {
+        let (ours, theirs) = (&self.loaded, &gradients.loaded);
+        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name && ours.net.parameters == theirs.net.parameters
+        {
+            return Ok(());
+        }
+        let (left, right) = (ours.net.name.clone(), theirs.net.name.clone());
+        Err(Error::DifferentNets { what: "gradients", left, right })
+    }
+
+    fn training(&self, function: usize) -> Result<&Mutex<Training>> {
+        self.training.get(function).and_then(Option::as_ref).ok_or_else(|| self.not_trainable(function))
+    }
+
+    fn not_trainable(&self, function: usize) -> Error {
+        match self.loaded.program(function, true) {
+            Err(error) => error,
+            Ok(_) => self.no_function(function),
+        }
+    }
+}
+
+/// The phases of an ending on their own.
+struct Apply<'a>(&'a Ending<'a>);
+
+impl Work for Apply<'_> {
+    fn run(&self, phase: usize, chunk: usize, _: usize) {
+        // SAFETY: the pool runs phases in order and each chunk once; `Model::apply` borrows the gradients all the while.
+        unsafe { self.0.run(phase, chunk) }
+    }
+}

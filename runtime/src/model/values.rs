@@ -1,0 +1,81 @@
+//! Reading and writing parameters.
+
+use super::Model;
+use crate::array::Array;
+use crate::error::{Error, Result, type_text};
+use crate::layout;
+use castnet_graph::types::DType;
+use castnet_kernels::update;
+
+impl Model {
+    /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, Vec<usize>)> {
+        self.net().parameters.iter().map(|p| (p.name.as_str(), p.shape.iter().map(|&s| s as usize).collect()))
+    }
+
+    /// A copy of a parameter, in PyTorch's shape.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn parameter(&self, name: &str) -> Result<Array> {
+        let number = self.loaded.parameter(name)?;
+        self.parameter_number(number)
+    }
+
+    pub(crate) fn parameter_number(&self, number: usize) -> Result<Array> {
+        let (parameter, start) = (&self.net().parameters[number], self.loaded.offsets[number]);
+        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
+        let laid_out = &self.parameters.slice::<f32>()[start..start + parameter.floats()];
+        Array::from_vec(&shape, layout::unpack(parameter, laid_out))
+    }
+
+    /// Sets a parameter from an f32 array in PyTorch's shape.
+    ///
+    /// # Errors
+    /// If there is none of this name, or type or shape differ.
+    pub fn set_parameter(&mut self, name: &str, value: &Array) -> Result<()> {
+        let number = self.loaded.parameter(name)?;
+        let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
+        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
+        if value.dtype() != DType::F32 || value.shape() != shape {
+            return Err(Error::ParameterShape {
+                net: self.loaded.net.name.clone(),
+                name: name.to_string(),
+                expected: type_text(DType::F32, &shape),
+                found: value.describe(),
+            });
+        }
+        let laid_out = &mut self.parameters.slice_mut()[start..start + parameter.floats()];
+        layout::pack(parameter, value.as_slice()?, laid_out);
+        Ok(())
+    }
+
+    /// Takes over all parameters of another model of the same network.
+    ///
+    /// # Errors
+    /// If the networks differ.
+    pub fn copy_from(&mut self, other: &Model) -> Result<()> {
+        self.same_net("copy_from", other)?;
+        self.parameters.slice_mut::<f32>().copy_from_slice(other.parameters.slice());
+        Ok(())
+    }
+
+    /// Moves all parameters a part of the way to those of another model: `p + t · (q - p)`.
+    ///
+    /// # Errors
+    /// If the networks differ.
+    pub fn lerp(&mut self, other: &Model, t: f32) -> Result<()> {
+        self.same_net("lerp", other)?;
+        update::lerp(self.parameters.slice_mut(), other.parameters.slice(), t);
+        Ok(())
+    }
+
+    fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {
+        let equal = std::sync::Arc::ptr_eq(&self.loaded, &other.loaded)
+            || self.net().parameters == other.net().parameters && self.name() == other.name();
+        match equal {
+            true => Ok(()),
+            false => Err(Error::DifferentNets { what, left: self.name().into(), right: other.name().into() }),
+        }
+    }
+}

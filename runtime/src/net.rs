@@ -1,0 +1,139 @@
+//! What generated code hands over: a compiled network as tables.
+
+use std::sync::{Arc, OnceLock};
+
+use castnet_graph::net::Net;
+use castnet_graph::program::Program;
+use castnet_kernels::BlockKernel;
+
+use crate::error::{Error, Result};
+use crate::validate;
+
+/// A compiled network as `network!` writes it.
+pub struct NetTable {
+    /// `LeNet`.
+    pub name: &'static str,
+    /// A [`Net`], by serde_json.
+    pub json: &'static str,
+    /// Compiled functions that replace the interpreter's.
+    pub kernels: &'static [EmittedKernel],
+    /// What [`castnet_graph::program::Launch::loc`] points into: `conv1 (src/main.rs:14)`.
+    pub places: &'static [&'static str],
+}
+
+/// One stage of one launch, compiled.
+pub struct EmittedKernel {
+    /// Index into [`Net::functions`].
+    pub function: usize,
+    /// Of its training program, not of its inference program.
+    pub training: bool,
+    /// Index into [`Program::launches`].
+    pub launch: usize,
+    /// Index into the launch's stages.
+    pub stage: usize,
+    /// The same function as the stage's code.
+    pub kernel: &'static BlockKernel,
+}
+
+/// A [`NetTable`] that is read at first use, once a process.
+///
+/// ```ignore
+/// static LE_NET: LazyNet = LazyNet::new(NetTable { name: "LeNet", json: "…", kernels: &[], places: &[] });
+/// let model = Model::new(&LE_NET, &Device::cpu(), 1)?;
+/// ```
+pub struct LazyNet {
+    table: NetTable,
+    loaded: OnceLock<Result<Arc<Loaded>, String>>,
+}
+
+impl LazyNet {
+    /// A table not yet read.
+    pub const fn new(table: NetTable) -> LazyNet {
+        LazyNet { table, loaded: OnceLock::new() }
+    }
+
+    /// The network as data.
+    ///
+    /// # Errors
+    /// If the table is not valid.
+    pub fn net(&self) -> Result<&Net> {
+        self.loaded().map(|loaded| &loaded.net)
+    }
+
+    pub(crate) fn loaded(&self) -> Result<&Arc<Loaded>> {
+        let read = || {
+            let net = serde_json::from_str(self.table.json).map_err(|e| e.to_string())?;
+            Loaded::new(net, self.table.kernels, self.table.places).map(Arc::new)
+        };
+        let bad = |what: &String| Error::BadNet { net: self.table.name.to_string(), what: what.clone() };
+        self.loaded.get_or_init(read).as_ref().map_err(bad)
+    }
+}
+
+/// A network read and checked.
+pub(crate) struct Loaded {
+    pub(crate) net: Net,
+    /// Where each parameter starts in the flat arena, in floats.
+    pub(crate) offsets: Vec<usize>,
+    /// Floats of the flat arena.
+    pub(crate) floats: usize,
+    kernels: &'static [EmittedKernel],
+    places: &'static [&'static str],
+}
+
+impl Loaded {
+    pub(crate) fn new(
+        net: Net,
+        kernels: &'static [EmittedKernel],
+        places: &'static [&'static str],
+    ) -> Result<Loaded, String> {
+        validate::net(&net)?;
+        let (offsets, floats) = net.offsets();
+        Ok(Loaded { net, offsets, floats, kernels, places })
+    }
+
+    /// One of the two programs of a function.
+    pub(crate) fn program(&self, function: usize, training: bool) -> Result<&Program> {
+        let none = |what: String| Error::NoFunction { net: self.net.name.clone(), what };
+        let found = self.net.functions.get(function).ok_or_else(|| none(format!("no function number {function}")))?;
+        match training {
+            false => Ok(&found.inference),
+            true => found.training.as_ref().ok_or_else(|| none(format!("`{}` is not a `train fn`", found.name))),
+        }
+    }
+
+    /// The compiled stages of one launch.
+    pub(crate) fn emitted(&self, function: usize, training: bool, launch: usize) -> Vec<Option<BlockKernel>> {
+        let mut stages = Vec::new();
+        for k in self.kernels {
+            if (k.function, k.training, k.launch) == (function, training, launch) {
+                if stages.len() <= k.stage {
+                    stages.resize(k.stage + 1, None);
+                }
+                stages[k.stage] = Some(*k.kernel);
+            }
+        }
+        stages
+    }
+
+    /// Where in the source a launch comes from: `conv1 (src/main.rs:14)`, or the launch's own name.
+    pub(crate) fn place(&self, launch: &castnet_graph::program::Launch) -> String {
+        self.places.get(launch.loc as usize).map_or_else(|| launch.name.clone(), |place| (*place).to_string())
+    }
+
+    /// The parameters of which some floats lie in `start..end` of the flat arena.
+    pub(crate) fn parameters_in(&self, start: usize, end: usize) -> std::ops::Range<usize> {
+        let first = self.offsets.partition_point(|&at| at <= start).saturating_sub(1);
+        first..self.offsets.partition_point(|&at| at < end).max(first)
+    }
+
+    /// The number of a parameter by its name.
+    pub(crate) fn parameter(&self, name: &str) -> Result<usize> {
+        let names = || self.net.parameters.iter().map(|p| p.name.as_str());
+        names().position(|n| n == name).ok_or_else(|| Error::UnknownParameter {
+            net: self.net.name.clone(),
+            name: name.to_string(),
+            suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
+        })
+    }
+}

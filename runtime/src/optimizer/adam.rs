@@ -1,0 +1,171 @@
+//! Adam and AdamW.
+
+use castnet_kernels::isa::Isa;
+use castnet_kernels::update::{AdamRule, adam};
+
+use super::{Constant, Optimizer, Schedule, Settings, State};
+use crate::error::Result;
+
+/// What both are made of.
+#[derive(Debug)]
+struct Core {
+    name: &'static str,
+    lr: f64,
+    betas: [f64; 2],
+    eps: f64,
+    weight_decay: f64,
+    decoupled: bool,
+    max_norm: Option<f32>,
+    schedule: Box<dyn Schedule>,
+    rule: Option<AdamRule>,
+    isa: Isa,
+    state: State,
+}
+
+impl Core {
+    fn new(name: &'static str, lr: f64, weight_decay: f64, decoupled: bool) -> Core {
+        Core {
+            name,
+            lr,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay,
+            decoupled,
+            max_norm: None,
+            schedule: Box::new(Constant),
+            rule: None,
+            isa: Isa::detect(),
+            state: State::new(),
+        }
+    }
+
+    fn begin(&mut self, step: u64) -> Result<()> {
+        let settings = Settings(self.name);
+        let [beta1, beta2] = self.betas;
+        settings.not_negative("lr", self.lr)?;
+        settings.fraction("beta1", beta1)?;
+        settings.fraction("beta2", beta2)?;
+        settings.not_negative("eps", self.eps)?;
+        settings.not_negative("weight_decay", self.weight_decay)?;
+        settings.max_norm(self.max_norm)?;
+        let lr = self.lr * self.schedule.factor(step - 1);
+        settings.not_negative("scheduled lr", lr)?;
+        self.rule = Some(AdamRule {
+            lr,
+            beta1,
+            beta2,
+            eps: self.eps,
+            weight_decay: self.weight_decay,
+            decoupled: self.decoupled,
+            bias_correction1: 1.0 - beta1.powf(step as f64),
+            bias_correction2_sqrt: (1.0 - beta2.powf(step as f64)).sqrt(),
+        });
+        Ok(())
+    }
+}
+
+macro_rules! adam {
+    ($(#[$doc:meta])* $name:ident, $text:literal, decay $decay:literal: $decay_doc:literal, decoupled $decoupled:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name(Core);
+
+        impl $name {
+            /// With this learning rate, at least 0.
+            pub fn new(lr: f64) -> $name {
+                $name(Core::new($text, lr, $decay, $decoupled))
+            }
+
+            /// The decays of the mean of gradients and of their squares, both in [0, 1); 0.9 and 0.999.
+            pub fn betas(mut self, beta1: f64, beta2: f64) -> $name {
+                self.0.betas = [beta1, beta2];
+                self
+            }
+
+            /// Added to the root of the mean of squares; 1e-8.
+            pub fn eps(mut self, eps: f64) -> $name {
+                self.0.eps = eps;
+                self
+            }
+
+            #[doc = $decay_doc]
+            pub fn weight_decay(mut self, weight_decay: f64) -> $name {
+                self.0.weight_decay = weight_decay;
+                self
+            }
+
+            /// Clips the norm of all gradients of a step together; off.
+            pub fn clip_norm(mut self, max_norm: f32) -> $name {
+                self.0.max_norm = Some(max_norm);
+                self
+            }
+
+            /// Changes the learning rate from step to step; [`Constant`].
+            pub fn schedule(mut self, schedule: impl Schedule + 'static) -> $name {
+                self.0.schedule = Box::new(schedule);
+                self
+            }
+
+            /// Another learning rate from the next step on, still times the schedule's factor.
+            pub fn set_lr(&mut self, lr: f64) {
+                self.0.lr = lr;
+            }
+
+            /// The learning rate of the next step.
+            pub fn lr(&self) -> f64 {
+                self.0.lr * self.0.schedule.factor(self.0.state.steps())
+            }
+        }
+
+        impl Optimizer for $name {
+            fn name(&self) -> &'static str {
+                self.0.name
+            }
+
+            fn states(&self) -> &'static [&'static str] {
+                &["exp_avg", "exp_avg_sq"]
+            }
+
+            fn begin(&mut self, step: u64) -> Result<()> {
+                self.0.begin(step)
+            }
+
+            fn max_norm(&self) -> Option<f32> {
+                self.0.max_norm
+            }
+
+            fn update(&self, parameter: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
+                if let Some(rule) = &self.0.rule {
+                    adam(self.0.isa, rule, parameter, gradient, mean, square);
+                }
+            }
+
+            fn state(&self) -> &State {
+                &self.0.state
+            }
+
+            fn state_mut(&mut self) -> &mut State {
+                &mut self.0.state
+            }
+        }
+    };
+}
+
+adam! {
+    /// Adam (`torch.optim.Adam`, with its defaults): weight decay enters the gradient.
+    ///
+    /// ```
+    /// let adam = castnet_runtime::Adam::new(1e-3).betas(0.9, 0.99);
+    /// ```
+    Adam, "Adam", decay 0.0: "Added to the gradient, times the parameter; 0.", decoupled false
+}
+
+adam! {
+    /// AdamW (`torch.optim.AdamW`, with its defaults): weight decay shrinks the parameter.
+    ///
+    /// ```
+    /// use castnet_runtime::{AdamW, Cosine};
+    /// let adam = AdamW::new(1e-3).weight_decay(0.01).clip_norm(1.0).schedule(Cosine::new(1000));
+    /// ```
+    AdamW, "AdamW", decay 0.01: "By how much, times the learning rate, a step shrinks a parameter; 0.01.", decoupled true
+}

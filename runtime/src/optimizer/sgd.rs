@@ -1,0 +1,140 @@
+//! Stochastic gradient descent.
+
+use castnet_kernels::isa::Isa;
+use castnet_kernels::update::{SgdRule, sgd};
+
+use super::{Constant, Optimizer, Schedule, Settings, State};
+use crate::error::Result;
+
+/// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
+///
+/// ```
+/// use castnet_runtime::{Cosine, Sgd};
+/// let sgd = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4).schedule(Cosine::new(1000));
+/// ```
+#[derive(Debug)]
+pub struct Sgd {
+    lr: f64,
+    momentum: f64,
+    dampening: f64,
+    nesterov: bool,
+    weight_decay: f64,
+    max_norm: Option<f32>,
+    schedule: Box<dyn Schedule>,
+    rule: SgdRule,
+    isa: Isa,
+    state: State,
+}
+
+impl Sgd {
+    /// With this learning rate, at least 0.
+    pub fn new(lr: f64) -> Sgd {
+        let rule = SgdRule { lr, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, first_step: true };
+        Sgd {
+            lr,
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+            max_norm: None,
+            schedule: Box::new(Constant),
+            rule,
+            isa: Isa::detect(),
+            state: State::new(),
+        }
+    }
+
+    /// Momentum, in [0, 1); 0.
+    pub fn momentum(mut self, momentum: f64) -> Sgd {
+        self.momentum = momentum;
+        self
+    }
+
+    /// What is taken off a new gradient when it enters the momentum; 0.
+    pub fn dampening(mut self, dampening: f64) -> Sgd {
+        self.dampening = dampening;
+        self
+    }
+
+    /// Nesterov's momentum; needs a momentum and no dampening; off.
+    pub fn nesterov(mut self, nesterov: bool) -> Sgd {
+        self.nesterov = nesterov;
+        self
+    }
+
+    /// Added to the gradient, times the parameter; 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Sgd {
+        self.weight_decay = weight_decay;
+        self
+    }
+
+    /// Clips the norm of all gradients of a step together; off.
+    pub fn clip_norm(mut self, max_norm: f32) -> Sgd {
+        self.max_norm = Some(max_norm);
+        self
+    }
+
+    /// Changes the learning rate from step to step; [`Constant`].
+    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Sgd {
+        self.schedule = Box::new(schedule);
+        self
+    }
+
+    /// Another learning rate from the next step on, still times the schedule's factor.
+    pub fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    /// The learning rate of the next step.
+    pub fn lr(&self) -> f64 {
+        self.lr * self.schedule.factor(self.state.steps())
+    }
+}
+
+impl Optimizer for Sgd {
+    fn name(&self) -> &'static str {
+        "Sgd"
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    }
+
+    fn begin(&mut self, step: u64) -> Result<()> {
+        let settings = Settings(self.name());
+        settings.not_negative("lr", self.lr)?;
+        settings.fraction("momentum", self.momentum)?;
+        settings.check("dampening", self.dampening, "in [0, 1]", (0.0..=1.0).contains(&self.dampening))?;
+        settings.not_negative("weight_decay", self.weight_decay)?;
+        settings.max_norm(self.max_norm)?;
+        let plain = self.momentum > 0.0 && self.dampening == 0.0;
+        settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !self.nesterov || plain)?;
+        let lr = self.lr * self.schedule.factor(step - 1);
+        settings.not_negative("scheduled lr", lr)?;
+        self.rule = SgdRule {
+            lr,
+            momentum: self.momentum,
+            dampening: self.dampening,
+            weight_decay: self.weight_decay,
+            nesterov: self.nesterov,
+            first_step: step == 1,
+        };
+        Ok(())
+    }
+
+    fn max_norm(&self) -> Option<f32> {
+        self.max_norm
+    }
+
+    fn update(&self, parameter: &mut [f32], gradient: &[f32], buffer: &mut [f32], _: &mut [f32]) {
+        sgd(self.isa, &self.rule, parameter, gradient, buffer);
+    }
+
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}

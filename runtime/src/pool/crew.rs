@@ -1,0 +1,138 @@
+//! The workers: threads of our own that serve every running job.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::slot::Slot;
+use super::spin_until;
+
+/// How many jobs can be shared at once; further ones run on their callers' threads alone.
+const SLOTS: usize = 64;
+
+/// More threads than this are never used.
+pub(super) const MAX_THREADS: usize = 1024;
+
+static JOBS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
+
+/// One bit a slot: taken by a caller.
+static BUSY: AtomicU64 = AtomicU64::new(0);
+
+/// Threads that take part in a job, its caller included; 0 before the first use.
+static TARGET: AtomicUsize = AtomicUsize::new(0);
+
+/// Workers that sleep or are about to.
+static SLEEPERS: AtomicU32 = AtomicU32::new(0);
+static WAKE: Condvar = Condvar::new();
+
+/// `CREW[i]`: whether worker `i` lives; also the lock of `WAKE`.
+static CREW: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+
+/// Sets the number of threads; 0 means one for each processor that the process may use.
+pub(super) fn set_threads(threads: usize) {
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let threads = threads.min(MAX_THREADS);
+    let mut crew = CREW.lock().unwrap_or_else(PoisonError::into_inner);
+    TARGET.store(threads, Ordering::SeqCst);
+    if crew.len() < threads {
+        crew.resize(threads, false);
+    }
+    for (number, lives) in crew.iter_mut().enumerate().take(threads).skip(1) {
+        if !*lives {
+            let thread = std::thread::Builder::new().name(format!("castnet-{number}"));
+            // Where the system gives no more threads, those that there are do the work.
+            *lives = thread.spawn(move || work(number as u32)).is_ok();
+        }
+    }
+    WAKE.notify_all();
+}
+
+/// The number of threads that take part in a job, its caller included.
+pub(super) fn threads() -> usize {
+    match TARGET.load(Ordering::Relaxed) {
+        0 => {
+            let first = TARGET.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            // Of several first callers one starts the workers; the others need not wait for them.
+            if first {
+                set_threads(0);
+            }
+            TARGET.load(Ordering::Relaxed)
+        }
+        n => n,
+    }
+}
+
+/// A slot of one's own until it is given back; `None` if all are taken.
+pub(super) fn take_slot() -> Option<(usize, &'static Slot)> {
+    let mut busy = BUSY.load(Ordering::Relaxed);
+    loop {
+        let free = busy.trailing_ones() as usize;
+        let slot = JOBS.get(free)?;
+        match BUSY.compare_exchange_weak(busy, busy | 1 << free, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => return Some((free, slot)),
+            Err(now) => busy = now,
+        }
+    }
+}
+
+/// Gives a slot back.
+pub(super) fn give_slot_back(number: usize) {
+    BUSY.fetch_and(!(1 << number), Ordering::Release);
+}
+
+/// Wakes up to `wanted` workers; costs next to nothing when none sleeps.
+pub(super) fn wake(wanted: u32) {
+    // Pairs with the fence in `sleep`: either we see the sleeper, or it sees the work.
+    fence(Ordering::SeqCst);
+    let sleepers = SLEEPERS.load(Ordering::Relaxed);
+    if sleepers == 0 {
+        return;
+    }
+    drop(CREW.lock().unwrap_or_else(PoisonError::into_inner));
+    match wanted < sleepers {
+        true => (0..wanted).for_each(|_| WAKE.notify_one()),
+        false => WAKE.notify_all(),
+    }
+}
+
+/// The slots in use, beginning with another one for each worker, so that jobs side by side all find helpers.
+fn jobs(worker: u32) -> impl Iterator<Item = &'static Slot> {
+    let busy = BUSY.load(Ordering::Acquire);
+    let first = worker as usize % (busy.count_ones() as usize).max(1);
+    let used = move || (0..SLOTS).filter(move |i| busy >> i & 1 == 1);
+    used().skip(first).chain(used().take(first)).map(|i| &JOBS[i])
+}
+
+fn work(worker: u32) {
+    loop {
+        let mut worked = false;
+        for job in jobs(worker) {
+            while job.work_once(worker) {
+                worked = true;
+            }
+        }
+        let found = || jobs(worker).any(|job| job.has_work(worker));
+        if !worked && !spin_until(found) && !sleep(worker, found) {
+            return;
+        }
+    }
+}
+
+/// Sleeps until there is work; `false`: this worker is no longer wanted.
+fn sleep(worker: u32, found: impl Fn() -> bool) -> bool {
+    let retired = || worker as usize >= TARGET.load(Ordering::SeqCst);
+    SLEEPERS.fetch_add(1, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    let mut crew = CREW.lock().unwrap_or_else(PoisonError::into_inner);
+    while !found() && !retired() {
+        crew = WAKE.wait(crew).unwrap_or_else(PoisonError::into_inner);
+    }
+    SLEEPERS.fetch_sub(1, Ordering::Relaxed);
+    if retired() {
+        crew[worker as usize] = false;
+        return false;
+    }
+    true
+}

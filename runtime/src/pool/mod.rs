@@ -1,0 +1,74 @@
+//! The process's one pool of threads.
+//!
+//! A job is a list of phases, each a number of chunks. Any thread claims any chunk of the current phase; whoever finishes its last chunk
+//! opens the next one. The calling thread always takes part and can do everything alone, so that no job waits for a thread that the
+//! system does not run. Which thread ran a chunk never shows in the result. A job allocates nothing.
+
+mod crew;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use ticket::MAX_CHUNKS;
+
+/// A hand-over by spinning takes a tenth of a microsecond, waking a sleeper four; beyond this a processor is better left to others.
+const SPIN: Duration = Duration::from_micros(20);
+
+/// What the chunks of a job do.
+pub(crate) trait Work: Sync {
+    /// Does chunk `chunk` of phase `phase`. No two threads with the same `worker` number are in the same job at once; the caller's is 0.
+    fn run(&self, phase: usize, chunk: usize, worker: usize);
+}
+
+/// Sets how many threads compute, the calling thread included, for the whole process; 0 means one for each processor (the default).
+///
+/// May be called at any time; a job that is running keeps its threads. Results do not depend on it, to the bit.
+///
+/// ```
+/// castnet_runtime::set_threads(2);
+/// assert_eq!(castnet_runtime::threads(), 2);
+/// ```
+pub fn set_threads(threads: usize) {
+    crew::set_threads(threads);
+}
+
+/// How many threads compute, the calling thread included.
+pub fn threads() -> usize {
+    crew::threads()
+}
+
+/// Runs a job with at most `limit` threads: phase after phase, `counts[phase]` chunks each (at most [`MAX_CHUNKS`]).
+///
+/// Several threads may do so at the same time. `Err` is the message of the first chunk that panicked; the chunks after it were skipped.
+pub(crate) fn run(counts: &[u32], limit: usize, work: &dyn Work) -> Result<(), String> {
+    let task = slot::Task { work, counts };
+    let shared = crew::threads() > 1 && limit > 1 && counts.iter().any(|&chunks| chunks > 1);
+    match shared.then(crew::take_slot).flatten() {
+        Some((number, slot)) => {
+            let result = slot.run(&task, limit.min(crew::MAX_THREADS) as u32);
+            crew::give_slot_back(number);
+            result
+        }
+        // A slot on the stack that nobody else knows of.
+        None => slot::Slot::new().run(&task, 1),
+    }
+}
+
+/// Spins until `done` holds; `false` if it takes too long.
+fn spin_until(done: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        for _ in 0..32 {
+            if done() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if start.elapsed() > SPIN {
+            return false;
+        }
+    }
+}

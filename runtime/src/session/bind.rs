@@ -1,0 +1,212 @@
+//! Run-time sizes from the shapes of arguments.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use castnet_graph::program::Program;
+use castnet_graph::size::Size;
+use castnet_graph::types::Type;
+
+use crate::array::Array;
+use crate::error::{Error, Result};
+
+/// Finds the value of every run-time size of `program`, in the order of `symbols`, into `values`. Allocates nothing unless it fails.
+///
+/// A dim that is a name binds it where it first occurs, going through the arguments in order; then dims linear in one name not yet
+/// bound do (`2*N`); every other dim is checked.
+pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &mut Vec<i64>) -> Result<()> {
+    if args.len() != program.arguments.len() {
+        let (found, expected) = (args.len(), program.arguments.len());
+        return Err(Error::ArgumentCount { function: program.name.clone(), found, expected });
+    }
+    let call = Call { program, symbols, args };
+    // 0 stands for "not bound": no size is 0.
+    values.clear();
+    values.resize(symbols.len(), 0);
+    for number in 0..args.len() {
+        call.check_kind(number, values)?;
+        for (size, found) in call.dims(number) {
+            if let (Some((name, 1)), 1) = (linear(size), size.terms().len()) {
+                let value = &mut values[call.symbol(name)];
+                if *value == 0 {
+                    *value = found;
+                }
+            }
+        }
+    }
+    for number in 0..args.len() {
+        for (size, found) in call.dims(number) {
+            call.solve(size, found, values);
+        }
+    }
+    for number in 0..args.len() {
+        let mut dims = call.dims(number);
+        if !dims.all(|(size, found)| call.eval(size, values) == found) {
+            return Err(call.mismatch(number, values));
+        }
+    }
+    match values.iter().position(|&v| v == 0) {
+        None => Ok(()),
+        Some(i) => {
+            let what = format!("no argument binds the run-time size `{}`", symbols[i]);
+            Err(Error::BadNet { net: program.name.clone(), what })
+        }
+    }
+}
+
+/// The only name of `coefficient · name + constant`, with its coefficient.
+fn linear(size: &Size) -> Option<(&str, i64)> {
+    let mut names = size.terms().iter().filter(|(m, _)| !m.0.is_empty());
+    match (names.next(), names.next()) {
+        (Some((m, c)), None) if m.0.len() == 1 => Some((&m.0[0], *c)),
+        _ => None,
+    }
+}
+
+struct Call<'a> {
+    program: &'a Program,
+    symbols: &'a [Arc<str>],
+    args: &'a [&'a Array],
+}
+
+impl<'a> Call<'a> {
+    fn ty(&self, number: usize) -> &'a Type {
+        &self.program.arguments[number].ty
+    }
+
+    /// Declared and found dims of an argument.
+    fn dims(&self, number: usize) -> impl Iterator<Item = (&'a Size, i64)> + use<'a> {
+        self.ty(number).shape.iter().zip(self.args[number].shape().iter().map(|&s| s as i64))
+    }
+
+    fn symbol(&self, name: &str) -> usize {
+        // The symbols are the names in these very shapes.
+        self.symbols.iter().position(|s| **s == *name).unwrap_or_default()
+    }
+
+    fn eval(&self, size: &Size, values: &[i64]) -> i64 {
+        size.eval(&|name| values[self.symbol(name)])
+    }
+
+    /// Element type, rank, and no size 0.
+    fn check_kind(&self, number: usize, values: &[i64]) -> Result<()> {
+        let (ty, array) = (self.ty(number), self.args[number]);
+        if array.dtype() != ty.dtype || array.shape().len() != ty.rank() {
+            return Err(self.mismatch(number, values));
+        }
+        if array.is_empty() {
+            let argument = self.program.arguments[number].name.clone();
+            return Err(Error::ZeroSize { function: self.program.name.clone(), argument, found: array.describe() });
+        }
+        Ok(())
+    }
+
+    fn solve(&self, size: &Size, found: i64, values: &mut [i64]) {
+        let Some((name, coefficient)) = linear(size) else { return };
+        let symbol = self.symbol(name);
+        if values[symbol] == 0 {
+            let constant = size.eval(&|_| 0);
+            // Where it does not come out even or positive, the check of this dim fails.
+            values[symbol] = ((found - constant) / coefficient).max(1);
+        }
+    }
+
+    /// `argument` is not what it should be: with the values that other arguments gave to the names in its type.
+    fn mismatch(&self, number: usize, values: &[i64]) -> Error {
+        let ty = self.ty(number);
+        let mut bound = String::new();
+        for (i, symbol) in self.symbols.iter().enumerate() {
+            let used = ty.shape.iter().any(|s| s.names().contains(symbol));
+            let by = (0..self.args.len()).find(|&a| self.dims(a).any(|(s, _)| *s == Size::symbol(symbol)));
+            let Some(by) = by.filter(|&by| used && values[i] != 0 && by != number) else { continue };
+            let open = if bound.is_empty() { " (" } else { "; " };
+            let _ = write!(bound, "{open}{symbol} = {}, bound by `{}`", values[i], self.program.arguments[by].name);
+        }
+        if !bound.is_empty() {
+            bound.push(')');
+        }
+        Error::Argument {
+            function: self.program.name.clone(),
+            argument: self.program.arguments[number].name.clone(),
+            found: self.args[number].describe(),
+            expected: ty.to_string(),
+            bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use castnet_graph::program::Named;
+    use castnet_graph::types::DType;
+
+    use super::*;
+
+    fn program(arguments: &[(&str, DType, &[&str])]) -> Program {
+        let named = |(name, dtype, shape): &(&str, DType, &[&str])| Named {
+            name: name.to_string(),
+            ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect()),
+        };
+        Program {
+            name: "LeNet.scores".into(),
+            arguments: arguments.iter().map(named).collect(),
+            results: vec![],
+            buffers: vec![],
+            launches: vec![],
+            schedule: vec![],
+            arena: vec![],
+            bound: vec![],
+            flops: 0.into(),
+        }
+    }
+
+    fn run(program: &Program, args: &[Array]) -> Result<Vec<i64>> {
+        let mut values = vec![];
+        bind(program, &program.symbols(), &args.iter().collect::<Vec<_>>(), &mut values)?;
+        Ok(values)
+    }
+
+    fn text(program: &Program, args: &[Array]) -> String {
+        run(program, args).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_are_bound_and_checked() {
+        let p = program(&[("x", DType::F32, &["B", "T + 1"]), ("y", DType::U8, &["T", "B*T", "2*K"])]);
+        let x = |shape: &[usize]| Array::zeros::<f32>(shape);
+        let y = |shape: &[usize]| Array::zeros::<u8>(shape);
+        assert_eq!(run(&p, &[x(&[3, 6]), y(&[5, 15, 8])]).unwrap(), [3, 4, 5]);
+        assert_eq!(
+            text(&p, &[x(&[3, 6]), y(&[5, 14, 8])]),
+            "LeNet.scores: argument `y` is u8[5, 14, 8], expected u8[T, B*T, 2*K] (B = 3, bound by `x`)"
+        );
+        assert_eq!(
+            text(&p, &[x(&[3, 7]), y(&[5, 15, 8])]),
+            "LeNet.scores: argument `x` is f32[3, 7], expected f32[B, T + 1] (T = 5, bound by `y`)"
+        );
+        assert!(text(&p, &[x(&[3, 6]), y(&[5, 15, 7])]).contains("expected u8[T, B*T, 2*K]"));
+    }
+
+    #[test]
+    fn mistakes_name_everything() {
+        let p = program(&[("image", DType::F32, &["N", "1", "28", "28"]), ("digit", DType::U8, &["N"])]);
+        let image = || Array::zeros::<f32>(&[64, 1, 28, 28]);
+        assert_eq!(
+            text(&p, &[Array::zeros::<f32>(&[3, 1, 28, 27]), Array::zeros::<u8>(&[3])]),
+            "LeNet.scores: argument `image` is f32[3, 1, 28, 27], expected f32[N, 1, 28, 28]"
+        );
+        assert_eq!(
+            text(&p, &[image(), Array::zeros::<u8>(&[63])]),
+            "LeNet.scores: argument `digit` is u8[63], expected u8[N] (N = 64, bound by `image`)"
+        );
+        assert_eq!(
+            text(&p, &[image(), Array::zeros::<i64>(&[64])]),
+            "LeNet.scores: argument `digit` is i64[64], expected u8[N] (N = 64, bound by `image`)"
+        );
+        assert_eq!(
+            text(&p, &[Array::zeros::<f32>(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])]),
+            "LeNet.scores: argument `image` is f32[0, 1, 28, 28]: a size of 0 leaves nothing to compute"
+        );
+        assert_eq!(text(&p, &[image()]), "LeNet.scores: 1 arguments given, 2 expected");
+    }
+}

@@ -1,0 +1,154 @@
+//! A program that runs: run-time sizes bound, memory allocated, kernels resolved.
+
+mod bind;
+mod bound;
+mod in_place;
+mod run;
+
+use std::sync::Arc;
+
+use castnet_graph::program::{Place, Program};
+
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::flat::{Ending, Piece};
+use crate::memory::{Memory, Shared};
+use crate::net::Loaded;
+use bound::Bound;
+pub(crate) use run::Operands;
+
+/// How many bindings of run-time sizes a session keeps: enough for the batch, the short last batch and those of evaluation.
+const KEPT: usize = 4;
+
+/// Room behind the program's phases for an [`Ending`].
+const ENDING_PHASES: usize = Ending::PHASES;
+
+/// One program of a model with the memory that it runs in.
+pub(crate) struct Session {
+    loaded: Arc<Loaded>,
+    function: usize,
+    training: bool,
+    symbols: Vec<Arc<str>>,
+    /// The values of the present call.
+    values: Vec<i64>,
+    /// The latest first.
+    kept: Vec<Bound>,
+    arena: Memory,
+    /// A part for each thread that may take part.
+    scratch: Memory,
+    scratch_start: Shared<u8>,
+    /// The addresses of all buffers, round after round.
+    addresses: Vec<Shared<u8>>,
+    poison: bool,
+}
+
+impl Session {
+    /// A session of one of the programs of a function; nothing is allocated yet.
+    pub(crate) fn new(loaded: &Arc<Loaded>, function: usize, training: bool) -> Result<Session> {
+        let symbols = loaded.program(function, training)?.symbols();
+        Ok(Session {
+            loaded: loaded.clone(),
+            function,
+            training,
+            symbols,
+            values: Vec::new(),
+            kept: Vec::new(),
+            arena: Memory::default(),
+            scratch: Memory::default(),
+            scratch_start: Shared::new(std::ptr::null_mut()),
+            addresses: Vec::new(),
+            poison: false,
+        })
+    }
+
+    /// The program.
+    pub(crate) fn program(&self) -> Result<&Program> {
+        self.loaded.program(self.function, self.training)
+    }
+
+    /// Fills the arena with NaN before every run from now on: what reads before it writes shows.
+    pub(crate) fn poison(&mut self, poison: bool) {
+        self.poison = poison;
+    }
+
+    /// Binds the run-time sizes to these arguments and gets everything ready for [`Session::run`]. Allocates nothing for a binding
+    /// that it has kept.
+    ///
+    /// # Errors
+    /// If the arguments do not fit.
+    pub(crate) fn prepare(&mut self, args: &[&Array]) -> Result<()> {
+        let program = self.loaded.program(self.function, self.training)?;
+        bind::bind(program, &self.symbols, args, &mut self.values)?;
+        let at = match self.kept.iter().position(|b| b.values == self.values) {
+            Some(at) => at,
+            None => {
+                let bound = Bound::new(&self.loaded, self.function, self.training, &self.symbols, &self.values)?;
+                self.kept.truncate(KEPT - 1);
+                self.kept.push(bound);
+                self.kept.len() - 1
+            }
+        };
+        self.kept[..=at].rotate_right(1);
+        let bound = &self.kept[0];
+        let (arena, scratch) = (bound.arena_bytes, self.threads() * Session::scratch_stride(bound));
+        for (memory, bytes) in [(&mut self.arena, arena), (&mut self.scratch, scratch)] {
+            if !memory.grow(bytes) {
+                return Err(Error::Memory { function: program.name.clone(), bytes });
+            }
+        }
+        self.addresses.resize(bound.rounds * bound.homes.len(), Shared::new(std::ptr::null_mut()));
+        Ok(())
+    }
+
+    fn threads(&self) -> usize {
+        crate::pool::threads()
+    }
+
+    /// Scratch of one thread; no two threads share a cache line or the line that is fetched beside it.
+    fn scratch_stride(bound: &Bound) -> usize {
+        bound.scratch_bytes.next_multiple_of(128)
+    }
+
+    /// New arrays for the results of the prepared call.
+    pub(crate) fn new_results(&self) -> Result<Vec<Array>> {
+        let program = self.program()?;
+        Ok(self.bound()?.new_results(program))
+    }
+
+    /// The session's own arrays for the results; to be given back after the run.
+    pub(crate) fn take_results(&mut self) -> Vec<Array> {
+        self.kept.first_mut().map(|b| std::mem::take(&mut b.own_results)).unwrap_or_default()
+    }
+
+    /// Gives the arrays of [`Session::take_results`] back.
+    pub(crate) fn give_results_back(&mut self, results: Vec<Array>) {
+        if let Some(bound) = self.kept.first_mut() {
+            bound.own_results = results;
+        }
+    }
+
+    /// The parameters that cannot be updated in place in the prepared call.
+    pub(crate) fn updated_last(&self) -> Result<Arc<[Piece]>> {
+        Ok(self.bound()?.updated_last.clone())
+    }
+
+    /// What a buffer of this name holds after a run: as the arena is shared, perhaps what came to lie there later.
+    pub(crate) fn intermediate(&self, name: &str) -> Option<Vec<f32>> {
+        let program = self.program().ok()?;
+        let number = program.buffers.iter().position(|b| b.name == name)?;
+        let home = &self.kept.first()?.homes[number];
+        match home.place {
+            Place::Arena { .. } => {
+                self.arena.slice().get(home.start / 4..home.start / 4 + home.len).map(<[f32]>::to_vec)
+            }
+            _ => None,
+        }
+    }
+
+    fn bound(&self) -> Result<&Bound> {
+        self.kept.first().ok_or_else(|| Error::BadNet {
+            net: self.loaded.net.name.clone(),
+            what: "a call that was not prepared".to_string(),
+        })
+    }
+}

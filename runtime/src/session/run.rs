@@ -1,0 +1,218 @@
+//! Running a prepared call on the pool. One of the few modules with `unsafe`.
+
+use castnet_graph::program::Place;
+use castnet_graph::types::DType;
+use castnet_kernels::{Context, Run, Update};
+
+use super::Session;
+use super::bound::{Bound, launch_of};
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::flat::{Ending, InPlace, Target};
+use crate::memory::{Memory, Shared};
+use crate::pool::{self, Work};
+
+/// What a call reads and writes besides the session's own memory.
+pub(crate) struct Operands<'a> {
+    /// The flat arena of parameters, read only (but for in-place updates).
+    pub(crate) parameters: Shared<f32>,
+    /// The flat arena of gradients; may be null for an inference program.
+    pub(crate) gradients: Shared<f32>,
+    /// The caller's arrays, checked by [`Session::prepare`].
+    pub(crate) args: &'a [&'a Array],
+    /// Arrays of the result's types, from the prepared session.
+    pub(crate) results: &'a mut [Array],
+    /// Seed and step.
+    pub(crate) context: Context,
+}
+
+/// One run, as the pool sees it.
+struct Execution<'a> {
+    bound: &'a Bound,
+    /// The addresses of all buffers, round after round.
+    addresses: &'a [Shared<u8>],
+    context: &'a Context,
+    scratch: Shared<u8>,
+    scratch_stride: usize,
+    /// If gradients shall be taken at once where that can be.
+    in_place: Option<&'a Target<'a>>,
+    ending: Option<&'a Ending<'a>>,
+}
+
+impl Work for Execution<'_> {
+    fn run(&self, phase: usize, chunk: usize, worker: usize) {
+        let Some(now) = self.bound.phases.get(phase) else {
+            if let Some(ending) = self.ending {
+                // SAFETY: the pool runs phases in order and each chunk once; `Session::run` borrows gradients and results all the while.
+                unsafe { ending.run(phase - self.bound.phases.len(), chunk) }
+            }
+            return;
+        };
+        let buffers = self.bound.homes.len();
+        let bases = &self.addresses[now.round * buffers..][..buffers];
+        // SAFETY: `Shared<u8>` is a transparent wrapper of the pointer.
+        let bases = unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) };
+        let in_place = match (self.in_place, now.update) {
+            (Some(target), Some(start)) => Some(InPlace { target, start }),
+            _ => None,
+        };
+        let update = in_place.as_ref().map(|u| u as &dyn Update);
+        let run = Run { bases, context: self.context, update };
+        // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
+        let scratch = unsafe {
+            std::slice::from_raw_parts_mut(self.scratch.0.add(worker * self.scratch_stride), self.scratch_stride)
+        };
+        // SAFETY: `Session::run` computed the addresses of buffers that `Bound::new` found to lie within their places, and all places stay
+        // borrowed; the pool runs each chunk once, and phases one after the other.
+        unsafe { self.bound.kernels[now.launch].run(chunk, &run, scratch) }
+    }
+}
+
+impl Session {
+    /// Runs the prepared call, then the phases of `ending`. With `in_place`, phases that can update at once do so. Allocates nothing.
+    ///
+    /// # Errors
+    /// If a kernel (or an optimizer of the user's) panics.
+    ///
+    /// # Safety
+    /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` and, for a training program, `gradients` point to as many floats as the net's flat arena has, which no one else uses
+    /// meanwhile, except that parameters may be read by several calls at once if none updates them.
+    pub(crate) unsafe fn run(
+        &mut self,
+        operands: &mut Operands<'_>,
+        in_place: Option<&Target<'_>>,
+        ending: Option<&Ending<'_>>,
+    ) -> Result<()> {
+        if self.poison {
+            self.arena.slice_mut::<f32>().fill(f32::NAN);
+        }
+        self.place(operands);
+        if let Some(bound) = self.kept.first_mut() {
+            let phases = bound.phases.len();
+            bound.counts[phases..].copy_from_slice(&ending.map_or([0; Ending::PHASES], Ending::counts));
+        }
+        let bound = self.bound()?;
+        self.pool(&bound.counts, &operands.context, in_place, ending)
+    }
+
+    /// Runs an inference program: binds, runs, and returns new arrays. `parameters` is the net's flat arena.
+    ///
+    /// # Errors
+    /// If the arguments do not fit, or a kernel panics.
+    pub(crate) fn infer(&mut self, parameters: &Memory, args: &[&Array], context: Context) -> Result<Vec<Array>> {
+        assert!(!self.training && parameters.len() == 4 * self.loaded.floats, "not this net's parameters");
+        self.prepare(args)?;
+        let mut results = self.new_results()?;
+        let mut operands = Operands {
+            parameters: Shared::new(parameters.as_ptr().cast_mut().cast()),
+            gradients: Shared::new(std::ptr::null_mut()),
+            args,
+            results: &mut results,
+            context,
+        };
+        // SAFETY: the arena has the net's length and is only read, as `validate` admits no launch that stores to a parameter, nor an
+        // inference program with gradients; arguments and results are those of the prepared call.
+        unsafe { self.run(&mut operands, None, None)? };
+        Ok(results)
+    }
+
+    /// Runs the prepared call again, launch by launch, and says where the first value that is not finite comes from.
+    ///
+    /// # Safety
+    /// As [`Session::run`], of which this is a repetition with the same operands.
+    pub(crate) unsafe fn first_not_finite(&mut self, operands: &mut Operands<'_>) -> Result<Option<String>> {
+        let loaded = self.loaded.clone();
+        for (argument, declared) in operands.args.iter().zip(&self.program()?.arguments) {
+            let finite = match argument.dtype() {
+                DType::F32 => argument.as_slice::<f32>()?.iter().all(|x| x.is_finite()),
+                DType::F64 => argument.as_slice::<f64>()?.iter().all(|x| x.is_finite()),
+                _ => true,
+            };
+            if !finite {
+                return Ok(Some(format!("argument `{}`", declared.name)));
+            }
+        }
+        for (parameter, &start) in loaded.net.parameters.iter().zip(&loaded.offsets) {
+            // SAFETY: as the caller says.
+            let values = unsafe { std::slice::from_raw_parts(operands.parameters.0.add(start), parameter.floats()) };
+            if !values.iter().all(|x| x.is_finite()) {
+                return Ok(Some(format!("parameter `{}`", parameter.name)));
+            }
+        }
+        // What is left of the run before must not be taken for a result of this one.
+        self.arena.slice_mut::<f32>().fill(0.0);
+        self.place(operands);
+        let bound = self.bound()?;
+        let launches = &self.program()?.launches;
+        // A mask may well be filled with negative infinity, so that alone is the second guess.
+        let mut guess = None;
+        let mut counts = vec![0; bound.counts.len()];
+        for (number, phase) in bound.phases.iter().enumerate() {
+            counts[number] = bound.counts[number];
+            self.pool(&counts, &operands.context, None, None)?;
+            counts[number] = 0;
+            let launch = launch_of(launches, phase);
+            for store in &launch.stores {
+                let home = &bound.homes[store.buffer];
+                if matches!(home.place, Place::Argument(_) | Place::Parameter(_)) {
+                    continue;
+                }
+                let start = self.addresses[phase.round * bound.homes.len() + store.buffer].0.cast_const();
+                // SAFETY: the buffer lies within its place, is f32 (`validate`), and no kernel runs now.
+                let values = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), home.len) };
+                if values.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
+                    return Ok(Some(loaded.place(launch)));
+                }
+                if guess.is_none() && values.contains(&f32::NEG_INFINITY) {
+                    guess = Some(loaded.place(launch));
+                }
+            }
+        }
+        Ok(guess)
+    }
+
+    /// Writes the address of every buffer in every round.
+    fn place(&mut self, operands: &mut Operands<'_>) {
+        let Some(bound) = self.kept.first() else { return };
+        let arena = self.arena.as_mut_ptr();
+        self.scratch_start = Shared::new(self.scratch.as_mut_ptr());
+        let addresses = self.addresses.chunks_exact_mut(bound.homes.len().max(1));
+        for (round, addresses) in addresses.take(bound.rounds).enumerate() {
+            for (address, home) in addresses.iter_mut().zip(&bound.homes) {
+                let base = match home.place {
+                    Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
+                    Place::Result(i) => operands.results[i].as_mut_ptr(),
+                    Place::Parameter(_) => operands.parameters.0.cast(),
+                    Place::Gradient(_) => operands.gradients.0.cast(),
+                    Place::Arena { .. } => arena,
+                };
+                let offset = home.start as isize + home.stride * round as isize;
+                *address = Shared::new(base.wrapping_offset(offset));
+            }
+        }
+    }
+
+    fn pool(
+        &self,
+        counts: &[u32],
+        context: &Context,
+        in_place: Option<&Target<'_>>,
+        ending: Option<&Ending<'_>>,
+    ) -> Result<()> {
+        let bound = self.bound()?;
+        let scratch_stride = Session::scratch_stride(bound);
+        // A kernel without scratch leaves the number of threads open.
+        let limit = self.scratch.len().checked_div(scratch_stride).unwrap_or(usize::MAX);
+        let execution = Execution {
+            bound,
+            addresses: &self.addresses,
+            context,
+            scratch: self.scratch_start,
+            scratch_stride,
+            in_place,
+            ending,
+        };
+        let function = || self.program().map_or_else(|_| String::new(), |p| p.name.clone());
+        pool::run(counts, limit, &execution).map_err(|message| Error::Panic { function: function(), message })
+    }
+}

@@ -1,0 +1,238 @@
+//! Random nets of this language's operators and layers.
+
+use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::call::{Arg, Given};
+use castnet_graph::compile::{Source, SourceFunction};
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::graph::{Graph, Value};
+use castnet_graph::layers::{self, Layer};
+use castnet_graph::ops;
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
+
+/// Steele, Lea & Flood's SplitMix64.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    /// In [-1, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+const SIZES: [i64; 10] = [1, 2, 3, 4, 5, 7, 8, 11, 16, 33];
+
+fn given(value: Arg) -> Given {
+    Given { name: None, value, at: Loc::default() }
+}
+
+fn int(value: i64) -> Arg {
+    Arg::Size(value.into())
+}
+
+fn call(b: &mut Builder, name: &str, args: Vec<Arg>) -> Option<Value> {
+    let args: Vec<Given> = args.into_iter().map(given).collect();
+    match ops::call(b, name, Loc::default(), &args) {
+        Ok(Arg::Tensor(value)) => Some(value),
+        _ => {
+            b.diagnostics.clear();
+            None
+        }
+    }
+}
+
+fn t(value: Value) -> Arg {
+    Arg::Tensor(value)
+}
+
+/// A choice made once and followed in both modes of the function.
+struct Plan {
+    seed: u64,
+    steps: usize,
+    image: bool,
+    sizes: [i64; 3],
+    layers: Vec<Layer>,
+}
+
+pub fn random_net(number: u64) -> Source {
+    let mut numbers = Numbers(number.wrapping_mul(0x1234_5678_9abc_def1) + 99);
+    let mut parameters = Parameters::default();
+    let mut plan = Plan {
+        seed: numbers.next(),
+        steps: 2 + numbers.below(29),
+        image: numbers.below(2) == 0,
+        sizes: [*numbers.pick(&SIZES), *numbers.pick(&SIZES), *numbers.pick(&SIZES)],
+        layers: vec![],
+    };
+    if plan.image {
+        plan.sizes = [*numbers.pick(&[1, 2, 3, 5]), *numbers.pick(&[4, 5, 7, 8]), *numbers.pick(&[4, 6, 7, 8])];
+    }
+    // More layers than are used: those left over have no shape and take no part.
+    for i in 0..6 {
+        let (kind, args) = match numbers.below(5) {
+            0 | 1 => ("Linear", vec![given(int(*numbers.pick(&SIZES)))]),
+            2 | 3 => {
+                let kernel = 1 + numbers.below(3) as i64;
+                let args = vec![
+                    int(*numbers.pick(&[1, 2, 3, 5, 7, 33])),
+                    int(kernel),
+                    int(1 + numbers.below(2) as i64),
+                    int(numbers.below(2) as i64),
+                    int(1 + numbers.below(2) as i64),
+                ];
+                ("Conv2d", args.into_iter().map(given).collect())
+            }
+            _ => ("Dropout", vec![given(Arg::Float(0.3))]),
+        };
+        let mut b = Builder::new("", &mut parameters, false);
+        let layer = layers::declare(&mut b, &format!("layer{i}"), Loc::default(), kind, Loc::default(), &args);
+        plan.layers.extend(layer);
+    }
+    let name = format!("Net{number}");
+    let inference = build(&name, &plan, &mut parameters, false);
+    let training = build(&name, &plan, &mut parameters, true);
+    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
+    Source { name, parameters, functions: vec![function] }
+}
+
+fn build(name: &str, plan: &Plan, parameters: &mut Parameters, training: bool) -> Graph {
+    let mut b = Builder::new(format!("{name}.loss"), parameters, training);
+    let mut numbers = Numbers(plan.seed);
+    let [s0, s1, s2] = plan.sizes.map(Size::constant);
+    let n = Size::symbol("N");
+    let shape = if plan.image { vec![n.clone(), s0, s1, s2] } else { vec![n.clone(), s0] };
+    let x = b.argument("x", Type::new(DType::F32, shape));
+    let mut pool = vec![x];
+    // A first layer, so that there is something to train; it fits or is refused.
+    for layer in &plan.layers {
+        if layers::apply(&mut b, layer, Loc::default(), x).map(|y| pool.push(y)).is_ok() {
+            break;
+        }
+        b.diagnostics.clear();
+    }
+    for _ in 0..plan.steps {
+        let x = *numbers.pick(&pool[pool.len().saturating_sub(4)..]);
+        if let Some(y) = step(&mut b, &mut numbers, plan, &pool, x) {
+            // Keep values small in number and in size.
+            let elements = b.ty(y).len().eval(&|_| 1);
+            if elements <= 800 {
+                pool.push(tame(&mut b, y));
+            }
+        }
+    }
+    let last = pool[pool.len() - 1];
+    let loss = objective(&mut b, &mut numbers, last);
+    b.result(loss);
+    b.graph
+}
+
+/// Keeps magnitudes in a range where f32 and f64 can be compared.
+fn tame(b: &mut Builder, y: Value) -> Value {
+    let grows = matches!(b.graph.node(y).op, castnet_graph::graph::Op::Binary(_) | castnet_graph::graph::Op::Unary(_));
+    if !grows || b.graph.dtype(y) != DType::F32 {
+        return y;
+    }
+    let halved = call(b, "mul", vec![t(y), Arg::Float(0.5)]).unwrap_or(y);
+    call(b, "sin", vec![t(halved)]).unwrap_or(y)
+}
+
+fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) -> Option<Value> {
+    let rank = b.rank(x);
+    match r.below(24) {
+        0..=4 => {
+            let layer = r.pick(&plan.layers);
+            let y = layers::apply(b, layer, Loc::default(), x);
+            b.diagnostics.clear();
+            y.ok()
+        }
+        5..=8 => {
+            let name =
+                *r.pick(&["tanh", "sigmoid", "relu", "gelu", "silu", "abs", "exp", "erf", "cos", "neg", "square"]);
+            call(b, name, vec![t(x)])
+        }
+        9 => {
+            let square = call(b, "square", vec![t(x)])?;
+            let positive = call(b, "add", vec![t(square), Arg::Float(0.5)])?;
+            let name = *r.pick(&["log", "sqrt", "rsqrt", "reciprocal"]);
+            call(b, name, vec![t(positive)])
+        }
+        10..=12 => {
+            let y = *r.pick(pool);
+            let name = *r.pick(&["add", "sub", "mul", "maximum", "minimum"]);
+            call(b, name, vec![t(x), t(y)])
+        }
+        13 => {
+            let y = *r.pick(pool);
+            let condition = call(b, *r.pick(&["lt", "ge"]), vec![t(x), t(y)])?;
+            call(b, "where_", vec![t(condition), t(x), Arg::Float(0.1)])
+        }
+        14 => call(b, "clamp", vec![t(x), Arg::Float(-0.6), Arg::Float(0.7)]),
+        15..=16 if rank > 0 => {
+            let name = *r.pick(&["sum", "mean", "amax"]);
+            let axis = r.below(rank) as i64;
+            let reduced = call(b, name, vec![t(x), int(axis), Arg::Bool(true)])?;
+            // Against the tensor itself: broadcast back.
+            call(b, "sub", vec![t(x), t(reduced)])
+        }
+        17 if rank > 1 => call(b, *r.pick(&["softmax", "log_softmax"]), vec![t(x), int(r.below(rank) as i64)]),
+        18 if rank == 4 => {
+            let name = *r.pick(&["max_pool2d", "avg_pool2d"]);
+            let (kernel, stride, padding) = *r.pick(&[(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 1, 1)]);
+            call(b, name, vec![t(x), int(kernel), int(stride), int(padding)])
+        }
+        19 if rank > 1 => call(b, "flatten", vec![t(x), int(1)]),
+        20 if rank > 2 => {
+            let order = if rank == 4 { vec![0, 3, 1, 2] } else { (0..rank as i64).rev().collect() };
+            call(b, "permute", vec![t(x), Arg::List(order.into_iter().map(int).collect())])
+        }
+        21 if rank == 2 => {
+            // A Gram matrix over the features.
+            let transposed = call(b, "t", vec![t(x)])?;
+            let gram = call(b, "matmul", vec![t(transposed), t(x)])?;
+            let small = call(b, "mul", vec![t(gram), Arg::Float(0.05)])?;
+            let bounded = call(b, "tanh", vec![t(small)])?;
+            call(b, "matmul", vec![t(x), t(bounded)])
+        }
+        22 if rank > 1 => call(b, "unsqueeze", vec![t(x), int(1)]).filter(|_| rank < 4),
+        23 => call(b, "dropout", vec![t(x), Arg::Float(0.25)]),
+        _ => call(b, "tanh", vec![t(x)]),
+    }
+}
+
+fn objective(b: &mut Builder, r: &mut Numbers, x: Value) -> Value {
+    let plain = |b: &mut Builder| call(b, "mean", vec![t(x)]).unwrap_or(x);
+    let shape = b.shape(x);
+    let classes = shape.get(1).and_then(|s| s.as_const()).unwrap_or(0);
+    match r.below(4) {
+        0 | 1 if classes >= 3 => {
+            let mut rows = shape.clone();
+            rows.remove(1);
+            let target = b.argument("target", Type::new(DType::U8, rows));
+            call(b, "cross_entropy", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
+        }
+        2 => {
+            let target = b.argument("target", Type::new(DType::F32, shape));
+            call(b, "mse_loss", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
+        }
+        _ => {
+            let bent = call(b, "sin", vec![t(x)]).unwrap_or(x);
+            call(b, "mean", vec![t(bent)]).unwrap_or(bent)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! After the first steps, a step of training allocates nothing, on any thread.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use castnet_runtime::{AdamW, Cosine, Device, Model, Optimizer, Sgd, set_threads};
+use common::{LOSS, noise, regression};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: hands everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller says.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The only test of this file, so that nothing else allocates meanwhile.
+#[test]
+fn steps_allocate_nothing() {
+    set_threads(3);
+    let adam = || AdamW::new(1e-3).schedule(Cosine::new(100));
+    let ways: [(Box<dyn Optimizer>, bool); 4] = [
+        (Box::new(adam()), false),
+        (Box::new(adam().clip_norm(1.0)), false),
+        (Box::new(adam()), true),
+        (Box::new(Sgd::new(0.1).momentum(0.9)), false),
+    ];
+    let batches = [128, 128, 17].map(|n| (noise(&[n, 300], 1), noise(&[n, 200], 2)));
+    for (mut optimizer, guarded) in ways {
+        let mut model = Model::from_net(regression(300, 200), &Device::cpu(), 3).unwrap();
+        model.stop_on_nan(guarded);
+        let mut before = 0;
+        for epoch in 0..30 {
+            if epoch == 2 {
+                // The last batch is short: both bindings have been seen.
+                before = ALLOCATIONS.load(Ordering::Relaxed);
+            }
+            for (x, y) in &batches {
+                model.step(LOSS, &mut *optimizer, &[x, y]).unwrap().get().unwrap();
+            }
+        }
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{}, guarded {guarded}", optimizer.name());
+    }
+}

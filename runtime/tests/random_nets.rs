@@ -1,0 +1,145 @@
+//! Two hundred random nets, compiled and run by the table's interpreter, against the unfused graph in f64.
+//!
+//! The reference shares no code with the kernels; even the random numbers are made here a second time.
+
+mod nets;
+
+use castnet_graph::compile::compile;
+use castnet_graph::grad::gradients;
+use castnet_graph::graph::{Graph, Op, Output, Role, Value};
+use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::scalar::{Binary, Unary};
+use castnet_runtime::{Array, Device, Model};
+use nets::{Numbers, random_net};
+
+const NETS: u64 = 200;
+const SEED: u64 = 7;
+
+/// Philox4x32-10 (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2, 3*), as `castnet_kernels::random` documents it.
+fn uniform(seed: u64, step: u64, stream: u32, index: u64) -> f64 {
+    let block = index / 4;
+    let mut c = [block as u32, (block >> 32) as u32, stream, step as u32];
+    let mut k = [seed as u32, (seed >> 32) as u32];
+    for _ in 0..10 {
+        let (a, b) = (u64::from(c[0]) * 0xD251_1F53, u64::from(c[2]) * 0xCD9E_8D57);
+        c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
+        k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+    }
+    f64::from(c[(index % 4) as usize] >> 8) / f64::from(1 << 24)
+}
+
+/// How near the closest decision of the graph is to falling the other way; exact ties fall alike everywhere.
+fn nearest_kink(graph: &Graph, inputs: &Inputs) -> f64 {
+    let mut probe = graph.clone();
+    probe.outputs.clear();
+    let mut kinds = vec![];
+    for node in &graph.nodes {
+        let operands: &[Value] = match &node.op {
+            Op::Binary(f) if f.is_comparison() || matches!(f, Binary::Max | Binary::Min | Binary::Rem) => &node.inputs,
+            Op::Unary(Unary::Abs | Unary::Sign) => &node.inputs,
+            Op::MaxPool2d(_)
+            | Op::Reduce(castnet_graph::scalar::Reduction::Max | castnet_graph::scalar::Reduction::Min, _) => {
+                &node.inputs
+            }
+            _ => continue,
+        };
+        kinds.push((node.op.clone(), operands.len()));
+        probe.outputs.extend(operands.iter().map(|&value| Output { role: Role::Result(0), value }));
+    }
+    let mut values = evaluate(&probe, inputs).into_iter();
+    let mut nearest = f64::INFINITY;
+    for (op, operands) in kinds {
+        let Some(x) = values.next() else { break };
+        let distances: Vec<f64> = match operands {
+            2 => values.next().map_or(vec![], |y| x.data.iter().zip(&y.data).map(|(a, b)| (a - b).abs()).collect()),
+            _ if matches!(op, Op::Unary(_)) => x.data.iter().map(|a| a.abs()).collect(),
+            // Neighbours in value anywhere in the tensor: stricter than each window.
+            _ => {
+                let mut sorted = x.data.clone();
+                sorted.sort_by(f64::total_cmp);
+                sorted.windows(2).map(|w| w[1] - w[0]).collect()
+            }
+        };
+        nearest = distances.into_iter().filter(|d| *d != 0.0).fold(nearest, f64::min);
+    }
+    nearest
+}
+
+fn tensor(array: &Array) -> Tensor {
+    let data = array.as_slice::<f32>().unwrap().iter().map(|x| f64::from(*x)).collect();
+    Tensor::new(array.shape().to_vec(), data)
+}
+
+/// The norm of the difference over the norm of what is expected.
+fn distance(expected: &Tensor, found: &Tensor) -> f64 {
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+    let difference = norm(&mut expected.data.iter().zip(&found.data).map(|(a, b)| a - b));
+    difference / (norm(&mut expected.data.iter().copied()) + 1e-3)
+}
+
+fn check(number: u64) -> bool {
+    let source = random_net(number);
+    let written = source.functions[0].training.clone().unwrap();
+    let unfused = gradients(written.clone()).unwrap();
+    let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
+    let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
+    let mut model = Model::from_net(compiled.net, &Device::cpu(), SEED + number).unwrap();
+    model.poison(true);
+    let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
+    let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
+    let mut compared = false;
+    for n in [1i64, 2, 7, 64, 129] {
+        for attempt in 0..12 {
+            let mut numbers = Numbers(number * 1000 + n as u64 * 13 + attempt);
+            let (mut arrays, mut arguments) = (vec![], vec![]);
+            for argument in &written.arguments {
+                let shape: Vec<usize> = argument.ty.shape.iter().map(|s| s.eval(&|_| n) as usize).collect();
+                let len = shape.iter().product();
+                if argument.ty.dtype.is_float() {
+                    let data: Vec<f32> = (0..len).map(|_| numbers.unit() as f32).collect();
+                    arrays.push(Array::from_slice(&shape, &data).unwrap());
+                    arguments.push(tensor(arrays.last().unwrap()));
+                } else {
+                    let data: Vec<u8> = (0..len).map(|_| numbers.below(3) as u8).collect();
+                    arrays.push(Array::from_slice(&shape, &data).unwrap());
+                    arguments.push(Tensor::new(shape, data.iter().map(|x| f64::from(*x)).collect()));
+                }
+            }
+            let (seed, step) = (model.seed(), model.steps());
+            let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
+            let sizes = |_: &str| n;
+            let inputs = Inputs { arguments: &arguments, parameters: &parameters, sizes: &sizes, random: &random };
+            if nearest_kink(&written, &inputs) < 2e-6 {
+                continue;
+            }
+            let expected = evaluate(&unfused, &inputs);
+            let references: Vec<&Array> = arrays.iter().collect();
+            let (results, gradients) = model.grad(0, &references).unwrap_or_else(|e| panic!("net {number}: {e}"));
+            for (output, expected) in unfused.outputs.iter().zip(&expected) {
+                let (what, found) = match output.role {
+                    Role::Result(i) => ("the loss".to_string(), tensor(&results[i])),
+                    Role::Gradient(i) => {
+                        (format!("the gradient of {}", names[i]), tensor(&gradients.parameter(&names[i]).unwrap()))
+                    }
+                };
+                let distance = distance(expected, &found);
+                assert!(
+                    distance < 2e-4,
+                    "net {number}, N = {n}, attempt {attempt}: {what} is off by {distance:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
+                    &expected.data[..expected.data.len().min(8)],
+                    &found.data[..found.data.len().min(8)],
+                );
+            }
+            compared = true;
+            break;
+        }
+    }
+    compared
+}
+
+#[test]
+fn two_hundred_random_nets_equal_the_unfused_graph_in_f64() {
+    let only: Option<u64> = std::env::var("CASTNET_TEST_NET").ok().and_then(|n| n.parse().ok());
+    let compared = (0..NETS).filter(|n| only.is_none_or(|o| o == *n)).filter(|&n| check(n)).count() as u64;
+    assert!(only.is_some() || compared > NETS * 9 / 10, "only {compared} of {NETS} nets had inputs away from kinks");
+}

@@ -1,0 +1,122 @@
+//! What the code that `network!` writes refers to. Not part of the interface.
+
+use castnet_kernels::BlockKernel;
+pub use castnet_kernels::block_kernel;
+pub use castnet_runtime::{
+    Array, Device, EmittedKernel, Error, Gradients, LazyNet, Loss, Model, NetTable, Optimizer, Result,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use crate::__network_methods as network_methods;
+
+/// The result of a function that has one.
+pub fn only(results: Vec<Array>) -> Result<Array> {
+    let none = || Error::BadNet { net: String::new(), what: "a function without a result".into() };
+    results.into_iter().next().ok_or_else(none)
+}
+
+/// One stage of one launch, compiled: see [`EmittedKernel`].
+pub const fn emitted(
+    function: usize,
+    training: bool,
+    launch: usize,
+    stage: usize,
+    kernel: &'static BlockKernel,
+) -> EmittedKernel {
+    EmittedKernel { function, training, launch, stage, kernel }
+}
+
+/// Anything that names a file.
+pub trait File: AsRef<Path> {}
+impl<T: AsRef<Path>> File for T {}
+
+/// What a training checkpoint holds beside numbers.
+pub type Extra = BTreeMap<String, String>;
+
+/// The methods that are the same for every net.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __network_methods {
+    () => {
+        /// Sets all parameters from a safetensors file, such as a `state_dict` of PyTorch. Strict: other, missing or misshapen entries are
+        /// an error, and the net is as it was.
+        ///
+        /// # Errors
+        /// If the file cannot be read or does not fit.
+        pub fn load(&mut self, path: impl $crate::__private::File) -> $crate::__private::Result<()> {
+            self.model.load(path)
+        }
+
+        /// Writes all parameters to a safetensors file, with PyTorch's names and shapes. Atomic: a file that is there stays whole.
+        ///
+        /// # Errors
+        /// If the file cannot be written.
+        pub fn save(&self, path: impl $crate::__private::File) -> $crate::__private::Result<()> {
+            self.model.save(path)
+        }
+
+        /// Sets parameters, optimizer and the counter of random numbers from what [`Self::save_training`] wrote, so that training goes on
+        /// as if it had not stopped. Gives what else was saved.
+        ///
+        /// # Errors
+        /// If the file cannot be read or does not fit; net and optimizer are as they were then.
+        pub fn load_training(
+            &mut self,
+            path: impl $crate::__private::File,
+            optimizer: &mut dyn $crate::__private::Optimizer,
+        ) -> $crate::__private::Result<$crate::__private::Extra> {
+            self.model.load_training(path, optimizer)
+        }
+
+        /// Writes parameters, optimizer and the counter of random numbers to a safetensors file. Atomic.
+        ///
+        /// # Errors
+        /// If the file cannot be written, or the optimizer holds the state of another model.
+        pub fn save_training(
+            &self,
+            path: impl $crate::__private::File,
+            optimizer: &dyn $crate::__private::Optimizer,
+            extra: &$crate::__private::Extra,
+        ) -> $crate::__private::Result<()> {
+            self.model.save_training(path, optimizer, extra)
+        }
+
+        /// A copy of a parameter, such as `conv1.weight`, in PyTorch's shape.
+        ///
+        /// # Errors
+        /// If there is none of this name.
+        pub fn parameter(&self, name: &str) -> $crate::__private::Result<$crate::__private::Array> {
+            self.model.parameter(name)
+        }
+
+        /// Sets a parameter from an f32 array in PyTorch's shape.
+        ///
+        /// # Errors
+        /// If there is none of this name, or type or shape differ.
+        pub fn set_parameter(&mut self, name: &str, value: &$crate::__private::Array) -> $crate::__private::Result<()> {
+            self.model.set_parameter(name, value)
+        }
+
+        /// Takes over all parameters of another model of this network.
+        ///
+        /// # Errors
+        /// Never for a model of the same type.
+        pub fn copy_from(&mut self, other: &Self) -> $crate::__private::Result<()> {
+            self.model.copy_from(&other.model)
+        }
+
+        /// Moves all parameters towards those of another model: p + t · (q - p), for target networks and moving averages.
+        ///
+        /// # Errors
+        /// Never for a model of the same type.
+        pub fn lerp(&mut self, other: &Self, t: f32) -> $crate::__private::Result<()> {
+            self.model.lerp(&other.model, t)
+        }
+
+        /// Whether a step whose loss is not finite is an error that names the place and leaves the parameters as they were; off at first.
+        pub fn stop_on_nan(&mut self, stop: bool) {
+            self.model.stop_on_nan(stop)
+        }
+    };
+}

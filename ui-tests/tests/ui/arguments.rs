@@ -1,0 +1,52 @@
+//! Arguments missing, given twice, too many, of the wrong kind.
+
+castnet::network! {
+    pub net Arguments {
+        missing: Conv2d(20);
+        twice:   Conv2d(20, 5, kernel_size = 3);
+        many:    Linear(10, 20, true, 4);
+        kind:    Linear(2.5);
+        range:   Dropout(1.5);
+        zero:    Linear(0);
+        pair:    Conv2d(20, kernel_size = [1, 2, 3]);
+        fc:      Linear(8);
+
+        pub fn used(x: f32[N, 8]) -> f32[N, 8] {
+            missing(x) + twice(x) + many(x) + kind(x) + range(x) + zero(x) + pair(x)
+        }
+
+        pub fn of_operators(x: f32[N, 1, 8, 8], y: f32[N, 8]) -> f32[N, 8] {
+            let a = x.max_pool2d();
+            let b = x.max_pool2d(2, kernel_size = 2);
+            let c = y.tanh(1);
+            let d = y.sum(dim = 0.5);
+            let e = y.sum(keepdim = 1);
+            let f = y.clamp(1.0, 0.0);
+            let g = y.dropout(p = -0.1);
+            let h = x.max_pool2d(2, stride = 0);
+            y.cross_entropy()
+        }
+
+        pub fn of_layers(x: f32[N, 8]) -> f32[N, 8] {
+            let a = fc();
+            let b = fc(x, 3);
+            let c = fc(weight = x);
+            fc(5)
+        }
+
+        fn mix(a: f32[N, D], b: f32[N, D], rate: f32) -> f32[N, D] {
+            a * rate + b * (1.0 - rate)
+        }
+
+        pub fn of_functions(x: f32[N, 8]) -> f32[N, 8] {
+            let a = mix(x, x);
+            let b = x.mix(x, 0.5, 1);
+            let c = x.mix(x, 0.5, a = x);
+            let d = x.mix(x, ratio = 0.5);
+            let e = mix(b = x, a = x, rate = 0.5);
+            e
+        }
+    }
+}
+
+fn main() {}
