@@ -93,7 +93,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn describe(self) -> &'static str {
+    /// What may stand there, for messages and the reference page.
+    pub fn describe(self) -> &'static str {
         match self {
             Kind::Tensor => "a tensor",
             Kind::Operand => "a tensor or a number",

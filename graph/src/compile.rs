@@ -10,7 +10,7 @@ use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter};
 use crate::optimise::optimise;
 use crate::plan::plan;
-use crate::program::{Layout, Named, Place, Program, Step};
+use crate::program::{Layout, Named, Program};
 use crate::recompute::recompute;
 use crate::size::Size;
 use crate::types::Type;
@@ -65,7 +65,6 @@ pub struct Report {
 
 /// Compiles every function.
 pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
-    let layouts: Vec<Layout> = source.parameters.list.iter().map(|p| p.layout.clone()).collect();
     let mut compiled = Compiled {
         net: Net { name: source.name.clone(), parameters: parameters(&source.parameters), functions: vec![] },
         places: vec![],
@@ -73,11 +72,12 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
     };
     let mut mistakes = vec![];
     for function in &source.functions {
-        let inference = compiled.program(&function.name, function.inference.clone(), false, &layouts);
-        let training = function.training.clone().map(|graph| compiled.program(&function.name, graph, true, &layouts));
+        let inference = compiled.program(&function.name, function.inference.clone(), false);
+        let training = function.training.clone().map(|graph| compiled.program(&function.name, graph, true));
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
-                let reaches = training.as_ref().map_or(vec![], reaches);
+                let trained = training.as_ref().and(compiled.reports.last());
+                let reaches = trained.map_or(vec![], |r| reaches(&r.optimised).into_iter().collect());
                 compiled.net.functions.push(Function { name: function.name.clone(), inference, training, reaches });
             }
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
@@ -86,11 +86,19 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 
-/// The parameters that a training program makes gradients of.
-fn reaches(program: &Program) -> Vec<usize> {
-    let gradient = |b: &crate::program::Buffer| if let Place::Gradient(number) = b.place { Some(number) } else { None };
-    let all: BTreeSet<usize> = program.buffers.iter().filter_map(gradient).collect();
-    all.into_iter().collect()
+/// The parameters that a graph makes gradients of, in loops too.
+fn reaches(graph: &Graph) -> BTreeSet<usize> {
+    let mut all: BTreeSet<usize> = graph.outputs.iter().filter_map(|o| o.role.gradient()).collect();
+    for node in &graph.nodes {
+        let Op::Repeat(repeat) = &node.op else { continue };
+        for output in &repeat.body.outputs {
+            if let Role::RoundGradient { first, step } = output.role {
+                all.extend((0..repeat.count as usize).map(|round| first + round * step));
+            }
+        }
+        all.extend(reaches(&repeat.body));
+    }
+    all
 }
 
 fn parameters(declared: &Parameters) -> Vec<Parameter> {
@@ -105,13 +113,7 @@ fn parameters(declared: &Parameters) -> Vec<Parameter> {
 
 impl Compiled {
     /// One function: the way of the data.
-    fn program(
-        &mut self,
-        function: &str,
-        graph: Graph,
-        training: bool,
-        layouts: &[Layout],
-    ) -> Result<Program, Diagnostic> {
+    fn program(&mut self, function: &str, graph: Graph, training: bool) -> Result<Program, Diagnostic> {
         let broken = |pass: &str, what: String| {
             Diagnostic::new(
                 "N0900",
@@ -130,10 +132,11 @@ impl Compiled {
         let differentiated = checked("grad", differentiated)?;
         let optimised = checked("optimise", optimise(&differentiated))?;
         let optimised = if training { checked("recompute", optimise(&recompute(&optimised)))? } else { optimised };
-        let mut kernels = lower(&optimised, &|parameter| layouts[parameter].clone());
+        let mut kernels = lower(&optimised, &self.net.parameters);
         let planned = plan(&mut kernels);
         let program = self.assemble(&graph, kernels, planned);
         crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
+        crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;
 
         let function = function.to_string();
         self.reports.push(Report { function, training, graph, optimised, program: program.clone() });
@@ -157,7 +160,7 @@ impl Compiled {
             arguments: graph.arguments.iter().map(|a| named(&a.name, &a.ty)).collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
             buffers: kernels.buffers,
-            schedule: (0..launches.len()).map(Step::Launch).collect(),
+            schedule: kernels.schedule,
             launches,
             arena: plan.classes,
             bound: plan.bound,

@@ -74,6 +74,13 @@ pub enum Op {
     Input(usize),
     /// A parameter of the net, by its number in the net's list.
     Parameter(usize),
+    /// In the body of a `Repeat`: in round `r`, parameter `first + r · step`.
+    RoundParameter {
+        /// The parameter of round 0.
+        first: usize,
+        /// Parameters from one round's set to the next.
+        step: usize,
+    },
     /// A scalar.
     Const(f64),
     /// The value of a size, as a scalar.
@@ -139,10 +146,10 @@ pub enum Op {
 
 /// `count` rounds of one body: equal blocks are one block in the compiler.
 ///
-/// The body's inputs are, in order: `states` values (the previous round's), `shared` values (the same each round), `stacks` values (row `r`
-/// of an operand with a leading axis of `count`; for a stack of parameters: the parameters of round `r`).
-/// Its outputs are: the next `states`, then `ys`, each of which is stacked on a leading axis of `count`.
-/// The results are: the last states, then the stacked ys.
+/// The body's arguments are, in order: `states` values (the previous round's), `shared` values (the same each round), then values of which
+/// round `r` sees row `r` (the operand has a leading axis of `count`). Its results are: the next `states`, then values that are stacked on
+/// a leading axis of `count`. The results of the whole are, by [`Op::Get`]: the last states, then the stacks. The body has parameters of its
+/// own in every round, and their gradients are outputs of the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeat {
     /// Rounds.
@@ -155,6 +162,26 @@ pub struct Repeat {
     pub shared: usize,
     /// The body; its inputs are `Op::Input(0..)`.
     pub body: Graph,
+}
+
+impl Op {
+    /// The number of the parameter that the node reads (of round 0, in a loop).
+    pub fn parameter(&self) -> Option<usize> {
+        match self {
+            Op::Parameter(number) | Op::RoundParameter { first: number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl Role {
+    /// The number of the parameter whose gradient this is (of round 0, in a loop).
+    pub fn gradient(&self) -> Option<usize> {
+        match self {
+            Role::Gradient(number) | Role::RoundGradient { first: number, .. } => Some(*number),
+            Role::Result(_) => None,
+        }
+    }
 }
 
 /// One operator applied to values.
@@ -186,6 +213,13 @@ pub enum Role {
     Result(usize),
     /// The gradient of the objective with respect to parameter `.0`.
     Gradient(usize),
+    /// In the body of a `Repeat`: the gradient with respect to parameter `first + r · step` of round `r`.
+    RoundGradient {
+        /// The parameter of round 0.
+        first: usize,
+        /// Parameters from one round's set to the next.
+        step: usize,
+    },
 }
 
 /// An argument of the function.

@@ -18,6 +18,9 @@ pub fn optimise(graph: &Graph) -> Graph {
         for input in &mut node.inputs {
             *input = map[input.index()];
         }
+        if let Op::Repeat(repeat) = &mut node.op {
+            repeat.body = optimise(&repeat.body);
+        }
         let value = rebuild.add(node);
         map.push(value);
     }
@@ -35,6 +38,12 @@ fn without_dead_code(graph: &Graph) -> Graph {
         live[output.value.index()] = true;
     }
     for index in (0..graph.nodes.len()).rev() {
+        // The gradients of a loop's parameters are results of its body.
+        let has_gradients = match &graph.nodes[index].op {
+            Op::Repeat(repeat) => repeat.body.outputs.iter().any(|o| o.role.gradient().is_some()),
+            _ => false,
+        };
+        live[index] |= has_gradients;
         if live[index] {
             for input in &graph.nodes[index].inputs {
                 live[input.index()] = true;
@@ -69,6 +78,7 @@ impl Hash for Key {
         match &self.0 {
             Op::Const(c) => c.to_bits().hash(state),
             Op::Input(i) | Op::Parameter(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
+            Op::RoundParameter { first, .. } => first.hash(state),
             Op::Unary(f) => f.hash(state),
             Op::Binary(f) => f.hash(state),
             _ => {}

@@ -6,7 +6,7 @@
 //! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
 
 use crate::fuse::Kernels;
-use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Target};
+use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
 
 /// Offsets and coefficients are multiples of this many floats, so that every buffer starts on a cache line.
@@ -32,8 +32,8 @@ struct Block {
     offset: i64,
 }
 
-/// Which launches write and read each buffer: first and last one.
-pub fn lives(launches: &[Launch], buffers: usize) -> Vec<Option<(usize, usize)>> {
+/// Which launches write and read each buffer: first and last one. What lives when a loop begins or ends lives all through it.
+pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers];
     for (step, launch) in launches.iter().enumerate() {
         for buffer in launch.touches() {
@@ -41,12 +41,43 @@ pub fn lives(launches: &[Launch], buffers: usize) -> Vec<Option<(usize, usize)>>
             lives[buffer] = Some((first, step));
         }
     }
+    lives.iter_mut().for_each(|life| extend_through_loops(life, schedule));
     lives
+}
+
+fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
+    for step in schedule {
+        let Step::Repeat { body, .. } = step else { continue };
+        extend_through_loops(life, body);
+        let (Some((first, last)), Some((start, end))) = (life.as_mut(), span(body)) else { continue };
+        let inside = start <= *first && *last <= end;
+        let apart = *last < start || end < *first;
+        if !inside && !apart {
+            (*first, *last) = ((*first).min(start), (*last).max(end));
+        }
+    }
+}
+
+/// The first and last launch of a body.
+fn span(body: &[Step]) -> Option<(usize, usize)> {
+    let spans = body.iter().filter_map(|step| match step {
+        Step::Launch(launch) => Some((*launch, *launch)),
+        Step::Repeat { body, .. } => span(body),
+    });
+    spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Places every arena buffer.
 pub fn plan(kernels: &mut Kernels) -> Plan {
-    let lives = lives(&kernels.launches, kernels.buffers.len());
+    let mut lives = lives(&kernels.launches, &kernels.schedule, kernels.buffers.len());
+    for row in 0..lives.len() {
+        // Rows keep the whole alive.
+        let Some(whole) = kernels.rows_of[row] else { continue };
+        let Some((first, last)) = lives[row].take() else { continue };
+        let (a, b) = lives[whole].unwrap_or((first, last));
+        lives[whole] = Some((a.min(first), b.max(last)));
+        extend_through_loops(&mut lives[whole], &kernels.schedule);
+    }
     let mut classes: Vec<Size> = vec![];
     let mut blocks: Vec<Block> = vec![];
     for (id, buffer) in kernels.buffers.iter().enumerate() {
@@ -75,6 +106,11 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     for block in &blocks {
         for &buffer in &block.buffers {
             kernels.buffers[buffer].place = Place::Arena { class: block.class, offset: block.offset };
+        }
+    }
+    for row in 0..kernels.buffers.len() {
+        if let Some(whole) = kernels.rows_of[row] {
+            kernels.buffers[row].place = kernels.buffers[whole].place.clone();
         }
     }
     plan

@@ -57,6 +57,10 @@ pub struct Inputs<'a> {
     pub arguments: &'a [Tensor],
     /// Parameters by number.
     pub parameters: &'a [Tensor],
+    /// In the body of a loop: which round.
+    pub round: usize,
+    /// Whether each node's result is rounded to f32: shows how well the graph is conditioned.
+    pub rounded: bool,
     /// Run-time sizes.
     pub sizes: &'a dyn Fn(&str) -> i64,
     /// The uniform number of a stream at an index.
@@ -69,9 +73,10 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
     for (index, node) in graph.nodes.iter().enumerate() {
         let x = |i: usize| &values[&node.inputs[i]];
         let shape: Vec<usize> = node.ty.shape.iter().map(|s| s.eval(inputs.sizes) as usize).collect();
-        let result = match &node.op {
+        let mut result = match &node.op {
             Op::Input(i) => inputs.arguments[*i].clone(),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
+            Op::RoundParameter { first, step } => inputs.parameters[first + inputs.round * step].clone(),
             Op::Const(c) => Tensor::scalar(*c),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
@@ -90,20 +95,14 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
             Op::Broadcast => {
                 let from = x(0);
                 let lead = shape.len() - from.shape.len();
-                Tensor::from_fn(&shape, |i| {
-                    let j: Vec<_> =
-                        from.shape.iter().zip(&i[lead..]).map(|(s, i)| if *s == 1 { 0 } else { *i }).collect();
-                    from.at(&j)
-                })
+                let strides = strides(&from.shape);
+                let axis = |i: usize| i.checked_sub(lead).filter(|&j| from.shape[j] != 1).map_or(0, |j| strides[j]);
+                gather(from, &shape, &(0..shape.len()).map(axis).collect::<Vec<_>>())
             }
             Op::Reshape => Tensor::new(shape, x(0).data.clone()),
             Op::Permute(order) => {
-                let from = x(0);
-                let mut j = vec![0; order.len()];
-                Tensor::from_fn(&shape, |i| {
-                    order.iter().enumerate().for_each(|(k, &axis)| j[axis] = i[k]);
-                    from.at(&j)
-                })
+                let strides = strides(&x(0).shape);
+                gather(x(0), &shape, &order.iter().map(|&axis| strides[axis]).collect::<Vec<_>>())
             }
             Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
             Op::Softmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted.exp() / sum),
@@ -152,9 +151,22 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
             }
             Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => Tensor::scalar(f64::NAN),
         };
+        if inputs.rounded {
+            result.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+        }
         values.insert(Value(index as u32), result);
     }
     graph.outputs.iter().map(|o| values[&o.value].clone()).collect()
+}
+
+/// Row-major: elements from one index to the next along each axis.
+fn strides(shape: &[usize]) -> Vec<usize> {
+    (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect()
+}
+
+/// The elements at `Σ index · stride`.
+fn gather(from: &Tensor, shape: &[usize], strides: &[usize]) -> Tensor {
+    Tensor::from_fn(shape, |i| from.data[i.iter().zip(strides).map(|(i, s)| i * s).sum::<usize>()])
 }
 
 fn zeros(shape: &[usize]) -> Vec<f64> {
@@ -277,17 +289,19 @@ fn softmax(x: &Tensor, axis: usize, finish: impl Fn(f64, f64) -> f64) -> Tensor 
 
 fn matmul(a: &Tensor, b: &Tensor, ta: bool, tb: bool, shape: &[usize]) -> Tensor {
     let rank = shape.len();
+    let (m, n) = (shape[rank - 2], shape[rank - 1]);
     let k = a.shape[if ta { rank - 2 } else { rank - 1 }];
-    Tensor::from_fn(shape, |i| {
-        let (mut ai, mut bi) = (i.to_vec(), i.to_vec());
-        (0..k)
-            .map(|k| {
-                (ai[rank - 2], ai[rank - 1]) = if ta { (k, i[rank - 2]) } else { (i[rank - 2], k) };
-                (bi[rank - 2], bi[rank - 1]) = if tb { (i[rank - 1], k) } else { (k, i[rank - 1]) };
-                a.at(&ai) * b.at(&bi)
-            })
-            .sum()
-    })
+    let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
+    let (b_step, b_column) = if tb { (1, k) } else { (n, 1) };
+    let batches: usize = shape[..rank - 2].iter().product();
+    let mut data = Vec::with_capacity(batches * m * n);
+    for batch in 0..batches {
+        let (a, b) = (&a.data[batch * m * k..], &b.data[batch * k * n..]);
+        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            data.push((0..k).map(|k| a[i * a_row + k * a_step] * b[k * b_step + j * b_column]).sum());
+        }
+    }
+    Tensor::new(shape.to_vec(), data)
 }
 
 /// Every product of a convolution: positions of x\[n, c, h, w\], weight\[o, c, r, s\] and y\[n, o, i, j\].

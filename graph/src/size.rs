@@ -60,7 +60,8 @@ impl fmt::Display for Monomial {
 
 /// A size: a polynomial with integer coefficients in run-time names, such as `20*N` or `N*T + 1`.
 ///
-/// Two sizes are equal exactly if their polynomials are; a run-time name is never assumed to have a value.
+/// Two sizes are equal exactly if their polynomials are; a run-time name is never assumed to have a value. Arithmetic saturates: the
+/// macro refuses sizes long before they are that large.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Size {
     /// Sorted by monomial, coefficients not zero.
@@ -124,7 +125,7 @@ impl Size {
         let (monomial, coefficient) = other.as_term()?;
         let mut terms = Vec::with_capacity(self.terms.len());
         for (m, c) in &self.terms {
-            if c % coefficient != 0 {
+            if c.checked_rem(coefficient)? != 0 {
                 return None;
             }
             terms.push((m.quotient(monomial)?, c / coefficient));
@@ -148,7 +149,7 @@ impl Size {
         let mut sum: Vec<(Monomial, i64)> = Vec::with_capacity(terms.len());
         for (m, c) in terms {
             match sum.last_mut() {
-                Some((last, total)) if *last == m => *total += c,
+                Some((last, total)) if *last == m => *total = total.saturating_add(c),
                 _ => sum.push((m, c)),
             }
         }
@@ -183,7 +184,7 @@ impl Mul for &Size {
         let mut terms = Vec::with_capacity(self.terms.len() * other.terms.len());
         for (m, c) in &self.terms {
             for (n, d) in &other.terms {
-                terms.push((m.product(n), c * d));
+                terms.push((m.product(n), c.saturating_mul(*d)));
             }
         }
         Size::from_terms(terms)

@@ -24,6 +24,7 @@ impl fmt::Display for Role {
         match self {
             Role::Result(i) => write!(f, "result {i}"),
             Role::Gradient(i) => write!(f, "gradient {i}"),
+            Role::RoundGradient { first, step } => write!(f, "gradient {first} + {step}·round"),
         }
     }
 }
@@ -62,6 +63,7 @@ fn operation(node: &Node) -> String {
     let name = match &node.op {
         Op::Input(i) => return format!("argument {i}"),
         Op::Parameter(i) => return format!("parameter {i}"),
+        Op::RoundParameter { first, step } => return format!("parameter {first} + {step}·round"),
         Op::Const(c) => return format!("{c:?}"),
         Op::Size(size) => return format!("size {size}"),
         Op::Iota(axis) => return format!("iota along {axis}"),
@@ -92,7 +94,7 @@ fn operation(node: &Node) -> String {
         Op::SumPool2d(w) => format!("sum_pool2d{}", window(w)),
         Op::SumPool2dGrad(w) => format!("sum_pool2d_grad{}", window(w)),
         Op::Repeat(r) => format!("repeat {}{}", r.count, if r.reverse { " reversed" } else { "" }),
-        Op::Get(i) => format!("get {i} of "),
+        Op::Get(i) => return format!("{}.{i}", node.inputs[0]),
     };
     let operands: Vec<_> = node.inputs.iter().map(Value::to_string).collect();
     format!("{name}({})", operands.join(", "))
@@ -126,7 +128,7 @@ impl fmt::Display for Program {
             let over = if class.height == *bound { "the lower bound" } else { "over the lower bound" };
             writeln!(f, "    {} floats a {}: {over} of {bound}", class.height, class.monomial)?;
         }
-        let lives = crate::plan::lives(&self.launches, self.buffers.len());
+        let lives = crate::plan::lives(&self.launches, &self.schedule, self.buffers.len());
         let rows: Vec<_> = self.buffers.iter().enumerate().map(|(i, b)| (i, b, place(self, b))).collect();
         let width = rows.iter().map(|(_, b, _)| b.name.len()).max().unwrap_or(0);
         let sizes = rows.iter().map(|(_, b, _)| b.size.to_string().len()).max().unwrap_or(0);
@@ -212,6 +214,7 @@ impl Launch {
             Source::Acc => "acc".into(),
             Source::Row(r) => format!("row{r}"),
             Source::Index(d) => dim(*d),
+            Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
             Source::Size(size) => size.to_string(),
             Source::Random { stream, .. } => format!("random{stream}"),
         });

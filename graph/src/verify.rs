@@ -1,7 +1,7 @@
 //! Checks what must hold between two stages. Written independently of the passes; a broken rule is a mistake in castnet.
 
-use crate::graph::{Graph, Op};
-use crate::program::{Access, Program, Source, Target};
+use crate::graph::{Graph, Op, Role};
+use crate::program::{Access, Place, Program, Source, Target};
 use crate::size::Size;
 use crate::types::broadcast;
 
@@ -15,7 +15,13 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         let shape = |i: usize| graph.shape(node.inputs[i]);
         let same = |i: usize| shape(i) == node.ty.shape;
         let arity = match node.op {
-            Op::Input(_) | Op::Parameter(_) | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => 0,
+            Op::Input(_)
+            | Op::Parameter(_)
+            | Op::RoundParameter { .. }
+            | Op::Const(_)
+            | Op::Size(_)
+            | Op::Iota(_)
+            | Op::Random(_) => 0,
             Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
             Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) => 2,
             Op::Select => 3,
@@ -52,6 +58,9 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::MaxPool2dGrad(_) => same(0),
             _ => true,
         };
+        if let Op::Repeat(repeat) = &node.op {
+            verify_repeat(graph, node, repeat)?;
+        }
         if !holds {
             return wrong("the type does not follow from the operands");
         }
@@ -60,6 +69,44 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         true => Err("an output is no node".into()),
         false => Ok(()),
     }
+}
+
+/// The body's arguments and results have the types of what goes round.
+fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph::Repeat) -> Result<(), String> {
+    verify(&repeat.body)?;
+    let body = &repeat.body;
+    let seen = |(i, operand): (usize, &crate::graph::Value)| {
+        let (outer, inner) = (graph.shape(*operand), &body.arguments.get(i)?.ty.shape);
+        let whole = if i < repeat.states + repeat.shared { outer } else { outer.get(1..)? };
+        (whole == &inner[..]).then_some(())
+    };
+    let states = (0..repeat.states)
+        .all(|i| body.outputs.get(i).is_some_and(|o| body.shape(o.value) == &body.arguments[i].ty.shape[..]));
+    match node.inputs.len() == body.arguments.len()
+        && node.inputs.iter().enumerate().all(|x| seen(x).is_some())
+        && states
+    {
+        true => Ok(()),
+        false => Err(format!("the body of a repeat in {} does not fit what goes round", graph.name)),
+    }
+}
+
+/// Every result and every gradient of the graph is written.
+pub fn verify_outputs(graph: &Graph, program: &Program) -> Result<(), String> {
+    let written = |place: Place| {
+        let stores = program.launches.iter().flat_map(|l| &l.stores);
+        stores.into_iter().any(|s| program.buffers.get(s.buffer).is_some_and(|b| b.place == place))
+    };
+    for output in &graph.outputs {
+        let place = match output.role {
+            Role::Result(number) => Place::Result(number),
+            Role::Gradient(number) | Role::RoundGradient { first: number, .. } => Place::Gradient(number),
+        };
+        if !written(place) {
+            return Err(format!("{:?} is never written", output.role));
+        }
+    }
+    Ok(())
 }
 
 /// Every reference is in range, every activation is written before it is read, and no two that live at one time overlap.

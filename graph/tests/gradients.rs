@@ -245,7 +245,10 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         .collect();
     let run = |graph: &Graph, values: &[Tensor]| {
         let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
-        evaluate(graph, &Inputs { arguments: &[], parameters: values, sizes: &|_| 1, random: &random })
+        evaluate(
+            graph,
+            &Inputs { arguments: &[], parameters: values, round: 0, rounded: false, sizes: &|_| 1, random: &random },
+        )
     };
     let results = run(&with_gradients, &values);
     for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed)] {

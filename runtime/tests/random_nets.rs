@@ -53,16 +53,44 @@ fn nearest_kink(graph: &Graph, inputs: &Inputs) -> f64 {
         let distances: Vec<f64> = match operands {
             2 => values.next().map_or(vec![], |y| x.data.iter().zip(&y.data).map(|(a, b)| (a - b).abs()).collect()),
             _ if matches!(op, Op::Unary(_)) => x.data.iter().map(|a| a.abs()).collect(),
-            // Neighbours in value anywhere in the tensor: stricter than each window.
-            _ => {
-                let mut sorted = x.data.clone();
-                sorted.sort_by(f64::total_cmp);
-                sorted.windows(2).map(|w| w[1] - w[0]).collect()
-            }
+            _ => gaps(&op, &x),
         };
         nearest = distances.into_iter().filter(|d| *d != 0.0).fold(nearest, f64::min);
     }
     nearest
+}
+
+/// The distance of the best from the second best in each window of a pool or each row of a reduction.
+fn gaps(op: &Op, x: &Tensor) -> Vec<f64> {
+    let mut sets: std::collections::BTreeMap<Vec<usize>, Vec<f64>> = Default::default();
+    let mut low = false;
+    Tensor::from_fn(&x.shape, |i| {
+        let value = x.at(i);
+        match op {
+            Op::Reduce(f, axes) => {
+                low = *f == castnet_graph::scalar::Reduction::Min;
+                let key = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, i)| *i).collect();
+                sets.entry(key).or_default().push(if low { -value } else { value });
+            }
+            Op::MaxPool2d(w) => {
+                for [r, s] in w.taps() {
+                    let at = |axis: usize, tap: i64| i[2 + axis] as i64 + w.padding[axis] - tap * w.dilation[axis];
+                    let (h, v) = (at(0, r), at(1, s));
+                    if h >= 0 && v >= 0 && h % w.stride[0] == 0 && v % w.stride[1] == 0 {
+                        let key = vec![i[0], i[1], (h / w.stride[0]) as usize, (v / w.stride[1]) as usize];
+                        sets.entry(key).or_default().push(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+        0.0
+    });
+    let gap = |mut set: Vec<f64>| {
+        set.sort_by(|a, b| b.total_cmp(a));
+        set.windows(2).next().map_or(f64::INFINITY, |w| w[0] - w[1])
+    };
+    sets.into_values().map(gap).collect()
 }
 
 fn tensor(array: &Array) -> Tensor {
@@ -89,7 +117,7 @@ fn check(number: u64) -> bool {
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
     let mut compared = false;
     for n in [1i64, 2, 7, 64, 129] {
-        for attempt in 0..12 {
+        for attempt in 0..if n < 64 { 6 } else { 3 } {
             let mut numbers = Numbers(number * 1000 + n as u64 * 13 + attempt);
             let (mut arrays, mut arguments) = (vec![], vec![]);
             for argument in &written.arguments {
@@ -108,24 +136,34 @@ fn check(number: u64) -> bool {
             let (seed, step) = (model.seed(), model.steps());
             let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
             let sizes = |_: &str| n;
-            let inputs = Inputs { arguments: &arguments, parameters: &parameters, sizes: &sizes, random: &random };
+            let inputs = Inputs {
+                arguments: &arguments,
+                parameters: &parameters,
+                round: 0,
+                rounded: false,
+                sizes: &sizes,
+                random: &random,
+            };
             if nearest_kink(&written, &inputs) < 2e-6 {
                 continue;
             }
             let expected = evaluate(&unfused, &inputs);
+            let rounded = evaluate(&unfused, &Inputs { rounded: true, ..inputs });
             let references: Vec<&Array> = arrays.iter().collect();
             let (results, gradients) = model.grad(0, &references).unwrap_or_else(|e| panic!("net {number}: {e}"));
-            for (output, expected) in unfused.outputs.iter().zip(&expected) {
+            for ((output, expected), rounded) in unfused.outputs.iter().zip(&expected).zip(&rounded) {
                 let (what, found) = match output.role {
                     Role::Result(i) => ("the loss".to_string(), tensor(&results[i])),
-                    Role::Gradient(i) => {
+                    Role::Gradient(i) | Role::RoundGradient { first: i, .. } => {
                         (format!("the gradient of {}", names[i]), tensor(&gradients.parameter(&names[i]).unwrap()))
                     }
                 };
+                // What f32 costs in this net, by the reference itself; sums in another order cost a few times that.
+                let allowed = 2e-5 + 10.0 * distance(expected, rounded);
                 let distance = distance(expected, &found);
                 assert!(
-                    distance < 2e-4,
-                    "net {number}, N = {n}, attempt {attempt}: {what} is off by {distance:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
+                    distance < allowed && allowed < 0.1,
+                    "net {number}, N = {n}, attempt {attempt}: {what} is off by {distance:.2e}, allowed {allowed:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
                     &expected.data[..expected.data.len().min(8)],
                     &found.data[..found.data.len().min(8)],
                 );
@@ -140,6 +178,10 @@ fn check(number: u64) -> bool {
 #[test]
 fn two_hundred_random_nets_equal_the_unfused_graph_in_f64() {
     let only: Option<u64> = std::env::var("CASTNET_TEST_NET").ok().and_then(|n| n.parse().ok());
-    let compared = (0..NETS).filter(|n| only.is_none_or(|o| o == *n)).filter(|&n| check(n)).count() as u64;
+    let compared = (0..NETS)
+        .inspect(|n| eprintln!("net {n}"))
+        .filter(|n| only.is_none_or(|o| o == *n))
+        .filter(|&n| check(n))
+        .count() as u64;
     assert!(only.is_some() || compared > NETS * 9 / 10, "only {compared} of {NETS} nets had inputs away from kinks");
 }

@@ -74,7 +74,7 @@ struct Grouping<'g> {
 
 impl<'g> Grouping<'g> {
     fn new(graph: &'g Graph) -> Grouping<'g> {
-        let computed = |v: Value| matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile);
+        let computed = |v: Value| matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile | Class::Region);
         let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
         let mut reads = vec![vec![]; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -84,6 +84,9 @@ impl<'g> Grouping<'g> {
             for &operand in &node.inputs {
                 let base = trace(graph, operand).value;
                 let memory = super::view::strip_reshapes(graph, base);
+                if matches!(graph.node(memory).op, Op::Get(_)) {
+                    reads[index].push(graph.node(memory).inputs[0]);
+                }
                 if computed(memory) {
                     reads[index].push(memory);
                     if memory != base || needs_memory(&node.op) {
@@ -414,17 +417,17 @@ impl<'g> Grouping<'g> {
         successors
     }
 
-    /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers.
+    /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers where it can (gradients
+    /// of a product of two parameters read each other's: then the update comes at the end of the step).
     fn finish(self) -> Vec<Group> {
         let mut successors = self.successors();
-        for (gradient, number) in super::prepare::roles(self.graph).into_iter().filter_map(|(v, role)| match role {
-            Role::Gradient(number) => Some((v, number)),
-            Role::Result(_) => None,
-        }) {
+        let gradient = |(v, role): (Value, Role)| role.gradient().map(|number| (v, number));
+        for (gradient, number) in super::prepare::roles(self.graph).into_iter().filter_map(gradient) {
             let Some(last) = self.of[gradient.index()] else { continue };
             for (index, node) in self.graph.nodes.iter().enumerate() {
-                let reads = |v: &Value| self.graph.node(trace(self.graph, *v).value).op == Op::Parameter(number);
-                if let Some(reader) = self.of[index].filter(|&r| r != last && node.inputs.iter().any(reads)) {
+                let reads = |v: &Value| self.graph.node(trace(self.graph, *v).value).op.parameter() == Some(number);
+                let Some(reader) = self.of[index].filter(|_| node.inputs.iter().any(reads)) else { continue };
+                if !leads_to(&successors, last, reader) {
                     successors[reader].insert(last);
                 }
             }
@@ -448,4 +451,18 @@ impl<'g> Grouping<'g> {
         let mut groups = self.groups;
         order.into_iter().filter_map(|id| groups[id].take()).collect()
     }
+}
+
+/// Whether a path leads from one group to another, or they are the same.
+fn leads_to(successors: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(group) = open.pop() {
+        if group == to {
+            return true;
+        }
+        if seen.insert(group) {
+            open.extend(&successors[group]);
+        }
+    }
+    false
 }

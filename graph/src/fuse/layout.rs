@@ -9,7 +9,7 @@ use super::group::Group;
 use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
-use crate::graph::{Graph, Op, Role, Value};
+use crate::graph::{Graph, Op, Value};
 use crate::program::{Layout, PANEL};
 use crate::size::Size;
 
@@ -60,8 +60,16 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         match &node.op {
-            Op::Input(_) => drop(fixed.insert(value, plain(value))),
-            Op::Parameter(number) => drop(fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()))),
+            Op::Input(_) | Op::Get(_) => drop(fixed.insert(value, plain(value))),
+            Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
+                fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
+            }
+            Op::Repeat(_) => {
+                for &operand in &node.inputs {
+                    let memory = strip_reshapes(graph, operand);
+                    fixed.insert(memory, plain(memory));
+                }
+            }
             Op::Conv2dWeightGrad(_) => drop(fixed.insert(value, ValueLayout::of(&conv_panels(), 4))),
             Op::Conv2d(_) | Op::Conv2dInputGrad(_) => {
                 let weight = node.inputs[1];
@@ -75,8 +83,8 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
         }
     }
     for (value, role) in roles(graph) {
-        let layout = match role {
-            Role::Gradient(number) => {
+        let layout = match role.gradient() {
+            Some(number) => {
                 // A parameter's gradient has the parameter's shape, if only under reshapes.
                 let rank = graph.shape(value).len();
                 let layout = parameters(number);
@@ -86,7 +94,7 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
                     ValueLayout::of(&layout, rank)
                 }
             }
-            Role::Result(_) => plain(value),
+            None => plain(value),
         };
         fixed.insert(value, layout);
     }

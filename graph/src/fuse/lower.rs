@@ -10,7 +10,8 @@ use super::view::{strip_reshapes, trace};
 use super::{Class, class};
 use crate::diagnostic::Loc;
 use crate::graph::{Graph, Op, Role, Value};
-use crate::program::{Access, Buffer, Family, Index, Launch, Layout, Level, PANEL, Place, Target};
+use crate::net::Parameter;
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
 use crate::size::Size;
 use crate::types::DType;
 
@@ -25,22 +26,33 @@ pub struct Kernels {
     pub places: Vec<Loc>,
     /// The graph that the launches were made of, for reports.
     pub graph: Graph,
-    /// For each launch, the nodes that it computes.
-    pub nodes: Vec<Vec<Value>>,
+    /// What runs, in order: the launches, bodies of loops inside.
+    pub schedule: Vec<Step>,
+    /// For each buffer that is a row of another one, that one.
+    pub rows_of: Vec<Option<usize>>,
 }
 
-/// Fuses and lowers an optimised graph. `parameters` gives the master layout of each parameter.
-pub fn lower(graph: &Graph, parameters: &dyn Fn(usize) -> Layout) -> Kernels {
-    let graph = prepare(graph, parameters);
+/// Fuses and lowers an optimised graph over the net's parameters.
+pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
+    let layout = |number: usize| parameters[number].layout.clone();
+    let graph = prepare(graph, &layout);
     let groups = groups(&graph);
-    let layouts = layouts(&graph, &groups, parameters);
+    let layouts = layouts(&graph, &groups, &layout);
     let mut lower = Lower {
         graph: &graph,
         groups: &groups,
         layouts,
+        parameters,
+        out: Kernels {
+            buffers: vec![],
+            launches: vec![],
+            places: vec![],
+            graph: graph.clone(),
+            schedule: vec![],
+            rows_of: vec![],
+        },
         roles: roles(&graph).into_iter().collect(),
         group_of: HashMap::new(),
-        buffers: vec![],
         buffer_of: HashMap::new(),
         current: 0,
         loads: vec![],
@@ -52,12 +64,18 @@ pub fn lower(graph: &Graph, parameters: &dyn Fn(usize) -> Layout) -> Kernels {
     for (id, group) in groups.iter().enumerate() {
         lower.group_of.extend(group.nodes.iter().map(|&n| (n, id)));
     }
-    let launches: Vec<Launch> = (0..groups.len()).map(|id| lower.launch(id)).collect();
-    let place = |g: &Group| graph.node(g.tile.unwrap_or(g.nodes[0])).origin.loc;
-    let places = groups.iter().map(place).collect();
-    let nodes = groups.iter().map(|g| g.nodes.clone()).collect();
-    let buffers = lower.buffers;
-    Kernels { buffers, launches, places, nodes, graph: graph.clone() }
+    for (id, group) in groups.iter().enumerate() {
+        lower.current = id;
+        let node = group.tile.unwrap_or(group.nodes[0]);
+        match &graph.node(node).op {
+            Op::Repeat(repeat) => lower.region(node, repeat),
+            _ => {
+                let launch = lower.launch(id);
+                lower.push(launch, graph.node(node).origin.loc);
+            }
+        }
+    }
+    lower.out
 }
 
 /// The state of lowering; the fields from `current` on are those of the launch at hand.
@@ -65,9 +83,10 @@ pub(crate) struct Lower<'g> {
     pub graph: &'g Graph,
     pub groups: &'g [Group],
     pub layouts: Layouts,
+    pub parameters: &'g [Parameter],
+    pub out: Kernels,
     pub roles: HashMap<Value, Role>,
     group_of: HashMap<Value, usize>,
-    buffers: Vec<Buffer>,
     buffer_of: HashMap<Value, usize>,
     current: usize,
     loads: Vec<Access>,
@@ -138,9 +157,9 @@ impl<'g> Lower<'g> {
         let node = self.graph.node(value);
         let place = match (&node.op, self.roles.get(&value)) {
             (Op::Input(number), _) => Place::Argument(*number),
-            (Op::Parameter(number), _) => Place::Parameter(*number),
+            (Op::Parameter(number) | Op::RoundParameter { first: number, .. }, _) => Place::Parameter(*number),
             (_, Some(Role::Result(number))) => Place::Result(*number),
-            (_, Some(Role::Gradient(number))) => Place::Gradient(*number),
+            (_, Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })) => Place::Gradient(*number),
             (_, None) => Place::Arena { class: 0, offset: 0 },
         };
         let dtype = match place {
@@ -150,9 +169,35 @@ impl<'g> Lower<'g> {
         let plain = ValueLayout::plain(node.ty.rank());
         let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape);
         let name = node.origin.name.to_string();
-        self.buffers.push(Buffer { name, dtype, size, place, round_stride: Size::constant(0) });
-        self.buffer_of.insert(value, self.buffers.len() - 1);
-        self.buffers.len() - 1
+        let round_stride = match (&node.op, self.roles.get(&value)) {
+            (Op::RoundParameter { first, step }, _) | (_, Some(Role::RoundGradient { first, step })) => {
+                let set = self.parameters.iter().skip(*first).take(*step);
+                Size::constant(set.map(|p| p.floats() as i64).sum())
+            }
+            _ => Size::constant(0),
+        };
+        let buffer = self.add_buffer(Buffer { name, dtype, size, place, round_stride }, None);
+        self.buffer_of.insert(value, buffer);
+        buffer
+    }
+
+    /// A new buffer; `row_of` another one, if so.
+    pub fn add_buffer(&mut self, buffer: Buffer, row_of: Option<usize>) -> usize {
+        self.out.buffers.push(buffer);
+        self.out.rows_of.push(row_of);
+        self.out.buffers.len() - 1
+    }
+
+    /// Appends a launch to the schedule.
+    pub fn push(&mut self, launch: Launch, place: Loc) {
+        self.out.schedule.push(Step::Launch(self.out.launches.len()));
+        self.out.launches.push(launch);
+        self.out.places.push(place);
+    }
+
+    /// Says where a value lies.
+    pub fn set_buffer(&mut self, value: Value, buffer: usize) {
+        self.buffer_of.insert(value, buffer);
     }
 
     /// The nodes of the group that others read, or that are results.

@@ -14,6 +14,7 @@ mod group;
 mod layout;
 mod lower;
 mod prepare;
+mod region;
 mod stage;
 mod tile;
 mod view;
@@ -36,17 +37,20 @@ pub(crate) enum Class {
     Reduce,
     /// A matrix product or a convolution: operands in memory.
     Tile,
+    /// A loop with a body of its own: operands and results in memory.
+    Region,
 }
 
 pub(crate) fn class(graph: &Graph, value: Value) -> Class {
     match graph.node(value).op {
-        Op::Input(_) | Op::Parameter(_) => Class::Leaf,
+        Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Get(_) => Class::Leaf,
         Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Class::Free,
         Op::Broadcast | Op::Reshape | Op::Permute(_) => Class::View,
         // A function of constants and indices alone is made again wherever it is used.
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast if made_of_nothing(graph, value) => Class::Free,
         Op::Reduce(..) => Class::Reduce,
         Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => Class::Tile,
+        Op::Repeat(_) => Class::Region,
         _ => Class::Point,
     }
 }
@@ -71,5 +75,6 @@ pub(crate) fn needs_memory(op: &Op) -> bool {
             | Op::MaxPool2dScatter(_)
             | Op::SumPool2d(_)
             | Op::SumPool2dGrad(_)
+            | Op::Repeat(_)
     )
 }

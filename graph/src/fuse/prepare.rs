@@ -27,7 +27,7 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph
         let memory = strip_reshapes(&out, value);
         let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
         // A value that only one result wants, and that stands as it is, is written where the result goes.
-        if !computed || !taken.insert(memory) {
+        if !computed || !lies_as(&out, memory, &output.role, layouts) || !taken.insert(memory) {
             value = copy(&mut out, value);
             taken.insert(value);
         }
@@ -83,6 +83,7 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
             node.inputs[i] = match (&node.op, weight == Some(i)) {
                 (_, true) => as_conv_weight(out, operand, layouts),
                 (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
+                (Op::Repeat(_), _) => laid_out(out, operand, layouts),
                 _ => in_memory(out, operand),
             };
         }
@@ -90,13 +91,21 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
     out.push(node.op, node.inputs, node.ty, node.origin)
 }
 
+/// Whether a computed value can lie as its role asks: the gradient of a convolution's weight comes in panels.
+fn lies_as(out: &Graph, value: Value, role: &Role, layouts: &dyn Fn(usize) -> Layout) -> bool {
+    match (&out.node(value).op, role) {
+        (Op::Conv2dWeightGrad(_), role) => role.gradient().is_some_and(|number| layouts(number) == conv_panels()),
+        _ => true,
+    }
+}
+
 /// Whether a value lies row-major in memory, or can be asked to.
 fn lies_plain(out: &Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> bool {
-    match (&out.node(value).op, class(out, value)) {
-        (Op::Parameter(number), _) => layouts(*number) == Layout::Plain,
-        (Op::Conv2dWeightGrad(_), _) => false,
-        (_, Class::View | Class::Free) => false,
-        _ => true,
+    let op = &out.node(value).op;
+    match (op.parameter(), class(out, value)) {
+        (Some(number), _) => layouts(number) == Layout::Plain,
+        (None, Class::View | Class::Free) => false,
+        _ => !matches!(op, Op::Conv2dWeightGrad(_)),
     }
 }
 
@@ -110,18 +119,25 @@ fn in_memory(out: &mut Graph, value: Value) -> Value {
     }
 }
 
+/// The operand of a loop: row-major in memory of its own shape.
+fn laid_out(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    let memory = strip_reshapes(out, value);
+    match lies_plain(out, memory, layouts) {
+        true => value,
+        false => copy(out, value),
+    }
+}
+
 /// An operand of a matrix product: read by strides, or (on the right) panels as they lie.
 fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize) -> Layout) -> Value {
     let value = in_memory(out, value);
     let base = trace(out, value).value;
-    let in_panels = match &out.node(base).op {
-        Op::Parameter(number) => layouts(*number) != Layout::Plain,
-        Op::Conv2dWeightGrad(_) => true,
-        _ => false,
+    let layout = out.node(base).op.parameter().map(layouts);
+    let in_panels = match &layout {
+        Some(layout) => *layout != Layout::Plain,
+        None => matches!(out.node(base).op, Op::Conv2dWeightGrad(_)),
     };
-    let usable = right
-        && base == value
-        && matches!(out.node(base).op, Op::Parameter(n) if layouts(n) == Layout::Panels(vec![1]));
+    let usable = right && base == value && layout == Some(Layout::Panels(vec![1]));
     match in_panels && !usable {
         true => copy(out, value),
         false => value,
@@ -130,8 +146,8 @@ fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize)
 
 /// The weight of a convolution: panels. A parameter lies so; anything else is laid out by a copy.
 fn as_conv_weight(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
-    match &out.node(value).op {
-        Op::Parameter(number) if layouts(*number) == conv_panels() => value,
+    match out.node(value).op.parameter() {
+        Some(number) if layouts(number) == conv_panels() => value,
         _ => {
             let origin = Origin { ..out.node(value).origin.clone() };
             let ty = out.ty(value).clone();

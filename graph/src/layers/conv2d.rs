@@ -96,7 +96,7 @@ fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
         return b.report(d);
     }
     let [kh, kw] = window.kernel;
-    let limit = (1.0 / (channels * kh * kw) as f64).sqrt() as f32;
+    let limit = (1.0 / (channels as f64 * kh as f64 * kw as f64)).sqrt() as f32;
     let words = format!("{channels} input channels");
     let weight = shape_once(b, layer, 0, vec![out, channels, kh, kw], Init::Uniform(limit), &words)?;
     let bias = match layer.tensors.len() {

@@ -63,6 +63,7 @@ impl<'a> Lowering<'a, '_> {
         for (parameter, sound) in function.parameters.iter().zip(&signature.sound) {
             let ty = parameter.ty.as_ref().filter(|_| *sound).and_then(|ty| self.ty(&mut frame, ty));
             let known = ty.and_then(|ty| ty.known());
+            let known = known.filter(|ty| !self.is_huge(ty, parameter.name.at));
             self.b.origin = Origin { loc: parameter.name.at, name: parameter.name.text.as_str().into() };
             let arg = known.map_or(Arg::Unknown, |ty| Arg::Tensor(self.b.argument(&parameter.name.text, ty)));
             frame.locals.insert(parameter.name.text.clone(), arg);

@@ -11,6 +11,9 @@ use super::bind::bind;
 use super::body::{Frame, Lowering};
 use crate::ast::{Argument, Name};
 
+/// How the note starts that says in which function a call goes wrong.
+const INSIDE: &str = "this happens in";
+
 impl Lowering<'_, '_> {
     /// What a call gives; [`Arg::Unknown`] if it has a mistake, which is reported.
     pub fn call(&mut self, frame: &mut Frame, callee: &Name, arguments: &[Argument]) -> Arg {
@@ -141,7 +144,10 @@ impl Lowering<'_, '_> {
         if self.b.diagnostics.len() > before {
             if let Some(mut d) = self.b.diagnostics.pop() {
                 let place = std::mem::replace(&mut d.at, callee.at);
-                d = d.note(place, format!("this happens in `{}`, with the arguments of this call", callee.text));
+                // Of calls in calls, the innermost says where it happens, the outermost is where it can be mended.
+                if !d.notes.iter().any(|n| n.text.starts_with(INSIDE)) {
+                    d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", callee.text));
+                }
                 self.b.diagnostics.push(d);
             }
             return Arg::Unknown;

@@ -121,7 +121,7 @@ fn constants(names: &mut Names, diagnostics: &mut Vec<Diagnostic>) {
     open.retain(|c| !names.constants.contains_key(c.name.text.as_str()));
     loop {
         let before = open.len();
-        open = open.into_iter().filter(|constant| !settle(names, constant, diagnostics, false)).collect();
+        open.retain(|constant| !settle(names, constant, diagnostics, false));
         if open.len() == before {
             break;
         }

@@ -4,7 +4,8 @@ use castnet_graph::arith;
 use castnet_graph::builder::Checked;
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
-use castnet_graph::types::DType;
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
 
 use super::body::{Frame, Lowering};
 use super::signature::is_size_name;
@@ -54,18 +55,21 @@ impl Lowering<'_, '_> {
         if self.is_too_large(at) {
             return Arg::Unknown;
         }
-        if let Arg::Tensor(value) = arg {
-            let ty = self.b.ty(value);
-            let size = |size: &castnet_graph::size::Size| size.terms().iter().map(|(_, c)| c.abs() as f64).sum::<f64>();
-            let elements: f64 = ty.shape.iter().map(size).product();
-            if elements > ELEMENTS {
-                let message = format!("a tensor {ty} is too large");
-                let help = "is a size wrong? A tensor has at most 2⁴⁰ elements";
-                self.b.diagnostics.push(Diagnostic::new("N0517", at, message).help(help));
-                return Arg::Unknown;
-            }
+        match arg {
+            Arg::Tensor(value) if self.is_huge(&self.b.ty(value).clone(), at) => Arg::Unknown,
+            arg => arg,
         }
-        arg
+    }
+
+    /// Whether a tensor is beyond all memory, which is reported. Run-time sizes count as 1.
+    pub fn is_huge(&mut self, ty: &Type, at: Loc) -> bool {
+        let size = |size: &Size| size.terms().iter().map(|(_, c)| (*c as f64).abs()).sum::<f64>();
+        let huge = ty.shape.iter().map(size).product::<f64>() > ELEMENTS;
+        if huge {
+            let help = "is a size wrong? A tensor has at most 2⁴⁰ elements";
+            self.b.diagnostics.push(Diagnostic::new("N0517", at, format!("a tensor {ty} is too large")).help(help));
+        }
+        huge
     }
 
     /// What a name stands for: locals, sizes, element types.

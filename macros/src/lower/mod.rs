@@ -88,6 +88,9 @@ impl Pass<'_> {
     fn private(&self, index: usize, parameters: &Parameters) -> Result<(), Vec<Diagnostic>> {
         let attempt = |size: &dyn Fn(&str) -> Size| self.graph(index, &mut parameters.clone(), false, size).err();
         let Some(mut mistakes) = attempt(&Size::symbol) else { return Ok(()) };
+        if mistakes.is_empty() {
+            return Err(mistakes);
+        }
         for size in [1, 32, 5040] {
             let Some(again) = attempt(&|_| Size::constant(size)) else { return Ok(()) };
             mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
@@ -95,7 +98,7 @@ impl Pass<'_> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    /// The graph of one function with its size names bound by `size`, or its mistakes.
+    /// The graph of one function with its size names bound by `size`, or its mistakes: none, if it only calls a function with mistakes.
     fn graph(
         &self,
         index: usize,
@@ -108,7 +111,7 @@ impl Pass<'_> {
         let builder = Builder::new(name, parameters, training);
         let mut lowering = Lowering { pass: self, b: builder };
         lowering.alone(index, size);
-        match lowering.b.diagnostics.is_empty() {
+        match lowering.b.diagnostics.is_empty() && !lowering.b.graph.outputs.is_empty() {
             true => Ok(lowering.b.graph),
             false => Err(lowering.b.diagnostics),
         }

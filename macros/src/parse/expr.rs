@@ -33,7 +33,7 @@ impl Parser<'_> {
             return (Expr::broken(at), 0);
         };
         let (first, last) = (first.span(), tokens.last().map_or(end, TokenTree::span));
-        if depth(&tokens) > DEPTH {
+        if is_too_deep(&tokens) {
             return (self.too_deep(first), 0);
         }
         let parser = |input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<TokenStream>()?));
@@ -89,7 +89,8 @@ impl Parser<'_> {
         Expr::broken(at)
     }
 
-    fn convert(&mut self, expression: &syn::Expr, depth: usize) -> Expr {
+    /// syn's expression as ours.
+    pub(super) fn convert(&mut self, expression: &syn::Expr, depth: usize) -> Expr {
         if depth > DEPTH {
             return self.too_deep(expression.span());
         }
@@ -158,7 +159,7 @@ impl Parser<'_> {
                 Expr { at: self.places.between(at, x.at), kind }
             }
             syn::Expr::Binary(binary) => self.binary(binary, depth),
-            _ => self.refused(expression),
+            _ => self.refused(expression, depth),
         }
     }
 
@@ -200,7 +201,11 @@ impl Parser<'_> {
                 );
             }
             Shl(_) | Shr(_) => {
-                return self.refuse_expression(binary.op, "there are no shifts", "multiply or divide by a power of two");
+                return self.refuse_expression(
+                    binary.op,
+                    "there are no shifts",
+                    "multiply or divide by a power of two",
+                );
             }
             _ => return self.refuse_expression(binary.op, "values do not change", "bind a new one: `let x = x + …;`"),
         };
@@ -287,80 +292,27 @@ impl Parser<'_> {
         }
         Expr { at, kind }
     }
-
-    /// Refuses what Rust has and networks have not.
-    fn refused(&mut self, expression: &syn::Expr) -> Expr {
-        let not_yet = |parser: &mut Self, span: Span, what: &str| {
-            parser.refuse(span, what);
-            Expr::broken(parser.places.at(span))
-        };
-        match expression {
-            syn::Expr::If(e) => not_yet(self, e.if_token.span, "if"),
-            syn::Expr::ForLoop(e) => not_yet(self, e.for_token.span, "for"),
-            syn::Expr::While(e) => not_yet(self, e.while_token.span, "while"),
-            syn::Expr::Loop(e) => not_yet(self, e.loop_token.span, "loop"),
-            syn::Expr::Match(e) => not_yet(self, e.match_token.span, "match"),
-            syn::Expr::Index(e) => {
-                self.convert(&e.expr, DEPTH / 2);
-                not_yet(self, e.bracket_token.span.join(), "indexing")
-            }
-            syn::Expr::Range(e) => not_yet(self, e.limits.span(), "indexing"),
-            syn::Expr::Field(e) => match (&*e.base, &e.member) {
-                (syn::Expr::Path(_), syn::Member::Named(member)) => not_yet(self, member.span(), "tensors of layers"),
-                _ => self.refuse_expression(&e.member, "values have no fields", ""),
-            },
-            syn::Expr::Closure(e) => not_yet(self, e.or1_token.span, "closures"),
-            syn::Expr::Macro(e) if e.mac.path.is_ident("assert") => not_yet(self, e.span(), "assert!"),
-            syn::Expr::Macro(e) => self.refuse_expression(&e.mac.path, "macros do not occur in networks", ""),
-            syn::Expr::Cast(e) => {
-                let help = format!("write `.cast({})`", e.ty.to_token_stream());
-                self.refuse_expression(e.as_token, "`as` does not occur in networks", &help)
-            }
-            syn::Expr::Reference(e) => {
-                self.refuse_expression(e.and_token, "values are passed without `&`", "remove it")
-            }
-            syn::Expr::Try(e) => {
-                self.refuse_expression(e.question_token, "nothing fails inside a network", "remove the `?`")
-            }
-            syn::Expr::Return(e) => self.refuse_expression(
-                e.return_token,
-                "`return` does not occur in networks",
-                "the last expression is the result",
-            ),
-            syn::Expr::Assign(e) => self.refuse_expression(
-                e.eq_token,
-                "assignments do not occur in networks",
-                "bind a new value, `let x = …;`; `==` compares",
-            ),
-            syn::Expr::Block(e) => {
-                let span = e.block.brace_token.span.open();
-                let help = "write the statements of the block into the function";
-                self.syntax(span, "blocks in braces do not occur in expressions", help);
-                Expr::broken(self.places.at(span))
-            }
-            syn::Expr::Repeat(e) => {
-                self.refuse_expression(e.semi_token, "lists are written element by element", "write `[0, 0, 0]`")
-            }
-            other => self.refuse_expression(other, "this kind of expression does not occur in networks", ""),
-        }
-    }
-
-    fn refuse_expression(&mut self, tokens: impl ToTokens, message: &str, help: &str) -> Expr {
-        let at = self.places.stream(tokens.to_token_stream());
-        self.report("N0601", at, message, help);
-        Expr::broken(at)
-    }
 }
 
-/// How deeply groups are nested.
-fn depth(tokens: &[TokenTree]) -> usize {
-    let mut deepest = 0;
-    let mut level: Vec<Group> = tokens.iter().filter_map(group).collect();
-    while !level.is_empty() && deepest <= DEPTH {
-        deepest += 1;
-        level = level.iter().flat_map(|g| g.stream()).filter_map(|t| group(&t)).collect();
+/// Whether an expression is nested so deeply that reading it might overflow the stack: groups in groups, or many signs in one of them (a
+/// sign may be an operator before an operator before …). A long chain of calls nests too, but less while it is read.
+fn is_too_deep(tokens: &[TokenTree]) -> bool {
+    let mut level: Vec<Vec<TokenTree>> = vec![tokens.to_vec()];
+    for _ in 0..DEPTH {
+        for tokens in &level {
+            let signs = tokens.iter().filter(|t| matches!(t, TokenTree::Punct(p) if !matches!(p.as_char(), ',' | '.')));
+            let is_dot = |t: &TokenTree| matches!(t, TokenTree::Punct(p) if p.as_char() == '.');
+            let links = tokens.iter().filter(|t| is_dot(t) || matches!(t, TokenTree::Group(_)));
+            if signs.count() > 2 * DEPTH || links.count() > 10 * DEPTH {
+                return true;
+            }
+        }
+        level = level.iter().flatten().filter_map(group).map(|g| g.stream().into_iter().collect()).collect();
+        if level.is_empty() {
+            return false;
+        }
     }
-    deepest
+    true
 }
 
 fn group(token: &TokenTree) -> Option<Group> {

@@ -149,7 +149,14 @@ impl Parser<'_> {
         let mut visibility = TokenStream::new();
         if cursor.is_word(0, "pub") {
             visibility.extend(cursor.next());
-            visibility.extend(cursor.eat_group(Delimiter::Parenthesis).map(proc_macro2::TokenTree::Group));
+            if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
+                let mut whole = visibility.clone();
+                whole.extend([proc_macro2::TokenTree::Group(group.clone())]);
+                match syn::parse2::<syn::Visibility>(whole.clone()) {
+                    Ok(_) => visibility = whole,
+                    Err(_) => self.syntax(group.span(), "expected a visibility", "write `pub` or `pub(crate)`"),
+                }
+            }
         }
         Head { docs, visibility }
     }

@@ -2,8 +2,11 @@
 
 use castnet_graph::diagnostic::Diagnostic;
 use proc_macro2::{Delimiter, Span};
+use quote::ToTokens;
+use syn::spanned::Spanned;
 
 use super::{Cursor, Parser};
+use crate::ast::Expr;
 
 /// What is refused: name, code, how a sentence about it starts, what to do instead.
 const NOT_YET: &[(&str, &str, &str, &str)] = &[
@@ -65,12 +68,7 @@ pub(super) fn item(cursor: &Cursor) -> Option<&'static str> {
     if cursor.is_word(0, "custom") && cursor.is_word(1, "op") {
         return Some("custom op");
     }
-    for word in ["param", "state"] {
-        if cursor.is_word(0, word) && cursor.is_ident(1) {
-            return Some(word);
-        }
-    }
-    None
+    ["param", "state"].into_iter().find(|word| cursor.is_word(0, word) && cursor.is_ident(1))
 }
 
 /// The word that starts a statement which is not there yet, or never will be.
@@ -90,6 +88,70 @@ impl Parser<'_> {
         let (code, message, help) = not_yet(what);
         let diagnostic = Diagnostic::new(code, at, message);
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+    }
+
+    /// Refuses what Rust has and networks have not.
+    pub(super) fn refused(&mut self, expression: &syn::Expr, depth: usize) -> Expr {
+        let not_yet = |parser: &mut Self, span: Span, what: &str| {
+            parser.refuse(span, what);
+            Expr::broken(parser.places.at(span))
+        };
+        match expression {
+            syn::Expr::If(e) => not_yet(self, e.if_token.span, "if"),
+            syn::Expr::ForLoop(e) => not_yet(self, e.for_token.span, "for"),
+            syn::Expr::While(e) => not_yet(self, e.while_token.span, "while"),
+            syn::Expr::Loop(e) => not_yet(self, e.loop_token.span, "loop"),
+            syn::Expr::Match(e) => not_yet(self, e.match_token.span, "match"),
+            syn::Expr::Index(e) => {
+                self.convert(&e.expr, depth + 1);
+                not_yet(self, e.bracket_token.span.join(), "indexing")
+            }
+            syn::Expr::Range(e) => not_yet(self, e.limits.span(), "indexing"),
+            syn::Expr::Field(e) => match (&*e.base, &e.member) {
+                (syn::Expr::Path(_), syn::Member::Named(member)) => not_yet(self, member.span(), "tensors of layers"),
+                _ => self.refuse_expression(&e.member, "values have no fields", ""),
+            },
+            syn::Expr::Closure(e) => not_yet(self, e.or1_token.span, "closures"),
+            syn::Expr::Macro(e) if e.mac.path.is_ident("assert") => not_yet(self, e.span(), "assert!"),
+            syn::Expr::Macro(e) => self.refuse_expression(&e.mac.path, "macros do not occur in networks", ""),
+            syn::Expr::Cast(e) => {
+                let help = format!("write `.cast({})`", e.ty.to_token_stream());
+                self.refuse_expression(e.as_token, "`as` does not occur in networks", &help)
+            }
+            syn::Expr::Reference(e) => {
+                self.refuse_expression(e.and_token, "values are passed without `&`", "remove it")
+            }
+            syn::Expr::Try(e) => {
+                self.refuse_expression(e.question_token, "nothing fails inside a network", "remove the `?`")
+            }
+            syn::Expr::Return(e) => self.refuse_expression(
+                e.return_token,
+                "`return` does not occur in networks",
+                "the last expression is the result",
+            ),
+            syn::Expr::Assign(e) => self.refuse_expression(
+                e.eq_token,
+                "assignments do not occur in networks",
+                "bind a new value, `let x = …;`; `==` compares",
+            ),
+            syn::Expr::Block(e) => {
+                let span = e.block.brace_token.span.open();
+                let help = "write the statements of the block into the function";
+                self.syntax(span, "blocks in braces do not occur in expressions", help);
+                Expr::broken(self.places.at(span))
+            }
+            syn::Expr::Repeat(e) => {
+                self.refuse_expression(e.semi_token, "lists are written element by element", "write `[0, 0, 0]`")
+            }
+            other => self.refuse_expression(other, "this kind of expression does not occur in networks", ""),
+        }
+    }
+
+    /// Refuses an expression, at these tokens.
+    pub(super) fn refuse_expression(&mut self, tokens: impl ToTokens, message: &str, help: &str) -> Expr {
+        let at = self.places.stream(tokens.to_token_stream());
+        self.report("N0601", at, message, help);
+        Expr::broken(at)
     }
 }
 

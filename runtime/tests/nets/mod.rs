@@ -36,7 +36,7 @@ impl Numbers {
     }
 }
 
-const SIZES: [i64; 10] = [1, 2, 3, 4, 5, 7, 8, 11, 16, 33];
+const SIZES: [i64; 10] = [1, 2, 3, 4, 5, 7, 8, 11, 32, 37];
 
 fn given(value: Arg) -> Given {
     Given { name: None, value, at: Loc::default() }
@@ -90,7 +90,7 @@ pub fn random_net(number: u64) -> Source {
             2 | 3 => {
                 let kernel = 1 + numbers.below(3) as i64;
                 let args = vec![
-                    int(*numbers.pick(&[1, 2, 3, 5, 7, 33])),
+                    int(*numbers.pick(&[1, 2, 3, 5, 7, 8, 17])),
                     int(kernel),
                     int(1 + numbers.below(2) as i64),
                     int(numbers.below(2) as i64),
@@ -131,7 +131,7 @@ fn build(name: &str, plan: &Plan, parameters: &mut Parameters, training: bool) -
         if let Some(y) = step(&mut b, &mut numbers, plan, &pool, x) {
             // Keep values small in number and in size.
             let elements = b.ty(y).len().eval(&|_| 1);
-            if elements <= 800 {
+            if elements <= 250 {
                 pool.push(tame(&mut b, y));
             }
         }
@@ -201,7 +201,7 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
             let order = if rank == 4 { vec![0, 3, 1, 2] } else { (0..rank as i64).rev().collect() };
             call(b, "permute", vec![t(x), Arg::List(order.into_iter().map(int).collect())])
         }
-        21 if rank == 2 => {
+        21 if rank == 2 && b.shape(x)[1].eval(&|_| 1) <= 40 => {
             // A Gram matrix over the features.
             let transposed = call(b, "t", vec![t(x)])?;
             let gram = call(b, "matmul", vec![t(transposed), t(x)])?;

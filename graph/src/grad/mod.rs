@@ -3,12 +3,15 @@
 //! The rules are those of every textbook (Griewank & Walther, *Evaluating Derivatives*, chapter 3); where a function's derivative can be
 //! written by its result (tanh, exp, relu), it is, so that only the result must be kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::DType;
+
+mod repeat;
 
 /// A step of the chain rule that has no rule yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,50 +26,87 @@ pub struct NoRule {
 /// weight gradient's kernel is then safe.
 pub fn gradients(graph: Graph) -> Result<Graph, NoRule> {
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
-    let needed = reaches_parameters(&graph);
     let mut no_parameters = Parameters::default();
-    let mut pass =
-        Pass { adjoints: vec![vec![]; graph.nodes.len()], b: Builder::resume(graph, &mut no_parameters), needed };
+    let mut pass = Pass::new(graph, &mut no_parameters, &|_| false);
     let seed = pass.b.constant(1.0, DType::F32);
     pass.adjoints[objective.index()].push(seed);
-    let mut gradients = Vec::new();
-    for index in (0..pass.adjoints.len()).rev() {
-        let value = Value(index as u32);
-        if !pass.needed[index] || pass.adjoints[index].is_empty() {
-            continue;
-        }
-        let node = pass.b.graph.node(value).clone();
-        let name: Arc<str> = format!("d {}", node.origin.name).into();
-        pass.b.origin = Origin { loc: node.origin.loc, name };
-        let parts = std::mem::take(&mut pass.adjoints[index]);
-        let g = parts.into_iter().reduce(|a, b| pass.b.pointwise(Binary::Add, a, b));
-        let Some(g) = g else { continue };
-        match node.op {
-            Op::Parameter(number) => gradients.push(Output { role: Role::Gradient(number), value: g }),
-            _ => pass.rule(&node, value, g)?,
-        }
-    }
-    gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { 0 });
-    let mut graph = pass.b.graph;
+    pass.sweep()?;
+    let Pass { b, mut gradients, .. } = pass;
+    gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { usize::MAX });
+    let mut graph = b.graph;
     graph.outputs.extend(gradients);
     Ok(graph)
 }
 
-/// For each node, whether a parameter's gradient flows through it.
-fn reaches_parameters(graph: &Graph) -> Vec<bool> {
+/// For each node, whether the gradient of a parameter (or of an argument that wants one) flows through it.
+fn reaches_parameters(graph: &Graph, wanted: &dyn Fn(usize) -> bool) -> Vec<bool> {
     let mut needed: Vec<bool> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let is_parameter = matches!(node.op, Op::Parameter(_));
+        let is_source = match &node.op {
+            Op::Parameter(_) | Op::RoundParameter { .. } => true,
+            Op::Input(number) => wanted(*number),
+            Op::Repeat(repeat) => repeat.body.nodes.iter().any(|n| matches!(n.op, Op::RoundParameter { .. })),
+            _ => false,
+        };
         let blocked = matches!(node.op, Op::Detach) || !node.ty.dtype.is_float();
-        needed.push(is_parameter || (!blocked && node.inputs.iter().any(|v| needed[v.index()])));
+        needed.push(is_source || (!blocked && node.inputs.iter().any(|v| needed[v.index()])));
     }
     needed
 }
 
 struct Pass<'p> {
     b: Builder<'p>,
+    /// What has arrived at each forward node.
     adjoints: Vec<Vec<Value>>,
     needed: Vec<bool>,
+    /// Of parameters.
+    gradients: Vec<Output>,
+    /// Of arguments.
+    arguments: HashMap<usize, Value>,
+    /// What has arrived at the results of loops.
+    results: HashMap<Value, Vec<(usize, Value)>>,
+}
+
+impl<'p> Pass<'p> {
+    fn new(graph: Graph, parameters: &'p mut Parameters, wanted: &dyn Fn(usize) -> bool) -> Pass<'p> {
+        Pass {
+            adjoints: vec![vec![]; graph.nodes.len()],
+            needed: reaches_parameters(&graph, wanted),
+            b: Builder::resume(graph, parameters),
+            gradients: vec![],
+            arguments: HashMap::new(),
+            results: HashMap::new(),
+        }
+    }
+
+    /// From the last node to the first, each hands what has arrived to its operands.
+    fn sweep(&mut self) -> Result<(), NoRule> {
+        for index in (0..self.adjoints.len()).rev() {
+            let value = Value(index as u32);
+            let node = self.b.graph.node(value).clone();
+            let name: Arc<str> = format!("d {}", node.origin.name).into();
+            self.b.origin = Origin { loc: node.origin.loc, name };
+            if let (Op::Repeat(repeat), Some(results)) = (&node.op, self.results.remove(&value)) {
+                self.repeat(&node, value, repeat, &results)?;
+                continue;
+            }
+            let parts = std::mem::take(&mut self.adjoints[index]);
+            let sum = parts.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
+            let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
+            match node.op {
+                Op::Parameter(number) => self.gradients.push(Output { role: Role::Gradient(number), value: g }),
+                Op::RoundParameter { first, step } => {
+                    self.gradients.push(Output { role: Role::RoundGradient { first, step }, value: g });
+                }
+                Op::Input(number) => {
+                    self.arguments.insert(number, g);
+                }
+                Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((result, g)),
+                _ => self.rule(&node, value, g)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Pass<'_> {
@@ -174,7 +214,7 @@ impl Pass<'_> {
                 let d = self.b.push(Op::SumPool2d(*window), vec![g], ty);
                 self.add(node, 0, d);
             }
-            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::Const(_) | Op::Size(_) => {}
+            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
             Op::Iota(_) | Op::Random(_) => {}
             Op::Copy => self.add(node, 0, g),
             Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {

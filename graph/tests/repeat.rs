@@ -1,0 +1,59 @@
+//! A loop of equal blocks: 3 or 30 of them are one body in the graph, its gradient, the plan and the program.
+
+mod common;
+
+use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::compile::{Compiled, Source, compile};
+use castnet_graph::program::Step;
+use castnet_graph::types::DType;
+use common::*;
+
+/// `count` times Linear(16) + tanh, then a mean square.
+fn chain(count: i64) -> Source {
+    let mut p = Parameters::default();
+    let layers: Vec<_> =
+        (0..count).map(|i| layer(&mut p, &format!("blocks.{i}"), "Linear", vec![given(int(16))])).collect();
+    source("Chain", p, |b: &mut Builder| {
+        let x = b.argument("x", ty(DType::F32, &["N", "16"]));
+        let target = b.argument("target", ty(DType::F32, &["N", "16"]));
+        let y = b.repeat(count, x, 0, 2, |b, state| {
+            let y = apply(b, &layers[0], state);
+            Ok(op(b, "tanh", vec![t(y)]))
+        });
+        let loss = op(b, "mse_loss", vec![t(y.unwrap()), t(target)]);
+        b.result(loss);
+    })
+}
+
+fn compiled(count: i64) -> Compiled {
+    compile(chain(count)).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+#[test]
+fn thirty_rounds_are_as_large_as_three() {
+    let (few, many) = (compiled(3), compiled(30));
+    for (a, b) in few.reports.iter().zip(&many.reports) {
+        assert_eq!(a.program.launches.len(), b.program.launches.len());
+        assert_eq!(a.optimised.nodes.len(), b.optimised.nodes.len());
+        let digits = |text: String| text.chars().filter(|c| !c.is_ascii_digit() && *c != ' ').collect::<String>();
+        assert_eq!(digits(a.optimised.to_string()), digits(b.optimised.to_string()));
+        let json = |r: &castnet_graph::compile::Report| serde_json::to_string(&r.program).unwrap().len();
+        assert!(json(b) < json(a) + 200, "{} against {}", json(b), json(a));
+    }
+    let training = &many.reports[1].program;
+    let rounds: Vec<i64> = training
+        .schedule
+        .iter()
+        .filter_map(|s| if let Step::Repeat { count, .. } = s { Some(*count) } else { None })
+        .collect();
+    assert_eq!(rounds, [30, 30]);
+    assert_eq!(many.net.functions[0].reaches, (0..60).collect::<Vec<_>>());
+    assert_eq!(training.arena.iter().map(|c| c.height).collect::<Vec<_>>(), training.bound);
+}
+
+#[test]
+fn a_loop_is_readable() {
+    let report = &compiled(3).reports[1];
+    insta::assert_snapshot!("loop_graph", report.optimised.to_string());
+    insta::assert_snapshot!("loop_program", report.program.to_string());
+}

@@ -1,0 +1,248 @@
+//! Every operator, forward and backward, against what PyTorch computes in f64 (`tests/golden/make.py`).
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use castnet_graph::arith;
+use castnet_graph::builder::{Builder, Declared, Parameters};
+use castnet_graph::call::{Arg, Given};
+use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::graph::{Graph, Value};
+use castnet_graph::net::Init;
+use castnet_graph::ops;
+use castnet_graph::program::Layout;
+use castnet_graph::scalar::Binary;
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
+use castnet_runtime::{Array, Device, Model};
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+/// How far results and gradients may be from PyTorch's: norm of the difference over the norm.
+const TOLERANCE: f64 = 1e-5;
+
+/// Cases that the language does not have yet: they must be mistakes, not wrong results.
+const NOT_YET: [&str; 1] = ["gelu_tanh"];
+
+/// The numbers of the functions of a case's net.
+const OUT: usize = 0;
+const OBJECTIVE: usize = 1;
+
+/// An entry of `operators.json`.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    operator: String,
+    /// `x.max_pool2d(3, stride = 2)`, `1.5 / x`.
+    text: String,
+    /// `["3", "stride = 2"]`, of a call.
+    args: Vec<String>,
+    inputs: Vec<Input>,
+    output: Output,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    name: String,
+    shape: Vec<usize>,
+    /// Whether there is a gradient: the input is a parameter then, else an argument.
+    grad: bool,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    shape: Vec<usize>,
+}
+
+/// Elements of a golden, exact in f64.
+struct Golden(HashMap<String, Vec<f64>>);
+
+impl Golden {
+    fn read(path: PathBuf) -> Golden {
+        let bytes = fs::read(path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let elements = file.iter().map(|(key, view)| {
+            let data = view.data();
+            let elements = match view.dtype() {
+                Dtype::F64 => data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
+                Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
+                Dtype::U8 => data.iter().map(|&b| b.into()).collect(),
+                other => panic!("a golden of {other:?}"),
+            };
+            (key.to_string(), elements)
+        });
+        Golden(elements.collect())
+    }
+
+    fn get(&self, case: &Case, key: &str) -> &[f64] {
+        &self.0[&format!("{}.{key}", case.name)]
+    }
+
+    fn floats(&self, case: &Case, key: &str, shape: &[usize]) -> Array {
+        Array::from_vec(shape, self.get(case, key).iter().map(|&x| x as f32).collect()).unwrap()
+    }
+}
+
+fn given(name: Option<&str>, value: Arg) -> Given {
+    Given { name: name.map(|n| (n.to_string(), Loc::default())), value, at: Loc::default() }
+}
+
+fn ty(dtype: DType, shape: &[usize]) -> Type {
+    Type::new(dtype, shape.iter().map(|&s| Size::constant(s as i64)).collect())
+}
+
+/// `x`, `-1`, `1.25`, `true`, `[0, 2]`; `None` for what the language does not have.
+fn value(text: &str, inputs: &HashMap<&str, Value>) -> Option<Arg> {
+    let list =
+        |inside: &str| -> Option<Vec<Arg>> { inside.split(',').map(|part| value(part.trim(), inputs)).collect() };
+    match text {
+        "true" => Some(Arg::Bool(true)),
+        "false" => Some(Arg::Bool(false)),
+        _ if inputs.contains_key(text) => Some(Arg::Tensor(inputs[text])),
+        _ => match (text.parse::<i64>(), text.parse(), text.strip_prefix('[').and_then(|t| t.strip_suffix(']'))) {
+            (Ok(int), ..) => Some(Arg::Size(int.into())),
+            (_, Ok(float), _) => Some(Arg::Float(float)),
+            (.., Some(inside)) => Some(Arg::List(list(inside)?)),
+            _ => None,
+        },
+    }
+}
+
+impl Case {
+    /// The text as `network!` would understand it.
+    fn apply(&self, b: &mut Builder, inputs: &HashMap<&str, Value>) -> Option<Value> {
+        let result = match self.text.split_whitespace().collect::<Vec<_>>()[..] {
+            [left, sign, right] if !self.text.contains('(') => {
+                let sign = match sign {
+                    "+" => Binary::Add,
+                    "-" => Binary::Sub,
+                    "*" => Binary::Mul,
+                    "/" => Binary::Div,
+                    _ => panic!("{}: {}", self.name, self.text),
+                };
+                let [left, right] = [value(left, inputs)?, value(right, inputs)?].map(|v| given(None, v));
+                arith::binary(b, sign, Loc::default(), &left, &right)
+            }
+            _ => {
+                assert!(self.text.starts_with(&format!("x.{}(", self.operator)), "{}: {}", self.name, self.text);
+                let mut arguments = vec![given(None, Arg::Tensor(inputs["x"]))];
+                for text in &self.args {
+                    let (name, text) = match text.split_once(" = ") {
+                        Some((name, text)) => (Some(name), text),
+                        None => (None, text.as_str()),
+                    };
+                    arguments.push(given(name, value(text, inputs)?));
+                }
+                ops::call(b, &self.operator, Loc::default(), &arguments)
+            }
+        };
+        match result {
+            Ok(Arg::Tensor(result)) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// The result alone, or the sum of the result times `w`.
+    fn graph(&self, parameters: &mut Parameters, objective: bool, training: bool) -> Option<Graph> {
+        let mut b = Builder::new(self.name.clone(), parameters, training);
+        let (mut inputs, mut number) = (HashMap::new(), 0);
+        for input in &self.inputs {
+            let x = match input.grad {
+                true => {
+                    number += 1;
+                    b.parameter(number - 1)
+                }
+                false => b.argument(&input.name, ty(DType::U8, &input.shape)),
+            };
+            inputs.insert(input.name.as_str(), x);
+        }
+        let mut result = self.apply(&mut b, &inputs)?;
+        assert_eq!(b.ty(result), &ty(DType::F32, &self.output.shape), "{}", self.name);
+        if objective {
+            let w = b.argument("w", ty(DType::F32, &self.output.shape));
+            let product = b.pointwise(Binary::Mul, result, w);
+            let Ok(Arg::Tensor(sum)) = ops::call(&mut b, "sum", Loc::default(), &[given(None, Arg::Tensor(product))])
+            else {
+                panic!("{}: {:?}", self.name, b.diagnostics)
+            };
+            result = sum;
+        }
+        b.result(result);
+        Some(b.graph)
+    }
+
+    fn model(&self) -> Option<Model> {
+        let declared = |input: &Input| Declared {
+            name: input.name.as_str().into(),
+            layout: Layout::Plain,
+            shape: Some((input.shape.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
+            first_use: Loc::default(),
+        };
+        let mut parameters = Parameters { list: self.inputs.iter().filter(|i| i.grad).map(declared).collect() };
+        let out = self.graph(&mut parameters, false, false)?;
+        let inference = self.graph(&mut parameters, true, false)?;
+        let training = self.graph(&mut parameters, true, true);
+        let functions = vec![
+            SourceFunction { name: "out".into(), inference: out, training: None },
+            SourceFunction { name: "objective".into(), inference, training },
+        ];
+        let source = Source { name: self.name.clone(), parameters, functions };
+        let compiled = compile(source).unwrap_or_else(|e| panic!("{}: {e:?}", self.name));
+        Some(Model::from_net(compiled.net, &Device::cpu(), 0).unwrap())
+    }
+
+    /// What is too far from the golden.
+    fn check(&self, golden: &Golden) -> Vec<String> {
+        let Some(mut model) = self.model() else { return vec![format!("{}: `{}` is a mistake", self.name, self.text)] };
+        model.poison(true);
+        let mut targets = vec![];
+        for (i, input) in self.inputs.iter().enumerate() {
+            let key = format!("in{i}");
+            match input.grad {
+                true => model.set_parameter(&input.name, &golden.floats(self, &key, &input.shape)).unwrap(),
+                false => {
+                    let classes = golden.get(self, &key).iter().map(|&x| x as u8).collect();
+                    targets.push(Array::from_vec(&input.shape, classes).unwrap());
+                }
+            }
+        }
+        let mut failures = vec![];
+        let mut compare = |key: &str, found: &Array| {
+            let expected = golden.get(self, key);
+            let distance = distance(found.as_slice().unwrap(), expected);
+            if distance.is_nan() || distance > TOLERANCE {
+                failures.push(format!("{} `{}`: {key} is off by {distance:.1e}", self.name, self.text));
+            }
+        };
+        let mut arguments: Vec<&Array> = targets.iter().collect();
+        compare("out", &model.infer(OUT, &arguments).unwrap()[0]);
+        let w = golden.floats(self, "w", &self.output.shape);
+        arguments.push(&w);
+        let (_, gradients) = model.grad(OBJECTIVE, &arguments).unwrap();
+        for (i, input) in self.inputs.iter().enumerate().filter(|(_, input)| input.grad) {
+            compare(&format!("grad{i}"), &gradients.parameter(&input.name).unwrap());
+        }
+        failures
+    }
+}
+
+fn distance(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let difference: f64 = found.iter().zip(expected).map(|(&a, b)| (f64::from(a) - b).powi(2)).sum();
+    let norm: f64 = expected.iter().map(|x| x * x).sum();
+    if difference == 0.0 { 0.0 } else { (difference / norm).sqrt() }
+}
+
+#[test]
+fn operators_are_pytorchs() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+    let golden = Golden::read(folder.join("operators.safetensors"));
+    let cases: Vec<Case> = serde_json::from_slice(&fs::read(folder.join("operators.json")).unwrap()).unwrap();
+    let (not_yet, cases): (Vec<_>, Vec<_>) = cases.iter().partition(|case| NOT_YET.contains(&case.name.as_str()));
+    assert_eq!((not_yet.len(), cases.len()), (NOT_YET.len(), 122));
+    let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden)).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(not_yet.iter().all(|case| case.model().is_none()), "a case of NOT_YET is understood now: compare it");
+}

@@ -1,0 +1,58 @@
+//! From the second step on, training allocates nothing, on any thread.
+
+mod nets;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use castnet::prelude::*;
+use nets::{Example, LeNet};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: hands everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller says.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller says.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of 99 rounds after a first one.
+fn allocations(optimizer: &mut impl Optimizer, batches: &[Vec<Array>]) -> u64 {
+    let mut net = LeNet::create(1).unwrap();
+    let mut round = || {
+        for batch in batches {
+            net.train(optimizer, batch).unwrap().get().unwrap();
+        }
+    };
+    round();
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (1..100).for_each(|_| round());
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+/// The only test of this file, so that nothing else allocates meanwhile.
+#[test]
+fn steps_allocate_nothing() {
+    castnet::set_threads(2);
+    std::thread::sleep(Duration::from_millis(200)); // The worker has started.
+    let full = [LeNet::batch(64, 1)];
+    let alternating = [LeNet::batch(64, 1), LeNet::batch(17, 2)];
+    for batches in [&full[..], &alternating] {
+        let what = format!("with {} batch sizes", batches.len());
+        assert_eq!(allocations(&mut Sgd::new(0.01).momentum(0.9), batches), 0, "SGD {what}");
+        assert_eq!(allocations(&mut AdamW::new(1e-3).clip_norm(1.0), batches), 0, "AdamW {what}");
+    }
+}
