@@ -40,7 +40,8 @@ pub type Extra = BTreeMap<String, String>;
 macro_rules! __network_methods {
     () => {
         /// Sets all parameters from a safetensors file, such as a `state_dict` of PyTorch. Strict: other, missing or misshapen entries are
-        /// an error, and the net is as it was.
+        /// an error, and the net is as it was. Elements of type f64, f16 and bf16 are converted; the optimizer's part of a file of
+        /// [`Self::save_training`] is passed over.
         ///
         /// # Errors
         /// If the file cannot be read or does not fit.
@@ -69,7 +70,8 @@ macro_rules! __network_methods {
             self.model.load_training(path, optimizer)
         }
 
-        /// Writes parameters, optimizer and the counter of random numbers to a safetensors file. Atomic.
+        /// Writes parameters, optimizer and the counter of random numbers to a safetensors file, and `extra`, such as where a training loop
+        /// stands. Atomic.
         ///
         /// # Errors
         /// If the file cannot be written, or the optimizer holds the state of another model.

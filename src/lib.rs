@@ -1,7 +1,7 @@
 //! Neural networks cast at build time.
 //!
 //! You declare a network in [`network!`]; `cargo build` checks its shapes, derives its gradient, plans its memory, fuses its kernels and
-//! writes them as Rust. The binary that comes out is the trainer: nothing is traced, nothing warms up, and after the first step nothing
+//! writes them as Rust. The binary that comes out is the trainer: nothing is traced, nothing warms up, and after the first steps nothing
 //! allocates.
 //!
 //! ```
@@ -53,3 +53,8 @@ pub mod prelude {
         Adam, AdamW, Array, Constant, Cosine, Device, Gradients, Loss, Optimizer, Schedule, Sgd, Warmup,
     };
 }
+
+/// The example of the language's reference runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/language.md")]
+pub struct Language;

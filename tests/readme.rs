@@ -116,7 +116,7 @@ fn what_it_shows_is_what_comes_out() -> castnet::Result<()> {
 
     let explained = lines(LeNet::explain());
     for line in next().into_iter().filter(|line| *line != "…") {
-        assert!(explained.contains(&line), "{line}");
+        assert!(explained.contains(&line), "README.md shows what `LeNet::explain()` does not say (any more): {line}");
     }
 
     let net = LeNet::new(&Device::cpu(), 1)?;

@@ -8,7 +8,7 @@ use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
 use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter};
-use crate::optimise::optimise;
+use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::plan;
 use crate::program::{Layout, Named, Program};
 use crate::recompute::recompute;
@@ -126,12 +126,13 @@ impl Compiled {
 
         let written = checked("build", graph.clone())?;
         let differentiated = match training {
-            true => gradients(written.clone()).map_err(|e| broken("grad", format!("{} has no gradient", e.op)))?,
+            true => gradients(share(&written)).map_err(|e| broken("grad", format!("{} has no gradient", e.op)))?,
             false => written.clone(),
         };
         let differentiated = checked("grad", differentiated)?;
         let optimised = checked("optimise", optimise(&differentiated))?;
-        let optimised = if training { checked("recompute", optimise(&recompute(&optimised)))? } else { optimised };
+        let optimised =
+            if training { checked("recompute", without_dead_code(&recompute(&optimised)))? } else { optimised };
         let mut kernels = lower(&optimised, &self.net.parameters);
         let planned = plan(&mut kernels);
         let program = self.assemble(&graph, kernels, planned);

@@ -31,8 +31,22 @@ pub fn optimise(graph: &Graph) -> Graph {
     without_dead_code(&rebuild.out)
 }
 
+/// The graph with each value once: two calls of one function with the same operands are one, before they get a gradient each.
+pub fn share(graph: &Graph) -> Graph {
+    let mut rebuild = Rebuild { out: Graph::new(graph.name.clone()), seen: HashMap::new() };
+    rebuild.out.arguments = graph.arguments.clone();
+    let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let inputs = node.inputs.iter().map(|v| map[v.index()]).collect();
+        map.push(rebuild.intern(Node { inputs, ..node.clone() }));
+    }
+    rebuild.out.outputs = graph.outputs.clone();
+    rebuild.out.outputs.iter_mut().for_each(|output| output.value = map[output.value.index()]);
+    rebuild.out
+}
+
 /// The graph with the nodes that a result needs.
-fn without_dead_code(graph: &Graph) -> Graph {
+pub fn without_dead_code(graph: &Graph) -> Graph {
     let mut live = vec![false; graph.nodes.len()];
     for output in &graph.outputs {
         live[output.value.index()] = true;

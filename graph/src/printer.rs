@@ -274,3 +274,52 @@ fn binary(f: Binary, x: &str, y: &str) -> String {
     };
     format!("{function}({x}, {y})")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(instrs: Vec<Instr>, outputs: Vec<Slot>) -> (Vec<String>, String) {
+        let code = Code { inputs: 2, instrs, outputs };
+        let mut text = Text { code: &code, names: vec!["acc".into(), "bias".into()] };
+        let mut lines = vec![];
+        for (i, instr) in code.instrs.iter().enumerate() {
+            lines.push(text.expression(instr, false));
+            text.names.push(format!("t{i}"));
+        }
+        (lines, doc(&text, "conv1"))
+    }
+
+    #[test]
+    fn instructions_are_expressions_of_rust() {
+        let (lines, doc) = text(
+            vec![
+                Instr::Binary(Binary::Sub, 0, 1),
+                Instr::Const(-0.5),
+                Instr::Binary(Binary::Mul, 2, 3),
+                Instr::Unary(Unary::Neg, 4),
+                Instr::Binary(Binary::Max, 5, 0),
+            ],
+            vec![6],
+        );
+        assert_eq!(lines, ["acc - bias", "-0.5", "t0 * t1", "-t2", "max(t3, acc)"]);
+        assert_eq!(doc, "`conv1`: `max(-((acc - bias) * (-0.5)), acc)`.");
+    }
+
+    #[test]
+    fn constants_are_floats() {
+        let texts = [0.0, -1.0, 1e-20, 3e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(|v| constant(v, true));
+        assert_eq!(texts, ["0.0", "(-1.0)", "1e-20", "3e30", "f32::INFINITY", "f32::NEG_INFINITY", "f32::NAN"]);
+    }
+
+    #[test]
+    fn names_are_identifiers() {
+        let names = ["conv1 + tanh", "d conv1.weight", "tanh", "2 × 2", "→", "type"].map(identifier);
+        assert_eq!(names, ["conv1_tanh", "d_conv1_weight", "tanh_", "x2_2", "x", "type_"]);
+        let mut taken = HashSet::new();
+        assert_eq!(
+            ["a", "a", "a_2", "tanh_", "tanh_"].map(|n| unique(n, &mut taken)),
+            ["a", "a_2", "a_2_2", "tanh_", "tanh_2"]
+        );
+    }
+}

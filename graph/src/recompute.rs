@@ -23,18 +23,70 @@ pub fn recompute(graph: &Graph) -> Graph {
             kept[index] = true;
         }
     }
-    let crosses = |value: usize| {
-        let used = |(i, n): (usize, &crate::graph::Node)| !forward[i] && n.inputs.iter().any(|v| v.index() == value);
-        graph.nodes.iter().enumerate().any(used)
-    };
-    for index in 0..graph.nodes.len() {
-        if forward[index] && !kept[index] && crosses(index) {
-            kept[index] = !recomputable(graph, &kept, Value(index as u32), 12);
+    let mut crossing = vec![false; graph.nodes.len()];
+    for (_, node) in graph.nodes.iter().enumerate().filter(|(i, _)| !forward[*i]) {
+        node.inputs.iter().for_each(|v| crossing[v.index()] |= forward[v.index()]);
+    }
+    let crossing: Vec<Value> = (0..graph.nodes.len()).filter(|&i| crossing[i]).map(|i| Value(i as u32)).collect();
+    keep_common_ancestors(graph, &crossing, &mut kept);
+    for &value in &crossing {
+        if !kept[value.index()] {
+            kept[value.index()] = !recomputable(graph, &kept, value, DEPTH);
         }
     }
     let rebuild =
         Rebuild { graph, forward, kept, map: vec![], clones: HashMap::new(), out: Graph::new(graph.name.clone()) };
     rebuild.run()
+}
+
+/// Pointwise steps that the backward pass makes again at most, in a row.
+const DEPTH: usize = 12;
+
+/// Keeps a value in place of the larger values that follow from it (GELU's input in place of two multiples of it), greedily: the best
+/// such value first, until none saves memory. (The exact answer is a minimum cut; this finds it on the chains that networks have.)
+fn keep_common_ancestors(graph: &Graph, crossing: &[Value], kept: &mut [bool]) {
+    // Only the proportions matter: every run-time size counts alike.
+    let elements = |v: Value| graph.ty(v).len().eval(&|_| 64);
+    loop {
+        let open: Vec<Value> =
+            crossing.iter().copied().filter(|v| !kept[v.index()] && !recomputable(graph, kept, *v, DEPTH)).collect();
+        let mut candidates: Vec<Value> = vec![];
+        open.iter().for_each(|v| ancestors(graph, *v, 6, &mut candidates));
+        candidates.sort();
+        candidates.dedup();
+        let mut best: Option<(i64, Value)> = None;
+        for candidate in candidates {
+            if kept[candidate.index()] || open.contains(&candidate) {
+                continue;
+            }
+            kept[candidate.index()] = true;
+            let freed =
+                open.iter().filter(|v| recomputable(graph, kept, **v, DEPTH)).map(|v| elements(*v)).sum::<i64>();
+            kept[candidate.index()] = false;
+            let benefit = freed - elements(candidate);
+            if benefit > best.map_or(0, |(most, _)| most - 1) {
+                best = Some((benefit, candidate));
+            }
+        }
+        match best {
+            Some((benefit, value)) if benefit > 0 => kept[value.index()] = true,
+            _ => return,
+        }
+    }
+}
+
+/// Values from which the value follows by pointwise steps.
+fn ancestors(graph: &Graph, value: Value, depth: usize, out: &mut Vec<Value>) {
+    let node = graph.node(value);
+    if depth == 0 || !is_pointwise(&node.op) {
+        return;
+    }
+    for &below in &node.inputs {
+        if !matches!(graph.node(below).op, Op::Broadcast | Op::Const(_)) {
+            out.push(below);
+            ancestors(graph, below, depth - 1, out);
+        }
+    }
 }
 
 /// Nodes that the function's results need.

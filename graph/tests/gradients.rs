@@ -34,8 +34,11 @@ struct Case {
     operator: &'static str,
     shapes: Vec<Vec<i64>>,
     range: (f64, f64),
-    build: Box<dyn Fn(&mut Builder, &[Value]) -> Value>,
+    build: Box<Build>,
 }
+
+/// What is done with the parameters.
+type Build = dyn Fn(&mut Builder, &[Value]) -> Value;
 
 fn case(
     operator: &'static str,
@@ -234,7 +237,7 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
     let with_gradients = gradients(forward.clone()).unwrap();
     castnet_graph::verify::verify(&with_gradients).unwrap();
     let optimised = optimise(&with_gradients);
-    let recomputed = optimise(&recompute(&optimised));
+    let recomputed = recompute(&optimised);
     let mut numbers = Numbers(seed);
     let values: Vec<Tensor> = shapes
         .iter()

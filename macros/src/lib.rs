@@ -1,7 +1,7 @@
 //! The `network!` macro of castnet: tokens in, tables and kernels out.
 //!
 //! `parse` reads tokens into an `ast`, `lower` turns that into graphs (and finds every mistake), `castnet_graph::compile` makes programs
-//! of them, `emit` writes those as Rust. [`expand`] is the whole of it.
+//! of them, `emit` writes those as Rust. `expand` is the whole of it.
 
 mod ast;
 mod diagnostics;

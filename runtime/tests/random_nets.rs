@@ -102,7 +102,7 @@ fn tensor(array: &Array) -> Tensor {
 fn distance(expected: &Tensor, found: &Tensor) -> f64 {
     let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
     let difference = norm(&mut expected.data.iter().zip(&found.data).map(|(a, b)| a - b));
-    difference / (norm(&mut expected.data.iter().copied()) + 1e-3)
+    difference / (norm(&mut expected.data.iter().copied()) + 1e-2)
 }
 
 fn check(number: u64) -> bool {

@@ -48,11 +48,13 @@ pub(crate) fn groups(graph: &Graph) -> Vec<Group> {
     let mut grouping = Grouping::new(graph);
     let all = || (0..graph.nodes.len()).map(|i| Value(i as u32));
     let readers = grouping.reader_counts();
-    // What a tile or the gradient of a pool flows into, as long as nothing else wants it.
+    // What a tile flows into, as long as nothing else wants it; and what the gradient of a pool flows into, if all of it is pointwise.
     grouping.pass(all(), |g, producer, consumer| {
-        readers[producer.index()] == 1
-            && class(graph, consumer) == Class::Point
-            && g.group(producer).is_some_and(|(_, g)| g.tile.is_some() || g.unrolled.is_some())
+        let Some((_, group)) = g.group(producer) else { return false };
+        let pointwise = || g.readers(producer).all(|reader| class(graph, reader) == Class::Point);
+        class(graph, consumer) == Class::Point
+            && (group.tile.is_some() && readers[producer.index()] == 1
+                || group.unrolled.is_some() && !g.hard.contains(&producer) && pointwise())
     });
     // What follows from reductions.
     grouping.pass(all(), |g, producer, _| g.group(producer).is_some_and(|(_, g)| g.reduces()));
@@ -105,6 +107,12 @@ impl<'g> Grouping<'g> {
             }
         }
         grouping
+    }
+
+    /// The nodes that read a value.
+    fn readers(&self, value: Value) -> impl Iterator<Item = Value> + '_ {
+        let reads = move |(_, r): &(usize, &Vec<Value>)| r.contains(&value);
+        self.reads.iter().enumerate().filter(reads).map(|(i, _)| Value(i as u32))
     }
 
     /// How many nodes and results read each value.
@@ -328,7 +336,7 @@ impl<'g> Grouping<'g> {
             let kept = (0..group.loops.len()).filter(|l| !group.reduced[*l]).all(covers);
             let all = (0..group.loops.len()).all(covers);
             let none = (0..group.loops.len()).filter(|l| group.reduced[*l]).all(|l| !map.contains(&Some(l)));
-            let rank = !group.unrolled.is_some_and(|_| self.graph.shape(*node).len() != 4);
+            let rank = group.unrolled.is_none_or(|_| self.graph.shape(*node).len() == 4);
             kept && (all || none) && rank
         })
     }

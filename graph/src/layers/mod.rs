@@ -10,6 +10,9 @@ mod conv2d;
 mod dropout;
 mod linear;
 
+/// The parameters of a layer, such as `weight`, and how each lies in memory.
+pub type Tensors = Vec<(&'static str, Layout)>;
+
 /// A kind of layer.
 pub struct LayerKind {
     /// PyTorch's name.
@@ -19,7 +22,7 @@ pub struct LayerKind {
     /// The arguments of its declaration.
     pub signature: &'static [Param],
     /// Checks the arguments of the declaration; names the tensors with their layouts, in PyTorch's order.
-    pub declare: fn(&mut Builder, &Bound) -> Checked<Vec<(&'static str, Layout)>>,
+    pub declare: fn(&mut Builder, &Bound) -> Checked<Tensors>,
     /// Applies the layer to a tensor. `tensors` are the numbers of its parameters.
     pub apply: fn(&mut Builder, &Layer, Value) -> Checked<Value>,
 }

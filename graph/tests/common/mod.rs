@@ -107,3 +107,37 @@ pub fn mlp() -> Source {
         b.result(loss);
     })
 }
+/// Three convolutions with odd channels, an average pool, GELU, two heads in one loss.
+pub fn third() -> Source {
+    let mut p = Parameters::default();
+    let conv1 = layer(&mut p, "conv1", "Conv2d", vec![given(int(7)), given(int(3)), named("padding", int(1))]);
+    let conv2 = layer(
+        &mut p,
+        "conv2",
+        "Conv2d",
+        vec![given(int(33)), given(int(3)), named("stride", int(2)), named("padding", int(1))],
+    );
+    let conv3 = layer(&mut p, "conv3", "Conv2d", vec![given(int(50)), given(int(3))]);
+    let digit = layer(&mut p, "digit", "Linear", vec![given(int(10))]);
+    let parity = layer(&mut p, "parity", "Linear", vec![given(int(1))]);
+    source("Third", p, |b| {
+        let image = b.argument("image", ty(DType::F32, &["N", "1", "28", "28"]));
+        let class = b.argument("class", ty(DType::U8, &["N"]));
+        let odd = b.argument("odd", ty(DType::F32, &["N", "1"]));
+        let x = apply(b, &conv1, image);
+        let x = op(b, "gelu", vec![t(x)]);
+        let x = apply(b, &conv2, x);
+        let x = op(b, "gelu", vec![t(x)]);
+        let x = op(b, "avg_pool2d", vec![t(x), int(2)]);
+        let x = apply(b, &conv3, x);
+        let x = op(b, "gelu", vec![t(x)]);
+        let x = op(b, "flatten", vec![t(x), int(1)]);
+        let scores = apply(b, &digit, x);
+        let guess = apply(b, &parity, x);
+        let a = op(b, "cross_entropy", vec![t(scores), t(class)]);
+        let c = op(b, "mse_loss", vec![t(guess), t(odd)]);
+        let c = op(b, "mul", vec![t(c), Arg::Float(0.5)]);
+        let loss = op(b, "add", vec![t(a), t(c)]);
+        b.result(loss);
+    })
+}

@@ -13,7 +13,7 @@ pub struct Cursor {
 impl Cursor {
     /// At the start of `tokens`; `end` is what stands after them, for "something is missing here".
     pub fn new(tokens: TokenStream, end: Span) -> Cursor {
-        Cursor { tokens: tokens.into_iter().map(bare).collect(), at: 0, end }
+        Cursor { tokens: tokens.into_iter().flat_map(bare).collect(), at: 0, end }
     }
 
     /// At the start of a list of tokens.
@@ -158,15 +158,18 @@ impl Cursor {
     }
 }
 
-/// A token without the invisible group that a `macro_rules!` fragment puts around it.
-fn bare(token: TokenTree) -> TokenTree {
-    let TokenTree::Group(group) = &token else { return token };
+/// A token without the invisible group that a `macro_rules!` fragment puts around it: names, visibilities (also empty ones). Around
+/// an expression it stays, since it binds as parentheses do.
+fn bare(token: TokenTree) -> Vec<TokenTree> {
+    let TokenTree::Group(group) = &token else { return vec![token] };
     if group.delimiter() != Delimiter::None {
-        return token;
+        return vec![token];
     }
-    let mut inner = group.stream().into_iter();
-    match (inner.next(), inner.next()) {
-        (Some(only), None) => bare(only),
-        _ => token,
+    let inner: Vec<TokenTree> = group.stream().into_iter().flat_map(bare).collect();
+    match inner.first() {
+        Some(TokenTree::Ident(first)) if inner.len() == 1 || first == "pub" => inner,
+        Some(TokenTree::Literal(_)) if inner.len() == 1 => inner,
+        None => inner,
+        _ => vec![token],
     }
 }

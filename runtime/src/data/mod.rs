@@ -5,7 +5,7 @@
 //! | [`idx`] | the IDX file format, plain or gzip |
 //! | [`images`] | image sets in MNIST's four files |
 //! | [`dataset`] | arrays with one example a row, and what a batch makes of them |
-//! | [`batches`] | shuffled batches, gathered into arrays that are reused |
+//! | [`batches`] | batches, in order or shuffled, gathered into arrays that are reused |
 //! | [`shuffle`] | the order of an epoch, the same in every version |
 
 pub mod batches;

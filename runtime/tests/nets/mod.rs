@@ -130,8 +130,8 @@ fn build(name: &str, plan: &Plan, parameters: &mut Parameters, training: bool) -
         let x = *numbers.pick(&pool[pool.len().saturating_sub(4)..]);
         if let Some(y) = step(&mut b, &mut numbers, plan, &pool, x) {
             // Keep values small in number and in size.
-            let elements = b.ty(y).len().eval(&|_| 1);
-            if elements <= 250 {
+            let elements = b.ty(y).len().eval(&|_| 129);
+            if elements <= 250 * 129 {
                 pool.push(tame(&mut b, y));
             }
         }
@@ -179,7 +179,7 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
         }
         13 => {
             let y = *r.pick(pool);
-            let condition = call(b, *r.pick(&["lt", "ge"]), vec![t(x), t(y)])?;
+            let condition = call(b, r.pick(&["lt", "ge"]), vec![t(x), t(y)])?;
             call(b, "where_", vec![t(condition), t(x), Arg::Float(0.1)])
         }
         14 => call(b, "clamp", vec![t(x), Arg::Float(-0.6), Arg::Float(0.7)]),
@@ -190,7 +190,7 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
             // Against the tensor itself: broadcast back.
             call(b, "sub", vec![t(x), t(reduced)])
         }
-        17 if rank > 1 => call(b, *r.pick(&["softmax", "log_softmax"]), vec![t(x), int(r.below(rank) as i64)]),
+        17 if rank > 1 => call(b, r.pick(&["softmax", "log_softmax"]), vec![t(x), int(r.below(rank) as i64)]),
         18 if rank == 4 => {
             let name = *r.pick(&["max_pool2d", "avg_pool2d"]);
             let (kernel, stride, padding) = *r.pick(&[(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 1, 1)]);
@@ -201,7 +201,7 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
             let order = if rank == 4 { vec![0, 3, 1, 2] } else { (0..rank as i64).rev().collect() };
             call(b, "permute", vec![t(x), Arg::List(order.into_iter().map(int).collect())])
         }
-        21 if rank == 2 && b.shape(x)[1].eval(&|_| 1) <= 40 => {
+        21 if rank == 2 && b.shape(x)[1].as_const().is_some_and(|features| features <= 40) => {
             // A Gram matrix over the features.
             let transposed = call(b, "t", vec![t(x)])?;
             let gram = call(b, "matmul", vec![t(transposed), t(x)])?;
