@@ -1,12 +1,14 @@
 //! Training steps a second and memory, beside PyTorch's; with `--start`, how long a program takes to its first step.
 //!
 //! ```sh
-//! cargo bench -p castnet --bench steps -- --python PYTHON [--rounds 7] [--seconds 0.5] [--threads 2]
+//! cargo bench -p castnet --bench steps -- --python PYTHON [--rounds 7] [--seconds 0.5] [--threads 2] [--quiet]
 //! cargo bench -p castnet --bench steps -- --start
 //! ```
 //!
 //! `PYTHON` is an interpreter that has torch; without it castnet runs alone. The sides run by turns, half a second each, so that what
-//! else the machine does meets them alike; while one runs, the others wait for their input.
+//! else the machine does meets them alike; while one runs, the others wait for their input. That is fair for one thread; threads that
+//! wait for each other lose far more to other work, so `--quiet` (Linux) waits for a second in which the machine does nothing else before
+//! each round of a network.
 
 #[path = "../tests/nets/mod.rs"]
 mod nets;
@@ -33,6 +35,7 @@ struct Options {
     rounds: usize,
     seconds: f64,
     threads: usize,
+    quiet: bool,
     start: bool,
     first_step: bool,
 }
@@ -49,8 +52,15 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse() -> Result<Options> {
-        let mut options =
-            Options { python: None, rounds: 7, seconds: 0.5, threads: 2, start: false, first_step: false };
+        let mut options = Options {
+            python: None,
+            rounds: 7,
+            seconds: 0.5,
+            threads: 2,
+            quiet: false,
+            start: false,
+            first_step: false,
+        };
         let mut args = lexopt::Parser::from_env();
         while let Some(arg) = args.next()? {
             match arg {
@@ -58,6 +68,7 @@ impl Options {
                 Long("rounds") => options.rounds = args.value()?.parse()?,
                 Long("seconds") => options.seconds = args.value()?.parse()?,
                 Long("threads") => options.threads = args.value()?.parse()?,
+                Long("quiet") => options.quiet = true,
                 Long("start") => options.start = true,
                 Long("first-step") => options.first_step = true,
                 Long("bench") => {} // `cargo bench` says so.
@@ -218,6 +229,7 @@ fn bench(options: &Options) -> Result<()> {
     // Round 0 warms up and finds out how many steps fill the time.
     for round in 0..=options.rounds {
         for (number, training) in trainings.iter_mut().enumerate() {
+            while options.quiet && busy()? > 0.05 {}
             for turn in 0..sides {
                 let side = (turn + round) % sides;
                 let count = steps[number][side];
@@ -268,6 +280,22 @@ fn bench(options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The part of all processors' time that was used during a second.
+fn busy() -> Result<f64> {
+    // user nice system idle iowait irq softirq steal, since the start.
+    let read = || -> Result<[f64; 2]> {
+        let text = std::fs::read_to_string("/proc/stat")?;
+        let times: Vec<f64> =
+            text.lines().next().unwrap_or_default().split(' ').filter_map(|t| t.parse().ok()).collect();
+        let idle: f64 = times.iter().skip(3).take(2).sum();
+        Ok([idle, times.iter().take(8).sum()])
+    };
+    let before = read()?;
+    std::thread::sleep(Duration::from_secs(1));
+    let after = read()?;
+    Ok(1.0 - (after[0] - before[0]) / (after[1] - before[1]))
 }
 
 // --- from nothing to the first step ----------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
-use crate::graph::Value;
+use crate::graph::{Op, Value};
 use crate::size::Size;
-use crate::types::DType;
+use crate::types::{DType, Type};
 
 /// The value of an expression in a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,7 +272,10 @@ impl Bound {
             Some(Arg::Tensor(value)) => *value,
             Some(Arg::Float(x)) => b.constant(*x, dtype),
             Some(Arg::Bool(x)) => b.constant(f64::from(u8::from(*x)), DType::Bool),
-            Some(Arg::Size(s)) => b.constant(s.as_const().unwrap_or(0) as f64, dtype),
+            Some(Arg::Size(size)) => match size.as_const() {
+                Some(c) => b.constant(c as f64, dtype),
+                None => b.push(Op::Size(size.clone()), vec![], Type::new(dtype, vec![])),
+            },
             _ => b.constant(0.0, dtype),
         }
     }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod compile;
 pub mod diagnostic;
 pub mod explain;
+mod float;
 pub mod fuse;
 pub mod grad;
 pub mod graph;

@@ -230,6 +230,7 @@ pub struct Access {
     /// The index along each dim.
     pub index: Vec<Index>,
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
+    #[serde(with = "crate::float::option")]
     pub outside: Option<f32>,
 }
 

@@ -84,7 +84,7 @@ pub type Slot = u16;
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
 pub enum Instr {
-    Const(f32),
+    Const(#[serde(with = "crate::float")] f32),
     Unary(Unary, Slot),
     Binary(Binary, Slot, Slot),
     /// `condition ? a : b`.

@@ -15,9 +15,10 @@ const HEAD: &str = "\
 
 This page is written from the lists that the compiler itself uses (`graph/src/ops/`, `graph/src/layers/`); a test compares both.
 
-`x.f(a, k = v)` and `f(x, a, k = v)` mean the same. Names, order, defaults and meaning are PyTorch's. An argument with a default may be
-left out; one that shows `None` is left out by default and has no value then. Operators with two tensors broadcast: axes meet from
-the right and are equal, or one of them is the constant 1.
+`x.f(a, k = v)` and `f(x, a, k = v)` mean the same. Names, order, defaults and meaning are PyTorch's; of PyTorch's arguments, those that
+are not listed here are not supported yet. What has a default may be left out; where that is `None`, there is no value then. Operators of
+two tensors broadcast: axes meet from the right and are equal, or one of them is the constant 1. A number may stand in the place of one
+of the tensors of arithmetic, comparisons and `where_`; it takes the element type of the other one.
 ";
 
 /// The headings of `OPERATORS`, in its order.
@@ -59,13 +60,20 @@ fn page() -> String {
     page
 }
 
-fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], &'a str)>) -> String {
-    let mut text = format!("| {what} | arguments | |\n|---|---|---|\n");
+fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], &'a str)> + Clone) -> String {
+    let with_arguments = entries.clone().any(|(_, signature, _)| !arguments(signature).is_empty());
+    let mut text = match with_arguments {
+        true => format!("| {what} | what it gives | arguments |\n|---|---|---|\n"),
+        false => format!("| {what} | what it gives |\n|---|---|\n"),
+    };
     for (name, signature, doc) in entries {
         let call: Vec<_> = signature.iter().map(written).collect();
-        let kinds: Vec<_> = signature.iter().filter_map(kind).collect();
-        let cells = [format!("`{name}({})`", call.join(", ")), kinds.join("; "), doc.to_string()];
-        text += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+        let mut cells = vec![format!("`{name}({})`", call.join(", ")), doc.to_string()];
+        if with_arguments {
+            cells.push(arguments(signature));
+        }
+        let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        text += &format!("| {} |\n", cells.join(" | "));
     }
     text
 }
@@ -75,7 +83,15 @@ fn written(p: &Param) -> String {
     if p.optional { format!("{} = {}", p.name, p.default) } else { p.name.to_string() }
 }
 
-/// `padding`: an integer or a pair of integers. Tensors go without saying.
-fn kind(p: &Param) -> Option<String> {
-    (p.kind != Kind::Tensor).then(|| format!("`{}`: {}", p.name, p.kind.describe()))
+/// What may stand where: `` `stride`, `padding`: an integer or a pair of integers ``. Tensors go without saying.
+fn arguments(signature: &[Param]) -> String {
+    let mut kinds: Vec<(&str, Vec<String>)> = vec![];
+    for p in signature.iter().filter(|p| !matches!(p.kind, Kind::Tensor | Kind::Operand)) {
+        let name = format!("`{}`", p.name);
+        match kinds.iter_mut().find(|(kind, _)| *kind == p.kind.describe()) {
+            Some((_, names)) => names.push(name),
+            None => kinds.push((p.kind.describe(), vec![name])),
+        }
+    }
+    kinds.iter().map(|(kind, names)| format!("{}: {kind}", names.join(", "))).collect::<Vec<_>>().join("; ")
 }

@@ -35,24 +35,13 @@ fn operands(b: &mut Builder, bound: &Bound) -> (Value, Value) {
     match (bound.arg(0), bound.arg(1)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
-            (x, number_or_tensor(b, bound, 1, x))
+            (x, bound.tensor(b, 1, Some(x)))
         }
         (_, Some(Arg::Tensor(y))) => {
             let y = *y;
-            (number_or_tensor(b, bound, 0, y), y)
+            (bound.tensor(b, 0, Some(y)), y)
         }
         _ => (bound.tensor(b, 0, None), bound.tensor(b, 1, None)),
-    }
-}
-
-/// A run-time size in arithmetic is a scalar of the other operand's type.
-fn number_or_tensor(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> Value {
-    match bound.arg(slot) {
-        Some(Arg::Size(size)) if size.as_const().is_none() => {
-            let dtype = b.graph.dtype(like);
-            b.push(Op::Size(size.clone()), vec![], crate::types::Type::new(dtype, vec![]))
-        }
-        _ => bound.tensor(b, slot, Some(like)),
     }
 }
 
@@ -250,7 +239,7 @@ fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         Some(-0.5) => b.unary(Unary::Rsqrt, x),
         Some(c) => b.binary_const(Binary::Pow, x, c),
         None => {
-            let y = number_or_tensor(b, bound, 1, x);
+            let y = bound.tensor(b, 1, Some(x));
             b.binary(Binary::Pow, x, y)?
         }
     };
@@ -289,11 +278,11 @@ fn where_(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (x, y) = match (bound.arg(1), bound.arg(2)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
-            (x, number_or_tensor(b, bound, 2, x))
+            (x, bound.tensor(b, 2, Some(x)))
         }
         (_, Some(Arg::Tensor(y))) => {
             let y = *y;
-            (number_or_tensor(b, bound, 1, y), y)
+            (bound.tensor(b, 1, Some(y)), y)
         }
         _ => (bound.tensor(b, 1, None), bound.tensor(b, 2, None)),
     };

@@ -4,7 +4,7 @@ use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
-use castnet_graph::graph::{Graph, Value};
+use castnet_graph::graph::Value;
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::ops;
 use castnet_graph::size::Size;
@@ -31,8 +31,8 @@ impl Numbers {
         (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len())]
+    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())]
     }
 }
 
@@ -46,14 +46,50 @@ fn int(value: i64) -> Arg {
     Arg::Size(value.into())
 }
 
-fn call(b: &mut Builder, name: &str, args: Vec<Arg>) -> Option<Value> {
-    let args: Vec<Given> = args.into_iter().map(given).collect();
-    match ops::call(b, name, Loc::default(), &args) {
-        Ok(Arg::Tensor(value)) => Some(value),
+/// A builder that writes down what it builds, in the language.
+struct Traced<'p> {
+    b: Builder<'p>,
+    /// A value, what makes it, and the values that this reads.
+    lines: Vec<(Value, String, Vec<Value>)>,
+}
+
+fn call(b: &mut Traced, name: &str, args: Vec<Arg>) -> Option<Value> {
+    let given: Vec<Given> = args.iter().cloned().map(given).collect();
+    match ops::call(&mut b.b, name, Loc::default(), &given) {
+        Ok(Arg::Tensor(value)) => {
+            let texts: Vec<String> = args.iter().map(arg_text).collect();
+            let reads = args.iter().filter_map(|a| if let Arg::Tensor(v) = a { Some(*v) } else { None }).collect();
+            // A function may give back its operand (dropout outside training): then there is nothing to write down.
+            if !args.contains(&Arg::Tensor(value)) {
+                b.lines.push((value, format!("{name}({})", texts.join(", ")), reads));
+            }
+            Some(value)
+        }
         _ => {
-            b.diagnostics.clear();
+            b.b.diagnostics.clear();
             None
         }
+    }
+}
+
+fn apply(b: &mut Traced, layer: &Layer, x: Value) -> Option<Value> {
+    let y = layers::apply(&mut b.b, layer, Loc::default(), x).ok();
+    b.b.diagnostics.clear();
+    let y = y?;
+    if y != x {
+        b.lines.push((y, format!("{}(v{})", layer.name, x.0), vec![x]));
+    }
+    Some(y)
+}
+
+fn arg_text(arg: &Arg) -> String {
+    match arg {
+        Arg::Tensor(value) => format!("v{}", value.0),
+        Arg::Size(size) => size.to_string(),
+        Arg::Float(x) => format!("{x:?}"),
+        Arg::Bool(x) => x.to_string(),
+        Arg::List(list) => format!("[{}]", list.iter().map(arg_text).collect::<Vec<_>>().join(", ")),
+        _ => "None".into(),
     }
 }
 
@@ -70,27 +106,75 @@ struct Plan {
     layers: Vec<Layer>,
 }
 
+/// A random net, compiled from its graph.
 pub fn random_net(number: u64) -> Source {
+    let (plan, mut parameters) = plan(number);
+    let name = format!("Net{number}");
+    let inference = build(&name, &plan, &mut parameters, false).b.graph;
+    let training = build(&name, &plan, &mut parameters, true).b.graph;
+    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
+    Source { name, parameters, functions: vec![function] }
+}
+
+/// The same net in the language.
+#[allow(dead_code)] // Not every test that has these nets writes them.
+pub fn random_net_text(number: u64) -> String {
+    let (plan, mut parameters) = plan(number);
+    let traced = build("", &plan, &mut parameters, true);
+    let graph = &traced.b.graph;
+    let result = graph.outputs[0].value;
+    let mut live = vec![result];
+    let mut lines = vec![];
+    for (value, text, reads) in traced.lines.iter().rev() {
+        // A dropout whose result nobody reads still takes a stream of random numbers.
+        let layer = plan.layers.iter().find(|l| text.starts_with(&format!("{}(", l.name)));
+        let drops = text.starts_with("dropout") || layer.is_some_and(|l| l.kind.name == "Dropout");
+        if live.contains(value) || drops {
+            live.extend(reads);
+            lines.push(format!("            let v{} = {text};", value.0));
+        }
+    }
+    lines.reverse();
+    let body = lines.join("\n");
+    let mut text = format!("network! {{\n    pub net Net{number} {{\n");
+    for layer in &plan.layers {
+        if body.contains(&format!("{}(", layer.name)) {
+            let args: Vec<String> =
+                (0..layer.kind.signature.len()).filter_map(|i| layer.bound.arg(i)).map(arg_text).collect();
+            text += &format!("        {}: {}({});\n", layer.name, layer.kind.name, args.join(", "));
+        }
+    }
+    let arguments: Vec<String> = graph.arguments.iter().map(|a| format!("{}: {}", a.name, a.ty)).collect();
+    text += &format!("\n        pub train fn loss({}) -> f32 {{\n", arguments.join(", "));
+    for (index, node) in graph.nodes.iter().enumerate() {
+        if let castnet_graph::graph::Op::Input(i) = node.op {
+            text += &format!("            let v{index} = {};\n", graph.arguments[i].name);
+        }
+    }
+    text + &body + &format!("\n            v{}\n        }}\n    }}\n}}\n", result.0)
+}
+
+fn plan(number: u64) -> (Plan, Parameters) {
     let mut numbers = Numbers(number.wrapping_mul(0x1234_5678_9abc_def1) + 99);
     let mut parameters = Parameters::default();
     let mut plan = Plan {
         seed: numbers.next(),
         steps: 2 + numbers.below(29),
         image: numbers.below(2) == 0,
-        sizes: [*numbers.pick(&SIZES), *numbers.pick(&SIZES), *numbers.pick(&SIZES)],
+        sizes: [numbers.pick(&SIZES), numbers.pick(&SIZES), numbers.pick(&SIZES)],
         layers: vec![],
     };
     if plan.image {
-        plan.sizes = [*numbers.pick(&[1, 2, 3, 5]), *numbers.pick(&[4, 5, 7, 8]), *numbers.pick(&[4, 6, 7, 8])];
+        plan.sizes = [numbers.pick(&[1, 2, 3, 5]), numbers.pick(&[4, 5, 7, 8]), numbers.pick(&[4, 6, 7, 8])];
     }
     // More layers than are used: those left over have no shape and take no part.
     for i in 0..6 {
         let (kind, args) = match numbers.below(5) {
-            0 | 1 => ("Linear", vec![given(int(*numbers.pick(&SIZES)))]),
+            0 | 1 => ("Linear", vec![given(int(numbers.pick(&SIZES)))]),
             2 | 3 => {
                 let kernel = 1 + numbers.below(3) as i64;
                 let args = vec![
-                    int(*numbers.pick(&[1, 2, 3, 5, 7, 8, 17])),
+                    int(numbers.pick(&[1, 2, 3, 5, 7, 8, 17])),
                     int(kernel),
                     int(1 + numbers.below(2) as i64),
                     int(numbers.below(2) as i64),
@@ -104,33 +188,24 @@ pub fn random_net(number: u64) -> Source {
         let layer = layers::declare(&mut b, &format!("layer{i}"), Loc::default(), kind, Loc::default(), &args);
         plan.layers.extend(layer);
     }
-    let name = format!("Net{number}");
-    let inference = build(&name, &plan, &mut parameters, false);
-    let training = build(&name, &plan, &mut parameters, true);
-    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
-    Source { name, parameters, functions: vec![function] }
+    (plan, parameters)
 }
 
-fn build(name: &str, plan: &Plan, parameters: &mut Parameters, training: bool) -> Graph {
-    let mut b = Builder::new(format!("{name}.loss"), parameters, training);
+fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: bool) -> Traced<'p> {
+    let mut b = Traced { b: Builder::new(format!("{name}.loss"), parameters, training), lines: vec![] };
     let mut numbers = Numbers(plan.seed);
     let [s0, s1, s2] = plan.sizes.map(Size::constant);
     let n = Size::symbol("N");
     let shape = if plan.image { vec![n.clone(), s0, s1, s2] } else { vec![n.clone(), s0] };
-    let x = b.argument("x", Type::new(DType::F32, shape));
+    let x = b.b.argument("x", Type::new(DType::F32, shape));
     let mut pool = vec![x];
     // A first layer, so that there is something to train; it fits or is refused.
-    for layer in &plan.layers {
-        if layers::apply(&mut b, layer, Loc::default(), x).map(|y| pool.push(y)).is_ok() {
-            break;
-        }
-        b.diagnostics.clear();
-    }
+    pool.extend(plan.layers.iter().find_map(|layer| apply(&mut b, layer, x)));
     for _ in 0..plan.steps {
-        let x = *numbers.pick(&pool[pool.len().saturating_sub(4)..]);
+        let x = numbers.pick(&pool[pool.len().saturating_sub(4)..]);
         if let Some(y) = step(&mut b, &mut numbers, plan, &pool, x) {
             // Keep values small in number and in size.
-            let elements = b.ty(y).len().eval(&|_| 129);
+            let elements = b.b.ty(y).len().eval(&|_| 129);
             if elements <= 250 * 129 {
                 pool.push(tame(&mut b, y));
             }
@@ -138,62 +213,65 @@ fn build(name: &str, plan: &Plan, parameters: &mut Parameters, training: bool) -
     }
     let last = pool[pool.len() - 1];
     let loss = objective(&mut b, &mut numbers, last);
-    b.result(loss);
-    b.graph
+    b.b.result(loss);
+    b
 }
 
 /// Keeps magnitudes in a range where f32 and f64 can be compared.
-fn tame(b: &mut Builder, y: Value) -> Value {
-    let grows = matches!(b.graph.node(y).op, castnet_graph::graph::Op::Binary(_) | castnet_graph::graph::Op::Unary(_));
-    if !grows || b.graph.dtype(y) != DType::F32 {
+fn tame(b: &mut Traced, y: Value) -> Value {
+    let grows =
+        matches!(b.b.graph.node(y).op, castnet_graph::graph::Op::Binary(_) | castnet_graph::graph::Op::Unary(_));
+    if !grows || b.b.graph.dtype(y) != DType::F32 {
         return y;
     }
     let halved = call(b, "mul", vec![t(y), Arg::Float(0.5)]).unwrap_or(y);
     call(b, "sin", vec![t(halved)]).unwrap_or(y)
 }
 
-fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) -> Option<Value> {
-    let rank = b.rank(x);
+fn step(b: &mut Traced, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) -> Option<Value> {
+    let rank = b.b.rank(x);
     match r.below(24) {
         0..=4 => {
-            let layer = r.pick(&plan.layers);
-            let y = layers::apply(b, layer, Loc::default(), x);
-            b.diagnostics.clear();
-            y.ok()
+            let layer = &plan.layers[r.below(plan.layers.len())];
+            apply(b, layer, x)
         }
         5..=8 => {
             let name =
-                *r.pick(&["tanh", "sigmoid", "relu", "gelu", "silu", "abs", "exp", "erf", "cos", "neg", "square"]);
+                r.pick(&["tanh", "sigmoid", "relu", "gelu", "silu", "abs", "exp", "erf", "cos", "neg", "square"]);
             call(b, name, vec![t(x)])
         }
         9 => {
             let square = call(b, "square", vec![t(x)])?;
             let positive = call(b, "add", vec![t(square), Arg::Float(0.5)])?;
-            let name = *r.pick(&["log", "sqrt", "rsqrt", "reciprocal"]);
+            let name = r.pick(&["log", "sqrt", "rsqrt", "reciprocal"]);
             call(b, name, vec![t(positive)])
         }
         10..=12 => {
-            let y = *r.pick(pool);
-            let name = *r.pick(&["add", "sub", "mul", "maximum", "minimum"]);
+            let y = r.pick(pool);
+            let name = r.pick(&["add", "sub", "mul", "maximum", "minimum"]);
             call(b, name, vec![t(x), t(y)])
         }
         13 => {
-            let y = *r.pick(pool);
-            let condition = call(b, r.pick(&["lt", "ge"]), vec![t(x), t(y)])?;
+            let y = r.pick(pool);
+            let comparison = r.pick(&["lt", "ge"]);
+            let condition = call(b, comparison, vec![t(x), t(y)])?;
             call(b, "where_", vec![t(condition), t(x), Arg::Float(0.1)])
         }
         14 => call(b, "clamp", vec![t(x), Arg::Float(-0.6), Arg::Float(0.7)]),
         15..=16 if rank > 0 => {
-            let name = *r.pick(&["sum", "mean", "amax"]);
+            let name = r.pick(&["sum", "mean", "amax"]);
             let axis = r.below(rank) as i64;
             let reduced = call(b, name, vec![t(x), int(axis), Arg::Bool(true)])?;
             // Against the tensor itself: broadcast back.
             call(b, "sub", vec![t(x), t(reduced)])
         }
-        17 if rank > 1 => call(b, r.pick(&["softmax", "log_softmax"]), vec![t(x), int(r.below(rank) as i64)]),
+        17 if rank > 1 => {
+            let name = r.pick(&["softmax", "log_softmax"]);
+            call(b, name, vec![t(x), int(r.below(rank) as i64)])
+        }
         18 if rank == 4 => {
-            let name = *r.pick(&["max_pool2d", "avg_pool2d"]);
-            let (kernel, stride, padding) = *r.pick(&[(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 1, 1)]);
+            let name = r.pick(&["max_pool2d", "avg_pool2d"]);
+            let (kernel, stride, padding) = r.pick(&[(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 1, 1)]);
             call(b, name, vec![t(x), int(kernel), int(stride), int(padding)])
         }
         19 if rank > 1 => call(b, "flatten", vec![t(x), int(1)]),
@@ -201,7 +279,7 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
             let order = if rank == 4 { vec![0, 3, 1, 2] } else { (0..rank as i64).rev().collect() };
             call(b, "permute", vec![t(x), Arg::List(order.into_iter().map(int).collect())])
         }
-        21 if rank == 2 && b.shape(x)[1].as_const().is_some_and(|features| features <= 40) => {
+        21 if rank == 2 && b.b.shape(x)[1].as_const().is_some_and(|features| features <= 40) => {
             // A Gram matrix over the features.
             let transposed = call(b, "t", vec![t(x)])?;
             let gram = call(b, "matmul", vec![t(transposed), t(x)])?;
@@ -215,19 +293,19 @@ fn step(b: &mut Builder, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value)
     }
 }
 
-fn objective(b: &mut Builder, r: &mut Numbers, x: Value) -> Value {
-    let plain = |b: &mut Builder| call(b, "mean", vec![t(x)]).unwrap_or(x);
-    let shape = b.shape(x);
+fn objective(b: &mut Traced, r: &mut Numbers, x: Value) -> Value {
+    let plain = |b: &mut Traced| call(b, "mean", vec![t(x)]).unwrap_or(x);
+    let shape = b.b.shape(x);
     let classes = shape.get(1).and_then(|s| s.as_const()).unwrap_or(0);
     match r.below(4) {
         0 | 1 if classes >= 3 => {
             let mut rows = shape.clone();
             rows.remove(1);
-            let target = b.argument("target", Type::new(DType::U8, rows));
+            let target = b.b.argument("target", Type::new(DType::U8, rows));
             call(b, "cross_entropy", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
         }
         2 => {
-            let target = b.argument("target", Type::new(DType::F32, shape));
+            let target = b.b.argument("target", Type::new(DType::F32, shape));
             call(b, "mse_loss", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
         }
         _ => {
