@@ -70,6 +70,8 @@ struct Grouping<'g> {
     groups: Vec<Option<Group>>,
     /// Computed nodes whose value a node reads, through any view.
     reads: Vec<Vec<Value>>,
+    /// The other way round.
+    read_by: Vec<Vec<Value>>,
     /// Values that must lie in memory: results, and operands of what reads memory.
     hard: BTreeSet<Value>,
 }
@@ -97,7 +99,11 @@ impl<'g> Grouping<'g> {
                 }
             }
         }
-        let mut grouping = Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, hard };
+        let mut read_by = vec![vec![]; graph.nodes.len()];
+        for (index, values) in reads.iter().enumerate() {
+            values.iter().for_each(|v| read_by[v.index()].push(Value(index as u32)));
+        }
+        let mut grouping = Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, read_by, hard };
         for index in 0..graph.nodes.len() {
             let value = Value(index as u32);
             if computed(value) {
@@ -111,8 +117,7 @@ impl<'g> Grouping<'g> {
 
     /// The nodes that read a value.
     fn readers(&self, value: Value) -> impl Iterator<Item = Value> + '_ {
-        let reads = move |(_, r): &(usize, &Vec<Value>)| r.contains(&value);
-        self.reads.iter().enumerate().filter(reads).map(|(i, _)| Value(i as u32))
+        self.read_by[value.index()].iter().copied()
     }
 
     /// How many nodes and results read each value.
@@ -369,10 +374,7 @@ impl<'g> Grouping<'g> {
         }
         let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
         let mut stored = group.nodes.iter().filter(|&&node| group.is_element(node)).filter(|node| {
-            let read_outside = || {
-                let reads = |(i, r): (usize, &Vec<Value>)| !inside.contains(&Value(i as u32)) && r.contains(node);
-                self.reads.iter().enumerate().any(reads)
-            };
+            let read_outside = || self.readers(**node).any(|reader| !inside.contains(&reader));
             class(self.graph, **node) != Class::Reduce && (self.hard.contains(node) || read_outside())
         });
         let outermost_reduced = group.nodes.iter().any(|&node| match &self.graph.node(node).op {
@@ -384,15 +386,20 @@ impl<'g> Grouping<'g> {
 
     /// Whether a path leads from the producer's group over a third one into the consumer's.
     fn makes_circle(&self, p: usize, c: usize) -> bool {
-        let successors = self.successors();
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<usize> = successors[p].iter().copied().filter(|&s| s != c).collect();
+        // Operands come first: what stands behind all of the consumer's nodes leads to none of them.
+        let nodes = |group: usize| self.groups[group].iter().flat_map(|g| &g.nodes).copied();
+        let Some(last) = nodes(c).max() else { return false };
+        let next = |group: usize| {
+            nodes(group).flat_map(|n| self.readers(n)).filter(|r| *r <= last).filter_map(|r| self.of[r.index()])
+        };
+        let mut seen = BTreeSet::from([p]);
+        let mut open: Vec<usize> = next(p).filter(|&s| s != c).collect();
         while let Some(group) = open.pop() {
             if group == c {
                 return true;
             }
             if seen.insert(group) {
-                open.extend(&successors[group]);
+                open.extend(next(group));
             }
         }
         // An operand that must lie in memory cannot be made by the kernel that reads it.

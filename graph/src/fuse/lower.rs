@@ -53,6 +53,7 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
         },
         roles: roles(&graph).into_iter().collect(),
         group_of: HashMap::new(),
+        readers: readers(&graph),
         buffer_of: HashMap::new(),
         current: 0,
         loads: vec![],
@@ -78,6 +79,21 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
     lower.out
 }
 
+/// For each node in memory, the computed nodes that read it, through any view.
+fn readers(graph: &Graph) -> Vec<Vec<Value>> {
+    let mut readers = vec![vec![]; graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let reader = Value(index as u32);
+        if matches!(class(graph, reader), Class::View | Class::Free | Class::Leaf) {
+            continue;
+        }
+        for &operand in &node.inputs {
+            readers[strip_reshapes(graph, trace(graph, operand).value).index()].push(reader);
+        }
+    }
+    readers
+}
+
 /// The state of lowering; the fields from `current` on are those of the launch at hand.
 pub(crate) struct Lower<'g> {
     pub graph: &'g Graph,
@@ -87,6 +103,8 @@ pub(crate) struct Lower<'g> {
     pub out: Kernels,
     pub roles: HashMap<Value, Role>,
     group_of: HashMap<Value, usize>,
+    /// For each node in memory, the computed nodes that read it.
+    readers: Vec<Vec<Value>>,
     buffer_of: HashMap<Value, usize>,
     current: usize,
     loads: Vec<Access>,
@@ -202,18 +220,8 @@ impl<'g> Lower<'g> {
 
     /// The nodes of the group that others read, or that are results.
     fn stored(&self) -> Vec<Value> {
-        let group = self.group();
-        let mut read: BTreeSet<Value> = BTreeSet::new();
-        for (index, node) in self.graph.nodes.iter().enumerate() {
-            let reader = Value(index as u32);
-            if self.inside(reader) || matches!(class(self.graph, reader), Class::View | Class::Free | Class::Leaf) {
-                continue;
-            }
-            for &operand in &node.inputs {
-                read.insert(strip_reshapes(self.graph, trace(self.graph, operand).value));
-            }
-        }
-        group.nodes.iter().copied().filter(|v| read.contains(v) || self.roles.contains_key(v)).collect()
+        let read_outside = |v: &Value| self.readers[v.index()].iter().any(|reader| !self.inside(*reader));
+        self.group().nodes.iter().copied().filter(|v| read_outside(v) || self.roles.contains_key(v)).collect()
     }
 
     fn launch(&mut self, id: usize) -> Launch {
