@@ -60,13 +60,6 @@ pub(super) static CONV2D: LayerKind = LayerKind {
 fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
     let (ty, made, made_at, at) = (b.ty(x).clone(), b.made_by(x), b.made_at(x), b.origin.loc);
     let from = format!("the input, {}, comes from `{made}`", shape_text(&ty.shape));
-    if !ty.dtype.is_float() {
-        let d =
-            Diagnostic::new("N0202", at, format!("layer `{}` needs floating-point elements, found {ty}", layer.name))
-                .note(made_at, from)
-                .help("convert it first: `.cast(f32)`");
-        return b.report(d);
-    }
     let bound = &layer.bound;
     let out = bound.int(0).unwrap_or(1);
     let window = Window {

@@ -19,14 +19,5 @@ pub(super) static DROPOUT: LayerKind = LayerKind {
         ),
         _ => Ok(vec![]),
     },
-    apply: |b, layer, x| {
-        if !b.ty(x).dtype.is_float() {
-            let (ty, at) = (b.ty(x).clone(), b.origin.loc);
-            let message = format!("layer `{}` needs floating-point elements, found {ty}", layer.name);
-            return b.report(
-                crate::diagnostic::Diagnostic::new("N0202", at, message).help("convert it first: `.cast(f32)`"),
-            );
-        }
-        drop_out(b, x, layer.bound.float(0).unwrap_or(0.5))
-    },
+    apply: |b, layer, x| drop_out(b, x, layer.bound.float(0).unwrap_or(0.5)),
 };

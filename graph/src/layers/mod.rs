@@ -83,7 +83,7 @@ pub fn declare(b: &mut Builder, name: &str, at: Loc, kind: &str, kind_at: Loc, g
 /// `layer(x)`, at a place.
 pub fn apply(b: &mut Builder, layer: &Layer, at: Loc, x: Value) -> Checked<Value> {
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: layer.name.as_str().into() });
-    let result = (layer.kind.apply)(b, layer, x);
+    let result = floats(b, layer, x).and_then(|()| (layer.kind.apply)(b, layer, x));
     b.origin = before;
     result
 }
@@ -119,4 +119,20 @@ pub(crate) fn shape_once(
         }
     }
     Ok(b.parameter(number))
+}
+
+/// Layers compute on floating-point elements.
+fn floats(b: &mut Builder, layer: &Layer, x: Value) -> Checked<()> {
+    let (ty, at) = (b.ty(x).clone(), b.origin.loc);
+    if ty.dtype.is_float() {
+        return Ok(());
+    }
+    let message = format!("layer `{}` needs floating-point elements, found {ty}", layer.name);
+    let d = Diagnostic::new("N0202", at, message)
+        .note(
+            b.made_at(x),
+            format!("the input, {}, comes from `{}`", crate::types::shape_text(&ty.shape), b.made_by(x)),
+        )
+        .help("convert it first: `.cast(f32)`");
+    b.report(d)
 }
