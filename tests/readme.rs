@@ -130,6 +130,19 @@ fn what_it_shows_is_what_comes_out() -> castnet::Result<()> {
 }
 
 #[test]
+fn its_figures_are_the_measured_ones() {
+    let measured = include_str!("../docs/measurements.md");
+    let rows = README
+        .lines()
+        .filter(|line| line.starts_with("| LeNet,") || line.starts_with("| MLP,") || line.starts_with("| a third:"));
+    let steps: Vec<&str> = rows.flat_map(|row| row.split(" | ").skip(1).take(3)).collect();
+    assert_eq!(steps.len(), 9);
+    for figure in steps {
+        assert!(measured.split_whitespace().any(|word| word == figure), "{figure} is not in docs/measurements.md");
+    }
+}
+
+#[test]
 fn the_profile_is_the_workspaces_own() {
     let workspace = lines(include_str!("../Cargo.toml"));
     for line in blocks("toml").concat().iter().filter(|l| l.starts_with("[profile") || l.starts_with("opt-level")) {
