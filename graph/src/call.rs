@@ -19,6 +19,8 @@ pub enum Arg {
     Bool(bool),
     /// `f32` as in `.cast(f32)`.
     DType(DType),
+    /// `"tanh"`.
+    Text(String),
     /// `None`.
     None,
     /// `[a, b]` or `(a, b)`.
@@ -36,6 +38,7 @@ impl Arg {
             Arg::Float(x) => format!("the number {x:?}"),
             Arg::Bool(x) => format!("`{x}`"),
             Arg::DType(x) => format!("the element type `{x}`"),
+            Arg::Text(text) => format!("the text {text:?}"),
             Arg::None => "`None`".into(),
             Arg::List(list) => format!("a list of {}", list.len()),
             Arg::Unknown => "unknown".into(),
@@ -84,6 +87,8 @@ pub enum Kind {
     Bool,
     /// An element type.
     DType,
+    /// A choice by its name.
+    Text,
     /// One integer or a pair of them.
     Pair,
     /// One integer or a list of them.
@@ -103,6 +108,7 @@ impl Kind {
             Kind::Float => "a number",
             Kind::Bool => "`true` or `false`",
             Kind::DType => "an element type such as `f32`",
+            Kind::Text => "a text such as `\"tanh\"`",
             Kind::Pair => "an integer or a pair of integers",
             Kind::Ints => "an integer or a list of integers",
             Kind::Sizes => "a list of sizes",
@@ -121,6 +127,7 @@ impl Kind {
             (Kind::Float, a) => int(a),
             (Kind::Bool, Arg::Bool(_)) => true,
             (Kind::DType, Arg::DType(_)) => true,
+            (Kind::Text, Arg::Text(_)) => true,
             (Kind::Pair, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
             (Kind::Pair | Kind::Ints, a) => int(a),
@@ -317,6 +324,14 @@ impl Bound {
     pub fn dtype(&self, slot: usize) -> Option<DType> {
         match self.arg(slot) {
             Some(Arg::DType(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// A text, if given.
+    pub fn text(&self, slot: usize) -> Option<&str> {
+        match self.arg(slot) {
+            Some(Arg::Text(text)) => Some(text),
             _ => None,
         }
     }

@@ -115,6 +115,7 @@ fn cases() -> Vec<Case> {
         let c = op(b, "gt", vec![t(x[0]), t(x[1])]);
         op(b, "where_", vec![t(c), t(x[0]), t(x[1])])
     }));
+    cases.push(case("gelu", &[&[9]], any, |b, x| op(b, "gelu", vec![t(x[0]), Arg::Text("tanh".into())])));
     cases.push(case("clamp", &[&[9]], any, |b, x| op(b, "clamp", vec![t(x[0]), Arg::Float(-0.5), Arg::Float(0.75)])));
     cases.push(case("clamp", &[&[9]], any, |b, x| op(b, "clamp", vec![t(x[0]), Arg::None, Arg::Float(0.75)])));
     cases.push(case("cast", &[&[9]], any, |b, x| {

@@ -148,6 +148,8 @@ pub enum ExprKind {
     Float(f64),
     /// `true`.
     Bool(bool),
+    /// `"tanh"`, as an argument.
+    Text(String),
     /// `None`.
     None,
     /// `[a, b]`.

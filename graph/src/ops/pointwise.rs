@@ -136,7 +136,12 @@ pub(super) const OTHERS: &[Operator] = &[
         signature: &[X, optional("negative_slope", Kind::Float, "0.01")],
         build: leaky_relu,
     },
-    Operator { name: "gelu", doc: "x · Φ(x), by the error function.", signature: UNARY, build: gelu },
+    Operator {
+        name: "gelu",
+        doc: "x · Φ(x), by the error function, or `approximate = \"tanh\"`.",
+        signature: &[X, optional("approximate", Kind::Text, "\"none\"")],
+        build: gelu,
+    },
     Operator { name: "silu", doc: "x · sigmoid(x).", signature: UNARY, build: silu },
     Operator { name: "square", doc: "x · x.", signature: UNARY, build: square },
     Operator { name: "reciprocal", doc: "1 / x.", signature: UNARY, build: reciprocal },
@@ -206,11 +211,32 @@ fn leaky_relu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn gelu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
+    match bound.text(1).unwrap_or("none") {
+        "none" => {}
+        "tanh" => return gelu_tanh(b, x).map(Arg::Tensor),
+        other => {
+            let message = format!("`gelu` has no approximation {other:?}");
+            return bound.wrong(b, "N0306", 1, message, "write `approximate = \"tanh\"`, or leave it out");
+        }
+    }
     let scaled = b.binary_const(Binary::Mul, x, std::f64::consts::FRAC_1_SQRT_2);
     let erf = b.unary(Unary::Erf, scaled);
     let twice_phi = b.binary_const(Binary::Add, erf, 1.0);
     let half = b.binary_const(Binary::Mul, x, 0.5);
     b.binary(Binary::Mul, half, twice_phi).map(Arg::Tensor)
+}
+
+/// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))): Hendrycks & Gimpel, *Gaussian Error Linear Units*, 2016.
+fn gelu_tanh(b: &mut Builder, x: Value) -> Checked<Value> {
+    let square = b.binary(Binary::Mul, x, x)?;
+    let bent = b.binary_const(Binary::Mul, square, 0.044715);
+    let factor = b.binary_const(Binary::Add, bent, 1.0);
+    let inner = b.binary(Binary::Mul, x, factor)?;
+    let scaled = b.binary_const(Binary::Mul, inner, (2.0 / std::f64::consts::PI).sqrt());
+    let tanh = b.unary(Unary::Tanh, scaled);
+    let twice_phi = b.binary_const(Binary::Add, tanh, 1.0);
+    let half = b.binary_const(Binary::Mul, x, 0.5);
+    b.binary(Binary::Mul, half, twice_phi)
 }
 
 fn silu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

@@ -23,6 +23,7 @@ impl Lowering<'_, '_> {
             ExprKind::Int(value) => Arg::Size((*value).into()),
             ExprKind::Float(value) => Arg::Float(*value),
             ExprKind::Bool(value) => Arg::Bool(*value),
+            ExprKind::Text(text) => Arg::Text(text.clone()),
             ExprKind::None => Arg::None,
             ExprKind::Name(name) => self.name(frame, name, at),
             ExprKind::List(parts) | ExprKind::Tuple(parts) => {

@@ -233,10 +233,10 @@ impl Parser<'_> {
                 continue;
             }
             let syn::Expr::Assign(assign) = argument else {
-                arguments.push(Argument { name: None, value: self.convert(argument, depth + 1) });
+                arguments.push(Argument { name: None, value: self.argument(argument, depth) });
                 continue;
             };
-            let value = self.convert(&assign.right, depth + 1);
+            let value = self.argument(&assign.right, depth);
             let syn::Expr::Path(path) = &*assign.left else {
                 self.refuse_expression(&assign.left, "expected the name of an argument", "write `name = value`");
                 continue;
@@ -252,6 +252,16 @@ impl Parser<'_> {
             }
         }
         Expr { at, kind: ExprKind::Call(Name { text, at }, arguments) }
+    }
+
+    /// The value of an argument: only there may a text stand.
+    fn argument(&mut self, value: &syn::Expr, depth: usize) -> Expr {
+        match value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
+                Expr { at: self.places.at(text.span()), kind: ExprKind::Text(text.value()) }
+            }
+            _ => self.convert(value, depth + 1),
+        }
     }
 
     fn literal(&mut self, literal: &syn::Lit) -> Expr {
