@@ -133,6 +133,10 @@ fn what_does_not_fit_changes_nothing() {
             "LeNet.loss: argument `class` is u8[3], expected u8[N] (N = 4, bound by `image`)",
         ),
         (
+            [image.clone(), Array::from_vec(&[4], vec![0u8, 9, 10, 255]).unwrap()],
+            "LeNet.loss: element 2 of argument `class` is 10, expected 0 to 9",
+        ),
+        (
             [wrong(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])],
             "LeNet.loss: argument `image` is f32[0, 1, 28, 28]: a size of 0 leaves nothing to compute",
         ),

@@ -87,9 +87,22 @@ impl<'p> Builder<'p> {
     /// An argument of the function.
     pub fn argument(&mut self, name: &str, ty: Type) -> Value {
         let number = self.graph.arguments.len();
-        self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone() });
+        self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: None });
         let origin = Origin { loc: self.origin.loc, name: name.into() };
         self.graph.push(Op::Input(number), vec![], ty, origin)
+    }
+
+    /// Notes that a value holds numbers of at least 0 and below `limit`: if it is an argument, that is checked before anything runs.
+    pub fn numbers_below(&mut self, value: Value, limit: i64) {
+        let node = self.graph.node(value);
+        match node.op {
+            Op::Input(number) => {
+                let below = &mut self.graph.arguments[number].below;
+                *below = Some(below.map_or(limit, |known| known.min(limit)));
+            }
+            Op::Reshape | Op::Permute(_) | Op::Broadcast => self.numbers_below(node.inputs[0], limit),
+            _ => {}
+        }
     }
 
     /// The next part of what the function returns.

@@ -107,6 +107,9 @@ impl Check<'_> {
         let Place::Arena { class, offset } = buffer.place else { return Ok(None) };
         let Some(part) = self.program.arena.get(class) else { return Err(format!("`{}` has no class", buffer.name)) };
         let times = |size: &crate::size::Size| {
+            if size.is(0) {
+                return Some(0);
+            }
             let quotient = if *size == part.monomial { Some(1) } else { size.div_exact(&part.monomial)?.as_const() };
             quotient.filter(|q| *q >= 0)
         };

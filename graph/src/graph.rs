@@ -229,6 +229,8 @@ pub struct Argument {
     pub name: Arc<str>,
     /// Its type.
     pub ty: Type,
+    /// If it holds class numbers: every element is at least 0 and below this, checked before anything runs.
+    pub below: Option<i64>,
 }
 
 /// A function as primitive operators. Nodes stand in an order in which they may run: operands come first.

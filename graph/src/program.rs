@@ -39,6 +39,9 @@ pub struct Named {
     pub name: String,
     /// The type.
     pub ty: Type,
+    /// For an argument of class numbers: every element is at least 0 and below this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<i64>,
 }
 
 /// One part of the arena: `height · monomial` floats (4 bytes each).

@@ -197,7 +197,26 @@ impl Expr {
     }
 }
 
+impl Expr {
+    /// Whether a part of it could not be read.
+    fn is_broken(&self) -> bool {
+        match &self.kind {
+            ExprKind::Broken => true,
+            ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().any(Expr::is_broken),
+            ExprKind::Call(_, arguments) => arguments.iter().any(|a| a.value.is_broken()),
+            ExprKind::Unary(_, x) => x.is_broken(),
+            ExprKind::Binary(_, x, y) => x.is_broken() || y.is_broken(),
+            _ => false,
+        }
+    }
+}
+
 impl Function {
+    /// Whether a part of the body could not be read.
+    pub fn is_broken(&self) -> bool {
+        self.lost || self.tail.is_broken() || self.lets.iter().any(|l| l.value.is_broken())
+    }
+
     /// Calls `visit` for every name of a called thing in the body.
     pub fn callees<'a>(&'a self, visit: &mut dyn FnMut(&'a Name)) {
         self.lets.iter().for_each(|l| l.value.callees(visit));

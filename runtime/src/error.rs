@@ -7,8 +7,9 @@ use castnet_graph::types::DType;
 /// What a fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A mistake at run time, with the names and numbers that say where and what.
-#[derive(Debug, thiserror::Error)]
+/// A mistake at run time, with the names and numbers that say where and what. `{:?}` prints what `{}` does, so that a `main` that returns
+/// it says what is wrong in words.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An argument does not have the declared shape or element type; nothing has run.
@@ -34,6 +35,20 @@ pub enum Error {
         argument: String,
         /// `f32[0, 1, 28, 28]`.
         found: String,
+    },
+    /// An element of an argument is no class; nothing has run.
+    #[error("{function}: element {element} of argument `{argument}` is {found}, expected 0 to {last}")]
+    OutOfRange {
+        /// `LeNet.loss`.
+        function: String,
+        /// The name in the declaration.
+        argument: String,
+        /// Where it stands, in row-major order.
+        element: usize,
+        /// What stands there.
+        found: i64,
+        /// The last class.
+        last: i64,
     },
     /// The sizes of the arguments make a size inside the function negative; nothing has run.
     #[error("{function}: {sizes} make the size of `{what}` {found}")]
@@ -243,6 +258,12 @@ pub enum Error {
         /// The panic's message.
         message: String,
     },
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

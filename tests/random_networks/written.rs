@@ -248,14 +248,12 @@ network! {
 network! {
     pub net Net18 {
         layer0: Linear(4);
-        layer3: Linear(1);
 
-        pub train fn loss(x: f32[N, 2, 7, 8]) -> f32 {
+        pub train fn loss(x: f32[2*N + 1, 2, 7, 8]) -> f32 {
             let v0 = x;
             let v7 = layer0(v0);
-            let v14 = layer3(v7);
-            let v38 = mean(v14, 1, true);
-            let v40 = sub(v14, v38);
+            let v38 = mean(v7, 1, true);
+            let v40 = sub(v7, v38);
             let v43 = mul(v40, 0.5);
             let v44 = sin(v43);
             let v45 = cos(v44);

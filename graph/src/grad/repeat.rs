@@ -226,7 +226,7 @@ impl Backward {
 }
 
 fn argument(out: &mut Graph, name: &str, ty: &Type) -> Value {
-    out.arguments.push(Argument { name: name.into(), ty: ty.clone() });
+    out.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: None });
     let number = out.arguments.len() - 1;
     out.push(Op::Input(number), vec![], ty.clone(), Origin { name: name.into(), ..Origin::default() })
 }

@@ -13,7 +13,7 @@ use crate::types::{DType, Type, shape_text};
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "cross_entropy",
-        doc: "Mean over all targets of -log softmax(input)[target] along `dim`, the axis of the classes.",
+        doc: "Mean over all targets of -log softmax(input)[target] along `dim`, the axis of the classes. An argument with a target that is no class is an error of the call.",
         signature: &[
             required("input", Kind::Tensor),
             required("target", Kind::Tensor),
@@ -58,6 +58,9 @@ fn cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             .note(b.made_at(target), format!("the targets come from `{}`", b.made_by(target)))
             .help("give one class number a row, or name the axis of the classes: `dim = -1`");
         return b.report(d);
+    }
+    if let Some(classes) = shape[axis].as_const() {
+        b.numbers_below(target, classes);
     }
     let mut kept = shape.clone();
     kept[axis] = 1.into();

@@ -27,7 +27,7 @@ pub(super) fn check(
         return;
     }
     // Where something could not be read, it may have been the use.
-    if net.lost || net.functions.iter().any(|f| f.lost) {
+    if net.lost || net.functions.iter().any(|f| f.is_broken()) {
         return;
     }
     let mut called: HashSet<&str> = HashSet::new();

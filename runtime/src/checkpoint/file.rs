@@ -119,6 +119,13 @@ pub(super) fn write(path: &Path, tensors: Vec<(String, Array)>, metadata: Option
 /// Replaces a file in one go: all is on the disk before the name is given to it.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    // A link goes on pointing where it points; a device or a folder is no place for a checkpoint.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
+    if fs::metadata(path).is_ok_and(|known| !known.is_file()) {
+        let source = std::io::Error::other("it exists and is no ordinary file");
+        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
+    }
     let Some(name) = path.file_name() else {
         let source = std::io::Error::other("not the name of a file");
         return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });

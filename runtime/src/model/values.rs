@@ -63,9 +63,13 @@ impl Model {
     /// Moves all parameters a part of the way to those of another model: `p + t · (q - p)`.
     ///
     /// # Errors
-    /// If the networks differ.
+    /// If the networks differ, or `t` is not finite.
     pub fn lerp(&mut self, other: &Model, t: f32) -> Result<()> {
         self.same_net("lerp", other)?;
+        if !t.is_finite() {
+            let allowed = "a finite number";
+            return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
+        }
         update::lerp(self.parameters.slice_mut(), other.parameters.slice(), t);
         Ok(())
     }

@@ -157,7 +157,7 @@ impl Settings {
 
     /// At least 0 and finite.
     fn not_negative(&self, setting: &'static str, value: f64) -> Result<()> {
-        self.check(setting, value, "a finite number of at least 0", value >= 0.0 && value.is_finite())
+        self.check(setting, value, "a finite number of at least 0", value >= 0.0 && (value as f32).is_finite())
     }
 
     /// In [0, 1).

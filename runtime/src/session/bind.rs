@@ -45,6 +45,9 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
             return Err(call.mismatch(number, values));
         }
     }
+    for number in 0..args.len() {
+        call.check_numbers(number)?;
+    }
     match values.iter().position(|&v| v == 0) {
         None => Ok(()),
         Some(i) => {
@@ -101,6 +104,15 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Class numbers are classes.
+    fn check_numbers(&self, number: usize) -> Result<()> {
+        let argument = &self.program.arguments[number];
+        let Some(below) = argument.below else { return Ok(()) };
+        let Some((element, found)) = self.args[number].first_outside(below) else { return Ok(()) };
+        let (function, argument) = (self.program.name.clone(), argument.name.clone());
+        Err(Error::OutOfRange { function, argument, element, found, last: below - 1 })
+    }
+
     fn solve(&self, size: &Size, found: i64, values: &mut [i64]) {
         let Some((name, coefficient)) = linear(size) else { return };
         let symbol = self.symbol(name);
@@ -146,6 +158,7 @@ mod tests {
         let named = |(name, dtype, shape): &(&str, DType, &[&str])| Named {
             name: name.to_string(),
             ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect()),
+            below: None,
         };
         Program {
             name: "LeNet.scores".into(),

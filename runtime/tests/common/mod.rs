@@ -22,7 +22,7 @@ fn sizes(texts: &[&dyn ToString]) -> Vec<Size> {
 }
 
 fn named(name: &str, shape: &[&dyn ToString]) -> Named {
-    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)) }
+    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: None }
 }
 
 fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {

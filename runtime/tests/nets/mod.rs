@@ -102,6 +102,8 @@ struct Plan {
     seed: u64,
     steps: usize,
     image: bool,
+    /// Whether the first size is `2*N + 1` in place of `N`.
+    affine: bool,
     sizes: [i64; 3],
     layers: Vec<Layer>,
 }
@@ -161,6 +163,7 @@ fn plan(number: u64) -> (Plan, Parameters) {
         seed: numbers.next(),
         steps: 2 + numbers.below(29),
         image: numbers.below(2) == 0,
+        affine: number % 5 == 3,
         sizes: [numbers.pick(&SIZES), numbers.pick(&SIZES), numbers.pick(&SIZES)],
         layers: vec![],
     };
@@ -195,7 +198,10 @@ fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: 
     let mut b = Traced { b: Builder::new(format!("{name}.loss"), parameters, training), lines: vec![] };
     let mut numbers = Numbers(plan.seed);
     let [s0, s1, s2] = plan.sizes.map(Size::constant);
-    let n = Size::symbol("N");
+    let mut n = Size::symbol("N");
+    if plan.affine {
+        n = &(&n * &2.into()) + &1.into();
+    }
     let shape = if plan.image { vec![n.clone(), s0, s1, s2] } else { vec![n.clone(), s0] };
     let x = b.b.argument("x", Type::new(DType::F32, shape));
     let mut pool = vec![x];
@@ -206,7 +212,7 @@ fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: 
         if let Some(y) = step(&mut b, &mut numbers, plan, &pool, x) {
             // Keep values small in number and in size.
             let elements = b.b.ty(y).len().eval(&|_| 129);
-            if elements <= 250 * 129 {
+            if elements <= 300 * 129 {
                 pool.push(tame(&mut b, y));
             }
         }
