@@ -215,8 +215,8 @@ pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
         Binary::Ge => truth(x >= y),
         Binary::Eq => truth(x == y),
         Binary::Ne => truth(x != y),
-        Binary::And => x * y,
-        Binary::Or => x.max(y),
+        Binary::And => truth(x != 0.0 && y != 0.0),
+        Binary::Or => truth(x != 0.0 || y != 0.0),
     }
 }
 

@@ -2,7 +2,8 @@
 #![allow(dead_code)] // Each test uses its part.
 
 use castnet_graph::program::{Access, Index, Launch, Level, Source, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_graph::reference;
+use castnet_graph::scalar::{Code, Instr, Reduction};
 use castnet_graph::size::Size;
 use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
@@ -103,58 +104,14 @@ pub fn access(buffer: usize, dims: &[usize], index: Vec<Index>) -> Access {
     Access { buffer, dims: dims.iter().map(|&d| size(d)).collect(), index, outside: None }
 }
 
-/// One function of one argument.
-pub fn unary(f: Unary, x: f64) -> f64 {
-    match f {
-        Unary::Neg => -x,
-        Unary::Exp => x.exp(),
-        Unary::Log => x.ln(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Rsqrt => 1.0 / x.sqrt(),
-        Unary::Abs => x.abs(),
-        Unary::Tanh => x.tanh(),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Floor => x.floor(),
-        Unary::Trunc => x.trunc(),
-        Unary::Not => 1.0 - x,
-        Unary::Sign => f64::from(i8::from(x > 0.0) - i8::from(x < 0.0)),
-        Unary::Erf => unimplemented!(),
-    }
-}
-
-/// One function of two arguments.
-pub fn binary(f: Binary, a: f64, b: f64) -> f64 {
-    let truth = |t: bool| f64::from(u8::from(t));
-    match f {
-        Binary::Add => a + b,
-        Binary::Sub => a - b,
-        Binary::Mul => a * b,
-        Binary::Div => a / b,
-        Binary::Max => a.max(b),
-        Binary::Min => a.min(b),
-        Binary::Lt => truth(a < b),
-        Binary::Le => truth(a <= b),
-        Binary::Gt => truth(a > b),
-        Binary::Ge => truth(a >= b),
-        Binary::Eq => truth(a == b),
-        Binary::Ne => truth(a != b),
-        Binary::And => truth(a != 0.0 && b != 0.0),
-        Binary::Or => truth(a != 0.0 || b != 0.0),
-        Binary::Pow => a.powf(b),
-        Binary::Rem => a - (a / b).floor() * b,
-    }
-}
-
 fn eval(code: &Code, inputs: Vec<f64>) -> Vec<f64> {
     let mut slots = inputs;
     for instr in &code.instrs {
         let at = |s: u16| slots[usize::from(s)];
         let value = match *instr {
             Instr::Const(c) => f64::from(c),
-            Instr::Unary(f, a) => unary(f, at(a)),
-            Instr::Binary(f, a, b) => binary(f, at(a), at(b)),
+            Instr::Unary(f, a) => reference::unary(f, at(a)),
+            Instr::Binary(f, a, b) => reference::binary(f, at(a), at(b)),
             Instr::Select(c, a, b) => at(if at(c) != 0.0 { a } else { b }),
         };
         slots.push(value);
