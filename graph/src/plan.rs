@@ -6,7 +6,7 @@
 //! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
 
 use crate::fuse::Kernels;
-use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Step, Target};
+use crate::program::{ArenaClass, Family, Launch, Level, Place, Step};
 use crate::size::Size;
 
 /// Offsets and coefficients are multiples of this many floats, so that every buffer starts on a cache line.
@@ -243,15 +243,5 @@ impl Launch {
             }
         }
         pairs
-    }
-
-    /// Loads that a stage reads, for reports.
-    pub fn loads_of(&self, stage: usize) -> impl Iterator<Item = usize> + '_ {
-        self.stages[stage].inputs.iter().filter_map(|s| if let Source::Load(l) = s { Some(*l) } else { None })
-    }
-
-    /// Stores that a stage writes, for reports.
-    pub fn stores_of(&self, stage: usize) -> impl Iterator<Item = usize> + '_ {
-        self.stages[stage].outputs.iter().filter_map(|t| if let Target::Store(s) = t { Some(*s) } else { None })
     }
 }

@@ -41,6 +41,21 @@ impl Group {
     pub fn reduces(&self) -> bool {
         self.reduced.iter().any(|r| *r)
     }
+
+    /// The loop along each axis of what a node reads: a reduction reads along loops that its result does not have.
+    pub fn operand_axes(&self, graph: &Graph, node: Value) -> Vec<Option<usize>> {
+        let map = &self.maps[&node];
+        let Op::Reduce(_, over) = &graph.node(node).op else { return map.clone() };
+        let shape = graph.shape(graph.node(node).inputs[0]);
+        let mut kept = map.iter().copied();
+        let mut hidden = (0..self.loops.len()).filter(|l| self.reduced[*l] && !map.contains(&Some(*l)));
+        let axis = |axis: usize| match over.contains(&axis) {
+            false => kept.next().flatten(),
+            true if shape[axis].is(1) => None,
+            true => hidden.find(|&l| self.loops[l] == shape[axis]),
+        };
+        (0..shape.len()).map(axis).collect()
+    }
 }
 
 /// The groups in an order in which they may run.
@@ -218,7 +233,7 @@ impl<'g> Grouping<'g> {
         let mut reduced = cg.reduced.clone();
         // Producer's loop → consumer's loop, by every operand that leads to the producer.
         let mut to: Vec<Option<usize>> = vec![None; pg.loops.len()];
-        let consumer_axes = self.operand_axes(cg, consumer);
+        let consumer_axes = cg.operand_axes(self.graph, consumer);
         for &operand in &self.graph.node(consumer).inputs {
             let base = trace(self.graph, operand);
             if base.value != producer {
@@ -304,26 +319,6 @@ impl<'g> Grouping<'g> {
         Some(group)
     }
 
-    /// The loop along each axis of what a node sees: a reduction sees its operand.
-    fn operand_axes(&self, group: &Group, node: Value) -> Vec<Option<usize>> {
-        let map = &group.maps[&node];
-        match &self.graph.node(node).op {
-            Op::Reduce(_, over) => {
-                let shape = self.graph.shape(self.graph.node(node).inputs[0]);
-                let mut kept = map.iter();
-                let mut hidden = (0..group.loops.len()).filter(|l| group.reduced[*l] && !map.contains(&Some(*l)));
-                (0..shape.len())
-                    .map(|axis| match over.contains(&axis) {
-                        false => kept.next().copied().flatten(),
-                        true if shape[axis].is(1) => None,
-                        true => hidden.find(|&l| group.loops[l] == shape[axis]),
-                    })
-                    .collect()
-            }
-            _ => map.clone(),
-        }
-    }
-
     /// Every node has a value at each point of all loops, or of those that are not reduced; nothing is reduced around a tile.
     fn is_sound(&self, group: &Group) -> bool {
         if group.reduces() && (group.tile.is_some() || group.unrolled.is_some()) {
@@ -349,7 +344,7 @@ impl<'g> Grouping<'g> {
     /// What the node reads inside the group, it reads at its own point of the loops.
     fn reads_itself_alike(&self, group: &Group, node: Value) -> bool {
         let memory = needs_memory(&self.graph.node(node).op);
-        let mine = self.operand_axes(group, node);
+        let mine = group.operand_axes(self.graph, node);
         self.graph.node(node).inputs.iter().all(|&operand| {
             let base = trace(self.graph, operand);
             if group.unrolled.is_some() && matches!(self.graph.node(base.value).op, Op::Random(_)) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::group::Group;
 use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
-use super::{Class, class, needs_memory};
+use super::{Class, class};
 use crate::graph::{Graph, Op, Value};
 use crate::program::{Layout, PANEL};
 use crate::size::Size;
@@ -126,7 +126,7 @@ impl Layouts {
         let natural: Vec<usize> = (0..group.loops.len()).collect();
         let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
         for &node in &group.nodes {
-            let map = &group.maps[&node];
+            let along = group.operand_axes(graph, node);
             for &operand in &graph.node(node).inputs {
                 let base = trace(graph, operand);
                 let external = !inside.contains(&base.value) && class(graph, base.value) != Class::Leaf;
@@ -136,15 +136,11 @@ impl Layouts {
                 }
                 // Loops in the order in which this operand lies, if it runs along all of them.
                 let reduces = matches!(graph.node(node).op, Op::Reduce(..));
-                let whole = base.axes.len() == map.len() && !reduces && !needs_memory(&graph.node(node).op)
-                    || needs_memory(&graph.node(node).op) && base.axes.len() == map.len();
-                let loops: Vec<usize> = match whole {
-                    true => order.iter().filter_map(|&a| base.axes[a].and_then(|axis| map[axis])).collect(),
-                    false => match &graph.node(node).op {
-                        Op::Reduce(_, over) => self.reduced_order(graph, group, node, over, order, &base.axes),
-                        _ => vec![],
-                    },
-                };
+                if !reduces && base.axes.len() != along.len() {
+                    continue;
+                }
+                let loops: Vec<usize> =
+                    order.iter().filter_map(|&a| base.axes[a].and_then(|axis| along[axis])).collect();
                 let mut sorted = loops.clone();
                 sorted.sort_unstable();
                 if sorted == natural && loops != natural {
@@ -153,29 +149,5 @@ impl Layouts {
             }
         }
         natural
-    }
-
-    /// The loops along a reduction's operand, in the operand's order.
-    fn reduced_order(
-        &self,
-        graph: &Graph,
-        group: &Group,
-        node: Value,
-        over: &[usize],
-        order: &[usize],
-        axes: &[Option<usize>],
-    ) -> Vec<usize> {
-        let shape = graph.shape(graph.node(node).inputs[0]);
-        let map = &group.maps[&node];
-        let mut kept = map.iter().copied();
-        let mut hidden = (0..group.loops.len()).filter(|l| group.reduced[*l]);
-        let loops: Vec<Option<usize>> = (0..shape.len())
-            .map(|axis| match over.contains(&axis) {
-                false => kept.next().flatten(),
-                true if shape[axis].is(1) => None,
-                true => hidden.find(|&l| group.loops[l] == shape[axis]),
-            })
-            .collect();
-        order.iter().filter_map(|&a| axes[a].and_then(|axis| loops[axis])).collect()
     }
 }

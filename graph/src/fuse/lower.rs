@@ -401,20 +401,9 @@ impl StageBuilder<'_, '_> {
 
     fn reduce(&mut self, node: Value) {
         let lower = self.lower_ref();
-        let group = lower.group();
-        let Op::Reduce(_, over) = &lower.graph.node(node).op else { return };
-        let shape = lower.graph.shape(lower.graph.node(node).inputs[0]);
-        let mut kept = group.maps[&node].iter().copied();
-        let mut hidden = (0..group.loops.len()).filter(|l| group.reduced[*l]);
-        let mut index = |axis: usize| {
-            let l = match over.contains(&axis) {
-                false => kept.next().flatten(),
-                true if shape[axis].is(1) => None,
-                true => hidden.find(|&l| group.loops[l] == shape[axis]),
-            };
-            l.map_or_else(Index::zero, |l| Index::of(lower.position[l]))
-        };
-        let coordinates: Vec<Index> = (0..shape.len()).map(&mut index).collect();
+        let index = |l: Option<usize>| l.map_or_else(Index::zero, |l| Index::of(lower.position[l]));
+        let axes = lower.group().operand_axes(lower.graph, node);
+        let coordinates: Vec<Index> = axes.into_iter().map(index).collect();
         let (f, slot) = (reduction(&lower.graph.node(node).op), lower.rows[&node]);
         self.operand(node, &coordinates, Target::Reduce(f, slot));
     }
