@@ -1,10 +1,10 @@
 //! `Conv2d`: cross-correlation over the last two axes.
 
-use super::{Layer, LayerKind, shape_once};
+use super::{INPUT, Layer, LayerKind, float_input, shape_once};
 use crate::builder::{Builder, Checked};
-use crate::call::{Kind, optional, required};
+use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Value, Window};
+use crate::graph::Window;
 use crate::net::Init;
 use crate::ops::{conv2d, window_type};
 use crate::program::Layout;
@@ -54,10 +54,12 @@ pub(super) static CONV2D: LayerKind = LayerKind {
         }
         Ok(tensors)
     },
+    call: INPUT,
     apply,
 };
 
-fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
+fn apply(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Arg> {
+    let x = float_input(b, layer, given)?;
     let (ty, made, made_at, at) = (b.ty(x).clone(), b.made_by(x), b.made_at(x), b.origin.loc);
     let from = format!("the input, {}, comes from `{made}`", shape_text(&ty.shape));
     let bound = &layer.bound;
@@ -96,5 +98,5 @@ fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
         2 => Some(shape_once(b, layer, 1, vec![out], Init::Uniform(limit), &words)?),
         _ => None,
     };
-    conv2d(b, &named, x, weight, bias, window, [1, 2, 3])
+    conv2d(b, &named, x, weight, bias, window, [1, 2, 3]).map(Arg::Tensor)
 }

@@ -1,7 +1,7 @@
 //! `Dropout`: drops elements while training.
 
-use super::LayerKind;
-use crate::call::{Kind, optional};
+use super::{INPUT, LayerKind, float_input};
+use crate::call::{Arg, Kind, optional};
 use crate::ops::drop_out;
 
 /// `Dropout(p)`.
@@ -19,5 +19,9 @@ pub(super) static DROPOUT: LayerKind = LayerKind {
         ),
         _ => Ok(vec![]),
     },
-    apply: |b, layer, x| drop_out(b, x, layer.bound.float(0).unwrap_or(0.5)),
+    call: INPUT,
+    apply: |b, layer, given| {
+        let x = float_input(b, layer, given)?;
+        drop_out(b, x, layer.bound.float(0).unwrap_or(0.5)).map(Arg::Tensor)
+    },
 };

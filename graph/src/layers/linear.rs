@@ -1,10 +1,9 @@
 //! `Linear`: y = x · weightᵀ + bias over the last axis.
 
-use super::{Layer, LayerKind, shape_once};
+use super::{INPUT, Layer, LayerKind, float_input, shape_once};
 use crate::builder::{Builder, Checked};
-use crate::call::{Kind, optional, required};
+use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
-use crate::graph::Value;
 use crate::net::Init;
 use crate::ops::linear;
 use crate::program::Layout;
@@ -37,10 +36,12 @@ pub(super) static LINEAR: LayerKind = LayerKind {
         }
         Ok(tensors)
     },
+    call: INPUT,
     apply,
 };
 
-fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
+fn apply(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Arg> {
+    let x = float_input(b, layer, given)?;
     let (ty, made, made_at, at) = (b.ty(x).clone(), b.made_by(x), b.made_at(x), b.origin.loc);
     let from = format!("the input, {}, comes from `{made}`", shape_text(&ty.shape));
     let Some(last) = ty.shape.last() else {
@@ -71,5 +72,5 @@ fn apply(b: &mut Builder, layer: &Layer, x: Value) -> Checked<Value> {
         2 => Some(shape_once(b, layer, 1, vec![out], Init::Uniform(bound), &words)?),
         _ => None,
     };
-    linear(b, x, weight, bias)
+    linear(b, x, weight, bias).map(Arg::Tensor)
 }

@@ -1,7 +1,7 @@
 //! The layers of the language, one file each: parameters, first values, and the operators that they stand for.
 
 use crate::builder::{Builder, Checked, Declared, Parameters};
-use crate::call::{Bound, Given, Param, bind};
+use crate::call::{Arg, Bound, Given, Kind, Param, bind, required};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
 use crate::program::Layout;
@@ -23,9 +23,14 @@ pub struct LayerKind {
     pub signature: &'static [Param],
     /// Checks the arguments of the declaration; names the tensors with their layouts, in PyTorch's order.
     pub declare: fn(&mut Builder, &Bound) -> Checked<Tensors>,
-    /// Applies the layer to a tensor. `tensors` are the numbers of its parameters.
-    pub apply: fn(&mut Builder, &Layer, Value) -> Checked<Value>,
+    /// The arguments of a call; the first one is the input.
+    pub call: &'static [Param],
+    /// Applies the layer to the arguments of a call.
+    pub apply: fn(&mut Builder, &Layer, &Bound) -> Checked<Arg>,
 }
+
+/// The arguments of a call, for most layers: one input.
+pub(crate) const INPUT: &[Param] = &[required("input", Kind::Tensor)];
 
 /// Every kind of layer.
 pub static LAYERS: &[&LayerKind] = &[&linear::LINEAR, &conv2d::CONV2D, &dropout::DROPOUT];
@@ -80,12 +85,24 @@ pub fn declare(b: &mut Builder, name: &str, at: Loc, kind: &str, kind_at: Loc, g
     result
 }
 
-/// `layer(x)`, at a place.
-pub fn apply(b: &mut Builder, layer: &Layer, at: Loc, x: Value) -> Checked<Value> {
+/// `layer(given…)`, at a place; [`Arg::Unknown`] if an argument is.
+pub fn call(b: &mut Builder, layer: &Layer, at: Loc, given: &[Given]) -> Checked<Arg> {
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: layer.name.as_str().into() });
-    let result = floats(b, layer, x).and_then(|()| (layer.kind.apply)(b, layer, x));
+    let result = match bind(b, &layer.name, at, layer.kind.call, crate::ops::other_arguments(), given) {
+        Ok(Some(bound)) => (layer.kind.apply)(b, layer, &bound),
+        Ok(None) => Ok(Arg::Unknown),
+        Err(reported) => Err(reported),
+    };
     b.origin = before;
     result
+}
+
+/// `layer(x)`, at a place, for a layer that takes a tensor and gives one.
+pub fn apply(b: &mut Builder, layer: &Layer, at: Loc, x: Value) -> Checked<Value> {
+    match call(b, layer, at, &[Given { name: None, value: Arg::Tensor(x), at }])? {
+        Arg::Tensor(value) => Ok(value),
+        _ => Err(crate::builder::Reported),
+    }
 }
 
 /// Sets a parameter's shape at the first use, or checks it at a later one: `features` is what the layer was given, in words.
@@ -121,11 +138,12 @@ pub(crate) fn shape_once(
     Ok(b.parameter(number))
 }
 
-/// Layers compute on floating-point elements.
-fn floats(b: &mut Builder, layer: &Layer, x: Value) -> Checked<()> {
+/// The input of a call, which must have floating-point elements.
+pub(crate) fn float_input(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Value> {
+    let x = given.tensor(b, 0, None);
     let (ty, at) = (b.ty(x).clone(), b.origin.loc);
     if ty.dtype.is_float() {
-        return Ok(());
+        return Ok(x);
     }
     let message = format!("layer `{}` needs floating-point elements, found {ty}", layer.name);
     let d = Diagnostic::new("N0202", at, message)

@@ -73,43 +73,11 @@ impl Lowering<'_, '_> {
 
     /// `conv1(x)`.
     fn layer(&mut self, layer: &Layer, callee: &Name, given: &[Given]) -> Arg {
-        let usage = format!("write `{}(x)`: the other arguments stand in its declaration", layer.name);
-        let wrong = |code, at: Loc, message: String| Diagnostic::new(code, at, message).help(usage.clone());
-        let [only] = given else {
-            let d = match given.get(1) {
-                None => wrong("N0301", callee.at, format!("layer `{}` lacks its input", layer.name)),
-                Some(second) => {
-                    let at = second.name.as_ref().map_or(second.at, |(_, at)| *at);
-                    wrong("N0303", at, format!("layer `{}` takes one argument, its input", layer.name))
-                }
-            };
-            return self.mistake(d);
-        };
-        if let Some((name, at)) = only.name.as_ref().filter(|(name, _)| name != "input") {
-            return self.mistake(wrong(
-                "N0302",
-                *at,
-                format!("layer `{}` has no argument `{name}` when it is called", layer.name),
-            ));
+        let result = layers::call(&mut self.b, layer, callee.at, given);
+        if result.is_ok() && self.has_huge_parameter(layer, callee.at) {
+            return Arg::Unknown;
         }
-        match only.value {
-            Arg::Unknown => Arg::Unknown,
-            Arg::Tensor(x) => {
-                let result = layers::apply(&mut self.b, layer, callee.at, x).map(Arg::Tensor);
-                if result.is_ok() && self.has_huge_parameter(layer, callee.at) {
-                    return Arg::Unknown;
-                }
-                self.checked(result, callee.at)
-            }
-            _ => {
-                let found = only.value.describe(&self.b);
-                self.mistake(wrong(
-                    "N0305",
-                    only.at,
-                    format!("the input of layer `{}` must be a tensor, found {found}", layer.name),
-                ))
-            }
-        }
+        self.checked(result, callee.at)
     }
 
     fn has_huge_parameter(&mut self, layer: &Layer, at: Loc) -> bool {
