@@ -2,28 +2,9 @@
 
 mod common;
 
-use castnet_graph::builder::{Builder, Parameters};
-use castnet_graph::compile::{Compiled, Source, compile};
+use castnet_graph::compile::{Compiled, compile};
 use castnet_graph::program::Step;
-use castnet_graph::types::DType;
-use common::*;
-
-/// `count` times Linear(16) + tanh, then a mean square.
-fn chain(count: i64) -> Source {
-    let mut p = Parameters::default();
-    let layers: Vec<_> =
-        (0..count).map(|i| layer(&mut p, &format!("blocks.{i}"), "Linear", vec![given(int(16))])).collect();
-    source("Chain", p, |b: &mut Builder| {
-        let x = b.argument("x", ty(DType::F32, &["N", "16"]));
-        let target = b.argument("target", ty(DType::F32, &["N", "16"]));
-        let y = b.repeat(count, x, 0, 2, |b, state| {
-            let y = apply(b, &layers[0], state);
-            Ok(op(b, "tanh", vec![t(y)]))
-        });
-        let loss = op(b, "mse_loss", vec![t(y.unwrap()), t(target)]);
-        b.result(loss);
-    })
-}
+use common::chain;
 
 fn compiled(count: i64) -> Compiled {
     compile(chain(count)).unwrap_or_else(|e| panic!("{e:?}"))

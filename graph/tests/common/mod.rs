@@ -141,3 +141,25 @@ pub fn third() -> Source {
         b.result(loss);
     })
 }
+
+/// `count` times Linear(16) + tanh, then a mean square.
+pub fn chain(count: i64) -> Source {
+    let mut p = Parameters::default();
+    let layers: Vec<_> =
+        (0..count).map(|i| layer(&mut p, &format!("blocks.{i}"), "Linear", vec![given(int(16))])).collect();
+    source("Chain", p, |b| {
+        let x = b.argument("x", ty(DType::F32, &["N", "16"]));
+        let target = b.argument("target", ty(DType::F32, &["N", "16"]));
+        let y = b.repeat(count, x, 0, 2, |b, state| {
+            let y = apply(b, &layers[0], state);
+            Ok(op(b, "tanh", vec![t(y)]))
+        });
+        let loss = op(b, "mse_loss", vec![t(y.unwrap()), t(target)]);
+        b.result(loss);
+    })
+}
+
+/// Every net of these tests.
+pub fn all() -> Vec<Source> {
+    vec![mlp(), lenet(), third(), chain(3)]
+}

@@ -1,120 +1,13 @@
-//! The textual form of graphs and programs: for tests, for `explain`, for people.
-//!
-//! ```text
-//! %4 = add(%2, %3)        f32[N, 20, 24, 24]   conv1
-//! ```
+//! The textual form of programs.
 
 use std::fmt;
 
-use crate::graph::{Graph, Node, Op, Role, Value};
+use super::lower;
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
 use crate::types::shape_text;
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "%{}", self.0)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Role::Result(i) => write!(f, "result {i}"),
-            Role::Gradient(i) => write!(f, "gradient {i}"),
-            Role::RoundGradient { first, step } => write!(f, "gradient {first} + {step}·round"),
-        }
-    }
-}
-
-impl fmt::Display for Graph {
-    /// One node a line; constants and views stand like all others.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let arguments: Vec<_> = self.arguments.iter().map(|a| format!("{}: {}", a.name, a.ty)).collect();
-        writeln!(f, "graph {}({}) {{", self.name, arguments.join(", "))?;
-        self.fmt_nodes(f, "    ")?;
-        f.write_str("}\n")
-    }
-}
-
-impl Graph {
-    fn fmt_nodes(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        let lines: Vec<_> =
-            self.nodes.iter().enumerate().map(|(i, n)| (format!("%{i} = {}", operation(n)), n)).collect();
-        let width = lines.iter().map(|(l, _)| l.chars().count()).max().unwrap_or(0).min(56);
-        let types = self.nodes.iter().map(|n| n.ty.to_string().len()).max().unwrap_or(0);
-        for (line, node) in lines {
-            writeln!(f, "{indent}{line:width$}  {:types$}  {}", node.ty.to_string(), node.origin.name)?;
-            if let Op::Repeat(repeat) = &node.op {
-                repeat.body.fmt_nodes(f, &format!("{indent}    | "))?;
-            }
-        }
-        for output in &self.outputs {
-            writeln!(f, "{indent}{} = {}", output.role, output.value)?;
-        }
-        Ok(())
-    }
-}
-
-/// `add(%2, %3)`.
-fn operation(node: &Node) -> String {
-    let name = match &node.op {
-        Op::Input(i) => return format!("argument {i}"),
-        Op::Parameter(i) => return format!("parameter {i}"),
-        Op::RoundParameter { first, step } => return format!("parameter {first} + {step}·round"),
-        Op::Const(c) => return format!("{c:?}"),
-        Op::Size(size) => return format!("size {size}"),
-        Op::Iota(axis) => return format!("iota along {axis}"),
-        Op::Random(stream) => return format!("random stream {stream}"),
-        Op::Unary(g) => lower(g),
-        Op::Binary(g) => lower(g),
-        Op::Select => "where".into(),
-        Op::Cast => "cast".into(),
-        Op::Detach => "detach".into(),
-        Op::Copy => "copy".into(),
-        Op::Softmax(axis) => format!("softmax[{axis}]"),
-        Op::LogSoftmax(axis) => format!("log_softmax[{axis}]"),
-        Op::Broadcast => "broadcast".into(),
-        Op::Reshape => "reshape".into(),
-        Op::Permute(order) => format!("permute{order:?}"),
-        Op::Reduce(g, axes) => format!("{}{axes:?}", lower(g)),
-        Op::MatMul { ta, tb } => {
-            let t = |t: &bool| if *t { "ᵀ" } else { "" };
-            return format!("{}{} · {}{}", node.inputs[0], t(ta), node.inputs[1], t(tb));
-        }
-        Op::Conv2d(w) => format!("conv2d{}", window(w)),
-        Op::Conv2dInputGrad(w) => format!("conv2d_input_grad{}", window(w)),
-        Op::Conv2dWeightGrad(w) => format!("conv2d_weight_grad{}", window(w)),
-        Op::MaxPool2d(w) => format!("max_pool2d{}", window(w)),
-        Op::MaxPool2dGrad(w) => format!("max_pool2d_grad{}", window(w)),
-        Op::MaxPool2dIndex(w) => format!("max_pool2d_index{}", window(w)),
-        Op::MaxPool2dScatter(w) => format!("max_pool2d_scatter{}", window(w)),
-        Op::SumPool2d(w) => format!("sum_pool2d{}", window(w)),
-        Op::SumPool2dGrad(w) => format!("sum_pool2d_grad{}", window(w)),
-        Op::Repeat(r) => format!("repeat {}{}", r.count, if r.reverse { " reversed" } else { "" }),
-        Op::Get(i) => return format!("{}.{i}", node.inputs[0]),
-    };
-    let operands: Vec<_> = node.inputs.iter().map(Value::to_string).collect();
-    format!("{name}({})", operands.join(", "))
-}
-
-/// `[5×5]`, with what departs from the default.
-fn window(w: &crate::graph::Window) -> String {
-    let pair = |p: [i64; 2]| if p[0] == p[1] { p[0].to_string() } else { format!("{}×{}", p[0], p[1]) };
-    let mut text = format!("[{}×{}", w.kernel[0], w.kernel[1]);
-    for (name, value, default) in [("stride", w.stride, 1), ("padding", w.padding, 0), ("dilation", w.dilation, 1)] {
-        if value != [default; 2] {
-            text += &format!(", {name} {}", pair(value));
-        }
-    }
-    text + "]"
-}
-
-fn lower(name: &impl fmt::Debug) -> String {
-    format!("{name:?}").to_lowercase()
-}
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,113 @@
+//! The textual form of graphs and programs: for tests, for `explain`, for people. That of graphs can be read back ([`read`]).
+//!
+//! ```text
+//! %4 = add(%2, %3)        f32[N, 20, 24, 24]   conv1
+//! ```
+
+use std::fmt;
+
+use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
+
+mod primitives;
+mod program;
+mod read;
+
+pub use read::{ReadError, read};
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::Result(i) => write!(f, "result {i}"),
+            Role::Gradient(i) => write!(f, "gradient {i}"),
+            Role::RoundGradient { first, step } => write!(f, "gradient {first} + {step}·round"),
+        }
+    }
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.ty)?;
+        self.below.map_or(Ok(()), |limit| write!(f, " < {limit}"))
+    }
+}
+
+impl fmt::Display for Graph {
+    /// One node a line; constants and views stand like all others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_at(f, "")
+    }
+}
+
+impl Graph {
+    fn fmt_at(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let arguments: Vec<_> = self.arguments.iter().map(Argument::to_string).collect();
+        writeln!(f, "{indent}graph {}({}) {{", self.name, arguments.join(", "))?;
+        let lines: Vec<_> =
+            self.nodes.iter().enumerate().map(|(i, n)| (format!("%{i} = {}", operation(n)), n)).collect();
+        let width = lines.iter().map(|(l, _)| l.chars().count()).max().unwrap_or(0).min(56);
+        let types = self.nodes.iter().map(|n| n.ty.to_string().len()).max().unwrap_or(0);
+        for (line, node) in lines {
+            let line = format!("{line:width$}  {:types$}  {}", node.ty.to_string(), node.origin.name);
+            writeln!(f, "{indent}    {}", line.trim_end())?;
+            if let Op::Repeat(repeat) = &node.op {
+                repeat.body.fmt_at(f, &format!("{indent}        "))?;
+            }
+        }
+        for output in &self.outputs {
+            writeln!(f, "{indent}    {} = {}", output.role, output.value)?;
+        }
+        writeln!(f, "{indent}}}")
+    }
+}
+
+/// `add(%2, %3)`.
+fn operation(node: &Node) -> String {
+    let operands = list(&node.inputs);
+    let named = |name: String| format!("{name}({operands})");
+    match &node.op {
+        Op::Input(i) => format!("argument {i}"),
+        Op::Parameter(i) => format!("parameter {i}"),
+        Op::RoundParameter { first, step } => format!("parameter {first} + {step}·round"),
+        Op::Const(c) => format!("{c:?}"),
+        Op::Size(size) => format!("size {size}"),
+        Op::Iota(axis) => format!("iota along {axis}"),
+        Op::Random(stream) => format!("random stream {stream}"),
+        Op::Get(i) => format!("{}.{i}", node.inputs[0]),
+        Op::MatMul { ta, tb } => {
+            let t = |t: &bool| if *t { "ᵀ" } else { "" };
+            format!("{}{} · {}{}", node.inputs[0], t(ta), node.inputs[1], t(tb))
+        }
+        Op::Repeat(repeat) => format!(
+            "repeat {}{}({})",
+            repeat.count,
+            if repeat.reverse { " reversed" } else { "" },
+            operands_of_loop(repeat, &node.inputs)
+        ),
+        Op::Unary(g) => named(lower(g)),
+        Op::Binary(g) => named(lower(g)),
+        Op::Reduce(g, axes) => named(format!("{}{axes:?}", lower(g))),
+        op => named(primitives::write(op)),
+    }
+}
+
+fn list(values: &[Value]) -> String {
+    values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// States; what every round sees; stacks.
+fn operands_of_loop(repeat: &Repeat, inputs: &[Value]) -> String {
+    let (states, rest) = inputs.split_at(repeat.states.min(inputs.len()));
+    let (shared, stacks) = rest.split_at(repeat.shared.min(rest.len()));
+    let text = format!("{}; {}; {}", list(states), list(shared), list(stacks));
+    text.trim_end_matches([' ', ';']).to_string()
+}
+
+fn lower(name: &impl fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
+}

@@ -1,0 +1,334 @@
+//! Reads graphs back from their text. Places in the source are not part of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as NoSuchName, StrDeserializer};
+
+use super::primitives;
+use crate::diagnostic::Loc;
+use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+/// The text was not a graph as it prints itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub token: String,
+    /// What would have been right.
+    pub expected: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = if self.token.is_empty() { "the end of the line".into() } else { format!("`{}`", self.token) };
+        write!(f, "line {}: expected {}, found {found}", self.line, self.expected)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// The graph that a text shows. Origins have names and no places; whether the graph is sound is the verifier's question.
+pub fn read(text: &str) -> Result<Graph, ReadError> {
+    let mut lines = Lines { lines: text.lines().collect(), at: 0 };
+    let graph = lines.graph()?;
+    match lines.next() {
+        None => Ok(graph),
+        Some(line) => Err(lines.error(line.wrong("the end of the text"))),
+    }
+}
+
+/// What is wrong in a line.
+pub(super) struct Problem {
+    token: String,
+    expected: String,
+}
+
+struct Lines<'t> {
+    lines: Vec<&'t str>,
+    /// The lines read.
+    at: usize,
+}
+
+impl<'t> Lines<'t> {
+    /// The next line with anything in it.
+    fn next(&mut self) -> Option<Line<'t>> {
+        while let Some(text) = self.lines.get(self.at) {
+            self.at += 1;
+            if !text.trim().is_empty() {
+                return Some(Line { rest: text.trim() });
+            }
+        }
+        None
+    }
+
+    fn error(&self, problem: Problem) -> ReadError {
+        ReadError { line: self.at, token: problem.token, expected: problem.expected }
+    }
+
+    fn graph(&mut self) -> Result<Graph, ReadError> {
+        let mut head = self.next().unwrap_or(Line { rest: "" });
+        let mut graph = head.head().map_err(|e| self.error(e))?;
+        loop {
+            let Some(mut line) = self.next() else {
+                return Err(self.error(Line { rest: "" }.wrong("`}` at the end of the graph")));
+            };
+            if line.rest == "}" {
+                return Ok(graph);
+            }
+            if !line.rest.starts_with('%') {
+                let output = line.output().map_err(|e| self.error(e))?;
+                graph.outputs.push(output);
+                continue;
+            }
+            let mut node = line.node(graph.nodes.len()).map_err(|e| self.error(e))?;
+            if let Op::Repeat(repeat) = &mut node.op {
+                repeat.body = self.graph()?;
+            }
+            graph.nodes.push(node);
+        }
+    }
+}
+
+/// What is left of a line.
+pub(super) struct Line<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Line<'t> {
+    /// The mistake that something else stands here.
+    pub fn wrong(&self, expected: &str) -> Problem {
+        let rest = self.rest.trim_start();
+        let end = rest.find([' ', ',', '(', ')', '[', ']']).unwrap_or(rest.len()).max(1).min(rest.len());
+        let end = (end..=rest.len()).find(|&i| rest.is_char_boundary(i)).unwrap_or(rest.len());
+        Problem { token: rest[..end].into(), expected: expected.into() }
+    }
+
+    /// Whether this text stands here, which is then read.
+    pub fn eat(&mut self, text: &str) -> bool {
+        match self.rest.trim_start().strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub fn expect(&mut self, text: &str) -> Result<(), Problem> {
+        if self.eat(text) { Ok(()) } else { Err(self.wrong(&format!("`{text}`"))) }
+    }
+
+    /// Letters, digits and `_`; nothing if none stand here.
+    pub fn word(&mut self) -> &'t str {
+        self.take(|c| c.is_alphanumeric() || c == '_')
+    }
+
+    fn take(&mut self, belongs: impl Fn(char) -> bool) -> &'t str {
+        let rest = self.rest.trim_start();
+        let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
+        self.rest = &rest[end..];
+        &rest[..end]
+    }
+
+    /// A number of any kind.
+    pub fn number<N: FromStr>(&mut self) -> Result<N, Problem> {
+        let before = self.rest;
+        let text = self.take(|c| c.is_ascii_digit() || c == '-');
+        text.parse().map_err(|_| Line { rest: before }.wrong("a number"))
+    }
+
+    /// Items between brackets, with commas.
+    pub fn list<T>(
+        &mut self,
+        open: &str,
+        close: &str,
+        item: impl Fn(&mut Self) -> Result<T, Problem>,
+    ) -> Result<Vec<T>, Problem> {
+        self.expect(open)?;
+        let mut items = vec![];
+        while !self.eat(close) {
+            if !items.is_empty() {
+                self.expect(",")?;
+            }
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    fn value(&mut self) -> Result<Value, Problem> {
+        self.expect("%")?;
+        Ok(Value(self.number()?))
+    }
+
+    /// A size: all up to what can follow it.
+    fn size(&mut self) -> Result<Size, Problem> {
+        let before = self.rest;
+        let rest = self.rest.trim_start();
+        let end = [",", "]", "  "].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+        self.rest = &rest[end..];
+        rest[..end].trim().parse().map_err(|_| Line { rest: before }.wrong("a size"))
+    }
+
+    fn ty(&mut self) -> Result<Type, Problem> {
+        let before = self.rest;
+        let Some(dtype) = DType::from_name(self.word()) else {
+            return Err(Line { rest: before }.wrong("an element type"));
+        };
+        let shape = if self.rest.starts_with('[') { self.list("[", "]", Line::size)? } else { vec![] };
+        Ok(Type { dtype, shape })
+    }
+
+    /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] < 10) {`
+    fn head(&mut self) -> Result<Graph, Problem> {
+        self.expect("graph ")?;
+        let Some(end) = self.rest.find('(') else { return Err(self.wrong("a name and `(`")) };
+        let mut graph = Graph::new(&self.rest[..end]);
+        self.rest = &self.rest[end..];
+        graph.arguments = self.list("(", ")", |line| {
+            let Some(end) = line.rest.find(':') else { return Err(line.wrong("a name and `:`")) };
+            let name = line.rest[..end].trim().into();
+            line.rest = &line.rest[end + 1..];
+            let ty = line.ty()?;
+            let below = if line.eat("<") { Some(line.number()?) } else { None };
+            Ok(Argument { name, ty, below })
+        })?;
+        self.expect("{")?;
+        Ok(graph)
+    }
+
+    /// `result 0 = %5`.
+    fn output(&mut self) -> Result<Output, Problem> {
+        let before = self.rest;
+        let role = match self.word() {
+            "result" => Role::Result(self.number()?),
+            "gradient" => match (self.number()?, self.rounds()?) {
+                (first, Some(step)) => Role::RoundGradient { first, step },
+                (number, None) => Role::Gradient(number),
+            },
+            _ => return Err(Line { rest: before }.wrong("a node, a result or `}`")),
+        };
+        self.expect("=")?;
+        let output = Output { role, value: self.value()? };
+        if self.rest.is_empty() { Ok(output) } else { Err(self.wrong("the end of the line")) }
+    }
+
+    /// `+ 2·round`, if that follows.
+    fn rounds(&mut self) -> Result<Option<usize>, Problem> {
+        if !self.eat("+") {
+            return Ok(None);
+        }
+        let step = self.number()?;
+        self.expect("·round")?;
+        Ok(Some(step))
+    }
+
+    /// `%4 = add(%2, %3)  f32[N, 20]  conv1`, the body of a loop still empty.
+    fn node(&mut self, number: usize) -> Result<Node, Problem> {
+        let before = self.rest;
+        if self.value()?.index() != number {
+            return Err(Line { rest: before }.wrong(&format!("`%{number}`")));
+        }
+        self.expect("=")?;
+        let (op, inputs) = self.operation()?;
+        let ty = self.ty()?;
+        Ok(Node { op, inputs, ty, origin: Origin { loc: Loc::default(), name: self.rest.trim().into() } })
+    }
+
+    fn operation(&mut self) -> Result<(Op, Vec<Value>), Problem> {
+        self.rest = self.rest.trim_start();
+        if self.rest.starts_with('%') {
+            return self.get_or_product();
+        }
+        let before = self.rest;
+        let name = self.word();
+        let leaf = match name {
+            "argument" => Some(Op::Input(self.number()?)),
+            "parameter" => Some(match (self.number()?, self.rounds()?) {
+                (first, Some(step)) => Op::RoundParameter { first, step },
+                (number, None) => Op::Parameter(number),
+            }),
+            "size" => Some(Op::Size(self.size()?)),
+            "iota" => {
+                self.expect("along")?;
+                Some(Op::Iota(self.number()?))
+            }
+            "random" => {
+                self.expect("stream")?;
+                Some(Op::Random(self.number()?))
+            }
+            _ => None,
+        };
+        if let Some(op) = leaf {
+            return Ok((op, vec![]));
+        }
+        if name == "repeat" {
+            return self.repeat();
+        }
+        let op = match primitives::read(name, self)? {
+            Some(op) => op,
+            None if self.rest.starts_with('[') => match named(name) {
+                Some(f) => Op::Reduce(f, self.list("[", "]", Line::number)?),
+                None => return Err(Line { rest: before }.wrong("a primitive")),
+            },
+            None if self.rest.starts_with('(') => match (named(name), named(name)) {
+                (Some(f), _) => Op::Unary(f),
+                (_, Some(f)) => Op::Binary(f),
+                _ => return Err(Line { rest: before }.wrong("a primitive")),
+            },
+            None => {
+                self.rest = before;
+                let constant = self.take(|c| c != ' ').parse();
+                return constant
+                    .map(|c| (Op::Const(c), vec![]))
+                    .map_err(|_| Line { rest: before }.wrong("a primitive"));
+            }
+        };
+        Ok((op, self.list("(", ")", Line::value)?))
+    }
+
+    /// `%3.1`, or `%3ᵀ · %4`.
+    fn get_or_product(&mut self) -> Result<(Op, Vec<Value>), Problem> {
+        let a = self.value()?;
+        if self.eat(".") {
+            return Ok((Op::Get(self.number()?), vec![a]));
+        }
+        let ta = self.eat("ᵀ");
+        self.expect("·")?;
+        let b = self.value()?;
+        Ok((Op::MatMul { ta, tb: self.eat("ᵀ") }, vec![a, b]))
+    }
+
+    /// `repeat 3 reversed(%1; %2, %3; %4)`.
+    fn repeat(&mut self) -> Result<(Op, Vec<Value>), Problem> {
+        let (count, reverse) = (self.number()?, self.eat("reversed"));
+        self.expect("(")?;
+        let mut parts = [vec![], vec![], vec![]];
+        let mut part = 0;
+        while !self.eat(")") {
+            match part < 2 && self.eat(";") {
+                true => part += 1,
+                false => {
+                    if !parts[part].is_empty() {
+                        self.expect(",")?;
+                    }
+                    parts[part].push(self.value()?);
+                }
+            }
+        }
+        let (states, shared) = (parts[0].len(), parts[1].len());
+        let repeat = Repeat { count, reverse, states, shared, body: Graph::default() };
+        Ok((Op::Repeat(Box::new(repeat)), parts.concat()))
+    }
+}
+
+/// A function by the name under which it is stored.
+fn named<'de, F: Deserialize<'de>>(name: &'de str) -> Option<F> {
+    let name: StrDeserializer<'de, NoSuchName> = name.into_deserializer();
+    F::deserialize(name).ok()
+}

@@ -1,0 +1,105 @@
+//! Passes on graphs in files: each case of `passes/<pass>.txt` is a title, a graph, and what the pass makes of it.
+//!
+//! `UPDATE_PASSES=1` writes what the passes make; look at the difference.
+
+mod common;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use castnet_graph::compile::compile;
+use castnet_graph::grad::gradients;
+use castnet_graph::graph::{Graph, Op};
+use castnet_graph::optimise::{optimise, share, without_dead_code};
+use castnet_graph::recompute::recompute;
+use castnet_graph::text::read;
+use castnet_graph::verify::verify;
+
+type Pass = fn(&Graph) -> Graph;
+
+const PASSES: [(&str, Pass); 5] = [
+    ("dead", without_dead_code),
+    ("gradient", |graph| gradients(graph.clone()).unwrap_or_else(|e| panic!("{e:?}"))),
+    ("optimise", optimise),
+    ("recompute", |graph| without_dead_code(&recompute(graph))),
+    ("share", share),
+];
+
+/// Title and graph of each case of a file; the results are left out.
+fn cases(text: &str) -> Vec<(String, String)> {
+    let mut cases = vec![];
+    for part in text.split("\n## ").skip(1) {
+        let (title, rest) = part.split_once('\n').expect("a title has a line of its own");
+        let graph = rest.split("\n=>\n").next().unwrap_or(rest);
+        cases.push((title.to_string(), graph.trim().to_string()));
+    }
+    cases
+}
+
+#[test]
+fn passes_do_to_graphs_in_files_what_the_files_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/passes");
+    for (name, pass) in PASSES {
+        let path = folder.join(format!("{name}.txt"));
+        let written = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut made = written.split("\n## ").next().unwrap_or_default().trim().to_string() + "\n";
+        for (title, text) in cases(&written) {
+            let graph = read(&text).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
+            verify(&graph).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
+            let result = pass(&graph);
+            verify(&result).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
+            let _ = write!(made, "\n## {title}\n\n{graph}=>\n{result}");
+        }
+        match std::env::var_os("UPDATE_PASSES") {
+            Some(_) => std::fs::write(&path, made).unwrap(),
+            None => assert_eq!(made, written, "{}: UPDATE_PASSES=1 writes what is made", path.display()),
+        }
+    }
+    let files = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(files, PASSES.len(), "every file in {} belongs to a pass", folder.display());
+}
+
+/// Places are not part of the text.
+fn without_places(graph: &Graph) -> Graph {
+    let mut graph = graph.clone();
+    for node in &mut graph.nodes {
+        node.origin.loc = Default::default();
+        if let Op::Repeat(repeat) = &mut node.op {
+            repeat.body = without_places(&repeat.body);
+        }
+    }
+    graph
+}
+
+#[test]
+fn every_graph_of_the_tests_is_read_back() {
+    for source in common::all() {
+        let compiled = compile(source).unwrap_or_else(|e| panic!("{e:?}"));
+        for graph in compiled.reports.iter().flat_map(|r| [&r.graph, &r.optimised]) {
+            let back = read(&graph.to_string()).unwrap_or_else(|e| panic!("{}: {e}\n{graph}", graph.name));
+            assert_eq!(back, without_places(graph), "{graph}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_graph_is_refused_with_line_and_token() {
+    let graph =
+        "graph G(x: f32[N]) {\n    %0 = argument 0  f32[N]  x\n    %1 = exp(%0)  f32[N]  exp\n    result 0 = %1\n}\n";
+    assert!(read(graph).is_ok());
+    for (from, to, message) in [
+        ("exp(%0)", "expo(%0)", "line 3: expected a primitive, found `expo`"),
+        ("exp(%0)", "exp(%0", "line 3: expected `,`, found `f32`"),
+        ("%1 = exp", "%2 = exp", "line 3: expected `%1`, found `%2`"),
+        ("f32[N]  exp", "f33[N]  exp", "line 3: expected an element type, found `f33`"),
+        ("f32[N]  exp", "f32[N*]  exp", "line 3: expected a size, found `N*`"),
+        ("result", "product", "line 4: expected a node, a result or `}`, found `product`"),
+        ("= %1\n}", "= %1\n", "line 5: expected `}` at the end of the graph, found the end of the line"),
+        ("argument 0", "argument x", "line 2: expected a number, found `x`"),
+        ("(x: f32", "(x f32", "line 1: expected a name and `:`, found `x`"),
+        ("}\n", "}\nmore", "line 6: expected the end of the text, found `more`"),
+    ] {
+        let text = graph.replacen(from, to, 1);
+        assert_eq!(read(&text).unwrap_err().to_string(), message, "{text}");
+    }
+}
