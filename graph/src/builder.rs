@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
+use crate::loops::Rounds;
 use crate::net::Init;
 use crate::program::Layout;
 use crate::scalar::{Binary, Reduction, Unary};
@@ -51,9 +52,9 @@ pub struct Builder<'p> {
     /// What the nodes being added stand for.
     pub origin: Origin,
     loaded: HashMap<usize, Value>,
-    streams: u32,
-    /// In the body of a loop: how many parameters a round's set has.
-    round: Option<usize>,
+    pub(crate) streams: u32,
+    /// In the body of a loop: the parameters of its rounds.
+    pub(crate) rounds: Option<Rounds>,
 }
 
 impl<'p> Builder<'p> {
@@ -67,7 +68,7 @@ impl<'p> Builder<'p> {
             origin: Origin::default(),
             loaded: HashMap::new(),
             streams: 0,
-            round: None,
+            rounds: None,
         }
     }
 
@@ -120,54 +121,15 @@ impl<'p> Builder<'p> {
         let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
         let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect());
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
-        let op = match self.round {
-            Some(step) => Op::RoundParameter { first: number, step },
-            None => Op::Parameter(number),
+        let op = match &self.rounds {
+            Some(rounds) if rounds.first_set().contains(&number) => {
+                Op::RoundParameter { first: number, step: rounds.set }
+            }
+            _ => Op::Parameter(number),
         };
         let value = self.graph.push(op, vec![], ty, origin);
         self.loaded.insert(number, value);
         value
-    }
-
-    /// `state = body(state)`, `count` times, each round with a set of parameters of its own: the body uses those of the first set, which are
-    /// `set` in number and start at parameter `first`; the other sets follow it in the net's list and take its shapes.
-    pub fn repeat(
-        &mut self,
-        count: i64,
-        state: Value,
-        first: usize,
-        set: usize,
-        body: impl FnOnce(&mut Builder, Value) -> Checked<Value>,
-    ) -> Checked<Value> {
-        let ty = self.ty(state).clone();
-        let mut inner = Builder::new(format!("{} round", self.graph.name), self.parameters, self.training);
-        inner.round = Some(set);
-        inner.origin = self.origin.clone();
-        let entering = inner.argument("state", ty.clone());
-        let leaving = body(&mut inner, entering);
-        let (graph, diagnostics) = (inner.graph, inner.diagnostics);
-        self.diagnostics.extend(diagnostics);
-        let leaving = leaving?;
-        if *graph.ty(leaving) != ty {
-            let d = Diagnostic::new("N0109", self.origin.loc, format!("a round makes {} of {ty}", graph.ty(leaving)));
-            return self.report(d.help("what goes round must keep its shape"));
-        }
-        for number in first..first + set {
-            let shape = self.parameters.list[number].shape.clone();
-            for round in 1..count as usize {
-                if let Some(other) = self.parameters.list.get_mut(number + round * set) {
-                    other.shape = shape.clone();
-                }
-            }
-        }
-        let mut body = graph;
-        body.outputs.push(Output { role: Role::Result(0), value: leaving });
-        let repeat = Repeat { count, reverse: false, states: 1, shared: 0, body };
-        if self.origin.name.is_empty() {
-            self.origin.name = "repeat".into();
-        }
-        let node = self.push(Op::Repeat(Box::new(repeat)), vec![state], ty.clone());
-        Ok(self.push(Op::Get(0), vec![node], ty))
     }
 
     /// A fresh stream of random numbers.

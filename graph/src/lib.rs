@@ -12,6 +12,7 @@ pub mod fuse;
 pub mod grad;
 pub mod graph;
 pub mod layers;
+pub mod loops;
 pub mod net;
 pub mod ops;
 pub mod optimise;

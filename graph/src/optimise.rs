@@ -81,8 +81,18 @@ pub fn without_dead_code(graph: &Graph) -> Graph {
 }
 
 /// A node without its origin: two equal ones are one value.
-#[derive(PartialEq)]
 struct Key(Op, Vec<Value>, Type);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        let same = match (&self.0, &other.0) {
+            // 0 and -0 are two numbers, as the hash says.
+            (Op::Const(a), Op::Const(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        };
+        same && self.1 == other.1 && self.2 == other.2
+    }
+}
 
 impl Eq for Key {}
 

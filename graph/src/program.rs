@@ -314,6 +314,8 @@ pub enum Source {
         stream: u32,
         /// For each loop dim.
         strides: Vec<Size>,
+        /// How many numbers further each round of the loops around the launch draws (rounds of loops in loops are counted through).
+        round: Size,
     },
 }
 

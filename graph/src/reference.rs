@@ -1,8 +1,8 @@
 //! The reference: every primitive in f64, one obvious loop each. It shares no code with the kernels and tests hold both against each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::graph::{Graph, Op, Value, Window};
+use crate::graph::{Graph, Op, Repeat, Role, Value, Window};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::DType;
 
@@ -57,8 +57,6 @@ pub struct Inputs<'a> {
     pub arguments: &'a [Tensor],
     /// Parameters by number.
     pub parameters: &'a [Tensor],
-    /// In the body of a loop: which round.
-    pub round: usize,
     /// Whether each node's result is rounded to f32: shows how well the graph is conditioned.
     pub rounded: bool,
     /// Run-time sizes.
@@ -69,19 +67,39 @@ pub struct Inputs<'a> {
 
 /// The results of a graph, in order.
 pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
+    evaluate_with_rounds(graph, inputs).0
+}
+
+/// The results of a graph, in order, and the gradients of the parameters of its loops' rounds, by the parameters' numbers.
+pub fn evaluate_with_rounds(graph: &Graph, inputs: &Inputs) -> (Vec<Tensor>, BTreeMap<usize, Tensor>) {
+    let mut gradients = BTreeMap::new();
+    let results = run(graph, inputs, inputs.arguments, 0, &mut gradients);
+    (results, gradients)
+}
+
+/// One run of a graph, or of a body in a round.
+fn run(
+    graph: &Graph,
+    inputs: &Inputs,
+    arguments: &[Tensor],
+    round: usize,
+    gradients: &mut BTreeMap<usize, Tensor>,
+) -> Vec<Tensor> {
     let mut values: HashMap<Value, Tensor> = HashMap::new();
+    let mut loops: HashMap<Value, Vec<Tensor>> = HashMap::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let x = |i: usize| &values[&node.inputs[i]];
         let shape: Vec<usize> = node.ty.shape.iter().map(|s| s.eval(inputs.sizes) as usize).collect();
         let mut result = match &node.op {
-            Op::Input(i) => inputs.arguments[*i].clone(),
+            Op::Input(i) => arguments[*i].clone(),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
-            Op::RoundParameter { first, step } => inputs.parameters[first + inputs.round * step].clone(),
+            Op::RoundParameter { first, step } => inputs.parameters[first + round * step].clone(),
             Op::Const(c) => Tensor::scalar(*c),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
             Op::Random(stream) => {
-                let data = (0..shape.iter().product::<usize>()).map(|i| (inputs.random)(*stream, i as u64));
+                let len = shape.iter().product::<usize>();
+                let data = (0..len).map(|i| (inputs.random)(*stream, (round * len + i) as u64));
                 Tensor::new(shape.clone(), data.collect())
             }
             Op::Unary(f) => Tensor::new(shape, x(0).data.iter().map(|a| unary(*f, *a)).collect()),
@@ -149,14 +167,57 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
                 windows(w, &shape, &x(0).shape, |xi, yi| dx[xi] += x(0).data[yi]);
                 Tensor::new(shape, dx)
             }
-            Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => Tensor::scalar(f64::NAN),
+            Op::Repeat(repeat) => {
+                let operands = node.inputs.iter().map(|v| values[v].clone()).collect();
+                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, round, gradients));
+                Tensor::scalar(f64::NAN)
+            }
+            Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
+            Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) => Tensor::scalar(f64::NAN),
         };
         if inputs.rounded {
             result.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
         }
         values.insert(Value(index as u32), result);
     }
+    for output in &graph.outputs {
+        if let Role::RoundGradient { first, step } = output.role {
+            gradients.insert(first + round * step, values[&output.value].clone());
+        }
+    }
     graph.outputs.iter().map(|o| values[&o.value].clone()).collect()
+}
+
+/// The results of a loop: the last states, then the stacks.
+fn rounds(
+    repeat: &Repeat,
+    inputs: &Inputs,
+    operands: Vec<Tensor>,
+    outer: usize,
+    gradients: &mut BTreeMap<usize, Tensor>,
+) -> Vec<Tensor> {
+    let count = repeat.count as usize;
+    let fixed = repeat.states + repeat.shared;
+    let results = repeat.body.outputs.iter().filter(|o| o.role.gradient().is_none()).count();
+    let mut arguments = operands.clone();
+    let mut stacks: Vec<Vec<Tensor>> = vec![vec![Tensor::scalar(f64::NAN); count]; results - repeat.states];
+    for i in 0..count {
+        let now = if repeat.reverse { count - 1 - i } else { i };
+        for (argument, stack) in arguments[fixed..].iter_mut().zip(&operands[fixed..]) {
+            let len = stack.data.len() / count;
+            *argument = Tensor::new(stack.shape[1..].to_vec(), stack.data[now * len..][..len].to_vec());
+        }
+        let mut made = run(&repeat.body, inputs, &arguments, outer * count + now, gradients);
+        made.truncate(results);
+        stacks.iter_mut().zip(made.drain(repeat.states..)).for_each(|(stack, row)| stack[now] = row);
+        arguments.splice(..repeat.states, made);
+    }
+    arguments.truncate(repeat.states);
+    arguments.extend(stacks.into_iter().map(|rows| {
+        let shape = [&[count][..], &rows[0].shape].concat();
+        Tensor::new(shape, rows.into_iter().flat_map(|row| row.data).collect())
+    }));
+    arguments
 }
 
 /// Row-major: elements from one index to the next along each axis.

@@ -5,14 +5,14 @@ mod common;
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::grad::gradients;
-use castnet_graph::graph::{Graph, Value};
+use castnet_graph::graph::{Graph, Role, Value};
 use castnet_graph::layers::{self, LAYERS};
 use castnet_graph::net::Init;
 use castnet_graph::ops::OPERATORS;
 use castnet_graph::optimise::optimise;
 use castnet_graph::program::Layout;
 use castnet_graph::recompute::recompute;
-use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::types::DType;
 use common::*;
 
@@ -249,25 +249,30 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         .collect();
     let run = |graph: &Graph, values: &[Tensor]| {
         let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
-        evaluate(
-            graph,
-            &Inputs { arguments: &[], parameters: values, round: 0, rounded: false, sizes: &|_| 1, random: &random },
-        )
+        let inputs = Inputs { arguments: &[], parameters: values, rounded: false, sizes: &|_| 1, random: &random };
+        let (mut results, rounds) = evaluate_with_rounds(graph, &inputs);
+        // Gradients that are results of the graph, then those of loops' rounds.
+        let mut roles: Vec<_> = graph.outputs.iter().map(|o| o.role.clone()).collect();
+        for (number, gradient) in rounds {
+            roles.push(Role::Gradient(number));
+            results.push(gradient);
+        }
+        (roles, results)
     };
-    let results = run(&with_gradients, &values);
+    let (roles, results) = run(&with_gradients, &values);
     for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed)] {
-        for (a, b) in results.iter().zip(run(graph, &values)) {
+        for (a, b) in results.iter().zip(run(graph, &values).1) {
             let worst = a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
             assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");
         }
     }
-    for output in with_gradients.outputs.iter().zip(&results).skip(1) {
-        let castnet_graph::graph::Role::Gradient(number) = output.0.role else { continue };
+    for output in roles.iter().zip(&results).skip(1) {
+        let Role::Gradient(number) = *output.0 else { continue };
         for i in 0..values[number].data.len() {
             let at = |h: f64| {
                 let mut moved = values.clone();
                 moved[number].data[i] += h;
-                run(forward, &moved)[0].data[0]
+                run(forward, &moved).1[0].data[0]
             };
             let h = 1e-5;
             let expected = (at(h) - at(-h)) / (2.0 * h);
@@ -305,6 +310,32 @@ fn a_value_used_up_to_nine_times_gets_all_its_gradients() {
             sum
         });
     }
+}
+
+/// Three rounds with a Linear layer of their own each, dropout, two states, shared values, a tied weight.
+#[test]
+fn loops_have_the_gradient_of_central_differences() {
+    // Parameters 0 to 5: weight and bias of three rounds; then what is outside.
+    let rounds = [vec![4, 4], vec![4], vec![4, 4], vec![4], vec![4, 4], vec![4]];
+    let shapes = [&rounds[..], &[vec![3, 4], vec![3, 4], vec![4, 4]]].concat();
+    check("repeat", 3, &shapes, (-1.0, 1.0), &|b, x| {
+        let (x, scale, tied) = (x[6], x[7], x[8]);
+        let first = op(b, "matmul", vec![t(x), t(tied)]);
+        let number = b.graph.node(tied).op.parameter().unwrap();
+        let last = b.repeat(3, &[first, x], &[scale], 0, 2, |b, states, shared| {
+            let (weight, bias, tied) = (b.parameter(0), b.parameter(1), b.parameter(number));
+            let y = op(b, "linear", vec![t(states[0]), t(weight), t(bias)]);
+            let y = op(b, "tanh", vec![t(y)]);
+            let y = op(b, "dropout", vec![t(y), Arg::Float(0.25)]);
+            let y = op(b, "mul", vec![t(y), t(shared[0])]);
+            let z = op(b, "matmul", vec![t(states[1]), t(tied)]);
+            let z = op(b, "add", vec![t(z), t(y)]);
+            Ok(vec![z, y])
+        });
+        let last = last.unwrap();
+        let product = op(b, "mul", vec![t(last[0]), t(last[1])]);
+        op(b, "add", vec![t(product), t(scale)])
+    });
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn launch(
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
     let context = Context { seed: 1, step: 1 };
-    let run = Run { bases: &bases, context: &context, update: None };
+    let run = Run { bases: &bases, context: &context, round: 0, update: None };
     report(name, elements, || {
         for chunk in 0..kernel.chunks() {
             // SAFETY: the buffers are as long as the launch says.
@@ -187,7 +187,7 @@ fn flat() {
 
     let mut l = blank(Family::Flat, &[N], &[]);
     l.stores = vec![plain(0, &[N], &[0])];
-    let random = Source::Random { stream: 0, strides: vec![size(1)] };
+    let random = Source::Random { stream: 0, strides: vec![size(1)], round: size(0) };
     l.stages = vec![stage(Level::Element, vec![random], vec![], 0, Target::Store(0))];
     launch("uniform numbers", &l, &f32s, &[N], &[], N);
 

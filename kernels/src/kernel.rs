@@ -34,6 +34,8 @@ pub struct Run<'a> {
     pub bases: &'a [*mut u8],
     /// Seed and step.
     pub context: &'a Context,
+    /// The round of the loops around the launch, counted through; 0 outside.
+    pub round: u64,
     /// What takes the gradient where [`Kernel::updates_in_place`] says so; `None`: it is stored.
     pub update: Option<&'a dyn Update>,
 }

@@ -71,8 +71,8 @@ impl Worker<'_> {
                     buffer
                 }
                 Input::Constant(values) => values.as_ptr(),
-                Input::Random(stream, form) => {
-                    self.random(*stream, form, block, buffer);
+                Input::Random(stream, form, round) => {
+                    self.random(*stream, form, self.run.round.wrapping_mul(*round), block, buffer);
                     buffer
                 }
             }
@@ -90,13 +90,13 @@ impl Worker<'_> {
         });
     }
 
-    unsafe fn random(&self, stream: u32, form: &Form, block: &Block<'_>, buffer: *mut f32) {
+    unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut f32) {
         let context = self.run.context;
         let step = |d: usize| form.steps[d];
         let grid = block.grid(step(block.plane_dim), step(block.row_dim), step(block.col_dim));
         // SAFETY: the buffer takes a block.
         let fill = |point: &[i64], at: usize, n: usize| unsafe {
-            let first = form.at(point) as u64;
+            let first = start + form.at(point) as u64;
             random::fill_isa(self.isa, context.seed, context.step, stream, first, buffer.add(at), n);
         };
         if grid.is_contiguous() {
@@ -106,7 +106,7 @@ impl Worker<'_> {
         } else {
             // SAFETY: as above.
             self.each(form, block, |at, index| unsafe {
-                *buffer.add(at) = random::uniform(context.seed, context.step, stream, index as u64);
+                *buffer.add(at) = random::uniform(context.seed, context.step, stream, start + index as u64);
             });
         }
     }

@@ -34,8 +34,8 @@ pub(crate) enum Input {
     Index(Form),
     /// The same everywhere: [`MAX_BLOCK`] times.
     Constant(Vec<f32>),
-    /// The number of a stream at the form's value.
-    Random(u32, Form),
+    /// The number of a stream at the form's value, so much further in each round.
+    Random(u32, Form, u64),
 }
 
 /// Where an output goes.
@@ -77,10 +77,10 @@ impl Stage {
                 Input::Index(Form { offset: 0, steps })
             }
             Source::Size(size) => Input::Constant(vec![size.eval(value) as f32; MAX_BLOCK]),
-            Source::Random { stream, strides } => {
+            Source::Random { stream, strides, round } => {
                 let mut steps: Vec<i64> = strides.iter().map(|s| s.eval(value)).collect();
                 steps.resize(sizes.len(), 0);
-                Input::Random(*stream, Form { offset: 0, steps })
+                Input::Random(*stream, Form { offset: 0, steps }, round.eval(value) as u64)
             }
         });
         let outputs = stage.outputs.iter().map(|target| match target {
@@ -101,7 +101,7 @@ impl Stage {
     pub(crate) fn forms(&mut self) -> Vec<&mut Form> {
         let inputs = self.inputs.iter_mut().flat_map(|input| match input {
             Input::Load { access, .. } => access.forms(),
-            Input::Index(form) | Input::Random(_, form) => vec![form],
+            Input::Index(form) | Input::Random(_, form, _) => vec![form],
             Input::Acc | Input::Row(_) | Input::Constant(_) => vec![],
         });
         let outputs = self.outputs.iter_mut().flat_map(|output| match output {

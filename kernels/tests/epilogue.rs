@@ -130,7 +130,7 @@ fn bias_residual_and_mask() {
         launch.stores = vec![plain(5, s), panels(6, s)];
         launch.loads[3].buffer = 3;
         launch.loads[3].dims = vec![size(s.batch), size(s.i), size(s.j.div_ceil(2))];
-        let random = S::Random { stream: 4, strides: vec![size(s.i * s.j), size(s.j), size(1)] };
+        let random = S::Random { stream: 4, strides: vec![size(s.i * s.j), size(s.j), size(1)], round: size(7) };
         let inputs = vec![S::Acc, S::Load(0), S::Load(1), S::Load(2), S::Load(3), random, S::Index(2)];
         let instrs = vec![
             B(Add, 0, 1),

@@ -120,7 +120,7 @@ impl<'a> Making<'a> {
                     strides[d] = size(stride);
                     stride *= self.sizes[d];
                 }
-                Source::Random { stream: 3, strides }
+                Source::Random { stream: 3, strides, round: size(stride) }
             }
             2 => Source::Size(size(3)),
             3..6 if slots > 0 => Source::Row(self.random.below(slots)),

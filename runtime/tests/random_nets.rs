@@ -143,7 +143,6 @@ fn check(number: u64) -> bool {
             let inputs = Inputs {
                 arguments: &arguments,
                 parameters: &parameters,
-                round: 0,
                 rounded: false,
                 sizes: &sizes,
                 random: &random,

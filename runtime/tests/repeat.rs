@@ -42,7 +42,7 @@ fn chain(count: i64, looped: bool) -> Source {
         let ty = Type::new(DType::F32, vec![Size::symbol("N"), 16.into()]);
         let (x, target) = (b.argument("x", ty.clone()), b.argument("target", ty));
         let y = match looped {
-            true => b.repeat(count, x, 0, 2, |b, state| Ok(block(b, &layers[0], state))).unwrap(),
+            true => b.repeat(count, &[x], &[], 0, 2, |b, x, _| Ok(vec![block(b, &layers[0], x[0])])).unwrap()[0],
             false => layers.iter().fold(x, |x, layer| block(&mut b, layer, x)),
         };
         let loss = op(&mut b, "mse_loss", &[y, target]);

@@ -261,8 +261,8 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                     }
                     stride = &stride * size;
                 }
-                let stream = *stream;
-                self.input(Source::Random { stream, strides })
+                let (stream, round) = (*stream, node.ty.len());
+                self.input(Source::Random { stream, strides, round })
             }
             _ => self.constant(0.0),
         }

@@ -18,9 +18,6 @@ impl Pass<'_> {
         repeat: &Repeat,
         results: &[(usize, Value)],
     ) -> Result<(), NoRule> {
-        if repeat.body.nodes.iter().any(|n| matches!(n.op, Op::Random(_))) {
-            return Err(NoRule { op: "random numbers in a repeat".into() });
-        }
         let wanted = |i: usize| i < repeat.states || self.needed[node.inputs[i].index()];
         let joint = Joint::new(repeat, &wanted, results)?;
         let back = Backward::new(repeat, &joint);

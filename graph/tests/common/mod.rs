@@ -150,11 +150,11 @@ pub fn chain(count: i64) -> Source {
     source("Chain", p, |b| {
         let x = b.argument("x", ty(DType::F32, &["N", "16"]));
         let target = b.argument("target", ty(DType::F32, &["N", "16"]));
-        let y = b.repeat(count, x, 0, 2, |b, state| {
-            let y = apply(b, &layers[0], state);
-            Ok(op(b, "tanh", vec![t(y)]))
+        let y = b.repeat(count, &[x], &[], 0, 2, |b, states, _| {
+            let y = apply(b, &layers[0], states[0]);
+            Ok(vec![op(b, "tanh", vec![t(y)])])
         });
-        let loss = op(b, "mse_loss", vec![t(y.unwrap()), t(target)]);
+        let loss = op(b, "mse_loss", vec![t(y.unwrap()[0]), t(target)]);
         b.result(loss);
     })
 }

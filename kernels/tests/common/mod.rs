@@ -95,6 +95,9 @@ fn half(x: f64) -> u16 {
 }
 
 /// A constant size.
+/// The round in which launches run: random numbers depend on it.
+const ROUND: u64 = 3;
+
 pub fn size(value: usize) -> Size {
     Size::constant(value as i64)
 }
@@ -182,8 +185,9 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
                     Source::Row(slot) => rows[*slot],
                     Source::Index(dim) => point[*dim] as f64,
                     Source::Size(size) => size.eval(&value) as f64,
-                    Source::Random { stream, strides } => {
-                        let index = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
+                    Source::Random { stream, strides, round } => {
+                        let inside = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
+                        let index = inside + round.eval(&value) * ROUND as i64;
                         random::uniform(context.seed, context.step, *stream, index as u64).into()
                     }
                 };
@@ -232,7 +236,7 @@ pub fn run(
         })
         .collect();
     let bases: Vec<*mut u8> = bytes.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
-    let run = Run { bases: &bases, context, update };
+    let run = Run { bases: &bases, context, round: ROUND, update };
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 128];
     for chunk in (0..kernel.chunks()).rev() {
         scratch.fill(0xff);

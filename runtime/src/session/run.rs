@@ -57,7 +57,7 @@ impl Work for Execution<'_> {
             _ => None,
         };
         let update = in_place.as_ref().map(|u| u as &dyn Update);
-        let run = Run { bases, context: self.context, update };
+        let run = Run { bases, context: self.context, round: now.round as u64, update };
         // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
         let scratch = unsafe {
             std::slice::from_raw_parts_mut(self.scratch.0.add(worker * self.scratch_stride), self.scratch_stride)
