@@ -34,6 +34,11 @@ fn names(f: Binary) -> (&'static str, &'static str) {
     }
 }
 
+/// The sign of an operator: `+`.
+pub fn sign(f: Binary) -> &'static str {
+    names(f).0
+}
+
 /// `-x`, `!x`; `at` is the operator's token.
 pub fn unary(b: &mut Builder, f: Unary, at: Loc, x: &Given) -> Checked<Arg> {
     match (f, &x.value) {

@@ -8,6 +8,7 @@ use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
 use crate::loops::Rounds;
 use crate::net::Init;
 use crate::program::Layout;
+use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type, broadcast, shape_text};
@@ -103,6 +104,13 @@ impl<'p> Builder<'p> {
             }
             Op::Reshape | Op::Permute(_) | Op::Broadcast => self.numbers_below(node.inputs[0], limit),
             _ => {}
+        }
+    }
+
+    /// Notes what the sizes of the arguments must fulfil; in a loop's body it is checked with the function's.
+    pub fn rule(&mut self, rule: Rule) {
+        if !self.graph.rules.contains(&rule) {
+            self.graph.rules.push(rule);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::plan;
 use crate::program::{Layout, Named, Program};
 use crate::recompute::recompute;
+use crate::rules::Rule;
 use crate::size::Size;
 use crate::types::Type;
 
@@ -160,6 +161,7 @@ impl Compiled {
             name: graph.name.clone(),
             arguments: graph.arguments.iter().map(|a| Named { below: a.below, ..named(&a.name, &a.ty) }).collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
+            rules: rules(graph),
             buffers: kernels.buffers,
             schedule: kernels.schedule,
             launches,
@@ -168,6 +170,23 @@ impl Compiled {
             flops,
         }
     }
+}
+
+/// The rules of a graph and of the loops in it, none twice.
+fn rules(graph: &Graph) -> Vec<Rule> {
+    let mut all = graph.rules.clone();
+    for node in &graph.nodes {
+        if let Op::Repeat(repeat) = &node.op {
+            all.extend(rules(&repeat.body));
+        }
+    }
+    let mut seen: Vec<Rule> = vec![];
+    for rule in all {
+        if !seen.contains(&rule) {
+            seen.push(rule);
+        }
+    }
+    seen
 }
 
 /// Floating-point operations: two a product-and-sum, one an element of everything pointwise or reduced.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Loc;
+use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -244,6 +245,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// The results.
     pub outputs: Vec<Output>,
+    /// What the sizes of the arguments must fulfil, beyond their types.
+    pub rules: Vec<Rule>,
 }
 
 impl Graph {

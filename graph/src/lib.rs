@@ -21,6 +21,7 @@ pub mod printer;
 pub mod program;
 pub mod recompute;
 pub mod reference;
+pub mod rules;
 pub mod scalar;
 pub mod size;
 pub mod text;

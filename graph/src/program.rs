@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rules::Rule;
 use crate::scalar::{Code, Reduction};
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -18,6 +19,9 @@ pub struct Program {
     pub arguments: Vec<Named>,
     /// Results, in order (without gradients).
     pub results: Vec<Named>,
+    /// What the sizes of the arguments must fulfil, beyond their types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// Every piece of memory that launches refer to.
     pub buffers: Vec<Buffer>,
     /// The kernels.

@@ -217,7 +217,7 @@ impl fmt::Display for Size {
 
 /// The text was not a size as [`Size`] prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseSizeError(String);
+pub struct ParseSizeError(pub(crate) String);
 
 impl fmt::Display for ParseSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,6 +26,16 @@ pub enum Error {
         /// Run-time sizes that other arguments gave, ` (N = 64, bound by `image`)`; else empty.
         bound: String,
     },
+    /// The sizes of the arguments break a rule of the function; nothing has run.
+    #[error("{function}: {sizes} breaks the rule `{rule}`")]
+    Rule {
+        /// `Gpt.scores`.
+        function: String,
+        /// `T <= 1024`.
+        rule: String,
+        /// `T = 2000`.
+        sizes: String,
+    },
     /// A size of an argument is 0; nothing has run.
     #[error("{function}: argument `{argument}` is {found}: a size of 0 leaves nothing to compute")]
     ZeroSize {

@@ -59,6 +59,9 @@ impl Graph {
                 repeat.body.fmt_at(f, &format!("{indent}        "))?;
             }
         }
+        for rule in &self.rules {
+            writeln!(f, "{indent}    where {rule}")?;
+        }
         for output in &self.outputs {
             writeln!(f, "{indent}    {} = {}", output.role, output.value)?;
         }

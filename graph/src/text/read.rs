@@ -81,6 +81,11 @@ impl<'t> Lines<'t> {
             if line.rest == "}" {
                 return Ok(graph);
             }
+            if line.eat("where ") {
+                let rule = line.rest.parse().map_err(|_| self.error(line.wrong("a rule such as `T <= 1024`")))?;
+                graph.rules.push(rule);
+                continue;
+            }
             if !line.rest.starts_with('%') {
                 let output = line.output().map_err(|e| self.error(e))?;
                 graph.outputs.push(output);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use castnet_graph::program::Program;
+use castnet_graph::rules::Rule;
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 
@@ -43,6 +44,11 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
         let mut dims = call.dims(number);
         if !dims.all(|(size, found)| call.eval(size, values) == found) {
             return Err(call.mismatch(number, values));
+        }
+    }
+    for rule in &program.rules {
+        if !rule.holds(&|name| values[call.symbol(name)]) {
+            return Err(call.broken(rule, values));
         }
     }
     for number in 0..args.len() {
@@ -123,6 +129,13 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// A rule that does not hold, with the sizes in it.
+    fn broken(&self, rule: &Rule, values: &[i64]) -> Error {
+        let size = |name: &Arc<str>| format!("{name} = {}", values[self.symbol(name)]);
+        let sizes: Vec<String> = rule.names().iter().map(size).collect();
+        Error::Rule { function: self.program.name.clone(), rule: rule.to_string(), sizes: sizes.join(", ") }
+    }
+
     /// `argument` is not what it should be: with the values that other arguments gave to the names in its type.
     fn mismatch(&self, number: usize, values: &[i64]) -> Error {
         let ty = self.ty(number);
@@ -164,6 +177,7 @@ mod tests {
             name: "LeNet.scores".into(),
             arguments: arguments.iter().map(named).collect(),
             results: vec![],
+            rules: vec![],
             buffers: vec![],
             launches: vec![],
             schedule: vec![],
@@ -198,6 +212,16 @@ mod tests {
             "LeNet.scores: argument `x` is f32[3, 7], expected f32[B, T + 1] (T = 5, bound by `y`)"
         );
         assert!(text(&p, &[x(&[3, 6]), y(&[5, 15, 7])]).contains("expected u8[T, B*T, 2*K]"));
+    }
+
+    #[test]
+    fn rules_hold_or_nothing_runs() {
+        let mut p = program(&[("x", DType::F32, &["B", "T"])]);
+        p.rules = vec!["T <= 8".parse().unwrap(), "B % 2 == 0".parse().unwrap()];
+        let x = |shape: &[usize]| Array::zeros::<f32>(shape);
+        assert_eq!(run(&p, &[x(&[4, 8])]).unwrap(), [4, 8]);
+        assert_eq!(text(&p, &[x(&[4, 9])]), "LeNet.scores: T = 9 breaks the rule `T <= 8`");
+        assert_eq!(text(&p, &[x(&[3, 8])]), "LeNet.scores: B = 3 breaks the rule `B % 2 == 0`");
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         name: name.into(),
         arguments,
         results: vec![result],
+        rules: vec![],
         buffers,
         schedule: (0..launches.len()).map(Step::Launch).collect(),
         launches,

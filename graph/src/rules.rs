@@ -1,0 +1,156 @@
+//! Rules for sizes: what the arguments of a function must fulfil.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::size::{ParseSizeError, Size};
+
+/// `left relation right`, or `left % modulo relation right`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The left side.
+    pub left: Size,
+    /// If not 0, the left side is taken modulo this.
+    #[serde(default)]
+    pub modulo: i64,
+    /// How the sides compare.
+    pub relation: Relation,
+    /// The right side.
+    pub right: Size,
+}
+
+/// How two sizes compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// `<`.
+    Less,
+    /// `<=`.
+    AtMost,
+    /// `>`.
+    Greater,
+    /// `>=`.
+    AtLeast,
+    /// `==`.
+    Equal,
+    /// `!=`.
+    NotEqual,
+}
+
+impl Relation {
+    const ALL: [(Relation, &str); 6] = [
+        (Relation::AtMost, "<="),
+        (Relation::AtLeast, ">="),
+        (Relation::Equal, "=="),
+        (Relation::NotEqual, "!="),
+        (Relation::Less, "<"),
+        (Relation::Greater, ">"),
+    ];
+
+    fn holds(self, left: i64, right: i64) -> bool {
+        match self {
+            Relation::Less => left < right,
+            Relation::AtMost => left <= right,
+            Relation::Greater => left > right,
+            Relation::AtLeast => left >= right,
+            Relation::Equal => left == right,
+            Relation::NotEqual => left != right,
+        }
+    }
+}
+
+impl Rule {
+    /// `left relation right`.
+    pub fn new(left: Size, relation: Relation, right: Size) -> Rule {
+        Rule { left, modulo: 0, relation, right }
+    }
+
+    /// Whether it holds with these values of the run-time sizes.
+    pub fn holds(&self, value: &dyn Fn(&str) -> i64) -> bool {
+        let left = self.left.eval(value);
+        let left = if self.modulo > 0 { left.rem_euclid(self.modulo) } else { left };
+        self.relation.holds(left, self.right.eval(value))
+    }
+
+    /// Whether it holds, where that does not depend on run-time sizes. Sizes are at least 1.
+    pub fn known(&self) -> Option<bool> {
+        let difference = &self.left - &self.right;
+        if self.modulo == 0 {
+            if let Some(constant) = difference.as_const() {
+                return Some(self.relation.holds(constant, 0));
+            }
+            return None;
+        }
+        if let (Some(left), Some(right)) = (self.left.as_const(), self.right.as_const()) {
+            return Some(self.relation.holds(left.rem_euclid(self.modulo), right));
+        }
+        let even = self.left.terms().iter().all(|(_, c)| c % self.modulo == 0);
+        (even && self.right.as_const().is_some()).then(|| self.relation.holds(0, self.right.as_const().unwrap_or(0)))
+    }
+
+    /// The names of run-time sizes in it.
+    pub fn names(&self) -> Vec<std::sync::Arc<str>> {
+        let mut names = self.left.names();
+        names.extend(self.right.names());
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = Relation::ALL.iter().find(|(r, _)| *r == self.relation).map_or("?", |(_, s)| s);
+        match self.modulo {
+            0 => write!(f, "{} {sign} {}", self.left, self.right),
+            modulo if self.left.terms().len() > 1 => write!(f, "({}) % {modulo} {sign} {}", self.left, self.right),
+            modulo => write!(f, "{} % {modulo} {sign} {}", self.left, self.right),
+        }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = ParseSizeError;
+
+    /// Reads what `Display` prints.
+    fn from_str(text: &str) -> Result<Rule, ParseSizeError> {
+        let wrong = || ParseSizeError(text.to_string());
+        let split = |(relation, sign): &(Relation, &str)| {
+            let (left, right) = text.split_once(&format!(" {sign} "))?;
+            Some((*relation, left, right))
+        };
+        let (relation, left, right) = Relation::ALL.iter().find_map(split).ok_or_else(wrong)?;
+        let (left, modulo) = match left.split_once(" % ") {
+            Some((left, modulo)) => (left.trim_matches(['(', ')']), modulo.parse().map_err(|_| wrong())?),
+            None => (left, 0),
+        };
+        Ok(Rule { left: left.parse()?, modulo, relation, right: right.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_back_and_decided() {
+        for (text, known) in [
+            ("T <= 1024", None),
+            ("3 <= 1024", Some(true)),
+            ("7 % 2 == 0", Some(false)),
+            ("(T + 1) % 2 == 0", None),
+            ("4*T % 2 == 0", Some(true)),
+            ("N != N", Some(false)),
+            ("N + 1 > N", Some(true)),
+        ] {
+            let rule: Rule = text.parse().unwrap();
+            assert_eq!(rule.to_string(), text);
+            assert_eq!(rule.known(), known, "{text}");
+        }
+        let rule: Rule = "T % 2 == 0".parse().unwrap();
+        assert!(rule.holds(&|_| 6) && !rule.holds(&|_| 7));
+        assert!("T ~ 3".parse::<Rule>().is_err());
+    }
+}
