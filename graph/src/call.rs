@@ -95,6 +95,8 @@ pub enum Kind {
     Ints,
     /// A list of sizes.
     Sizes,
+    /// A list of tensors.
+    Tensors,
 }
 
 impl Kind {
@@ -112,6 +114,7 @@ impl Kind {
             Kind::Pair => "an integer or a pair of integers",
             Kind::Ints => "an integer or a list of integers",
             Kind::Sizes => "a list of sizes",
+            Kind::Tensors => "a list of tensors",
         }
     }
 
@@ -132,6 +135,7 @@ impl Kind {
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
             (Kind::Pair | Kind::Ints, a) => int(a),
             (Kind::Sizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),
+            (Kind::Tensors, Arg::List(l)) => !l.is_empty() && l.iter().all(|a| matches!(a, Arg::Tensor(_))),
             _ => false,
         }
     }
@@ -359,6 +363,14 @@ impl Bound {
         match self.arg(slot)? {
             Arg::Size(size) => Some(vec![size.clone()]),
             Arg::List(list) => list.iter().map(|a| if let Arg::Size(s) = a { Some(s.clone()) } else { None }).collect(),
+            _ => None,
+        }
+    }
+
+    /// A list of tensors, if given.
+    pub fn tensors(&self, slot: usize) -> Option<Vec<Value>> {
+        match self.arg(slot)? {
+            Arg::List(list) => list.iter().map(|a| if let Arg::Tensor(v) = a { Some(*v) } else { None }).collect(),
             _ => None,
         }
     }

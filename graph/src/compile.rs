@@ -127,7 +127,7 @@ impl Compiled {
 
         let written = checked("build", graph.clone())?;
         let differentiated = match training {
-            true => gradients(share(&written)).map_err(|e| broken("grad", format!("{} has no gradient", e.op)))?,
+            true => gradients(share(&written)).map_err(|e| e.diagnostic(Loc::default()))?,
             false => written.clone(),
         };
         let differentiated = checked("grad", differentiated)?;

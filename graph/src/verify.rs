@@ -65,9 +65,31 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             return wrong("the type does not follow from the operands");
         }
     }
-    match graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
-        true => Err("an output is no node".into()),
-        false => Ok(()),
+    if graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
+        return Err("an output is no node".into());
+    }
+    let mut gradients = vec![];
+    written_gradients(graph, 1, &mut gradients);
+    gradients.sort_unstable();
+    match gradients.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("two gradients of parameter {} that nobody adds", pair[0])),
+        None => Ok(()),
+    }
+}
+
+/// The parameters whose gradients the graph makes, in `rounds` rounds.
+fn written_gradients(graph: &Graph, rounds: i64, out: &mut Vec<usize>) {
+    for output in &graph.outputs {
+        match output.role {
+            Role::Gradient(number) => out.push(number),
+            Role::RoundGradient { first, step } => out.extend((0..rounds as usize).map(|r| first + r * step)),
+            Role::Result(_) => {}
+        }
+    }
+    for node in &graph.nodes {
+        if let Op::Repeat(repeat) = &node.op {
+            written_gradients(&repeat.body, repeat.count, out);
+        }
     }
 }
 

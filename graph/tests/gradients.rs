@@ -189,19 +189,33 @@ fn cases() -> Vec<Case> {
     cases.push(case("flatten", &[&[2, 3, 4]], any, |b, x| op(b, "flatten", vec![t(x[0]), int(1)])));
     cases.push(case("permute", &[&[2, 3, 4]], any, |b, x| op(b, "permute", vec![t(x[0]), list(&[2, 0, 1])])));
     cases.push(case("transpose", &[&[2, 3, 4]], any, |b, x| op(b, "transpose", vec![t(x[0]), int(0), int(-1)])));
+    cases.push(case("grad", &[&[3, 4], &[4]], any, |b, x| {
+        let y = op(b, "matmul", vec![t(x[0]), t(x[1])]);
+        let y = op(b, "tanh", vec![t(y)]);
+        let y = op(b, "mul", vec![t(y), t(y)]);
+        let loss = op(b, "sum", vec![t(y)]);
+        let at = Default::default();
+        let both = castnet_graph::ops::call(b, "grad", at, &[given(t(loss)), given(Arg::List(vec![t(y), t(x[1])]))]);
+        match both.unwrap() {
+            Arg::List(both) => {
+                let left = op(b, "matmul", vec![both[0].clone(), t(x[0])]);
+                let right = op(b, "mul", vec![both[1].clone(), t(x[1])]);
+                op(b, "add", vec![t(left), t(right)])
+            }
+            other => panic!("{other:?}"),
+        }
+    }));
     cases.push(case("unsqueeze", &[&[2, 3]], any, |b, x| op(b, "unsqueeze", vec![t(x[0]), int(1)])));
     cases.push(case("squeeze", &[&[2, 1, 3]], any, |b, x| op(b, "squeeze", vec![t(x[0])])));
     cases
 }
 
-/// The loss of a case and its gradients, by the gradient pass or by central differences.
-fn check(
+/// A graph over parameters of these shapes; its result is what `body` makes of them.
+fn over_parameters(
     name: &str,
-    seed: u64,
     shapes: &[Vec<i64>],
-    range: (f64, f64),
-    body: &dyn Fn(&mut Builder, &[Value]) -> Value,
-) {
+    body: &dyn Fn(&mut Builder, &[Value]) -> Option<Value>,
+) -> Option<Graph> {
     let mut p = Parameters::default();
     for (i, shape) in shapes.iter().enumerate() {
         p.list.push(castnet_graph::builder::Declared {
@@ -213,26 +227,80 @@ fn check(
     }
     let mut b = Builder::new(name, &mut p, true);
     let x: Vec<Value> = (0..shapes.len()).map(|i| b.parameter(i)).collect();
-    let y = body(&mut b, &x);
-    // A weighted sum that treats every element differently.
+    let loss = body(&mut b, &x)?;
+    b.result(loss);
+    Some(b.graph)
+}
+
+/// A weighted sum that treats every element differently.
+fn weighted_sum(b: &mut Builder, y: Value) -> Value {
     let wave = b.shape(y);
     let mut index = b.constant(0.7, DType::F32);
     for axis in 0..wave.len() {
         let ty = castnet_graph::types::Type::new(DType::F32, wave.clone());
         let iota = b.push(castnet_graph::graph::Op::Iota(axis), vec![], ty);
-        let scaled = op(&mut b, "mul", vec![t(iota), Arg::Float(1.3 + axis as f64)]);
-        index = op(&mut b, "add", vec![t(index), t(scaled)]);
+        let scaled = op(b, "mul", vec![t(iota), Arg::Float(1.3 + axis as f64)]);
+        index = op(b, "add", vec![t(index), t(scaled)]);
     }
-    let weight = op(&mut b, "cos", vec![t(index)]);
-    let weighted = op(&mut b, "mul", vec![t(y), t(weight)]);
-    let loss = op(&mut b, "sum", vec![t(weighted)]);
-    b.result(loss);
-    let graph = b.graph;
-    let parameters =
-        castnet_graph::compile::SourceFunction { name: "loss".into(), inference: graph.clone(), training: None };
-    drop(parameters);
-    compare(name, seed, &graph, shapes, range);
+    let weight = op(b, "cos", vec![t(index)]);
+    let weighted = op(b, "mul", vec![t(y), t(weight)]);
+    op(b, "sum", vec![t(weighted)])
 }
+
+/// The loss of a case and its gradients, by the gradient pass or by central differences.
+fn check(
+    name: &str,
+    seed: u64,
+    shapes: &[Vec<i64>],
+    range: (f64, f64),
+    body: &dyn Fn(&mut Builder, &[Value]) -> Value,
+) {
+    let graph = over_parameters(name, shapes, &|b, x| {
+        let y = body(b, x);
+        Some(weighted_sum(b, y))
+    });
+    compare(name, seed, &graph.unwrap(), shapes, range);
+}
+
+/// The same of a function of the gradients: what [`Builder::grad`] gives can be differentiated. Returns whether there was any.
+fn check_second_order(
+    name: &str,
+    seed: u64,
+    shapes: &[Vec<i64>],
+    range: (f64, f64),
+    body: &dyn Fn(&mut Builder, &[Value]) -> Value,
+) -> bool {
+    let graph = over_parameters(name, shapes, &|b, x| {
+        let y = body(b, x);
+        let loss = weighted_sum(b, y);
+        let mut sum = None;
+        for &x in x {
+            let Ok(g) = b.grad(loss, &[x]) else {
+                assert_eq!(b.diagnostics.pop().map(|d| d.code), Some("N0702"), "{name}");
+                continue;
+            };
+            assert_eq!(b.ty(g[0]), b.ty(x));
+            let bent = op(b, "sin", vec![t(g[0])]);
+            let part = weighted_sum(b, bent);
+            sum = Some(sum.map_or(part, |sum| op(b, "add", vec![t(sum), t(part)])));
+        }
+        sum
+    });
+    let Some(graph) = graph else { return false };
+    match gradients(graph.clone()) {
+        Ok(_) => {
+            compare(name, seed, &graph, shapes, range);
+            true
+        }
+        Err(no_rule) => {
+            assert!(FIRST_ORDER_ONLY.contains(&name), "{name}: {no_rule:?}");
+            false
+        }
+    }
+}
+
+/// Operators whose gradients cannot be differentiated.
+const FIRST_ORDER_ONLY: &[&str] = &["max_pool2d"];
 
 fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (f64, f64)) {
     let with_gradients = gradients(forward.clone()).unwrap();
@@ -293,6 +361,20 @@ fn every_operator_has_the_gradient_of_central_differences() {
     }
     for (i, case) in cases.iter().enumerate() {
         check(case.operator, 1 + i as u64, &case.shapes, case.range, &case.build);
+    }
+}
+
+#[test]
+fn every_gradient_can_be_differentiated() {
+    let mut seen = vec![];
+    for (i, case) in cases().iter().enumerate() {
+        if check_second_order(case.operator, 1 + i as u64, &case.shapes, case.range, &case.build) {
+            seen.push(case.operator);
+        }
+    }
+    for operator in OPERATORS.iter().flat_map(|list| list.iter()) {
+        let only_first = FIRST_ORDER_ONLY.contains(&operator.name);
+        assert!(seen.contains(&operator.name) != only_first, "{}: second order or not?", operator.name);
     }
 }
 

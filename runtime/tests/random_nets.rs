@@ -3,14 +3,17 @@
 //! The reference shares no code with the kernels; even the random numbers are made here a second time.
 
 mod nets;
+#[path = "nets/penalty.rs"]
+mod penalty;
 
-use castnet_graph::compile::compile;
+use castnet_graph::compile::{Source, compile};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Output, Role, Value};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
 use castnet_graph::scalar::{Binary, Unary};
 use castnet_runtime::{Array, Device, Model};
 use nets::{Numbers, random_net};
+use penalty::gradient_penalty;
 
 const NETS: u64 = 200;
 const SEED: u64 = 7;
@@ -105,8 +108,8 @@ fn distance(expected: &Tensor, found: &Tensor) -> f64 {
     difference / (norm(&mut expected.data.iter().copied()) + 5e-2)
 }
 
-fn check(number: u64) -> bool {
-    let source = random_net(number);
+/// Whether any inputs were away from kinks.
+fn check(number: u64, source: Source) -> bool {
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone()).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
@@ -184,7 +187,12 @@ fn two_hundred_random_nets_equal_the_unfused_graph_in_f64() {
     let compared = (0..NETS)
         .inspect(|n| eprintln!("net {n}"))
         .filter(|n| only.is_none_or(|o| o == *n))
-        .filter(|&n| check(n))
+        .filter(|&n| check(n, random_net(n)))
         .count() as u64;
     assert!(only.is_some() || compared > NETS * 9 / 10, "only {compared} of {NETS} nets had inputs away from kinks");
+}
+
+#[test]
+fn a_gradient_penalty_trains_as_the_unfused_graph_in_f64_says() {
+    assert!(check(NETS, gradient_penalty()));
 }

@@ -7,17 +7,39 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
+use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::DType;
 
 mod repeat;
+mod value;
 
 /// A step of the chain rule that has no rule yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoRule {
     /// The primitive.
     pub op: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl NoRule {
+    fn of(node: &Node) -> NoRule {
+        let op = format!("{:?}", node.op);
+        let end = op.find(|c: char| !c.is_alphanumeric()).unwrap_or(op.len());
+        NoRule { op: op[..end].into(), origin: node.origin.clone() }
+    }
+
+    /// What the person reads who asked for the gradient at `at` (or for training, without one).
+    pub fn diagnostic(&self, at: Loc) -> Diagnostic {
+        let NoRule { op, origin } = self;
+        let name = origin.name.trim_start_matches("d ");
+        let place = if at == Loc::default() { origin.loc } else { at };
+        Diagnostic::new("N0703", place, format!("`{name}` cannot be differentiated here: {op} has no gradient"))
+            .note(origin.loc, format!("`{name}` stands here"))
+            .help("use `detach` where no gradient is needed, or write it with other operators")
+    }
 }
 
 /// Appends the gradients of the first result (a scalar) with respect to every parameter that it depends on.
@@ -27,29 +49,29 @@ pub struct NoRule {
 pub fn gradients(graph: Graph) -> Result<Graph, NoRule> {
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
     let mut no_parameters = Parameters::default();
-    let mut pass = Pass::new(graph, &mut no_parameters, &|_| false);
-    let seed = pass.b.constant(1.0, DType::F32);
-    pass.adjoints[objective.index()].push(seed);
-    pass.sweep()?;
-    let Pass { b, mut gradients, .. } = pass;
+    let mut pass = Pass::new(graph, &mut no_parameters, true, &|_, node| matches!(node.op, Op::Parameter(_)));
+    pass.seed(objective);
+    pass.sweep(objective)?;
+    let mut gradients = pass.of_parameters();
     gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { usize::MAX });
-    let mut graph = b.graph;
+    let mut graph = pass.b.graph;
     graph.outputs.extend(gradients);
     Ok(graph)
 }
 
-/// For each node, whether the gradient of a parameter (or of an argument that wants one) flows through it.
-fn reaches_parameters(graph: &Graph, wanted: &dyn Fn(usize) -> bool) -> Vec<bool> {
+/// For each node, whether the gradient of a source flows through it.
+fn reaches_sources(graph: &Graph, is_source: &dyn Fn(Value, &Node) -> bool, parameters: bool) -> Vec<bool> {
     let mut needed: Vec<bool> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let is_source = match &node.op {
-            Op::Parameter(_) | Op::RoundParameter { .. } => true,
-            Op::Input(number) => wanted(*number),
-            Op::Repeat(repeat) => repeat.body.nodes.iter().any(|n| matches!(n.op, Op::RoundParameter { .. })),
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let own_parameters = match &node.op {
+            Op::Repeat(repeat) if parameters => {
+                repeat.body.nodes.iter().any(|n| matches!(n.op, Op::RoundParameter { .. }))
+            }
             _ => false,
         };
         let blocked = matches!(node.op, Op::Detach) || !node.ty.dtype.is_float();
-        needed.push(is_source || (!blocked && node.inputs.iter().any(|v| needed[v.index()])));
+        let flows = own_parameters || !blocked && node.inputs.iter().any(|v| needed[v.index()]);
+        needed.push(flows || is_source(Value(index as u32), node));
     }
     needed
 }
@@ -59,53 +81,85 @@ struct Pass<'p> {
     /// What has arrived at each forward node.
     adjoints: Vec<Vec<Value>>,
     needed: Vec<bool>,
-    /// Of parameters.
-    gradients: Vec<Output>,
-    /// Of arguments.
-    arguments: HashMap<usize, Value>,
+    /// Whether parameters in loops are sources.
+    parameters: bool,
+    sources: Vec<bool>,
+    /// Gradients of the sources.
+    found: HashMap<Value, Value>,
     /// What has arrived at the results of loops.
     results: HashMap<Value, Vec<(usize, Value)>>,
 }
 
 impl<'p> Pass<'p> {
-    fn new(graph: Graph, parameters: &'p mut Parameters, wanted: &dyn Fn(usize) -> bool) -> Pass<'p> {
+    /// `parameters`: whether those that loops use on their own are sources, too.
+    fn new(
+        graph: Graph,
+        no_parameters: &'p mut Parameters,
+        parameters: bool,
+        is_source: &dyn Fn(Value, &Node) -> bool,
+    ) -> Pass<'p> {
+        let source = |(index, node)| is_source(Value(index as u32), node);
         Pass {
             adjoints: vec![vec![]; graph.nodes.len()],
-            needed: reaches_parameters(&graph, wanted),
-            b: Builder::resume(graph, parameters),
-            gradients: vec![],
-            arguments: HashMap::new(),
+            needed: reaches_sources(&graph, is_source, parameters),
+            sources: graph.nodes.iter().enumerate().map(source).collect(),
+            b: Builder::resume(graph, no_parameters),
+            parameters,
+            found: HashMap::new(),
             results: HashMap::new(),
         }
     }
 
-    /// From the last node to the first, each hands what has arrived to its operands.
-    fn sweep(&mut self) -> Result<(), NoRule> {
-        for index in (0..self.adjoints.len()).rev() {
+    /// The gradient of the objective with respect to itself.
+    fn seed(&mut self, objective: Value) {
+        let seed = self.b.constant(1.0, self.b.graph.dtype(objective));
+        self.adjoints[objective.index()].push(seed);
+    }
+
+    /// From a node to the first, each hands what has arrived to its operands.
+    ///
+    /// What arrives on several ways is added in the order in which it arrives: by the number of the reader, the last one first.
+    fn sweep(&mut self, from: Value) -> Result<(), NoRule> {
+        for index in (0..=from.index()).rev() {
             let value = Value(index as u32);
+            let arrived = std::mem::take(&mut self.adjoints[index]);
+            let results = self.results.remove(&value);
+            if arrived.is_empty() && results.is_none() {
+                continue;
+            }
             let node = self.b.graph.node(value).clone();
             let name: Arc<str> = format!("d {}", node.origin.name).into();
             self.b.origin = Origin { loc: node.origin.loc, name };
-            if let (Op::Repeat(repeat), Some(results)) = (&node.op, self.results.remove(&value)) {
+            if let (Op::Repeat(repeat), Some(results)) = (&node.op, results) {
                 self.repeat(&node, value, repeat, &results)?;
                 continue;
             }
-            let parts = std::mem::take(&mut self.adjoints[index]);
-            let sum = parts.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
+            let sum = arrived.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
             let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
+            if self.sources[index] {
+                self.found.insert(value, g);
+            }
             match node.op {
-                Op::Parameter(number) => self.gradients.push(Output { role: Role::Gradient(number), value: g }),
-                Op::RoundParameter { first, step } => {
-                    self.gradients.push(Output { role: Role::RoundGradient { first, step }, value: g });
-                }
-                Op::Input(number) => {
-                    self.arguments.insert(number, g);
-                }
                 Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((result, g)),
                 _ => self.rule(&node, value, g)?,
             }
         }
         Ok(())
+    }
+
+    /// The gradients of parameters, from the last node to the first.
+    fn of_parameters(&self) -> Vec<Output> {
+        let mut all: Vec<_> = self.found.iter().map(|(node, g)| (*node, *g)).collect();
+        all.sort_by_key(|(node, _)| std::cmp::Reverse(*node));
+        let output = |(node, value): (Value, Value)| {
+            let role = match self.b.graph.node(node).op {
+                Op::Parameter(number) => Role::Gradient(number),
+                Op::RoundParameter { first, step } => Role::RoundGradient { first, step },
+                _ => return None,
+            };
+            Some(Output { role, value })
+        };
+        all.into_iter().filter_map(output).collect()
     }
 }
 
@@ -218,7 +272,7 @@ impl Pass<'_> {
             Op::Iota(_) | Op::Random(_) => {}
             Op::Copy => self.add(node, 0, g),
             Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {
-                return Err(NoRule { op: format!("{:?}", node.op) });
+                return Err(NoRule::of(node));
             }
         }
         Ok(())

@@ -19,7 +19,7 @@ impl Pass<'_> {
         results: &[(usize, Value)],
     ) -> Result<(), NoRule> {
         let wanted = |i: usize| i < repeat.states || self.needed[node.inputs[i].index()];
-        let joint = Joint::new(repeat, &wanted, results)?;
+        let joint = Joint::new(repeat, self.parameters, &wanted, results)?;
         let back = Backward::new(repeat, &joint);
         let kept: Vec<Value> = back.rows.iter().filter_map(Row::kept).collect();
         let mut stacks = self.stack_results(value, repeat, &kept).into_iter();
@@ -93,10 +93,19 @@ struct Joint {
 }
 
 impl Joint {
-    fn new(repeat: &Repeat, wanted: &dyn Fn(usize) -> bool, results: &[(usize, Value)]) -> Result<Joint, NoRule> {
+    fn new(
+        repeat: &Repeat,
+        parameters: bool,
+        wanted: &dyn Fn(usize) -> bool,
+        results: &[(usize, Value)],
+    ) -> Result<Joint, NoRule> {
         let mut none = Parameters::default();
         let forward = repeat.body.nodes.len();
-        let mut pass = Pass::new(repeat.body.clone(), &mut none, wanted);
+        let mut pass = Pass::new(repeat.body.clone(), &mut none, parameters, &|_, node| match node.op {
+            Op::RoundParameter { .. } => parameters,
+            Op::Input(number) => wanted(number),
+            _ => false,
+        });
         let mut seeds = vec![];
         for (result, output) in repeat.body.outputs.iter().enumerate() {
             let arrives = result < repeat.states || results.iter().any(|(i, _)| *i == result);
@@ -107,8 +116,14 @@ impl Joint {
                 seeds.push((result, seed));
             }
         }
-        pass.sweep()?;
-        Ok(Joint { forward, arguments: pass.arguments, gradients: pass.gradients, seeds, graph: pass.b.graph })
+        pass.sweep(Value(forward as u32 - 1))?;
+        let gradients = pass.of_parameters();
+        let argument = |(node, g): (&Value, &Value)| match pass.b.graph.node(*node).op {
+            Op::Input(number) => Some((number, *g)),
+            _ => None,
+        };
+        let arguments = pass.found.iter().filter_map(argument).collect();
+        Ok(Joint { forward, arguments, gradients, seeds, graph: pass.b.graph })
     }
 
     /// The body's argument number `i`, as a node.

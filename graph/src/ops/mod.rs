@@ -7,6 +7,7 @@ use crate::graph::Origin;
 
 mod conv2d;
 mod cross_entropy;
+mod grad;
 mod matmul;
 mod pointwise;
 mod pool;
@@ -43,6 +44,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     conv2d::OPERATORS,
     pool::OPERATORS,
     view::OPERATORS,
+    grad::OPERATORS,
 ];
 
 /// Names of other libraries, and what they are called here.
