@@ -379,6 +379,32 @@ fn every_gradient_can_be_differentiated() {
 }
 
 #[test]
+fn what_has_no_gradient_is_a_mistake_at_the_call() {
+    let mut p = Parameters::default();
+    let mut b = Builder::new("Net.loss", &mut p, true);
+    let (x, y) = (b.argument("x", ty(DType::F32, &["N", "4"])), b.argument("y", ty(DType::F32, &["4"])));
+    let bent = op(&mut b, "tanh", vec![t(x)]);
+    let loss = op(&mut b, "sum", vec![t(bent)]);
+    let larger = op(&mut b, "gt", vec![t(x), t(y)]);
+    let larger = op(&mut b, "where_", vec![t(larger), t(x), Arg::Float(0.0)]);
+    let stepped = op(&mut b, "sum", vec![t(larger)]);
+    for (loss, x, message) in [
+        (bent, x, "N0701: a gradient is taken of a number, and `tanh` is f32[N, 4]"),
+        (loss, y, "N0702: `sum` does not depend on `y`"),
+        (stepped, y, "N0702: `sum` does not depend on `y`"),
+        (bent, y, "N0701: a gradient is taken of a number, and `tanh` is f32[N, 4]"),
+    ] {
+        assert!(b.grad(loss, &[x]).is_err());
+        let found = b.diagnostics.pop().unwrap().to_string();
+        assert_eq!(found.lines().next(), Some(message), "{found}");
+    }
+    let steps = op(&mut b, "floor", vec![t(x)]);
+    let flat = op(&mut b, "sum", vec![t(steps)]);
+    let zero = b.grad(flat, &[x]).unwrap()[0];
+    assert_eq!(b.graph.as_const(zero), Some(0.0));
+}
+
+#[test]
 fn a_value_used_up_to_nine_times_gets_all_its_gradients() {
     for uses in 1..=9 {
         check(&format!("{uses} uses"), uses, &[vec![4, 3]], (-1.0, 1.0), &move |b, x| {
