@@ -25,7 +25,6 @@ const NOT_YET: &[(&str, &str, &str, &str)] = &[
     ("parameters of nets", "N0621", "parameters of nets are", "use `const NAME: usize = …;` inside the net"),
     ("patterns in `let`", "N0622", "patterns in `let` are", "bind one name: `let x = …;`"),
     ("assert!", "N0623", "`assert!` is", "a declared type checks sizes too: `let x: f32[N, 4] = …;`"),
-    ("grad", "N0624", "`grad` is", "the gradient of a `train fn` is derived by itself"),
     ("arrays of layers", "N0625", "arrays of layers are", "declare the layers one by one"),
     ("tensors of layers", "N0626", "tensors of layers are", "call the layer: `fc1(x)`"),
     ("dynamic fn", "N0627", "`dynamic fn` is", "call the net's functions from ordinary Rust"),
@@ -49,7 +48,7 @@ pub fn not_yet(what: &str) -> (&'static str, String, &'static str) {
 
 /// Names of functions that are not there yet.
 pub fn function(name: &str) -> bool {
-    matches!(name, "scan" | "grad")
+    name == "scan"
 }
 
 /// The word that starts an item of `network!` or of a net which is not there yet.

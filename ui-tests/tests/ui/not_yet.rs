@@ -39,7 +39,6 @@ castnet::network! {
             let c = if true { x } else { a };
             let d = fc.weight;
             let e = scan(x, a, |s, x| (s, x));
-            let f = grad(x, [x]);
             fc(a)
         }
 
