@@ -5,6 +5,7 @@ pub mod builder;
 pub mod call;
 pub mod check;
 pub mod compile;
+pub mod cuda;
 pub mod diagnostic;
 pub mod explain;
 mod float;

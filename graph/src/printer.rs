@@ -121,7 +121,7 @@ fn source_name(program: &Program, launch: &Launch, source: &Source) -> String {
 }
 
 /// The name, or the name with the first number that makes it unique.
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+pub(crate) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.to_string();
     let mut number = 2;
     while !taken.insert(candidate.clone()) {
@@ -132,7 +132,7 @@ fn unique(name: &str, taken: &mut HashSet<String>) -> String {
 }
 
 /// Text as a lower-case identifier of Rust that is no keyword and no function of the generated code.
-fn identifier(text: &str) -> String {
+pub(crate) fn identifier(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
         match c {

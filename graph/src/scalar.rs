@@ -1,6 +1,6 @@
 //! Scalar code: straight-line SSA over scalars, the body of every kernel.
 //!
-//! The same code is printed as Rust, run by the block interpreter of `castnet-kernels`, and (later) printed as CUDA C.
+//! The same code is printed as Rust, run by the block interpreter of `castnet-kernels`, and printed as CUDA C.
 //! Every value is an `f32` lane; a truth value is 1 or 0, an integer its exact value.
 
 use serde::{Deserialize, Serialize};

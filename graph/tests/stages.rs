@@ -3,6 +3,7 @@
 mod common;
 
 use castnet_graph::compile::{Compiled, Report, Source, compile};
+use castnet_graph::cuda;
 
 fn compiled(source: Source) -> Compiled {
     compile(source).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
@@ -19,6 +20,15 @@ fn lenet_is_readable_at_every_stage() {
     insta::assert_snapshot!("lenet_graph", report.graph.to_string());
     insta::assert_snapshot!("lenet_gradient_graph", report.optimised.to_string());
     insta::assert_snapshot!("lenet_program", report.program.to_string());
+}
+
+/// Every skeleton and every form of access as CUDA C.
+#[test]
+fn lenet_is_readable_in_cuda() {
+    let compiled = compiled(common::lenet());
+    let kernels = cuda::kernels(&compiled.net, &|launch| launch.name.clone());
+    let texts: Vec<String> = kernels.iter().map(|(name, kernel, _)| kernel.source(name)).collect();
+    insta::assert_snapshot!("lenet_cuda", texts.join("\n"));
 }
 
 /// Bytes that PyTorch 2.15's autograd keeps for the same step at N = 64: unique storages seen by `saved_tensors_hooks`, without

@@ -1,5 +1,7 @@
 //! Every operator, forward and backward, against what PyTorch computes in f64 (`tests/golden/make.py`).
 
+mod cuda;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +9,7 @@ use std::path::PathBuf;
 use castnet_graph::arith;
 use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::{Arg, Given};
-use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::compile::{Compiled, Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::net::Init;
@@ -171,7 +173,7 @@ impl Case {
         Some(b.graph)
     }
 
-    fn model(&self) -> Option<Model> {
+    fn compiled(&self) -> Option<Compiled> {
         let declared = |input: &Input| Declared {
             name: input.name.as_str().into(),
             layout: Layout::Plain,
@@ -187,13 +189,15 @@ impl Case {
             SourceFunction { name: "objective".into(), inference, training },
         ];
         let source = Source { name: self.name.clone(), parameters, functions };
-        let compiled = compile(source).unwrap_or_else(|e| panic!("{}: {e:?}", self.name));
-        Some(Model::from_net(compiled.net, &Device::cpu(), 0).unwrap())
+        Some(compile(source).unwrap_or_else(|e| panic!("{}: {e:?}", self.name)))
     }
 
     /// What is too far from the golden.
     fn check(&self, golden: &Golden) -> Vec<String> {
-        let Some(mut model) = self.model() else { return vec![format!("{}: `{}` is a mistake", self.name, self.text)] };
+        let Some(compiled) = self.compiled() else {
+            return vec![format!("{}: `{}` is a mistake", self.name, self.text)];
+        };
+        let mut model = Model::from_net(compiled.net, &Device::cpu(), 0).unwrap();
         model.poison(true);
         let mut targets = vec![];
         for (i, input) in self.inputs.iter().enumerate() {
@@ -233,11 +237,21 @@ fn distance(found: &[f32], expected: &[f64]) -> f64 {
     if difference == 0.0 { 0.0 } else { (difference / norm).sqrt() }
 }
 
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
+}
+
+fn golden() -> Golden {
+    Golden::read(folder().join("operators.safetensors"))
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_slice(&fs::read(folder().join("operators.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn operators_are_pytorchs() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-    let golden = Golden::read(folder.join("operators.safetensors"));
-    let cases: Vec<Case> = serde_json::from_slice(&fs::read(folder.join("operators.json")).unwrap()).unwrap();
+    let (golden, cases) = (golden(), cases());
     assert_eq!(cases.len(), 123);
     let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -71,15 +71,19 @@ fn place(program: &Program, buffer: &Buffer) -> String {
 }
 
 impl Launch {
-    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str) -> fmt::Result {
-        writeln!(f, "{indent}{number:>2}  {}", self.name)?;
-        let family = match &self.family {
+    /// What it runs over: `rows [N], reduced over [10]`.
+    pub(crate) fn shape_text(&self) -> String {
+        match &self.family {
             Family::Flat => format!("each of {}", shape_text(&self.space)),
             Family::Row => format!("rows {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
             Family::Column => format!("columns {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
             Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
-        };
-        writeln!(f, "{indent}      {family}")?;
+        }
+    }
+
+    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str) -> fmt::Result {
+        writeln!(f, "{indent}{number:>2}  {}", self.name)?;
+        writeln!(f, "{indent}      {}", self.shape_text())?;
         let letters = ["i", "j", "k", "l", "m", "n", "o", "p"];
         let dim = |d: usize| letters.get(d).map_or(format!("i{d}"), |l| l.to_string());
         for stage in &self.stages {

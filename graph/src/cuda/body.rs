@@ -1,0 +1,335 @@
+//! What happens at a point: operands, statements, results.
+
+use std::collections::HashSet;
+
+use super::Parameter;
+use super::access::{operand, symbol};
+use super::code::{constant, statements};
+use super::loops::Loops;
+use crate::printer::{identifier, unique};
+use crate::program::{Launch, Level, Place, Program, Source, Stage, Target};
+use crate::scalar::Reduction;
+use crate::types::DType;
+
+/// A launch, ready to be written.
+pub(super) struct Body<'a> {
+    pub program: &'a Program,
+    pub launch: &'a Launch,
+    pub loops: Loops,
+    /// The buffers that it touches, with their names, in order of first use.
+    buffers: Vec<(usize, String)>,
+}
+
+/// How the results of a stage are handed on.
+pub(super) struct Handing<'a> {
+    /// What must hold for this thread to store: empty if it always may.
+    pub stores: &'a str,
+    /// Buffers of which four neighbouring elements are in hand: `four_x[i]` is `x[i]`.
+    pub fours: &'a [usize],
+}
+
+/// Names that a kernel uses besides those of its buffers.
+const TAKEN: &[&str] = &[
+    "at", "row", "point", "column", "inside", "lane", "seed", "step", "round", "cn", "i", "j", "k", "l", "m", "n", "o",
+    "p", "r",
+];
+
+/// Keywords of C++ and names of its library that are none of Rust's.
+const RESERVED: &[&str] = &[
+    "alignas",
+    "and",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "compl",
+    "constexpr",
+    "decltype",
+    "default",
+    "delete",
+    "double",
+    "explicit",
+    "export",
+    "extern",
+    "float",
+    "friend",
+    "goto",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "nullptr",
+    "operator",
+    "or",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "restrict",
+    "short",
+    "signed",
+    "sizeof",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "typedef",
+    "typeid",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "void",
+    "volatile",
+    "xor",
+    "main",
+];
+
+impl<'a> Body<'a> {
+    pub(super) fn new(program: &'a Program, launch: &'a Launch, loops: Loops) -> Body<'a> {
+        let mut taken: HashSet<String> = TAKEN.iter().chain(RESERVED).map(|s| s.to_string()).collect();
+        let mut buffers: Vec<(usize, String)> = vec![];
+        for access in launch.loads.iter().chain(&launch.stores) {
+            if buffers.iter().all(|(b, _)| *b != access.buffer) {
+                let name = program.buffers.get(access.buffer).map_or("x", |b| &b.name);
+                buffers.push((access.buffer, unique(&identifier(name), &mut taken)));
+            }
+        }
+        Body { program, launch, loops, buffers }
+    }
+
+    /// The parameters, and their text; of the sizes those that occur in `lines`.
+    pub(super) fn parameters(&self, lines: &[String]) -> (Vec<Parameter>, String) {
+        let (mut parameters, mut texts) = (vec![], vec![]);
+        for (buffer, name) in &self.buffers {
+            let written = self.launch.stores.iter().any(|s| s.buffer == *buffer);
+            let constant = if written { "" } else { "const " };
+            let restrict = if self.shares_memory(*buffer) { "" } else { "__restrict__ " };
+            texts.push(format!("{constant}{}* {restrict}{name}", c_type(self.dtype(*buffer))));
+            parameters.push(Parameter::Buffer(*buffer));
+        }
+        let words: HashSet<&str> =
+            lines.iter().flat_map(|l| l.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
+        for name in self.program.symbols() {
+            let text = symbol(&name);
+            if words.contains(text.as_str()) {
+                texts.push(format!("int {text}"));
+                parameters.push(Parameter::Size(name));
+            }
+        }
+        for (parameter, name) in [(Parameter::Seed, "seed"), (Parameter::Step, "step"), (Parameter::Round, "round")] {
+            if words.contains(name) {
+                texts.push(format!("unsigned long long {name}"));
+                parameters.push(parameter);
+            }
+        }
+        (parameters, texts.join(", "))
+    }
+
+    fn dtype(&self, buffer: usize) -> DType {
+        self.program.buffers.get(buffer).map_or(DType::F32, |b| b.dtype)
+    }
+
+    /// The name of a buffer.
+    pub(super) fn name(&self, buffer: usize) -> &str {
+        self.buffers.iter().find(|(b, _)| *b == buffer).map_or("x", |(_, name)| name)
+    }
+
+    /// Whether another buffer of the launch lies in the same memory, as one that is computed in place does.
+    fn shares_memory(&self, buffer: usize) -> bool {
+        let place = |b: usize| self.program.buffers.get(b).map(|b| (&b.place, &b.size));
+        let Some((mine, size)) = place(buffer) else { return true };
+        let others = self.buffers.iter().filter(|(b, _)| *b != buffer).filter_map(|(b, _)| place(*b));
+        let mut overlaps = others.map(|(other, other_size)| match (mine, other) {
+            (Place::Arena { class: a, offset: from }, Place::Arena { class: b, offset: other_from }) => {
+                let end = |at: i64, size: &crate::size::Size| size.as_term().map_or(i64::MAX, |(_, c)| at + c);
+                a == b && *from < end(*other_from, other_size) && *other_from < end(*from, size)
+            }
+            (a, b) => a == b,
+        });
+        overlaps.any(|o| o)
+    }
+
+    /// Row values that the launch has, each with the reduction that makes it, if one does.
+    pub(super) fn rows(&self) -> Vec<(usize, Option<Reduction>)> {
+        let mut rows: Vec<(usize, Option<Reduction>)> = vec![];
+        for target in self.launch.stages.iter().flat_map(|s| &s.outputs) {
+            let (slot, reduction) = match target {
+                Target::Store(_) => continue,
+                Target::Row(slot) => (*slot, None),
+                Target::Reduce(reduction, slot) => (*slot, Some(*reduction)),
+            };
+            if rows.iter().all(|(s, _)| *s != slot) {
+                rows.push((slot, reduction));
+            }
+        }
+        rows
+    }
+
+    /// Whether a stage reads what an earlier one of this launch stored.
+    pub(super) fn reads_stored(&self, stage: usize) -> bool {
+        let stored: Vec<usize> = self.launch.stages[..stage].iter().flat_map(|s| self.stored(s)).collect();
+        let mut loads = self.launch.stages[stage].inputs.iter();
+        loads.any(|s| matches!(s, Source::Load(i) if stored.contains(&self.launch.loads[*i].buffer)))
+    }
+
+    fn stored(&self, stage: &Stage) -> Vec<usize> {
+        let stores = stage.outputs.iter().filter_map(|target| match target {
+            Target::Store(i) => Some(self.launch.stores[*i].buffer),
+            _ => None,
+        });
+        stores.collect()
+    }
+
+    /// The lines of stage number `number` at a point whose loop indices have names already.
+    pub(super) fn stage(&self, number: usize, handing: &Handing) -> Vec<String> {
+        let stage = &self.launch.stages[number];
+        let names = self.loops.names();
+        let (mut lines, mut inputs, mut taken) = (vec![], vec![], HashSet::new());
+        for (input, source) in stage.inputs.iter().enumerate() {
+            let form = |position: usize| self.loops.forms[number][position].as_ref().map(|f| f.text(&names));
+            let text = match source {
+                Source::Load(i) => {
+                    let access = &self.loops.loads[*i];
+                    let name = self.name(access.buffer);
+                    let value = unique(&format!("v_{name}"), &mut taken);
+                    let place = access.place(&names, &value);
+                    lines.extend(place.lines);
+                    let element = self.element(access.buffer, &place.at, handing);
+                    let element = match (place.inside.is_empty(), access.outside) {
+                        (false, Some(outside)) => format!("{} ? {element} : {}", place.inside, constant(outside)),
+                        _ => element,
+                    };
+                    lines.push(format!("const float {value} = {element};"));
+                    value
+                }
+                Source::Acc => "acc".into(),
+                Source::Row(slot) => format!("row{slot}"),
+                Source::Index(_) => format!("(float)({})", form(input).unwrap_or_default()),
+                Source::Size(size) => format!("(float)({})", super::access::expression(size)),
+                Source::Random { stream, round, .. } => {
+                    let value = unique("drawn", &mut taken);
+                    let mut at =
+                        self.loops.forms[number][input].as_ref().map(|f| f.wide_text(&names)).unwrap_or_default();
+                    if !round.is(0) {
+                        at += &format!(" + round * {}", operand(round));
+                    }
+                    lines.push(format!("const float {value} = cn::random(seed, step, {stream}u, {at});"));
+                    value
+                }
+            };
+            inputs.push(text);
+        }
+        let (statements, outputs) = statements(&stage.code, &inputs);
+        lines.extend(statements);
+        for (index, (value, target)) in outputs.iter().zip(&stage.outputs).enumerate() {
+            match target {
+                Target::Store(i) => lines.extend(self.store(*i, index, value, &names, handing)),
+                Target::Row(slot) => lines.push(format!("row{slot} = {value};")),
+                Target::Reduce(op, slot) => lines.push(format!("row{slot} = {};", combined(*op, slot, value))),
+            }
+        }
+        lines
+    }
+
+    fn store(&self, store: usize, index: usize, value: &str, names: &[String], handing: &Handing) -> Vec<String> {
+        let access = &self.loops.stores[store];
+        let place = access.place(names, &format!("s{index}"));
+        let to = self.held(access.buffer, handing);
+        let statement = match self.dtype(access.buffer) {
+            DType::F32 => format!("{to}[{}] = {value};", place.at),
+            DType::Bool => format!("cn::put_bool(&{to}[{}], {value});", place.at),
+            _ => format!("cn::put(&{to}[{}], {value});", place.at),
+        };
+        let conditions: Vec<&str> =
+            [handing.stores, place.inside.as_str()].into_iter().filter(|c| !c.is_empty()).collect();
+        let mut lines = place.lines;
+        lines.push(match conditions.is_empty() {
+            true => statement,
+            false => format!("if ({}) {statement}", conditions.join(" && ")),
+        });
+        lines
+    }
+
+    /// Where the elements of a buffer are: in memory or in hand.
+    fn held(&self, buffer: usize, handing: &Handing) -> String {
+        let four = if handing.fours.contains(&buffer) { "four_" } else { "" };
+        format!("{four}{}", self.name(buffer))
+    }
+
+    fn element(&self, buffer: usize, at: &str, handing: &Handing) -> String {
+        let name = self.held(buffer, handing);
+        match self.dtype(buffer) {
+            DType::F32 => format!("{name}[{at}]"),
+            _ => format!("cn::get({name}[{at}])"),
+        }
+    }
+
+    /// Declarations of the row values, each what combined with x gives x.
+    pub(super) fn declare_rows(&self) -> Vec<String> {
+        let first = |reduction: Option<Reduction>| match reduction {
+            None | Some(Reduction::Sum) => "0.0f",
+            Some(Reduction::Max) => "-cn::infinity()",
+            Some(Reduction::Min) => "cn::infinity()",
+        };
+        self.rows().into_iter().map(|(slot, reduction)| format!("float row{slot} = {};", first(reduction))).collect()
+    }
+
+    /// The row values that a stage reduces into.
+    pub(super) fn reductions(stage: &Stage) -> impl Iterator<Item = (Reduction, usize)> {
+        stage.outputs.iter().filter_map(|target| match target {
+            Target::Reduce(op, slot) => Some((*op, *slot)),
+            _ => None,
+        })
+    }
+
+    /// The stages with their numbers and whether they run over the elements.
+    pub(super) fn stages(&self) -> impl Iterator<Item = (usize, &'a Stage, bool)> {
+        self.launch.stages.iter().enumerate().map(|(i, stage)| (i, stage, stage.level == Level::Element))
+    }
+}
+
+fn combined(op: Reduction, slot: &usize, value: &str) -> String {
+    match op {
+        Reduction::Sum => format!("row{slot} + {value}"),
+        _ => format!("cn::{}(row{slot}, {value})", name_of(op)),
+    }
+}
+
+/// The name of a reduction in the prelude.
+pub(super) fn name_of(op: Reduction) -> &'static str {
+    match op {
+        Reduction::Sum => "sum",
+        Reduction::Max => "max",
+        Reduction::Min => "min",
+    }
+}
+
+/// The type of a buffer's elements.
+fn c_type(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "float",
+        DType::F64 => "double",
+        DType::F16 => "cn::f16",
+        DType::BF16 => "cn::bf16",
+        DType::I8 => "signed char",
+        DType::U8 | DType::Bool => "unsigned char",
+        DType::I32 => "int",
+        DType::U32 => "unsigned",
+        DType::I64 => "long long",
+    }
+}
+
+/// Lines in a block of their own, one step further in.
+pub(super) fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
+    lines.into_iter().map(|line| format!("    {line}"))
+}

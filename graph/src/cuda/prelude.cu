@@ -1,0 +1,315 @@
+// What every kernel below uses. The definitions are those of the CPU's kernels (castnet-kernels: math, random, transfer), operation by
+// operation: compiled without fused multiply-add (NVRTC: --fmad=false) they give the same bits as its portable ones.
+namespace cn {
+
+#define CN_FN static __device__ __forceinline__
+
+// Conversions.
+
+CN_FN float bits_float(unsigned bits) { return __uint_as_float(bits); }
+CN_FN double bits_double(unsigned long long bits) { return __longlong_as_double((long long)bits); }
+CN_FN float infinity() { return bits_float(0x7f800000u); }
+CN_FN float nan() { return bits_float(0x7fc00000u); }
+CN_FN bool is_nan(float x) { return x != x; }
+
+// Half precision: IEEE's and the upper half of a float.
+struct f16 { unsigned short bits; };
+struct bf16 { unsigned short bits; };
+
+CN_FN float get(float x) { return x; }
+CN_FN float get(double x) { return (float)x; }
+CN_FN float get(signed char x) { return (float)x; }
+CN_FN float get(unsigned char x) { return (float)x; }
+CN_FN float get(int x) { return (float)x; }
+CN_FN float get(unsigned x) { return (float)x; }
+CN_FN float get(long long x) { return (float)x; }
+CN_FN float get(bf16 x) { return bits_float((unsigned)x.bits << 16); }
+CN_FN float get(f16 x) {
+    const unsigned sign = (unsigned)x.bits >> 15 << 31, magnitude = x.bits & 0x7fffu;
+    // Scaling by 2^112 moves the exponent and makes subnormals normal.
+    float value = bits_float(magnitude << 13) * bits_float((127u + 112u) << 23);
+    if (magnitude >= 0x7c00u) value = bits_float(0x7f800000u | magnitude << 13);
+    return bits_float(__float_as_uint(value) | sign);
+}
+
+// Towards zero, to the nearest end where it does not fit, NaN to 0.
+CN_FN double clamped(float x, double low, double high) {
+    return is_nan(x) ? 0.0 : x < low ? low : x > high ? high : (double)x;
+}
+CN_FN void put(float* to, float x) { *to = x; }
+CN_FN void put(double* to, float x) { *to = x; }
+CN_FN void put(signed char* to, float x) { *to = (signed char)(int)clamped(x, -128.0, 127.0); }
+CN_FN void put(unsigned char* to, float x) { *to = (unsigned char)(int)clamped(x, 0.0, 255.0); }
+CN_FN void put(int* to, float x) { *to = (int)clamped(x, -2147483648.0, 2147483647.0); }
+CN_FN void put(unsigned* to, float x) { *to = (unsigned)clamped(x, 0.0, 4294967295.0); }
+CN_FN void put(long long* to, float x) {
+    *to = x >= 9223372036854775808.0f ? 0x7fffffffffffffffLL
+        : x <= -9223372036854775808.0f ? -0x7fffffffffffffffLL - 1
+        : is_nan(x) ? 0 : (long long)x;
+}
+CN_FN void put_bool(unsigned char* to, float x) { *to = x != 0.0f; }
+CN_FN void put(bf16* to, float x) {
+    const unsigned bits = __float_as_uint(x), even = bits + (0x7fffu + (bits >> 16 & 1u));
+    to->bits = is_nan(x) ? (unsigned short)(bits >> 16 | 0x40u) : (unsigned short)(even >> 16);
+}
+CN_FN void put(f16* to, float x) {
+    const unsigned sign = __float_as_uint(x) >> 16 & 0x8000u, bits = __float_as_uint(x) & 0x7fffffffu;
+    const float magnitude = bits_float(bits);
+    unsigned value;
+    if (is_nan(x)) value = 0x7e00u;
+    // Subnormal: in units of 2^-24, rounded by the addition.
+    else if (magnitude < 6.1035156e-5f) value = __float_as_uint(magnitude + 0.5f) - __float_as_uint(0.5f);
+    else value = (bits + (0xfffu + (bits >> 13 & 1u) - (112u << 23))) >> 13;
+    to->bits = (unsigned short)(sign | (value > 0x7c00u && !is_nan(x) ? 0x7c00u : value));
+}
+
+// Indices.
+
+CN_FN int floor_div(int a, int b) { return a / b - (a % b < 0); }
+CN_FN int wrap(int a, int b) { return a % b < 0 ? a % b + b : a % b; }
+
+// Functions that are an instruction or two. A truth value is 1 or 0.
+
+CN_FN float truth(bool x) { return x ? 1.0f : 0.0f; }
+CN_FN float sign(float x) { return truth(x > 0.0f) - truth(x < 0.0f); }
+CN_FN float rsqrt(float x) { return 1.0f / sqrtf(x); }
+CN_FN float max(float a, float b) { return a > b || is_nan(a) ? a : b; }
+CN_FN float min(float a, float b) { return a < b || is_nan(a) ? a : b; }
+CN_FN float sum(float a, float b) { return a + b; }
+CN_FN float rem(float a, float b) {
+    const float rest = fmodf(a, b);
+    return rest != 0.0f && (b < 0.0f) != (rest < 0.0f) ? rest + b : rest;
+}
+
+// Exponential, logarithm and what is made of them.
+
+CN_FN float power_of_two(int n) { return bits_float(((unsigned)n + 127u) << 23); }
+
+// Cody-Waite: e^x = 2^n * e^r with |r| <= ln 2 / 2.
+CN_FN float exp(float x) {
+    const float round = 12582912.0f;
+    if (x < -105.0f) x = -105.0f;
+    if (x > 90.0f) x = 90.0f;
+    const float shifted = x * 1.4426950408889634f + round;
+    const float n = shifted - round;
+    float r = n * -0.6933594f + x;
+    r = n * 2.1219444e-4f + r;
+    float p = 1.9875691e-4f;
+    p = p * r + 1.3981999e-3f;
+    p = p * r + 8.333452e-3f;
+    p = p * r + 4.1665796e-2f;
+    p = p * r + 1.6666665e-1f;
+    p = p * r + 0.5f;
+    const float y = p * (r * r) + (r + 1.0f);
+    // 2^n in two factors, so that neither leaves the range where the result overflows or is subnormal.
+    const int whole = (int)(__float_as_uint(shifted) - __float_as_uint(round));
+    const int half = whole >> 1;
+    return y * power_of_two(half) * power_of_two(whole - half);
+}
+
+// x = 2^n * m with m in [sqrt(1/2), sqrt(2)); log x = n * ln 2 + log m.
+CN_FN float log(float x) {
+    const bool subnormal = x < 1.1754944e-38f;
+    const float scaled = subnormal ? x * 8388608.0f : x;
+    const unsigned bits = __float_as_uint(scaled) - 0x3f3504f3u;
+    const float n = (float)((int)bits >> 23) - (subnormal ? 23.0f : 0.0f);
+    const float f = bits_float((bits & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    const float z = f * f;
+    float p = 7.0376836e-2f;
+    p = p * f - 1.151461e-1f;
+    p = p * f + 1.1676999e-1f;
+    p = p * f - 1.2420141e-1f;
+    p = p * f + 1.4249323e-1f;
+    p = p * f - 1.6668057e-1f;
+    p = p * f + 2.0000715e-1f;
+    p = p * f - 2.4999994e-1f;
+    p = p * f + 3.333333e-1f;
+    float y = n * -2.1219444e-4f + p * f * z;
+    y = z * -0.5f + y + f;
+    y = n * 0.6933594f + y;
+    // Infinity and NaN pass, zero gives minus infinity, what is below gives NaN.
+    if (!(x < infinity())) y = x;
+    if (x == 0.0f) y = -infinity();
+    return x < 0.0f ? nan() : y;
+}
+
+// A rational function, exact to a few units for all x.
+CN_FN float tanh(float x) {
+    float c = x > 7.905311f ? 7.905311f : x;
+    if (c < -7.905311f) c = -7.905311f;
+    const float z = c * c;
+    float p = -2.7607685e-16f;
+    p = p * z + 2.000188e-13f;
+    p = p * z - 8.604672e-11f;
+    p = p * z + 5.1222971e-8f;
+    p = p * z + 1.4857224e-5f;
+    p = p * z + 6.3726193e-4f;
+    p = p * z + 4.8935246e-3f;
+    float q = 1.1982584e-6f;
+    q = q * z + 1.1853471e-4f;
+    q = q * z + 2.2684346e-3f;
+    q = q * z + 4.893525e-3f;
+    const float y = c * p / q;
+    return fabsf(x) < 4e-4f ? x : y;
+}
+
+// By the exponential of -|x|, which never overflows.
+CN_FN float sigmoid(float x) {
+    const float e = exp(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
+
+// A rational function.
+CN_FN float erf(float x) {
+    float c = x > 3.832507f ? 3.832507f : x;
+    if (c < -3.832507f) c = -3.832507f;
+    const float z = c * c;
+    float p = -2.7261423e-10f;
+    p = p * z + 2.7706813e-8f;
+    p = p * z - 2.101024e-6f;
+    p = p * z - 5.6925063e-5f;
+    p = p * z - 7.3499063e-4f;
+    p = p * z - 2.9546e-3f;
+    p = p * z - 1.6096033e-2f;
+    float q = -1.4566072e-5f;
+    q = q * z - 2.1337406e-4f;
+    q = q * z - 1.682827e-3f;
+    q = q * z - 7.3733292e-3f;
+    q = q * z - 1.4264739e-2f;
+    // In this order, as p * x may be subnormal.
+    const float y = p / q * c;
+    return fabsf(x) > 3.832507f ? copysignf(1.0f, x) : y;
+}
+
+// a^y of a >= 0, in double precision: exp2(y * log2 a).
+CN_FN float power(double a, double y) {
+    const unsigned long long sqrt_half = 0x3fe6a09e667f3bcdULL;
+    const unsigned long long bits = (unsigned long long)__double_as_longlong(a) - sqrt_half;
+    const double n = (double)((int)(unsigned)(bits >> 32) >> 20);
+    const double m = bits_double((bits & 0x000fffffffffffffULL) + sqrt_half);
+    const double s = (m - 1.0) / (m + 1.0);
+    const double z = s * s;
+    double p = 1.0 / 13.0;
+    p = p * z + 1.0 / 11.0;
+    p = p * z + 1.0 / 9.0;
+    p = p * z + 1.0 / 7.0;
+    p = p * z + 1.0 / 5.0;
+    p = p * z + 1.0 / 3.0;
+    p = p * z + 1.0;
+    double log2 = s * p * (2.0 * 1.4426950408889634) + n;
+    if (a == 0.0) log2 = -(double)infinity();
+    if (a == (double)infinity()) log2 = (double)infinity();
+    double t = y * log2;
+    if (t > 200.0) t = 200.0;
+    if (t < -200.0) t = -200.0;
+    const double round = 6755399441055744.0;
+    const double shifted = t + round;
+    const double r = (t - (shifted - round)) * 0.6931471805599453;
+    double e = 1.0 / 40320.0;
+    e = e * r + 1.0 / 5040.0;
+    e = e * r + 1.0 / 720.0;
+    e = e * r + 1.0 / 120.0;
+    e = e * r + 1.0 / 24.0;
+    e = e * r + 1.0 / 6.0;
+    e = e * r + 0.5;
+    e = e * r + 1.0;
+    e = e * r + 1.0;
+    // The low bits of `shifted` hold the integer; moved into the exponent they scale by its power of two.
+    const double scale = bits_double(((unsigned long long)__double_as_longlong(shifted) + 1023ULL) << 52);
+    return (float)(e * scale);
+}
+
+// With the special cases of C.
+CN_FN float pow(float x, float y) {
+    const float magnitude = power((double)fabsf(x), (double)y);
+    const bool whole = truncf(y) == y, odd = whole && truncf(y * 0.5f) != y * 0.5f;
+    float result = __float_as_uint(x) >> 31 == 1u && odd ? -magnitude : magnitude;
+    if (x < 0.0f && x != -infinity() && !whole) result = nan();
+    if (is_nan(x) || is_nan(y)) result = nan();
+    return y == 0.0f || x == 1.0f || (x == -1.0f && fabsf(y) == infinity()) ? 1.0f : result;
+}
+
+// Sine and cosine: reduced to a quarter turn in double precision, then short polynomials.
+CN_FN float quarter(float x, unsigned turn) {
+    const double round = 6755399441055744.0;
+    const double shifted = (double)x * 0.6366197723675814 + round;
+    const double n = shifted - round;
+    // pi/2 in two parts, the first of 33 bits, so that its product with n is exact for long.
+    double rest = n * -1.5707963267341256 + (double)x;
+    rest = n * -6.077100506506192e-11 + rest;
+    const float r = (float)rest, z = r * r;
+    turn += (unsigned)__double_as_longlong(shifted);
+    float s = -1.9515296e-4f;
+    s = s * z + 8.332161e-3f;
+    s = s * z - 1.6666655e-1f;
+    s = s * z * r + r;
+    float c = 2.4433157e-5f;
+    c = c * z - 1.3887316e-3f;
+    c = c * z + 4.1666646e-2f;
+    c = c * z * z + (z * -0.5f + 1.0f);
+    return bits_float(__float_as_uint((turn & 1u) == 0u ? s : c) ^ (turn & 2u) << 30);
+}
+CN_FN float sin(float x) { return quarter(x, 0u); }
+CN_FN float cos(float x) { return quarter(x, 1u); }
+
+// Counter-based random numbers: Philox4x32-10. Number `index` of a stream, uniform in [0, 1).
+CN_FN float random(unsigned long long seed, unsigned long long step, unsigned stream, unsigned long long index) {
+    unsigned c[4] = {(unsigned)(index >> 2), (unsigned)(index >> 34), stream, (unsigned)step};
+    unsigned k[2] = {(unsigned)seed, (unsigned)(seed >> 32)};
+#pragma unroll
+    for (int round = 0; round < 10; ++round) {
+        const unsigned long long a = 0xD2511F53ULL * c[0], b = 0xCD9E8D57ULL * c[2];
+        const unsigned second = c[1], fourth = c[3];
+        c[0] = (unsigned)(b >> 32) ^ second ^ k[0];
+        c[1] = (unsigned)b;
+        c[2] = (unsigned)(a >> 32) ^ fourth ^ k[1];
+        c[3] = (unsigned)a;
+        k[0] += 0x9E3779B9u;
+        k[1] += 0xBB67AE85u;
+    }
+    const int word = (int)(index & 3ULL);
+    const unsigned drawn = word == 0 ? c[0] : word == 1 ? c[1] : word == 2 ? c[2] : c[3];
+    return (float)(drawn >> 8) * (1.0f / 16777216.0f);
+}
+
+// Reductions of one value a thread, in an order that depends on the block's shape only; every thread gets the result.
+
+#define CN_REDUCTIONS(OP)                                                                              \
+    /* Over the threads of a warp. */                                                                  \
+    CN_FN float warp_##OP(float x) {                                                                   \
+        for (int far = 16; far > 0; far >>= 1) x = OP(x, __shfl_xor_sync(0xffffffffu, x, far));        \
+        return x;                                                                                      \
+    }                                                                                                  \
+    /* Over the 256 threads of a block. */                                                             \
+    CN_FN float block_##OP(float x) {                                                                  \
+        __shared__ float parts[8];                                                                     \
+        x = warp_##OP(x);                                                                              \
+        if ((threadIdx.x & 31u) == 0u) parts[threadIdx.x >> 5] = x;                                    \
+        __syncthreads();                                                                               \
+        x = OP(OP(OP(parts[0], parts[1]), OP(parts[2], parts[3])),                                     \
+               OP(OP(parts[4], parts[5]), OP(parts[6], parts[7])));                                    \
+        __syncthreads();                                                                               \
+        return x;                                                                                      \
+    }                                                                                                  \
+    /* Over the threads of a block with the same threadIdx.x, of a block of 32 columns. */             \
+    CN_FN float column_##OP(float x) {                                                                 \
+        __shared__ float parts[32][32];                                                                \
+        parts[threadIdx.y][threadIdx.x] = x;                                                           \
+        __syncthreads();                                                                               \
+        for (unsigned half = blockDim.y / 2u; half > 0u; half /= 2u) {                                 \
+            if (threadIdx.y < half) {                                                                  \
+                x = OP(x, parts[threadIdx.y + half][threadIdx.x]);                                     \
+                parts[threadIdx.y][threadIdx.x] = x;                                                   \
+            }                                                                                          \
+            __syncthreads();                                                                           \
+        }                                                                                              \
+        x = parts[0][threadIdx.x];                                                                     \
+        __syncthreads();                                                                               \
+        return x;                                                                                      \
+    }
+
+CN_REDUCTIONS(sum)
+CN_REDUCTIONS(max)
+CN_REDUCTIONS(min)
+
+} // namespace cn

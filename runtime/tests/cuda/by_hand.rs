@@ -1,0 +1,211 @@
+//! A program with a launch for every function, every conversion and every way to reduce, over numbers of all kinds.
+
+use castnet_graph::compile::compile;
+use castnet_graph::net::{Function, Net};
+use castnet_graph::program::{
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
+};
+use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
+
+use super::random::Numbers;
+
+/// Elements of every argument: no multiple of four, so that functions are tried element by element, too.
+const LEN: i64 = 3001;
+
+const UNARY: [Unary; 15] = [
+    Unary::Neg,
+    Unary::Exp,
+    Unary::Log,
+    Unary::Sqrt,
+    Unary::Rsqrt,
+    Unary::Abs,
+    Unary::Sign,
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::Erf,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Floor,
+    Unary::Trunc,
+    Unary::Not,
+];
+
+const BINARY: [Binary; 16] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Rem,
+    Binary::Pow,
+    Binary::Max,
+    Binary::Min,
+    Binary::Lt,
+    Binary::Le,
+    Binary::Gt,
+    Binary::Ge,
+    Binary::Eq,
+    Binary::Ne,
+    Binary::And,
+    Binary::Or,
+];
+
+/// One inference function; arguments are `x`, `y` and one of each element type.
+pub fn net() -> Net {
+    // Any program, emptied.
+    let mut program = compile(super::written::mlp()).unwrap().net.functions.remove(0).inference;
+    program.name = "ByHand.all".into();
+    program.arguments.clear();
+    program.results.clear();
+    program.buffers.clear();
+    program.launches.clear();
+    program.schedule.clear();
+    program.arena.clear();
+    program.bound.clear();
+    let [x, y] = ["x", "y"].map(|name| argument_buffer(&mut program, name, DType::F32));
+    for f in UNARY {
+        launch(&mut program, &format!("{f:?}"), &[x], Instr::Unary(f, 0), DType::F32);
+    }
+    for f in BINARY {
+        launch(&mut program, &format!("{f:?}"), &[x, y], Instr::Binary(f, 0, 1), DType::F32);
+    }
+    launch(&mut program, "select", &[x, y], Instr::Select(0, 1, 0), DType::F32);
+    for dtype in DType::ALL {
+        let from = argument_buffer(&mut program, dtype.name(), dtype);
+        launch(&mut program, &format!("from {dtype}"), &[from], Instr::Unary(Unary::Neg, 0), DType::F32);
+        launch(&mut program, &format!("to {dtype}"), &[x], Instr::Unary(Unary::Neg, 0), dtype);
+    }
+    let unit = argument_buffer(&mut program, "unit", DType::F32);
+    for (points, length) in [(500, 6), (30, 100), (2, 1500)] {
+        reduction(&mut program, unit, Family::Row, points, length);
+    }
+    for (points, length) in [(75, 40), (10, 300)] {
+        reduction(&mut program, unit, Family::Column, points, length);
+    }
+    let function = Function { name: "all".into(), inference: program, training: None, reaches: vec![] };
+    Net { name: "ByHand".into(), parameters: vec![], functions: vec![function] }
+}
+
+fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usize {
+    program.buffers.push(Buffer { name: name.into(), dtype, size: LEN.into(), place, round_stride: 0.into() });
+    program.buffers.len() - 1
+}
+
+fn named(name: &str, dtype: DType) -> Named {
+    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: None }
+}
+
+fn argument_buffer(program: &mut Program, name: &str, dtype: DType) -> usize {
+    program.arguments.push(named(name, dtype));
+    let place = Place::Argument(program.arguments.len() - 1);
+    buffer(program, name, dtype, place)
+}
+
+/// Adds a launch of one instruction with a result of its own.
+fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype: DType) {
+    program.results.push(named(name, dtype));
+    let place = Place::Result(program.results.len() - 1);
+    let to = buffer(program, "to", dtype, place);
+    let access = |&buffer: &usize| Access { buffer, dims: vec![LEN.into()], index: vec![Index::of(0)], outside: None };
+    let inputs = from.len() as u16;
+    let stage = Stage {
+        level: Level::Element,
+        inputs: (0..from.len()).map(Source::Load).collect(),
+        code: Code { inputs, instrs: vec![instr], outputs: vec![inputs] },
+        outputs: vec![Target::Store(0)],
+    };
+    program.schedule.push(Step::Launch(program.launches.len()));
+    program.launches.push(Launch {
+        name: name.into(),
+        loc: 0,
+        space: vec![LEN.into()],
+        reduce: vec![],
+        family: Family::Flat,
+        loads: from.iter().map(access).collect(),
+        stores: vec![access(&to)],
+        stages: vec![stage],
+        updates: None,
+    });
+}
+
+/// Adds a launch that finds sum, maximum and minimum of `length` elements at each of `points` points.
+fn reduction(program: &mut Program, from: usize, family: Family, points: i64, length: i64) {
+    let (dims, index) = match family {
+        Family::Row => (vec![points, length], vec![Index::of(0), Index::of(1)]),
+        _ => (vec![length, points], vec![Index::of(1), Index::of(0)]),
+    };
+    let load = Access { buffer: from, dims: dims.into_iter().map(Size::constant).collect(), index, outside: None };
+    let reductions = [Reduction::Sum, Reduction::Max, Reduction::Min];
+    let stores = reductions.map(|reduction| {
+        program.results.push(Named { name: format!("{reduction:?}"), ..named("", DType::F32) });
+        let place = Place::Result(program.results.len() - 1);
+        let to = buffer(program, "to", DType::F32, place);
+        Access { buffer: to, dims: vec![points.into()], index: vec![Index::of(0)], outside: None }
+    });
+    let elements = Stage {
+        level: Level::Element,
+        inputs: vec![Source::Load(0)],
+        code: Code { inputs: 1, instrs: vec![], outputs: vec![0; 3] },
+        outputs: reductions.into_iter().enumerate().map(|(row, f)| Target::Reduce(f, row)).collect(),
+    };
+    let rows = Stage {
+        level: Level::Row,
+        inputs: (0..3).map(Source::Row).collect(),
+        code: Code { inputs: 3, instrs: vec![], outputs: vec![0, 1, 2] },
+        outputs: (0..3).map(Target::Store).collect(),
+    };
+    program.schedule.push(Step::Launch(program.launches.len()));
+    program.launches.push(Launch {
+        name: format!("reduce {points} by {length}"),
+        loc: 0,
+        space: vec![points.into()],
+        reduce: vec![length.into()],
+        family,
+        loads: vec![load],
+        stores: stores.to_vec(),
+        stages: vec![elements, rows],
+        updates: None,
+    });
+}
+
+/// Numbers of all magnitudes, whole ones, the special ones and random bits; of `unit`, those in [-1, 1).
+pub fn argument(named: &Named, len: usize) -> Vec<u8> {
+    const SPECIAL: [f32; 14] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::MIN_POSITIVE,
+        1e-45,
+        f32::MAX,
+        -3e9,
+        127.5,
+        -128.5,
+        16_777_216.0,
+    ];
+    let dtype = named.ty.dtype;
+    let mut numbers = Numbers(named.name.len() as u64 + u64::from(named.name == "y"));
+    let mut element = |i: usize| -> Vec<u8> {
+        let x = match i % 6 {
+            0 => SPECIAL[numbers.below(SPECIAL.len())],
+            1 => f32::from_bits(numbers.next() as u32),
+            2 => (numbers.unit() * 9.0).round() as f32,
+            3 => (numbers.unit() * 100.0) as f32,
+            4 => (numbers.unit() * 70_000.0) as f32,
+            _ => numbers.unit() as f32,
+        };
+        match dtype {
+            DType::F32 if named.name == "unit" => (numbers.unit() as f32).to_le_bytes().to_vec(),
+            DType::F32 => x.to_le_bytes().to_vec(),
+            DType::F64 => f64::from(x).to_le_bytes().to_vec(),
+            DType::Bool => vec![numbers.below(2) as u8],
+            // Any bits are an integer or a half.
+            _ => numbers.next().to_le_bytes()[..dtype.bytes()].to_vec(),
+        }
+    };
+    (0..len).flat_map(&mut element).collect()
+}

@@ -1,0 +1,241 @@
+//! A program run launch by launch: by the kernels of the CPU, each beside the same launch in CUDA C.
+
+use castnet_graph::cuda::{Kernel as Cuda, Parameter};
+use castnet_graph::net::Net;
+use castnet_graph::program::{Layout, Named, Place, Program, Step, Target};
+use castnet_graph::scalar::Reduction;
+use castnet_graph::types::DType;
+use castnet_kernels::isa::Isa;
+use castnet_kernels::{Context, Kernel, Run};
+
+use super::emulator::{Argument, Emulator, Kernels};
+
+/// How far what follows a sum may be from the CPU's, which adds in another order, by the largest number in sight; of all else the bits are
+/// the same.
+const TOLERANCE: f32 = 2e-6;
+
+const CONTEXT: Context = Context { seed: 0x1234_5678_9abc_def0, step: 7 };
+
+/// What a program runs on.
+pub struct Inputs<'a> {
+    /// The run-time sizes.
+    pub sizes: &'a dyn Fn(&str) -> i64,
+    /// The bytes of an argument of so many elements.
+    pub argument: &'a mut dyn FnMut(&Named, usize) -> Vec<u8>,
+    /// The elements of a parameter, in PyTorch's order.
+    pub parameter: &'a mut dyn FnMut(usize) -> Vec<f32>,
+}
+
+/// All memory of a program, one place after the other.
+pub struct Memory<'a> {
+    program: &'a Program,
+    sizes: &'a dyn Fn(&str) -> i64,
+    words: Vec<u64>,
+    /// Where arguments, results and classes of the arena start, in bytes; parameters and gradients one by one.
+    starts: Starts,
+}
+
+#[derive(Default)]
+struct Starts {
+    arguments: Vec<usize>,
+    results: Vec<usize>,
+    parameters: Vec<usize>,
+    gradients: Vec<usize>,
+    classes: Vec<usize>,
+}
+
+impl<'a> Memory<'a> {
+    /// With arguments and parameters in place, NaN everywhere else.
+    pub fn new(net: &Net, program: &'a Program, inputs: Inputs<'a>) -> Memory<'a> {
+        let Inputs { sizes, argument, parameter } = inputs;
+        let mut end = 0;
+        let mut place = |bytes: usize| {
+            let start = end;
+            end += bytes.next_multiple_of(64);
+            start
+        };
+        let len = |n: &Named| n.ty.len().eval(sizes) as usize;
+        let (offsets, floats) = net.offsets();
+        let starts = Starts {
+            arguments: program.arguments.iter().map(|a| place(len(a) * a.ty.dtype.bytes())).collect(),
+            results: program.results.iter().map(|r| place(len(r) * r.ty.dtype.bytes())).collect(),
+            parameters: {
+                let at = place(4 * floats);
+                offsets.iter().map(|o| at + 4 * o).collect()
+            },
+            gradients: {
+                let at = place(4 * floats);
+                offsets.iter().map(|o| at + 4 * o).collect()
+            },
+            classes: program.arena.iter().map(|c| place(4 * (c.height * c.monomial.eval(sizes)) as usize)).collect(),
+        };
+        let mut memory = Memory { program, sizes, words: vec![u64::MAX; end / 8], starts };
+        for (number, named) in program.arguments.iter().enumerate() {
+            let (start, bytes) = (memory.starts.arguments[number], argument(named, len(named)));
+            memory.bytes()[start..start + bytes.len()].copy_from_slice(&bytes);
+        }
+        for (number, p) in net.parameters.iter().enumerate() {
+            let start = memory.starts.parameters[number];
+            memory.bytes()[start..start + 4 * p.floats()].fill(0);
+            for (element, value) in parameter(number).iter().enumerate() {
+                let at = start + 4 * position(&p.layout, &p.shape, element as i64);
+                memory.bytes()[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        memory
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the bytes of words.
+        unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().cast(), 8 * self.words.len()) }
+    }
+
+    /// Where a buffer lies in a round, in bytes.
+    fn home(&self, buffer: usize, round: usize) -> std::ops::Range<usize> {
+        let b = &self.program.buffers[buffer];
+        let (width, value) = (b.dtype.bytes() as i64, self.sizes);
+        let start = match b.place {
+            Place::Argument(i) => self.starts.arguments[i],
+            Place::Result(i) => self.starts.results[i],
+            Place::Parameter(i) => self.starts.parameters[i],
+            Place::Gradient(i) => self.starts.gradients[i],
+            Place::Arena { class, offset } => {
+                self.starts.classes[class] + 4 * (offset * self.program.arena[class].monomial.eval(value)) as usize
+            }
+        };
+        let start = start as i64 + width * b.round_stride.eval(value) * round as i64;
+        start as usize..(start + width * b.size.eval(value)) as usize
+    }
+
+    /// Runs every launch in order; what of the CUDA C differs.
+    pub fn run(&mut self, kernels: &mut Kernels, emulator: &mut Emulator) -> Vec<String> {
+        let mut phases = vec![];
+        flatten(&self.program.schedule, 0, &mut phases);
+        let mut differences = vec![];
+        for (launch, round) in phases {
+            let before = self.words.clone();
+            self.on_cpu(launch, round);
+            let after = std::mem::replace(&mut self.words, before);
+            differences.extend(self.in_cuda(launch, round, &after, kernels, emulator));
+            self.words = after;
+        }
+        differences
+    }
+
+    fn on_cpu(&mut self, launch: usize, round: usize) {
+        let dtypes: Vec<DType> = self.program.buffers.iter().map(|b| b.dtype).collect();
+        let kernel = Kernel::new(&self.program.launches[launch], &dtypes, Isa::Portable, &[], self.sizes);
+        let starts: Vec<usize> = (0..dtypes.len()).map(|b| self.home(b, round).start).collect();
+        let base: *mut u8 = self.words.as_mut_ptr().cast();
+        let bases: Vec<*mut u8> = starts.iter().map(|&start| base.wrapping_add(start)).collect();
+        let run = Run { bases: &bases, context: &CONTEXT, round: round as u64, update: None };
+        let mut scratch = vec![0; kernel.scratch_bytes() + 64];
+        let skip = scratch.as_ptr().align_offset(64);
+        for chunk in 0..kernel.chunks() {
+            // SAFETY: the buffers lie in the memory by the same arithmetic as in the runtime.
+            unsafe { kernel.run(chunk, &run, &mut scratch[skip..skip + kernel.scratch_bytes()]) };
+        }
+    }
+
+    /// Runs a launch of one of the printed families; tiles are left out.
+    fn in_cuda(
+        &mut self,
+        launch: usize,
+        round: usize,
+        expected: &[u64],
+        kernels: &mut Kernels,
+        emulator: &mut Emulator,
+    ) -> Vec<String> {
+        let l = &self.program.launches[launch];
+        let Some(kernel) = Cuda::new(self.program, l, "") else { return vec![] };
+        let homes: Vec<_> = kernel
+            .parameters
+            .iter()
+            .map(|p| if let Parameter::Buffer(b) = p { self.home(*b, round) } else { 0..0 })
+            .collect();
+        let mut buffers: Vec<Vec<u8>> = homes.iter().map(|home| self.bytes()[home.clone()].to_vec()).collect();
+        let arguments = kernel.parameters.iter().zip(&mut buffers).map(|(parameter, buffer)| match parameter {
+            Parameter::Buffer(_) => Argument::Buffer(buffer),
+            Parameter::Size(name) => Argument::Int((self.sizes)(name) as i32),
+            Parameter::Seed => Argument::Wide(CONTEXT.seed),
+            Parameter::Step => Argument::Wide(CONTEXT.step),
+            Parameter::Round => Argument::Wide(round as u64),
+        });
+        let mut arguments: Vec<Argument> = arguments.collect();
+        let blocks = kernel.blocks(self.sizes).unwrap() as u32;
+        emulator.run(kernels.number(&kernel), blocks, kernel.threads, &mut arguments);
+        drop(arguments);
+        let sums = l.stages.iter().flat_map(|s| &s.outputs).any(|t| matches!(t, Target::Reduce(Reduction::Sum, _)));
+        let expected: Vec<u8> = expected.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let floats = kernel
+            .parameters
+            .iter()
+            .zip(&homes)
+            .filter(|(p, _)| matches!(p, Parameter::Buffer(b) if self.program.buffers[*b].dtype == DType::F32));
+        let largest = floats.flat_map(|(_, home)| floats_of(&expected[home.clone()])).filter(|x| x.is_finite());
+        let tolerance = if sums { TOLERANCE * largest.fold(1.0, |most, x| x.abs().max(most)) } else { 0.0 };
+        let mut differences = vec![];
+        for ((parameter, home), found) in kernel.parameters.iter().zip(homes).zip(&buffers) {
+            let Parameter::Buffer(b) = parameter else { continue };
+            // What was computed in place is in two buffers; the result is the one that is stored to.
+            if !l.stores.iter().any(|s| s.buffer == *b) {
+                continue;
+            }
+            let buffer = &self.program.buffers[*b];
+            if let Some(what) = difference(buffer.dtype, &expected[home], found, tolerance) {
+                let text = kernel.source("kernel");
+                differences.push(format!("{}, launch {launch}, `{}`: {what}\n{text}", self.program.name, buffer.name));
+            }
+        }
+        differences
+    }
+}
+
+fn floats_of(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+}
+
+/// The first element that differs.
+fn difference(dtype: DType, expected: &[u8], found: &[u8], tolerance: f32) -> Option<String> {
+    let width = dtype.bytes();
+    let elements = expected.chunks_exact(width).zip(found.chunks_exact(width)).enumerate();
+    for (i, (e, f)) in elements {
+        if dtype != DType::F32 {
+            if e != f {
+                return Some(format!("element {i} is {f:?}, not {e:?}"));
+            }
+            continue;
+        }
+        let [e, f] = [e, f].map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        let same = e.to_bits() == f.to_bits() || e.is_nan() && f.is_nan();
+        if !same && (tolerance == 0.0 || (e - f).abs().is_nan() || (e - f).abs() > tolerance) {
+            return Some(format!("element {i} is {f:e}, not {e:e}"));
+        }
+    }
+    None
+}
+
+/// Where element number `element` of a tensor lies.
+fn position(layout: &Layout, shape: &[i64], mut element: i64) -> usize {
+    let mut index = vec![0; shape.len()];
+    for (i, size) in index.iter_mut().zip(shape).rev() {
+        (*i, element) = (element % size, element / size);
+    }
+    layout.position(shape, &index) as usize
+}
+
+/// The schedule with its repeats rolled out: launches with their rounds.
+fn flatten(schedule: &[Step], round: usize, phases: &mut Vec<(usize, usize)>) {
+    for step in schedule {
+        match step {
+            Step::Launch(launch) => phases.push((*launch, round)),
+            Step::Repeat { count, reverse, body } => {
+                let count = *count as usize;
+                for i in 0..count {
+                    let i = if *reverse { count - 1 - i } else { i };
+                    flatten(body, round * count + i, phases);
+                }
+            }
+        }
+    }
+}
