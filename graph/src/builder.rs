@@ -54,8 +54,8 @@ pub struct Builder<'p> {
     pub origin: Origin,
     loaded: HashMap<usize, Value>,
     pub(crate) streams: u32,
-    /// In the body of a loop: the parameters of its rounds.
-    pub(crate) rounds: Option<Rounds>,
+    /// The loops in whose body this is, outermost first.
+    pub(crate) rounds: Vec<Rounds>,
 }
 
 impl<'p> Builder<'p> {
@@ -69,7 +69,7 @@ impl<'p> Builder<'p> {
             origin: Origin::default(),
             loaded: HashMap::new(),
             streams: 0,
-            rounds: None,
+            rounds: vec![],
         }
     }
 
@@ -129,9 +129,9 @@ impl<'p> Builder<'p> {
         let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
         let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect());
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
-        let op = match &self.rounds {
+        let op = match self.rounds.last() {
             Some(rounds) if rounds.first_set().contains(&number) => {
-                Op::RoundParameter { first: number, step: rounds.set }
+                Op::RoundParameter { first: number, steps: self.rounds.iter().map(|r| r.set).collect() }
             }
             _ => Op::Parameter(number),
         };

@@ -1,26 +1,57 @@
-//! The checker of memory plans: independent of the planner. It runs the schedule, round by round, over cells that remember who wrote them.
+//! The checker of memory plans: independent of the planner. It runs the schedule, round by round, over memory that remembers who wrote it.
+//!
+//! Run-time sizes get small numbers. That loses nothing: within a class all places and lengths are multiples of one size, so two buffers
+//! meet for these numbers exactly if they meet for all others.
 
-use crate::program::{Place, Program, Step};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Floats of a cell: every buffer starts on such a boundary.
-const CELL: i64 = 16;
+use crate::program::{Launch, Place, Program, Step};
+use crate::size::Size;
 
 /// Every activation that is read was written, and nothing else was written over it in between; and what a launch writes meets what it
 /// reads only where it may work in place.
 pub fn check_plan(program: &Program) -> Result<(), String> {
-    let cells = |height: i64| vec![None; ((height + CELL - 1) / CELL) as usize];
-    let owners = program.arena.iter().map(|class| cells(class.height)).collect();
-    let mut check = Check { program, owners };
-    check.steps(&program.schedule, 0)
+    let numbers = numbers(program);
+    let mut check = Check { program, numbers, owners: vec![BTreeMap::new(); program.arena.len()], rounds: vec![] };
+    check.steps(&program.schedule)
+}
+
+/// A number for each run-time name, different ones, so large that every size is positive (a loop then has a few rounds).
+fn numbers(program: &Program) -> Vec<(Arc<str>, i64)> {
+    let names = program.symbols();
+    let mut counts = vec![];
+    rounds(&program.schedule, &mut counts);
+    let shapes = program.arguments.iter().flat_map(|a| &a.ty.shape);
+    let sizes: Vec<&Size> = program.buffers.iter().map(|b| &b.size).chain(shapes).chain(counts).collect();
+    let from = |least: i64| names.iter().cloned().zip(least..).collect::<Vec<_>>();
+    let positive = |numbers: &Vec<(Arc<str>, i64)>| sizes.iter().all(|size| eval(size, numbers) > 0);
+    (1..12).map(|power| from(1 + (1 << power))).find(positive).unwrap_or_else(|| from(1 << 12))
+}
+
+fn rounds<'p>(steps: &'p [Step], counts: &mut Vec<&'p Size>) {
+    for step in steps {
+        if let Step::Repeat { count, body, .. } = step {
+            counts.push(count);
+            rounds(body, counts);
+        }
+    }
+}
+
+fn eval(size: &Size, numbers: &[(Arc<str>, i64)]) -> i64 {
+    size.eval(&|name| numbers.iter().find(|(n, _)| **n == *name).map_or(1, |(_, number)| *number))
 }
 
 struct Check<'p> {
     program: &'p Program,
-    /// For each class, the buffer that each cell was last written as.
-    owners: Vec<Vec<Option<usize>>>,
+    numbers: Vec<(Arc<str>, i64)>,
+    /// For each class, by its first float: the end of a piece of memory, and the buffer that it was last written as.
+    owners: Vec<BTreeMap<i64, (i64, usize)>>,
+    /// The rounds of the loops around the launch.
+    rounds: Vec<i64>,
 }
 
-/// Where a buffer lies in a round: class, first float and the one behind the last, as coefficients.
+/// Where a buffer lies in a round: class, first float and the one behind the last.
 #[derive(Clone, Copy, PartialEq)]
 struct Span {
     class: usize,
@@ -35,13 +66,16 @@ impl Span {
 }
 
 impl Check<'_> {
-    fn steps(&mut self, steps: &[Step], round: i64) -> Result<(), String> {
+    fn steps(&mut self, steps: &[Step]) -> Result<(), String> {
         for step in steps {
             match step {
-                Step::Launch(launch) => self.launch(*launch, round)?,
+                Step::Launch(launch) => self.launch(*launch)?,
                 Step::Repeat { count, reverse, body } => {
-                    for round in 0..*count {
-                        self.steps(body, if *reverse { count - 1 - round } else { round })?;
+                    let count = eval(count, &self.numbers);
+                    for round in 0..count {
+                        self.rounds.push(if *reverse { count - 1 - round } else { round });
+                        self.steps(body)?;
+                        self.rounds.pop();
                     }
                 }
             }
@@ -49,50 +83,75 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn launch(&mut self, number: usize, round: i64) -> Result<(), String> {
-        let launch = &self.program.launches[number];
-        let in_place = launch.in_place();
-        let name = |buffer: usize| &self.program.buffers[buffer].name;
+    fn launch(&mut self, number: usize) -> Result<(), String> {
+        let program = self.program;
+        let launch = &program.launches[number];
         for read in launch.reads() {
-            let Some(span) = self.span(read, round)? else { continue };
-            for cell in span.from / CELL..(span.to + CELL - 1) / CELL {
-                match self.owners[span.class][cell as usize] {
-                    None => return Err(format!("`{}` reads `{}` before it is written", launch.name, name(read))),
-                    Some(owner) if !self.is_one(owner, read) => {
-                        return Err(format!(
-                            "`{}` reads `{}`, over which `{}` was written",
-                            launch.name,
-                            name(read),
-                            name(owner)
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
+            let Some(span) = self.span(read)? else { continue };
+            self.check_read(launch, read, span)?;
         }
+        let in_place = launch.in_place();
+        let name = |buffer: usize| &program.buffers[buffer].name;
         for (i, store) in launch.stores.iter().enumerate() {
-            let Some(span) = self.span(store.buffer, round)? else { continue };
+            let Some(span) = self.span(store.buffer)? else { continue };
             for read in launch.reads() {
-                let Some(other) = self.span(read, round)? else { continue };
+                let Some(other) = self.span(read)? else { continue };
                 let gives_way = span == other && in_place.contains(&(read, store.buffer));
-                if read != store.buffer && span.meets(&other) && !gives_way {
+                if span.meets(&other) && !gives_way {
                     let (a, b) = (name(store.buffer), name(read));
                     return Err(format!("`{}` writes `{a}` over `{b}`, which it reads", launch.name));
                 }
             }
             for other in launch.stores[..i].iter().filter(|o| o.buffer != store.buffer) {
-                if self.span(other.buffer, round)?.is_some_and(|other| span.meets(&other)) {
+                if self.span(other.buffer)?.is_some_and(|other| span.meets(&other)) {
                     return Err(format!("`{}` writes two results over each other", launch.name));
                 }
             }
         }
         for store in &launch.stores {
-            let Some(span) = self.span(store.buffer, round)? else { continue };
-            for cell in span.from / CELL..(span.to + CELL - 1) / CELL {
-                self.owners[span.class][cell as usize] = Some(store.buffer);
+            if let Some(span) = self.span(store.buffer)? {
+                self.write(store.buffer, span);
             }
         }
         Ok(())
+    }
+
+    fn check_read(&self, launch: &Launch, read: usize, span: Span) -> Result<(), String> {
+        let name = |buffer: usize| &self.program.buffers[buffer].name;
+        let owners = &self.owners[span.class];
+        let first = owners.range(..=span.from).next_back().map_or(span.from, |(from, _)| *from);
+        let mut at = span.from;
+        for (&from, &(to, owner)) in owners.range(first..span.to).filter(|(_, (to, _))| *to > span.from) {
+            if from > at {
+                break;
+            }
+            if !self.is_one(owner, read) {
+                let (a, b) = (name(read), name(owner));
+                return Err(format!("`{}` reads `{a}`, over which `{b}` was written", launch.name));
+            }
+            at = to;
+        }
+        match at >= span.to {
+            true => Ok(()),
+            false => Err(format!("`{}` reads `{}` before it is written", launch.name, name(read))),
+        }
+    }
+
+    fn write(&mut self, buffer: usize, span: Span) {
+        let owners = &mut self.owners[span.class];
+        let first = owners.range(..=span.from).next_back().map_or(span.from, |(from, _)| *from);
+        let met: Vec<(i64, (i64, usize))> = owners.range(first..span.to).map(|(from, piece)| (*from, *piece)).collect();
+        for (from, (to, owner)) in met.into_iter().filter(|(_, (to, _))| *to > span.from) {
+            // What lies before and behind keeps its owner.
+            owners.remove(&from);
+            if from < span.from {
+                owners.insert(from, (span.from, owner));
+            }
+            if to > span.to {
+                owners.insert(span.to, (to, owner));
+            }
+        }
+        owners.insert(span.from, (span.to, buffer));
     }
 
     /// Whether two buffers are the same memory by intent: rows of one stack lie at one place under one name.
@@ -101,24 +160,18 @@ impl Check<'_> {
         a == b || x.name == y.name && x.place == y.place
     }
 
-    /// Where a buffer lies, if in the arena.
-    fn span(&self, buffer: usize, round: i64) -> Result<Option<Span>, String> {
+    /// Where a buffer lies in this round, if in the arena.
+    fn span(&self, buffer: usize) -> Result<Option<Span>, String> {
         let buffer = &self.program.buffers[buffer];
         let Place::Arena { class, offset } = buffer.place else { return Ok(None) };
         let Some(part) = self.program.arena.get(class) else { return Err(format!("`{}` has no class", buffer.name)) };
-        let times = |size: &crate::size::Size| {
-            if size.is(0) {
-                return Some(0);
-            }
-            let quotient = if *size == part.monomial { Some(1) } else { size.div_exact(&part.monomial)?.as_const() };
-            quotient.filter(|q| *q >= 0)
-        };
-        let no_multiple = || format!("`{}` is no multiple of its class {}", buffer.name, part.monomial);
-        let (size, stride) = (times(&buffer.size), times(&buffer.round_stride));
-        let (size, stride) = (size.ok_or_else(no_multiple)?, stride.ok_or_else(no_multiple)?);
-        let from = offset + stride * round;
-        match offset >= 0 && from + size <= part.height {
-            true => Ok(Some(Span { class, from, to: from + size })),
+        let eval = |size: &Size| eval(size, &self.numbers);
+        let moved: i64 = buffer.strides.iter().zip(&self.rounds).map(|(stride, round)| eval(stride) * round).sum();
+        let unit = eval(&part.monomial);
+        let from = offset * unit + eval(&buffer.start) + moved;
+        let to = from + eval(&buffer.size);
+        match offset * unit <= from && to <= part.height * unit {
+            true => Ok(Some(Span { class, from, to })),
             false => Err(format!("`{}` does not lie in the arena", buffer.name)),
         }
     }

@@ -1,7 +1,5 @@
 //! The pipeline, a line a stage: from the graphs of a net's functions to its programs.
 
-use std::collections::BTreeSet;
-
 use crate::builder::Parameters;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
@@ -78,28 +76,13 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
-                let reaches = trained.map_or(vec![], |r| reaches(&r.optimised).into_iter().collect());
+                let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
                 compiled.net.functions.push(Function { name: function.name.clone(), inference, training, reaches });
             }
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
     }
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
-}
-
-/// The parameters that a graph makes gradients of, in loops too.
-fn reaches(graph: &Graph) -> BTreeSet<usize> {
-    let mut all: BTreeSet<usize> = graph.outputs.iter().filter_map(|o| o.role.gradient()).collect();
-    for node in &graph.nodes {
-        let Op::Repeat(repeat) = &node.op else { continue };
-        for output in &repeat.body.outputs {
-            if let Role::RoundGradient { first, step } = output.role {
-                all.extend((0..repeat.count as usize).map(|round| first + round * step));
-            }
-        }
-        all.extend(reaches(&repeat.body));
-    }
-    all
 }
 
 fn parameters(declared: &Parameters) -> Vec<Parameter> {
@@ -207,7 +190,7 @@ fn flops(graph: &Graph) -> Size {
             &(&graph.ty(node.inputs[1]).len() * &per_pixel) * &2.into()
         }
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast => node.ty.len(),
-        Op::Repeat(repeat) => &flops(&repeat.body) * &repeat.count.into(),
+        Op::Repeat(repeat) => &flops(&repeat.body) * &repeat.count,
         Op::Reduce(..) => graph.ty(node.inputs[0]).len(),
         Op::MaxPool2d(w) | Op::SumPool2d(w) => &node.ty.len() * &(w.kernel[0] * w.kernel[1]).into(),
         Op::MaxPool2dGrad(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) => node.ty.len(),

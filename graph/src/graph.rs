@@ -75,12 +75,12 @@ pub enum Op {
     Input(usize),
     /// A parameter of the net, by its number in the net's list.
     Parameter(usize),
-    /// In the body of a `Repeat`: in round `r`, parameter `first + r · step`.
+    /// In the body of a `Repeat`: in round `r`, parameter `first + r · step`; in loops in loops, `first + Σ r · step`.
     RoundParameter {
-        /// The parameter of round 0.
+        /// The parameter of the first rounds.
         first: usize,
-        /// Parameters from one round's set to the next.
-        step: usize,
+        /// Parameters from one round's set to the next, for each loop around the node, outermost first.
+        steps: Vec<usize>,
     },
     /// A scalar.
     Const(f64),
@@ -153,8 +153,8 @@ pub enum Op {
 /// own in every round, and their gradients are outputs of the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeat {
-    /// Rounds.
-    pub count: i64,
+    /// Rounds, at least one.
+    pub count: Size,
     /// From the last round to the first: rows of stacks and of stacked outputs keep their round's number.
     pub reverse: bool,
     /// Carried values.
@@ -214,12 +214,12 @@ pub enum Role {
     Result(usize),
     /// The gradient of the objective with respect to parameter `.0`.
     Gradient(usize),
-    /// In the body of a `Repeat`: the gradient with respect to parameter `first + r · step` of round `r`.
+    /// In the body of a `Repeat`: the gradient with respect to the parameter that is `Op::RoundParameter` with these numbers.
     RoundGradient {
-        /// The parameter of round 0.
+        /// The parameter of the first rounds.
         first: usize,
-        /// Parameters from one round's set to the next.
-        step: usize,
+        /// Parameters from one round's set to the next, for each loop around the node, outermost first.
+        steps: Vec<usize>,
     },
 }
 
@@ -288,6 +288,37 @@ impl Graph {
             Op::Const(c) => Some(c),
             Op::Broadcast | Op::Reshape => self.as_const(node.inputs[0]),
             _ => None,
+        }
+    }
+
+    /// The numbers of the parameters whose gradients the graph makes, in all rounds of its loops; sorted.
+    pub fn gradients(&self) -> Vec<usize> {
+        let mut all = vec![];
+        self.collect_gradients(&[], &mut all);
+        all.sort_unstable();
+        all
+    }
+
+    /// `counts`: the rounds of the loops around the graph.
+    fn collect_gradients(&self, counts: &[usize], all: &mut Vec<usize>) {
+        for output in &self.outputs {
+            match &output.role {
+                Role::Result(_) => {}
+                Role::Gradient(number) => all.push(*number),
+                Role::RoundGradient { first, steps } => {
+                    let loops = counts.iter().zip(steps);
+                    all.extend(loops.fold(vec![*first], |numbers, (count, step)| {
+                        numbers.iter().flat_map(|n| (0..*count).map(move |round| n + round * step)).collect()
+                    }));
+                }
+            }
+        }
+        for node in &self.nodes {
+            if let Op::Repeat(repeat) = &node.op {
+                // A loop with sets of parameters has a known number of rounds.
+                let count = repeat.count.as_const().unwrap_or(1) as usize;
+                repeat.body.collect_gradients(&[counts, &[count]].concat(), all);
+            }
         }
     }
 

@@ -45,7 +45,7 @@ pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Opti
     lives
 }
 
-fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
+pub(crate) fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
     for step in schedule {
         let Step::Repeat { body, .. } = step else { continue };
         extend_through_loops(life, body);
@@ -237,7 +237,7 @@ impl Launch {
                     self.stores.iter().any(|s| s.buffer == to && s.dims == l.dims && s.index == l.index)
                 };
                 let everywhere = self.loads.iter().filter(|l| l.buffer == from).all(same_place);
-                if everywhere && from != to && !operands.contains(&from) && !pairs.contains(&(from, to)) {
+                if everywhere && !operands.contains(&from) && !pairs.contains(&(from, to)) {
                     pairs.push((from, to));
                 }
             }

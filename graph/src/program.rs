@@ -68,8 +68,19 @@ pub struct Buffer {
     pub size: Size,
     /// Where it lies.
     pub place: Place,
-    /// Inside a `repeat`: how many elements further it lies each round (a size of the buffer's own class).
-    pub round_stride: Size,
+    /// Elements from the beginning of its place to its own, in the first rounds.
+    #[serde(default, skip_serializing_if = "Size::is_zero")]
+    pub start: Size,
+    /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strides: Vec<Size>,
+}
+
+impl Buffer {
+    /// A buffer that stays where it is.
+    pub fn new(name: impl Into<String>, dtype: DType, size: Size, place: Place) -> Buffer {
+        Buffer { name: name.into(), dtype, size, place, start: Size::constant(0), strides: vec![] }
+    }
 }
 
 /// Where a buffer lies.
@@ -99,10 +110,10 @@ pub enum Place {
 pub enum Step {
     /// Launch number `.0`.
     Launch(usize),
-    /// A body, `count` times; buffers with a `round_stride` move on each round.
+    /// A body, `count` times; buffers with strides move on each round.
     Repeat {
         /// Rounds.
-        count: i64,
+        count: Size,
         /// From the last round to the first.
         reverse: bool,
         /// What runs each round.

@@ -73,8 +73,23 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
 /// The results of a graph, in order, and the gradients of the parameters of its loops' rounds, by the parameters' numbers.
 pub fn evaluate_with_rounds(graph: &Graph, inputs: &Inputs) -> (Vec<Tensor>, BTreeMap<usize, Tensor>) {
     let mut gradients = BTreeMap::new();
-    let results = run(graph, inputs, inputs.arguments, 0, &mut gradients);
+    let results = run(graph, inputs, inputs.arguments, &Rounds::default(), &mut gradients);
     (results, gradients)
+}
+
+/// The rounds of the loops around a body.
+#[derive(Clone, Default)]
+struct Rounds {
+    /// Outermost first.
+    now: Vec<usize>,
+    /// Counted through.
+    through: usize,
+}
+
+impl Rounds {
+    fn parameter(&self, first: usize, steps: &[usize]) -> usize {
+        first + self.now.iter().zip(steps).map(|(round, step)| round * step).sum::<usize>()
+    }
 }
 
 /// One run of a graph, or of a body in a round.
@@ -82,7 +97,7 @@ fn run(
     graph: &Graph,
     inputs: &Inputs,
     arguments: &[Tensor],
-    round: usize,
+    at: &Rounds,
     gradients: &mut BTreeMap<usize, Tensor>,
 ) -> Vec<Tensor> {
     let mut values: HashMap<Value, Tensor> = HashMap::new();
@@ -93,13 +108,13 @@ fn run(
         let mut result = match &node.op {
             Op::Input(i) => arguments[*i].clone(),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
-            Op::RoundParameter { first, step } => inputs.parameters[first + round * step].clone(),
+            Op::RoundParameter { first, steps } => inputs.parameters[at.parameter(*first, steps)].clone(),
             Op::Const(c) => Tensor::scalar(*c),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
             Op::Random(stream) => {
                 let len = shape.iter().product::<usize>();
-                let data = (0..len).map(|i| (inputs.random)(*stream, (round * len + i) as u64));
+                let data = (0..len).map(|i| (inputs.random)(*stream, (at.through * len + i) as u64));
                 Tensor::new(shape.clone(), data.collect())
             }
             Op::Unary(f) => Tensor::new(shape, x(0).data.iter().map(|a| unary(*f, *a)).collect()),
@@ -169,7 +184,7 @@ fn run(
             }
             Op::Repeat(repeat) => {
                 let operands = node.inputs.iter().map(|v| values[v].clone()).collect();
-                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, round, gradients));
+                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, gradients));
                 Tensor::scalar(f64::NAN)
             }
             Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
@@ -181,8 +196,8 @@ fn run(
         values.insert(Value(index as u32), result);
     }
     for output in &graph.outputs {
-        if let Role::RoundGradient { first, step } = output.role {
-            gradients.insert(first + round * step, values[&output.value].clone());
+        if let Role::RoundGradient { first, steps } = &output.role {
+            gradients.insert(at.parameter(*first, steps), values[&output.value].clone());
         }
     }
     graph.outputs.iter().map(|o| values[&o.value].clone()).collect()
@@ -193,10 +208,10 @@ fn rounds(
     repeat: &Repeat,
     inputs: &Inputs,
     operands: Vec<Tensor>,
-    outer: usize,
+    outer: &Rounds,
     gradients: &mut BTreeMap<usize, Tensor>,
 ) -> Vec<Tensor> {
-    let count = repeat.count as usize;
+    let count = repeat.count.eval(inputs.sizes) as usize;
     let fixed = repeat.states + repeat.shared;
     let results = repeat.body.outputs.iter().filter(|o| o.role.gradient().is_none()).count();
     let mut arguments = operands.clone();
@@ -207,7 +222,8 @@ fn rounds(
             let len = stack.data.len() / count;
             *argument = Tensor::new(stack.shape[1..].to_vec(), stack.data[now * len..][..len].to_vec());
         }
-        let mut made = run(&repeat.body, inputs, &arguments, outer * count + now, gradients);
+        let at = Rounds { now: [&outer.now[..], &[now]].concat(), through: outer.through * count + now };
+        let mut made = run(&repeat.body, inputs, &arguments, &at, gradients);
         made.truncate(results);
         stacks.iter_mut().zip(made.drain(repeat.states..)).for_each(|(stack, row)| stack[now] = row);
         arguments.splice(..repeat.states, made);

@@ -99,6 +99,11 @@ impl Size {
         }
     }
 
+    /// Whether this is 0.
+    pub fn is_zero(&self) -> bool {
+        self.terms.is_empty()
+    }
+
     /// Whether this is the constant `value`.
     pub fn is(&self, value: i64) -> bool {
         self.as_const() == Some(value)

@@ -68,28 +68,10 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
     if graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
         return Err("an output is no node".into());
     }
-    let mut gradients = vec![];
-    written_gradients(graph, 1, &mut gradients);
-    gradients.sort_unstable();
+    let gradients = graph.gradients();
     match gradients.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(format!("two gradients of parameter {} that nobody adds", pair[0])),
         None => Ok(()),
-    }
-}
-
-/// The parameters whose gradients the graph makes, in `rounds` rounds.
-fn written_gradients(graph: &Graph, rounds: i64, out: &mut Vec<usize>) {
-    for output in &graph.outputs {
-        match output.role {
-            Role::Gradient(number) => out.push(number),
-            Role::RoundGradient { first, step } => out.extend((0..rounds as usize).map(|r| first + r * step)),
-            Role::Result(_) => {}
-        }
-    }
-    for node in &graph.nodes {
-        if let Op::Repeat(repeat) = &node.op {
-            written_gradients(&repeat.body, repeat.count, out);
-        }
     }
 }
 
@@ -99,11 +81,21 @@ fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph
     let body = &repeat.body;
     let seen = |(i, operand): (usize, &crate::graph::Value)| {
         let (outer, inner) = (graph.shape(*operand), &body.arguments.get(i)?.ty.shape);
-        let whole = if i < repeat.states + repeat.shared { outer } else { outer.get(1..)? };
+        let is_row = i >= repeat.states + repeat.shared;
+        let whole = match is_row {
+            true => outer.strip_prefix(std::slice::from_ref(&repeat.count))?,
+            false => outer,
+        };
         (whole == &inner[..]).then_some(())
     };
     let states = (0..repeat.states)
         .all(|i| body.outputs.get(i).is_some_and(|o| body.shape(o.value) == &body.arguments[i].ty.shape[..]));
+    // Results come first, in order; gradients follow.
+    let results = body.outputs.iter().take_while(|o| o.role.gradient().is_none()).count();
+    let ordered = body.outputs.iter().enumerate().all(|(i, o)| (o.role == Role::Result(i)) == (i < results));
+    if !ordered {
+        return Err(format!("the results of a repeat's body in {} are out of order", graph.name));
+    }
     match node.inputs.len() == body.arguments.len()
         && node.inputs.iter().enumerate().all(|x| seen(x).is_some())
         && states

@@ -25,7 +25,7 @@ fn thirty_rounds_are_as_large_as_three() {
     let rounds: Vec<i64> = training
         .schedule
         .iter()
-        .filter_map(|s| if let Step::Repeat { count, .. } = s { Some(*count) } else { None })
+        .filter_map(|s| if let Step::Repeat { count, .. } = s { count.as_const() } else { None })
         .collect();
     assert_eq!(rounds, [30, 30]);
     assert_eq!(many.net.functions[0].reaches, (0..60).collect::<Vec<_>>());

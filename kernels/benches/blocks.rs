@@ -105,7 +105,7 @@ fn launch(
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
     let context = Context { seed: 1, step: 1 };
-    let run = Run { bases: &bases, context: &context, round: 0, update: None };
+    let run = Run { bases: &bases, strides: &[], rounds: &[], context: &context, round: 0, update: None };
     report(name, elements, || {
         for chunk in 0..kernel.chunks() {
             // SAFETY: the buffers are as long as the launch says.

@@ -131,7 +131,7 @@ impl EpilogueRun<'_> {
                     return self.update(parameter, update, access, block, acc, pitch);
                 }
                 if let Place::Linear { offset, row, col: 1, .. } = access.place(block) {
-                    let to = self.worker.run.bases[access.buffer].cast::<f32>().offset(offset as isize);
+                    let to = self.worker.run.base(access.buffer).cast::<f32>().offset(offset as isize);
                     return transfer::copy_rows(epilogue.isa, acc, pitch as i64, to, row, block.rows, block.cols);
                 }
             }

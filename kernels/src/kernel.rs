@@ -30,8 +30,13 @@ pub trait Update: Sync {
 /// The operands of a run, the same for all its chunks.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// The start of every buffer of the program, this round's.
+    /// The start of every buffer of the program, in the first rounds of all loops.
     pub bases: &'a [*mut u8],
+    /// The bytes by which each buffer moves on from one round to the next: for each buffer as many numbers, one for each loop around a
+    /// launch, outermost first. Empty if the program has no loops.
+    pub strides: &'a [isize],
+    /// The round of each loop around the launch.
+    pub rounds: &'a [u32],
     /// Seed and step.
     pub context: &'a Context,
     /// The round of the loops around the launch, counted through; 0 outside.
@@ -44,6 +49,17 @@ pub struct Run<'a> {
 unsafe impl Send for Run<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Run<'_> {}
+
+impl Run<'_> {
+    /// Where a buffer starts in this round.
+    #[inline]
+    pub(crate) fn base(&self, buffer: usize) -> *mut u8 {
+        let depth = self.strides.len() / self.bases.len().max(1);
+        let strides = &self.strides[buffer * depth..][..depth];
+        let moved = strides.iter().zip(self.rounds).map(|(stride, round)| stride * *round as isize).sum();
+        self.bases[buffer].wrapping_offset(moved)
+    }
+}
 
 /// One launch with all sizes resolved.
 #[derive(Debug)]
@@ -104,7 +120,7 @@ impl Kernel {
     /// Runs one chunk. Never allocates.
     ///
     /// # Safety
-    /// `run.bases` points to buffers of the sizes that the program says, aligned as their type needs. Chunks of one kernel may run at the
+    /// `run.base` points to buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one kernel may run at the
     /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned.
     pub unsafe fn run(&self, chunk: usize, run: &Run<'_>, scratch: &mut [u8]) {
         assert!(chunk < self.chunks() && scratch.len() >= self.scratch_bytes(), "no such chunk, or too little scratch");
@@ -119,7 +135,7 @@ impl Kernel {
                     let own = tile.scratch_floats();
                     let sink = epilogue.sink(run, scratch.add(own.next_multiple_of(16)));
                     let own = std::slice::from_raw_parts_mut(scratch, own);
-                    tile.run(chunk, &|buffer| run.bases[buffer].cast(), own, &sink);
+                    tile.run(chunk, &|buffer| run.base(buffer).cast(), own, &sink);
                 }
             }
         }

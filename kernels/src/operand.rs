@@ -31,7 +31,7 @@ impl Worker<'_> {
     }
 
     fn base(&self, access: &Access) -> *mut u8 {
-        self.run.bases[access.buffer]
+        self.run.base(access.buffer)
     }
 
     unsafe fn element(&self, access: &Access, offset: i64) -> *mut u8 {

@@ -77,7 +77,8 @@ fn by_four(body: &Body<'_>) -> Option<Skeleton> {
         if !list.contains(&access.buffer) {
             list.push(access.buffer);
         }
-        buffer.round_stride.div_exact(&4.into())?;
+        let moves = buffer.strides.iter().chain([&buffer.start]);
+        moves.filter(|size| !size.is_zero()).try_for_each(|size| size.div_exact(&4.into()).map(|_| ()))?;
     }
     if fixed.iter().any(|b| dense.contains(b)) || loops.stores.iter().any(|s| fixed.contains(&s.buffer)) {
         return None;

@@ -34,6 +34,11 @@ pub struct Kernels {
 
 /// Fuses and lowers an optimised graph over the net's parameters.
 pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
+    lower_at(graph, parameters, 0)
+}
+
+/// The same for a graph that is the body of the innermost of `depth` loops.
+pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) -> Kernels {
     let layout = |number: usize| parameters[number].layout.clone();
     let graph = prepare(graph, &layout);
     let groups = groups(&graph);
@@ -43,6 +48,8 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
         groups: &groups,
         layouts,
         parameters,
+        depth,
+        loop_states: HashMap::new(),
         out: Kernels {
             buffers: vec![],
             launches: vec![],
@@ -64,6 +71,11 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
     };
     for (id, group) in groups.iter().enumerate() {
         lower.group_of.extend(group.nodes.iter().map(|&n| (n, id)));
+    }
+    for group in &groups {
+        if let Op::Repeat(repeat) = &graph.node(group.nodes[0]).op {
+            lower.place_states(group.nodes[0], repeat);
+        }
     }
     for (id, group) in groups.iter().enumerate() {
         lower.current = id;
@@ -100,11 +112,15 @@ pub(crate) struct Lower<'g> {
     pub groups: &'g [Group],
     pub layouts: Layouts,
     pub parameters: &'g [Parameter],
+    /// How many loops this is in.
+    pub depth: usize,
+    /// Where the states of loops lie.
+    pub loop_states: HashMap<Value, Vec<super::region::State>>,
     pub out: Kernels,
     pub roles: HashMap<Value, Role>,
     group_of: HashMap<Value, usize>,
     /// For each node in memory, the computed nodes that read it.
-    readers: Vec<Vec<Value>>,
+    pub(crate) readers: Vec<Vec<Value>>,
     buffer_of: HashMap<Value, usize>,
     current: usize,
     loads: Vec<Access>,
@@ -187,14 +203,14 @@ impl<'g> Lower<'g> {
         let plain = ValueLayout::plain(node.ty.rank());
         let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape);
         let name = node.origin.name.to_string();
-        let round_stride = match (&node.op, self.roles.get(&value)) {
-            (Op::RoundParameter { first, step }, _) | (_, Some(Role::RoundGradient { first, step })) => {
-                let set = self.parameters.iter().skip(*first).take(*step);
-                Size::constant(set.map(|p| p.floats() as i64).sum())
+        let strides = match (&node.op, self.roles.get(&value)) {
+            (Op::RoundParameter { first, steps }, _) | (_, Some(Role::RoundGradient { first, steps })) => {
+                let floats = |step: &usize| self.parameters.iter().skip(*first).take(*step).map(|p| p.floats() as i64);
+                steps.iter().map(|step| Size::constant(floats(step).sum())).collect()
             }
-            _ => Size::constant(0),
+            _ => vec![],
         };
-        let buffer = self.add_buffer(Buffer { name, dtype, size, place, round_stride }, None);
+        let buffer = self.add_buffer(Buffer { strides, ..Buffer::new(name, dtype, size, place) }, None);
         self.buffer_of.insert(value, buffer);
         buffer
     }

@@ -1,56 +1,150 @@
 //! Loops: the body is lowered as a graph of its own, and its buffers are tied to those outside.
 //!
-//! A state lies in one buffer outside, which the body reads; at the end of a round the next state is copied over it. What every round sees
-//! is the buffer outside; rows of stacks move on with the round.
+//! A state lies in one buffer outside, which a round reads and writes over; where it cannot, it writes the next value apart, and that is
+//! copied at the end of the round. A state whose values are kept (by a stacked result, for the gradient) is a row of a stack, and a round
+//! writes the row behind the one that it reads: nothing is copied. What every round sees is the buffer outside; rows of stacks move on with
+//! the round.
 
-use super::lower::{Lower, lower};
-use crate::graph::{Op, Repeat, Value};
+use super::lower::{Kernels, Lower, lower_at};
+use super::view::strip_reshapes;
+use super::{Class, class};
+use crate::graph::{Graph, Op, Repeat, Role, Value};
+use crate::plan::{extend_through_loops, lives};
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Right, Source, Stage, Step, Target, Tile};
 use crate::scalar::Code;
 use crate::size::Size;
 use crate::types::DType;
 
+/// Where a state of a loop lies.
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    /// Its first value.
+    first: usize,
+    /// What a round reads.
+    now: usize,
+    /// What a round writes; `None`: `now`, or memory of its own if the round still reads the old value then.
+    next: Option<usize>,
+    /// Its last value.
+    last: usize,
+    /// If every value is kept: those before the rounds, and those after them.
+    kept: Option<(usize, usize)>,
+    /// Whether the first value is made in its place.
+    made_there: bool,
+}
+
+/// What a stacked result of a loop is.
+#[derive(Clone, Copy, PartialEq)]
+enum Stack {
+    /// The values of a state before the rounds.
+    Before(usize),
+    /// The values of a state after the rounds.
+    After(usize),
+    /// Something else: stack number `.0` of the body as it is lowered.
+    Own(usize),
+}
+
+/// The stacked results, in order.
+fn stacks(repeat: &Repeat) -> Vec<Stack> {
+    let body = &repeat.body;
+    let mut own = 0;
+    let stack = |value: Value| {
+        let before = (0..repeat.states).find(|&i| body.node(value).op == Op::Input(i)).map(Stack::Before);
+        let after = || (0..repeat.states).find(|&i| body.outputs[i].value == value).map(Stack::After);
+        before.or_else(after).unwrap_or_else(|| {
+            own += 1;
+            Stack::Own(own - 1)
+        })
+    };
+    let results = body.outputs.iter().filter(|o| o.role.gradient().is_none()).skip(repeat.states);
+    results.map(|o| o.value).map(stack).collect()
+}
+
 impl Lower<'_> {
+    /// Says where the states of a loop will lie, so that their first values are made there.
+    pub(crate) fn place_states(&mut self, node: Value, repeat: &Repeat) {
+        let name = format!("state of {}", self.graph.node(node).origin.name);
+        let stacks = stacks(repeat);
+        let states = (0..repeat.states).map(|i| {
+            let (size, count) = (repeat.body.arguments[i].ty.len(), &repeat.count);
+            let kept = stacks.contains(&Stack::Before(i)) || stacks.contains(&Stack::After(i));
+            let mut state = match kept {
+                true => {
+                    // One row more than rounds: round r reads a row and writes the next one.
+                    let rows = &size * count;
+                    let whole = self.arena(&name, &rows + &size);
+                    let none = Size::constant(0);
+                    let (old, new) = if repeat.reverse { (&size, &none) } else { (&none, &size) };
+                    let (front, back) = (self.part(whole, &none, &size), self.part(whole, &rows, &size));
+                    let (first, last) = if repeat.reverse { (back, front) } else { (front, back) };
+                    let (now, next) = (self.row(whole, old, &size), self.row(whole, new, &size));
+                    let kept = Some((self.part(whole, old, &rows), self.part(whole, new, &rows)));
+                    State { first, now, next: Some(next), last, kept, made_there: false }
+                }
+                false => {
+                    let all = self.arena(&name, size);
+                    State { first: all, now: all, next: None, last: all, kept: None, made_there: false }
+                }
+            };
+            let operand = strip_reshapes(self.graph, self.graph.node(node).inputs[i]);
+            let computed = matches!(class(self.graph, operand), Class::Point | Class::Reduce | Class::Tile);
+            let readers = &self.readers[operand.index()];
+            state.made_there = computed && readers.len() == 1 && !self.roles.contains_key(&operand);
+            if state.made_there {
+                self.set_buffer(operand, state.first);
+            }
+            state
+        });
+        let states: Vec<State> = states.collect();
+        self.loop_states.insert(node, states);
+    }
+
     pub(crate) fn region(&mut self, node: Value, repeat: &Repeat) {
         let graph = self.graph;
         let operands = &graph.node(node).inputs;
         let origin = &graph.node(node).origin;
-        let body = lower(&repeat.body, self.parameters);
-        // States: initial values are copied to where the body reads them.
-        let mut states = vec![];
-        for &operand in &operands[..repeat.states] {
+        let mut states = self.loop_states.remove(&node).unwrap_or_default();
+        let stacks = stacks(repeat);
+        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1);
+        for (state, &operand) in states.iter().zip(operands).filter(|(state, _)| !state.made_there) {
             let size = graph.ty(operand).len();
-            let state = self.arena(&format!("state of {}", origin.name), size.clone());
             let from = self.operand(operand);
-            self.push(copy(from, state, &size), origin.loc);
-            states.push(state);
+            self.push(copy(from, state.first, &size), origin.loc);
         }
-        let stacks: Vec<(Value, usize)> = self.results(node, repeat, &states);
+        let wholes = self.results(node, repeat, &states, &stacks);
+        // What cannot be written over the old value is copied there at the end of the round.
+        let mut late = vec![];
+        for (i, state) in states.iter_mut().enumerate() {
+            if state.next.is_none() && !goes_in_place(&body, i) {
+                let size = repeat.body.arguments[i].ty.len();
+                let next = self.arena(&format!("next {}", self.out.buffers[state.now].name), size.clone());
+                state.next = Some(next);
+                late.push(copy(next, state.now, &size));
+            }
+        }
         // Buffers of the body, as buffers out here.
-        let mut next = vec![];
-        let map: Vec<usize> = body
-            .buffers
-            .iter()
-            .map(|buffer| match buffer.place {
-                Place::Argument(i) if i < repeat.states => states[i],
-                Place::Argument(i) if i < repeat.states + repeat.shared => self.operand(operands[i]),
+        let mut map: Vec<usize> = Vec::with_capacity(body.buffers.len());
+        for (number, buffer) in body.buffers.iter().enumerate() {
+            let fixed = repeat.states + repeat.shared;
+            let outer = match buffer.place {
+                Place::Argument(i) if i < repeat.states => states[i].now,
+                Place::Argument(i) if i < fixed => self.operand(operands[i]),
                 Place::Argument(i) => {
                     let whole = self.operand(operands[i]);
-                    self.row(whole, &buffer.size)
+                    self.row(whole, &Size::constant(0), &repeat.body.arguments[i].ty.len())
                 }
-                Place::Result(i) if i < repeat.states => {
-                    let out = self.arena(&format!("next state of {}", origin.name), buffer.size.clone());
-                    next.push((i, out));
-                    out
+                Place::Result(i) if i < repeat.states => states[i].next.unwrap_or(states[i].now),
+                Place::Result(i) => {
+                    let (whole, size) = &wholes[i - repeat.states];
+                    self.row(*whole, &Size::constant(0), size)
                 }
-                Place::Result(i) => match stacks.get(i - repeat.states) {
-                    Some(&(_, whole)) => self.row(whole, &buffer.size),
-                    None => self.arena(&buffer.name, buffer.size.clone()),
-                },
-                _ => self.add_buffer(buffer.clone(), None),
-            })
-            .collect();
-        // Rows of rows keep their tie.
+                _ => {
+                    map.push(self.add_buffer(buffer.clone(), body.rows_of[number].map(|whole| map[whole])));
+                    continue;
+                }
+            };
+            let mapped = self.within(outer, buffer);
+            map.push(mapped);
+        }
         let first = self.out.launches.len();
         for (mut launch, place) in body.launches.into_iter().zip(body.places) {
             remap(&mut launch, &map);
@@ -58,55 +152,121 @@ impl Lower<'_> {
             self.out.places.push(place);
         }
         let mut steps: Vec<Step> = body.schedule.iter().map(|step| shifted(step, first)).collect();
-        for (state, out) in next {
-            let size = self.out.buffers[out].size.clone();
+        for launch in late {
             steps.push(Step::Launch(self.out.launches.len()));
-            self.out.launches.push(copy(out, states[state], &size));
+            self.out.launches.push(launch);
             self.out.places.push(origin.loc);
         }
-        self.out.schedule.push(Step::Repeat { count: repeat.count, reverse: repeat.reverse, body: steps });
+        let (count, reverse) = (repeat.count.clone(), repeat.reverse);
+        self.out.schedule.push(Step::Repeat { count, reverse, body: steps });
     }
 
-    /// The buffers of the loop's results: states where the body leaves them, stacks in the order of their numbers.
-    fn results(&mut self, node: Value, repeat: &Repeat, states: &[usize]) -> Vec<(Value, usize)> {
-        let results = repeat.body.outputs.iter().filter(|o| o.role.gradient().is_none()).count();
-        let mut stacks = vec![];
-        for number in 0..results {
-            let is = |(_, n): &(usize, &crate::graph::Node)| n.op == Op::Get(number) && n.inputs == [node];
-            let get = self.graph.nodes.iter().enumerate().find(is).map(|(at, _)| Value(at as u32));
-            match (states.get(number), get) {
-                (Some(&state), Some(get)) => self.set_buffer(get, state),
-                (Some(_), None) => {}
-                (None, _) => {
-                    let output = &repeat.body.outputs[number];
-                    let rows = &repeat.body.ty(output.value).len() * &repeat.count.into();
-                    let name = repeat.body.node(output.value).origin.name.to_string();
-                    let whole = self.arena(&name, rows);
-                    if let Some(get) = get {
-                        self.set_buffer(get, whole);
-                    }
-                    stacks.push((output.value, whole));
-                }
+    /// The buffers of the loop's results. Returns those of the stacks that the body writes, with the size of a row.
+    fn results(&mut self, node: Value, repeat: &Repeat, states: &[State], stacks: &[Stack]) -> Vec<(usize, Size)> {
+        let mut buffers: Vec<usize> = states.iter().map(|state| state.last).collect();
+        let mut wholes = vec![];
+        for (stack, output) in stacks.iter().zip(&repeat.body.outputs[repeat.states..]) {
+            let kept = match *stack {
+                Stack::Before(i) => states[i].kept.map(|(before, _)| before),
+                Stack::After(i) => states[i].kept.map(|(_, after)| after),
+                Stack::Own(_) => None,
+            };
+            buffers.push(kept.unwrap_or_else(|| {
+                let made = repeat.body.node(output.value);
+                let whole = self.arena(&made.origin.name, &made.ty.len() * &repeat.count);
+                wholes.push((whole, made.ty.len()));
+                whole
+            }));
+        }
+        for (at, get) in self.graph.nodes.iter().enumerate() {
+            if let (Op::Get(number), true) = (&get.op, get.inputs == [node]) {
+                self.set_buffer(Value(at as u32), buffers[*number]);
             }
         }
-        stacks
+        wholes
     }
 
     fn operand(&mut self, operand: Value) -> usize {
-        let memory = super::view::strip_reshapes(self.graph, operand);
+        let memory = strip_reshapes(self.graph, operand);
         self.buffer(memory)
     }
 
     fn arena(&mut self, name: &str, size: Size) -> usize {
         let place = Place::Arena { class: 0, offset: 0 };
-        self.add_buffer(Buffer { name: name.into(), dtype: DType::F32, size, place, round_stride: 0.into() }, None)
+        self.add_buffer(Buffer::new(name, DType::F32, size, place), None)
     }
 
-    /// Row by row through a stack.
-    fn row(&mut self, whole: usize, size: &Size) -> usize {
-        let buffer = Buffer { size: size.clone(), round_stride: size.clone(), ..self.out.buffers[whole].clone() };
-        self.add_buffer(buffer, Some(whole))
+    /// A part of another buffer, under its name.
+    fn part(&mut self, whole: usize, start: &Size, size: &Size) -> usize {
+        let buffer = self.out.buffers[whole].clone();
+        let root = self.out.rows_of[whole].unwrap_or(whole);
+        self.add_buffer(Buffer { size: size.clone(), start: &buffer.start + start, ..buffer }, Some(root))
     }
+
+    /// Row by row through a stack, from `start` on.
+    fn row(&mut self, whole: usize, start: &Size, size: &Size) -> usize {
+        let row = self.part(whole, start, size);
+        let strides = &mut self.out.buffers[row].strides;
+        strides.resize(self.depth, Size::constant(0));
+        strides.push(size.clone());
+        row
+    }
+
+    /// A buffer of the body that lies in one out here: this one, or a part of it that moves in inner loops.
+    fn within(&mut self, outer: usize, inner: &Buffer) -> usize {
+        let moves: Vec<Size> = inner.strides.iter().skip(self.depth + 1).cloned().collect();
+        if inner.start.is_zero() && moves.is_empty() && inner.size == self.out.buffers[outer].size {
+            return outer;
+        }
+        let part = self.part(outer, &inner.start, &inner.size);
+        let strides = &mut self.out.buffers[part].strides;
+        if !moves.is_empty() {
+            strides.resize(self.depth + 1, Size::constant(0));
+            strides.extend(moves);
+        }
+        part
+    }
+}
+
+/// The body without stacks that are values of its states: those are kept where the states lie.
+fn without_states(repeat: &Repeat, stacks: &[Stack]) -> Graph {
+    let mut body = repeat.body.clone();
+    let mut number = 0;
+    body.outputs.retain_mut(|output| match &mut output.role {
+        Role::Result(result) => {
+            number += 1;
+            match (number - 1usize).checked_sub(repeat.states).map(|i| stacks[i]) {
+                None => true,
+                Some(Stack::Own(own)) => {
+                    *result = repeat.states + own;
+                    true
+                }
+                Some(_) => false,
+            }
+        }
+        _ => true,
+    });
+    body
+}
+
+/// Whether a round can write the next value of a state over the old one: everything that reads the old one has run, or reads each element
+/// where it writes it.
+fn goes_in_place(body: &Kernels, state: usize) -> bool {
+    let lives = lives(&body.launches, &body.schedule, body.buffers.len());
+    let of = |place: Place| (0..body.buffers.len()).filter(move |&b| body.buffers[b].place == place);
+    let first = of(Place::Result(state)).filter_map(|b| lives[b]).map(|(first, _)| first).min().unwrap_or(usize::MAX);
+    of(Place::Argument(state)).all(|old| {
+        // The old value is there from the beginning of the round, so loops inside see it to their end.
+        let mut life = lives[old].map(|(_, last)| (0, last));
+        extend_through_loops(&mut life, &body.schedule);
+        let Some((_, last)) = life else { return true };
+        let in_place = || {
+            let pairs = body.launches[first].in_place();
+            let mut new = of(Place::Result(state));
+            body.schedule.contains(&Step::Launch(first)) && new.any(|new| pairs.contains(&(old, new)))
+        };
+        last < first || last == first && in_place()
+    })
 }
 
 fn copy(from: usize, to: usize, size: &Size) -> Launch {
@@ -129,16 +289,16 @@ fn copy(from: usize, to: usize, size: &Size) -> Launch {
 fn shifted(step: &Step, by: usize) -> Step {
     match step {
         Step::Launch(launch) => Step::Launch(launch + by),
-        Step::Repeat { count, reverse, body } => {
-            Step::Repeat { count: *count, reverse: *reverse, body: body.iter().map(|s| shifted(s, by)).collect() }
-        }
+        Step::Repeat { count, reverse, body } => Step::Repeat {
+            count: count.clone(),
+            reverse: *reverse,
+            body: body.iter().map(|s| shifted(s, by)).collect(),
+        },
     }
 }
 
 fn remap(launch: &mut Launch, map: &[usize]) {
     launch.loads.iter_mut().chain(&mut launch.stores).for_each(|a| a.buffer = map[a.buffer]);
-    // What a round makes of its parameters is updated after the loop.
-    launch.updates = None;
     let Family::Tile(tile) = &mut launch.family else { return };
     match tile {
         Tile::MatMul { a, b, .. } => {

@@ -14,7 +14,11 @@ impl Lower<'_> {
         let node = self.graph.node(tile);
         let (a, b) = (node.inputs[0], node.inputs[1]);
         let updates = match self.roles.get(&tile) {
-            Some(Role::Gradient(number)) if stored == [tile] && self.group().nodes.len() == 1 => Some(*number),
+            Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })
+                if stored == [tile] && self.group().nodes.len() == 1 =>
+            {
+                Some(*number)
+            }
             _ => None,
         };
         let gradient_panels = matches!(self.layouts.values.get(&tile), Some(ValueLayout::Panels(_)));

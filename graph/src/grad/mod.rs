@@ -152,9 +152,9 @@ impl<'p> Pass<'p> {
         let mut all: Vec<_> = self.found.iter().map(|(node, g)| (*node, *g)).collect();
         all.sort_by_key(|(node, _)| std::cmp::Reverse(*node));
         let output = |(node, value): (Value, Value)| {
-            let role = match self.b.graph.node(node).op {
-                Op::Parameter(number) => Role::Gradient(number),
-                Op::RoundParameter { first, step } => Role::RoundGradient { first, step },
+            let role = match &self.b.graph.node(node).op {
+                Op::Parameter(number) => Role::Gradient(*number),
+                Op::RoundParameter { first, steps } => Role::RoundGradient { first: *first, steps: steps.clone() },
                 _ => return None,
             };
             Some(Output { role, value })

@@ -6,7 +6,6 @@ use super::{NoRule, Pass};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::scalar::Binary;
-use crate::size::Size;
 use crate::types::Type;
 
 impl Pass<'_> {
@@ -44,7 +43,7 @@ impl Pass<'_> {
             });
         }
         let body = back.body(repeat, &joint, &sums, &rows);
-        let (count, reverse) = (repeat.count, !repeat.reverse);
+        let (count, reverse) = (repeat.count.clone(), !repeat.reverse);
         let other_way = Repeat { count, reverse, states: repeat.states + sums.len(), shared: back.shared.len(), body };
         let ty = self.b.ty(operands[0]).clone();
         let other_way = self.b.push(Op::Repeat(Box::new(other_way)), operands, ty);
@@ -73,7 +72,7 @@ impl Pass<'_> {
         }
         let stack = |(i, v): (usize, &Value)| {
             let mut ty = repeat.body.ty(*v).clone();
-            ty.shape.insert(0, Size::constant(repeat.count));
+            ty.shape.insert(0, repeat.count.clone());
             self.b.push(Op::Get(before + i), vec![value], ty)
         };
         kept.iter().enumerate().map(stack).collect()

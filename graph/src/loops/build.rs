@@ -35,17 +35,19 @@ struct Body<R> {
 }
 
 impl Builder<'_> {
-    /// Whether [`Builder::repeat`] takes such a loop here. If not, the rounds have to be written out one after the other: a loop in a loop
-    /// has no sets of parameters of its own.
-    pub fn can_repeat(&self) -> bool {
-        self.rounds.is_none()
+    /// Whether [`Builder::repeat`] takes these sets of parameters here. If not, the rounds have to be written out one after the other:
+    /// in the body of a loop, all sets must belong to the first round of that loop.
+    pub fn can_repeat(&self, count: i64, first: usize, set: usize) -> bool {
+        let last = first + set * count.max(1) as usize - 1;
+        self.rounds.iter().all(|outer| outer.first_set().contains(&first) && outer.first_set().contains(&last))
     }
 
     /// `states = body(states)`, `count` times, each round with a set of parameters of its own.
     ///
     /// The body is built once, for the first round: parameters `first .. first + set` are its own ones, and in round `r` stand for those
     /// `r · set` further in the net's list, which take their shapes. All other parameters are the same in each round, as are `shared`
-    /// values. Random numbers are drawn anew in each round. Returns the states after the last round.
+    /// values. Random numbers are drawn anew in each round: where a tensor has n elements, round `r` takes numbers `r · n ..` of its
+    /// stream (rounds of loops in loops counted through), and the gradient's rounds the same ones. Returns the states after the last round.
     pub fn repeat(
         &mut self,
         count: i64,
@@ -62,7 +64,7 @@ impl Builder<'_> {
         if self.origin.name.is_empty() {
             self.origin.name = "repeat".into();
         }
-        let body = self.body(Some(rounds.clone()), &[states, shared].concat(), |inner, arguments| {
+        let body = self.body(rounds.clone(), &[states, shared].concat(), |inner, arguments| {
             let (states, shared) = arguments.split_at(states.len());
             body(inner, states, shared)
         })?;
@@ -84,7 +86,7 @@ impl Builder<'_> {
         graph.outputs = body.result.iter().enumerate().map(result).collect();
         let (states, shared) = (states.len(), operands.len() - states.len());
         let types: Vec<Type> = operands[..states].iter().map(|v| self.ty(*v).clone()).collect();
-        let repeat = Repeat { count, reverse: false, states, shared, body: graph };
+        let repeat = Repeat { count: count.into(), reverse: false, states, shared, body: graph };
         let ty = types.first().cloned().unwrap_or(Type::new(DType::F32, vec![]));
         let node = self.push(Op::Repeat(Box::new(repeat)), operands, ty);
         Ok(types.into_iter().enumerate().map(|(i, ty)| self.push(Op::Get(i), vec![node], ty)).collect())
@@ -93,14 +95,14 @@ impl Builder<'_> {
     /// Builds a body whose arguments have the types of these values.
     fn body<R>(
         &mut self,
-        rounds: Option<Rounds>,
+        rounds: Rounds,
         values: &[Value],
         body: impl FnOnce(&mut Builder, &[Value]) -> Checked<R>,
     ) -> Checked<Body<R>> {
         let seen: Vec<(Type, Origin)> =
             values.iter().map(|v| (self.ty(*v).clone(), self.graph.node(*v).origin.clone())).collect();
         let mut inner = Builder::new(format!("{} round", self.graph.name), self.parameters, self.training);
-        inner.rounds = rounds;
+        inner.rounds = [&self.rounds[..], &[rounds]].concat();
         inner.streams = self.streams;
         for (ty, origin) in seen {
             inner.origin = origin.clone();

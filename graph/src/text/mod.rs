@@ -25,7 +25,7 @@ impl fmt::Display for Role {
         match self {
             Role::Result(i) => write!(f, "result {i}"),
             Role::Gradient(i) => write!(f, "gradient {i}"),
-            Role::RoundGradient { first, step } => write!(f, "gradient {first} + {step}·round"),
+            Role::RoundGradient { first, steps } => write!(f, "gradient {first}{}", rounds(steps)),
         }
     }
 }
@@ -76,7 +76,7 @@ fn operation(node: &Node) -> String {
     match &node.op {
         Op::Input(i) => format!("argument {i}"),
         Op::Parameter(i) => format!("parameter {i}"),
-        Op::RoundParameter { first, step } => format!("parameter {first} + {step}·round"),
+        Op::RoundParameter { first, steps } => format!("parameter {first}{}", rounds(steps)),
         Op::Const(c) => format!("{c:?}"),
         Op::Size(size) => format!("size {size}"),
         Op::Iota(axis) => format!("iota along {axis}"),
@@ -97,6 +97,11 @@ fn operation(node: &Node) -> String {
         Op::Reduce(g, axes) => named(format!("{}{axes:?}", lower(g))),
         op => named(primitives::write(op)),
     }
+}
+
+/// ` + 6·round + 2·round`: the outermost loop's first.
+fn rounds(steps: &[usize]) -> String {
+    steps.iter().map(|step| format!(" + {step}·round")).collect()
 }
 
 fn list(values: &[Value]) -> String {

@@ -7,6 +7,7 @@ use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
+use crate::size::Size;
 use crate::types::shape_text;
 
 impl fmt::Display for Program {
@@ -57,7 +58,14 @@ impl Program {
 }
 
 fn place(program: &Program, buffer: &Buffer) -> String {
-    match &buffer.place {
+    let moved = |size: &Size, what: &str| match size.is_zero() {
+        true => String::new(),
+        false if size.terms().len() > 1 => format!(" + ({size}){what}"),
+        false => format!(" + {size}{what}"),
+    };
+    let rounds = buffer.strides.iter().map(|stride| moved(stride, "·round"));
+    let behind: String = std::iter::once(moved(&buffer.start, "")).chain(rounds).collect();
+    let place = match &buffer.place {
         Place::Argument(i) => format!("argument `{}`", program.arguments[*i].name),
         Place::Result(i) => format!("result {i}"),
         Place::Parameter(i) => format!("parameter {i}"),
@@ -67,7 +75,8 @@ fn place(program: &Program, buffer: &Buffer) -> String {
             Some(c) => format!("arena {} + {offset}·{}", c.monomial, c.monomial),
             None => "arena".into(),
         },
-    }
+    };
+    place + &behind
 }
 
 impl Launch {

@@ -175,7 +175,8 @@ impl<'t> Line<'t> {
     fn size(&mut self) -> Result<Size, Problem> {
         let before = self.rest;
         let rest = self.rest.trim_start();
-        let end = [",", "]", "  "].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+        let end =
+            [",", "]", "  ", "(", " reversed("].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
         self.rest = &rest[end..];
         rest[..end].trim().parse().map_err(|_| Line { rest: before }.wrong("a size"))
     }
@@ -213,8 +214,8 @@ impl<'t> Line<'t> {
         let role = match self.word() {
             "result" => Role::Result(self.number()?),
             "gradient" => match (self.number()?, self.rounds()?) {
-                (first, Some(step)) => Role::RoundGradient { first, step },
-                (number, None) => Role::Gradient(number),
+                (number, steps) if steps.is_empty() => Role::Gradient(number),
+                (first, steps) => Role::RoundGradient { first, steps },
             },
             _ => return Err(Line { rest: before }.wrong("a node, a result or `}`")),
         };
@@ -223,14 +224,14 @@ impl<'t> Line<'t> {
         if self.rest.is_empty() { Ok(output) } else { Err(self.wrong("the end of the line")) }
     }
 
-    /// `+ 2·round`, if that follows.
-    fn rounds(&mut self) -> Result<Option<usize>, Problem> {
-        if !self.eat("+") {
-            return Ok(None);
+    /// `+ 6·round + 2·round`, as many as follow.
+    fn rounds(&mut self) -> Result<Vec<usize>, Problem> {
+        let mut steps = vec![];
+        while self.eat("+") {
+            steps.push(self.number()?);
+            self.expect("·round")?;
         }
-        let step = self.number()?;
-        self.expect("·round")?;
-        Ok(Some(step))
+        Ok(steps)
     }
 
     /// `%4 = add(%2, %3)  f32[N, 20]  conv1`, the body of a loop still empty.
@@ -255,8 +256,8 @@ impl<'t> Line<'t> {
         let leaf = match name {
             "argument" => Some(Op::Input(self.number()?)),
             "parameter" => Some(match (self.number()?, self.rounds()?) {
-                (first, Some(step)) => Op::RoundParameter { first, step },
-                (number, None) => Op::Parameter(number),
+                (number, steps) if steps.is_empty() => Op::Parameter(number),
+                (first, steps) => Op::RoundParameter { first, steps },
             }),
             "size" => Some(Op::Size(self.size()?)),
             "iota" => {
@@ -311,7 +312,7 @@ impl<'t> Line<'t> {
 
     /// `repeat 3 reversed(%1; %2, %3; %4)`.
     fn repeat(&mut self) -> Result<(Op, Vec<Value>), Problem> {
-        let (count, reverse) = (self.number()?, self.eat("reversed"));
+        let (count, reverse) = (self.size()?, self.eat("reversed"));
         self.expect("(")?;
         let mut parts = [vec![], vec![], vec![]];
         let mut part = 0;

@@ -236,7 +236,7 @@ pub fn run(
         })
         .collect();
     let bases: Vec<*mut u8> = bytes.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
-    let run = Run { bases: &bases, context, round: ROUND, update };
+    let run = Run { bases: &bases, strides: &[], rounds: &[], context, round: ROUND, update };
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 128];
     for chunk in (0..kernel.chunks()).rev() {
         scratch.fill(0xff);

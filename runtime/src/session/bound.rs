@@ -1,15 +1,17 @@
 //! A program with its run-time sizes bound: what runs, in order, and where everything lies.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_graph::program::{ArenaClass, Launch, Place, Program, Step};
+use castnet_graph::program::{ArenaClass, Launch, Place, Program};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 
+use super::rounds::{Ends, Flat, MAX_PHASES};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::flat::Piece;
@@ -20,7 +22,9 @@ use crate::pool::MAX_CHUNKS;
 pub(super) struct Phase {
     /// Index into the program's launches.
     pub(super) launch: usize,
-    /// The round of the repeats around it, counted through; 0 outside.
+    /// The rounds of the loops around it, outermost first: these of [`Bound::rounds`].
+    pub(super) rounds: Range<usize>,
+    /// The same counted through; 0 outside.
     pub(super) round: usize,
     /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena.
     pub(super) update: Option<usize>,
@@ -30,8 +34,6 @@ pub(super) struct Phase {
 pub(super) struct Home {
     pub(super) place: Place,
     pub(super) start: usize,
-    /// From one round to the next.
-    pub(super) stride: isize,
     /// Elements in one round.
     pub(super) len: usize,
 }
@@ -46,7 +48,11 @@ pub(super) struct Bound {
     pub(super) counts: Vec<u32>,
     /// A home a buffer.
     pub(super) homes: Vec<Home>,
-    pub(super) rounds: usize,
+    /// For each buffer, by how many bytes it moves on in each round of the loops around a launch: `depth` numbers.
+    pub(super) strides: Vec<isize>,
+    pub(super) depth: usize,
+    /// What [`Phase::rounds`] refers to.
+    pub(super) rounds: Vec<u32>,
     pub(super) arena_bytes: usize,
     pub(super) scratch_bytes: usize,
     /// Shapes of the results.
@@ -58,8 +64,8 @@ pub(super) struct Bound {
 }
 
 /// Evaluates sizes, and notes if a name has no value.
-struct Sizes<'a> {
-    program: &'a Program,
+pub(super) struct Sizes<'a> {
+    pub(super) program: &'a Program,
     symbols: &'a [Arc<str>],
     values: &'a [i64],
     unknown: Cell<bool>,
@@ -74,7 +80,7 @@ impl Sizes<'_> {
         at.map_or(1, |i| self.values[i])
     }
 
-    fn eval(&self, size: &Size) -> i64 {
+    pub(super) fn eval(&self, size: &Size) -> i64 {
         // Far from the end of i64, so that nothing computed from sizes overflows.
         const LIMIT: f64 = (1u64 << 50) as f64;
         let magnitude = size.terms().iter().map(|(m, c)| {
@@ -94,7 +100,7 @@ impl Sizes<'_> {
     }
 
     /// The value of a size that must not be negative.
-    fn length(&self, size: &Size, what: &str) -> Result<usize> {
+    pub(super) fn length(&self, size: &Size, what: &str) -> Result<usize> {
         let found = self.eval(size);
         usize::try_from(found).map_err(|_| {
             let sizes: Vec<_> = self.symbols.iter().zip(self.values).map(|(s, v)| format!("{s} = {v}")).collect();
@@ -119,9 +125,13 @@ impl Bound {
     ) -> Result<Bound> {
         let program = loaded.program(function, training)?;
         let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
-        let mut phases = Vec::new();
-        flatten(&program.schedule, 0, &mut phases);
-        let rounds = phases.iter().map(|p| p.round + 1).max().unwrap_or(1);
+        let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
+        let mut flat = Flat { sizes: &sizes, phases: Vec::new(), rounds: Vec::new() };
+        if flat.length(&program.schedule)? > MAX_PHASES {
+            return Err(Error::Memory { function: program.name.clone(), bytes: usize::MAX });
+        }
+        flat.steps(&program.schedule, 0..0, 0)?;
+        let Flat { phases, rounds, .. } = flat;
 
         let mut class_starts = Vec::with_capacity(program.arena.len() + 1);
         let mut arena_bytes = 0;
@@ -132,33 +142,38 @@ impl Bound {
         class_starts.push(arena_bytes);
 
         let mut homes = Vec::with_capacity(program.buffers.len());
+        let mut strides = Vec::with_capacity(program.buffers.len() * depth);
         for buffer in &program.buffers {
             let width = buffer.dtype.bytes();
-            let start = match buffer.place {
+            let place = match buffer.place {
                 Place::Argument(_) | Place::Result(_) => 0,
                 Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[i],
                 Place::Arena { class, offset } => class_starts[class] + sizes.bytes(&program.arena[class], offset)?,
             };
-            let home = Home {
-                place: buffer.place.clone(),
-                start,
-                stride: sizes.eval(&buffer.round_stride) as isize * width as isize,
-                len: sizes.length(&buffer.size, &buffer.name)?,
-            };
-            let whole = match buffer.place {
-                Place::Argument(i) => sizes.elements(&program.arguments[i].ty, &buffer.name)? * width,
-                Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * width,
-                Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
-                Place::Arena { class, .. } => class_starts[class + 1],
-            };
-            let last = home.stride * (rounds as isize - 1);
-            let first = home.start as isize + last.min(0);
-            let end = home.start as isize + last.max(0) + (home.len * width) as isize;
-            if first < 0 || end > whole as isize {
-                let what = format!("{}: buffer `{}` ends beyond its place", program.name, buffer.name);
-                return Err(Error::BadNet { net: loaded.net.name.clone(), what });
-            }
-            homes.push(home);
+            let start = place + sizes.length(&buffer.start, &buffer.name)? * width;
+            homes.push(Home { place: buffer.place.clone(), start, len: sizes.length(&buffer.size, &buffer.name)? });
+            let moves = buffer.strides.iter().map(|stride| sizes.eval(stride) as isize * width as isize);
+            strides.extend(moves.chain(std::iter::repeat(0)).take(depth));
+        }
+        // The bytes of each buffer's place.
+        let wholes: Result<Vec<usize>> = program
+            .buffers
+            .iter()
+            .map(|buffer| {
+                Ok(match buffer.place {
+                    Place::Argument(i) => {
+                        sizes.elements(&program.arguments[i].ty, &buffer.name)? * buffer.dtype.bytes()
+                    }
+                    Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
+                    Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
+                    Place::Arena { class, .. } => class_starts[class + 1],
+                })
+            })
+            .collect();
+        let ends = Ends { sizes: &sizes, homes: &homes, strides: &strides, depth, wholes: &wholes? };
+        if let Some(buffer) = ends.beyond(&program.schedule, &mut vec![])? {
+            let what = format!("{}: buffer `{}` ends beyond its place", program.name, program.buffers[buffer].name);
+            return Err(Error::BadNet { net: loaded.net.name.clone(), what });
         }
 
         for launch in &program.launches {
@@ -208,6 +223,8 @@ impl Bound {
             phases,
             counts,
             homes,
+            strides,
+            depth,
             rounds,
             arena_bytes,
             own_results: Vec::new(),
@@ -224,27 +241,17 @@ impl Bound {
         program.results.iter().zip(&self.results).map(|(r, shape)| Array::zeros_of(r.ty.dtype, shape)).collect()
     }
 
-    /// The floats of the flat arena of parameters (or gradients) on which a buffer lies in a round.
-    pub(super) fn floats(&self, buffer: usize, round: usize) -> (usize, usize) {
-        let home = &self.homes[buffer];
-        let start = (home.start as isize + home.stride * round as isize) as usize / 4;
-        (start, start + home.len)
+    /// The bytes by which a buffer has moved on in a phase.
+    pub(super) fn moved(&self, buffer: usize, phase: &Phase) -> isize {
+        let strides = &self.strides[buffer * self.depth..][..self.depth];
+        strides.iter().zip(&self.rounds[phase.rounds.clone()]).map(|(stride, round)| stride * *round as isize).sum()
     }
-}
 
-/// The schedule with its repeats rolled out; `round` is that of the repeats around it.
-fn flatten(schedule: &[Step], round: usize, phases: &mut Vec<Phase>) {
-    for step in schedule {
-        match step {
-            Step::Launch(launch) => phases.push(Phase { launch: *launch, round, update: None }),
-            Step::Repeat { count, reverse, body } => {
-                let count = *count as usize;
-                for i in 0..count {
-                    let i = if *reverse { count - 1 - i } else { i };
-                    flatten(body, round * count + i, phases);
-                }
-            }
-        }
+    /// The floats of the flat arena of parameters (or gradients) on which a buffer lies in a phase.
+    pub(super) fn floats(&self, buffer: usize, phase: &Phase) -> (usize, usize) {
+        let home = &self.homes[buffer];
+        let start = (home.start as isize + self.moved(buffer, phase)) as usize / 4;
+        (start, start + home.len)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
                 Place::Gradient(_) => &mut touched_until,
                 _ => continue,
             };
-            let (start, end) = bound.floats(buffer, phase.round);
+            let (start, end) = bound.floats(buffer, phase);
             until[loaded.parameters_in(start, end)].fill(number + 1);
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
         if launch.updates.is_none() || !kernel.updates_in_place() || !gradient {
             continue;
         }
-        let (start, end) = bound.floats(store.buffer, phase.round);
+        let (start, end) = bound.floats(store.buffer, phase);
         let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].floats() >= end - start;
         let Ok(p) = loaded.offsets.binary_search(&start) else { continue };
         if whole(p) && reached[p] && read_until[p] <= number && touched_until[p] == number + 1 {

@@ -3,6 +3,7 @@
 mod bind;
 mod bound;
 mod in_place;
+mod rounds;
 mod run;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub(crate) struct Session {
     /// A part for each thread that may take part.
     scratch: Memory,
     scratch_start: Shared<u8>,
-    /// The addresses of all buffers, round after round.
+    /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
     poison: bool,
 }
@@ -96,7 +97,7 @@ impl Session {
                 return Err(Error::Memory { function: program.name.clone(), bytes });
             }
         }
-        self.addresses.resize(bound.rounds * bound.homes.len(), Shared::new(std::ptr::null_mut()));
+        self.addresses.resize(bound.homes.len(), Shared::new(std::ptr::null_mut()));
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Operands<'a> {
 /// One run, as the pool sees it.
 struct Execution<'a> {
     bound: &'a Bound,
-    /// The addresses of all buffers, round after round.
+    /// The addresses of all buffers, in the first rounds of loops.
     addresses: &'a [Shared<u8>],
     context: &'a Context,
     scratch: Shared<u8>,
@@ -48,8 +48,7 @@ impl Work for Execution<'_> {
             }
             return;
         };
-        let buffers = self.bound.homes.len();
-        let bases = &self.addresses[now.round * buffers..][..buffers];
+        let bases = self.addresses;
         // SAFETY: `Shared<u8>` is a transparent wrapper of the pointer.
         let bases = unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) };
         let in_place = match (self.in_place, now.update) {
@@ -57,7 +56,14 @@ impl Work for Execution<'_> {
             _ => None,
         };
         let update = in_place.as_ref().map(|u| u as &dyn Update);
-        let run = Run { bases, context: self.context, round: now.round as u64, update };
+        let run = Run {
+            bases,
+            strides: &self.bound.strides,
+            rounds: &self.bound.rounds[now.rounds.clone()],
+            context: self.context,
+            round: now.round as u64,
+            update,
+        };
         // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
         let scratch = unsafe {
             std::slice::from_raw_parts_mut(self.scratch.0.add(worker * self.scratch_stride), self.scratch_stride)
@@ -157,7 +163,8 @@ impl Session {
                 if matches!(home.place, Place::Argument(_) | Place::Parameter(_)) {
                     continue;
                 }
-                let start = self.addresses[phase.round * bound.homes.len() + store.buffer].0.cast_const();
+                let start =
+                    self.addresses[store.buffer].0.wrapping_offset(bound.moved(store.buffer, phase)).cast_const();
                 // SAFETY: the buffer lies within its place, is f32 (`validate`), and no kernel runs now.
                 let values = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), home.len) };
                 if values.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
@@ -171,24 +178,20 @@ impl Session {
         Ok(guess)
     }
 
-    /// Writes the address of every buffer in every round.
+    /// Writes the address of every buffer.
     fn place(&mut self, operands: &mut Operands<'_>) {
         let Some(bound) = self.kept.first() else { return };
         let arena = self.arena.as_mut_ptr();
         self.scratch_start = Shared::new(self.scratch.as_mut_ptr());
-        let addresses = self.addresses.chunks_exact_mut(bound.homes.len().max(1));
-        for (round, addresses) in addresses.take(bound.rounds).enumerate() {
-            for (address, home) in addresses.iter_mut().zip(&bound.homes) {
-                let base = match home.place {
-                    Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
-                    Place::Result(i) => operands.results[i].as_mut_ptr(),
-                    Place::Parameter(_) => operands.parameters.0.cast(),
-                    Place::Gradient(_) => operands.gradients.0.cast(),
-                    Place::Arena { .. } => arena,
-                };
-                let offset = home.start as isize + home.stride * round as isize;
-                *address = Shared::new(base.wrapping_offset(offset));
-            }
+        for (address, home) in self.addresses.iter_mut().zip(&bound.homes) {
+            let base = match home.place {
+                Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
+                Place::Result(i) => operands.results[i].as_mut_ptr(),
+                Place::Parameter(_) => operands.parameters.0.cast(),
+                Place::Gradient(_) => operands.gradients.0.cast(),
+                Place::Arena { .. } => arena,
+            };
+            *address = Shared::new(base.wrapping_add(home.start));
         }
     }
 

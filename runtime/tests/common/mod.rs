@@ -26,7 +26,7 @@ fn named(name: &str, shape: &[&dyn ToString]) -> Named {
 }
 
 fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {
-    Buffer { name: name.into(), dtype: DType::F32, size: size(floats), place, round_stride: 0.into() }
+    Buffer::new(name, DType::F32, size(floats), place)
 }
 
 fn access(buffer: usize, dims: &[&dyn ToString], index: Vec<Index>) -> Access {
@@ -189,7 +189,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     copy_out.stages = vec![stage(Level::Element, vec![Source::Load(0)], same, Target::Store(0))];
     // Going backwards, round r reads what lies behind and writes what lies before.
     let (from, to) = if reverse { (floats, 0) } else { (0, floats) };
-    let moving = |name: &str, place| Buffer { round_stride: floats.into(), ..buffer(name, width, place) };
+    let moving = |name: &str, place| Buffer { strides: vec![floats.into()], ..buffer(name, width, place) };
     let arena = |offset| Place::Arena { class: 0, offset };
     let start = if reverse { 3 * floats } else { 0 };
     let buffers = vec![
@@ -209,7 +209,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![copy_in, scale, copy_out],
     );
     p.schedule =
-        vec![Step::Launch(0), Step::Repeat { count: 3, reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
+        vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
     p.arena = vec![ArenaClass { monomial: 1.into(), height: 4 * floats }];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
     Net { name: "Rounds".into(), parameters: parameters.collect(), functions: vec![function] }

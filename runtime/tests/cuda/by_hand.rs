@@ -88,7 +88,7 @@ pub fn net() -> Net {
 }
 
 fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usize {
-    program.buffers.push(Buffer { name: name.into(), dtype, size: LEN.into(), place, round_stride: 0.into() });
+    program.buffers.push(Buffer::new(name, dtype, LEN.into(), place));
     program.buffers.len() - 1
 }
 

@@ -91,7 +91,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Where a buffer lies in a round, in bytes.
-    fn home(&self, buffer: usize, round: usize) -> std::ops::Range<usize> {
+    fn home(&self, buffer: usize, at: &Rounds) -> std::ops::Range<usize> {
         let b = &self.program.buffers[buffer];
         let (width, value) = (b.dtype.bytes() as i64, self.sizes);
         let start = match b.place {
@@ -103,32 +103,34 @@ impl<'a> Memory<'a> {
                 self.starts.classes[class] + 4 * (offset * self.program.arena[class].monomial.eval(value)) as usize
             }
         };
-        let start = start as i64 + width * b.round_stride.eval(value) * round as i64;
+        let moved: i64 = b.strides.iter().zip(&at.now).map(|(stride, round)| stride.eval(value) * *round as i64).sum();
+        let start = start as i64 + width * (b.start.eval(value) + moved);
         start as usize..(start + width * b.size.eval(value)) as usize
     }
 
     /// Runs every launch in order; what of the CUDA C differs.
     pub fn run(&mut self, kernels: &mut Kernels, emulator: &mut Emulator) -> Vec<String> {
         let mut phases = vec![];
-        flatten(&self.program.schedule, 0, &mut phases);
+        flatten(&self.program.schedule, &Rounds::default(), self.sizes, &mut phases);
         let mut differences = vec![];
-        for (launch, round) in phases {
+        for (launch, at) in phases {
             let before = self.words.clone();
-            self.on_cpu(launch, round);
+            self.on_cpu(launch, &at);
             let after = std::mem::replace(&mut self.words, before);
-            differences.extend(self.in_cuda(launch, round, &after, kernels, emulator));
+            differences.extend(self.in_cuda(launch, &at, &after, kernels, emulator));
             self.words = after;
         }
         differences
     }
 
-    fn on_cpu(&mut self, launch: usize, round: usize) {
+    fn on_cpu(&mut self, launch: usize, at: &Rounds) {
         let dtypes: Vec<DType> = self.program.buffers.iter().map(|b| b.dtype).collect();
         let kernel = Kernel::new(&self.program.launches[launch], &dtypes, Isa::Portable, &[], self.sizes);
-        let starts: Vec<usize> = (0..dtypes.len()).map(|b| self.home(b, round).start).collect();
+        let starts: Vec<usize> = (0..dtypes.len()).map(|b| self.home(b, at).start).collect();
         let base: *mut u8 = self.words.as_mut_ptr().cast();
         let bases: Vec<*mut u8> = starts.iter().map(|&start| base.wrapping_add(start)).collect();
-        let run = Run { bases: &bases, context: &CONTEXT, round: round as u64, update: None };
+        let run =
+            Run { bases: &bases, strides: &[], rounds: &[], context: &CONTEXT, round: at.through as u64, update: None };
         let mut scratch = vec![0; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
         for chunk in 0..kernel.chunks() {
@@ -141,7 +143,7 @@ impl<'a> Memory<'a> {
     fn in_cuda(
         &mut self,
         launch: usize,
-        round: usize,
+        at: &Rounds,
         expected: &[u64],
         kernels: &mut Kernels,
         emulator: &mut Emulator,
@@ -151,7 +153,7 @@ impl<'a> Memory<'a> {
         let homes: Vec<_> = kernel
             .parameters
             .iter()
-            .map(|p| if let Parameter::Buffer(b) = p { self.home(*b, round) } else { 0..0 })
+            .map(|p| if let Parameter::Buffer(b) = p { self.home(*b, at) } else { 0..0 })
             .collect();
         let mut buffers: Vec<Vec<u8>> = homes.iter().map(|home| self.bytes()[home.clone()].to_vec()).collect();
         let arguments = kernel.parameters.iter().zip(&mut buffers).map(|(parameter, buffer)| match parameter {
@@ -159,7 +161,7 @@ impl<'a> Memory<'a> {
             Parameter::Size(name) => Argument::Int((self.sizes)(name) as i32),
             Parameter::Seed => Argument::Wide(CONTEXT.seed),
             Parameter::Step => Argument::Wide(CONTEXT.step),
-            Parameter::Round => Argument::Wide(round as u64),
+            Parameter::Round => Argument::Wide(at.through as u64),
         });
         let mut arguments: Vec<Argument> = arguments.collect();
         let blocks = kernel.blocks(self.sizes).unwrap() as u32;
@@ -224,16 +226,24 @@ fn position(layout: &Layout, shape: &[i64], mut element: i64) -> usize {
     layout.position(shape, &index) as usize
 }
 
+/// The rounds of the loops around a launch, outermost first, and the same counted through.
+#[derive(Clone, Default)]
+struct Rounds {
+    now: Vec<usize>,
+    through: usize,
+}
+
 /// The schedule with its repeats rolled out: launches with their rounds.
-fn flatten(schedule: &[Step], round: usize, phases: &mut Vec<(usize, usize)>) {
+fn flatten(schedule: &[Step], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: &mut Vec<(usize, Rounds)>) {
     for step in schedule {
         match step {
-            Step::Launch(launch) => phases.push((*launch, round)),
+            Step::Launch(launch) => phases.push((*launch, at.clone())),
             Step::Repeat { count, reverse, body } => {
-                let count = *count as usize;
+                let count = count.eval(sizes) as usize;
                 for i in 0..count {
                     let i = if *reverse { count - 1 - i } else { i };
-                    flatten(body, round * count + i, phases);
+                    let at = Rounds { now: [&at.now[..], &[i]].concat(), through: at.through * count + i };
+                    flatten(body, &at, sizes, phases);
                 }
             }
         }
