@@ -139,6 +139,8 @@ pub enum Op {
     MaxPool2dScatter(Window),
     /// The value itself, in memory of its own: inserted where a view must be laid out.
     Copy,
+    /// `x, y` → `x` itself, once `y` is there: keeps what is made again from moving to where `x` was made.
+    After,
     /// A loop of rounds over one body; operands: initial states, then what every round sees, then stacks.
     Repeat(Box<Repeat>),
     /// The result number `.0` of a `Repeat`.

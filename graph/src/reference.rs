@@ -124,7 +124,7 @@ fn run(
             }
             Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
             Op::Cast => Tensor::new(shape, x(0).data.iter().map(|a| cast(*a, node.ty.dtype)).collect()),
-            Op::Detach | Op::Copy => x(0).clone(),
+            Op::Detach | Op::Copy | Op::After => x(0).clone(),
             Op::Broadcast => {
                 let from = x(0);
                 let lead = shape.len() - from.shape.len();

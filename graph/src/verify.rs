@@ -23,7 +23,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             | Op::Iota(_)
             | Op::Random(_) => 0,
             Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
-            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) => 2,
+            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) | Op::After => 2,
             Op::Select => 3,
             Op::Repeat(_) => node.inputs.len(),
             _ => 1,
@@ -33,7 +33,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         }
         let holds = match &node.op {
             Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
-            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::Softmax(_) | Op::LogSoftmax(_) => same(0),
+            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After | Op::Softmax(_) | Op::LogSoftmax(_) => same(0),
             Op::Binary(_) => same(0) && same(1) && graph.dtype(node.inputs[0]) == graph.dtype(node.inputs[1]),
             Op::Select => same(0) && same(1) && same(2),
             Op::Broadcast => broadcast(shape(0), &node.ty.shape).as_deref() == Some(&node.ty.shape[..]),

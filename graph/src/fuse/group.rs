@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::view::trace;
+use super::view::{trace, waits_for};
 use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Op, Role, Value, Window};
 use crate::size::Size;
@@ -87,6 +87,8 @@ struct Grouping<'g> {
     reads: Vec<Vec<Value>>,
     /// The other way round.
     read_by: Vec<Vec<Value>>,
+    /// Computed nodes that wait for this one without reading it.
+    awaited_by: Vec<Vec<Value>>,
     /// Values that must lie in memory: results, and operands of what reads memory.
     hard: BTreeSet<Value>,
 }
@@ -96,11 +98,13 @@ impl<'g> Grouping<'g> {
         let computed = |v: Value| matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile | Class::Region);
         let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
         let mut reads = vec![vec![]; graph.nodes.len()];
+        let mut awaited_by = vec![vec![]; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate() {
             if !computed(Value(index as u32)) {
                 continue;
             }
             for &operand in &node.inputs {
+                waits_for(graph, operand).iter().for_each(|v| awaited_by[v.index()].push(Value(index as u32)));
                 let base = trace(graph, operand).value;
                 let memory = super::view::strip_reshapes(graph, base);
                 if matches!(graph.node(memory).op, Op::Get(_)) {
@@ -118,7 +122,8 @@ impl<'g> Grouping<'g> {
         for (index, values) in reads.iter().enumerate() {
             values.iter().for_each(|v| read_by[v.index()].push(Value(index as u32)));
         }
-        let mut grouping = Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, read_by, hard };
+        let mut grouping =
+            Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, read_by, awaited_by, hard };
         for index in 0..graph.nodes.len() {
             let value = Value(index as u32);
             if computed(value) {
@@ -133,6 +138,11 @@ impl<'g> Grouping<'g> {
     /// The nodes that read a value.
     fn readers(&self, value: Value) -> impl Iterator<Item = Value> + '_ {
         self.read_by[value.index()].iter().copied()
+    }
+
+    /// The nodes that come after a value: that read it or wait for it.
+    fn followers(&self, value: Value) -> impl Iterator<Item = Value> + '_ {
+        self.readers(value).chain(self.awaited_by[value.index()].iter().copied())
     }
 
     /// How many nodes and results read each value.
@@ -385,7 +395,7 @@ impl<'g> Grouping<'g> {
         let nodes = |group: usize| self.groups[group].iter().flat_map(|g| &g.nodes).copied();
         let Some(last) = nodes(c).max() else { return false };
         let next = |group: usize| {
-            nodes(group).flat_map(|n| self.readers(n)).filter(|r| *r <= last).filter_map(|r| self.of[r.index()])
+            nodes(group).flat_map(|n| self.followers(n)).filter(|r| *r <= last).filter_map(|r| self.of[r.index()])
         };
         let mut seen = BTreeSet::from([p]);
         let mut open: Vec<usize> = next(p).filter(|&s| s != c).collect();
@@ -416,9 +426,9 @@ impl<'g> Grouping<'g> {
 
     fn successors(&self) -> Vec<BTreeSet<usize>> {
         let mut successors = vec![BTreeSet::new(); self.groups.len()];
-        for (index, reads) in self.reads.iter().enumerate() {
-            let Some(to) = self.of[index] else { continue };
-            for from in reads.iter().filter_map(|v| self.of[v.index()]) {
+        for index in 0..self.graph.nodes.len() {
+            let Some(from) = self.of[index] else { continue };
+            for to in self.followers(Value(index as u32)).filter_map(|v| self.of[v.index()]) {
                 if from != to {
                     successors[from].insert(to);
                 }

@@ -45,7 +45,7 @@ pub(crate) fn class(graph: &Graph, value: Value) -> Class {
     match graph.node(value).op {
         Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Get(_) => Class::Leaf,
         Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Class::Free,
-        Op::Broadcast | Op::Reshape | Op::Permute(_) => Class::View,
+        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::After => Class::View,
         // A function of constants and indices alone is made again wherever it is used.
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast if made_of_nothing(graph, value) => Class::Free,
         Op::Reduce(..) => Class::Reduce,

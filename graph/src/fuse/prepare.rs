@@ -44,9 +44,12 @@ fn copy(out: &mut Graph, value: Value) -> Value {
 fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Value {
     match &node.op {
         Op::Reshape => {
-            let below = strip_reshapes(out, node.inputs[0]);
+            let mut below = node.inputs[0];
+            while out.node(below).op == Op::Reshape {
+                below = out.node(below).inputs[0];
+            }
             let value = out.push(Op::Reshape, vec![below], node.ty.clone(), node.origin.clone());
-            if is_barrier(out, value) && !lies_plain(out, below, layouts) {
+            if is_barrier(out, value) && !lies_plain(out, strip_reshapes(out, below), layouts) {
                 let laid = copy(out, below);
                 return out.push(Op::Reshape, vec![laid], node.ty, node.origin);
             }

@@ -36,6 +36,7 @@ pub(crate) fn trace(graph: &Graph, view: Value) -> Base {
                 let mut long = axes.iter().zip(to).filter(|(_, s)| !s.is(1)).map(|(a, _)| *a);
                 from.iter().map(|s| if s.is(1) { None } else { long.next().flatten() }).collect()
             }
+            Op::After => axes,
             _ => return Base { value, axes },
         };
         value = below;
@@ -49,10 +50,25 @@ fn same_but_ones(a: &[Size], b: &[Size]) -> bool {
 
 /// The node whose memory a value's memory is: under reshapes.
 pub(crate) fn strip_reshapes(graph: &Graph, mut value: Value) -> Value {
-    while graph.node(value).op == Op::Reshape {
+    while matches!(graph.node(value).op, Op::Reshape | Op::After) {
         value = graph.node(value).inputs[0];
     }
     value
+}
+
+/// What must be there before the operand is read: the second operands of the [`Op::After`]s among its views.
+pub(crate) fn waits_for(graph: &Graph, operand: Value) -> Vec<Value> {
+    let (mut waits, mut value) = (vec![], operand);
+    while super::class(graph, value) == super::Class::View {
+        let node = graph.node(value);
+        if node.op == Op::After {
+            let awaited = strip_reshapes(graph, trace(graph, node.inputs[1]).value);
+            let is_part = matches!(graph.node(awaited).op, Op::Get(_));
+            waits.push(if is_part { graph.node(awaited).inputs[0] } else { awaited });
+        }
+        value = node.inputs[0];
+    }
+    waits
 }
 
 /// Whether the node is a reshape through which no index can be followed.

@@ -270,7 +270,7 @@ impl Pass<'_> {
             }
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
             Op::Iota(_) | Op::Random(_) => {}
-            Op::Copy => self.add(node, 0, g),
+            Op::Copy | Op::After => self.add(node, 0, g),
             Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {
                 return Err(NoRule::of(node));
             }

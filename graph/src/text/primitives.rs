@@ -38,6 +38,7 @@ primitives! {
     "cast" => Cast,
     "detach" => Detach,
     "copy" => Copy,
+    "after" => After,
     "softmax" => Softmax(axis),
     "log_softmax" => LogSoftmax(axis),
     "broadcast" => Broadcast,
