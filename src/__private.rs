@@ -39,7 +39,7 @@ pub type Extra = BTreeMap<String, String>;
 #[macro_export]
 macro_rules! __network_methods {
     () => {
-        /// Sets all parameters from a safetensors file, such as a `state_dict` of PyTorch. Strict: other, missing or misshapen entries are
+        /// Sets all parameters and states from a safetensors file, such as a `state_dict` of PyTorch. Strict: other, missing or misshapen entries are
         /// an error, and the net is as it was. Elements of type f64, f16 and bf16 are converted; the optimizer's part of a file of
         /// [`Self::save_training`] is passed over.
         ///
@@ -49,7 +49,7 @@ macro_rules! __network_methods {
             self.model.load(path)
         }
 
-        /// Writes all parameters to a safetensors file, with PyTorch's names and shapes. Atomic: a file that is there stays whole.
+        /// Writes all parameters and states to a safetensors file, with PyTorch's names and shapes. Atomic: a file that is there stays whole.
         ///
         /// # Errors
         /// If the file cannot be written.
@@ -57,7 +57,7 @@ macro_rules! __network_methods {
             self.model.save(path)
         }
 
-        /// Sets parameters, optimizer and the counter of random numbers from what [`Self::save_training`] wrote, so that training goes on
+        /// Sets parameters, states, optimizer and the counter of random numbers from what [`Self::save_training`] wrote, so that training goes on
         /// as if it had not stopped. Gives what else was saved.
         ///
         /// # Errors
@@ -70,7 +70,7 @@ macro_rules! __network_methods {
             self.model.load_training(path, optimizer)
         }
 
-        /// Writes parameters, optimizer and the counter of random numbers to a safetensors file, and `extra`, such as where a training loop
+        /// Writes parameters, states, optimizer and the counter of random numbers to a safetensors file, and `extra`, such as where a training loop
         /// stands. Atomic.
         ///
         /// # Errors
@@ -100,7 +100,28 @@ macro_rules! __network_methods {
             self.model.set_parameter(name, value)
         }
 
-        /// Takes over all parameters of another model of this network.
+        /// A copy of a state, such as `bn1.running_mean`; `None` if it has run-time sizes and no call has told them yet.
+        ///
+        /// # Errors
+        /// If there is none of this name.
+        pub fn state(&self, name: &str) -> $crate::__private::Result<::core::option::Option<$crate::__private::Array>> {
+            self.model.state(name)
+        }
+
+        /// Sets a state. One with run-time sizes keeps the value until a call brings other sizes.
+        ///
+        /// # Errors
+        /// If there is none of this name, or type or shape differ.
+        pub fn set_state(&mut self, name: &str, value: &$crate::__private::Array) -> $crate::__private::Result<()> {
+            self.model.set_state(name, value)
+        }
+
+        /// Gives all states their first values again.
+        pub fn reset_states(&mut self) {
+            self.model.reset_states()
+        }
+
+        /// Takes over all parameters and states of another model of this network.
         ///
         /// # Errors
         /// Never for a model of the same type.
@@ -108,7 +129,7 @@ macro_rules! __network_methods {
             self.model.copy_from(&other.model)
         }
 
-        /// Moves all parameters towards those of another model: p + t · (q - p), for target networks and moving averages.
+        /// Moves all parameters towards those of another model: p + t · (q - p), for target networks and moving averages. States are copied.
         ///
         /// # Errors
         /// Never for a model of the same type.

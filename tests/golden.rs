@@ -137,7 +137,7 @@ impl Comparison {
 
 fn forward_and_backward<N: Example>() {
     let golden = Golden::read(N::NAME);
-    let (net, batch): (N, _) = (golden.net(), golden.batch::<N>());
+    let (mut net, batch): (N, _) = (golden.net(), golden.batch::<N>());
     let mut all = Comparison::default();
     all.check("scores", "scores", &net.classify(&batch[0]).unwrap(), golden.get("scores"), GRADIENT);
     all.check("loss", "in inference", &net.evaluate(&batch).unwrap(), golden.get("loss"), GRADIENT);

@@ -1,6 +1,6 @@
 //! Builds a graph: every node is checked as it is added, and a mistake becomes one diagnostic.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Loc};
@@ -31,6 +31,54 @@ pub struct Declared {
     pub shape: Option<(Vec<i64>, Init)>,
     /// Where the use stands that set the shape.
     pub first_use: Loc,
+    /// How it is trained.
+    pub options: Options,
+}
+
+impl Declared {
+    /// A parameter of which no use is known yet.
+    pub fn new(name: impl Into<Arc<str>>, layout: Layout) -> Declared {
+        Declared { name: name.into(), layout, shape: None, first_use: Loc::default(), options: Options::default() }
+    }
+}
+
+/// How the parameters of a layer, block or array are trained: the attributes before its declaration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// `#[freeze]`: no gradient, no update, no decay; running statistics stand still.
+    pub frozen: bool,
+    /// `#[lr_mult = 0.1]`: a factor of the whole update, decay included.
+    pub lr_mult: f32,
+    /// `#[wd_mult = 0]`: a factor of the decay.
+    pub wd_mult: f32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { frozen: false, lr_mult: 1.0, wd_mult: 1.0 }
+    }
+}
+
+impl Options {
+    /// Those of something inside of something else: factors multiply, and what is inside of what is frozen is frozen.
+    pub fn inside(self, outer: Options) -> Options {
+        Options {
+            frozen: self.frozen || outer.frozen,
+            lr_mult: self.lr_mult * outer.lr_mult,
+            wd_mult: self.wd_mult * outer.wd_mult,
+        }
+    }
+}
+
+/// A tensor that functions may assign and that is saved with the parameters, while its net is built.
+#[derive(Clone, Debug)]
+pub struct DeclaredState {
+    /// `bn1.running_mean`.
+    pub name: Arc<str>,
+    /// Known at the declaration or set by the first use. Sizes may be run-time ones: the state starts anew when one of them changes.
+    pub ty: Option<Type>,
+    /// Its first value.
+    pub init: Init,
 }
 
 /// The parameters of a net while it is built; shared by the graphs of all its functions.
@@ -38,6 +86,8 @@ pub struct Declared {
 pub struct Parameters {
     /// In the order of declaration.
     pub list: Vec<Declared>,
+    /// The states, in the order of declaration.
+    pub states: Vec<DeclaredState>,
 }
 
 /// Adds nodes to a graph.
@@ -53,6 +103,8 @@ pub struct Builder<'p> {
     /// What the nodes being added stand for.
     pub origin: Origin,
     loaded: HashMap<usize, Value>,
+    /// States as last assigned, or as they were before the function.
+    pub(crate) states: BTreeMap<usize, Value>,
     pub(crate) streams: u32,
     /// The loops in whose body this is, outermost first.
     pub(crate) rounds: Vec<Rounds>,
@@ -68,6 +120,7 @@ impl<'p> Builder<'p> {
             diagnostics: vec![],
             origin: Origin::default(),
             loaded: HashMap::new(),
+            states: BTreeMap::new(),
             streams: 0,
             rounds: vec![],
         }
@@ -116,8 +169,57 @@ impl<'p> Builder<'p> {
 
     /// The next part of what the function returns.
     pub fn result(&mut self, value: Value) {
-        let number = self.graph.outputs.len();
-        self.graph.outputs.push(Output { role: Role::Result(number), value });
+        // Results stand before what becomes of states.
+        let number = self.graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).count();
+        self.graph.outputs.insert(number, Output { role: Role::Result(number), value });
+    }
+
+    /// State `number`, whose type must be known, as it was last assigned in this graph.
+    pub fn state(&mut self, number: usize) -> Value {
+        if let Some(&value) = self.states.get(&number) {
+            return value;
+        }
+        let declared = &self.parameters.states[number];
+        let ty = declared.ty.clone().unwrap_or_else(|| Type::new(DType::F32, vec![]));
+        let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
+        let op = match self.round_states(number) {
+            Some(steps) => Op::RoundState { first: number, steps },
+            None => Op::State(number),
+        };
+        let value = self.graph.push(op, vec![], ty, origin);
+        self.states.insert(number, value);
+        value
+    }
+
+    /// If the innermost loop's rounds have the state for themselves: states from round to round, of each loop.
+    fn round_states(&self, number: usize) -> Option<Vec<usize>> {
+        let own = self.rounds.last()?.states.contains(&number);
+        own.then(|| self.rounds.iter().map(|r| r.states.len()).collect())
+    }
+
+    /// Assigns a state: later reads in this graph, and the next call, see this value. From call to call no gradient flows through it.
+    pub fn set_state(&mut self, number: usize, value: Value) -> Checked<()> {
+        let declared = &self.parameters.states[number];
+        let (name, found) = (declared.name.clone(), self.ty(value).clone());
+        let expected = declared.ty.clone().unwrap_or_else(|| found.clone());
+        if expected != found {
+            let message = format!("the state `{name}` is {expected} and gets {found}");
+            let made = format!("the value comes from `{}`", self.made_by(value));
+            let d = Diagnostic::new("N0510", self.origin.loc, message).note(self.made_at(value), made);
+            return self.report(d.help("a state keeps its type: make the value fit, or declare the state otherwise"));
+        }
+        let role = match self.round_states(number) {
+            Some(steps) => Role::RoundState { first: number, steps },
+            None => Role::State(number),
+        };
+        // A loop carries what its rounds assign, and must have it from the start.
+        self.state(number);
+        self.states.insert(number, value);
+        match self.graph.outputs.iter_mut().find(|o| o.role == role) {
+            Some(output) => output.value = value,
+            None => self.graph.outputs.push(Output { role, value }),
+        }
+        Ok(())
     }
 
     /// Parameter `number`, whose shape must be known.
@@ -130,8 +232,8 @@ impl<'p> Builder<'p> {
         let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect());
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
         let op = match self.rounds.last() {
-            Some(rounds) if rounds.first_set().contains(&number) => {
-                Op::RoundParameter { first: number, steps: self.rounds.iter().map(|r| r.set).collect() }
+            Some(rounds) if rounds.parameters.contains(&number) => {
+                Op::RoundParameter { first: number, steps: self.rounds.iter().map(|r| r.parameters.len()).collect() }
             }
             _ => Op::Parameter(number),
         };

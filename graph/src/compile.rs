@@ -1,18 +1,20 @@
 //! The pipeline, a line a stage: from the graphs of a net's functions to its programs.
 
+use std::sync::Arc;
+
 use crate::builder::Parameters;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
 use crate::graph::{Graph, Op, Role};
-use crate::net::{Function, Init, Net, Parameter};
+use crate::net::{Function, Init, Net, Parameter, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::plan;
 use crate::program::{Layout, Named, Program};
 use crate::recompute::recompute;
 use crate::rules::Rule;
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 /// A net as it was written: its functions as graphs.
 #[derive(Clone, Debug)]
@@ -34,6 +36,15 @@ pub struct SourceFunction {
     pub inference: Graph,
     /// For a `train fn`: in training mode, without gradients; the first result is the objective.
     pub training: Option<Graph>,
+    /// For a `train fn`: the parameters that it updates (`None`: all); the others are constants there.
+    pub trains: Option<Vec<usize>>,
+}
+
+impl SourceFunction {
+    /// A function that updates whatever it reaches.
+    pub fn new(name: impl Into<String>, inference: Graph, training: Option<Graph>) -> SourceFunction {
+        SourceFunction { name: name.into(), inference, training, trains: None }
+    }
 }
 
 /// A net as it runs.
@@ -65,14 +76,19 @@ pub struct Report {
 /// Compiles every function.
 pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiled = Compiled {
-        net: Net { name: source.name.clone(), parameters: parameters(&source.parameters), functions: vec![] },
+        net: Net {
+            name: source.name.clone(),
+            parameters: parameters(&source.parameters),
+            states: states(&source.parameters),
+            functions: vec![],
+        },
         places: vec![],
         reports: vec![],
     };
     let mut mistakes = vec![];
     for function in &source.functions {
-        let inference = compiled.program(&function.name, function.inference.clone(), false);
-        let training = function.training.clone().map(|graph| compiled.program(&function.name, graph, true));
+        let inference = compiled.program(function, function.inference.clone(), false);
+        let training = function.training.clone().map(|graph| compiled.program(function, graph, true));
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
@@ -90,14 +106,23 @@ fn parameters(declared: &Parameters) -> Vec<Parameter> {
         // What no function uses has no shape: it takes no part.
         let (shape, init) = p.shape.clone().unwrap_or((vec![], Init::Constant(0.0)));
         let layout = if shape.is_empty() { Layout::Plain } else { p.layout.clone() };
-        Parameter { name: p.name.to_string(), shape, layout, init }
+        let crate::builder::Options { frozen, lr_mult, wd_mult } = p.options;
+        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, layout, init) }
     };
     declared.list.iter().map(parameter).collect()
 }
 
+fn states(declared: &Parameters) -> Vec<State> {
+    let state = |s: &crate::builder::DeclaredState| {
+        let ty = s.ty.clone().unwrap_or_else(|| Type::new(DType::F32, vec![]));
+        State { name: s.name.to_string(), ty, init: s.init }
+    };
+    declared.states.iter().map(state).collect()
+}
+
 impl Compiled {
     /// One function: the way of the data.
-    fn program(&mut self, function: &str, graph: Graph, training: bool) -> Result<Program, Diagnostic> {
+    fn program(&mut self, function: &SourceFunction, graph: Graph, training: bool) -> Result<Program, Diagnostic> {
         let broken = |pass: &str, what: String| {
             Diagnostic::new(
                 "N0900",
@@ -108,9 +133,13 @@ impl Compiled {
         };
         let checked = |pass: &str, g: Graph| crate::verify::verify(&g).map(|()| g).map_err(|what| broken(pass, what));
 
+        self.states_have_sizes(&graph)?;
         let written = checked("build", graph.clone())?;
+        let updated = |number: usize| {
+            !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
+        };
         let differentiated = match training {
-            true => gradients(share(&written)).map_err(|e| e.diagnostic(Loc::default()))?,
+            true => gradients(share(&written), &updated).map_err(|e| e.diagnostic(Loc::default()))?,
             false => written.clone(),
         };
         let differentiated = checked("grad", differentiated)?;
@@ -123,9 +152,31 @@ impl Compiled {
         crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;
 
-        let function = function.to_string();
+        let function = function.name.clone();
         self.reports.push(Report { function, training, graph, optimised, program: program.clone() });
         Ok(program)
+    }
+
+    /// The run-time sizes of every state that the function uses must be told by an argument.
+    fn states_have_sizes(&self, graph: &Graph) -> Result<(), Diagnostic> {
+        let told =
+            |name: &Arc<str>| graph.arguments.iter().any(|a| a.ty.shape.iter().any(|s| s.names().contains(name)));
+        for node in &graph.nodes {
+            let own = node.op.state().into_iter().chain(match &node.op {
+                Op::Repeat(repeat) => repeat.states_of_net(),
+                _ => vec![],
+            });
+            for state in own.filter_map(|number| self.net.states.get(number)) {
+                let Some(name) = state.ty.shape.iter().flat_map(|s| s.names()).find(|n| !told(n)) else { continue };
+                let message = format!(
+                    "`{}` uses the state `{}`, {}, but none of its arguments tells `{name}`",
+                    graph.name, state.name, state.ty
+                );
+                let help = format!("use `{name}` in an argument's type, or make it a constant");
+                return Err(Diagnostic::new("N0514", node.origin.loc, message).help(help));
+            }
+        }
+        Ok(())
     }
 
     fn assemble(&mut self, graph: &Graph, kernels: Kernels, plan: crate::plan::Plan) -> Program {
@@ -145,6 +196,8 @@ impl Compiled {
             arguments: graph.arguments.iter().map(|a| Named { below: a.below, ..named(&a.name, &a.ty) }).collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
             rules: rules(graph),
+            states: kernels.graph.states(),
+            assigns: kernels.graph.assigns(),
             buffers: kernels.buffers,
             schedule: kernels.schedule,
             launches,

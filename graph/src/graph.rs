@@ -82,6 +82,15 @@ pub enum Op {
         /// Parameters from one round's set to the next, for each loop around the node, outermost first.
         steps: Vec<usize>,
     },
+    /// A state of the net as it is before the function runs, by its number in the net's list.
+    State(usize),
+    /// In the body of a `Repeat`: in round `r`, state `first + r · step`.
+    RoundState {
+        /// The state of the first rounds.
+        first: usize,
+        /// States from one round's set to the next, of each loop around it, outermost first.
+        steps: Vec<usize>,
+    },
     /// A scalar.
     Const(f64),
     /// The value of a size, as a scalar.
@@ -167,12 +176,45 @@ pub struct Repeat {
     pub body: Graph,
 }
 
+impl Repeat {
+    /// The states of the net that its rounds read or assign; sorted.
+    pub fn states_of_net(&self) -> Vec<usize> {
+        let body = Node {
+            op: Op::Repeat(Box::new(self.clone())),
+            inputs: vec![],
+            ty: Type::new(DType::F32, vec![]),
+            origin: Origin::default(),
+        };
+        Graph { nodes: vec![body], ..Graph::default() }.states()
+    }
+}
+
 impl Op {
     /// The number of the parameter that the node reads (of round 0, in a loop).
     pub fn parameter(&self) -> Option<usize> {
         match self {
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => Some(*number),
             _ => None,
+        }
+    }
+
+    /// The number of the state that the node reads (of round 0, in a loop).
+    pub fn state(&self) -> Option<usize> {
+        match self {
+            Op::State(number) | Op::RoundState { first: number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Whether the node does something that no value of it shows: a loop whose rounds assign states or make gradients.
+    pub fn has_effects(&self) -> bool {
+        match self {
+            Op::Repeat(repeat) => {
+                let effect = |role: &Role| role.gradient().is_some() || role.state().is_some();
+                repeat.body.outputs.iter().any(|o| effect(&o.role))
+                    || repeat.body.nodes.iter().any(|n| n.op.has_effects())
+            }
+            _ => false,
         }
     }
 }
@@ -182,7 +224,15 @@ impl Role {
     pub fn gradient(&self) -> Option<usize> {
         match self {
             Role::Gradient(number) | Role::RoundGradient { first: number, .. } => Some(*number),
-            Role::Result(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The number of the state whose next value this is (of round 0, in a loop).
+    pub fn state(&self) -> Option<usize> {
+        match self {
+            Role::State(number) | Role::RoundState { first: number, .. } => Some(*number),
+            _ => None,
         }
     }
 }
@@ -223,6 +273,15 @@ pub enum Role {
         /// Parameters from one round's set to the next, for each loop around the node, outermost first.
         steps: Vec<usize>,
     },
+    /// What state `.0` is after the function has run.
+    State(usize),
+    /// In the body of a `Repeat`: what state `first + r · step` is after round `r`.
+    RoundState {
+        /// The state of the first rounds.
+        first: usize,
+        /// States from one round's set to the next, of each loop around it, outermost first.
+        steps: Vec<usize>,
+    },
 }
 
 /// An argument of the function.
@@ -234,6 +293,19 @@ pub struct Argument {
     pub ty: Type,
     /// If it holds class numbers: every element is at least 0 and below this, checked before anything runs.
     pub below: Option<i64>,
+}
+
+/// A number in one of the net's lists in the first rounds, and the steps from round to round of each loop around it.
+type Named<'g> = Option<(usize, &'g [usize])>;
+
+impl Output {
+    fn state(&self) -> Named<'_> {
+        match &self.role {
+            Role::State(number) => Some((*number, &[])),
+            Role::RoundState { first, steps } => Some((*first, steps)),
+            _ => None,
+        }
+    }
 }
 
 /// A function as primitive operators. Nodes stand in an order in which they may run: operands come first.
@@ -295,31 +367,59 @@ impl Graph {
 
     /// The numbers of the parameters whose gradients the graph makes, in all rounds of its loops; sorted.
     pub fn gradients(&self) -> Vec<usize> {
+        self.numbers(&|_| None, &|o| match &o.role {
+            Role::Gradient(number) => Some((*number, &[][..])),
+            Role::RoundGradient { first, steps } => Some((*first, steps)),
+            _ => None,
+        })
+    }
+
+    /// The numbers of the states that the graph assigns, in all rounds of its loops; sorted.
+    pub fn assigns(&self) -> Vec<usize> {
+        self.numbers(&|_| None, &Output::state)
+    }
+
+    /// The numbers of the states that the graph reads or assigns, in all rounds of its loops; sorted, each once.
+    pub fn states(&self) -> Vec<usize> {
+        let mut all = self.numbers(
+            &|node| match &node.op {
+                Op::State(number) => Some((*number, &[][..])),
+                Op::RoundState { first, steps } => Some((*first, steps)),
+                _ => None,
+            },
+            &Output::state,
+        );
+        all.dedup();
+        all
+    }
+
+    /// What nodes and outputs name of the net's lists, in all rounds of loops; sorted.
+    fn numbers(&self, node: &dyn Fn(&Node) -> Named<'_>, output: &dyn Fn(&Output) -> Named<'_>) -> Vec<usize> {
         let mut all = vec![];
-        self.collect_gradients(&[], &mut all);
+        self.collect(&[], node, output, &mut all);
         all.sort_unstable();
         all
     }
 
     /// `counts`: the rounds of the loops around the graph.
-    fn collect_gradients(&self, counts: &[usize], all: &mut Vec<usize>) {
-        for output in &self.outputs {
-            match &output.role {
-                Role::Result(_) => {}
-                Role::Gradient(number) => all.push(*number),
-                Role::RoundGradient { first, steps } => {
-                    let loops = counts.iter().zip(steps);
-                    all.extend(loops.fold(vec![*first], |numbers, (count, step)| {
-                        numbers.iter().flat_map(|n| (0..*count).map(move |round| n + round * step)).collect()
-                    }));
-                }
-            }
+    fn collect(
+        &self,
+        counts: &[usize],
+        of_node: &dyn Fn(&Node) -> Named<'_>,
+        of_output: &dyn Fn(&Output) -> Named<'_>,
+        all: &mut Vec<usize>,
+    ) {
+        let own = self.nodes.iter().filter_map(of_node).chain(self.outputs.iter().filter_map(of_output));
+        for (first, steps) in own {
+            all.extend(counts.iter().zip(steps).fold(vec![first], |numbers, (count, step)| {
+                numbers.iter().flat_map(|n| (0..*count).map(move |round| n + round * step)).collect()
+            }));
         }
         for node in &self.nodes {
             if let Op::Repeat(repeat) = &node.op {
-                // A loop with sets of parameters has a known number of rounds.
+                // A loop with sets of its own has a known number of rounds.
                 let count = repeat.count.as_const().unwrap_or(1) as usize;
-                repeat.body.collect_gradients(&[counts, &[count]].concat(), all);
+                repeat.body.collect(&[counts, &[count]].concat(), of_node, of_output, all);
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::program::{Layout, Program};
+use crate::types::Type;
 
 /// A compiled network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ pub struct Net {
     pub name: String,
     /// In the order of the layers; the numbers in programs refer to this list.
     pub parameters: Vec<Parameter>,
+    /// What functions may assign and what is saved with the parameters, in the order of the layers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
     /// Every entry point.
     pub functions: Vec<Function>,
 }
@@ -26,6 +30,38 @@ pub struct Parameter {
     pub layout: Layout,
     /// Its first value.
     pub init: Init,
+    /// No gradient, no update, no decay.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub frozen: bool,
+    /// A factor of the whole update, decay included.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub lr_mult: f32,
+    /// A factor of the decay.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub wd_mult: f32,
+}
+
+/// A tensor of a network that functions may assign: the running mean of a batch norm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The checkpoint key: `bn1.running_mean`.
+    pub name: String,
+    /// Element type and shape. With run-time sizes, the state starts anew when one of them changes.
+    pub ty: Type,
+    /// Its first value.
+    pub init: Init,
+}
+
+fn is_false(x: &bool) -> bool {
+    !*x
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn is_one(x: &f32) -> bool {
+    *x == 1.0
 }
 
 /// First values of a parameter.
@@ -53,7 +89,19 @@ pub struct Function {
     pub reaches: Vec<usize>,
 }
 
+impl Function {
+    /// Whether a call in inference mode changes the model: it assigns a state.
+    pub fn assigns_state(&self) -> bool {
+        self.inference.assigns_state()
+    }
+}
+
 impl Parameter {
+    /// A parameter that is trained as all others are.
+    pub fn new(name: impl Into<String>, shape: Vec<i64>, layout: Layout, init: Init) -> Parameter {
+        Parameter { name: name.into(), shape, layout, init, frozen: false, lr_mult: 1.0, wd_mult: 1.0 }
+    }
+
     /// Elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product::<i64>() as usize

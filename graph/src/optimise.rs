@@ -52,12 +52,8 @@ pub fn without_dead_code(graph: &Graph) -> Graph {
         live[output.value.index()] = true;
     }
     for index in (0..graph.nodes.len()).rev() {
-        // The gradients of a loop's parameters are results of its body.
-        let has_gradients = match &graph.nodes[index].op {
-            Op::Repeat(repeat) => repeat.body.outputs.iter().any(|o| o.role.gradient().is_some()),
-            _ => false,
-        };
-        live[index] |= has_gradients;
+        // The gradients of a loop's parameters, and the states that it assigns, are results of its body.
+        live[index] |= graph.nodes[index].op.has_effects();
         if live[index] {
             for input in &graph.nodes[index].inputs {
                 live[input.index()] = true;
@@ -101,8 +97,8 @@ impl Hash for Key {
         std::mem::discriminant(&self.0).hash(state);
         match &self.0 {
             Op::Const(c) => c.to_bits().hash(state),
-            Op::Input(i) | Op::Parameter(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
-            Op::RoundParameter { first, .. } => first.hash(state),
+            Op::Input(i) | Op::Parameter(i) | Op::State(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
+            Op::RoundParameter { first, .. } | Op::RoundState { first, .. } => first.hash(state),
             Op::Unary(f) => f.hash(state),
             Op::Binary(f) => f.hash(state),
             _ => {}
@@ -125,6 +121,10 @@ impl Rebuild {
     }
 
     fn intern(&mut self, node: Node) -> Value {
+        // A state that is assigned twice advances twice.
+        if node.op.has_effects() {
+            return self.out.push(node.op, node.inputs, node.ty, node.origin);
+        }
         let key = Key(node.op.clone(), node.inputs.clone(), node.ty.clone());
         if let Some(&value) = self.seen.get(&key) {
             return value;

@@ -22,6 +22,12 @@ pub struct Program {
     /// What the sizes of the arguments must fulfil, beyond their types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// The states of the net that it reads or assigns, in all rounds of its loops; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<usize>,
+    /// Those that it assigns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigns: Vec<usize>,
     /// Every piece of memory that launches refer to.
     pub buffers: Vec<Buffer>,
     /// The kernels.
@@ -71,7 +77,8 @@ pub struct Buffer {
     /// Elements from the beginning of its place to its own, in the first rounds.
     #[serde(default, skip_serializing_if = "Size::is_zero")]
     pub start: Size,
-    /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0.
+    /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a state:
+    /// how many states.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strides: Vec<Size>,
 }
@@ -95,6 +102,8 @@ pub enum Place {
     Parameter(usize),
     /// The gradient of parameter number `.0`, in the parameter's layout.
     Gradient(usize),
+    /// State number `.0` of the net, row-major; read before it is written.
+    State(usize),
     /// In the arena: `offset · monomial` floats into class `class`.
     Arena {
         /// Index into [`Program::arena`].
@@ -383,6 +392,11 @@ impl Layout {
 }
 
 impl Program {
+    /// Whether it assigns a state.
+    pub fn assigns_state(&self) -> bool {
+        !self.assigns.is_empty()
+    }
+
     /// The names of the run-time sizes, sorted.
     pub fn symbols(&self) -> Vec<std::sync::Arc<str>> {
         let sizes = self.arguments.iter().flat_map(|a| &a.ty.shape);

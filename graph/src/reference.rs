@@ -57,6 +57,8 @@ pub struct Inputs<'a> {
     pub arguments: &'a [Tensor],
     /// Parameters by number.
     pub parameters: &'a [Tensor],
+    /// States by number, as they are before the function runs.
+    pub states: &'a [Tensor],
     /// Whether each node's result is rounded to f32: shows how well the graph is conditioned.
     pub rounded: bool,
     /// Run-time sizes.
@@ -70,11 +72,20 @@ pub fn evaluate(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
     evaluate_with_rounds(graph, inputs).0
 }
 
-/// The results of a graph, in order, and the gradients of the parameters of its loops' rounds, by the parameters' numbers.
-pub fn evaluate_with_rounds(graph: &Graph, inputs: &Inputs) -> (Vec<Tensor>, BTreeMap<usize, Tensor>) {
-    let mut gradients = BTreeMap::new();
-    let results = run(graph, inputs, inputs.arguments, &Rounds::default(), &mut gradients);
-    (results, gradients)
+/// What the rounds of loops leave behind beside their results.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// The gradients of the parameters of rounds, by the parameters' numbers.
+    pub gradients: BTreeMap<usize, Tensor>,
+    /// The states that rounds assign, by their numbers.
+    pub states: BTreeMap<usize, Tensor>,
+}
+
+/// The results of a graph, in order, and what the rounds of its loops leave behind.
+pub fn evaluate_with_rounds(graph: &Graph, inputs: &Inputs) -> (Vec<Tensor>, Effects) {
+    let mut effects = Effects::default();
+    let results = run(graph, inputs, inputs.arguments, &Rounds::default(), &mut effects);
+    (results, effects)
 }
 
 /// The rounds of the loops around a body.
@@ -87,19 +98,14 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn parameter(&self, first: usize, steps: &[usize]) -> usize {
+    /// A number in one of the net's lists.
+    fn number(&self, first: usize, steps: &[usize]) -> usize {
         first + self.now.iter().zip(steps).map(|(round, step)| round * step).sum::<usize>()
     }
 }
 
 /// One run of a graph, or of a body in a round.
-fn run(
-    graph: &Graph,
-    inputs: &Inputs,
-    arguments: &[Tensor],
-    at: &Rounds,
-    gradients: &mut BTreeMap<usize, Tensor>,
-) -> Vec<Tensor> {
+fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effects: &mut Effects) -> Vec<Tensor> {
     let mut values: HashMap<Value, Tensor> = HashMap::new();
     let mut loops: HashMap<Value, Vec<Tensor>> = HashMap::new();
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -108,7 +114,12 @@ fn run(
         let mut result = match &node.op {
             Op::Input(i) => arguments[*i].clone(),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
-            Op::RoundParameter { first, steps } => inputs.parameters[at.parameter(*first, steps)].clone(),
+            Op::RoundParameter { first, steps } => inputs.parameters[at.number(*first, steps)].clone(),
+            Op::State(i) => inputs.states[*i].clone(),
+            Op::RoundState { first, steps } => {
+                let number = at.number(*first, steps);
+                effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).clone()
+            }
             Op::Const(c) => Tensor::scalar(*c),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
@@ -184,7 +195,7 @@ fn run(
             }
             Op::Repeat(repeat) => {
                 let operands = node.inputs.iter().map(|v| values[v].clone()).collect();
-                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, gradients));
+                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, effects));
                 Tensor::scalar(f64::NAN)
             }
             Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
@@ -196,8 +207,11 @@ fn run(
         values.insert(Value(index as u32), result);
     }
     for output in &graph.outputs {
-        if let Role::RoundGradient { first, steps } = &output.role {
-            gradients.insert(at.parameter(*first, steps), values[&output.value].clone());
+        let value = || values[&output.value].clone();
+        match &output.role {
+            Role::RoundGradient { first, steps } => drop(effects.gradients.insert(at.number(*first, steps), value())),
+            Role::RoundState { first, steps } => drop(effects.states.insert(at.number(*first, steps), value())),
+            _ => {}
         }
     }
     graph.outputs.iter().map(|o| values[&o.value].clone()).collect()
@@ -209,11 +223,11 @@ fn rounds(
     inputs: &Inputs,
     operands: Vec<Tensor>,
     outer: &Rounds,
-    gradients: &mut BTreeMap<usize, Tensor>,
+    effects: &mut Effects,
 ) -> Vec<Tensor> {
     let count = repeat.count.eval(inputs.sizes) as usize;
     let fixed = repeat.states + repeat.shared;
-    let results = repeat.body.outputs.iter().filter(|o| o.role.gradient().is_none()).count();
+    let results = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).count();
     let mut arguments = operands.clone();
     let mut stacks: Vec<Vec<Tensor>> = vec![vec![Tensor::scalar(f64::NAN); count]; results - repeat.states];
     for i in 0..count {
@@ -223,7 +237,7 @@ fn rounds(
             *argument = Tensor::new(stack.shape[1..].to_vec(), stack.data[now * len..][..len].to_vec());
         }
         let at = Rounds { now: [&outer.now[..], &[now]].concat(), through: outer.through * count + now };
-        let mut made = run(&repeat.body, inputs, &arguments, &at, gradients);
+        let mut made = run(&repeat.body, inputs, &arguments, &at, effects);
         made.truncate(results);
         stacks.iter_mut().zip(made.drain(repeat.states..)).for_each(|(stack, row)| stack[now] = row);
         arguments.splice(..repeat.states, made);

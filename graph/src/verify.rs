@@ -1,5 +1,7 @@
 //! Checks what must hold between two stages. Written independently of the passes; a broken rule is a mistake in castnet.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::graph::{Graph, Op, Role};
 use crate::program::{Access, Place, Program, Source, Target};
 use crate::size::Size;
@@ -18,6 +20,8 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Input(_)
             | Op::Parameter(_)
             | Op::RoundParameter { .. }
+            | Op::State(_)
+            | Op::RoundState { .. }
             | Op::Const(_)
             | Op::Size(_)
             | Op::Iota(_)
@@ -71,6 +75,31 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
     let gradients = graph.gradients();
     match gradients.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(format!("two gradients of parameter {} that nobody adds", pair[0])),
+        None => verify_states(graph),
+    }
+}
+
+/// A state belongs to the rounds of loops or to the graph itself, has one type, and is assigned once.
+fn verify_states(graph: &Graph) -> Result<(), String> {
+    let mut types = HashMap::new();
+    let mut assigned = BTreeSet::new();
+    let reads = graph.nodes.iter().filter_map(|n| Some((n.op.state()?, &n.ty)));
+    let writes = graph.outputs.iter().filter_map(|o| Some((o.role.state()?, graph.ty(o.value))));
+    for (state, ty) in reads.chain(writes) {
+        let known = types.entry(state).or_insert(ty);
+        if **known != *ty {
+            return Err(format!("state {state} is {known} and {ty}"));
+        }
+    }
+    for state in graph.outputs.iter().filter_map(|o| o.role.state()) {
+        if !assigned.insert(state) {
+            return Err(format!("state {state} is assigned twice"));
+        }
+    }
+    let in_loop = |n: &crate::graph::Node| if let Op::Repeat(r) = &n.op { r.states_of_net() } else { vec![] };
+    // In a body, those that its own rounds have stand beside those of loops in it.
+    match graph.nodes.iter().flat_map(in_loop).find(|state| types.contains_key(state)) {
+        Some(state) => Err(format!("state {state} is used inside a loop and outside of it")),
         None => Ok(()),
     }
 }
@@ -90,8 +119,8 @@ fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph
     };
     let states = (0..repeat.states)
         .all(|i| body.outputs.get(i).is_some_and(|o| body.shape(o.value) == &body.arguments[i].ty.shape[..]));
-    // Results come first, in order; gradients follow.
-    let results = body.outputs.iter().take_while(|o| o.role.gradient().is_none()).count();
+    // Results come first, in order; gradients and states follow.
+    let results = body.outputs.iter().take_while(|o| matches!(o.role, Role::Result(_))).count();
     let ordered = body.outputs.iter().enumerate().all(|(i, o)| (o.role == Role::Result(i)) == (i < results));
     if !ordered {
         return Err(format!("the results of a repeat's body in {} are out of order", graph.name));
@@ -115,6 +144,7 @@ pub fn verify_outputs(graph: &Graph, program: &Program) -> Result<(), String> {
         let place = match output.role {
             Role::Result(number) => Place::Result(number),
             Role::Gradient(number) | Role::RoundGradient { first: number, .. } => Place::Gradient(number),
+            Role::State(number) | Role::RoundState { first: number, .. } => Place::State(number),
         };
         if !written(place) {
             return Err(format!("{:?} is never written", output.role));

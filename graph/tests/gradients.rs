@@ -7,6 +7,7 @@ use castnet_graph::call::Arg;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
 use castnet_graph::layers::{self, LAYERS};
+use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
 use castnet_graph::ops::OPERATORS;
 use castnet_graph::optimise::optimise;
@@ -219,10 +220,8 @@ fn over_parameters(
     let mut p = Parameters::default();
     for (i, shape) in shapes.iter().enumerate() {
         p.list.push(castnet_graph::builder::Declared {
-            name: format!("x{i}").into(),
-            layout: Layout::Plain,
             shape: Some((shape.clone(), Init::Constant(0.0))),
-            first_use: Default::default(),
+            ..castnet_graph::builder::Declared::new(format!("x{i}"), Layout::Plain)
         });
     }
     let mut b = Builder::new(name, &mut p, true);
@@ -287,7 +286,7 @@ fn check_second_order(
         sum
     });
     let Some(graph) = graph else { return false };
-    match gradients(graph.clone()) {
+    match gradients(graph.clone(), &|_| true) {
         Ok(_) => {
             compare(name, seed, &graph, shapes, range);
             true
@@ -303,7 +302,7 @@ fn check_second_order(
 const FIRST_ORDER_ONLY: &[&str] = &["max_pool2d"];
 
 fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (f64, f64)) {
-    let with_gradients = gradients(forward.clone()).unwrap();
+    let with_gradients = gradients(forward.clone(), &|_| true).unwrap();
     castnet_graph::verify::verify(&with_gradients).unwrap();
     let optimised = optimise(&with_gradients);
     let recomputed = recompute(&optimised);
@@ -317,11 +316,12 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         .collect();
     let run = |graph: &Graph, values: &[Tensor]| {
         let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
-        let inputs = Inputs { arguments: &[], parameters: values, rounded: false, sizes: &|_| 1, random: &random };
+        let inputs =
+            Inputs { arguments: &[], parameters: values, states: &[], rounded: false, sizes: &|_| 1, random: &random };
         let (mut results, rounds) = evaluate_with_rounds(graph, &inputs);
         // Gradients that are results of the graph, then those of loops' rounds.
         let mut roles: Vec<_> = graph.outputs.iter().map(|o| o.role.clone()).collect();
-        for (number, gradient) in rounds {
+        for (number, gradient) in rounds.gradients {
             roles.push(Role::Gradient(number));
             results.push(gradient);
         }
@@ -430,16 +430,21 @@ fn loops_have_the_gradient_of_central_differences() {
         let (x, scale, tied) = (x[6], x[7], x[8]);
         let first = op(b, "matmul", vec![t(x), t(tied)]);
         let number = b.graph.node(tied).op.parameter().unwrap();
-        let last = b.repeat(3, &[first, x], &[scale], 0, 2, |b, states, shared| {
-            let (weight, bias, tied) = (b.parameter(0), b.parameter(1), b.parameter(number));
-            let y = op(b, "linear", vec![t(states[0]), t(weight), t(bias)]);
-            let y = op(b, "tanh", vec![t(y)]);
-            let y = op(b, "dropout", vec![t(y), Arg::Float(0.25)]);
-            let y = op(b, "mul", vec![t(y), t(shared[0])]);
-            let z = op(b, "matmul", vec![t(states[1]), t(tied)]);
-            let z = op(b, "add", vec![t(z), t(y)]);
-            Ok(vec![z, y])
-        });
+        let last = b.repeat(
+            &[first, x],
+            &[scale],
+            Rounds { count: 3, parameters: 0..2, states: 0..0 },
+            |b, states, shared| {
+                let (weight, bias, tied) = (b.parameter(0), b.parameter(1), b.parameter(number));
+                let y = op(b, "linear", vec![t(states[0]), t(weight), t(bias)]);
+                let y = op(b, "tanh", vec![t(y)]);
+                let y = op(b, "dropout", vec![t(y), Arg::Float(0.25)]);
+                let y = op(b, "mul", vec![t(y), t(shared[0])]);
+                let z = op(b, "matmul", vec![t(states[1]), t(tied)]);
+                let z = op(b, "add", vec![t(z), t(y)]);
+                Ok(vec![z, y])
+            },
+        );
         let last = last.unwrap();
         let product = op(b, "mul", vec![t(last[0]), t(last[1])]);
         op(b, "add", vec![t(product), t(scale)])
@@ -466,10 +471,8 @@ fn every_layer_has_the_gradient_of_central_differences() {
         let declared = layer(&mut p, "layer", kind, args);
         let number = p.list.len();
         p.list.push(castnet_graph::builder::Declared {
-            name: "x".into(),
-            layout: Layout::Plain,
             shape: Some((input.to_vec(), Init::Constant(0.0))),
-            first_use: Default::default(),
+            ..castnet_graph::builder::Declared::new("x", Layout::Plain)
         });
         let mut b = Builder::new(kind, &mut p, true);
         let x = b.parameter(number);

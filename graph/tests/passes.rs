@@ -19,7 +19,7 @@ type Pass = fn(&Graph) -> Graph;
 
 const PASSES: [(&str, Pass); 5] = [
     ("dead", without_dead_code),
-    ("gradient", |graph| gradients(graph.clone()).unwrap_or_else(|e| panic!("{e:?}"))),
+    ("gradient", |graph| gradients(graph.clone(), &|_| true).unwrap_or_else(|e| panic!("{e:?}"))),
     ("optimise", optimise),
     ("recompute", |graph| without_dead_code(&recompute(graph))),
     ("share", share),

@@ -212,6 +212,55 @@ impl Array {
         self.memory.as_mut_ptr()
     }
 
+    /// Sets all elements from numbers, rounded to the array's type.
+    pub(crate) fn fill_from(&mut self, values: &[f32]) {
+        fn fill<T: Element>(array: &mut Array, values: &[f32], convert: impl Fn(f32) -> T) {
+            array.memory.slice_mut::<T>().iter_mut().zip(values).for_each(|(to, x)| *to = convert(*x));
+        }
+        match self.dtype {
+            DType::F32 => fill(self, values, |x| x),
+            DType::F64 => fill(self, values, f64::from),
+            DType::I8 => fill(self, values, |x| x as i8),
+            DType::U8 => fill(self, values, |x| x as u8),
+            DType::I32 => fill(self, values, |x| x as i32),
+            DType::U32 => fill(self, values, |x| x as u32),
+            DType::I64 => fill(self, values, |x| x as i64),
+            DType::Bool => fill(self, values, |x| x != 0.0),
+            DType::F16 | DType::BF16 => {}
+        }
+    }
+
+    /// The elements as little-endian bytes.
+    pub(crate) fn le_bytes(&self) -> Vec<u8> {
+        let width = self.dtype.bytes();
+        let mut bytes = self.memory.slice::<u8>()[..self.len() * width].to_vec();
+        if cfg!(target_endian = "big") {
+            bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+        }
+        bytes
+    }
+
+    /// An array from little-endian bytes, as many as it has. Those of `bool` must be 0 or 1.
+    pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Array {
+        let mut array = Array::zeros_of(dtype, shape);
+        let own = array.memory.slice_mut::<u8>();
+        own.copy_from_slice(bytes);
+        if cfg!(target_endian = "big") {
+            own.chunks_exact_mut(dtype.bytes()).for_each(<[u8]>::reverse);
+        }
+        array
+    }
+
+    /// The elements as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.memory.slice()
+    }
+
+    /// The elements as they lie in memory, to be changed: of `bool` only to 0 and 1.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.memory.slice_mut()
+    }
+
     fn check<T: Element>(&self) -> Result<()> {
         match self.dtype == T::DTYPE {
             true => Ok(()),

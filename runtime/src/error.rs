@@ -152,6 +152,34 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The net has no state with this name.
+    #[error("{net} has no state `{name}`{}", did_you_mean(suggestion))]
+    UnknownState {
+        /// `LeNet`.
+        net: String,
+        /// The name asked for.
+        name: String,
+        /// A name of the net that is much like it.
+        suggestion: Option<String>,
+    },
+    /// A value for a state has the wrong type or shape.
+    #[error("{net}: state `{name}` is {expected}, the value given is {found}")]
+    StateShape {
+        /// `LeNet`.
+        net: String,
+        /// The state's name.
+        name: String,
+        /// `f32[64]`.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A function that assigns states was called on a model that may only be read; nothing has run.
+    #[error("{function} assigns states: call it on a model that may be changed")]
+    AssignsState {
+        /// `Rnn.next`.
+        function: String,
+    },
     /// Two models that should be of one network are not.
     #[error("{what}: the two nets differ: {left} and {right}")]
     DifferentNets {

@@ -53,7 +53,7 @@ mod tests {
     fn agrees_with_the_definition() {
         for layout in [Layout::Plain, Layout::Panels(vec![2, 3, 1]), Layout::Panels(vec![1, 2, 3])] {
             let shape = vec![37, 3, 2, 5];
-            let p = Parameter { name: String::new(), shape, layout, init: Init::Constant(0.0) };
+            let p = Parameter::new("", shape, layout, Init::Constant(0.0));
             let plain: Vec<f32> = (0..p.len()).map(|i| i as f32 + 1.0).collect();
             let mut out = vec![0.0; p.floats()];
             pack(&p, &plain, &mut out);

@@ -136,4 +136,14 @@ impl Loaded {
             suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
         })
     }
+
+    /// The number of a state by its name.
+    pub(crate) fn state(&self, name: &str) -> Result<usize> {
+        let names = || self.net.states.iter().map(|s| s.name.as_str());
+        names().position(|n| n == name).ok_or_else(|| Error::UnknownState {
+            net: self.net.name.clone(),
+            name: name.to_string(),
+            suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
+        })
+    }
 }

@@ -175,19 +175,16 @@ impl Case {
 
     fn compiled(&self) -> Option<Compiled> {
         let declared = |input: &Input| Declared {
-            name: input.name.as_str().into(),
-            layout: Layout::Plain,
             shape: Some((input.shape.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
-            first_use: Loc::default(),
+            ..Declared::new(input.name.as_str(), Layout::Plain)
         };
-        let mut parameters = Parameters { list: self.inputs.iter().filter(|i| i.grad).map(declared).collect() };
+        let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
+        let mut parameters = Parameters { list, states: vec![] };
         let out = self.graph(&mut parameters, false, false)?;
         let inference = self.graph(&mut parameters, true, false)?;
         let training = self.graph(&mut parameters, true, true);
-        let functions = vec![
-            SourceFunction { name: "out".into(), inference: out, training: None },
-            SourceFunction { name: "objective".into(), inference, training },
-        ];
+        let functions =
+            vec![SourceFunction::new("out", out, None), SourceFunction::new("objective", inference, training)];
         let source = Source { name: self.name.clone(), parameters, functions };
         Some(compile(source).unwrap_or_else(|e| panic!("{}: {e:?}", self.name)))
     }

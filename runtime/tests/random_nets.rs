@@ -111,7 +111,7 @@ fn distance(expected: &Tensor, found: &Tensor) -> f64 {
 /// Whether any inputs were away from kinks.
 fn check(number: u64, source: Source) -> bool {
     let written = source.functions[0].training.clone().unwrap();
-    let unfused = gradients(written.clone()).unwrap();
+    let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
     let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
     // As generated code carries it.
@@ -146,6 +146,7 @@ fn check(number: u64, source: Source) -> bool {
             let inputs = Inputs {
                 arguments: &arguments,
                 parameters: &parameters,
+                states: &[],
                 rounded: false,
                 sizes: &sizes,
                 random: &random,
@@ -160,6 +161,7 @@ fn check(number: u64, source: Source) -> bool {
             for ((output, expected), rounded) in unfused.outputs.iter().zip(&expected).zip(&rounded) {
                 let (what, found) = match output.role {
                     Role::Result(i) => ("the loss".to_string(), tensor(&results[i])),
+                    Role::State(_) | Role::RoundState { .. } => continue,
                     Role::Gradient(i) | Role::RoundGradient { first: i, .. } => {
                         (format!("the gradient of {}", names[i]), tensor(&gradients.parameter(&names[i]).unwrap()))
                     }

@@ -6,6 +6,7 @@ use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::layers::{self, Layer};
+use castnet_graph::loops::Rounds;
 use castnet_graph::ops;
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
@@ -42,7 +43,11 @@ fn chain(count: i64, looped: bool) -> Source {
         let ty = Type::new(DType::F32, vec![Size::symbol("N"), 16.into()]);
         let (x, target) = (b.argument("x", ty.clone()), b.argument("target", ty));
         let y = match looped {
-            true => b.repeat(count, &[x], &[], 0, 2, |b, x, _| Ok(vec![block(b, &layers[0], x[0])])).unwrap()[0],
+            true => b
+                .repeat(&[x], &[], Rounds { count, parameters: 0..2, states: 0..0 }, |b, x, _| {
+                    Ok(vec![block(b, &layers[0], x[0])])
+                })
+                .unwrap()[0],
             false => layers.iter().fold(x, |x, layer| block(&mut b, layer, x)),
         };
         let loss = op(&mut b, "mse_loss", &[y, target]);
@@ -50,7 +55,7 @@ fn chain(count: i64, looped: bool) -> Source {
         b.graph
     };
     let (inference, training) = (build(false), Some(build(true)));
-    let functions = vec![SourceFunction { name: "loss".into(), inference, training }];
+    let functions = vec![SourceFunction::new("loss", inference, training)];
     Source { name: "Chain".into(), parameters, functions }
 }
 

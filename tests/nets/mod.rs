@@ -82,7 +82,7 @@ pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
     fn classify(&self, image: &Array) -> Result<Array>;
     fn evaluate(&self, batch: &[Array]) -> Result<Array>;
     fn train(&mut self, optimizer: &mut impl Optimizer, batch: &[Array]) -> Result<Loss>;
-    fn differentiate(&self, batch: &[Array]) -> Result<(Array, Gradients)>;
+    fn differentiate(&mut self, batch: &[Array]) -> Result<(Array, Gradients)>;
 
     /// `n` images that look random, in [0, 1), with classes; the same for the same seed.
     fn batch(n: usize, seed: u64) -> Vec<Array> {
@@ -133,7 +133,7 @@ macro_rules! example {
             fn train(&mut self, optimizer: &mut impl Optimizer, batch: &[Array]) -> Result<Loss> {
                 self.loss_step(optimizer, $(&batch[$argument]),*)
             }
-            fn differentiate(&self, batch: &[Array]) -> Result<(Array, Gradients)> {
+            fn differentiate(&mut self, batch: &[Array]) -> Result<(Array, Gradients)> {
                 self.loss_grad($(&batch[$argument]),*)
             }
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::view::{trace, waits_for};
 use super::{Class, class, needs_memory};
-use crate::graph::{Graph, Op, Role, Value, Window};
+use crate::graph::{Graph, Op, Value, Window};
 use crate::size::Size;
 
 /// Nodes over one iteration space.
@@ -116,6 +116,15 @@ impl<'g> Grouping<'g> {
                         hard.insert(memory);
                     }
                 }
+            }
+        }
+        // Loops over the same states run in the order in which they were written, as if the later one read what the earlier one makes.
+        let mut touched: HashMap<usize, Value> = HashMap::new();
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let Op::Repeat(repeat) = &node.op else { continue };
+            for state in repeat.states_of_net() {
+                let earlier = touched.insert(state, Value(index as u32));
+                reads[index].extend(earlier.filter(|e| e.index() != index));
             }
         }
         let mut read_by = vec![vec![]; graph.nodes.len()];
@@ -441,11 +450,17 @@ impl<'g> Grouping<'g> {
     /// of a product of two parameters read each other's: then the update comes at the end of the step).
     fn finish(self) -> Vec<Group> {
         let mut successors = self.successors();
-        let gradient = |(v, role): (Value, Role)| role.gradient().map(|number| (v, number));
-        for (gradient, number) in super::prepare::roles(self.graph).into_iter().filter_map(gradient) {
-            let Some(last) = self.of[gradient.index()] else { continue };
+        for (value, role) in super::prepare::roles(self.graph) {
+            let Some(last) = self.of[value.index()] else { continue };
+            if role.gradient().is_none() && role.state().is_none() {
+                continue;
+            }
+            let changes = |op: &Op| match role.gradient() {
+                Some(number) => op.parameter() == Some(number),
+                None => op.state().is_some() && op.state() == role.state(),
+            };
             for (index, node) in self.graph.nodes.iter().enumerate() {
-                let reads = |v: &Value| self.graph.node(trace(self.graph, *v).value).op.parameter() == Some(number);
+                let reads = |v: &Value| changes(&self.graph.node(trace(self.graph, *v).value).op);
                 let Some(reader) = self.of[index].filter(|_| node.inputs.iter().any(reads)) else { continue };
                 if !leads_to(&successors, last, reader) {
                     successors[reader].insert(last);

@@ -60,7 +60,7 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         match &node.op {
-            Op::Input(_) | Op::Get(_) => drop(fixed.insert(value, plain(value))),
+            Op::Input(_) | Op::State(_) | Op::RoundState { .. } | Op::Get(_) => drop(fixed.insert(value, plain(value))),
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
                 fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
             }

@@ -7,7 +7,7 @@ use super::layout::{Layouts, ValueLayout, layouts};
 use super::prepare::{prepare, roles};
 use super::stage::{StageBuilder, reduction};
 use super::view::{strip_reshapes, trace};
-use super::{Class, class};
+use super::{Class, class, states};
 use crate::diagnostic::Loc;
 use crate::graph::{Graph, Op, Role, Value};
 use crate::net::Parameter;
@@ -62,6 +62,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) ->
         group_of: HashMap::new(),
         readers: readers(&graph),
         buffer_of: HashMap::new(),
+        state_buffers: HashMap::new(),
         current: 0,
         loads: vec![],
         stores: vec![],
@@ -88,6 +89,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) ->
             }
         }
     }
+    states::assign_after_reads(&mut lower.out);
     lower.out
 }
 
@@ -122,6 +124,8 @@ pub(crate) struct Lower<'g> {
     /// For each node in memory, the computed nodes that read it.
     pub(crate) readers: Vec<Vec<Value>>,
     buffer_of: HashMap<Value, usize>,
+    /// What reads a state and what assigns it share one buffer.
+    state_buffers: HashMap<usize, usize>,
     current: usize,
     loads: Vec<Access>,
     stores: Vec<Access>,
@@ -194,10 +198,18 @@ impl<'g> Lower<'g> {
             (Op::Parameter(number) | Op::RoundParameter { first: number, .. }, _) => Place::Parameter(*number),
             (_, Some(Role::Result(number))) => Place::Result(*number),
             (_, Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })) => Place::Gradient(*number),
+            (Op::State(number) | Op::RoundState { first: number, .. }, _) => Place::State(*number),
+            (_, Some(Role::State(number) | Role::RoundState { first: number, .. })) => Place::State(*number),
             (_, None) => Place::Arena { class: 0, offset: 0 },
         };
+        if let Place::State(number) = place
+            && let Some(&known) = self.state_buffers.get(&number)
+        {
+            self.buffer_of.insert(value, known);
+            return known;
+        }
         let dtype = match place {
-            Place::Argument(_) | Place::Result(_) => node.ty.dtype,
+            Place::Argument(_) | Place::Result(_) | Place::State(_) => node.ty.dtype,
             _ => DType::F32,
         };
         let plain = ValueLayout::plain(node.ty.rank());
@@ -208,9 +220,14 @@ impl<'g> Lower<'g> {
                 let floats = |step: &usize| self.parameters.iter().skip(*first).take(*step).map(|p| p.floats() as i64);
                 steps.iter().map(|step| Size::constant(floats(step).sum())).collect()
             }
+            (Op::RoundState { steps, .. }, _) | (_, Some(Role::RoundState { steps, .. })) => {
+                steps.iter().map(|step| Size::constant(*step as i64)).collect()
+            }
             _ => vec![],
         };
+        let state = if let Place::State(number) = place { Some(number) } else { None };
         let buffer = self.add_buffer(Buffer { strides, ..Buffer::new(name, dtype, size, place) }, None);
+        self.state_buffers.extend(state.map(|number| (number, buffer)));
         self.buffer_of.insert(value, buffer);
         buffer
     }

@@ -16,6 +16,7 @@ mod lower;
 mod prepare;
 mod region;
 mod stage;
+mod states;
 mod tile;
 mod view;
 
@@ -44,6 +45,7 @@ pub(crate) enum Class {
 pub(crate) fn class(graph: &Graph, value: Value) -> Class {
     match graph.node(value).op {
         Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Get(_) => Class::Leaf,
+        Op::State(_) | Op::RoundState { .. } => Class::Leaf,
         Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Class::Free,
         Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::After => Class::View,
         // A function of constants and indices alone is made again wherever it is used.

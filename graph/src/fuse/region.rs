@@ -55,7 +55,7 @@ fn stacks(repeat: &Repeat) -> Vec<Stack> {
             Stack::Own(own - 1)
         })
     };
-    let results = body.outputs.iter().filter(|o| o.role.gradient().is_none()).skip(repeat.states);
+    let results = body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).skip(repeat.states);
     results.map(|o| o.value).map(stack).collect()
 }
 
@@ -269,7 +269,7 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
     })
 }
 
-fn copy(from: usize, to: usize, size: &Size) -> Launch {
+pub(super) fn copy(from: usize, to: usize, size: &Size) -> Launch {
     let access = |buffer| Access { buffer, dims: vec![size.clone()], index: vec![Index::of(0)], outside: None };
     let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
     let stage = Stage { level: Level::Element, inputs: vec![Source::Load(0)], code, outputs: vec![Target::Store(0)] };

@@ -42,14 +42,16 @@ impl NoRule {
     }
 }
 
-/// Appends the gradients of the first result (a scalar) with respect to every parameter that it depends on.
+/// Appends the gradients of the first result (a scalar) with respect to every parameter that it depends on and that is `updated`; the
+/// others are constants.
 ///
 /// Weight gradients come right after the data gradient of the same operator, which reads the weight: an update of the weight in the
 /// weight gradient's kernel is then safe.
-pub fn gradients(graph: Graph) -> Result<Graph, NoRule> {
+pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool) -> Result<Graph, NoRule> {
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
     let mut no_parameters = Parameters::default();
-    let mut pass = Pass::new(graph, &mut no_parameters, true, &|_, node| matches!(node.op, Op::Parameter(_)));
+    let source = |_, node: &Node| matches!(node.op, Op::Parameter(number) if updated(number));
+    let mut pass = Pass::new(graph, &mut no_parameters, updated, &source);
     pass.seed(objective);
     pass.sweep(objective)?;
     let mut gradients = pass.of_parameters();
@@ -60,13 +62,15 @@ pub fn gradients(graph: Graph) -> Result<Graph, NoRule> {
 }
 
 /// For each node, whether the gradient of a source flows through it.
-fn reaches_sources(graph: &Graph, is_source: &dyn Fn(Value, &Node) -> bool, parameters: bool) -> Vec<bool> {
+fn reaches_sources(
+    graph: &Graph,
+    is_source: &dyn Fn(Value, &Node) -> bool,
+    updated: &dyn Fn(usize) -> bool,
+) -> Vec<bool> {
     let mut needed: Vec<bool> = Vec::with_capacity(graph.nodes.len());
     for (index, node) in graph.nodes.iter().enumerate() {
         let own_parameters = match &node.op {
-            Op::Repeat(repeat) if parameters => {
-                repeat.body.nodes.iter().any(|n| matches!(n.op, Op::RoundParameter { .. }))
-            }
+            Op::Repeat(repeat) => repeat.body.nodes.iter().any(|n| n.op.parameter().is_some_and(updated)),
             _ => false,
         };
         let blocked = matches!(node.op, Op::Detach) || !node.ty.dtype.is_float();
@@ -81,8 +85,8 @@ struct Pass<'p> {
     /// What has arrived at each forward node.
     adjoints: Vec<Vec<Value>>,
     needed: Vec<bool>,
-    /// Whether parameters in loops are sources.
-    parameters: bool,
+    /// The parameters that are sources where loops use them on their own.
+    updated: &'p dyn Fn(usize) -> bool,
     sources: Vec<bool>,
     /// Gradients of the sources.
     found: HashMap<Value, Value>,
@@ -91,20 +95,20 @@ struct Pass<'p> {
 }
 
 impl<'p> Pass<'p> {
-    /// `parameters`: whether those that loops use on their own are sources, too.
+    /// `updated`: the parameters that are sources where loops use them on their own.
     fn new(
         graph: Graph,
         no_parameters: &'p mut Parameters,
-        parameters: bool,
+        updated: &'p dyn Fn(usize) -> bool,
         is_source: &dyn Fn(Value, &Node) -> bool,
     ) -> Pass<'p> {
         let source = |(index, node)| is_source(Value(index as u32), node);
         Pass {
             adjoints: vec![vec![]; graph.nodes.len()],
-            needed: reaches_sources(&graph, is_source, parameters),
+            needed: reaches_sources(&graph, is_source, updated),
             sources: graph.nodes.iter().enumerate().map(source).collect(),
             b: Builder::resume(graph, no_parameters),
-            parameters,
+            updated,
             found: HashMap::new(),
             results: HashMap::new(),
         }
@@ -269,7 +273,7 @@ impl Pass<'_> {
                 self.add(node, 0, d);
             }
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
-            Op::Iota(_) | Op::Random(_) => {}
+            Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
             Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {
                 return Err(NoRule::of(node));

@@ -18,7 +18,7 @@ impl Pass<'_> {
         results: &[(usize, Value)],
     ) -> Result<(), NoRule> {
         let wanted = |i: usize| i < repeat.states || self.needed[node.inputs[i].index()];
-        let joint = Joint::new(repeat, self.parameters, &wanted, results)?;
+        let joint = Joint::new(repeat, self.updated, &wanted, results)?;
         let back = Backward::new(repeat, &joint);
         let kept: Vec<Value> = back.rows.iter().filter_map(Row::kept).collect();
         let mut stacks = self.stack_results(value, repeat, &kept).into_iter();
@@ -65,10 +65,10 @@ impl Pass<'_> {
 
     /// Lets the forward loop stack these values of its rounds; returns the stacks.
     fn stack_results(&mut self, value: Value, repeat: &Repeat, kept: &[Value]) -> Vec<Value> {
-        let before = repeat.body.outputs.len();
+        let before = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).count();
         let Op::Repeat(forward) = &mut self.b.graph.nodes[value.index()].op else { return vec![] };
         for (i, &value) in kept.iter().enumerate() {
-            forward.body.outputs.push(Output { role: Role::Result(before + i), value });
+            forward.body.outputs.insert(before + i, Output { role: Role::Result(before + i), value });
         }
         let stack = |(i, v): (usize, &Value)| {
             let mut ty = repeat.body.ty(*v).clone();
@@ -94,14 +94,14 @@ struct Joint {
 impl Joint {
     fn new(
         repeat: &Repeat,
-        parameters: bool,
+        updated: &dyn Fn(usize) -> bool,
         wanted: &dyn Fn(usize) -> bool,
         results: &[(usize, Value)],
     ) -> Result<Joint, NoRule> {
         let mut none = Parameters::default();
         let forward = repeat.body.nodes.len();
-        let mut pass = Pass::new(repeat.body.clone(), &mut none, parameters, &|_, node| match node.op {
-            Op::RoundParameter { .. } => parameters,
+        let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, &|_, node| match node.op {
+            Op::RoundParameter { first, .. } => updated(first),
             Op::Input(number) => wanted(number),
             _ => false,
         });

@@ -21,7 +21,7 @@ impl Builder<'_> {
         }
         for &x in wrt {
             let is_x = |value: Value, _: &_| value == x;
-            if self.graph.dtype(x).is_float() && reaches_sources(&self.graph, &is_x, false)[loss.index()] {
+            if self.graph.dtype(x).is_float() && reaches_sources(&self.graph, &is_x, &|_| false)[loss.index()] {
                 continue;
             }
             let (name, x_at) = (self.made_by(x), self.made_at(x));
@@ -34,7 +34,7 @@ impl Builder<'_> {
         let origin = self.origin.clone();
         let mut no_parameters = Parameters::default();
         let graph = std::mem::take(&mut self.graph);
-        let mut pass = Pass::new(graph, &mut no_parameters, false, &|value, _| wrt.contains(&value));
+        let mut pass = Pass::new(graph, &mut no_parameters, &|_| false, &|value, _| wrt.contains(&value));
         pass.seed(loss);
         let swept = pass.sweep(loss);
         let found = pass.found;

@@ -1,5 +1,8 @@
 //! The layers of the language, one file each: parameters, first values, and the operators that they stand for.
 
+use std::ops::Range;
+
+pub use crate::builder::Options;
 use crate::builder::{Builder, Checked, Declared, Parameters};
 use crate::call::{Arg, Bound, Given, Kind, Param, bind, required};
 use crate::diagnostic::{Diagnostic, Loc};
@@ -21,7 +24,7 @@ pub struct LayerKind {
     pub doc: &'static str,
     /// The arguments of its declaration.
     pub signature: &'static [Param],
-    /// Checks the arguments of the declaration; names the tensors with their layouts, in PyTorch's order.
+    /// Checks the arguments of the declaration; names the tensors with their layouts, in PyTorch's order. States it declares itself.
     pub declare: fn(&mut Builder, &Bound) -> Checked<Tensors>,
     /// The arguments of a call; the first one is the input.
     pub call: &'static [Param],
@@ -48,6 +51,10 @@ pub struct Layer {
     pub bound: Bound,
     /// Numbers of its parameters in the net's list.
     pub tensors: Vec<usize>,
+    /// Numbers of its states in the net's list.
+    pub states: Range<usize>,
+    /// How it is trained.
+    pub options: Options,
 }
 
 /// The kind with this name.
@@ -57,6 +64,19 @@ pub fn find(name: &str) -> Option<&'static LayerKind> {
 
 /// `name: Kind(given…);`. Parameters are appended to the net's list.
 pub fn declare(b: &mut Builder, name: &str, at: Loc, kind: &str, kind_at: Loc, given: &[Given]) -> Checked<Layer> {
+    declare_with(b, name, at, kind, kind_at, given, Options::default())
+}
+
+/// As [`declare`], with attributes before the name.
+pub fn declare_with(
+    b: &mut Builder,
+    name: &str,
+    at: Loc,
+    kind: &str,
+    kind_at: Loc,
+    given: &[Given],
+    options: Options,
+) -> Checked<Layer> {
     let Some(kind) = find(kind) else {
         let d = Diagnostic::new("N0402", kind_at, format!("there is no layer `{kind}`"));
         let known = LAYERS.iter().map(|k| k.name);
@@ -68,15 +88,17 @@ pub fn declare(b: &mut Builder, name: &str, at: Loc, kind: &str, kind_at: Loc, g
     };
     let before = std::mem::replace(&mut b.origin, Origin { loc: kind_at, name: name.into() });
     let bound = bind(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), given);
+    let first_state = b.parameters.states.len();
     let result = match bound {
         Ok(Some(bound)) => (kind.declare)(b, &bound).map(|tensors| {
             let first = b.parameters.list.len();
             let count = tensors.len();
             for (tensor, layout) in tensors {
-                let name = format!("{name}.{tensor}").into();
-                b.parameters.list.push(Declared { name, layout, shape: None, first_use: Loc::default() });
+                let name = format!("{name}.{tensor}");
+                b.parameters.list.push(Declared { options, ..Declared::new(name, layout) });
             }
-            Layer { name: name.into(), at, kind, bound, tensors: (first..first + count).collect() }
+            let (tensors, states) = ((first..first + count).collect(), first_state..b.parameters.states.len());
+            Layer { name: name.into(), at, kind, bound, tensors, states, options }
         }),
         Ok(None) => Err(crate::builder::Reported),
         Err(reported) => Err(reported),

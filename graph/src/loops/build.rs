@@ -7,22 +7,15 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
 use crate::types::{DType, Type};
 
-/// The parameters of a loop's rounds: those of the first round, and behind them as many for each further round.
+/// What the rounds of a loop have of their own: that of the first round, and behind it in the net's lists as much for each further round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rounds {
-    /// The first parameter of the first round.
-    pub first: usize,
-    /// Parameters of a round.
-    pub set: usize,
-    /// Rounds.
-    pub count: usize,
-}
-
-impl Rounds {
+    /// How many.
+    pub count: i64,
     /// The parameters of the first round.
-    pub fn first_set(&self) -> Range<usize> {
-        self.first..self.first + self.set
-    }
+    pub parameters: Range<usize>,
+    /// The states of the first round.
+    pub states: Range<usize>,
 }
 
 /// A body that was built: its graph without outputs, and what it returned.
@@ -32,35 +25,39 @@ struct Body<R> {
     result: R,
     /// The parameters outside the rounds' sets that it reads, as nodes of the body.
     outside: Vec<(usize, Value)>,
+    /// The net's states outside the rounds' sets: as the body sees them first, and last.
+    carried: Vec<(usize, Value, Value)>,
 }
 
 impl Builder<'_> {
     /// Whether [`Builder::repeat`] takes these sets of parameters here. If not, the rounds have to be written out one after the other:
     /// in the body of a loop, all sets must belong to the first round of that loop.
-    pub fn can_repeat(&self, count: i64, first: usize, set: usize) -> bool {
-        let last = first + set * count.max(1) as usize - 1;
-        self.rounds.iter().all(|outer| outer.first_set().contains(&first) && outer.first_set().contains(&last))
+    pub fn can_repeat(&self, rounds: &Rounds) -> bool {
+        let inside = |outer: &Range<usize>, own: &Range<usize>| {
+            let end = own.start + own.len() * rounds.count.max(1) as usize;
+            own.is_empty() || outer.start <= own.start && end <= outer.end
+        };
+        let within = |r: &Rounds| inside(&r.parameters, &rounds.parameters) && inside(&r.states, &rounds.states);
+        self.rounds.iter().all(within)
     }
 
-    /// `states = body(states)`, `count` times, each round with a set of parameters of its own.
+    /// `states = body(states)`, round after round, each with parameters (and states of the net) of its own.
     ///
-    /// The body is built once, for the first round: parameters `first .. first + set` are its own ones, and in round `r` stand for those
-    /// `r · set` further in the net's list, which take their shapes. All other parameters are the same in each round, as are `shared`
-    /// values. Random numbers are drawn anew in each round: where a tensor has n elements, round `r` takes numbers `r · n ..` of its
+    /// The body is built once, for the first round: its own parameters stand in round `r` for those `r` sets further in the net's list,
+    /// which take their shapes; so do its states. All other parameters are the same in each round, as are `shared` values; other states of
+    /// the net go from round to round. Random numbers are drawn anew in each round: where a tensor has n elements, round `r` takes numbers `r · n ..` of its
     /// stream (rounds of loops in loops counted through), and the gradient's rounds the same ones. Returns the states after the last round.
     pub fn repeat(
         &mut self,
-        count: i64,
         states: &[Value],
         shared: &[Value],
-        first: usize,
-        set: usize,
+        rounds: Rounds,
         body: impl FnOnce(&mut Builder, &[Value], &[Value]) -> Checked<Vec<Value>>,
     ) -> Checked<Vec<Value>> {
-        if count < 1 {
+        if rounds.count < 1 {
             return Ok(states.to_vec());
         }
-        let rounds = Rounds { first, set, count: count as usize };
+        let count = rounds.count;
         if self.origin.name.is_empty() {
             self.origin.name = "repeat".into();
         }
@@ -70,26 +67,39 @@ impl Builder<'_> {
         })?;
         self.check_states(states, &body.graph, &body.result)?;
         self.shape_rounds(&rounds)?;
-        let mut operands = [states, shared].concat();
-        let mut graph = body.graph;
-        for (number, node) in body.outside {
-            let value = self.parameter(number);
-            operands.push(value);
-            let (ty, name) = (graph.ty(node).clone(), graph.node(node).origin.name.clone());
-            graph.nodes[node.index()].op = Op::Input(graph.arguments.len());
-            graph.arguments.push(Argument { name, ty, below: None });
+        let (mut states, mut shared, mut graph, mut result) =
+            (states.to_vec(), shared.to_vec(), body.graph, body.result);
+        let before = states.len();
+        for (number, first, last) in &body.carried {
+            insert_argument(&mut graph, *first, states.len());
+            states.push(self.state(*number));
+            result.push(*last);
         }
+        for (number, node) in body.outside {
+            shared.push(self.parameter(number));
+            insert_argument(&mut graph, node, states.len() + shared.len() - 1);
+        }
+        let operands = [&states[..], &shared].concat();
         for (i, argument) in graph.arguments.iter().enumerate() {
             argument.below.iter().for_each(|&limit| self.numbers_below(operands[i], limit));
         }
-        let result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
-        graph.outputs = body.result.iter().enumerate().map(result).collect();
-        let (states, shared) = (states.len(), operands.len() - states.len());
-        let types: Vec<Type> = operands[..states].iter().map(|v| self.ty(*v).clone()).collect();
+        let as_result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
+        // What becomes of the rounds' own states stands behind the results.
+        graph.outputs.retain(|o| matches!(o.role, Role::RoundState { .. }));
+        graph.outputs.splice(0..0, result.iter().enumerate().map(as_result));
+        let types: Vec<Type> = states.iter().map(|v| self.ty(*v).clone()).collect();
+        let (states, shared) = (states.len(), shared.len());
         let repeat = Repeat { count: count.into(), reverse: false, states, shared, body: graph };
         let ty = types.first().cloned().unwrap_or(Type::new(DType::F32, vec![]));
         let node = self.push(Op::Repeat(Box::new(repeat)), operands, ty);
-        Ok(types.into_iter().enumerate().map(|(i, ty)| self.push(Op::Get(i), vec![node], ty)).collect())
+        let mut last: Vec<Value> =
+            types.into_iter().enumerate().map(|(i, ty)| self.push(Op::Get(i), vec![node], ty)).collect();
+        for ((number, first, end), value) in body.carried.into_iter().zip(last.drain(before..)) {
+            if first != end {
+                self.set_state(number, value)?;
+            }
+        }
+        Ok(last)
     }
 
     /// Builds a body whose arguments have the types of these values.
@@ -111,7 +121,7 @@ impl Builder<'_> {
         inner.origin = self.origin.clone();
         let arguments: Vec<Value> = (0..values.len()).map(|i| Value(i as u32)).collect();
         let result = body(&mut inner, &arguments);
-        let (graph, diagnostics, streams) = (inner.graph, inner.diagnostics, inner.streams);
+        let (graph, diagnostics, streams, last) = (inner.graph, inner.diagnostics, inner.streams, inner.states);
         self.streams = streams;
         self.diagnostics.extend(diagnostics);
         let parameter = |(i, n): (usize, &crate::graph::Node)| match n.op {
@@ -119,7 +129,12 @@ impl Builder<'_> {
             _ => None,
         };
         let outside = graph.nodes.iter().enumerate().filter_map(parameter).collect();
-        Ok(Body { result: result?, graph, outside })
+        let state = |(i, n): (usize, &crate::graph::Node)| match n.op {
+            Op::State(number) => Some((number, Value(i as u32), *last.get(&number)?)),
+            _ => None,
+        };
+        let carried = graph.nodes.iter().enumerate().filter_map(state).collect();
+        Ok(Body { result: result?, graph, outside, carried })
     }
 
     /// What goes round keeps its type.
@@ -148,10 +163,20 @@ impl Builder<'_> {
 
     /// The parameters of all rounds have the shapes of the first round's.
     fn shape_rounds(&mut self, rounds: &Rounds) -> Checked<()> {
-        for number in rounds.first_set() {
+        for number in rounds.states.clone() {
+            let ty = self.parameters.states[number].ty.clone();
+            for round in 1..rounds.count as usize {
+                if let Some(other) = self.parameters.states.get_mut(number + round * rounds.states.len()) {
+                    other.ty = ty.clone();
+                }
+            }
+        }
+        for number in rounds.parameters.clone() {
             let of_first = self.parameters.list[number].clone();
-            for round in 1..rounds.count {
-                let Some(other) = self.parameters.list.get_mut(number + round * rounds.set) else { continue };
+            for round in 1..rounds.count as usize {
+                let Some(other) = self.parameters.list.get_mut(number + round * rounds.parameters.len()) else {
+                    continue;
+                };
                 match (&other.shape, &of_first.shape) {
                     (Some((found, _)), Some((expected, _))) if found != expected => {
                         let message = format!(
@@ -173,4 +198,18 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// Makes argument number `at` of a node that reads something of the net's; the arguments from there on move up.
+fn insert_argument(graph: &mut Graph, node: Value, at: usize) {
+    for other in &mut graph.nodes {
+        if let Op::Input(number) = &mut other.op
+            && *number >= at
+        {
+            *number += 1;
+        }
+    }
+    let (ty, name) = (graph.ty(node).clone(), graph.node(node).origin.name.clone());
+    graph.nodes[node.index()].op = Op::Input(at);
+    graph.arguments.insert(at, Argument { name, ty, below: None });
 }

@@ -20,7 +20,7 @@ pub fn recompute(graph: &Graph) -> Graph {
 /// How a node takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Needed for the function's results, or made of such values where the way back begins.
+    /// Needed for the function's results or states, or made of such values where the way back begins.
     Forward,
     /// A slope: made of forward values alone, by pointwise steps. It can be made wherever it is needed.
     Slope,
@@ -33,7 +33,8 @@ struct Phases(Vec<Phase>);
 impl Phases {
     fn of(graph: &Graph) -> Phases {
         let mut phases = Phases(vec![Phase::Backward; graph.nodes.len()]);
-        for output in graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))) {
+        let is_forward = |role: &Role| matches!(role, Role::Result(_)) || role.state().is_some();
+        for output in graph.outputs.iter().filter(|o| is_forward(&o.role)) {
             phases.0[output.value.index()] = Phase::Forward;
         }
         for index in (0..graph.nodes.len()).rev() {
@@ -92,7 +93,7 @@ fn is_free(op: &Op) -> bool {
     matches!(op, Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_))
 }
 
-/// Whether the value lies in memory all through the program: arguments and parameters.
+/// Whether the value lies in memory all through the program: arguments, parameters, and states, which are assigned after all reads.
 fn is_given(op: &Op) -> bool {
-    matches!(op, Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. })
+    matches!(op, Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. })
 }

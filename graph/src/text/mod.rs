@@ -26,6 +26,8 @@ impl fmt::Display for Role {
             Role::Result(i) => write!(f, "result {i}"),
             Role::Gradient(i) => write!(f, "gradient {i}"),
             Role::RoundGradient { first, steps } => write!(f, "gradient {first}{}", rounds(steps)),
+            Role::State(i) => write!(f, "state {i}"),
+            Role::RoundState { first, steps } => write!(f, "state {first}{}", rounds(steps)),
         }
     }
 }
@@ -77,6 +79,8 @@ fn operation(node: &Node) -> String {
         Op::Input(i) => format!("argument {i}"),
         Op::Parameter(i) => format!("parameter {i}"),
         Op::RoundParameter { first, steps } => format!("parameter {first}{}", rounds(steps)),
+        Op::State(i) => format!("state {i}"),
+        Op::RoundState { first, steps } => format!("state {first}{}", rounds(steps)),
         Op::Const(c) => format!("{c:?}"),
         Op::Size(size) => format!("size {size}"),
         Op::Iota(axis) => format!("iota along {axis}"),

@@ -70,6 +70,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Result(i) => format!("result {i}"),
         Place::Parameter(i) => format!("parameter {i}"),
         Place::Gradient(i) => format!("gradient {i}"),
+        Place::State(i) => format!("state {i}"),
         Place::Arena { class, offset } => match program.arena.get(*class) {
             Some(c) if c.monomial.as_const() == Some(1) => format!("arena + {offset}"),
             Some(c) => format!("arena {} + {offset}·{}", c.monomial, c.monomial),

@@ -217,6 +217,10 @@ impl<'t> Line<'t> {
                 (number, steps) if steps.is_empty() => Role::Gradient(number),
                 (first, steps) => Role::RoundGradient { first, steps },
             },
+            "state" => match (self.number()?, self.rounds()?) {
+                (number, steps) if steps.is_empty() => Role::State(number),
+                (first, steps) => Role::RoundState { first, steps },
+            },
             _ => return Err(Line { rest: before }.wrong("a node, a result or `}`")),
         };
         self.expect("=")?;
@@ -258,6 +262,10 @@ impl<'t> Line<'t> {
             "parameter" => Some(match (self.number()?, self.rounds()?) {
                 (number, steps) if steps.is_empty() => Op::Parameter(number),
                 (first, steps) => Op::RoundParameter { first, steps },
+            }),
+            "state" => Some(match (self.number()?, self.rounds()?) {
+                (number, steps) if steps.is_empty() => Op::State(number),
+                (first, steps) => Op::RoundState { first, steps },
             }),
             "size" => Some(Op::Size(self.size()?)),
             "iota" => {

@@ -7,6 +7,7 @@ use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::layers::{self, Layer};
+use castnet_graph::loops::Rounds;
 use castnet_graph::ops;
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
@@ -62,7 +63,7 @@ pub fn source(name: &str, mut p: Parameters, body: impl Fn(&mut Builder)) -> Sou
         b.graph
     };
     let (inference, training) = (graph(false), graph(true));
-    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
+    let function = SourceFunction::new("loss", inference, Some(training));
     Source { name: name.into(), parameters: p, functions: vec![function] }
 }
 
@@ -150,7 +151,7 @@ pub fn chain(count: i64) -> Source {
     source("Chain", p, |b| {
         let x = b.argument("x", ty(DType::F32, &["N", "16"]));
         let target = b.argument("target", ty(DType::F32, &["N", "16"]));
-        let y = b.repeat(count, &[x], &[], 0, 2, |b, states, _| {
+        let y = b.repeat(&[x], &[], Rounds { count, parameters: 0..2, states: 0..0 }, |b, states, _| {
             let y = apply(b, &layers[0], states[0]);
             Ok(vec![op(b, "tanh", vec![t(y)])])
         });

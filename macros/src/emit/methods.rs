@@ -118,7 +118,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above; nothing has run then.
         #dead
         #visibility fn #grad(
-            &self #(, #arguments: &::castnet::__private::Array)*
+            &mut self #(, #arguments: &::castnet::__private::Array)*
         ) -> ::castnet::__private::Result<(::castnet::__private::Array, ::castnet::__private::Gradients)> {
             let (results, gradients) = self.model.grad(#index, &[#(#arguments),*])?;
             ::core::result::Result::Ok((::castnet::__private::only(results)?, gradients))
@@ -132,7 +132,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above, or the gradients are another network's; nothing has run then.
         #dead
         #visibility fn #grad_add(
-            &self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &::castnet::__private::Array)*
+            &mut self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &::castnet::__private::Array)*
         ) -> ::castnet::__private::Result<::castnet::__private::Array> {
             ::castnet::__private::only(self.model.grad_add(#index, #gradients, &[#(#arguments),*])?)
         }

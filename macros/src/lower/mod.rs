@@ -79,7 +79,7 @@ impl Pass<'_> {
         let mut graphs = || {
             let inference = self.graph(index, parameters, false, &Size::symbol)?;
             let training = function.train.then(|| self.graph(index, parameters, true, &Size::symbol)).transpose()?;
-            Ok(SourceFunction { name: function.name.text.clone(), inference, training })
+            Ok(SourceFunction::new(function.name.text.clone(), inference, training))
         };
         graphs().inspect_err(|_| *parameters = before)
     }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_graph::types::DType;
+use castnet_graph::types::{DType, Type};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 
 use crate::array::Array;
@@ -49,6 +49,29 @@ impl Reader {
         self.metadata.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
+    /// The shape of a tensor, if it is there.
+    pub(super) fn shape(&self, key: &str) -> Option<&[usize]> {
+        Some(&self.metadata.info(key)?.shape)
+    }
+
+    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32.
+    pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, String> {
+        let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
+        let found = || format!("{}{:?}", format!("{:?}", info.dtype).to_lowercase(), info.shape);
+        let wrong = || format!("`{key}`: {}, expected {ty}", found());
+        let shape = shape.ok_or_else(wrong)?;
+        if ty.dtype == DType::F32 {
+            let floats = self.floats(key, shape)?;
+            return Array::from_vec(shape, floats).map_err(|e| e.to_string());
+        }
+        let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
+        let known = dtype_of(ty.dtype) == info.dtype && (ty.dtype != DType::Bool || bytes.iter().all(|b| *b < 2));
+        match known {
+            true => Ok(Array::from_bytes(ty.dtype, shape, bytes)),
+            false => Err(wrong()),
+        }
+    }
+
     /// A tensor's elements as f32, or what is wrong with it.
     pub(super) fn floats(&self, key: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
         let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
@@ -86,7 +109,7 @@ struct Tensor(Array);
 
 impl View for &Tensor {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        dtype_of(self.0.dtype())
     }
 
     fn shape(&self) -> &[usize] {
@@ -94,16 +117,31 @@ impl View for &Tensor {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let floats = self.0.as_slice::<f32>().unwrap_or_default();
-        Cow::Owned(floats.iter().flat_map(|x| x.to_le_bytes()).collect())
+        Cow::Owned(self.0.le_bytes())
     }
 
     fn data_len(&self) -> usize {
-        4 * self.0.len()
+        self.0.dtype().bytes() * self.0.len()
     }
 }
 
-/// Writes f32 tensors, and at most one entry of metadata, so that equal contents are equal bytes.
+/// The element type as the format calls it.
+fn dtype_of(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::F64 => Dtype::F64,
+        DType::I8 => Dtype::I8,
+        DType::U8 => Dtype::U8,
+        DType::I32 => Dtype::I32,
+        DType::U32 => Dtype::U32,
+        DType::I64 => Dtype::I64,
+        DType::Bool => Dtype::BOOL,
+    }
+}
+
+/// Writes tensors, and at most one entry of metadata, so that equal contents are equal bytes.
 pub(super) fn write(path: &Path, tensors: Vec<(String, Array)>, metadata: Option<(&str, String)>) -> Result<()> {
     let tensors: Vec<_> = tensors.into_iter().map(|(key, array)| (key, Tensor(array))).collect();
     let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));

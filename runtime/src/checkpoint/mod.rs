@@ -1,6 +1,6 @@
 //! Checkpoints: safetensors files with PyTorch's names and layouts.
 //!
-//! A file of [`Model::save`] holds the parameters and nothing else, so PyTorch loads it strictly, and [`Model::load`] loads what PyTorch
+//! A file of [`Model::save`] holds the parameters and states and nothing else, so PyTorch loads it strictly, and [`Model::load`] loads what PyTorch
 //! saved. A file of [`Model::save_training`] also holds the optimizer's state under `optimizer.<state>.<parameter>` and the counters in
 //! its metadata; [`Model::load`] ignores those.
 
@@ -16,7 +16,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::memory::Memory;
-use crate::model::Model;
+use crate::model::{Model, may_have};
 use crate::optimizer::Optimizer;
 use file::{Reader, write};
 
@@ -37,7 +37,7 @@ struct Training {
 }
 
 impl Model {
-    /// Writes all parameters. An old file of that name is replaced in one go: whoever reads it, or is left with it after a power cut, has
+    /// Writes all parameters and states. An old file of that name is replaced in one go: whoever reads it, or is left with it after a power cut, has
     /// the old one or the new one.
     ///
     /// # Errors
@@ -46,19 +46,19 @@ impl Model {
         write(path.as_ref(), self.tensors()?, None)
     }
 
-    /// Reads all parameters. Element types f64, f16 and bf16 are converted.
+    /// Reads all parameters and states. Element types f64, f16 and bf16 are converted.
     ///
     /// # Errors
     /// If the file cannot be read, is no safetensors file or is cut off, lacks a parameter, has others, or has one of another shape or
     /// type. The model is as it was then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let reader = Reader::open(path.as_ref())?;
-        let parameters = self.read_parameters(&reader, |key| key.starts_with("optimizer."))?;
-        self.restore(parameters, None);
+        let (parameters, states) = self.read_model(&reader, |key| key.starts_with("optimizer."))?;
+        self.restore(parameters, states, None);
         Ok(())
     }
 
-    /// Writes all that is needed to go on with training: parameters, seed and counters, the optimizer's state, and what the caller adds.
+    /// Writes all that is needed to go on with training: parameters, states, seed and counters, the optimizer's state, and what the caller adds.
     /// Replaces an old file as [`Model::save`] does.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Model {
         write(path, tensors, Some((TRAINING, text)))
     }
 
-    /// Goes on where [`Model::save_training`] was called, to the bit: parameters, seed, counters and the optimizer's state become those
+    /// Goes on where [`Model::save_training`] was called, to the bit: parameters, states, seed, counters and the optimizer's state become those
     /// of the file; returns what the caller had added. The optimizer's settings stay those that it has.
     ///
     /// # Errors
@@ -133,37 +133,61 @@ impl Model {
                     .is_some_and(|k| names.iter().any(|n| n == k))
             })
         };
-        let parameters = self.read_parameters(&reader, known)?;
+        let (parameters, own_states) = self.read_model(&reader, known)?;
         let key = |state: &'static str| move |parameter: &str| state_key(state, parameter);
-        let arenas = states.iter().map(|state| self.read_arena(&reader, &key(state), |_| true));
+        let arenas = states.iter().map(|state| {
+            let mut mistakes = Vec::new();
+            let arena = self.read_arena(&reader, &key(state), &mut mistakes);
+            self.unless_wrong(&reader, mistakes).map(|()| arena)
+        });
         let arenas = arenas.collect::<Result<Vec<_>>>()?;
-        self.restore(parameters, Some((training.seed, training.runs)));
+        self.restore(parameters, own_states, Some((training.seed, training.runs)));
         optimizer.state_mut().restore(self, training.steps, arenas);
         Ok(training.extra)
     }
 
     fn tensors(&self) -> Result<Vec<(String, Array)>> {
         let parameters = self.net().parameters.iter().enumerate();
-        parameters.map(|(number, p)| Ok((p.name.clone(), self.parameter_number(number)?))).collect()
+        let parameters = parameters.map(|(number, p)| Ok((p.name.clone(), self.parameter_number(number)?)));
+        let states = self.states().named().map(|(state, value)| Ok((state.name.clone(), value.clone())));
+        parameters.chain(states).collect()
     }
 
-    fn read_parameters(&self, reader: &Reader, ignored: impl Fn(&str) -> bool) -> Result<Memory> {
-        self.read_arena(reader, &|parameter| parameter.to_string(), ignored)
-    }
-
-    /// A flat arena from the tensors with these keys; every mistake of the file is reported in one go.
-    fn read_arena(
-        &self,
-        reader: &Reader,
-        key: &dyn Fn(&str) -> String,
-        ignored: impl Fn(&str) -> bool,
-    ) -> Result<Memory> {
-        let mut arena = Memory::zeroed(4 * self.loaded().floats);
+    /// Parameters and states; every mistake of the file is reported in one go.
+    fn read_model(&self, reader: &Reader, ignored: impl Fn(&str) -> bool) -> Result<(Memory, Vec<Option<Array>>)> {
         let mut mistakes = Vec::new();
-        let keys: Vec<String> = self.net().parameters.iter().map(|p| key(&p.name)).collect();
-        for ((parameter, &start), key) in self.net().parameters.iter().zip(&self.loaded().offsets).zip(&keys) {
-            let shape = shape_of(parameter);
-            match reader.floats(key, &shape) {
+        let arena = self.read_arena(reader, &|parameter| parameter.to_string(), &mut mistakes);
+        let states = self.net().states.iter().map(|state| {
+            let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
+            match reader.shape(&state.name) {
+                // It had no value when the file was written.
+                None if run_time => None,
+                shape => {
+                    let fits = shape.filter(|shape| may_have(state, shape));
+                    reader.array(&state.name, fits, &state.ty).map_err(|mistake| mistakes.push(mistake)).ok()
+                }
+            }
+        });
+        let states = states.collect();
+        let known = || {
+            let parameters = self.net().parameters.iter().map(|p| p.name.as_str());
+            parameters.chain(self.net().states.iter().map(|s| s.name.as_str()))
+        };
+        for found in reader.keys() {
+            if known().any(|k| k == found) || ignored(&found) {
+                continue;
+            }
+            let meant = did_you_mean(&found, known()).map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
+            mistakes.push(format!("`{found}`: not a parameter of {}{meant}", self.name()));
+        }
+        self.unless_wrong(reader, mistakes).map(|()| (arena, states))
+    }
+
+    /// A flat arena from the tensors with these keys.
+    fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Memory {
+        let mut arena = Memory::zeroed(4 * self.loaded().floats);
+        for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
+            match reader.floats(&key(&parameter.name), &shape_of(parameter)) {
                 Ok(plain) => {
                     let range = start..start + parameter.floats();
                     layout::pack(parameter, &plain, &mut arena.slice_mut::<f32>()[range]);
@@ -171,16 +195,12 @@ impl Model {
                 Err(mistake) => mistakes.push(mistake),
             }
         }
-        for found in reader.keys() {
-            if keys.contains(&found) || ignored(&found) {
-                continue;
-            }
-            let meant = did_you_mean(&found, keys.iter().map(String::as_str));
-            let meant = meant.map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
-            mistakes.push(format!("`{found}`: not a parameter of {}{meant}", self.name()));
-        }
+        arena
+    }
+
+    fn unless_wrong(&self, reader: &Reader, mistakes: Vec<String>) -> Result<()> {
         match mistakes.is_empty() {
-            true => Ok(arena),
+            true => Ok(()),
             false => {
                 Err(Error::Checkpoint { path: reader.path().to_path_buf(), net: self.name().to_string(), mistakes })
             }

@@ -1,5 +1,6 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
+mod states;
 mod train;
 mod values;
 
@@ -17,6 +18,7 @@ use crate::init;
 use crate::memory::Memory;
 use crate::net::{LazyNet, Loaded};
 use crate::session::Session;
+pub(crate) use states::{States, may_have};
 use train::Training;
 
 /// A network with its parameters: what `network!` wraps in a struct with a method for each function.
@@ -30,6 +32,7 @@ pub struct Model {
     /// Training runs so far: each draws other random numbers.
     runs: AtomicU64,
     parameters: Memory,
+    states: States,
     /// One a function.
     inference: Vec<Mutex<Session>>,
     training: Vec<Option<Mutex<Training>>>,
@@ -85,6 +88,7 @@ impl Model {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             inference: inference.collect::<Result<_>>()?,
             training: training.collect::<Result<_>>()?,
+            states: States::new(&loaded, seed),
             loaded,
             device: *device,
             seed,
@@ -147,10 +151,31 @@ impl Model {
     /// Runs a function forward, in inference mode. Several threads may do so at once; calls of the same function wait for each other.
     ///
     /// # Errors
-    /// If the arguments do not fit (nothing has run then).
+    /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).
     pub fn infer(&self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
         let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        lock(session).infer(&self.parameters, args, self.context())
+        let mut session = lock(session);
+        if session.program()?.assigns_state() {
+            return Err(Error::AssignsState { function: session.program()?.name.clone() });
+        }
+        session.prepare(args)?;
+        session.take_states(&self.states);
+        session.infer(&self.parameters, args, self.context())
+    }
+
+    /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
+    ///
+    /// # Errors
+    /// If the arguments do not fit; the states are as they were.
+    pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
+        let context = self.context();
+        let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
+        let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
+        session.prepare(args)?;
+        session.take_states(&self.states);
+        let results = session.infer(&self.parameters, args, context)?;
+        session.give_states(&mut self.states);
+        Ok(results)
     }
 
     fn context(&self) -> Context {
@@ -165,13 +190,18 @@ impl Model {
         self.id
     }
 
+    pub(crate) fn states(&self) -> &States {
+        &self.states
+    }
+
     pub(crate) fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
     }
 
     /// Takes what a checkpoint holds.
-    pub(crate) fn restore(&mut self, parameters: Memory, training: Option<(u64, u64)>) {
+    pub(crate) fn restore(&mut self, parameters: Memory, states: Vec<Option<Array>>, training: Option<(u64, u64)>) {
         self.parameters = parameters;
+        self.states.restore(states);
         if let Some((seed, runs)) = training {
             self.seed = seed;
             *self.runs.get_mut() = runs;

@@ -1,7 +1,7 @@
 //! Steps and gradients. One of the few modules with `unsafe`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError};
 
 use castnet_kernels::Context;
 
@@ -111,16 +111,23 @@ impl Model {
             verdict: Verdict::default(),
         };
         let parameters = target.parameters();
+        training.session.take_states(&self.states);
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
         let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
         let value = operands.results[0].item::<f32>();
         let stopped = ending.verdict.stopped();
         let place = match (&done, stopped) {
-            // SAFETY: as above.
-            (Ok(()), true) => unsafe { training.session.first_not_finite(&mut operands) },
+            (Ok(()), true) => {
+                training.session.take_states(&self.states);
+                // SAFETY: as above.
+                unsafe { training.session.first_not_finite(&mut operands) }
+            }
             _ => Ok(None),
         };
+        if done.is_ok() && !stopped {
+            training.session.give_states(&mut self.states);
+        }
         if let Some(wanted) = wanted {
             wanted.clone_from(&results);
         }
@@ -135,15 +142,14 @@ impl Model {
         Ok(Loss(loss))
     }
 
-    /// Forward and backward, in training mode: all results, the loss first, and new gradients.
+    /// Forward and backward, in training mode: all results, the loss first, and new gradients. States advance as in a step.
     ///
     /// # Errors
-    /// If the arguments do not fit (nothing has run then).
-    pub fn grad(&self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
+    /// If the arguments do not fit; nothing has changed then.
+    pub fn grad(&mut self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
         let mut gradients = Gradients::new(&self.loaded);
-        let training = self.training(function)?;
         let arena = Shared::new(gradients.arena.as_mut_ptr().cast());
-        let results = self.backward(&mut lock(training), arena, args)?;
+        let results = self.backward(function, Some(arena), args)?;
         gradients.reach(&self.net().functions[function].reaches);
         Ok((results, gradients))
     }
@@ -151,26 +157,38 @@ impl Model {
     /// As [`Model::grad`], but adds to gradients that there are already; returns the results.
     ///
     /// # Errors
-    /// If the arguments do not fit, or the gradients are of another network; the gradients are as they were.
-    pub fn grad_add(&self, function: usize, gradients: &mut Gradients, args: &[&Array]) -> Result<Vec<Array>> {
+    /// If the arguments do not fit, or the gradients are of another network; nothing has changed then.
+    pub fn grad_add(&mut self, function: usize, gradients: &mut Gradients, args: &[&Array]) -> Result<Vec<Array>> {
         self.check_gradients(gradients)?;
-        let mut training = lock(self.training(function)?);
-        let arena = training.gradients(&self.loaded)?;
-        let results = self.backward(&mut training, arena, args)?;
-        gradients.add_reached(&training.gradients, &training.reached);
+        let results = self.backward(function, None, args)?;
+        if let Some(training) = self.training[function].as_ref().map(lock) {
+            gradients.add_reached(&training.gradients, &training.reached);
+        }
         gradients.reach(&self.net().functions[function].reaches);
         Ok(results)
     }
 
-    fn backward(&self, training: &mut Training, gradients: Shared<f32>, args: &[&Array]) -> Result<Vec<Array>> {
+    /// Into these gradients, or into the function's own.
+    fn backward(&mut self, function: usize, gradients: Option<Shared<f32>>, args: &[&Array]) -> Result<Vec<Array>> {
+        let known = self.training.get_mut(function).and_then(Option::as_mut);
+        let Some(training) = known else { return Err(self.not_trainable(function)) };
+        let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
         training.session.prepare(args)?;
+        let gradients = match gradients {
+            Some(gradients) => gradients,
+            None => training.gradients(&self.loaded)?,
+        };
         let mut results = training.session.new_results()?;
-        let step = self.runs.fetch_add(1, Ordering::Relaxed);
-        let parameters = Shared::new(self.parameters.as_ptr().cast_mut().cast());
-        let context = Context { seed: self.seed, step };
+        let runs = self.runs.get_mut();
+        let parameters = Shared::new(self.parameters.as_mut_ptr().cast());
+        let context = Context { seed: self.seed, step: *runs };
+        training.session.take_states(&self.states);
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
-        // SAFETY: both arenas have the net's length; without a target nothing writes the parameters, and the gradients are the caller's.
+        // SAFETY: both arenas have the net's length; without a target nothing writes the parameters, and the gradients are the caller's or
+        // the function's own.
         unsafe { training.session.run(&mut operands, None, None)? };
+        training.session.give_states(&mut self.states);
+        *runs += 1;
         Ok(results)
     }
 
@@ -209,10 +227,6 @@ impl Model {
         }
         let (left, right) = (ours.net.name.clone(), theirs.net.name.clone());
         Err(Error::DifferentNets { what: "gradients", left, right })
-    }
-
-    fn training(&self, function: usize) -> Result<&Mutex<Training>> {
-        self.training.get(function).and_then(Option::as_ref).ok_or_else(|| self.not_trainable(function))
     }
 
     fn not_trainable(&self, function: usize) -> Error {

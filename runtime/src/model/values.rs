@@ -50,17 +50,19 @@ impl Model {
         Ok(())
     }
 
-    /// Takes over all parameters of another model of the same network.
+    /// Takes over all parameters and states of another model of the same network.
     ///
     /// # Errors
     /// If the networks differ.
     pub fn copy_from(&mut self, other: &Model) -> Result<()> {
         self.same_net("copy_from", other)?;
         self.parameters.slice_mut::<f32>().copy_from_slice(other.parameters.slice());
+        self.copy_states(other);
         Ok(())
     }
 
-    /// Moves all parameters a part of the way to those of another model: `p + t · (q - p)`.
+    /// Moves all parameters a part of the way to those of another model: `p + t · (q - p)`. States are copied: running statistics are
+    /// averages already.
     ///
     /// # Errors
     /// If the networks differ, or `t` is not finite.
@@ -71,12 +73,15 @@ impl Model {
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
         }
         update::lerp(self.parameters.slice_mut(), other.parameters.slice(), t);
+        self.copy_states(other);
         Ok(())
     }
 
     fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {
         let equal = std::sync::Arc::ptr_eq(&self.loaded, &other.loaded)
-            || self.net().parameters == other.net().parameters && self.name() == other.name();
+            || self.net().parameters == other.net().parameters
+                && self.net().states == other.net().states
+                && self.name() == other.name();
         match equal {
             true => Ok(()),
             false => Err(Error::DifferentNets { what, left: self.name().into(), right: other.name().into() }),

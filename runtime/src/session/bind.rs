@@ -178,6 +178,8 @@ mod tests {
             arguments: arguments.iter().map(named).collect(),
             results: vec![],
             rules: vec![],
+            states: vec![],
+            assigns: vec![],
             buffers: vec![],
             launches: vec![],
             schedule: vec![],

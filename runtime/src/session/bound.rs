@@ -12,6 +12,7 @@ use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 
 use super::rounds::{Ends, Flat, MAX_PHASES};
+use super::states::StatePlaces;
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::flat::Piece;
@@ -61,6 +62,8 @@ pub(super) struct Bound {
     pub(super) own_results: Vec<Array>,
     /// The parameters that the function reaches and no phase can update in place.
     pub(super) updated_last: Arc<[Piece]>,
+    /// Where the states lie that it uses, and the bytes of them all.
+    pub(super) states: StatePlaces,
 }
 
 /// Evaluates sizes, and notes if a name has no value.
@@ -78,6 +81,11 @@ impl Sizes<'_> {
         let at = self.symbols.iter().position(|s| **s == *name);
         self.unknown.set(self.unknown.get() || at.is_none());
         at.map_or(1, |i| self.values[i])
+    }
+
+    /// Whether a run-time size of this name has a value here.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.symbols.iter().any(|s| **s == *name)
     }
 
     pub(super) fn eval(&self, size: &Size) -> i64 {
@@ -141,18 +149,23 @@ impl Bound {
         }
         class_starts.push(arena_bytes);
 
+        let states = StatePlaces::new(loaded, program, &sizes)?;
         let mut homes = Vec::with_capacity(program.buffers.len());
         let mut strides = Vec::with_capacity(program.buffers.len() * depth);
         for buffer in &program.buffers {
             let width = buffer.dtype.bytes();
             let place = match buffer.place {
                 Place::Argument(_) | Place::Result(_) => 0,
+                Place::State(i) => states.starts[i],
                 Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[i],
                 Place::Arena { class, offset } => class_starts[class] + sizes.bytes(&program.arena[class], offset)?,
             };
             let start = place + sizes.length(&buffer.start, &buffer.name)? * width;
             homes.push(Home { place: buffer.place.clone(), start, len: sizes.length(&buffer.size, &buffer.name)? });
-            let moves = buffer.strides.iter().map(|stride| sizes.eval(stride) as isize * width as isize);
+            let moves = buffer.strides.iter().map(|stride| match buffer.place {
+                Place::State(i) => states.stride(i, sizes.eval(stride)),
+                _ => sizes.eval(stride) as isize * width as isize,
+            });
             strides.extend(moves.chain(std::iter::repeat(0)).take(depth));
         }
         // The bytes of each buffer's place.
@@ -166,6 +179,7 @@ impl Bound {
                     }
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
+                    Place::State(_) => states.bytes,
                     Place::Arena { class, .. } => class_starts[class + 1],
                 })
             })
@@ -230,6 +244,7 @@ impl Bound {
             own_results: Vec::new(),
             results,
             updated_last: Arc::new([]),
+            states,
         };
         bound.own_results = bound.new_results(program);
         super::in_place::choose(loaded, &loaded.net.functions[function].reaches, &program.launches, &mut bound);

@@ -5,6 +5,7 @@ mod bound;
 mod in_place;
 mod rounds;
 mod run;
+mod states;
 
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     /// The latest first.
     kept: Vec<Bound>,
     arena: Memory,
+    /// The states of the present call.
+    states: Memory,
     /// A part for each thread that may take part.
     scratch: Memory,
     scratch_start: Shared<u8>,
@@ -55,6 +58,7 @@ impl Session {
             values: Vec::new(),
             kept: Vec::new(),
             arena: Memory::default(),
+            states: Memory::default(),
             scratch: Memory::default(),
             scratch_start: Shared::new(std::ptr::null_mut()),
             addresses: Vec::new(),
@@ -92,7 +96,8 @@ impl Session {
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
         let (arena, scratch) = (bound.arena_bytes, self.threads() * Session::scratch_stride(bound));
-        for (memory, bytes) in [(&mut self.arena, arena), (&mut self.scratch, scratch)] {
+        let states = bound.states.bytes;
+        for (memory, bytes) in [(&mut self.arena, arena), (&mut self.scratch, scratch), (&mut self.states, states)] {
             if !memory.grow(bytes) {
                 return Err(Error::Memory { function: program.name.clone(), bytes });
             }

@@ -101,13 +101,12 @@ impl Session {
         self.pool(&bound.counts, &operands.context, in_place, ending)
     }
 
-    /// Runs an inference program: binds, runs, and returns new arrays. `parameters` is the net's flat arena.
+    /// Runs the prepared call of an inference program and returns new arrays. `parameters` is the net's flat arena.
     ///
     /// # Errors
-    /// If the arguments do not fit, or a kernel panics.
+    /// If a kernel panics.
     pub(crate) fn infer(&mut self, parameters: &Memory, args: &[&Array], context: Context) -> Result<Vec<Array>> {
         assert!(!self.training && parameters.len() == 4 * self.loaded.floats, "not this net's parameters");
-        self.prepare(args)?;
         let mut results = self.new_results()?;
         let mut operands = Operands {
             parameters: Shared::new(parameters.as_ptr().cast_mut().cast()),
@@ -149,7 +148,8 @@ impl Session {
         self.arena.slice_mut::<f32>().fill(0.0);
         self.place(operands);
         let bound = self.bound()?;
-        let launches = &self.program()?.launches;
+        let program = self.program()?;
+        let launches = &program.launches;
         // A mask may well be filled with negative infinity, so that alone is the second guess.
         let mut guess = None;
         let mut counts = vec![0; bound.counts.len()];
@@ -160,12 +160,12 @@ impl Session {
             let launch = launch_of(launches, phase);
             for store in &launch.stores {
                 let home = &bound.homes[store.buffer];
-                if matches!(home.place, Place::Argument(_) | Place::Parameter(_)) {
+                if program.buffers[store.buffer].dtype != DType::F32 {
                     continue;
                 }
                 let start =
                     self.addresses[store.buffer].0.wrapping_offset(bound.moved(store.buffer, phase)).cast_const();
-                // SAFETY: the buffer lies within its place, is f32 (`validate`), and no kernel runs now.
+                // SAFETY: the buffer lies within its place, is f32, and no kernel runs now.
                 let values = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), home.len) };
                 if values.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
                     return Ok(Some(loaded.place(launch)));
@@ -181,7 +181,7 @@ impl Session {
     /// Writes the address of every buffer.
     fn place(&mut self, operands: &mut Operands<'_>) {
         let Some(bound) = self.kept.first() else { return };
-        let arena = self.arena.as_mut_ptr();
+        let (arena, states) = (self.arena.as_mut_ptr(), self.states.as_mut_ptr());
         self.scratch_start = Shared::new(self.scratch.as_mut_ptr());
         for (address, home) in self.addresses.iter_mut().zip(&bound.homes) {
             let base = match home.place {
@@ -189,6 +189,7 @@ impl Session {
                 Place::Result(i) => operands.results[i].as_mut_ptr(),
                 Place::Parameter(_) => operands.parameters.0.cast(),
                 Place::Gradient(_) => operands.gradients.0.cast(),
+                Place::State(_) => states,
                 Place::Arena { .. } => arena,
             };
             *address = Shared::new(base.wrapping_add(home.start));

@@ -49,7 +49,7 @@ fn launch(name: &str, space: &[&dyn ToString], reduce: &[&dyn ToString], family:
 }
 
 fn parameter(name: &str, shape: &[i64], layout: Layout, init: Init) -> Parameter {
-    Parameter { name: name.into(), shape: shape.to_vec(), layout, init }
+    Parameter::new(name, shape.to_vec(), layout, init)
 }
 
 fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer>, launches: Vec<Launch>) -> Program {
@@ -57,6 +57,8 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         name: name.into(),
         arguments,
         results: vec![result],
+        states: vec![],
+        assigns: vec![],
         rules: vec![],
         buffers,
         schedule: (0..launches.len()).map(Step::Launch).collect(),
@@ -160,6 +162,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     Net {
         name: "Regression".into(),
         parameters,
+        states: vec![],
         functions: vec![
             Function { name: "scores".into(), inference: scores, training: None, reaches: vec![] },
             Function { name: "loss".into(), inference, training: Some(training), reaches: vec![0, 2] },
@@ -212,7 +215,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
     p.arena = vec![ArenaClass { monomial: 1.into(), height: 4 * floats }];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
-    Net { name: "Rounds".into(), parameters: parameters.collect(), functions: vec![function] }
+    Net { name: "Rounds".into(), parameters: parameters.collect(), states: vec![], functions: vec![function] }
 }
 
 /// Numbers in [-1, 1) that look random.

@@ -1,7 +1,7 @@
 //! A program run launch by launch: by the kernels of the CPU, each beside the same launch in CUDA C.
 
 use castnet_graph::cuda::{Kernel as Cuda, Parameter};
-use castnet_graph::net::Net;
+use castnet_graph::net::{Net, State};
 use castnet_graph::program::{Layout, Named, Place, Program, Step, Target};
 use castnet_graph::scalar::Reduction;
 use castnet_graph::types::DType;
@@ -41,6 +41,7 @@ struct Starts {
     results: Vec<usize>,
     parameters: Vec<usize>,
     gradients: Vec<usize>,
+    states: Vec<usize>,
     classes: Vec<usize>,
 }
 
@@ -67,9 +68,18 @@ impl<'a> Memory<'a> {
                 let at = place(4 * floats);
                 offsets.iter().map(|o| at + 4 * o).collect()
             },
+            states: {
+                let bytes = |s: &State| s.ty.len().eval(sizes) as usize * s.ty.dtype.bytes();
+                net.states.iter().map(|s| place(bytes(s))).collect()
+            },
             classes: program.arena.iter().map(|c| place(4 * (c.height * c.monomial.eval(sizes)) as usize)).collect(),
         };
         let mut memory = Memory { program, sizes, words: vec![u64::MAX; end / 8], starts };
+        for (number, state) in net.states.iter().enumerate() {
+            let (start, bytes) =
+                (memory.starts.states[number], state.ty.len().eval(sizes) as usize * state.ty.dtype.bytes());
+            memory.bytes()[start..start + bytes].fill(0);
+        }
         for (number, named) in program.arguments.iter().enumerate() {
             let (start, bytes) = (memory.starts.arguments[number], argument(named, len(named)));
             memory.bytes()[start..start + bytes.len()].copy_from_slice(&bytes);
@@ -99,10 +109,17 @@ impl<'a> Memory<'a> {
             Place::Result(i) => self.starts.results[i],
             Place::Parameter(i) => self.starts.parameters[i],
             Place::Gradient(i) => self.starts.gradients[i],
+            Place::State(i) => self.starts.states[i],
             Place::Arena { class, offset } => {
                 self.starts.classes[class] + 4 * (offset * self.program.arena[class].monomial.eval(value)) as usize
             }
         };
+        if let Place::State(i) = b.place {
+            // Strides count states.
+            let moved: i64 = b.strides.iter().zip(&at.now).map(|(s, round)| s.eval(value) * *round as i64).sum();
+            let start = self.starts.states[i + moved as usize];
+            return start..start + (width * b.size.eval(value)) as usize;
+        }
         let moved: i64 = b.strides.iter().zip(&at.now).map(|(stride, round)| stride.eval(value) * *round as i64).sum();
         let start = start as i64 + width * (b.start.eval(value) + moved);
         start as usize..(start + width * b.size.eval(value)) as usize

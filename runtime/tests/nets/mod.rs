@@ -114,7 +114,7 @@ pub fn random_net(number: u64) -> Source {
     let name = format!("Net{number}");
     let inference = build(&name, &plan, &mut parameters, false).b.graph;
     let training = build(&name, &plan, &mut parameters, true).b.graph;
-    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
+    let function = SourceFunction::new("loss", inference, Some(training));
     Source { name, parameters, functions: vec![function] }
 }
 

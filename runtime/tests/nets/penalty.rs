@@ -69,6 +69,6 @@ pub fn gradient_penalty() -> Source {
         std::mem::take(&mut b.graph)
     };
     let (inference, training) = (graph(false), graph(true));
-    let function = SourceFunction { name: "loss".into(), inference, training: Some(training) };
+    let function = SourceFunction::new("loss", inference, Some(training));
     Source { name: "Critic".into(), parameters: p, functions: vec![function] }
 }

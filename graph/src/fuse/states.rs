@@ -1,0 +1,44 @@
+//! States are assigned in place where nobody reads them afterwards; else the next value waits in memory of its own until the end.
+
+use super::lower::Kernels;
+use super::region::copy;
+use crate::program::{Buffer, Launch, Place, Source, Step, Target};
+use crate::types::DType;
+
+/// Redirects stores to states that would be seen by later reads, which must see what the state was before.
+pub(super) fn assign_after_reads(kernels: &mut Kernels) {
+    for state in 0..kernels.buffers.len() {
+        if !matches!(kernels.buffers[state].place, Place::State(_)) {
+            continue;
+        }
+        let assigns = |launch: &Launch| launch.stores.iter().any(|s| s.buffer == state);
+        let Some(writer) = kernels.launches.iter().position(assigns) else { continue };
+        let read_later = kernels.launches[writer + 1..].iter().any(|l| l.reads().contains(&state));
+        if !read_later && reads_what_it_writes(&kernels.launches[writer], state) {
+            continue;
+        }
+        let name = format!("next {}", kernels.buffers[state].name);
+        let (size, place) = (kernels.buffers[state].size.clone(), Place::Arena { class: 0, offset: 0 });
+        let next = kernels.buffers.len();
+        kernels.buffers.push(Buffer::new(name, DType::F32, size.clone(), place));
+        kernels.rows_of.push(None);
+        let stores = kernels.launches[writer].stores.iter_mut();
+        stores.filter(|s| s.buffer == state).for_each(|s| s.buffer = next);
+        kernels.schedule.push(Step::Launch(kernels.launches.len()));
+        kernels.launches.push(copy(next, state, &size));
+        kernels.places.push(kernels.places[writer]);
+    }
+}
+
+/// Whether the launch reads each element of the state only where it writes it, and not after it has.
+fn reads_what_it_writes(launch: &Launch, state: usize) -> bool {
+    let Some(store) = launch.stores.iter().position(|s| s.buffer == state) else { return true };
+    let (dims, index) = (&launch.stores[store].dims, &launch.stores[store].index);
+    let writes = launch.stages.iter().position(|s| s.outputs.contains(&Target::Store(store)));
+    let of_state = |source: &Source| matches!(source, Source::Load(l) if launch.loads[*l].buffer == state);
+    let reads = launch.stages.iter().rposition(|s| s.inputs.iter().any(of_state));
+    let loads = launch.loads.iter().filter(|l| l.buffer == state);
+    !launch.operands().contains(&state)
+        && loads.into_iter().all(|l| l.dims == *dims && l.index == *index)
+        && reads <= writes
+}

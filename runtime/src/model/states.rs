@@ -1,0 +1,105 @@
+//! The states of a model: tensors that its functions assign, saved with the parameters.
+
+use std::sync::Arc;
+
+use castnet_graph::net::State;
+
+use super::Model;
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::init;
+use crate::net::Loaded;
+
+/// The states of a model.
+pub(crate) struct States {
+    loaded: Arc<Loaded>,
+    seed: u64,
+    /// One a state; `None`: it starts when its run-time sizes are known.
+    values: Vec<Option<Array>>,
+}
+
+impl States {
+    /// First values, but for states with run-time sizes.
+    pub(crate) fn new(loaded: &Arc<Loaded>, seed: u64) -> States {
+        let fixed = |number: usize| {
+            let shape = loaded.net.states[number].ty.shape.iter().map(|s| s.as_const().map(|s| s as usize));
+            Some(init::state(&loaded.net, number, seed, &shape.collect::<Option<Vec<_>>>()?))
+        };
+        States { loaded: loaded.clone(), seed, values: (0..loaded.net.states.len()).map(fixed).collect() }
+    }
+
+    /// Copies a state that shall have this shape: one of another size starts anew.
+    pub(crate) fn read(&self, state: usize, shape: &[usize], to: &mut [u8]) {
+        match self.values[state].as_ref().filter(|v| v.shape() == shape) {
+            Some(known) => to.copy_from_slice(known.bytes()),
+            None => to.copy_from_slice(init::state(&self.loaded.net, state, self.seed, shape).bytes()),
+        }
+    }
+
+    /// Assigns a state.
+    pub(crate) fn write(&mut self, state: usize, shape: &[usize], from: &[u8]) {
+        let dtype = self.loaded.net.states[state].ty.dtype;
+        let value = match self.values[state].take().filter(|v| v.shape() == shape) {
+            Some(known) => known,
+            None => Array::zeros_of(dtype, shape),
+        };
+        self.values[state].insert(value).bytes_mut().copy_from_slice(from);
+    }
+
+    /// Each state that has a value.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&State, &Array)> {
+        self.loaded.net.states.iter().zip(&self.values).filter_map(|(state, value)| Some((state, value.as_ref()?)))
+    }
+
+    /// Takes what a checkpoint holds; a state that it does not hold starts anew.
+    pub(crate) fn restore(&mut self, values: Vec<Option<Array>>) {
+        self.values = values;
+    }
+}
+
+/// Whether a state may have this shape: run-time sizes are open.
+pub(crate) fn may_have(state: &State, shape: &[usize]) -> bool {
+    let fits = |(declared, found): (&castnet_graph::size::Size, &usize)| {
+        declared.as_const().is_none_or(|size| size == *found as i64)
+    };
+    state.ty.rank() == shape.len() && state.ty.shape.iter().zip(shape).all(fits)
+}
+
+impl Model {
+    /// A copy of a state, such as `bn1.running_mean`; `None` if it has run-time sizes and no call has told them yet.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn state(&self, name: &str) -> Result<Option<Array>> {
+        Ok(self.states.values[self.loaded.state(name)?].clone())
+    }
+
+    /// Sets a state. One with run-time sizes keeps the value until a call brings other sizes.
+    ///
+    /// # Errors
+    /// If there is none of this name, or type or shape differ.
+    pub fn set_state(&mut self, name: &str, value: &Array) -> Result<()> {
+        let number = self.loaded.state(name)?;
+        let state = &self.loaded.net.states[number];
+        if value.dtype() != state.ty.dtype || !may_have(state, value.shape()) {
+            return Err(Error::StateShape {
+                net: self.loaded.net.name.clone(),
+                name: name.to_string(),
+                expected: state.ty.to_string(),
+                found: value.describe(),
+            });
+        }
+        self.states.values[number] = Some(value.clone());
+        Ok(())
+    }
+
+    /// Gives all states their first values again.
+    pub fn reset_states(&mut self) {
+        self.states = States::new(&self.loaded, self.seed);
+    }
+
+    /// Takes over the states of another model of the same network.
+    pub(super) fn copy_states(&mut self, other: &Model) {
+        self.states.values.clone_from(&other.states.values);
+    }
+}

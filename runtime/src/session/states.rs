@@ -1,0 +1,84 @@
+//! The states of a call: copied from the model, changed in memory of the session's own, copied back once the call has succeeded.
+
+use castnet_graph::program::{Place, Program};
+
+use super::Session;
+use super::bound::Sizes;
+use crate::error::{Error, Result};
+use crate::model::States;
+use crate::net::Loaded;
+
+/// Where the states lie in the session's memory, under one binding of run-time sizes.
+pub(super) struct StatePlaces {
+    /// Where each state of the net starts, and where the last one ends. States of the rounds of a loop lie one set after the other.
+    pub(super) starts: Vec<usize>,
+    pub(super) bytes: usize,
+    used: Vec<Used>,
+}
+
+/// A state that the program uses.
+struct Used {
+    state: usize,
+    shape: Vec<usize>,
+    bytes: usize,
+    assigned: bool,
+}
+
+impl StatePlaces {
+    pub(super) fn new(loaded: &Loaded, program: &Program, sizes: &Sizes<'_>) -> Result<StatePlaces> {
+        let bad = |what: String| Error::BadNet { net: loaded.net.name.clone(), what };
+        let mut places = StatePlaces { starts: vec![], bytes: 0, used: vec![] };
+        for (number, state) in loaded.net.states.iter().enumerate() {
+            places.starts.push(places.bytes);
+            // A program does not use states of sizes that it does not know.
+            if !state.ty.shape.iter().flat_map(|s| s.names()).all(|name| sizes.knows(&name)) {
+                continue;
+            }
+            let shape = state.ty.shape.iter().map(|s| sizes.length(s, &state.name)).collect::<Result<Vec<_>>>()?;
+            let bytes = shape.iter().product::<usize>() * state.ty.dtype.bytes();
+            places.bytes += bytes.next_multiple_of(64);
+            if program.states.binary_search(&number).is_ok() {
+                let assigned = program.assigns.binary_search(&number).is_ok();
+                places.used.push(Used { state: number, shape, bytes, assigned });
+            }
+        }
+        places.starts.push(places.bytes);
+        for buffer in &program.buffers {
+            let Place::State(number) = buffer.place else { continue };
+            let used = places.used.iter().find(|u| u.state == number);
+            let bytes = sizes.length(&buffer.size, &buffer.name)? * buffer.dtype.bytes();
+            if used.is_none_or(|u| u.bytes != bytes) {
+                return Err(bad(format!("{}: buffer `{}` is no state", program.name, buffer.name)));
+            }
+        }
+        Ok(places)
+    }
+
+    /// Bytes from a state to one that stands `states` further in the net's list.
+    pub(super) fn stride(&self, state: usize, states: i64) -> isize {
+        let other = self.starts.get(state + states as usize).copied().unwrap_or(self.bytes);
+        other as isize - self.starts[state] as isize
+    }
+}
+
+impl Session {
+    /// Takes the states of a model for the prepared call. Allocates only where a state starts anew.
+    pub(crate) fn take_states(&mut self, states: &States) {
+        let Some(bound) = self.kept.first() else { return };
+        let memory = self.states.slice_mut::<u8>();
+        for used in &bound.states.used {
+            let start = bound.states.starts[used.state];
+            states.read(used.state, &used.shape, &mut memory[start..start + used.bytes]);
+        }
+    }
+
+    /// Gives the states that the call assigned to the model.
+    pub(crate) fn give_states(&self, states: &mut States) {
+        let Some(bound) = self.kept.first() else { return };
+        let memory = self.states.slice::<u8>();
+        for used in bound.states.used.iter().filter(|u| u.assigned) {
+            let start = bound.states.starts[used.state];
+            states.write(used.state, &used.shape, &memory[start..start + used.bytes]);
+        }
+    }
+}
