@@ -185,9 +185,8 @@ fn is_inside(index: &Index, size: &Size, sizes: &[Size]) -> bool {
     if index.modulo != 0 {
         return size.as_const().is_some_and(|size| index.modulo <= size);
     }
-    let ends = index.terms.iter().map(|&(dim, c)| Some(c * (sizes[dim].as_const()? - 1).max(0)));
-    let range = ends.fold(Some((index.offset, index.offset)), |range, end| {
-        let ((low, high), end) = (range?, end?);
+    let range = index.terms.iter().try_fold((index.offset, index.offset), |(low, high), &(dim, coefficient)| {
+        let end = coefficient * (sizes[dim].as_const()? - 1).max(0);
         Some((low + end.min(0), high + end.max(0)))
     });
     match (range, size.as_const()) {

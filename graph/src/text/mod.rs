@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::diagnostic::Loc;
 use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
 
 mod primitives;
@@ -42,12 +43,26 @@ impl fmt::Display for Argument {
 impl fmt::Display for Graph {
     /// One node a line; constants and views stand like all others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_at(f, "")
+        self.fmt_at(f, "", &|_| None)
+    }
+}
+
+/// A graph or a program with the line in the source beside each part: `src/main.rs:14`.
+struct Placed<'a, T, P: ?Sized>(&'a T, &'a P);
+
+impl fmt::Display for Placed<'_, Graph, dyn Fn(Loc) -> Option<String> + '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_at(f, "", self.1)
     }
 }
 
 impl Graph {
-    fn fmt_at(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+    /// As `Display`, with the line in the source where each node comes from.
+    pub fn with_lines(&self, line: &dyn Fn(Loc) -> Option<String>) -> String {
+        Placed(self, line).to_string()
+    }
+
+    fn fmt_at(&self, f: &mut fmt::Formatter<'_>, indent: &str, place: &dyn Fn(Loc) -> Option<String>) -> fmt::Result {
         let arguments: Vec<_> = self.arguments.iter().map(Argument::to_string).collect();
         writeln!(f, "{indent}graph {}({}) {{", self.name, arguments.join(", "))?;
         let lines: Vec<_> =
@@ -55,10 +70,11 @@ impl Graph {
         let width = lines.iter().map(|(l, _)| l.chars().count()).max().unwrap_or(0).min(56);
         let types = self.nodes.iter().map(|n| n.ty.to_string().len()).max().unwrap_or(0);
         for (line, node) in lines {
-            let line = format!("{line:width$}  {:types$}  {}", node.ty.to_string(), node.origin.name);
+            let at = place(node.origin.loc).map_or(String::new(), |line| format!("  {line}"));
+            let line = format!("{line:width$}  {:types$}  {}{at}", node.ty.to_string(), node.origin.name);
             writeln!(f, "{indent}    {}", line.trim_end())?;
             if let Op::Repeat(repeat) = &node.op {
-                repeat.body.fmt_at(f, &format!("{indent}        "))?;
+                repeat.body.fmt_at(f, &format!("{indent}        "), place)?;
             }
         }
         for rule in &self.rules {

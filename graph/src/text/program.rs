@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::lower;
+use super::{Placed, lower};
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
@@ -12,6 +12,26 @@ use crate::types::shape_text;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_with(f, &|_| None)
+    }
+}
+
+impl fmt::Display for Placed<'_, Program, dyn Fn(&Launch) -> Option<String> + '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_with(f, self.1)
+    }
+}
+
+/// Where a launch comes from.
+type Line<'a> = &'a dyn Fn(&Launch) -> Option<String>;
+
+impl Program {
+    /// As `Display`, with the line in the source where each launch comes from.
+    pub fn with_lines(&self, line: &dyn Fn(&Launch) -> Option<String>) -> String {
+        Placed(self, line).to_string()
+    }
+
+    fn fmt_with(&self, f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
         let named = |list: &[crate::program::Named]| {
             let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
             all.join(", ")
@@ -37,19 +57,17 @@ impl fmt::Display for Program {
             )?;
         }
         writeln!(f, "\nkernels")?;
-        self.fmt_steps(f, &self.schedule, "    ")
+        self.fmt_steps(f, &self.schedule, "    ", line)
     }
-}
 
-impl Program {
-    fn fmt_steps(&self, f: &mut fmt::Formatter<'_>, steps: &[Step], indent: &str) -> fmt::Result {
+    fn fmt_steps(&self, f: &mut fmt::Formatter<'_>, steps: &[Step], indent: &str, line: Line<'_>) -> fmt::Result {
         for step in steps {
             match step {
-                Step::Launch(i) => self.launches[*i].fmt_as(f, *i, indent)?,
+                Step::Launch(i) => self.launches[*i].fmt_as(f, *i, indent, line)?,
                 Step::Repeat { count, reverse, body } => {
                     let way = if *reverse { " from the last" } else { "" };
                     writeln!(f, "{indent}repeat {count} times{way}")?;
-                    self.fmt_steps(f, body, &format!("{indent}    "))?;
+                    self.fmt_steps(f, body, &format!("{indent}    "), line)?;
                 }
             }
         }
@@ -91,8 +109,9 @@ impl Launch {
         }
     }
 
-    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str) -> fmt::Result {
-        writeln!(f, "{indent}{number:>2}  {}", self.name)?;
+    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str, line: Line<'_>) -> fmt::Result {
+        let place = line(self).map_or(String::new(), |line| format!("  {line}"));
+        writeln!(f, "{indent}{number:>2}  {}{place}", self.name)?;
         writeln!(f, "{indent}      {}", self.shape_text())?;
         let letters = ["i", "j", "k", "l", "m", "n", "o", "p"];
         let dim = |d: usize| letters.get(d).map_or(format!("i{d}"), |l| l.to_string());

@@ -3,20 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use castnet_graph::compile::Compiled;
-use castnet_graph::explain::explain;
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::explain::{Explain, Settings};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The reports of all functions, one after the other.
-pub(super) fn text(compiled: &Compiled) -> String {
-    let texts = explain(compiled).into_iter().map(|(name, text)| format!("== {name} ==\n{text}"));
-    texts.collect::<Vec<_>>().join("\n")
+use crate::places::Places;
+
+/// Everything about all functions but what only files have room for.
+pub(super) fn text(compiled: &Compiled, places: &Places) -> String {
+    Explain { compiled, line: &|loc: Loc| places.line(loc), settings: Settings::default() }.text()
 }
 
-/// Writes the reports if the environment asks for them; a failure is ignored. Gives what makes the macro run again when that changes.
-pub(super) fn write(compiled: &Compiled) -> TokenStream {
-    if std::env::var("CASTNET_EXPLAIN").is_ok_and(|v| !v.is_empty() && v != "0") {
-        let _ = write_files(compiled);
+/// Writes the reports if the environment asks for them (`1`, or run-time sizes and a machine: `N=256,cores=8`); a failure is ignored. Gives
+/// what makes the macro run again when that changes.
+pub(super) fn write(compiled: &Compiled, places: &Places) -> TokenStream {
+    if let Ok(wanted) = std::env::var("CASTNET_EXPLAIN")
+        && !wanted.is_empty()
+        && wanted != "0"
+    {
+        let settings = Settings::read(&wanted);
+        let _ = write_files(&Explain { compiled, line: &|loc: Loc| places.line(loc), settings });
     }
     quote! {
         // Expanded again when this variable changes.
@@ -24,13 +31,14 @@ pub(super) fn write(compiled: &Compiled) -> TokenStream {
     }
 }
 
-fn write_files(compiled: &Compiled) -> Option<()> {
-    let folder = target_folder()?.join("castnet").join(&compiled.net.name);
+fn write_files(explain: &Explain<'_>) -> Option<()> {
+    let net = &explain.compiled.net;
+    let folder = target_folder()?.join("castnet").join(&net.name);
     std::fs::create_dir_all(&folder).ok()?;
-    for (name, text) in explain(compiled) {
-        std::fs::write(folder.join(format!("{name}.txt")), text).ok()?;
+    for (name, text) in explain.files() {
+        std::fs::write(folder.join(name), text).ok()?;
     }
-    let json = serde_json::to_string_pretty(&compiled.net).ok()?;
+    let json = serde_json::to_string_pretty(net).ok()?;
     std::fs::write(folder.join("net.json"), json).ok()
 }
 

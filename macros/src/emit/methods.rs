@@ -15,12 +15,13 @@ pub(super) fn methods(net: &Net, compiled: Option<&Compiled>, places: &Places) -
     let name = ident(&net.name, places);
     let parameters = compiled.map_or(0, |c| c.net.parameters.iter().map(|p| p.len()).sum());
     let parameters = Literal::usize_unsuffixed(parameters);
-    let report = compiled.map(super::explain::text).unwrap_or_default();
+    let report = compiled.map(|c| super::explain::text(c, places)).unwrap_or_default();
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(net, *index)).map(|(index, function)| {
         let compiled = compiled.and_then(|c| c.net.functions.get(index));
         self::function(index, function, compiled, places)
     });
+    let figures = super::figures::figures(net, compiled, places, &|index| is_new(net, index));
     let new = format!(" A `{name}` with PyTorch's first values of parameters, drawn from `seed`.");
     quote! {
         impl #name {
@@ -36,6 +37,8 @@ pub(super) fn methods(net: &Net, compiled: Option<&Compiled>, places: &Places) -
             }
 
             #(#functions)*
+
+            #figures
 
             ::castnet::__private::network_methods!();
 

@@ -8,6 +8,7 @@ use crate::ast::{Name, Net};
 use crate::places::Places;
 
 mod explain;
+mod figures;
 mod methods;
 mod tables;
 
@@ -20,7 +21,7 @@ pub fn emit(net: &Net, compiled: Option<&Compiled>, places: &Places) -> TokenStr
     let tables = tables::tables(net, compiled, places);
     let methods = methods::methods(net, compiled, places);
     let watch = match compiled {
-        Some(compiled) => explain::write(compiled),
+        Some(compiled) => explain::write(compiled, places),
         None => TokenStream::new(),
     };
     quote! {

@@ -97,18 +97,20 @@ fn twice(net: &Net, diagnostics: &mut Vec<Diagnostic>) {
                 format!("a function of a net cannot be called `{}`: every net has a method of that name", name.text);
             diagnostics.push(Diagnostic::new("N0502", name.at, message).help("give it another name"));
         } else if let Some(train) = taken_by {
-            let message = format!("the method `{}` exists already: `train fn {}` makes it", name.text, train.name.text);
+            let kind = if train.train { "train fn" } else { "fn" };
+            let message = format!("the method `{}` exists already: `{kind} {}` makes it", name.text, train.name.text);
             let d = Diagnostic::new("N0502", name.at, message).note(train.name.at, "that function is here");
             diagnostics.push(d.help("give it another name"));
         }
     }
 }
 
-/// The `train fn` that makes a method of this name.
+/// The function that makes a method of this name besides its own.
 fn made_by<'a>(net: &'a Net, name: &str) -> Option<&'a ast::Function> {
-    net.functions.iter().filter(|f| f.train).find(|t| {
-        let rest = name.strip_prefix(t.name.text.as_str());
-        matches!(rest, Some("_step" | "_grad" | "_grad_add"))
+    net.functions.iter().filter(|f| f.is_entry()).find(|f| match name.strip_prefix(f.name.text.as_str()) {
+        Some("_flops" | "_memory") => true,
+        Some("_step" | "_grad" | "_grad_add" | "_step_flops" | "_step_memory") => f.train,
+        _ => false,
     })
 }
 

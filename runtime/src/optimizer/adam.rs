@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{AdamRule, adam};
 
-use super::{Constant, Optimizer, Schedule, Settings, State};
+use super::{Constant, Footprint, Optimizer, Schedule, Settings, State};
 use crate::error::Result;
 
 /// What both are made of.
@@ -115,6 +115,10 @@ macro_rules! adam {
             pub fn lr(&self) -> f64 {
                 self.0.lr * self.0.schedule.factor(self.0.state.steps())
             }
+        }
+
+        impl Footprint for $name {
+            const STATES: usize = 2;
         }
 
         impl Optimizer for $name {

@@ -77,6 +77,12 @@ pub trait Optimizer: Send + Sync {
     }
 }
 
+/// How much an optimizer remembers, known when you build: for `LeNet::loss_step_memory::<AdamW>(n)`.
+pub trait Footprint: Optimizer {
+    /// Numbers for each element of a parameter, at most: the length of [`Optimizer::states`].
+    const STATES: usize;
+}
+
 /// What an optimizer remembers of one model: a number for each parameter element and state, allocated at first use.
 #[derive(Debug, Default)]
 pub struct State {

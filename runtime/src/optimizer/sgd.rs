@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{SgdRule, sgd};
 
-use super::{Constant, Optimizer, Schedule, Settings, State};
+use super::{Constant, Footprint, Optimizer, Schedule, Settings, State};
 use crate::error::Result;
 
 /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
@@ -89,6 +89,10 @@ impl Sgd {
     pub fn lr(&self) -> f64 {
         self.lr * self.schedule.factor(self.state.steps())
     }
+}
+
+impl Footprint for Sgd {
+    const STATES: usize = 1;
 }
 
 impl Optimizer for Sgd {

@@ -1,0 +1,175 @@
+//! What a call costs, as constant functions of the run-time sizes: `LeNet::flops(n)`, `LeNet::loss_step_memory::<AdamW>(n)`.
+
+use castnet_graph::compile::Compiled;
+use castnet_graph::net::Function as CompiledFunction;
+use castnet_graph::program::Program;
+use castnet_graph::size::Size;
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::ident;
+use crate::ast::{Function, Net};
+use crate::lower::type_text;
+use crate::places::Places;
+
+/// The figures of all entry points; `new` says which of them have methods of their own.
+pub(super) fn figures(
+    net: &Net,
+    compiled: Option<&Compiled>,
+    places: &Places,
+    new: &dyn Fn(usize) -> bool,
+) -> TokenStream {
+    let floats = compiled.map_or(0, |c| c.net.offsets().1) as i64;
+    let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
+    let each = entries.iter().enumerate().filter(|(index, _)| new(*index)).map(|(index, function)| {
+        let found = compiled.and_then(|c| c.net.functions.get(index));
+        let mut all = of_function(net, function, found, floats, places);
+        if index == 0 {
+            let name = ident(&function.name, places);
+            let flops = format_ident!("{name}_flops");
+            let doc =
+                format!(" Floating-point operations of one call of [`{name}`](Self::{name}), the first function.");
+            let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
+            let (parameters, arguments) = (sizes.parameters(), &sizes.arguments);
+            let visibility = &function.visibility;
+            all.extend(quote! {
+                #[doc = #doc]
+                #[allow(dead_code)]
+                #visibility const fn flops(#parameters) -> u64 {
+                    Self::#flops(#(#arguments),*)
+                }
+            });
+        }
+        all
+    });
+    each.collect()
+}
+
+fn of_function(
+    net: &Net,
+    function: &Function,
+    found: Option<&CompiledFunction>,
+    floats: i64,
+    places: &Places,
+) -> TokenStream {
+    let name = ident(&function.name, places);
+    let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
+    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, floats);
+    if function.train {
+        let training = found.and_then(|f| f.training.as_ref());
+        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, floats));
+    }
+    all
+}
+
+/// `f_flops` and `f_memory`; of a step with an optimizer.
+fn of_program(
+    function: &Function,
+    name: &Ident,
+    program: Option<&Program>,
+    sizes: &Sizes,
+    step: bool,
+    floats: i64,
+) -> TokenStream {
+    let visibility = &function.visibility;
+    let (flops_name, memory_name) = (format_ident!("{name}_flops"), format_ident!("{name}_memory"));
+    let nothing = Size::constant(0);
+    let arena = program.map_or(nothing.clone(), |p| {
+        p.arena.iter().fold(nothing.clone(), |sum, class| &sum + &(&class.monomial * &(4 * class.height).into()))
+    });
+    let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
+    let copies = if step { 2 } else { 1 };
+    let fixed = sizes.value(&(&arena + &(4 * copies * floats).into()));
+    let (Some(flops), Some(fixed)) = (flops, fixed) else { return TokenStream::new() };
+    let parameters = sizes.parameters();
+    let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");
+    let memory_doc = format!(
+        " Bytes that [`{name}`](Self::{name}) needs: parameters, {}activations. Arguments, results and the scratch of each thread come \
+         to that.",
+        if step { "gradients, what the optimizer `O` remembers, " } else { "" }
+    );
+    let (generics, states) = match step {
+        true => {
+            let floats = Literal::usize_unsuffixed(4 * floats as usize);
+            let optimizer = Ident::new("O", Span::mixed_site());
+            (quote!(<#optimizer: ::castnet::__private::Footprint>), quote!(+ #optimizer::STATES * #floats))
+        }
+        false => (TokenStream::new(), TokenStream::new()),
+    };
+    quote! {
+        #[doc = #flops_doc]
+        #[allow(dead_code, unused_variables)]
+        #visibility const fn #flops_name(#parameters) -> u64 {
+            (#flops) as u64
+        }
+
+        #[doc = #memory_doc]
+        #[allow(dead_code, unused_variables)]
+        #visibility const fn #memory_name #generics(#parameters) -> usize {
+            (#fixed) as usize #states
+        }
+    }
+}
+
+/// The run-time sizes of a function, in the order in which they occur in its arguments.
+struct Sizes {
+    names: Vec<String>,
+    arguments: Vec<Ident>,
+}
+
+impl Sizes {
+    fn new(net: &Net, function: &Function, program: Option<&Program>) -> Sizes {
+        let mut names: Vec<String> = vec![];
+        let mut add = |name: &str| {
+            if !names.iter().any(|n| n == name) {
+                names.push(name.to_string());
+            }
+        };
+        match program {
+            Some(program) => {
+                let sizes = program.arguments.iter().flat_map(|a| &a.ty.shape);
+                sizes.flat_map(Size::names).for_each(|name| add(&name));
+            }
+            // There are mistakes: the names as they are written, so that calls give no errors of their own.
+            None => {
+                let texts: Vec<_> = function.parameters.iter().filter_map(|p| p.ty.as_ref().map(type_text)).collect();
+                for word in texts.iter().flat_map(|t| t.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
+                    let constant = net.constants.iter().any(|c| c.name.text == word);
+                    if word.starts_with(|c: char| c.is_ascii_uppercase()) && !constant {
+                        add(word);
+                    }
+                }
+            }
+        }
+        let arguments = names.iter().map(|name| argument(name)).collect();
+        Sizes { names, arguments }
+    }
+
+    /// `n: usize, t: usize`.
+    fn parameters(&self) -> TokenStream {
+        let arguments = &self.arguments;
+        quote!(#(#arguments: usize),*)
+    }
+
+    /// A size as an expression of type i64; `None` if a name occurs that no argument has.
+    fn value(&self, size: &Size) -> Option<TokenStream> {
+        let mut terms = vec![];
+        for (monomial, coefficient) in size.terms() {
+            let coefficient = Literal::i64_suffixed(*coefficient);
+            let mut term = quote!((#coefficient));
+            for name in &monomial.0 {
+                let argument = self.names.iter().position(|n| **n == **name).map(|i| &self.arguments[i])?;
+                term = quote!(#term * #argument as i64);
+            }
+            terms.push(term);
+        }
+        Some(if terms.is_empty() { quote!(0i64) } else { quote!(#(#terms)+*) })
+    }
+}
+
+/// The parameter of a run-time size: its name in lower case.
+fn argument(name: &str) -> Ident {
+    let lower = name.to_lowercase();
+    let is_free = syn::parse_str::<Ident>(&lower).is_ok();
+    Ident::new(&if is_free { lower } else { format!("{lower}_") }, Span::call_site())
+}

@@ -1,0 +1,42 @@
+//! What a call costs, known when you build.
+
+use castnet::prelude::*;
+
+network! {
+    net Small {
+        fc1: Linear(32);
+        fc2: Linear(4);
+
+        pub fn scores(x: f32[N, T, 8]) -> f32[N, T, 4] {
+            fc2(fc1(x).relu())
+        }
+
+        pub train fn loss(x: f32[N, T, 8], y: f32[N, T, 4]) -> f32 {
+            scores(x).mse_loss(y)
+        }
+    }
+}
+
+/// Constants, as the sizes are.
+const FLOPS: u64 = Small::flops(3, 5);
+const MEMORY: usize = Small::loss_step_memory::<AdamW>(3, 5);
+
+#[test]
+fn figures_are_constants_of_the_run_time_sizes() {
+    // Two products, two biases, a relu.
+    assert_eq!(FLOPS, 3 * 5 * (2 * 8 * 32 + 2 * 32 + 2 * 32 * 4 + 4));
+    assert_eq!(FLOPS, Small::scores_flops(3, 5));
+    // Backward, each weight has a product, and the second layer's input.
+    assert!(Small::loss_step_flops(3, 5) > 2 * FLOPS);
+    assert_eq!(
+        Small::loss_step_flops(6, 5) - Small::loss_step_flops(3, 5),
+        Small::loss_step_flops(9, 5) - Small::loss_step_flops(6, 5)
+    );
+
+    let of_sgd = Small::loss_step_memory::<Sgd>(3, 5);
+    // Parameters lie in panels of 32 columns, each from a cache line on.
+    let parameters = 4 * (8 * 32 + 32 + 32 * 32 + 16);
+    assert_eq!(MEMORY - of_sgd, parameters);
+    assert!(Small::scores_memory(3, 5) > parameters && of_sgd > 3 * parameters);
+    assert!(Small::scores_memory(6, 5) > Small::scores_memory(3, 5));
+}
