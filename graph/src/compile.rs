@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::builder::Parameters;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
@@ -9,9 +10,9 @@ use crate::grad::gradients;
 use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter, State};
 use crate::optimise::{optimise, share, without_dead_code};
-use crate::plan::plan;
-use crate::program::{Layout, Named, Program};
-use crate::recompute::recompute;
+use crate::plan::{Plan, plan};
+use crate::program::{ArenaClass, Layout, Named, Program, arena_bytes};
+use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -38,12 +39,14 @@ pub struct SourceFunction {
     pub training: Option<Graph>,
     /// For a `train fn`: the parameters that it updates (`None`: all); the others are constants there.
     pub trains: Option<Vec<usize>>,
+    /// What it may take.
+    pub memory: Option<Budget>,
 }
 
 impl SourceFunction {
-    /// A function that updates whatever it reaches.
+    /// A function that updates whatever it reaches and may take any memory.
     pub fn new(name: impl Into<String>, inference: Graph, training: Option<Graph>) -> SourceFunction {
-        SourceFunction { name: name.into(), inference, training, trains: None }
+        SourceFunction { name: name.into(), inference, training, trains: None, memory: None }
     }
 }
 
@@ -120,6 +123,38 @@ fn states(declared: &Parameters) -> Vec<State> {
     declared.states.iter().map(state).collect()
 }
 
+/// A graph, its kernels and their plan.
+type Lowered = (Graph, Kernels, Plan);
+
+/// Cuts the forward pass into segments that are made again, as few as keep the arena within so many bytes; if none does, those that take
+/// the least. A few of the numbers of segments are tried, those that should do by estimate first.
+fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph) -> Lowered) -> Lowered {
+    let bytes = |l: &Lowered| arena_bytes(&l.2.classes, &|name| budget.value(name));
+    let written = whole.0.clone();
+    let segments = Segments::new(&written, &|name| budget.value(name));
+    let mut choices = segments.choices();
+    let enough = choices.iter().position(|(_, elements)| 4 * elements <= allowed);
+    // The estimate leaves out the gradients that flow: more segments may be needed, not fewer.
+    match enough {
+        Some(first) => drop(choices.drain(..first)),
+        None => choices.sort_by_key(|(_, elements)| *elements),
+    }
+    let mut best = whole;
+    for (count, _) in choices.into_iter().take(TRIES) {
+        let tried = lowered(without_dead_code(&segments.graph(count)));
+        if bytes(&tried) < bytes(&best) {
+            best = tried;
+        }
+        if bytes(&best) <= allowed {
+            break;
+        }
+    }
+    best
+}
+
+/// Numbers of segments that are planned at the most.
+const TRIES: usize = 4;
+
 impl Compiled {
     /// One function: the way of the data.
     fn program(&mut self, function: &SourceFunction, graph: Graph, training: bool) -> Result<Program, Diagnostic> {
@@ -146,8 +181,26 @@ impl Compiled {
         let optimised = checked("optimise", optimise(&differentiated))?;
         let optimised =
             if training { checked("recompute", without_dead_code(&recompute(&optimised)))? } else { optimised };
-        let mut kernels = lower(&optimised, &self.net.parameters);
-        let planned = plan(&mut kernels);
+        let parameters = &self.net.parameters;
+        let lowered = |graph: Graph| {
+            let mut kernels = lower(&graph, parameters);
+            let planned = plan(&mut kernels);
+            (graph, kernels, planned)
+        };
+        let mut best = lowered(optimised);
+        if let Some(budget) = &function.memory {
+            let bytes = |arena: &[ArenaClass]| arena_bytes(arena, &|name| budget.value(name));
+            let allowed = budget.bytes - budget.of(parameters, training, 0).total();
+            if training && bytes(&best.2.classes) > allowed {
+                best = within(best, allowed, budget, &lowered);
+            }
+            let taken = budget.of(parameters, training, bytes(&best.2.classes));
+            if taken.total() > budget.bytes {
+                return Err(budget.exceeded(&graph.name, &taken));
+            }
+        }
+        let (optimised, kernels, planned) = best;
+        let optimised = checked("recompute", optimised)?;
         let program = self.assemble(&graph, kernels, planned);
         crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;

@@ -1,6 +1,7 @@
 //! What a castnet network *is*: sizes, operators, the graph, its passes, the memory plan and the program. Pure functions over data.
 
 pub mod arith;
+pub mod budget;
 pub mod builder;
 pub mod call;
 pub mod check;

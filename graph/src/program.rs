@@ -408,6 +408,11 @@ impl Program {
 
     /// Bytes of the arena under a binding of the run-time sizes.
     pub fn arena_bytes(&self, value: &dyn Fn(&str) -> i64) -> i64 {
-        self.arena.iter().map(|c| 4 * c.height * c.monomial.eval(value)).sum()
+        arena_bytes(&self.arena, value)
     }
+}
+
+/// Bytes of an arena under a binding of the run-time sizes.
+pub fn arena_bytes(arena: &[ArenaClass], value: &dyn Fn(&str) -> i64) -> i64 {
+    arena.iter().map(|c| 4 * c.height * c.monomial.eval(value)).sum()
 }

@@ -12,7 +12,7 @@ use castnet_graph::net::Init;
 use castnet_graph::ops::OPERATORS;
 use castnet_graph::optimise::optimise;
 use castnet_graph::program::Layout;
-use castnet_graph::recompute::recompute;
+use castnet_graph::recompute::{Segments, recompute};
 use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::types::DType;
 use common::*;
@@ -306,6 +306,8 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
     castnet_graph::verify::verify(&with_gradients).unwrap();
     let optimised = optimise(&with_gradients);
     let recomputed = recompute(&optimised);
+    let segments = Segments::new(&recomputed, &|_| 1).graph(3);
+    castnet_graph::verify::verify(&segments).unwrap();
     let mut numbers = Numbers(seed);
     let values: Vec<Tensor> = shapes
         .iter()
@@ -328,7 +330,7 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         (roles, results)
     };
     let (roles, results) = run(&with_gradients, &values);
-    for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed)] {
+    for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed), ("segments", &segments)] {
         for (a, b) in results.iter().zip(run(graph, &values).1) {
             let worst = a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
             assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");

@@ -446,22 +446,30 @@ impl<'g> Grouping<'g> {
         successors
     }
 
+    /// For each parameter and each state, by number, the groups that read it.
+    fn readers_of_memory(&self) -> HashMap<(Option<usize>, Option<usize>), BTreeSet<usize>> {
+        let mut readers: HashMap<_, BTreeSet<usize>> = HashMap::new();
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            let Some(group) = self.of[index] else { continue };
+            for &operand in &node.inputs {
+                let op = &self.graph.node(trace(self.graph, operand).value).op;
+                if op.parameter().is_some() || op.state().is_some() {
+                    readers.entry((op.parameter(), op.state())).or_default().insert(group);
+                }
+            }
+        }
+        readers
+    }
+
     /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers where it can (gradients
     /// of a product of two parameters read each other's: then the update comes at the end of the step).
     fn finish(self) -> Vec<Group> {
         let mut successors = self.successors();
+        let readers = self.readers_of_memory();
         for (value, role) in super::prepare::roles(self.graph) {
             let Some(last) = self.of[value.index()] else { continue };
-            if role.gradient().is_none() && role.state().is_none() {
-                continue;
-            }
-            let changes = |op: &Op| match role.gradient() {
-                Some(number) => op.parameter() == Some(number),
-                None => op.state().is_some() && op.state() == role.state(),
-            };
-            for (index, node) in self.graph.nodes.iter().enumerate() {
-                let reads = |v: &Value| changes(&self.graph.node(trace(self.graph, *v).value).op);
-                let Some(reader) = self.of[index].filter(|_| node.inputs.iter().any(reads)) else { continue };
+            let changed = (role.gradient(), role.state());
+            for &reader in readers.get(&changed).into_iter().flatten() {
                 if !leads_to(&successors, last, reader) {
                     successors[reader].insert(last);
                 }

@@ -9,6 +9,9 @@ use crate::graph::{Graph, Op, Role, Value};
 mod cut;
 mod flow;
 mod rebuild;
+mod segments;
+
+pub use segments::Segments;
 
 /// The graph with what is not kept cloned before its first backward use.
 pub fn recompute(graph: &Graph) -> Graph {

@@ -47,7 +47,9 @@ impl Rebuild<'_> {
 
     fn backward_operands(&mut self, node: &Node) -> Vec<Value> {
         let gradient = node.inputs.iter().copied().filter(|v| self.phases.is_backward(*v)).max();
-        let start = gradient.and_then(|gradient| self.start(gradient)).and_then(|start| self.map.get(&start).copied());
+        let start = gradient
+            .and_then(|gradient| start(self.graph, self.phases, gradient))
+            .and_then(|start| self.map.get(&start).copied());
         node.inputs
             .iter()
             .map(|&v| {
@@ -58,21 +60,6 @@ impl Rebuild<'_> {
                 }
             })
             .collect()
-    }
-
-    /// What must be there before the kernel can run that makes this gradient: what is made again for its use may join that kernel.
-    fn start(&self, gradient: Value) -> Option<Value> {
-        let mut at = gradient;
-        loop {
-            let node = self.graph.node(at);
-            let before = node.inputs.iter().copied();
-            match before.clone().filter(|v| self.phases.is_backward(*v)).max() {
-                Some(below) if is_light(&node.op) => at = below,
-                Some(below) => return Some(below),
-                // Where the way back begins.
-                None => return before.filter(|v| !is_given(&self.graph.node(self.seen(*v)).op)).max(),
-            }
-        }
     }
 
     /// What a view is a view of.
@@ -114,5 +101,19 @@ impl Rebuild<'_> {
         };
         self.again.insert(value, new);
         new
+    }
+}
+
+/// What must be there before the kernel can run that makes this gradient: what is made again for its use may join that kernel.
+pub(super) fn start(graph: &Graph, phases: &Phases, gradient: Value) -> Option<Value> {
+    let mut at = gradient;
+    loop {
+        let node = graph.node(at);
+        match node.inputs.iter().copied().filter(|v| phases.is_backward(*v)).max() {
+            Some(below) if is_light(&node.op) => at = below,
+            Some(below) => return Some(below),
+            // Where the way back begins.
+            None => return node.inputs.iter().copied().filter(|v| !is_given(&graph.node(*v).op)).max(),
+        }
     }
 }
