@@ -5,17 +5,16 @@
 //! cargo run --release --example lenet -- predict examples/data/digit-7.png --weights lenet.safetensors
 //! ```
 
-use std::collections::HashMap;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::str::FromStr;
+mod common;
 
-use castnet::data::{ImageSet, Normalize};
+use std::path::Path;
+use std::process::ExitCode;
+
+use castnet::data::Normalize;
 use castnet::image::GreyImage;
 use castnet::prelude::*;
 use castnet::train::{Fit, accuracy};
-use lexopt::prelude::*;
+use common::{Options, Result};
 
 network! {
     /// LeNet for 28 × 28 grey images.
@@ -39,9 +38,6 @@ network! {
     }
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Result<T, E = BoxError> = std::result::Result<T, E>;
-
 const HELP: &str = "\
 lenet [options]                           train and test
 lenet predict IMAGE.png [--weights FILE]  print the probability of each digit
@@ -60,23 +56,17 @@ lenet predict IMAGE.png [--weights FILE]  print the probability of each digit
 ";
 
 fn main() -> ExitCode {
-    let result = Options::parse().and_then(|options| match &options.image {
-        Some(image) => predict(&options, image),
-        None => train(&options),
-    });
-    if let Err(error) = &result {
-        eprintln!("lenet: {error}");
-    }
-    ExitCode::from(u8::from(result.is_err()))
+    common::main("lenet", HELP, |options| match &options.words[..] {
+        [command, image] if command == "predict" => predict(options, image.as_ref()),
+        _ => train(options),
+    })
 }
 
 fn train(options: &Options) -> Result<()> {
-    castnet::set_threads(options.get("threads", 0)?);
+    options.no_words()?;
     let (epochs, steps) = (options.get("epochs", 5)?, options.get("steps", u64::MAX)?);
     let (batch, seed) = (options.get("batch", 64)?, options.get("seed", 1)?);
-    let folder = options.path("data").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/mnist").into());
-    let (train, test) = ImageSet::open_mnist(folder)?;
-    let (train, test) = (train.dataset(Normalize::MNIST)?, test.dataset(Normalize::MNIST)?);
+    let (train, test) = common::mnist(options, Normalize::MNIST)?;
 
     let mut net = LeNet::new(&Device::cpu(), seed)?;
     let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps);
@@ -109,41 +99,4 @@ fn predict(options: &Options, image: &Path) -> Result<()> {
         println!("{digit}  {:.4}", power / powers.iter().sum::<f64>());
     }
     Ok(())
-}
-
-/// The command line; which options there are, `HELP` says.
-#[derive(Default)]
-struct Options {
-    image: Option<PathBuf>,
-    given: HashMap<String, OsString>,
-}
-
-impl Options {
-    fn parse() -> Result<Options> {
-        let mut options = Options::default();
-        let mut args = lexopt::Parser::from_env();
-        while let Some(arg) = args.next()? {
-            match arg {
-                Long("help") | Short('h') => {
-                    print!("{HELP}");
-                    std::process::exit(0);
-                }
-                Long(name) if HELP.contains(&format!("  --{name} ")) => {
-                    options.given.insert(name.to_string(), args.value()?);
-                }
-                Value(v) if v == "predict" && options.image.is_none() => options.image = Some(args.value()?.into()),
-                _ => return Err(format!("{}; --help lists the options", arg.unexpected()).into()),
-            }
-        }
-        Ok(options)
-    }
-
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        self.given.get(name).map(PathBuf::from)
-    }
-
-    fn get<T: FromStr<Err: Into<BoxError>>>(&self, name: &str, default: T) -> Result<T> {
-        let value = self.given.get(name).map(|value| value.parse().map_err(|error| format!("--{name}: {error}")));
-        Ok(value.unwrap_or(Ok(default))?)
-    }
 }

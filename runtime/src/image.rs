@@ -1,7 +1,7 @@
 //! Pictures from files, as networks for digits want them.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use png::{ColorType, Decoder, Transformations};
@@ -66,6 +66,48 @@ impl GreyImage {
         let found = pixels.len();
         GreyImage::new(width as usize, height as usize, pixels)
             .ok_or_else(|| wrong(format!("{found} of {width} × {height} pixels")))
+    }
+
+    /// A picture of values in 0 to 1 (what lies outside is cut off), such as a network makes, side by side in a grid of `columns`, with a
+    /// black line between them: from `f32[n, …]` whose other elements make an image `width` wide.
+    ///
+    /// # Errors
+    /// If the array is not `f32`, has no elements, or its images are not of whole rows; or if `columns` is 0.
+    pub fn grid(images: &Array, width: usize, columns: usize) -> Result<GreyImage> {
+        let values = images.as_slice::<f32>()?;
+        let count = images.shape().first().copied().unwrap_or(0);
+        let size = values.len().checked_div(count).unwrap_or(0);
+        if size == 0 || columns == 0 || width == 0 || size % width != 0 {
+            let what = format!("no grid of {columns} columns of images {width} wide can be made of {}", images.describe());
+            return Err(Error::Data { what });
+        }
+        let height = size / width;
+        let (rows, line) = (count.div_ceil(columns), columns * (width + 1) - 1);
+        let mut pixels = vec![0; line * (rows * (height + 1) - 1)];
+        for (i, image) in values.chunks_exact(size).enumerate() {
+            let corner = (i / columns) * (height + 1) * line + (i % columns) * (width + 1);
+            for (y, row) in image.chunks_exact(width).enumerate() {
+                let to = &mut pixels[corner + y * line..][..width];
+                to.iter_mut().zip(row).for_each(|(to, value)| *to = (value.clamp(0.0, 1.0) * 255.0).round() as u8);
+            }
+        }
+        Ok(GreyImage { width: line, height: pixels.len() / line, pixels })
+    }
+
+    /// Writes a PNG file of 8 bits grey.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_png(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let file = File::create(path).map_err(Error::io(path, "cannot be written"))?;
+        let wrong = |error: png::EncodingError| Error::Image { path: path.to_path_buf(), reason: error.to_string() };
+        let size = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX); // which the encoder refuses
+        let mut encoder = png::Encoder::new(BufWriter::new(file), size(self.width), size(self.height));
+        encoder.set_color(ColorType::Grayscale);
+        let mut writer = encoder.write_header().map_err(wrong)?;
+        writer.write_image_data(&self.pixels).map_err(wrong)?;
+        writer.finish().map_err(wrong)
     }
 
     /// Pixels in a row.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use castnet_runtime::Array;
 use castnet_runtime::image::GreyImage;
 use png::{BitDepth, ColorType, Encoder};
 
@@ -123,4 +124,27 @@ fn the_digits_beside_the_examples() {
         assert_eq!((image.width(), image.height()), (28, 28));
         assert_eq!(image.clone().white_on_black(), image);
     }
+}
+
+#[test]
+fn a_grid_is_written_and_read_back() {
+    let images = Array::from_vec(&[3, 2, 2], vec![0.0f32, 1.0, 0.2, -3.0, 1.0, 2.0, 0.4, 0.6, 0.5, 0.0, 0.0, 0.0]).unwrap();
+    let grid = GreyImage::grid(&images, 2, 2).unwrap();
+    let expected = [
+        [0, 255, 0, 255, 255], //
+        [51, 0, 0, 102, 153],
+        [0, 0, 0, 0, 0],
+        [128, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ];
+    assert_eq!((grid.width(), grid.height(), grid.pixels()), (5, 5, expected.as_flattened()));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    grid.write_png(file.path()).unwrap();
+    assert_eq!(GreyImage::read_png(file.path()).unwrap(), grid);
+    for (width, columns) in [(3, 1), (0, 1), (2, 0)] {
+        let error = GreyImage::grid(&images, width, columns).unwrap_err().to_string();
+        assert!(error.contains("f32[3, 2, 2]"), "{error}");
+    }
+    assert!(GreyImage::grid(&Array::zeros::<f32>(&[0, 2, 2]), 2, 1).is_err());
+    assert!(grid.write_png("no such folder/grid.png").is_err());
 }

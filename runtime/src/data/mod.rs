@@ -6,6 +6,7 @@
 //! | [`images`] | image sets in MNIST's four files |
 //! | [`dataset`] | arrays with one example a row, and what a batch makes of them |
 //! | [`batches`] | batches, in order or shuffled, gathered into arrays that are reused |
+//! | [`text`] | texts as numbers, in windows |
 //! | [`shuffle`] | the order of an epoch, the same in every version |
 
 pub mod batches;
@@ -13,8 +14,10 @@ pub mod dataset;
 pub mod idx;
 pub mod images;
 pub mod shuffle;
+pub mod text;
 
 pub use batches::Batches;
 pub use dataset::{Dataset, Field, Normalize};
 pub use idx::Idx;
 pub use images::ImageSet;
+pub use text::{Text, Vocabulary};
