@@ -42,7 +42,7 @@ class Training:
     def __init__(self, kind, fused):
         self.net = kind()
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.01, momentum=0.9, fused=fused)
-        self.batches = [list(batch(self.net, BATCH).values()) for _ in range(8)]
+        self.batches = [list(batch(self.net, BATCH, seed).values()) for seed in range(8)]
         self.next = 0
 
     def step(self):

@@ -103,8 +103,8 @@ fn one_net_evaluated_from_many_threads() {
         let _alone = with_threads(2);
         let net = LeNet::create(3).unwrap();
         let batches: Vec<_> = (0..12).map(|i| LeNet::batch([64, 17, 1][i % 3], i as u64)).collect();
-        let serial: Vec<_> = batches.iter().map(|batch| net.classify(&batch[0]).unwrap()).collect();
-        let parallel: Vec<_> = batches.par_iter().map(|batch| net.classify(&batch[0]).unwrap()).collect();
+        let serial: Vec<_> = batches.iter().map(|batch| net.classify(batch).unwrap()).collect();
+        let parallel: Vec<_> = batches.par_iter().map(|batch| net.classify(batch).unwrap()).collect();
         assert!(parallel == serial);
     });
 }
@@ -152,7 +152,7 @@ fn what_does_not_fit_changes_nothing() {
             assert_eq!(net.differentiate(arguments).map(|_| ()).map_err(text).unwrap_err(), *message);
             assert_eq!((net.bits(), net.as_ref().steps(), adam.state().steps()), (before, step, step));
         }
-        let scores = net.classify(&wrong(&[4, 3, 28, 28])).unwrap_err().to_string();
+        let scores = net.classify(&[wrong(&[4, 3, 28, 28])]).unwrap_err().to_string();
         assert_eq!(scores, "LeNet.scores: argument `image` is f32[4, 3, 28, 28], expected f32[N, 1, 28, 28]");
         // A setting that is out of its range.
         assert!(net.train(&mut AdamW::new(-1.0), &batch).unwrap_err().to_string().contains("AdamW: lr = -1"));

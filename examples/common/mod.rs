@@ -1,6 +1,9 @@
 //! The command line of the examples.
 #![allow(dead_code)] // Each example uses its part.
 
+pub mod random;
+pub mod text;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -78,7 +78,8 @@ impl GreyImage {
         let count = images.shape().first().copied().unwrap_or(0);
         let size = values.len().checked_div(count).unwrap_or(0);
         if size == 0 || columns == 0 || width == 0 || size % width != 0 {
-            let what = format!("no grid of {columns} columns of images {width} wide can be made of {}", images.describe());
+            let what =
+                format!("no grid of {columns} columns of images {width} wide can be made of {}", images.describe());
             return Err(Error::Data { what });
         }
         let height = size / width;

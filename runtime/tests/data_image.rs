@@ -128,7 +128,8 @@ fn the_digits_beside_the_examples() {
 
 #[test]
 fn a_grid_is_written_and_read_back() {
-    let images = Array::from_vec(&[3, 2, 2], vec![0.0f32, 1.0, 0.2, -3.0, 1.0, 2.0, 0.4, 0.6, 0.5, 0.0, 0.0, 0.0]).unwrap();
+    let images =
+        Array::from_vec(&[3, 2, 2], vec![0.0f32, 1.0, 0.2, -3.0, 1.0, 2.0, 0.4, 0.6, 0.5, 0.0, 0.0, 0.0]).unwrap();
     let grid = GreyImage::grid(&images, 2, 2).unwrap();
     let expected = [
         [0, 255, 0, 255, 255], //

@@ -2,15 +2,59 @@
 
 Parameter names are those that castnet gives the same layers, so a `state_dict` of one loads in the other. Operators with a
 kink (ReLU, max pooling) are modules, so that `make.py` can watch how close their inputs come to it.
+
+A net says what it takes, `inputs(n)`, and has `results(*inputs)`, its forward results by name, and `loss(*inputs)`.
 """
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["LeNet", "Mlp", "Third", "batch"]
+import draw
 
 
-class LeNet(nn.Module):
+@dataclass
+class Input:
+    """An argument: reals in [low, high), or integers if `dtype` is one. `ramp`: the last axis of size k has 0, 1, ... k - 1 in it."""
+
+    name: str
+    dtype: str
+    shape: tuple
+    low: float
+    high: float
+
+    def draw(self, seed):
+        if self.dtype == "f32":
+            return draw.uniform(seed, self.shape, self.low, self.high)
+        return draw.integers(seed, self.shape, self.low, self.high)
+
+
+def image(n, *shape):
+    return Input("image", "f32", (n, *shape), 0.0, 1.0)
+
+
+def classes(n, *shape, count=10):
+    return Input("class", "u8", (n, *shape), 0, count)
+
+
+class Classifier(nn.Module):
+    """Scores of images, and their cross entropy; `forward` is the rest."""
+
+    IMAGE = (3, 32, 32)
+    BATCH = 4
+
+    def inputs(self, n):
+        return [image(n, *self.IMAGE), classes(n)]
+
+    def results(self, image, *_):
+        return {"scores": self(image)}
+
+    def loss(self, image, digit):
+        return F.cross_entropy(self(image), digit)
+
+
+class LeNet(Classifier):
     """Two tanh convolutions with max pooling, two linear layers; 431,080 parameters."""
 
     IMAGE = (1, 28, 28)
@@ -28,11 +72,8 @@ class LeNet(nn.Module):
         x = self.pool(self.conv2(x).tanh())
         return self.fc2(self.fc1(x.flatten(1)).tanh())
 
-    def loss(self, image, digit):
-        return F.cross_entropy(self(image), digit)
 
-
-class Mlp(nn.Module):
+class Mlp(Classifier):
     """784-512-512-10 with ReLU; 669,706 parameters."""
 
     IMAGE = (784,)
@@ -47,9 +88,6 @@ class Mlp(nn.Module):
     def forward(self, image):
         return self.fc3(self.relu(self.fc2(self.relu(self.fc1(image)))))
 
-    def loss(self, image, digit):
-        return F.cross_entropy(self(image), digit)
-
 
 class Third(nn.Module):
     """Odd channel counts, a strided and a padded convolution, exact GELU, average pooling and two heads.
@@ -58,7 +96,7 @@ class Third(nn.Module):
     other.
     """
 
-    IMAGE = (1, 28, 28)
+    BATCH = 4
 
     def __init__(self):
         super().__init__()
@@ -68,20 +106,65 @@ class Third(nn.Module):
         self.digit = nn.Linear(1250, 10)
         self.parity = nn.Linear(1250, 1)
 
+    def inputs(self, n):
+        return [image(n, 1, 28, 28), classes(n), Input("odd", "f32", (n, 1), 0.0, 1.0)]
+
     def forward(self, image):
         x = F.gelu(self.conv1(image))
         x = F.avg_pool2d(F.gelu(self.conv2(x)), 2)
         x = F.gelu(self.conv3(x)).flatten(1)
         return self.digit(x), self.parity(x)
 
+    def results(self, image, *_):
+        scores, odd = self(image)
+        return {"scores": scores, "oddness": odd}
+
     def loss(self, image, digit, parity):
         scores, odd = self(image)
         return F.cross_entropy(scores, digit) + 0.5 * F.mse_loss(odd, parity)
 
 
-def batch(net, n):
-    """The arguments of `net.loss` for `n` images of uniform noise, by name, from torch's global generator."""
-    inputs = {"image": torch.rand(n, *net.IMAGE), "class": torch.randint(10, (n,))}
-    if isinstance(net, Third):
-        inputs["parity"] = (inputs["class"] % 2).to(torch.float32).unsqueeze(1)
-    return inputs
+def batch(net, n, seed=0):
+    """The arguments of `net.loss`, by name."""
+    return {x.name: x.draw(1000 * seed + i) for i, x in enumerate(net.inputs(n))}
+
+
+def draw_parameters(net, seed):
+    """Gives every parameter and running statistic of the net values that Rust draws alike; returns [key, shape, low, high] of each, in order.
+
+    Bounds are multiples of 1/4096, which text, f32 and f64 hold alike.
+    """
+    drawn = []
+    with torch.no_grad():
+        for module_name, module in net.named_modules():
+            tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            for name, tensor in tensors:
+                key = f"{module_name}.{name}".lstrip(".")
+                if not tensor.is_floating_point():
+                    continue
+                low, high = bounds(module, name, tensor)
+                tensor.copy_(draw.uniform(1000 * seed + 500 + len(drawn), tensor.shape, low, high))
+                drawn.append([key, list(tensor.shape), low, high])
+    return drawn
+
+
+def bounds(module, name, tensor):
+    """Where values are drawn in: PyTorch's default for products, around the neutral ones for norms."""
+    if name == "running_mean":
+        return -0.25, 0.25
+    if name == "weight" and hasattr(module, "SMALL"):  # the last norm of a branch, so that a deep net is not chaotic from the start
+        return 0.125, 0.375
+    if name == "bias" and hasattr(module, "AWAY"):  # from the kinks of the ReLU behind the norm, or f32 cannot follow f64 for ten steps
+        return 1.0, 3.0
+    if name == "running_var" or (name == "weight" and tensor.ndim == 1):
+        return 0.5, 1.5
+    if isinstance(module, nn.RNNBase):
+        fan_in = module.hidden_size
+    elif isinstance(module, nn.Embedding):
+        fan_in = 4
+    elif tensor.ndim > 1:
+        fan_in = tensor[0].numel() if not isinstance(module, nn.ConvTranspose2d) else tensor[:, 0].numel()
+    else:
+        fan_in = 100
+    bound = max(1, round(4096 * getattr(module, "GAIN", 1.0) / fan_in**0.5)) / 4096
+    return -bound, bound

@@ -57,7 +57,10 @@ impl Vocabulary {
         let number = |(place, character): (usize, char)| match self.characters.binary_search(&character) {
             Ok(number) => Ok(number as u32),
             Err(_) => Err(Error::Data {
-                what: format!("character {place} is {character:?}, which is not among the {} of the vocabulary", self.len()),
+                what: format!(
+                    "character {place} is {character:?}, which is not among the {} of the vocabulary",
+                    self.len()
+                ),
             }),
         };
         text.chars().enumerate().map(number).collect()
@@ -187,7 +190,9 @@ impl Text {
         let all = self.len();
         let train = (all as f64 * (1.0 - validation)).floor();
         if !(train >= 1.0 && train < all as f64) {
-            return Err(Error::Data { what: format!("{validation} of {all} characters to validate on leaves nothing") });
+            return Err(Error::Data {
+                what: format!("{validation} of {all} characters to validate on leaves nothing"),
+            });
         }
         let (train, validation) = self.tokens.split_at(train as usize);
         let part = |tokens: &[u32]| Text { vocabulary: self.vocabulary.clone(), tokens: tokens.to_vec() };
