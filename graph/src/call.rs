@@ -3,6 +3,7 @@
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::graph::{Op, Value};
+use crate::layers::init::Initialiser;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -21,6 +22,8 @@ pub enum Arg {
     DType(DType),
     /// `"tanh"`.
     Text(String),
+    /// First values: `normal(0, 0.02)`.
+    Init(Initialiser),
     /// `None`.
     None,
     /// `[a, b]` or `(a, b)`.
@@ -39,6 +42,7 @@ impl Arg {
             Arg::Bool(x) => format!("`{x}`"),
             Arg::DType(x) => format!("the element type `{x}`"),
             Arg::Text(text) => format!("the text {text:?}"),
+            Arg::Init(_) => "first values".into(),
             Arg::None => "`None`".into(),
             Arg::List(list) => format!("a list of {}", list.len()),
             Arg::Unknown => "unknown".into(),
@@ -89,6 +93,8 @@ pub enum Kind {
     DType,
     /// A choice by its name.
     Text,
+    /// First values.
+    Init,
     /// One integer or a pair of them.
     Pair,
     /// One integer or a list of them.
@@ -111,6 +117,7 @@ impl Kind {
             Kind::Bool => "`true` or `false`",
             Kind::DType => "an element type such as `f32`",
             Kind::Text => "a text such as `\"tanh\"`",
+            Kind::Init => "first values such as `normal(0, 0.02)`",
             Kind::Pair => "an integer or a pair of integers",
             Kind::Ints => "an integer or a list of integers",
             Kind::Sizes => "a list of sizes",
@@ -131,6 +138,7 @@ impl Kind {
             (Kind::Bool, Arg::Bool(_)) => true,
             (Kind::DType, Arg::DType(_)) => true,
             (Kind::Text, Arg::Text(_)) => true,
+            (Kind::Init, Arg::Init(_)) => true,
             (Kind::Pair, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
             (Kind::Pair | Kind::Ints, a) => int(a),
@@ -266,6 +274,11 @@ fn contains_unknown(arg: &Arg) -> bool {
 }
 
 impl Bound {
+    /// The same arguments of something of another name at another place: a layer's, at its call.
+    pub(crate) fn called(&self, callee: &str, at: Loc) -> Bound {
+        Bound { callee: callee.into(), at, values: self.values.clone() }
+    }
+
     /// Where argument `slot` stands (the call, if it was left out).
     pub fn at(&self, slot: usize) -> Loc {
         self.values[slot].as_ref().map_or(self.at, |(_, at)| *at)

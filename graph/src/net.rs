@@ -72,8 +72,14 @@ pub enum Init {
     Constant(f32),
     /// Uniform in [-bound, bound): PyTorch's default for Linear and Conv2d with bound 1/√fan_in.
     Uniform(f32),
+    /// Uniform in [a, b).
+    Between(f32, f32),
     /// Normal with mean and standard deviation.
     Normal(f32, f32),
+    /// Normal with mean and standard deviation, drawn again where it lies outside of a and b.
+    TruncNormal(f32, f32, f32, f32),
+    /// A matrix (axis 0 by all others) with orthonormal rows or columns, times a gain.
+    Orthogonal(f32),
 }
 
 /// A function of a network, compiled.

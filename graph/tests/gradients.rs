@@ -186,6 +186,31 @@ fn cases() -> Vec<Case> {
             }));
         }
     }
+    for operator in ["layer_norm", "rms_norm"] {
+        cases.push(case(operator, &[&[3, 2, 5]], any, move |b, x| op(b, operator, vec![t(x[0])])));
+        cases.push(case(operator, &[&[3, 2, 5], &[2, 5]], any, move |b, x| {
+            op(b, operator, vec![t(x[0]), list(&[2, 5]), t(x[1])])
+        }));
+    }
+    cases.push(case("layer_norm", &[&[3, 4], &[4], &[4]], any, |b, x| {
+        op(b, "layer_norm", vec![t(x[0]), list(&[4]), t(x[1]), t(x[2]), Arg::Float(0.1)])
+    }));
+    for groups in [1, 2, 4] {
+        for shape in [&[3, 4, 2, 2][..], &[2, 8]] {
+            let channels = [shape[1]];
+            cases.push(case("group_norm", &[shape, &channels, &channels], any, move |b, x| {
+                op(b, "group_norm", vec![t(x[0]), int(groups), t(x[1]), t(x[2])])
+            }));
+        }
+    }
+    for shape in [&[5, 3][..], &[2, 3, 4], &[2, 3, 2, 2]] {
+        cases.push(case("batch_norm", &[shape, &[3], &[3]], any, |b, x| {
+            op(b, "batch_norm", vec![t(x[0]), Arg::None, Arg::None, t(x[1]), t(x[2]), Arg::Bool(true)])
+        }));
+        cases.push(case("batch_norm", &[shape, &[3], &[3], &[3], &[3]], positive, |b, x| {
+            op(b, "batch_norm", x[..5].iter().map(|v| t(*v)).collect())
+        }));
+    }
     cases.push(case("reshape", &[&[2, 6]], any, |b, x| op(b, "reshape", vec![t(x[0]), list(&[3, -1])])));
     cases.push(case("flatten", &[&[2, 3, 4]], any, |b, x| op(b, "flatten", vec![t(x[0]), int(1)])));
     cases.push(case("permute", &[&[2, 3, 4]], any, |b, x| op(b, "permute", vec![t(x[0]), list(&[2, 0, 1])])));
@@ -316,10 +341,24 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
             Tensor::from_fn(&s, |_| range.0 + (range.1 - range.0) * (numbers.next() + 1.0) / 2.0)
         })
         .collect();
+    let of_state = |number: usize| forward.nodes.iter().find(|n| n.op.state() == Some(number));
+    let states: Vec<Tensor> = (0..)
+        .map_while(of_state)
+        .map(|n| {
+            let shape: Vec<usize> = n.ty.shape.iter().map(|s| s.as_const().unwrap() as usize).collect();
+            Tensor::from_fn(&shape, |_| 0.5)
+        })
+        .collect();
     let run = |graph: &Graph, values: &[Tensor]| {
         let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
-        let inputs =
-            Inputs { arguments: &[], parameters: values, states: &[], rounded: false, sizes: &|_| 1, random: &random };
+        let inputs = Inputs {
+            arguments: &[],
+            parameters: values,
+            states: &states,
+            rounded: false,
+            sizes: &|_| 1,
+            random: &random,
+        };
         let (mut results, rounds) = evaluate_with_rounds(graph, &inputs);
         // Gradients that are results of the graph, then those of loops' rounds.
         let mut roles: Vec<_> = graph.outputs.iter().map(|o| o.role.clone()).collect();
@@ -466,6 +505,16 @@ fn every_layer_has_the_gradient_of_central_differences() {
             &[2, 3, 6, 5],
         ),
         ("Dropout", vec![given(Arg::Float(0.3))], &[3, 5]),
+        ("BatchNorm1d", vec![], &[5, 3]),
+        ("BatchNorm1d", vec![], &[3, 2, 4]),
+        ("BatchNorm2d", vec![], &[2, 3, 2, 2]),
+        ("BatchNorm2d", vec![named("affine", Arg::Bool(false)), named("momentum", Arg::Float(0.3))], &[2, 3, 2, 2]),
+        ("InstanceNorm2d", vec![], &[2, 3, 2, 3]),
+        ("InstanceNorm2d", vec![named("affine", Arg::Bool(true))], &[2, 3, 2, 3]),
+        ("LayerNorm", vec![], &[3, 2, 5]),
+        ("LayerNorm", vec![named("normalized_shape", list(&[2, 5])), named("bias", Arg::Bool(false))], &[3, 2, 5]),
+        ("RMSNorm", vec![], &[3, 5]),
+        ("GroupNorm", vec![given(int(2))], &[2, 4, 2, 2]),
     ];
     for (kind, args, input) in declarations {
         seen.push(kind);

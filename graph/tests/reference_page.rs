@@ -30,6 +30,7 @@ const FAMILIES: &[&str] = &[
     "Softmax",
     "Losses",
     "Products",
+    "Normalisation",
     "Convolution",
     "Pooling",
     "Shape",
@@ -56,7 +57,7 @@ fn page() -> String {
         page += &table("operator", list.iter().map(|o| (o.name, o.signature, o.doc)));
     }
     page += "\n## Layers\n\n";
-    page += "`name: Layer(…);` in a net. `name(x)` applies the layer; `name.weight` and `name.bias` are its keys in a checkpoint.\n\n";
+    page += "`name: Layer(…);` in a net. `name(x)` applies the layer; `name.weight` and `name.bias` are its keys in a checkpoint. Every layer with a weight takes `init = …`, with a bias\n`bias_init = …`: `zeros`, `ones`, `constant(val)`, `normal(mean, std)`, `trunc_normal(mean, std, a, b)`, `uniform(a, b)`,\n`xavier_uniform(gain)`, `xavier_normal(gain)`, `kaiming_uniform(a, mode, nonlinearity)`, `kaiming_normal(…)`, `orthogonal(gain)`.\n\n";
     page += &table("layer", LAYERS.iter().map(|k| (k.name, k.signature, k.doc)));
     page
 }

@@ -8,7 +8,7 @@ use castnet_kernels::update::sum_of_squares;
 
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Factors, Optimizer};
 
 /// Floats of a piece: the unit of work, and of the partial sums of a norm.
 const PIECE: usize = 8192;
@@ -18,13 +18,15 @@ const PIECE: usize = 8192;
 pub(crate) struct Piece {
     pub(crate) start: usize,
     pub(crate) len: usize,
+    /// Of that parameter.
+    pub(crate) factors: Factors,
 }
 
 /// The floats of some parameters, cut into pieces.
 pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
     let cut = |&p: &usize| {
-        let (start, len) = (loaded.offsets[p], loaded.net.parameters[p].floats());
-        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at) })
+        let (start, len, factors) = (loaded.offsets[p], loaded.net.parameters[p].floats(), loaded.factors(p));
+        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), factors })
     };
     parameters.iter().flat_map(cut).collect()
 }
@@ -54,13 +56,13 @@ impl<'a> Target<'a> {
     ///
     /// # Safety
     /// No other thread uses these floats meanwhile.
-    unsafe fn update(&self, start: usize, gradient: &[f32]) {
+    unsafe fn update(&self, factors: Factors, start: usize, gradient: &[f32]) {
         let len = gradient.len();
         assert!(start + len <= self.floats, "an update beyond the parameters");
         // SAFETY: the arenas have `floats` floats each and are borrowed uniquely for 'a; the caller keeps others away from these ones.
         let slice = |arena: Shared<f32>| unsafe { std::slice::from_raw_parts_mut(arena.0.add(start), len) };
         let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
-        self.optimizer.update(slice(self.parameters), gradient, first, second);
+        self.optimizer.update(factors, slice(self.parameters), gradient, first, second);
     }
 }
 
@@ -69,12 +71,13 @@ pub(crate) struct InPlace<'a> {
     pub(crate) target: &'a Target<'a>,
     /// Where the parameter starts in the flat arena.
     pub(crate) start: usize,
+    pub(crate) factors: Factors,
 }
 
 impl Update for InPlace<'_> {
     unsafe fn update(&self, _: usize, at: usize, gradient: &[f32]) {
         // SAFETY: the kernel hands over each float of the parameter once, and `session::in_place` made sure that no other launch reads it.
-        unsafe { self.target.update(self.start + at, gradient) }
+        unsafe { self.target.update(self.factors, self.start + at, gradient) }
     }
 }
 
@@ -148,17 +151,17 @@ impl Ending<'_> {
                 let gradient = unsafe { self.gradient(piece) };
                 let factor = self.max_norm.map_or(1.0, |_| f32::from_bits(self.verdict.factor.load(Ordering::Relaxed)));
                 // SAFETY: pieces do not overlap, and each is updated once.
-                unsafe { self.update(piece.start, gradient, factor) }
+                unsafe { self.update(piece, gradient, factor) }
             }
         }
     }
 
     /// # Safety
     /// As [`Target::update`].
-    unsafe fn update(&self, start: usize, gradient: &[f32], factor: f32) {
+    unsafe fn update(&self, piece: Piece, gradient: &[f32], factor: f32) {
         if factor == 1.0 {
             // SAFETY: as the caller says.
-            return unsafe { self.target.update(start, gradient) };
+            return unsafe { self.target.update(piece.factors, piece.start, gradient) };
         }
         // The gradients themselves stay as they are: they may be the user's.
         let mut scaled = [0.0; 512];
@@ -166,7 +169,7 @@ impl Ending<'_> {
             let scaled_now = &mut scaled[..gradient.len()];
             scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = g * factor);
             // SAFETY: as the caller says.
-            unsafe { self.target.update(start + 512 * block, scaled_now) }
+            unsafe { self.target.update(piece.factors, piece.start + 512 * block, scaled_now) }
         }
     }
 

@@ -14,7 +14,8 @@ const STEP: u64 = u32::MAX as u64;
 pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) {
     let (offsets, _) = net.offsets();
     for (number, (parameter, start)) in net.parameters.iter().zip(offsets).enumerate() {
-        let plain = values(parameter.init, parameter.len(), seed, number);
+        let plain =
+            values(parameter.init, parameter.len(), parameter.shape.first().map_or(1, |s| *s as usize), seed, number);
         layout::pack(parameter, &plain, &mut arena[start..start + parameter.floats()]);
     }
 }
@@ -23,25 +24,63 @@ pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) {
 pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Array {
     let state = &net.states[number];
     let mut array = Array::zeros_of(state.ty.dtype, shape);
-    let values = values(state.init, array.len(), seed, net.parameters.len() + number);
+    let values =
+        values(state.init, array.len(), shape.first().copied().unwrap_or(1), seed, net.parameters.len() + number);
     array.fill_from(&values);
     array
 }
 
-/// `count` first values of tensor `number`, in row-major order.
-fn values(init: Init, count: usize, seed: u64, number: usize) -> Vec<f32> {
+/// `count` first values of tensor `number`, in row-major order; `rows`: the size of its first axis.
+fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Vec<f32> {
     let draw = |index: usize| f64::from(uniform(seed, STEP, number as u32, index as u64));
+    // Box and Muller, 1958; 1 - u is never 0.
+    let normal = |i: usize| {
+        let radius = (-2.0 * (1.0 - draw(2 * i)).ln()).sqrt();
+        radius * (std::f64::consts::TAU * draw(2 * i + 1)).cos()
+    };
     let value = |i: usize| match init {
         Init::Constant(value) => value,
         Init::Uniform(bound) => (f64::from(bound) * (2.0 * draw(i) - 1.0)) as f32,
-        Init::Normal(mean, deviation) => {
-            // Box and Muller, 1958; 1 - u is never 0.
-            let radius = (-2.0 * (1.0 - draw(2 * i)).ln()).sqrt();
-            let angle = std::f64::consts::TAU * draw(2 * i + 1);
-            (f64::from(mean) + f64::from(deviation) * radius * angle.cos()) as f32
+        Init::Between(low, high) => (f64::from(low) + f64::from(high - low) * draw(i)) as f32,
+        Init::Normal(mean, deviation) => (f64::from(mean) + f64::from(deviation) * normal(i)) as f32,
+        Init::TruncNormal(mean, deviation, low, high) => {
+            // Numbers of this element's own, until one lies inside; what never does is moved there.
+            let tries = (0..64).map(|k| f64::from(mean) + f64::from(deviation) * normal(i + k * count));
+            let drawn = tries.map(|x| x as f32).find(|x| (low..=high).contains(x));
+            drawn.unwrap_or(mean.clamp(low, high))
         }
+        Init::Orthogonal(_) => normal(i) as f32,
     };
-    (0..count).map(value).collect()
+    match init {
+        Init::Orthogonal(gain) => orthogonal((0..count).map(normal).collect(), rows.max(1), gain.into()),
+        _ => (0..count).map(value).collect(),
+    }
+}
+
+/// Orthonormal rows (or columns, where there are more rows) out of random ones: modified Gram and Schmidt in double precision, twice.
+fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Vec<f32> {
+    let columns = matrix.len() / rows;
+    let wide = rows <= columns;
+    let (count, len) = if wide { (rows, columns) } else { (columns, rows) };
+    let at = |v: usize, i: usize| if wide { v * columns + i } else { i * columns + v };
+    let mut vectors: Vec<Vec<f64>> = (0..count).map(|v| (0..len).map(|i| matrix[at(v, i)]).collect()).collect();
+    for v in 0..count {
+        let (done, rest) = vectors.split_at_mut(v);
+        let vector = &mut rest[0];
+        for _ in 0..2 {
+            for other in done.iter() {
+                let along: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+                vector.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
+            }
+        }
+        let length = vector.iter().map(|a| a * a).sum::<f64>().sqrt();
+        vector.iter_mut().for_each(|a| *a /= length);
+    }
+    let mut out = vec![0.0; matrix.len()];
+    for (v, vector) in vectors.iter().enumerate() {
+        vector.iter().enumerate().for_each(|(i, a)| out[at(v, i)] = (gain * a) as f32);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -60,6 +99,26 @@ mod tests {
         let mut arena = vec![0.0; net.offsets().1];
         initialise(&net, seed, &mut arena);
         layout::unpack(&net.parameters[0], &arena)
+    }
+
+    #[test]
+    fn orthogonal_rows_and_columns() {
+        for (rows, columns) in [(3, 7), (7, 3), (5, 5)] {
+            let m = super::values(Init::Orthogonal(2.0), rows * columns, rows, 9, 0);
+            let at =
+                |v: usize, i: usize| f64::from(if rows <= columns { m[v * columns + i] } else { m[i * columns + v] });
+            for a in 0..rows.min(columns) {
+                for b in 0..=a {
+                    let dot: f64 = (0..rows.max(columns)).map(|i| at(a, i) * at(b, i)).sum();
+                    assert!(
+                        (dot - if a == b { 4.0 } else { 0.0 }).abs() < 1e-5,
+                        "{rows} by {columns}: {a} · {b} = {dot}"
+                    );
+                }
+            }
+        }
+        let cut = super::values(Init::TruncNormal(0.0, 1.0, -0.5, 1.0), 2000, 1, 3, 0);
+        assert!(cut.iter().all(|x| (-0.5..=1.0).contains(x)) && cut.iter().any(|x| *x > 0.9));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use castnet_graph::program::Program;
 use castnet_kernels::BlockKernel;
 
 use crate::error::{Error, Result};
+use crate::optimizer::Factors;
 use crate::validate;
 
 /// A compiled network as `network!` writes it.
@@ -135,6 +136,12 @@ impl Loaded {
             name: name.to_string(),
             suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
         })
+    }
+
+    /// By what an optimizer's settings are multiplied for a parameter.
+    pub(crate) fn factors(&self, parameter: usize) -> Factors {
+        let p = &self.net.parameters[parameter];
+        Factors { lr: p.lr_mult, wd: p.wd_mult }
     }
 
     /// The number of a state by its name.

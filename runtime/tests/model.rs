@@ -305,7 +305,7 @@ impl Optimizer for Faulty {
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(&self, _: &mut [f32], _: &[f32], _: &mut [f32], _: &mut [f32]) {
+    fn update(&self, _: castnet_runtime::optimizer::Factors, _: &mut [f32], _: &[f32], _: &mut [f32], _: &mut [f32]) {
         panic!("no rule");
     }
     fn state(&self) -> &castnet_runtime::optimizer::State {
@@ -356,7 +356,14 @@ impl Optimizer for Noting {
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(&self, parameter: &mut [f32], gradient: &[f32], seen: &mut [f32], none: &mut [f32]) {
+    fn update(
+        &self,
+        _: castnet_runtime::optimizer::Factors,
+        parameter: &mut [f32],
+        gradient: &[f32],
+        seen: &mut [f32],
+        none: &mut [f32],
+    ) {
         assert!(parameter.len() == gradient.len() && seen.len() == gradient.len() && none.is_empty());
         seen.iter_mut().for_each(|s| *s += 1.0);
         assert!(seen.iter().all(|s| *s == 1.0), "twice");

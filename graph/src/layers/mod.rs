@@ -9,8 +9,11 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
 use crate::program::Layout;
 
+mod batch_norm;
 mod conv2d;
 mod dropout;
+pub mod init;
+mod layer_norm;
 mod linear;
 
 /// The parameters of a layer, such as `weight`, and how each lies in memory.
@@ -36,7 +39,17 @@ pub struct LayerKind {
 pub(crate) const INPUT: &[Param] = &[required("input", Kind::Tensor)];
 
 /// Every kind of layer.
-pub static LAYERS: &[&LayerKind] = &[&linear::LINEAR, &conv2d::CONV2D, &dropout::DROPOUT];
+pub static LAYERS: &[&LayerKind] = &[
+    &linear::LINEAR,
+    &conv2d::CONV2D,
+    &dropout::DROPOUT,
+    &batch_norm::BATCH_NORM1D,
+    &batch_norm::BATCH_NORM2D,
+    &batch_norm::INSTANCE_NORM2D,
+    &layer_norm::LAYER_NORM,
+    &layer_norm::RMS_NORM,
+    &layer_norm::GROUP_NORM,
+];
 
 /// A declared layer.
 #[derive(Clone)]
@@ -51,6 +64,8 @@ pub struct Layer {
     pub bound: Bound,
     /// Numbers of its parameters in the net's list.
     pub tensors: Vec<usize>,
+    /// For each of them, the first values that the declaration asks for.
+    pub inits: Vec<Option<(init::Initialiser, Loc)>>,
     /// Numbers of its states in the net's list.
     pub states: Range<usize>,
     /// How it is trained.
@@ -87,10 +102,13 @@ pub fn declare_with(
         return b.report(d);
     };
     let before = std::mem::replace(&mut b.origin, Origin { loc: kind_at, name: name.into() });
-    let bound = bind(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), given);
+    let wanted = init::Wanted::of(given);
+    let bound = bind(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), &wanted.rest);
     let first_state = b.parameters.states.len();
     let result = match bound {
-        Ok(Some(bound)) => (kind.declare)(b, &bound).map(|tensors| {
+        Ok(Some(bound)) => (kind.declare)(b, &bound).and_then(|tensors| {
+            let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+            let inits = wanted.tensors(b, kind.name, &names)?;
             let first = b.parameters.list.len();
             let count = tensors.len();
             for (tensor, layout) in tensors {
@@ -98,7 +116,7 @@ pub fn declare_with(
                 b.parameters.list.push(Declared { options, ..Declared::new(name, layout) });
             }
             let (tensors, states) = ((first..first + count).collect(), first_state..b.parameters.states.len());
-            Layer { name: name.into(), at, kind, bound, tensors, states, options }
+            Ok(Layer { name: name.into(), at, kind, bound, tensors, inits, states, options })
         }),
         Ok(None) => Err(crate::builder::Reported),
         Err(reported) => Err(reported),
@@ -138,6 +156,15 @@ pub(crate) fn shape_once(
 ) -> Checked<Value> {
     let number = layer.tensors[tensor];
     let at = b.origin.loc;
+    let init = match layer.inits[tensor].map(|(wanted, place)| (init::resolve(wanted, &shape), place)) {
+        None => init,
+        Some((Ok(init), _)) => init,
+        Some((Err(what), place)) => {
+            let name = b.parameters.list[number].name.clone();
+            let message = format!("these first values do not suit `{name}`, {shape:?}: {what}");
+            return b.report(Diagnostic::new("N0306", place, message).help("write `normal(0, 0.02)` or `zeros`"));
+        }
+    };
     let declared: &mut Parameters = b.parameters;
     match &declared.list[number].shape {
         None => {

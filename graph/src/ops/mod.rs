@@ -9,6 +9,7 @@ mod conv2d;
 mod cross_entropy;
 mod grad;
 mod matmul;
+pub(crate) mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
@@ -41,6 +42,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     softmax::OPERATORS,
     cross_entropy::OPERATORS,
     matmul::OPERATORS,
+    norm::OPERATORS,
     conv2d::OPERATORS,
     pool::OPERATORS,
     view::OPERATORS,

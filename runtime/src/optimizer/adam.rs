@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{AdamRule, adam};
 
-use super::{Constant, Footprint, Optimizer, Schedule, Settings, State};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State};
 use crate::error::Result;
 
 /// What both are made of.
@@ -138,9 +138,21 @@ macro_rules! adam {
                 self.0.max_norm
             }
 
-            fn update(&self, parameter: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
+            fn update(
+                &self,
+                factors: Factors,
+                parameter: &mut [f32],
+                gradient: &[f32],
+                mean: &mut [f32],
+                square: &mut [f32],
+            ) {
                 if let Some(rule) = &self.0.rule {
-                    adam(self.0.isa, rule, parameter, gradient, mean, square);
+                    let rule = AdamRule {
+                        lr: rule.lr * f64::from(factors.lr),
+                        weight_decay: rule.weight_decay * f64::from(factors.wd),
+                        ..*rule
+                    };
+                    adam(self.0.isa, &rule, parameter, gradient, mean, square);
                 }
             }
 

@@ -19,7 +19,7 @@ use crate::model::Model;
 /// those of this crate:
 ///
 /// ```
-/// use castnet_runtime::{Optimizer, Result, optimizer::State};
+/// use castnet_runtime::{Optimizer, Result, optimizer::{Factors, State}};
 ///
 /// /// Moves every parameter by a fixed length, against the sign of its gradient.
 /// struct SignSgd { lr: f32, state: State }
@@ -28,9 +28,9 @@ use crate::model::Model;
 ///     fn name(&self) -> &'static str { "SignSgd" }
 ///     fn states(&self) -> &'static [&'static str] { &[] }
 ///     fn begin(&mut self, _step: u64) -> Result<()> { Ok(()) }
-///     fn update(&self, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
+///     fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
 ///         for (p, g) in parameter.iter_mut().zip(gradient) {
-///             *p -= self.lr * g.signum();
+///             *p -= self.lr * factors.lr * g.signum();
 ///         }
 ///     }
 ///     fn state(&self) -> &State { &self.state }
@@ -57,7 +57,7 @@ pub trait Optimizer: Send + Sync {
 
     /// Updates some elements of a parameter; all slices have the same length, but those of states that there are not are empty. States
     /// are 0 at first. Several threads do this at once for different elements, so it may depend on nothing but these and the settings.
-    fn update(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]);
+    fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]);
 
     /// Where the state is kept.
     fn state(&self) -> &State;
@@ -81,6 +81,15 @@ pub trait Optimizer: Send + Sync {
 pub trait Footprint: Optimizer {
     /// Numbers for each element of a parameter, at most: the length of [`Optimizer::states`].
     const STATES: usize;
+}
+
+/// By what the settings are multiplied for one parameter: the attributes before its layer, as PyTorch's parameter groups.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Factors {
+    /// Of the whole update, decay included.
+    pub lr: f32,
+    /// Of the decay.
+    pub wd: f32,
 }
 
 /// What an optimizer remembers of one model: a number for each parameter element and state, allocated at first use.

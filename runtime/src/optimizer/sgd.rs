@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{SgdRule, sgd};
 
-use super::{Constant, Footprint, Optimizer, Schedule, Settings, State};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State};
 use crate::error::Result;
 
 /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
@@ -130,8 +130,13 @@ impl Optimizer for Sgd {
         self.max_norm
     }
 
-    fn update(&self, parameter: &mut [f32], gradient: &[f32], buffer: &mut [f32], _: &mut [f32]) {
-        sgd(self.isa, &self.rule, parameter, gradient, buffer);
+    fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], buffer: &mut [f32], _: &mut [f32]) {
+        let rule = SgdRule {
+            lr: self.rule.lr * f64::from(factors.lr),
+            weight_decay: self.rule.weight_decay * f64::from(factors.wd),
+            ..self.rule
+        };
+        sgd(self.isa, &rule, parameter, gradient, buffer);
     }
 
     fn state(&self) -> &State {

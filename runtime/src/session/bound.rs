@@ -17,6 +17,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::flat::Piece;
 use crate::net::Loaded;
+use crate::optimizer::Factors;
 use crate::pool::MAX_CHUNKS;
 
 /// One launch in one round.
@@ -27,8 +28,8 @@ pub(super) struct Phase {
     pub(super) rounds: Range<usize>,
     /// The same counted through; 0 outside.
     pub(super) round: usize,
-    /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena.
-    pub(super) update: Option<usize>,
+    /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena, and its factors.
+    pub(super) update: Option<(usize, Factors)>,
 }
 
 /// Where a buffer lies, in bytes from what its place refers to.
