@@ -13,8 +13,12 @@ pub use crate::__network_methods as network_methods;
 
 /// The result of a function that has one.
 pub fn only(results: Vec<Array>) -> Result<Array> {
-    let none = || Error::BadNet { net: String::new(), what: "a function without a result".into() };
-    results.into_iter().next().ok_or_else(none)
+    next(&mut results.into_iter())
+}
+
+/// The next result of a function that has several.
+pub fn next(results: &mut std::vec::IntoIter<Array>) -> Result<Array> {
+    results.next().ok_or_else(|| Error::BadNet { net: String::new(), what: "a function without a result".into() })
 }
 
 /// One stage of one launch, compiled: see [`EmittedKernel`].

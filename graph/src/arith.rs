@@ -165,7 +165,11 @@ fn sizes(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked<Arg
         },
         _ => {
             let (Some(p), Some(q)) = (x.as_const(), y.as_const()) else {
-                return undecided(b, f, at, x, y);
+                // Run-time sizes that differ by a number compare like it.
+                return match (x - y).as_const().filter(|_| f.is_comparison()) {
+                    Some(difference) => floats(b, f, at, difference as f64, 0.0),
+                    None => undecided(b, f, at, x, y),
+                };
             };
             if f == Binary::Rem && q == 0 {
                 return b.report(Diagnostic::new("N0511", at, format!("{x} is divided by 0")));

@@ -1,12 +1,14 @@
 //! What the user wrote, as data: no tokens beyond visibilities, places as [`Loc`].
 //!
-//! What could not be read was reported by the parser and stands here as [`ExprKind::Broken`] or as a `lost` flag, so that later stages
-//! check the rest and stay silent about what depends on it.
+//! What could not be read was reported by the parser and stands here as [`ExprKind::Broken`], [`Member::Broken`] or as a `lost` flag, so
+//! that later stages check the rest and stay silent about what depends on it.
 
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::scalar::{Binary, Unary};
 use castnet_graph::types::DType;
 use proc_macro2::TokenStream;
+
+mod visit;
 
 /// A name at a place.
 #[derive(Clone, Debug)]
@@ -17,21 +19,114 @@ pub struct Name {
     pub at: Loc,
 }
 
-/// `net Name { … }`.
-#[derive(Clone, Debug)]
-pub struct Net {
+/// Everything that one call of `network!` knows: its own items, and what it uses of others.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// `net Name { … }`, also templates: those with build-time parameters.
+    pub nets: Vec<Net>,
+    /// `net CharGpt = Gpt<4, 256, 4>;`.
+    pub instances: Vec<Instance>,
+    /// `block Name<…>(…) -> … { … }`, also those that come from other calls of `network!`.
+    pub blocks: Vec<Block>,
+    /// What each scope sees: scope 0 is this call, others are the calls from which blocks and templates came.
+    pub scopes: Vec<Scope>,
+}
+
+/// The blocks and templates that the items of one call of `network!` can name.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Name as it is seen there, number in [`File::blocks`].
+    pub blocks: Vec<(String, usize)>,
+    /// Name as it is seen there, number in [`File::nets`].
+    pub nets: Vec<(String, usize)>,
+    /// An item or a `use` could not be read: names that nobody knows may have been its.
+    pub lost: bool,
+}
+
+/// A doc comment and a visibility: what may stand before an item.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
     /// Lines of its doc comment.
     pub docs: Vec<String>,
     /// `pub`, `pub(crate)` or nothing.
     pub visibility: TokenStream,
+}
+
+/// `net Name<LAYERS, D = 256> { … }`.
+#[derive(Clone, Debug)]
+pub struct Net {
+    /// Doc comment and visibility.
+    pub head: Head,
     /// The type's name.
     pub name: Name,
-    /// `const D: usize = 256;`, in order.
-    pub constants: Vec<Constant>,
-    /// In order: the order of parameters.
-    pub layers: Vec<Layer>,
+    /// Build-time parameters; a net that has some is a template, not a type.
+    pub parameters: Vec<BuildParameter>,
+    /// Constants, layers, blocks, parameters, states, rules.
+    pub members: Members,
     /// In order.
     pub functions: Vec<Function>,
+    /// Where it was written: index into [`File::scopes`].
+    pub scope: usize,
+    /// Another call of `network!` emits it: here it is only a template to be used.
+    pub foreign: bool,
+}
+
+/// `pub net CharGpt = Gpt<4, 256, 4>;`.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Doc comment and visibility.
+    pub head: Head,
+    /// The type's name.
+    pub name: Name,
+    /// The template.
+    pub of: Name,
+    /// What stands in `<…>`.
+    pub arguments: Vec<Argument>,
+}
+
+/// `block Residual<CHANNELS, STRIDE = 1>(x: f32[N, C, H, W]) -> f32[N, CHANNELS, _, _] { … }`.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Doc comment and visibility.
+    pub head: Head,
+    /// Its name.
+    pub name: Name,
+    /// What may stand in `<…>` where it is used.
+    pub parameters: Vec<BuildParameter>,
+    /// What it is called with.
+    pub inputs: Vec<Parameter>,
+    /// What it promises; `None` if that could not be read.
+    pub result: Option<Promise>,
+    /// Constants, layers, blocks, parameters, states, rules.
+    pub members: Members,
+    /// What it computes.
+    pub body: Body,
+    /// Where it was written: index into [`File::scopes`].
+    pub scope: usize,
+    /// A part could not be read: names that nobody knows may have been its.
+    pub lost: bool,
+    /// It comes from another call of `network!`, which checks it on its own.
+    pub foreign: bool,
+}
+
+/// `STRIDE = 1` between `<` and `>`.
+#[derive(Clone, Debug)]
+pub struct BuildParameter {
+    /// `STRIDE`.
+    pub name: Name,
+    /// `1`.
+    pub default: Option<Expr>,
+}
+
+/// What stands in a net or block beside functions and statements.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// `const D: usize = 256;`, in order.
+    pub constants: Vec<Constant>,
+    /// Layers, blocks and arrays of them, `param`s and `state`s, in order: the order of parameters.
+    pub parts: Vec<Part>,
+    /// `where T <= CONTEXT, D % HEADS == 0;`: comparisons, each at its operator.
+    pub rules: Vec<Expr>,
     /// An item could not be read: names that nobody knows may have been its.
     pub lost: bool,
 }
@@ -45,44 +140,103 @@ pub struct Constant {
     pub value: Expr,
 }
 
-/// `conv1: Conv2d(20, kernel_size = 5);`.
+/// `conv1: Conv2d(20, kernel_size = 5);`, `stage: [Residual<16>; 3];`, `param scale: f32[D] = ones;`.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct Part {
+    /// Lines of its doc comment.
+    pub docs: Vec<String>,
+    /// `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
+    pub attributes: Attributes,
     /// `conv1`.
     pub name: Name,
-    /// `Conv2d`; `None` if what stands there could not be read.
-    pub kind: Option<Name>,
-    /// What stands in the parentheses.
-    pub arguments: Vec<Argument>,
+    /// What it is.
+    pub member: Member,
+}
+
+/// What may stand before a part.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// `#[freeze]`.
+    pub freeze: Option<Loc>,
+    /// `#[lr_mult = 0.1]`.
+    pub lr_mult: Option<Expr>,
+    /// `#[wd_mult = 0]`.
+    pub wd_mult: Option<Expr>,
+}
+
+/// What a part is.
+#[derive(Clone, Debug)]
+pub enum Member {
+    /// Could not be read; reported.
+    Broken,
+    /// `Conv2d(20, kernel_size = 5)`, `Residual<16>`, `Attention`.
+    Make(Make),
+    /// `if STRIDE != 1 { Conv2d(…) } else { … }`: without `else`, there may be nothing.
+    If(Box<Expr>, Box<Member>, Option<Box<Member>>),
+    /// `[Residual<16>; 3]`.
+    Repeat(Box<Member>, Box<Expr>),
+    /// `[Residual<32, 2>, Residual<32>]`.
+    List(Vec<Member>),
+    /// `param scale: f32[D] = ones`.
+    Param(Type, Expr),
+    /// `state h: f32[N, 256] = zeros`.
+    State(Type, Expr),
+}
+
+/// A layer or a block, with its arguments: which of the two, the names say.
+#[derive(Clone, Debug)]
+pub struct Make {
+    /// `Conv2d`, `Residual`.
+    pub kind: Name,
+    /// What stands in `<…>`, if it is there: for blocks.
+    pub angles: Option<Vec<Argument>>,
+    /// What stands in `(…)`, if it is there: for layers.
+    pub parens: Option<Vec<Argument>>,
 }
 
 /// A function of a net.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// Lines of its doc comment.
-    pub docs: Vec<String>,
-    /// `pub`, `pub(crate)` or nothing.
-    pub visibility: TokenStream,
-    /// Whether it is a `train fn`.
-    pub train: bool,
+    /// Doc comment and visibility.
+    pub head: Head,
+    /// `train`, `train[generator]`.
+    pub train: Option<Train>,
+    /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`.
+    pub memory: Option<Memory>,
     /// Its name.
     pub name: Name,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
     /// What it promises; `None` if that could not be read.
-    pub result: Option<Type>,
-    /// Its `let`s, in order.
-    pub lets: Vec<Let>,
-    /// The last expression.
-    pub tail: Expr,
+    pub result: Option<Promise>,
+    /// What it computes.
+    pub body: Body,
     /// A part could not be read: names that nobody knows may have been its.
     pub lost: bool,
+}
+
+/// `train` before `fn`.
+#[derive(Clone, Debug)]
+pub struct Train {
+    /// The layers, blocks, arrays and `param`s that it updates; `None`: all.
+    pub names: Option<Vec<Name>>,
+}
+
+/// `#[memory(512 MiB, N = 256)]`.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// All of it.
+    pub at: Loc,
+    /// The budget.
+    pub bytes: u64,
+    /// `N = 256`, `optimizer = Sgd`.
+    pub arguments: Vec<Argument>,
 }
 
 impl Function {
     /// Whether programs can call it: its own plan is made.
     pub fn is_entry(&self) -> bool {
-        self.train || !self.visibility.is_empty()
+        self.train.is_some() || !self.head.visibility.is_empty()
     }
 }
 
@@ -95,15 +249,13 @@ pub struct Parameter {
     pub ty: Option<Type>,
 }
 
-/// `let x: f32[N, 4] = value;`.
+/// What a function or block promises to give.
 #[derive(Clone, Debug)]
-pub struct Let {
-    /// `x`.
-    pub name: Name,
-    /// The declared type, if any.
-    pub ty: Option<Type>,
-    /// The value.
-    pub value: Expr,
+pub enum Promise {
+    /// `-> f32[N, 10]`.
+    One(Type),
+    /// `-> (f32, f32[N, 10])`.
+    Tuple(Vec<Type>, Loc),
 }
 
 /// `f32[N, 1, 28, 28]`.
@@ -124,6 +276,79 @@ pub enum Axis {
     Size(Expr),
     /// `_`: whatever it is.
     Any(Loc),
+}
+
+/// Statements and a last expression.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// In order.
+    pub statements: Vec<Statement>,
+    /// The last expression.
+    pub tail: Expr,
+}
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub enum Statement {
+    /// `let x: f32[N, 4] = value;`.
+    Let {
+        /// `x`, `(a, b)`, `[q, k, v]`.
+        pattern: Pattern,
+        /// `let mut`.
+        mutable: bool,
+        /// The declared type, if any (of one name).
+        ty: Option<Type>,
+        /// The value.
+        value: Expr,
+    },
+    /// `x = value;`, to a `let mut` or a `state`; `x += value` stands here as `x = x + value`.
+    Assign(Name, Expr),
+    /// `for i in 0..4 { … }`, `for layer in layers { … }`.
+    For(For),
+    /// `if condition { … } else { … }` without a value.
+    If {
+        /// Known at build time.
+        condition: Expr,
+        /// Where it holds.
+        then: Vec<Statement>,
+        /// Where it does not.
+        otherwise: Vec<Statement>,
+    },
+    /// `assert!(D % HEADS == 0, "…")`.
+    Assert(Expr, Option<String>),
+}
+
+/// `for i in 0..4 { … }`.
+#[derive(Clone, Debug)]
+pub struct For {
+    /// The word `for`.
+    pub at: Loc,
+    /// What each round calls its element.
+    pub pattern: Pattern,
+    /// What it runs over.
+    pub over: Over,
+    /// Each round.
+    pub body: Vec<Statement>,
+}
+
+/// What a `for` runs over.
+#[derive(Clone, Debug)]
+pub enum Over {
+    /// `0..4`; inclusive ranges stand here with one more.
+    Range(Expr, Expr),
+    /// An array of layers or blocks, a list of values.
+    Values(Expr),
+}
+
+/// What a `let` binds.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// `x`.
+    Name(Name),
+    /// `_`.
+    Ignore(Loc),
+    /// `(a, b)`, `[q, k, v]`.
+    Many(Vec<Pattern>, Loc),
 }
 
 /// An expression.
@@ -154,14 +379,52 @@ pub enum ExprKind {
     None,
     /// `[a, b]`.
     List(Vec<Expr>),
+    /// `[0; 3]`.
+    Repeat(Box<Expr>, Box<Expr>),
     /// `(a, b)`.
     Tuple(Vec<Expr>),
     /// `f(a, k = v)`, and `a.f(k = v)`, which means the same.
     Call(Name, Vec<Argument>),
+    /// `stage1[0](x)`: what is called is no plain name.
+    Apply(Box<Expr>, Vec<Argument>),
+    /// `wte.weight`, `pair.0`.
+    Field(Box<Expr>, Name),
+    /// `x[.., 0..5, i]`.
+    Index(Box<Expr>, Vec<Item>),
     /// `-x`, `!x`.
     Unary(Unary, Box<Expr>),
     /// `x + y`.
     Binary(Binary, Box<Expr>, Box<Expr>),
+    /// `x && y`, on what is known at build time.
+    And(Box<Expr>, Box<Expr>),
+    /// `x || y`, likewise.
+    Or(Box<Expr>, Box<Expr>),
+    /// `if condition { a } else { b }`; the condition is known at build time.
+    If(Box<Expr>, Box<Body>, Box<Body>),
+    /// `{ let y = …; y + 1 }`.
+    Block(Box<Body>),
+    /// `|state, x| (next, output)`: an argument of `scan`.
+    Closure(Vec<Pattern>, Box<Body>),
+}
+
+/// One entry of an index list.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// All of it.
+    pub at: Loc,
+    /// What it takes.
+    pub kind: ItemKind,
+}
+
+/// What an entry of an index list takes of its axis.
+#[derive(Clone, Debug)]
+pub enum ItemKind {
+    /// `..`: all of the axis.
+    All,
+    /// `0..5`, `1..`, `..5`; `0..=4` stands here as `0..5`.
+    Range(Option<Expr>, Option<Expr>),
+    /// `i`: the axis disappears.
+    At(Expr),
 }
 
 /// An argument of a call or of a layer.
@@ -177,49 +440,5 @@ impl Expr {
     /// What stands for an expression that could not be read.
     pub fn broken(at: Loc) -> Expr {
         Expr { at, kind: ExprKind::Broken }
-    }
-
-    /// Calls `visit` for every name of a called thing in this expression.
-    pub fn callees<'a>(&'a self, visit: &mut dyn FnMut(&'a Name)) {
-        match &self.kind {
-            ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(|p| p.callees(visit)),
-            ExprKind::Call(callee, arguments) => {
-                arguments.iter().for_each(|a| a.value.callees(visit));
-                visit(callee);
-            }
-            ExprKind::Unary(_, x) => x.callees(visit),
-            ExprKind::Binary(_, x, y) => {
-                x.callees(visit);
-                y.callees(visit);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Expr {
-    /// Whether a part of it could not be read.
-    fn is_broken(&self) -> bool {
-        match &self.kind {
-            ExprKind::Broken => true,
-            ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().any(Expr::is_broken),
-            ExprKind::Call(_, arguments) => arguments.iter().any(|a| a.value.is_broken()),
-            ExprKind::Unary(_, x) => x.is_broken(),
-            ExprKind::Binary(_, x, y) => x.is_broken() || y.is_broken(),
-            _ => false,
-        }
-    }
-}
-
-impl Function {
-    /// Whether a part of the body could not be read.
-    pub fn is_broken(&self) -> bool {
-        self.lost || self.tail.is_broken() || self.lets.iter().any(|l| l.value.is_broken())
-    }
-
-    /// Calls `visit` for every name of a called thing in the body.
-    pub fn callees<'a>(&'a self, visit: &mut dyn FnMut(&'a Name)) {
-        self.lets.iter().for_each(|l| l.value.callees(visit));
-        self.tail.callees(visit);
     }
 }

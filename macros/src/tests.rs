@@ -4,6 +4,8 @@ use proc_macro2::{Spacing, TokenTree};
 
 use crate::expand::expand;
 
+mod language;
+
 /// The output, which must be Rust.
 fn file(source: &str) -> syn::File {
     let tokens = source.parse().expect("the test is made of tokens");
@@ -152,8 +154,8 @@ fn each_mistake_is_reported_once() {
         ("x * (N / 2)", "N0511: N / 2 does not come out even for every value of N"),
         ("x.cast(5)", "N0305: `dtype` of `cast` must be an element type such as `f32`, found the size 5"),
         ("x.reshape([N, -8])", "N0108"),
-        ("(x, y)", "N0619: tuples as results are not supported yet"),
-        ("[x, y]", "N0619: tuples as results are not supported yet"),
+        ("(x, y)", "N0509: function `f` promises f32[_, _] but its body gives a list of 2"),
+        ("[x, y]", "N0509: function `f` promises f32[_, _] but its body gives a list of 2"),
         ("f32", "N0509: function `f` promises f32[_, _] but its body gives the element type `f32`"),
         ("f(x, y, i, b)", "N0508: function `f` calls itself: `f` → `f`"),
     ] {

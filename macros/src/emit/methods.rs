@@ -6,18 +6,19 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{docs, ident};
-use crate::ast::{Function, Net};
-use crate::lower::type_text;
+use crate::ast::{Function, Promise};
+use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
-pub(super) fn methods(net: &Net, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
-    let name = ident(&net.name, places);
+pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+    let name = ident(target.name, places);
+    let net = target.net;
     let parameters = compiled.map_or(0, |c| c.net.parameters.iter().map(|p| p.len()).sum());
     let parameters = Literal::usize_unsuffixed(parameters);
     let report = compiled.map(|c| super::explain::text(c, places)).unwrap_or_default();
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
-    let functions = entries.filter(|(index, _)| is_new(net, *index)).map(|(index, function)| {
+    let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
         let compiled = compiled.and_then(|c| c.net.functions.get(index));
         self::function(index, function, compiled, places)
     });
@@ -51,7 +52,8 @@ pub(super) fn methods(net: &Net, compiled: Option<&Compiled>, places: &Places) -
 }
 
 /// Whether no method has the name of entry point `index` already (which was reported then).
-fn is_new(net: &Net, index: usize) -> bool {
+fn is_new(target: &Target, index: usize) -> bool {
+    let net = target.net;
     let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
     let name = entries[index].name.text.as_str();
     !crate::lower::is_method(net, name) && !entries[..index].iter().any(|f| f.name.text == name)
@@ -68,11 +70,19 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         let twice = arguments.contains(&name);
         arguments.push(if twice { format_ident!("{name}_{}", arguments.len()) } else { name });
     }
-    let visibility = &function.visibility;
+    let visibility = &function.head.visibility;
     // A private function may be there for its checks only.
-    let dead = function.visibility.is_empty().then(|| quote!(#[allow(dead_code)]));
-    let text = docs(&function.docs, || format!(" The function `{name}` of the network."));
+    let dead = function.head.visibility.is_empty().then(|| quote!(#[allow(dead_code)]));
+    let text = docs(&function.head.docs, || format!(" The function `{name}` of the network."));
     let shapes = shapes(function, compiled);
+    let array = quote!(::castnet::__private::Array);
+    let results = Results::of(function);
+    let (ty, value) = (results.ty(), results.value());
+    let assigns = compiled.is_some_and(CompiledFunction::assigns_state);
+    let (receiver, infer) = match assigns {
+        true => (quote!(&mut self), quote!(infer_mut)),
+        false => (quote!(&self), quote!(infer)),
+    };
     let call = quote! {
         #text
         ///
@@ -81,11 +91,12 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// # Errors
         /// If an argument does not have the type above; nothing has run then.
         #dead
-        #visibility fn #name(&self #(, #arguments: &::castnet::__private::Array)*) -> ::castnet::__private::Result<::castnet::__private::Array> {
-            ::castnet::__private::only(self.model.infer(#index, &[#(#arguments),*])?)
+        #visibility fn #name(#receiver #(, #arguments: &#array)*) -> ::castnet::__private::Result<#ty> {
+            let results = self.model.#infer(#index, &[#(#arguments),*])?;
+            #value
         }
     };
-    if !function.train {
+    if function.train.is_none() {
         return call;
     }
     let (step, grad, grad_add) = (suffixed(&name, "step"), suffixed(&name, "grad"), suffixed(&name, "grad_add"));
@@ -97,6 +108,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
     let grad_doc = format!(" [`{name}`](Self::{name}) in training mode, and its gradients.");
     let add_doc =
         format!(" As [`{grad}`](Self::{grad}), adding to gradients that are there already; gives the objective.");
+    let (step_ty, step_value) = results.step(&index, &optimizer, &arguments);
     quote! {
         #call
 
@@ -108,9 +120,9 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above, or the optimizer holds the state of another model; nothing has run then.
         #dead
         #visibility fn #step(
-            &mut self, #optimizer: &mut impl ::castnet::__private::Optimizer #(, #arguments: &::castnet::__private::Array)*
-        ) -> ::castnet::__private::Result<::castnet::__private::Loss> {
-            self.model.step(#index, #optimizer, &[#(#arguments),*])
+            &mut self, #optimizer: &mut impl ::castnet::__private::Optimizer #(, #arguments: &#array)*
+        ) -> ::castnet::__private::Result<#step_ty> {
+            #step_value
         }
 
         #[doc = #grad_doc]
@@ -121,10 +133,10 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above; nothing has run then.
         #dead
         #visibility fn #grad(
-            &mut self #(, #arguments: &::castnet::__private::Array)*
-        ) -> ::castnet::__private::Result<(::castnet::__private::Array, ::castnet::__private::Gradients)> {
+            &mut self #(, #arguments: &#array)*
+        ) -> ::castnet::__private::Result<(#ty, ::castnet::__private::Gradients)> {
             let (results, gradients) = self.model.grad(#index, &[#(#arguments),*])?;
-            ::core::result::Result::Ok((::castnet::__private::only(results)?, gradients))
+            ::core::result::Result::Ok(({ #value }?, gradients))
         }
 
         #[doc = #add_doc]
@@ -135,10 +147,65 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above, or the gradients are another network's; nothing has run then.
         #dead
         #visibility fn #grad_add(
-            &mut self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &::castnet::__private::Array)*
-        ) -> ::castnet::__private::Result<::castnet::__private::Array> {
-            ::castnet::__private::only(self.model.grad_add(#index, #gradients, &[#(#arguments),*])?)
+            &mut self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &#array)*
+        ) -> ::castnet::__private::Result<#ty> {
+            let results = self.model.grad_add(#index, #gradients, &[#(#arguments),*])?;
+            #value
         }
+    }
+}
+
+/// What a function gives: one array, or a tuple of several.
+struct Results {
+    tuple: bool,
+    count: usize,
+}
+
+impl Results {
+    fn of(function: &Function) -> Results {
+        match &function.result {
+            Some(Promise::Tuple(types, _)) => Results { tuple: true, count: types.len() },
+            _ => Results { tuple: false, count: 1 },
+        }
+    }
+
+    /// `Array`, `(Array, Array)`.
+    fn ty(&self) -> TokenStream {
+        let arrays = (0..self.count).map(|_| quote!(::castnet::__private::Array));
+        match self.tuple {
+            true => quote!((#(#arrays,)*)),
+            false => quote!(#(#arrays)*),
+        }
+    }
+
+    /// From `results`, a list, to a `Result` of that type.
+    fn value(&self) -> TokenStream {
+        match self.tuple {
+            false => quote!(::castnet::__private::only(results)),
+            true => {
+                let parts = (0..self.count).map(|_| quote!(::castnet::__private::next(&mut results)?));
+                quote! {
+                    let mut results = results.into_iter();
+                    ::core::result::Result::Ok((#(#parts,)*))
+                }
+            }
+        }
+    }
+
+    /// The type and body of a step: the loss, and what else the function gives.
+    fn step(&self, index: &Literal, optimizer: &Ident, arguments: &[Ident]) -> (TokenStream, TokenStream) {
+        if !self.tuple {
+            let value = quote!(self.model.step(#index, #optimizer, &[#(#arguments),*]));
+            return (quote!(::castnet::__private::Loss), value);
+        }
+        let arrays = (1..self.count).map(|_| quote!(::castnet::__private::Array));
+        let parts = (1..self.count).map(|_| quote!(::castnet::__private::next(&mut results)?));
+        let value = quote! {
+            let (loss, results) = self.model.step_with_results(#index, #optimizer, &[#(#arguments),*])?;
+            let mut results = results.into_iter();
+            ::core::result::Result::Ok((loss, #(#parts,)*))
+        };
+        (quote!((::castnet::__private::Loss, #(#arrays,)*)), value)
     }
 }
 
@@ -154,10 +221,14 @@ fn shapes(function: &Function, compiled: Option<&CompiledFunction>) -> String {
         Some(f) => f.inference.arguments.iter().map(|a| format!("`{}: {}`", a.name, a.ty)).collect(),
         None => function.parameters.iter().map(|p| format!("`{}: {}`", p.name.text, written(p))).collect(),
     };
-    let result = match compiled.and_then(|f| f.inference.results.first()) {
-        Some(result) => result.ty.to_string(),
-        None => function.result.as_ref().map(type_text).unwrap_or_default(),
+    let results: Vec<String> = match (compiled, &function.result) {
+        (Some(f), _) => f.inference.results.iter().map(|r| r.ty.to_string()).collect(),
+        (None, Some(Promise::One(ty))) => vec![type_text(ty)],
+        (None, Some(Promise::Tuple(types, _))) => types.iter().map(type_text).collect(),
+        (None, None) => vec![],
     };
+    let tuple = matches!(&function.result, Some(Promise::Tuple(..)));
+    let result = if tuple { format!("({})", results.join(", ")) } else { results.join(", ") };
     match arguments.is_empty() {
         true => format!(" Gives `{result}`."),
         false => format!(" From {} to `{result}`.", arguments.join(", ")),

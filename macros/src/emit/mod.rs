@@ -4,7 +4,8 @@ use castnet_graph::compile::Compiled;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::ast::{Name, Net};
+use crate::ast::Name;
+use crate::lower::Target;
 use crate::places::Places;
 
 mod explain;
@@ -14,12 +15,12 @@ mod tables;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own.
-pub fn emit(net: &Net, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
-    let name = ident(&net.name, places);
-    let visibility = &net.visibility;
-    let docs = docs(&net.docs, || format!(" The network `{name}`."));
-    let tables = tables::tables(net, compiled, places);
-    let methods = methods::methods(net, compiled, places);
+pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+    let name = ident(target.name, places);
+    let visibility = &target.head.visibility;
+    let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
+    let tables = tables::tables(target, compiled, places);
+    let methods = methods::methods(target, compiled, places);
     let watch = match compiled {
         Some(compiled) => explain::write(compiled, places),
         None => TokenStream::new(),

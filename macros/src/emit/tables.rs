@@ -5,12 +5,12 @@ use castnet_graph::printer::{self, Printed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
-use crate::ast::Net;
+use crate::lower::Target;
 use crate::places::Places;
 
 /// `static __NET` and `static __KERNELS`.
-pub(super) fn tables(net: &Net, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
-    let name = &net.name.text;
+pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+    let name = &target.name.text;
     let json = compiled.and_then(|c| serde_json::to_string(&c.net).ok()).unwrap_or_default();
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();

@@ -1,32 +1,52 @@
-//! Arguments of the net's own functions: the size names in their types are patterns, bound at each call.
+//! Arguments of the net's own functions and blocks: the size names in their types are patterns, bound at each call.
 
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use castnet_graph::size::Size;
 
-use super::body::{Frame, Lowering};
-use crate::ast::{Axis, ExprKind, Function, Name};
+use super::expected::{axes_instead, type_text};
+use super::expr::Lowering;
+use super::head::Head;
+use super::scope::{Frame, Local};
+use super::signature::Signature;
+use crate::ast::{Axis, ExprKind, Name};
 
-/// What the names of function `index` stand for in a call; `None` if an argument is unknown or has a mistake, which is reported.
-pub(super) fn bind(l: &mut Lowering, index: usize, callee: &Name, given: &[Given]) -> Option<Frame> {
-    let function = l.function(index);
-    let slots = slots(l, function, callee, given)?;
-    let mut frame = Frame::inside(false);
+/// Binds the names in a head to what is given for them in a call; `false` if an argument is unknown or has a mistake, which is reported.
+pub(super) fn bind<'a>(
+    l: &mut Lowering<'a, '_, '_>,
+    head: Head<'a>,
+    signature: &Signature,
+    frame: &mut Frame<'a>,
+    callee: &Name,
+    given: &[Given],
+) -> bool {
+    bound(l, head, signature, frame, callee, given).is_some()
+}
+
+fn bound<'a>(
+    l: &mut Lowering<'a, '_, '_>,
+    head: Head<'a>,
+    signature: &Signature,
+    frame: &mut Frame<'a>,
+    callee: &Name,
+    given: &[Given],
+) -> Option<()> {
+    let name = &head.name.text;
+    let slots = slots(l, &head, callee, given)?;
     let mut tensors = vec![];
-    for (parameter, &slot) in function.parameters.iter().zip(&slots) {
+    for (parameter, &slot) in head.parameters.iter().zip(&slots) {
         let ty = parameter.ty.as_ref()?;
         let argument = &given[slot];
         if argument.value == Arg::Unknown {
             return None;
         }
         let mismatch = |found: String| {
-            let wanted = super::body::type_text(ty);
-            let message =
-                format!("`{}` of `{}` must be {wanted}, found {found}", parameter.name.text, function.name.text);
+            let wanted = type_text(ty);
+            let message = format!("`{}` of `{name}` must be {wanted}, found {found}", parameter.name.text);
             Diagnostic::new("N0506", argument.at, message).note(ty.at, "its type is declared here")
         };
         let Some(value) = l.tensor(&argument.value, ty.dtype, argument.at) else {
-            let d = mismatch(argument.value.describe(&l.b));
+            let d = mismatch(argument.value.describe(l.b));
             l.mistake(d);
             return None;
         };
@@ -36,12 +56,12 @@ pub(super) fn bind(l: &mut Lowering, index: usize, callee: &Name, given: &[Given
             d = l.came_from(d, value, argument.at);
             let help = match found.dtype != ty.dtype && found.rank() == ty.axes.len() {
                 true => format!("convert it: `.cast({})`", ty.dtype),
-                false => super::body::axes_instead(found.rank(), ty.axes.len()),
+                false => axes_instead(found.rank(), ty.axes.len()),
             };
             l.mistake(d.help(help));
             return None;
         }
-        frame.locals.insert(parameter.name.text.clone(), Arg::Tensor(value));
+        frame.bind(&parameter.name.text, Local::Value(Arg::Tensor(value)), false);
         tensors.push((parameter, argument, value));
     }
     // First the axes that are a name alone, then those from which one can be found, then the rest is checked.
@@ -49,32 +69,31 @@ pub(super) fn bind(l: &mut Lowering, index: usize, callee: &Name, given: &[Given
         for (parameter, _, value) in &tensors {
             let axes = parameter.ty.as_ref().map_or(&[][..], |ty| &ty.axes);
             for (axis, found) in axes.iter().zip(l.b.shape(*value)) {
-                learn(l, &mut frame, index, axis, &found, alone);
+                learn(l, frame, signature, axis, &found, alone);
             }
         }
     }
     for (parameter, argument, value) in tensors {
         let ty = parameter.ty.as_ref()?;
-        let expected = l.ty(&mut frame, ty)?;
+        let expected = l.ty(frame, ty)?;
         if !expected.admits(l.b.ty(value)) {
             let found = l.b.ty(value).clone();
-            let wanted = super::body::type_text(ty);
-            let bound = bindings(&frame, ty);
-            let message =
-                format!("`{}` of `{}` must be {wanted}, found {found}{bound}", parameter.name.text, function.name.text);
+            let wanted = type_text(ty);
+            let bound = bindings(frame, ty);
+            let message = format!("`{}` of `{name}` must be {wanted}, found {found}{bound}", parameter.name.text);
             let d = Diagnostic::new("N0506", argument.at, message).note(ty.at, "its type is declared here");
             let d = l.came_from(d, value, argument.at).help(expected.advice(&found));
             l.mistake(d);
             return None;
         }
     }
-    Some(frame)
+    Some(())
 }
 
 /// For each parameter, which argument is given for it.
-fn slots(l: &mut Lowering, function: &Function, callee: &Name, given: &[Given]) -> Option<Vec<usize>> {
-    let name = &function.name.text;
-    let parameters: Vec<&str> = function.parameters.iter().map(|p| p.name.text.as_str()).collect();
+fn slots(l: &mut Lowering, head: &Head, callee: &Name, given: &[Given]) -> Option<Vec<usize>> {
+    let name = &callee.text;
+    let parameters: Vec<&str> = head.parameters.iter().map(|p| p.name.text.as_str()).collect();
     let usage = format!("write `{name}({})`", parameters.join(", "));
     let mut slots: Vec<Option<usize>> = vec![None; parameters.len()];
     let before = l.b.diagnostics.len();
@@ -89,7 +108,7 @@ fn slots(l: &mut Lowering, function: &Function, callee: &Name, given: &[Given]) 
                 let message = format!("`{name}` takes {count}, {} are given", given.len());
                 l.mistake(
                     Diagnostic::new("N0303", argument.at, message)
-                        .note(function.name.at, "it is defined here")
+                        .note(head.name.at, "it is defined here")
                         .help(usage.clone()),
                 );
                 break;
@@ -127,31 +146,37 @@ fn slots(l: &mut Lowering, function: &Function, callee: &Name, given: &[Given]) 
     if l.b.diagnostics.len() == before && !missing.is_empty() {
         let message = format!("`{name}` lacks its argument {}", missing.join(", "));
         l.mistake(
-            Diagnostic::new("N0301", callee.at, message).note(function.name.at, "it is defined here").help(usage),
+            Diagnostic::new("N0301", callee.at, message).note(head.name.at, "it is defined here").help(usage),
         );
     }
     if l.b.diagnostics.len() == before { slots.into_iter().collect() } else { None }
 }
 
 /// Binds the size name of an axis to what was found there: of an axis that is a name `alone`, or of one such as `2 * T + 1`.
-fn learn(l: &mut Lowering, frame: &mut Frame, index: usize, axis: &Axis, found: &Size, alone: bool) {
+fn learn<'a>(
+    l: &mut Lowering<'a, '_, '_>,
+    frame: &mut Frame<'a>,
+    signature: &Signature,
+    axis: &'a Axis,
+    found: &Size,
+    alone: bool,
+) {
     let Axis::Size(written) = axis else { return };
-    let pattern = |name: &str| l.pass.signatures[index].sizes.iter().any(|s| s == name);
+    let pattern = |name: &str| signature.sizes.iter().any(|s| s == name);
     if alone {
         if let ExprKind::Name(name) = &written.kind
             && pattern(name)
         {
-            frame.sizes.entry(name.clone()).or_insert(Some(found.clone()));
+            frame.sizes.entry(name.clone()).or_insert(Arg::Size(found.clone()));
         }
         return;
     }
     // With every open name standing for itself under a name that nobody can write, the axis is a polynomial in them.
     let hidden = |name: &str| format!("?{name}");
     let open: Vec<String> =
-        l.pass.signatures[index].sizes.iter().filter(|s| !frame.sizes.contains_key(*s)).cloned().collect();
-    let mut trial = Frame::inside(true);
-    trial.sizes = frame.sizes.clone();
-    trial.sizes.extend(open.iter().map(|name| (name.clone(), Some(Size::symbol(&hidden(name))))));
+        signature.sizes.iter().filter(|s| !frame.sizes.contains_key(*s)).cloned().collect();
+    let mut trial = Frame::inside(frame.owner.clone(), frame.sizes.clone(), true);
+    trial.sizes.extend(open.iter().map(|name| (name.clone(), Arg::Size(Size::symbol(&hidden(name))))));
     let before = l.b.diagnostics.len();
     let value = l.expression(&mut trial, written);
     l.b.diagnostics.truncate(before);
@@ -169,7 +194,7 @@ fn learn(l: &mut Lowering, frame: &mut Frame, index: usize, axis: &Axis, found: 
         let solved = (found - &rest).div_exact(&Size::constant(*coefficient));
         // Where it does not come out even, the check of this axis reports the mistake.
         let value = solved.filter(|s| s.as_const().is_none_or(|c| c >= 1)).unwrap_or(Size::constant(1));
-        frame.sizes.insert(name.clone(), Some(value));
+        frame.sizes.insert(name.clone(), Arg::Size(value));
     }
 }
 
@@ -179,7 +204,7 @@ fn bindings(frame: &Frame, ty: &crate::ast::Type) -> String {
     for axis in &ty.axes {
         if let Axis::Size(written) = axis
             && let ExprKind::Name(name) = &written.kind
-            && let Some(Some(size)) = frame.sizes.get(name)
+            && let Some(Arg::Size(size)) = frame.sizes.get(name)
             && size.to_string() != *name
         {
             texts.push(format!("{name} is {size}"));

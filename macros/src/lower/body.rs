@@ -1,287 +1,337 @@
-//! Bodies of functions: what their names stand for, `let`s, and what they give.
+//! Bodies of functions and blocks: statements, and what they give.
 
-use std::collections::{HashMap, HashSet};
-
-use castnet_graph::builder::Builder;
 use castnet_graph::call::Arg;
-use castnet_graph::diagnostic::{Diagnostic, Loc};
-use castnet_graph::graph::{Origin, Value};
+use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::graph::Origin;
 use castnet_graph::size::Size;
-use castnet_graph::types::{self, DType};
 
-use super::Pass;
-use crate::ast::{Axis, Expr, ExprKind, Function, Let, Type};
+use super::expected::Expected;
+use super::expr::Lowering;
+use super::head::{Head, promise_at};
+use super::parts::{Owner, Part};
+use super::scope::{Frame, Local};
+use super::signature::Signature;
+use crate::ast::{Body, Expr, For, Name, Over, Pattern, Statement, Type};
+use std::rc::Rc;
 
-/// Lowers expressions into one graph.
-pub(super) struct Lowering<'a, 'p> {
-    /// What is known of the net.
-    pub pass: &'a Pass<'a>,
-    /// The graph.
-    pub b: Builder<'p>,
-}
+/// A `for` runs at most so many rounds.
+const ROUNDS: i64 = 10_000;
 
-/// What names stand for inside one function.
-pub(super) struct Frame {
-    /// Size names; `None` if the size is unknown because of a mistake.
-    pub sizes: HashMap<String, Option<Size>>,
-    /// Arguments and `let`s.
-    pub locals: HashMap<String, Arg>,
-    /// Unknown names that were reported.
-    pub reported: HashSet<String>,
-    /// A part of the source could not be read: unknown names are no mistake.
-    pub lenient: bool,
-    /// Outside functions only constants are known.
-    pub outside: bool,
-}
-
-impl Frame {
-    /// Where no function is: in constants and declarations of layers.
-    pub fn outside(lenient: bool) -> Frame {
-        Frame { outside: true, ..Frame::inside(lenient) }
-    }
-
-    /// At the start of a function.
-    pub fn inside(lenient: bool) -> Frame {
-        Frame { sizes: HashMap::new(), locals: HashMap::new(), reported: HashSet::new(), lenient, outside: false }
-    }
-}
-
-/// A graph with more nodes than this is refused: functions that call each other twice grow without bound.
-const NODES: usize = 50_000;
-
-impl<'a> Lowering<'a, '_> {
-    /// Lowers a function on its own, its size names bound by `size`; its result becomes the graph's.
-    pub fn alone(&mut self, index: usize, size: &dyn Fn(&str) -> Size) {
-        let function = self.function(index);
-        let signature = &self.pass.signatures[index];
-        let mut frame = Frame::inside(self.is_lenient(index));
-        for name in &signature.sizes {
-            let known = signature.whole.then(|| size(name));
-            // With a mistake in the head, sizes still are what they are called.
-            frame.sizes.insert(name.clone(), known.or_else(|| Some(Size::symbol(name))));
+impl<'a> Lowering<'a, '_, '_> {
+    /// Lowers function `index` on its own, its size names bound by `size`; its results become the graph's.
+    pub fn alone(&mut self, owner: Rc<Owner<'a>>, index: usize, size: &dyn Fn(&str) -> Size) {
+        let head = Head::function(&self.pass.net.functions[index]);
+        let pass = self.pass;
+        let signature = &pass.signatures[index];
+        let lenient = head.is_lenient() || pass.net.members.lost;
+        let mut frame = Frame::inside(owner, pass.sizes.clone(), lenient);
+        self.arguments(&mut frame, head, signature, size);
+        self.rules(&mut frame, &pass.net.members.rules);
+        match self.body(head, signature, &mut frame) {
+            Arg::Tensor(value) => self.b.result(value),
+            Arg::List(values) => values.iter().for_each(|v| {
+                if let Arg::Tensor(value) = v {
+                    self.b.result(*value);
+                }
+            }),
+            _ => {}
         }
-        for (parameter, sound) in function.parameters.iter().zip(&signature.sound) {
-            let ty = parameter.ty.as_ref().filter(|_| *sound).and_then(|ty| self.ty(&mut frame, ty));
+    }
+
+    /// Arguments of a graph for what a head names.
+    pub fn arguments(
+        &mut self,
+        frame: &mut Frame<'a>,
+        head: Head<'a>,
+        signature: &Signature,
+        size: &dyn Fn(&str) -> Size,
+    ) {
+        for name in &signature.sizes {
+            // With a mistake in the head, sizes still are what they are called.
+            let known = if signature.whole { size(name) } else { Size::symbol(name) };
+            frame.sizes.insert(name.clone(), Arg::Size(known));
+        }
+        for (parameter, sound) in head.parameters.iter().zip(&signature.sound) {
+            let ty = parameter.ty.as_ref().filter(|_| *sound).and_then(|ty| self.ty(frame, ty));
             let known = ty.and_then(|ty| ty.known());
             let known = known.filter(|ty| !self.is_huge(ty, parameter.name.at));
             self.b.origin = Origin { loc: parameter.name.at, name: parameter.name.text.as_str().into() };
             let arg = known.map_or(Arg::Unknown, |ty| Arg::Tensor(self.b.argument(&parameter.name.text, ty)));
-            frame.locals.insert(parameter.name.text.clone(), arg);
-        }
-        if let Arg::Tensor(value) = self.body(index, &mut frame) {
-            self.b.result(value);
+            frame.bind(&parameter.name.text, Local::Value(arg), false);
         }
     }
 
-    /// Function number `index`.
-    pub fn function(&self, index: usize) -> &'a Function {
-        &self.pass.names.net.functions[index]
-    }
-
-    /// Whether unknown names in a function are no mistake.
-    pub fn is_lenient(&self, index: usize) -> bool {
-        let function = self.function(index);
-        function.lost || self.pass.names.net.lost || function.parameters.iter().any(|p| p.ty.is_none())
-    }
-
-    /// What a function gives: checked against what it promises.
-    pub fn body(&mut self, index: usize, frame: &mut Frame) -> Arg {
-        let function = self.function(index);
-        for one in &function.lets {
-            self.let_(frame, one);
-        }
-        let value = self.expression(frame, &function.tail);
-        let sound = self.pass.signatures[index].sound_result;
-        let promised = function.result.as_ref().filter(|_| sound).and_then(|ty| Some((ty, self.ty(frame, ty)?)));
-        let Some((written, promised)) = promised else {
+    /// What a function or block gives: checked against what it promises.
+    pub fn body(&mut self, head: Head<'a>, signature: &Signature, frame: &mut Frame<'a>) -> Arg {
+        let value = self.block_of(frame, head.body);
+        let promise = head.promise.filter(|_| signature.sound_result);
+        let Some((written, promised)) = promise.and_then(|p| Some((p, self.promised(frame, p)?))) else {
             return if matches!(value, Arg::Tensor(_)) { value } else { Arg::Unknown };
         };
-        let what = format!("function `{}` promises {}", function.name.text, promised.text());
-        let given = match &value {
-            Arg::Unknown => return Arg::Unknown,
-            Arg::List(_) => {
-                let (code, message, help) = crate::parse::not_yet("tuples as results");
-                let d = Diagnostic::new(code, function.tail.at, message);
-                self.b.diagnostics.push(d.help(help));
+        let tail = last(&head.body.tail);
+        let tuple = matches!(written, crate::ast::Promise::Tuple(..));
+        let texts: Vec<String> = promised.iter().map(Expected::text).collect();
+        let text = if tuple { format!("({})", texts.join(", ")) } else { texts.join(", ") };
+        let what = format!("{} `{}` promises {text}", head.what, head.name.text);
+        let values = match (&value, tuple) {
+            (Arg::Unknown, _) => return Arg::Unknown,
+            (Arg::List(values), true) if values.len() == promised.len() => values.clone(),
+            (other, false) if !matches!(other, Arg::List(_)) => vec![value.clone()],
+            _ => {
+                let message = format!("{what} but its body gives {}", value.describe(self.b));
+                let d = Diagnostic::new("N0509", tail.at, message).note(promise_at(written), "the promise is here");
+                return self.mistake(match (tuple, &value) {
+                    (true, _) => d.help(format!("end it with {} values: `({})`", promised.len(), vec!["…"; promised.len()].join(", "))),
+                    (false, _) => d.help("end it with one value, or promise a tuple: `-> (f32[N, 4], f32[N])`"),
+                });
+            }
+        };
+        let mut given = vec![];
+        for (value, promised) in values.iter().zip(&promised) {
+            if *value == Arg::Unknown {
                 return Arg::Unknown;
             }
-            other => self.tensor(other, promised.dtype, function.tail.at),
-        };
-        let Some(given) = given else {
-            let d = Diagnostic::new(
-                "N0509",
-                function.tail.at,
-                format!("{what} but its body gives {}", value.describe(&self.b)),
-            );
-            self.b.diagnostics.push(d.note(written.at, "the promise is here"));
-            return Arg::Unknown;
-        };
-        let found = self.b.ty(given).clone();
-        if promised.admits(&found) {
-            return Arg::Tensor(given);
+            let Some(tensor) = self.tensor(value, promised.dtype, tail.at) else {
+                let message = format!("{what} but its body gives {}", value.describe(self.b));
+                let d = Diagnostic::new("N0509", tail.at, message);
+                return self.mistake(d.note(promise_at(written), "the promise is here"));
+            };
+            let found = self.b.ty(tensor).clone();
+            if !promised.admits(&found) {
+                let gives = if tuple { format!("gives {found} for {}", promised.text()) } else { format!("gives {found}") };
+                let mut d = Diagnostic::new("N0509", tail.at, format!("{what} but its body {gives}"));
+                d = self.came_from(d, tensor, tail.at).note(promise_at(written), "the promise is here");
+                return self.mistake(d.help(promised.advice(&found)));
+            }
+            given.push(Arg::Tensor(tensor));
         }
-        let mut d = Diagnostic::new("N0509", function.tail.at, format!("{what} but its body gives {found}"));
-        d = self.came_from(d, given, function.tail.at).note(written.at, "the promise is here");
-        self.b.diagnostics.push(d.help(promised.advice(&found)));
-        Arg::Unknown
+        match tuple {
+            true => Arg::List(given),
+            false => given.pop().unwrap_or(Arg::Unknown),
+        }
     }
 
-    fn let_(&mut self, frame: &mut Frame, one: &Let) {
-        let mut value = self.expression(frame, &one.value);
-        if let Some(declared) = &one.ty {
+    /// The value of statements with a last expression: names bound in it end with it.
+    pub fn block_of(&mut self, frame: &mut Frame<'a>, body: &'a Body) -> Arg {
+        let mark = frame.enter();
+        self.statements(frame, &body.statements);
+        let value = self.expression(frame, &body.tail);
+        frame.leave(mark);
+        value
+    }
+
+    fn statements(&mut self, frame: &mut Frame<'a>, statements: &'a [Statement]) {
+        for statement in statements {
+            match statement {
+                Statement::Let { pattern, mutable, ty, value } => self.let_(frame, pattern, *mutable, ty.as_ref(), value),
+                Statement::Assign(name, value) => self.assign(frame, name, value),
+                Statement::For(one) => self.for_(frame, one),
+                Statement::If { condition, then, otherwise } => match self.truth(frame, condition) {
+                    None => self.unknown(frame, then.iter().chain(otherwise)),
+                    Some(holds) => {
+                        let mark = frame.enter();
+                        self.statements(frame, if holds { then } else { otherwise });
+                        frame.leave(mark);
+                    }
+                },
+                Statement::Assert(condition, message) => self.rule(frame, condition, message.as_deref()),
+            }
+        }
+    }
+
+    /// What may have been assigned in statements that are not understood is unknown from here on.
+    fn unknown(&mut self, frame: &mut Frame<'a>, statements: impl Iterator<Item = &'a Statement>) {
+        for statement in statements {
+            match statement {
+                Statement::Assign(name, _) => drop(frame.assign(&name.text, Arg::Unknown)),
+                Statement::For(one) => self.unknown(frame, one.body.iter()),
+                Statement::If { then, otherwise, .. } => self.unknown(frame, then.iter().chain(otherwise)),
+                Statement::Let { .. } | Statement::Assert(..) => {}
+            }
+        }
+    }
+
+    fn let_(
+        &mut self,
+        frame: &mut Frame<'a>,
+        pattern: &'a Pattern,
+        mutable: bool,
+        declared: Option<&'a Type>,
+        written: &'a Expr,
+    ) {
+        let mut value = self.expression(frame, written);
+        if let Some(declared) = declared {
             let declared_type = self.ty(frame, declared);
             value = match (declared_type, &value) {
                 (None, _) | (_, Arg::Unknown) => Arg::Unknown,
-                (Some(ty), other) => match self.tensor(other, ty.dtype, one.value.at) {
+                (Some(ty), other) => match self.tensor(other, ty.dtype, written.at) {
                     Some(tensor) if ty.admits(self.b.ty(tensor)) => Arg::Tensor(tensor),
                     found => {
-                        let text = found.map_or(other.describe(&self.b), |v| self.b.ty(v).to_string());
-                        let message =
-                            format!("`{}` is declared as {} but its value is {text}", one.name.text, ty.text());
-                        let mut d = Diagnostic::new("N0510", one.value.at, message);
+                        let text = found.map_or(other.describe(self.b), |v| self.b.ty(v).to_string());
+                        let name = pattern_text(pattern);
+                        let message = format!("`{name}` is declared as {} but its value is {text}", ty.text());
+                        let mut d = Diagnostic::new("N0510", written.at, message);
                         if let Some(value) = found {
-                            d = self.came_from(d, value, one.value.at).help(ty.advice(self.b.ty(value)));
+                            d = self.came_from(d, value, written.at).help(ty.advice(self.b.ty(value)));
                         }
-                        self.b.diagnostics.push(d);
-                        Arg::Unknown
+                        self.mistake(d)
                     }
                 },
             };
         }
-        if one.name.text != "_" {
-            frame.locals.insert(one.name.text.clone(), value);
-        }
+        self.bind_pattern(frame, pattern, value, mutable);
     }
 
-    /// Says where a value was made, unless the mistake stands there itself.
-    pub fn came_from(&self, d: Diagnostic, value: Value, at: Loc) -> Diagnostic {
-        let made = self.b.made_at(value);
-        match made == at {
-            true => d,
-            false => d.note(made, format!("{} comes from `{}`", self.b.ty(value), self.b.made_by(value))),
-        }
-    }
-
-    /// A value as a tensor: numbers become scalars.
-    pub fn tensor(&mut self, value: &Arg, dtype: DType, at: Loc) -> Option<Value> {
-        let number = match value {
-            Arg::Tensor(value) => return Some(*value),
-            Arg::Float(number) if dtype.is_float() => *number,
-            Arg::Size(size) if dtype != DType::Bool => size.as_const()? as f64,
-            Arg::Bool(truth) if dtype == DType::Bool => f64::from(u8::from(*truth)),
-            _ => return None,
-        };
-        let before = std::mem::replace(&mut self.b.origin, Origin { loc: at, name: "number".into() });
-        let value = self.b.constant(number, dtype);
-        self.b.origin = before;
-        Some(value)
-    }
-
-    /// What a written type means; `None` if it has a mistake, which is reported here.
-    pub fn ty(&mut self, frame: &mut Frame, ty: &Type) -> Option<Expected> {
-        let mut axes = vec![];
-        for axis in &ty.axes {
-            axes.push(match axis {
-                Axis::Any(_) => None,
-                Axis::Size(size) => Some(self.size(frame, size)?),
-            });
-        }
-        Some(Expected { dtype: ty.dtype, axes })
-    }
-
-    /// A size in a type: at least 1, as far as that is known.
-    pub fn size(&mut self, frame: &mut Frame, written: &Expr) -> Option<Size> {
-        let found = match self.expression(frame, written) {
-            Arg::Unknown => return None,
-            Arg::Size(size) if size.as_const().is_none_or(|c| c >= 1) => return Some(size),
-            Arg::Size(size) => format!("a size is at least 1, found {size}"),
-            other => format!("a size is an integer, found {}", other.describe(&self.b)),
-        };
-        let help = match &written.kind {
-            ExprKind::Float(_) => "write an integer",
-            _ => "write a positive integer, an upper-case name, or arithmetic of them",
-        };
-        self.b.diagnostics.push(Diagnostic::new("N0512", written.at, found).help(help));
-        None
-    }
-
-    /// Whether the graph has grown beyond all measure; reported once.
-    pub fn is_too_large(&mut self, at: Loc) -> bool {
-        let nodes = self.b.graph.nodes.len();
-        if nodes > NODES && !self.b.diagnostics.iter().any(|d| d.code == "N0517") {
-            let message = format!("`{}` grows beyond {NODES} operations", self.b.graph.name);
-            let help =
-                "calls are inlined: does a function call another one twice, which calls a third one twice, and so on?";
-            self.b.diagnostics.push(Diagnostic::new("N0517", at, message).help(help));
-        }
-        nodes > NODES
-    }
-}
-
-/// A type as declared: `None` for `_`.
-pub(super) struct Expected {
-    /// The element type.
-    pub dtype: DType,
-    /// The sizes.
-    pub axes: Vec<Option<Size>>,
-}
-
-impl Expected {
-    /// Whether a type is as declared.
-    pub fn admits(&self, found: &types::Type) -> bool {
-        let fits = |(want, have): (&Option<Size>, &Size)| want.as_ref().is_none_or(|want| want == have);
-        self.dtype == found.dtype && self.axes.len() == found.rank() && self.axes.iter().zip(&found.shape).all(fits)
-    }
-
-    /// The type, if no size is left open.
-    fn known(&self) -> Option<types::Type> {
-        Some(types::Type::new(self.dtype, self.axes.iter().cloned().collect::<Option<_>>()?))
-    }
-
-    /// `f32[N, _]`.
-    pub fn text(&self) -> String {
-        let axes: Vec<_> = self.axes.iter().map(|a| a.as_ref().map_or("_".into(), Size::to_string)).collect();
-        if axes.is_empty() { self.dtype.to_string() } else { format!("{}[{}]", self.dtype, axes.join(", ")) }
-    }
-
-    /// What to do where `found` stands instead.
-    pub fn advice(&self, found: &types::Type) -> String {
-        let scalar = self.axes.is_empty();
-        match () {
-            _ if self.axes.len() == found.rank() && self.dtype != found.dtype => {
-                format!("convert it: `.cast({})`", self.dtype)
-            }
-            _ if scalar && self.dtype.is_float() => "reduce it to a scalar, such as by `.mean()` or `.sum()`".into(),
-            _ if self.axes.len() != found.rank() => axes_instead(found.rank(), self.axes.len()),
-            _ => {
-                let differ = |(i, (want, have)): (usize, (&Option<Size>, &Size))| {
-                    let want = want.as_ref().filter(|want| *want != have)?;
-                    Some(format!("axis {i} is {have} instead of {want}"))
+    /// Binds the names of a pattern to the parts of a value.
+    pub fn bind_pattern(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, value: Arg, mutable: bool) {
+        match pattern {
+            Pattern::Ignore(_) => {}
+            Pattern::Name(name) => frame.bind(&name.text, Local::Value(value), mutable),
+            Pattern::Many(patterns, at) => {
+                let values = match value {
+                    Arg::List(values) if values.len() == patterns.len() => values,
+                    Arg::Unknown => vec![Arg::Unknown; patterns.len()],
+                    other => {
+                        let message = format!("this pattern has {} parts, the value is {}", patterns.len(), other.describe(self.b));
+                        let help = match &other {
+                            Arg::Tensor(_) => "take it apart first: `.unbind(0)`, `.chunk(3, dim = -1)`",
+                            _ => "write a name for each part, `_` for one that is not needed",
+                        };
+                        self.mistake(Diagnostic::new("N0518", *at, message).help(help));
+                        vec![Arg::Unknown; patterns.len()]
+                    }
                 };
-                self.axes.iter().zip(&found.shape).enumerate().filter_map(differ).collect::<Vec<_>>().join(", ")
+                for (pattern, value) in patterns.iter().zip(values) {
+                    self.bind_pattern(frame, pattern, value, mutable);
+                }
+            }
+        }
+    }
+
+    fn assign(&mut self, frame: &mut Frame<'a>, name: &'a Name, written: &'a Expr) {
+        let value = self.expression(frame, written);
+        match frame.assign(&name.text, value.clone()) {
+            Some(true) => {}
+            Some(false) => {
+                let message = format!("`{}` does not change: it was bound without `mut`", name.text);
+                let help = format!("bind it with `let mut {0} = …;`, or bind a new one, `let {0} = …;`", name.text);
+                self.mistake(Diagnostic::new("N0519", name.at, message).help(help));
+            }
+            None => match frame.owner.part(&name.text).as_deref() {
+                Some(Part::State(number)) => self.assign_state(name, *number, &value, written),
+                Some(Part::Broken) => {}
+                Some(part) => {
+                    let message = format!("`{}` is {}, which cannot be assigned", name.text, part.describe());
+                    self.mistake(Diagnostic::new("N0519", name.at, message).help("declare a `state` for what changes"));
+                }
+                None if frame.lenient => {}
+                None => {
+                    let message = format!("there is no value `{}` that could be assigned", name.text);
+                    let help = format!("bind it first: `let mut {} = …;`", name.text);
+                    self.mistake(Diagnostic::new("N0501", name.at, message).help(help));
+                }
+            },
+        }
+    }
+
+    fn assign_state(&mut self, name: &'a Name, number: usize, value: &Arg, written: &'a Expr) {
+        let state = self.b.state(number);
+        let wanted = self.b.ty(state).clone();
+        if *value == Arg::Unknown {
+            return;
+        }
+        let found = self.tensor(value, wanted.dtype, written.at);
+        match found {
+            Some(tensor) if *self.b.ty(tensor) == wanted => drop(self.b.set_state(number, tensor)),
+            _ => {
+                let text = found.map_or(value.describe(self.b), |v| self.b.ty(v).to_string());
+                let message = format!("the state `{}` is {wanted}, its new value is {text}", name.text);
+                self.mistake(Diagnostic::new("N0510", written.at, message).help("a state keeps its type"));
+            }
+        }
+    }
+
+    fn for_(&mut self, frame: &mut Frame<'a>, one: &'a For) {
+        let rounds: Vec<Local<'a>> = match &one.over {
+            Over::Range(from, to) => {
+                let (from_value, to_value) = (self.expression(frame, from), self.expression(frame, to));
+                if from_value == Arg::Unknown || to_value == Arg::Unknown {
+                    return self.unknown(frame, one.body.iter());
+                }
+                let constant = |value: &Arg| if let Arg::Size(size) = value { size.as_const() } else { None };
+                match (constant(&from_value), constant(&to_value)) {
+                    (Some(from), Some(to)) if to - from <= ROUNDS => {
+                        (from..to).map(|i| Local::Value(Arg::Size(i.into()))).collect()
+                    }
+                    (Some(_), Some(_)) => {
+                        let message = format!("more than {ROUNDS} rounds");
+                        self.mistake(Diagnostic::new("N0517", one.at, message).help("is a size wrong?"));
+                        return self.unknown(frame, one.body.iter());
+                    }
+                    (from_known, _) => {
+                        let (at, value) = if from_known.is_none() { (from.at, from_value) } else { (to.at, to_value) };
+                        let message = format!("the rounds of a `for` are counted at build time, found {}", value.describe(self.b));
+                        let help = "a loop over a run-time axis is a `scan(xs, init, |state, x| (next, output))`";
+                        self.mistake(Diagnostic::new("N0512", at, message).help(help));
+                        return self.unknown(frame, one.body.iter());
+                    }
+                }
+            }
+            Over::Values(values) => match self.part(frame, values) {
+                Some(part) => match &*part {
+                    Part::Array(elements, _) => elements.iter().cloned().map(Local::Part).collect(),
+                    Part::Broken => return self.unknown(frame, one.body.iter()),
+                    other => {
+                        let message = format!("a `for` runs over an array, found {}", other.describe());
+                        self.mistake(Diagnostic::new("N0518", values.at, message).help("write `for i in 0..4`"));
+                        return self.unknown(frame, one.body.iter());
+                    }
+                },
+                None => match self.expression(frame, values) {
+                    Arg::List(values) => values.into_iter().map(Local::Value).collect(),
+                    Arg::Unknown => return self.unknown(frame, one.body.iter()),
+                    other => {
+                        let message = format!("a `for` runs over an array or a list, found {}", other.describe(self.b));
+                        let help = "rows of a tensor: `x.unbind(0)`, or `scan(x, init, |state, row| …)`";
+                        self.mistake(Diagnostic::new("N0518", values.at, message).help(help));
+                        return self.unknown(frame, one.body.iter());
+                    }
+                },
+            },
+        };
+        let before = self.b.diagnostics.len();
+        for round in rounds {
+            let mark = frame.enter();
+            match (&one.pattern, round) {
+                (Pattern::Name(name), round) => frame.bind(&name.text, round, false),
+                (pattern, Local::Value(value)) => self.bind_pattern(frame, pattern, value, false),
+                (Pattern::Ignore(_), Local::Part(_)) => {}
+                (Pattern::Many(_, at), Local::Part(_)) => {
+                    self.mistake(Diagnostic::new("N0518", *at, "a layer has no parts").help("write one name"));
+                }
+            }
+            self.statements(frame, &one.body);
+            frame.leave(mark);
+            if self.b.diagnostics.len() > before || self.is_too_large(one.at) {
+                // What is wrong in one round is wrong in the others: said once.
+                return self.unknown(frame, one.body.iter());
             }
         }
     }
 }
 
-/// `it has 2 axes instead of 1`.
-pub(super) fn axes_instead(found: usize, wanted: usize) -> String {
-    format!("it has {found} ax{} instead of {wanted}", if found == 1 { "is" } else { "es" })
+/// The expression that gives a body's value, inside blocks in braces.
+fn last(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        crate::ast::ExprKind::Block(body) => last(&body.tail),
+        _ => expr,
+    }
 }
 
-/// A type as it is written, as far as that can be said without its names.
-pub fn type_text(ty: &Type) -> String {
-    fn size(expr: &Expr) -> String {
-        match &expr.kind {
-            ExprKind::Name(name) => name.clone(),
-            ExprKind::Int(value) => value.to_string(),
-            _ => "…".into(),
-        }
+fn pattern_text(pattern: &Pattern) -> String {
+    match pattern {
+        Pattern::Name(name) => name.text.clone(),
+        Pattern::Ignore(_) => "_".into(),
+        Pattern::Many(parts, _) => format!("({})", parts.iter().map(pattern_text).collect::<Vec<_>>().join(", ")),
     }
-    let axis = |axis: &Axis| match axis {
-        Axis::Any(_) => "_".into(),
-        Axis::Size(expr) => size(expr),
-    };
-    let axes: Vec<String> = ty.axes.iter().map(axis).collect();
-    if axes.is_empty() { ty.dtype.to_string() } else { format!("{}[{}]", ty.dtype, axes.join(", ")) }
 }

@@ -1,4 +1,4 @@
-//! Calls: `f(x)` and `x.f()` mean the same; the net's own layers and functions come before operators.
+//! Calls: `f(x)` and `x.f()` mean the same; the net's own parts and functions come before operators.
 
 use castnet_graph::arith;
 use castnet_graph::call::{Arg, Given};
@@ -8,31 +8,43 @@ use castnet_graph::ops;
 
 use super::State;
 use super::bind::bind;
-use super::body::{Frame, Lowering};
-use crate::ast::{Argument, Name};
+use super::expr::Lowering;
+use super::head::Head;
+use super::parts::Part;
+use super::scope::{Frame, Local};
+use crate::ast::{Argument, Expr, ExprKind, Name};
 
 /// How the note starts that says in which function a call goes wrong.
 const INSIDE: &str = "this happens in";
 
-impl Lowering<'_, '_> {
+impl<'a> Lowering<'a, '_, '_> {
     /// What a call gives; [`Arg::Unknown`] if it has a mistake, which is reported.
-    pub fn call(&mut self, frame: &mut Frame, callee: &Name, arguments: &[Argument]) -> Arg {
-        let given: Vec<Given> = arguments.iter().map(|a| self.given(frame, a)).collect();
+    pub fn call(&mut self, frame: &mut Frame<'a>, callee: &'a Name, arguments: &'a [Argument]) -> Arg {
         let name = callee.text.as_str();
-        let names = self.pass.names;
+        if let Some(Local::Part(part)) = frame.local(name) {
+            let part = part.clone();
+            let given = self.all_given(frame, arguments);
+            return self.call_part(&part, callee, &given);
+        }
         if !frame.outside {
-            if let Some(layer) = names.layers.get(name) {
-                // A layer whose declaration has a mistake is accepted silently.
-                return layer.as_ref().map_or(Arg::Unknown, |layer| self.layer(layer, callee, &given));
+            if let Some(part) = frame.owner.part(name).filter(|p| is_called(p)) {
+                let given = self.all_given(frame, arguments);
+                return self.call_part(&part, callee, &given);
             }
-            if let Some(&index) = names.functions.get(name) {
-                return self.own_function(index, callee, &given);
+            if let Some(index) = frame.owner.function(name) {
+                let given = self.all_given(frame, arguments);
+                return self.own_function(frame, index, callee, &given);
+            }
+            match name {
+                "grad" => return self.grad(frame, callee, arguments),
+                _ => {}
             }
         }
+        let given = self.all_given(frame, arguments);
         if matches!(name, "div_ceil" | "div_floor")
             && let [Given { value: Arg::Size(size), .. }, Given { value: Arg::Size(by), name: None, .. }] = &given[..]
         {
-            let result = arith::rounded_division(&mut self.b, name, callee.at, size, by);
+            let result = arith::rounded_division(self.b, name, callee.at, size, by);
             return self.checked(result, callee.at);
         }
         if ops::find(name).is_some() {
@@ -41,23 +53,20 @@ impl Lowering<'_, '_> {
                 let help = "outside functions only constants and arithmetic of them are known";
                 return self.mistake(Diagnostic::new("N0501", callee.at, message).help(help));
             }
-            let result = ops::call(&mut self.b, name, callee.at, &given);
+            let result = ops::call(self.b, name, callee.at, &given);
             return self.checked(result, callee.at);
         }
-        if crate::parse::function_not_yet(name) {
-            let (code, message, help) = crate::parse::not_yet(name);
-            return self.mistake(Diagnostic::new(code, callee.at, message).help(help));
-        }
-        if names.net.lost && ops::suggest(name, []).is_none() {
+        if (frame.lenient || self.pass.net.members.lost) && ops::suggest(name, []).is_none() {
             return Arg::Unknown; // It may have been an item that could not be read.
         }
         let d = Diagnostic::new("N0401", callee.at, format!("there is no operator, layer or function `{name}`"));
-        let mut own: Vec<&str> = names.layers.keys().chain(names.functions.keys()).copied().collect();
-        own.sort_unstable();
-        let d = match ops::suggest(name, own) {
-            _ if frame.locals.contains_key(name) => d.help(format!("`{name}` is a value, which cannot be called")),
+        let d = match ops::suggest(name, frame.owner.names()) {
+            _ if frame.local(name).is_some() => d.help(format!("`{name}` is a value, which cannot be called")),
             _ if layers::find(name).is_some() => {
                 d.help(format!("declare the layer, `name: {name}(…);`, and call it by that name"))
+            }
+            _ if self.pass.file.scopes[frame.owner.scope].blocks.iter().any(|(n, _)| n == name) => {
+                d.help(format!("declare the block, `name: {name};`, and call it by that name"))
             }
             Some(meant) => d.help(format!("did you mean `{meant}`?")),
             None => d.help("docs/operators.md lists all operators"),
@@ -65,15 +74,51 @@ impl Lowering<'_, '_> {
         self.mistake(d)
     }
 
-    /// Reports a mistake.
-    pub fn mistake(&mut self, d: Diagnostic) -> Arg {
-        self.b.diagnostics.push(d);
-        Arg::Unknown
+    /// `stage1[0](x)`: what is called is an expression.
+    pub fn apply(&mut self, frame: &mut Frame<'a>, callee: &'a Expr, arguments: &'a [Argument]) -> Arg {
+        let part = match &callee.kind {
+            ExprKind::Broken => return Arg::Unknown,
+            _ => self.part(frame, callee),
+        };
+        let given = self.all_given(frame, arguments);
+        let Some(part) = part else {
+            let d = Diagnostic::new("N0601", callee.at, "this cannot be called");
+            return self.mistake(d.help("call layers, functions and operators by name"));
+        };
+        let path = match &*part {
+            Part::Layer(layer, _) => layer.name.clone(),
+            Part::Block(used) => used.path.clone(),
+            _ => "stage".into(),
+        };
+        self.call_part(&part, &Name { text: path, at: callee.at }, &given)
+    }
+
+    fn all_given(&mut self, frame: &mut Frame<'a>, arguments: &'a [Argument]) -> Vec<Given> {
+        arguments.iter().map(|a| self.given(frame, a)).collect()
+    }
+
+    /// Calls a layer, a block, or the elements of an array in turn.
+    pub fn call_part(&mut self, part: &Part<'a>, callee: &Name, given: &[Given]) -> Arg {
+        match part {
+            Part::Broken => Arg::Unknown,
+            Part::Layer(layer, _) => self.layer(layer, callee, given),
+            Part::Block(used) => self.call_block(used, callee, given),
+            Part::Array(elements, _) => self.call_array(elements, callee, given),
+            Part::Absent(condition) => {
+                let message = format!("`{}` is not there: its condition does not hold", callee.text);
+                let d = Diagnostic::new("N0522", callee.at, message).note(*condition, "the condition of its declaration");
+                self.mistake(d.help("call it under the same condition: `if … { … } else { x }`"))
+            }
+            Part::Parameter(_) | Part::State(_) => {
+                let message = format!("`{}` is {}, which cannot be called", callee.text, part.describe());
+                self.mistake(Diagnostic::new("N0401", callee.at, message).help("use it as a value"))
+            }
+        }
     }
 
     /// `conv1(x)`.
     fn layer(&mut self, layer: &Layer, callee: &Name, given: &[Given]) -> Arg {
-        let result = layers::call(&mut self.b, layer, callee.at, given);
+        let result = layers::call(self.b, layer, callee.at, given);
         if result.is_ok() && self.has_huge_parameter(layer, callee.at) {
             return Arg::Unknown;
         }
@@ -96,30 +141,42 @@ impl Lowering<'_, '_> {
     }
 
     /// `scores(image)`: the body of the function, inlined.
-    fn own_function(&mut self, index: usize, callee: &Name, given: &[Given]) -> Arg {
+    fn own_function(&mut self, caller: &Frame<'a>, index: usize, callee: &Name, given: &[Given]) -> Arg {
         if self.pass.states[index] != Some(State::Clean) {
             // Recursive functions and those with mistakes were reported; what they give is unknown.
             return Arg::Unknown;
         }
-        let Some(mut frame) = bind(self, index, callee, given) else { return Arg::Unknown };
-        if self.is_too_large(callee.at) {
+        let pass = self.pass;
+        let head = Head::function(&pass.net.functions[index]);
+        let signature = &pass.signatures[index];
+        let mut frame = Frame::inside(caller.owner.clone(), pass.sizes.clone(), false);
+        if !bind(self, head, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
             return Arg::Unknown;
         }
-        let before = self.b.diagnostics.len();
-        let value = self.body(index, &mut frame);
-        // The function has no mistake of its own: what is wrong depends on this call. One mistake a call.
-        self.b.diagnostics.truncate(before + 1);
-        if self.b.diagnostics.len() > before {
-            if let Some(mut d) = self.b.diagnostics.pop() {
-                let place = std::mem::replace(&mut d.at, callee.at);
-                // Of calls in calls, the innermost says where it happens, the outermost is where it can be mended.
-                if !d.notes.iter().any(|n| n.text.starts_with(INSIDE)) {
-                    d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", callee.text));
-                }
-                self.b.diagnostics.push(d);
-            }
-            return Arg::Unknown;
-        }
-        value
+        self.inlined(callee, &head, |l| l.body(head, signature, &mut frame))
     }
+
+    /// Runs the body of something that has no mistake of its own: what is wrong depends on this call. One mistake a call, at the call.
+    pub fn inlined(&mut self, callee: &Name, head: &Head<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
+        let before = self.b.diagnostics.len();
+        let value = body(self);
+        self.b.diagnostics.truncate(before + 1);
+        if self.b.diagnostics.len() == before {
+            return value;
+        }
+        if let Some(mut d) = self.b.diagnostics.pop() {
+            let place = std::mem::replace(&mut d.at, callee.at);
+            // Of calls in calls, the innermost says where it happens, the outermost is where it can be mended.
+            if !d.notes.iter().any(|n| n.text.starts_with(INSIDE)) {
+                d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", head.name.text));
+            }
+            self.b.diagnostics.push(d);
+        }
+        Arg::Unknown
+    }
+}
+
+/// Whether a call of this name means the part: a bare parameter may have the name of an operator.
+fn is_called(part: &Part) -> bool {
+    !matches!(part, Part::Parameter(_) | Part::State(_))
 }

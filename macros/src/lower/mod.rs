@@ -1,31 +1,49 @@
-//! Ast → graphs: names are resolved, calls between functions inlined, and every node is checked as it is added.
+//! Ast → graphs: names are resolved, calls between functions and blocks inlined, and every node is checked as it is added.
 //!
 //! A function is lowered on its own first, callees before callers, so that a mistake in it is reported once, where it was made; calls to
-//! a function with mistakes are accepted silently. A private function's sizes are patterns: on its own, only those of its mistakes count
-//! that no use can make right.
+//! a function with mistakes are accepted silently. The sizes of a private function or a block are patterns: on its own, only those of its
+//! mistakes count that no use can make right.
 
-use castnet_graph::builder::{Builder, Parameters};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use castnet_graph::builder::{Builder, Options, Parameters};
+use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::graph::Graph;
 use castnet_graph::size::Size;
 
-use crate::ast::Net;
+use crate::ast::{Argument, File, Members, Name, Net};
 
+mod alone;
 mod bind;
+mod blocks;
 mod body;
 mod calls;
-mod declare;
+mod constants;
+mod expected;
 mod expr;
+mod head;
+mod loops;
+mod names;
 mod order;
+mod parts;
+mod rules;
+mod scope;
 mod signature;
+mod train;
 mod unused;
 
-pub use body::type_text;
-pub use declare::is_method;
+pub use alone::Blocks;
+pub use expected::type_text;
+pub use names::is_method;
 
-use body::Lowering;
-use declare::Names;
+use expr::Lowering;
+use head::Head;
+use parts::Owner;
+use scope::Frame;
 use signature::Signature;
 
 /// What was found out about a function.
@@ -37,83 +55,160 @@ enum State {
     Clean,
 }
 
-/// The graphs of a net; `None` if there are mistakes, which go to `diagnostics`.
-pub fn lower(net: &Net, diagnostics: &mut Vec<Diagnostic>) -> Option<Source> {
-    let before = diagnostics.len();
-    let mut parameters = Parameters::default();
-    let names = declare::declare(net, &mut parameters, diagnostics);
-    let signatures: Vec<_> = net.functions.iter().map(|f| signature::read(&names, f, diagnostics)).collect();
-    let (order, recursive) = order::callees_first(net, &names, diagnostics);
+/// A net to be made: one without parameters, or an instance of a template.
+pub struct Target<'a> {
+    /// Doc comment and visibility.
+    pub head: &'a crate::ast::Head,
+    /// What it is called.
+    pub name: &'a Name,
+    /// The net or template.
+    pub net: &'a Net,
+    /// What an instance gives for the template's parameters.
+    pub arguments: &'a [Argument],
+}
 
-    let mut pass = Pass { names: &names, signatures: &signatures, states: vec![None; net.functions.len()] };
+/// What lowering one function needs to know about the rest.
+struct Pass<'a> {
+    file: &'a File,
+    net: &'a Net,
+    /// `Gpt2`.
+    name: &'a str,
+    /// Constants and build-time parameters of the net.
+    sizes: HashMap<String, Arg>,
+    /// Of the net's functions.
+    signatures: Vec<Signature>,
+    states: Vec<Option<State>>,
+    /// Of the file's blocks.
+    blocks: &'a [Signature],
+    broken_blocks: &'a RefCell<HashSet<usize>>,
+}
+
+/// The graphs of a net; `None` if there are mistakes, which go to `diagnostics`.
+pub fn lower(file: &File, blocks: &Blocks, target: &Target, diagnostics: &mut Vec<Diagnostic>) -> Option<Source> {
+    let before = diagnostics.len();
+    let net = target.net;
+    names::twice(&net.name, &net.parameters, &net.members, &net.functions, diagnostics);
+    names::methods(net, diagnostics);
+    let mut pass = Pass {
+        file,
+        net,
+        name: &target.name.text,
+        sizes: HashMap::new(),
+        signatures: vec![],
+        states: vec![Some(State::Broken); net.functions.len()],
+        blocks: &blocks.signatures,
+        broken_blocks: &blocks.broken,
+    };
+    let mut parameters = Parameters::default();
+    let owner = pass.declare(target, &mut parameters, diagnostics)?;
+    let constants: Vec<&str> = pass.sizes.keys().map(String::as_str).collect();
+    pass.signatures =
+        net.functions.iter().map(|f| signature::read(&constants, Head::function(f), diagnostics)).collect();
+    let (order, recursive) = order::callees_first(net, diagnostics);
+    pass.states = vec![None; net.functions.len()];
     recursive.into_iter().for_each(|i| pass.states[i] = Some(State::Broken));
     let mut functions: Vec<Option<SourceFunction>> = net.functions.iter().map(|_| None).collect();
     for index in order {
         let function = &net.functions[index];
         let found = match function.is_entry() {
-            true => pass.entry(index, &mut parameters).map(|f| functions[index] = Some(f)),
-            false => pass.private(index, &parameters),
+            true => pass.entry(&owner, index, &mut parameters).map(|f| functions[index] = Some(f)),
+            false => pass.private(target, index),
         };
-        let whole = signatures[index].whole && !function.lost && pass.states[index].is_none();
+        let whole = pass.signatures[index].whole && !function.lost && pass.states[index].is_none();
         pass.states[index] = Some(if found.is_ok() && whole { State::Clean } else { State::Broken });
         diagnostics.extend(found.err().unwrap_or_default());
     }
     let functions: Vec<_> = functions.into_iter().flatten().collect();
-    unused::check(net, &names, &functions, &parameters, diagnostics);
-    (diagnostics.len() == before).then(|| Source { name: net.name.text.clone(), parameters, functions })
+    unused::check(net, &functions, &parameters, diagnostics);
+    (diagnostics.len() == before).then(|| Source { name: target.name.text.clone(), parameters, functions })
 }
 
-/// What lowering one function needs to know about the others.
-#[derive(Clone)]
-struct Pass<'a> {
-    names: &'a Names<'a>,
-    signatures: &'a [Signature],
-    states: Vec<Option<State>>,
+/// An owner with nothing in it, for what stands outside nets.
+fn nothing<'a>(members: &'a Members, net: &'a Net) -> Rc<Owner<'a>> {
+    let (functions, scope) = (&net.functions[..], net.scope);
+    Rc::new(Owner { members, functions, scope, path: String::new(), parts: RefCell::default() })
 }
 
-impl Pass<'_> {
-    /// Both graphs of an entry point. The parameters stay as they were if there are mistakes.
-    fn entry(&self, index: usize, parameters: &mut Parameters) -> Result<SourceFunction, Vec<Diagnostic>> {
-        let function = &self.names.net.functions[index];
+impl<'a> Pass<'a> {
+    /// The constants of the net, and its parts with their parameters; `None` if what an instance gives has a mistake.
+    fn declare(
+        &mut self,
+        target: &Target<'a>,
+        parameters: &mut Parameters,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Rc<Owner<'a>>> {
+        let net = self.net;
+        let owner = nothing(&net.members, net);
+        let mut builder = Builder::new("", parameters, false);
+        let mut lowering = Lowering::new(self, &mut builder);
+        let mut frame = Frame::outside(owner.clone(), HashMap::new(), net.members.lost);
+        let arguments =
+            lowering.build_arguments(&mut frame, (target.name, &net.name), &net.parameters, target.arguments);
+        let known = arguments.is_some();
+        frame.sizes = arguments.unwrap_or_default();
+        if known {
+            lowering.constants(&mut frame, &net.members.constants);
+            lowering.declare(&mut frame, Options::default());
+        }
+        let sizes = std::mem::take(&mut frame.sizes);
+        diagnostics.append(&mut builder.diagnostics);
+        self.sizes = sizes;
+        known.then_some(owner)
+    }
+
+    /// Both graphs of an entry point. What the shapes of parameters were stays if there are mistakes.
+    fn entry(
+        &self,
+        owner: &Rc<Owner<'a>>,
+        index: usize,
+        parameters: &mut Parameters,
+    ) -> Result<SourceFunction, Vec<Diagnostic>> {
+        let function = &self.net.functions[index];
         let before = parameters.clone();
         let mut graphs = || {
-            let inference = self.graph(index, parameters, false, &Size::symbol)?;
-            let training = function.train.then(|| self.graph(index, parameters, true, &Size::symbol)).transpose()?;
-            Ok(SourceFunction::new(function.name.text.clone(), inference, training))
+            let inference = self.graph(owner, index, parameters, false, &Size::symbol)?;
+            let training = function.train.as_ref();
+            let training = training.map(|_| self.graph(owner, index, parameters, true, &Size::symbol)).transpose()?;
+            let trains = self.trains(owner, function, parameters)?;
+            Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains })
         };
-        graphs().inspect_err(|_| *parameters = before)
+        graphs().inspect_err(|_| {
+            // The parts keep their numbers; what the mistakes said of shapes is forgotten.
+            for (number, declared) in parameters.list.iter_mut().enumerate() {
+                declared.shape = before.list.get(number).and_then(|b| b.shape.clone());
+            }
+        })
     }
 
     /// The mistakes of a private function that no use can make right: those that it makes whatever its sizes are.
-    fn private(&self, index: usize, parameters: &Parameters) -> Result<(), Vec<Diagnostic>> {
-        let attempt = |size: &dyn Fn(&str) -> Size| self.graph(index, &mut parameters.clone(), false, size).err();
-        let Some(mut mistakes) = attempt(&Size::symbol) else { return Ok(()) };
-        if mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        for size in [1, 32, 5040] {
-            let Some(again) = attempt(&|_| Size::constant(size)) else { return Ok(()) };
-            mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
-        }
-        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    fn private(&self, target: &Target<'a>, index: usize) -> Result<(), Vec<Diagnostic>> {
+        let attempt = |size: &dyn Fn(&str) -> Size| {
+            // Parts of its own: what they are depends on the sizes.
+            let (mut parameters, mut ignored) = (Parameters::default(), vec![]);
+            let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
+            let owner = pass.declare(target, &mut parameters, &mut ignored)?;
+            self.graph(&owner, index, &mut parameters, false, size).err()
+        };
+        alone::certain(&attempt, &[1, 32, 5040])
     }
 
     /// The graph of one function with its size names bound by `size`, or its mistakes: none, if it only calls a function with mistakes.
     fn graph(
         &self,
+        owner: &Rc<Owner<'a>>,
         index: usize,
         parameters: &mut Parameters,
         training: bool,
         size: &dyn Fn(&str) -> Size,
     ) -> Result<Graph, Vec<Diagnostic>> {
-        let function = &self.names.net.functions[index];
-        let name = format!("{}.{}", self.names.net.name.text, function.name.text);
-        let builder = Builder::new(name, parameters, training);
-        let mut lowering = Lowering { pass: self, b: builder };
-        lowering.alone(index, size);
-        match lowering.b.diagnostics.is_empty() && !lowering.b.graph.outputs.is_empty() {
-            true => Ok(lowering.b.graph),
-            false => Err(lowering.b.diagnostics),
+        let name = format!("{}.{}", self.name, self.net.functions[index].name.text);
+        let mut builder = Builder::new(name, parameters, training);
+        Lowering::new(self, &mut builder).alone(owner.clone(), index, size);
+        let diagnostics = std::mem::take(&mut builder.diagnostics);
+        let graph = builder.graph;
+        match diagnostics.is_empty() && !graph.outputs.is_empty() {
+            true => Ok(graph),
+            false => Err(diagnostics),
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use castnet_graph::diagnostic::Diagnostic;
 
-use super::Names;
-use crate::ast::{Name, Net};
+use crate::ast::{ExprKind, Name, Net};
 
 /// The numbers of the functions, callees before callers; and those that call themselves, which are reported.
-pub(super) fn callees_first(net: &Net, names: &Names, diagnostics: &mut Vec<Diagnostic>) -> (Vec<usize>, Vec<usize>) {
-    let mut walk = Walk { net, names, order: vec![], recursive: vec![], path: vec![], diagnostics };
+pub(super) fn callees_first(net: &Net, diagnostics: &mut Vec<Diagnostic>) -> (Vec<usize>, Vec<usize>) {
+    let mut walk = Walk { net, order: vec![], recursive: vec![], path: vec![], diagnostics };
     for index in 0..net.functions.len() {
         walk.visit(index);
     }
@@ -16,7 +15,6 @@ pub(super) fn callees_first(net: &Net, names: &Names, diagnostics: &mut Vec<Diag
 
 struct Walk<'a, 'd> {
     net: &'a Net,
-    names: &'a Names<'a>,
     order: Vec<usize>,
     recursive: Vec<usize>,
     /// The functions being visited, outermost first.
@@ -31,10 +29,14 @@ impl Walk<'_, '_> {
         }
         self.path.push(index);
         let mut callees: Vec<&Name> = vec![];
-        self.net.functions[index].callees(&mut |callee| callees.push(callee));
+        self.net.functions[index].body.walk(&mut |e| {
+            if let ExprKind::Call(callee, _) = &e.kind {
+                callees.push(callee);
+            }
+        });
         for callee in callees {
             // A layer of that name was reported as defined twice.
-            let Some(&target) = self.names.functions.get(callee.text.as_str()) else { continue };
+            let Some(target) = self.net.functions.iter().position(|f| f.name.text == callee.text) else { continue };
             match self.path.iter().position(|&f| f == target) {
                 Some(start) => self.report(start, callee),
                 None => self.visit(target),

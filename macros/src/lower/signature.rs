@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
 use castnet_graph::types::DType;
 
-use super::Names;
-use crate::ast::{Axis, Expr, ExprKind, Function, Type};
+use super::expected::type_text;
+use super::head::Head;
+use crate::ast::{Axis, Expr, ExprKind, Promise, Type};
 
 /// What the head of a function says beyond its types.
 pub(super) struct Signature {
@@ -21,12 +22,14 @@ pub(super) struct Signature {
 }
 
 /// Reads the head of a function; what is wrong with it goes to `diagnostics`.
-pub(super) fn read(names: &Names, function: &Function, diagnostics: &mut Vec<Diagnostic>) -> Signature {
+///
+/// `constants`: the names of constants and build-time parameters, which are no patterns.
+pub(super) fn read(constants: &[&str], function: Head, diagnostics: &mut Vec<Diagnostic>) -> Signature {
     let before = diagnostics.len();
-    let mut reader = Reader { names, sizes: vec![], solvable: HashSet::new(), diagnostics };
+    let mut reader = Reader { constants, sizes: vec![], solvable: HashSet::new(), diagnostics };
     let mut seen: Vec<&crate::ast::Name> = vec![];
     let mut sound = vec![];
-    for parameter in &function.parameters {
+    for parameter in function.parameters {
         if let Some(earlier) = seen.iter().find(|n| n.text == parameter.name.text) {
             let d = Diagnostic::new(
                 "N0502",
@@ -39,26 +42,32 @@ pub(super) fn read(names: &Names, function: &Function, diagnostics: &mut Vec<Dia
         seen.push(&parameter.name);
         let start = reader.diagnostics.len();
         if let Some(ty) = &parameter.ty {
-            reader.argument(ty, function.is_entry());
+            reader.argument(ty, function.entry);
         }
         sound.push(parameter.ty.is_some() && reader.diagnostics.len() == start);
     }
     let complete = function.parameters.iter().all(|p| p.ty.is_some()) && sound.iter().all(|s| *s) && !function.lost;
     if complete {
-        reader.unbound(function);
+        reader.unbound(&function);
     }
     let start = reader.diagnostics.len();
-    if let Some(ty) = &function.result {
-        reader.result(ty, function, complete);
+    match function.promise {
+        Some(Promise::One(ty)) => reader.result(ty, 0, &function, complete),
+        Some(Promise::Tuple(types, _)) => {
+            for (number, ty) in types.iter().enumerate() {
+                reader.result(ty, number, &function, complete);
+            }
+        }
+        None => {}
     }
-    let sound_result = function.result.is_some() && reader.diagnostics.len() == start;
+    let sound_result = function.promise.is_some() && reader.diagnostics.len() == start;
     let Reader { sizes, .. } = reader;
-    let whole = diagnostics.len() == before && function.result.is_some() && sound.iter().all(|s| *s);
+    let whole = diagnostics.len() == before && function.promise.is_some() && sound.iter().all(|s| *s);
     Signature { sizes, sound, sound_result, whole }
 }
 
 struct Reader<'a, 'd> {
-    names: &'a Names<'a>,
+    constants: &'a [&'a str],
     sizes: Vec<String>,
     /// The sizes that an axis alone tells: `N`, `2 * N + 1`.
     solvable: HashSet<String>,
@@ -101,7 +110,7 @@ impl Reader<'_, '_> {
     /// Calls `visit` for each name in a size that is no constant of the net.
     fn names_of(&mut self, size: &Expr, visit: &mut dyn FnMut(&mut Self, &str, Loc)) {
         match &size.kind {
-            ExprKind::Name(name) if !self.names.constants.contains_key(name.as_str()) => visit(self, name, size.at),
+            ExprKind::Name(name) if !self.constants.contains(&name.as_str()) => visit(self, name, size.at),
             ExprKind::Unary(_, x) => self.names_of(x, visit),
             ExprKind::Binary(_, x, y) => {
                 self.names_of(x, visit);
@@ -117,7 +126,7 @@ impl Reader<'_, '_> {
         if self.sizes.iter().any(|s| s == name) {
             return;
         }
-        let constants = || self.names.constants.keys().copied().chain(self.sizes.iter().map(String::as_str));
+        let constants = || self.constants.iter().copied().chain(self.sizes.iter().map(String::as_str));
         if !is_size_name(name) {
             let upper = name.to_uppercase();
             let help = match constants().find(|c| *c == upper).or_else(|| did_you_mean(name, constants())) {
@@ -139,7 +148,7 @@ impl Reader<'_, '_> {
     }
 
     /// Sizes that no axis tells.
-    fn unbound(&mut self, function: &Function) {
+    fn unbound(&mut self, function: &Head) {
         let open: Vec<_> = self.sizes.iter().filter(|s| !self.solvable.contains(*s)).cloned().collect();
         for name in open {
             let axes = function.parameters.iter().filter_map(|p| p.ty.as_ref()).flat_map(|ty| &ty.axes);
@@ -155,10 +164,10 @@ impl Reader<'_, '_> {
     }
 
     /// The type of the result: `complete` if all arguments are known, so that a new name is a mistake.
-    fn result(&mut self, ty: &Type, function: &Function, complete: bool) {
+    fn result(&mut self, ty: &Type, number: usize, function: &Head, complete: bool) {
         self.element_type(ty);
-        if function.train && (ty.dtype != DType::F32 || !ty.axes.is_empty()) {
-            let shape = crate::lower::body::type_text(ty);
+        if function.train && number == 0 && (ty.dtype != DType::F32 || !ty.axes.is_empty()) {
+            let shape = type_text(ty);
             let message = format!("a `train fn` returns an f32 scalar, `{}` returns {shape}", function.name.text);
             let help = "write `-> f32`, and reduce the value: `.mean()`, `.cross_entropy(target)`";
             self.diagnostics.push(Diagnostic::new("N0504", ty.at, message).help(help));
@@ -173,7 +182,7 @@ impl Reader<'_, '_> {
                     return;
                 }
                 let known: Vec<&str> =
-                    reader.names.constants.keys().copied().chain(reader.sizes.iter().map(String::as_str)).collect();
+                    reader.constants.iter().copied().chain(reader.sizes.iter().map(String::as_str)).collect();
                 let meant = known
                     .iter()
                     .find(|k| **k == name.to_uppercase())

@@ -5,20 +5,18 @@ use std::collections::HashSet;
 use castnet_graph::builder::Parameters;
 use castnet_graph::compile::SourceFunction;
 use castnet_graph::diagnostic::Diagnostic;
-use castnet_graph::graph::{Graph, Op};
+use castnet_graph::graph::{Graph, Op, Repeat};
 
-use super::Names;
-use crate::ast::{Layer, Net};
+use crate::ast::{Body, Member, Members, Net, Part};
 
-/// Reports layers that no function calls, and parameters that no `train fn` reaches.
+/// Reports parts that no function of a net calls, and parameters that no `train fn` reaches.
 pub(super) fn check(
     net: &Net,
-    names: &Names,
     functions: &[SourceFunction],
     parameters: &Parameters,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    if net.functions.is_empty() && !net.lost {
+    if net.functions.is_empty() && !net.members.lost {
         let message = format!("the net `{}` has no function", net.name.text);
         diagnostics.push(
             Diagnostic::new("N0503", net.name.at, message)
@@ -27,90 +25,128 @@ pub(super) fn check(
         return;
     }
     // Where something could not be read, it may have been the use.
-    if net.lost || net.functions.iter().any(|f| f.is_broken()) {
+    if net.members.lost || net.functions.iter().any(|f| f.lost || f.body.is_broken()) {
         return;
     }
-    let mut called: HashSet<&str> = HashSet::new();
-    for function in &net.functions {
-        function.callees(&mut |callee| {
-            called.insert(&callee.text);
-        });
-    }
-    // A layer that was meant where another name stands is not unused.
-    let meant = |name: &str| {
-        let mentions = |help: &String| help.contains(&format!("`{name}`")) || help.contains(&format!("`{name}("));
-        let twice = net.functions.iter().any(|f| f.name.text == name);
-        twice || diagnostics.iter().any(|d| d.help.as_ref().is_some_and(mentions))
-    };
-    let unused = |l: &&Layer| l.kind.is_some() && !called.contains(l.name.text.as_str()) && !meant(&l.name.text);
-    let unused: Vec<&Layer> = net.layers.iter().filter(unused).collect();
-    for layer in unused {
-        let message = format!("layer `{}` is never used", layer.name.text);
-        diagnostics.push(
-            Diagnostic::new("N0503", layer.name.at, message)
-                .help(format!("call it, `{}(x)`, or remove it", layer.name.text)),
-        );
-    }
+    let bodies: Vec<&Body> = net.functions.iter().map(|f| &f.body).collect();
+    let twice: Vec<&str> = net.functions.iter().map(|f| f.name.text.as_str()).collect();
+    parts(&net.members, &bodies, &twice, diagnostics);
     if diagnostics.iter().any(|d| d.code != "N0503") {
         return; // A function with mistakes may reach what no other one does.
     }
-    let entries = reachable(net, names);
-    for layer in net.layers.iter().filter(|l| called.contains(l.name.text.as_str())) {
-        unreached(net, names, layer, &entries, functions, parameters, diagnostics);
+    let entries = reachable(net);
+    let named = mentioned(&bodies);
+    for part in net.members.parts.iter().filter(|p| named.contains(p.name.text.as_str())) {
+        unreached(net, part, &entries, functions, parameters, diagnostics);
     }
 }
 
-/// The names that entry points call, directly or not.
-fn reachable<'a>(net: &'a Net, names: &Names) -> HashSet<&'a str> {
+/// Reports parts that none of these bodies names.
+pub(super) fn parts(members: &Members, bodies: &[&Body], others: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+    let named = mentioned(bodies);
+    // A layer that was meant where another name stands is not unused.
+    let meant = |name: &str| {
+        let mentions = |help: &String| help.contains(&format!("`{name}`")) || help.contains(&format!("`{name}("));
+        others.contains(&name) || diagnostics.iter().any(|d| d.help.as_ref().is_some_and(mentions))
+    };
+    let broken = |p: &Part| matches!(p.member, Member::Broken);
+    let unused: Vec<&Part> = members
+        .parts
+        .iter()
+        .filter(|p| !broken(p) && !named.contains(p.name.text.as_str()) && !meant(&p.name.text))
+        .collect();
+    for part in unused {
+        let (what, help) = match part.member {
+            Member::Param(..) => ("parameter", format!("use it, or remove it: `{}` is a value", part.name.text)),
+            Member::State(..) => ("state", format!("use it, or remove it: `{}` is a value", part.name.text)),
+            _ => ("layer", format!("call it, `{}(x)`, or remove it", part.name.text)),
+        };
+        let message = format!("{what} `{}` is never used", part.name.text);
+        diagnostics.push(Diagnostic::new("N0503", part.name.at, message).help(help));
+    }
+}
+
+/// Every name that occurs in these bodies.
+fn mentioned<'a>(bodies: &[&'a Body]) -> HashSet<&'a str> {
+    let mut named = HashSet::new();
+    for body in bodies {
+        body.names(&mut |name| {
+            named.insert(name);
+        });
+    }
+    named
+}
+
+/// The names that entry points mention, directly or by the functions that they call.
+fn reachable(net: &Net) -> HashSet<&str> {
     let mut open: Vec<usize> = (0..net.functions.len()).filter(|&i| net.functions[i].is_entry()).collect();
     let mut seen: HashSet<usize> = open.iter().copied().collect();
-    let mut called = HashSet::new();
+    let mut named = HashSet::new();
     while let Some(index) = open.pop() {
-        net.functions[index].callees(&mut |callee| {
-            called.insert(callee.text.as_str());
-            if let Some(&next) = names.functions.get(callee.text.as_str())
+        net.functions[index].body.names(&mut |name| {
+            named.insert(name);
+            if let Some(next) = net.functions.iter().position(|f| f.name.text == name)
                 && seen.insert(next)
             {
                 open.push(next);
             }
         });
     }
-    called
+    named
 }
 
 fn unreached(
     net: &Net,
-    names: &Names,
-    layer: &Layer,
+    part: &Part,
     entries: &HashSet<&str>,
     functions: &[SourceFunction],
     parameters: &Parameters,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let name = &layer.name.text;
+    let name = &part.name.text;
     if !entries.contains(name.as_str()) {
         let message = format!("layer `{name}` is used only by functions that no `pub fn` or `train fn` calls");
         diagnostics.push(
-            Diagnostic::new("N0503", layer.name.at, message)
+            Diagnostic::new("N0503", part.name.at, message)
                 .help("make the function that calls it `pub`, or remove the layer"),
         );
         return;
     }
-    let Some(Some(declared)) = names.layers.get(name.as_str()) else { return };
-    let trained: HashSet<usize> = functions.iter().filter_map(|f| f.training.as_ref()).flat_map(reaches).collect();
-    let missing: Vec<usize> = declared.tensors.iter().copied().filter(|t| !trained.contains(t)).collect();
-    let Some(train) = net.functions.iter().find(|f| f.train).filter(|_| !missing.is_empty()) else { return };
-    let tensors: Vec<_> =
-        missing.iter().filter_map(|&t| parameters.list.get(t)).map(|p| format!("`{}`", p.name)).collect();
-    let verb = if tensors.len() == 1 { "is" } else { "are" };
-    let message = format!("{} {verb} reached by no `train fn`", tensors.join(" and "));
-    let d = Diagnostic::new("N0505", layer.name.at, message)
+    let Some(train) = net.functions.iter().find(|f| f.train.is_some()) else { return };
+    if part.attributes.freeze.is_some() {
+        return;
+    }
+    let trained: HashSet<usize> = functions
+        .iter()
+        .filter_map(|f| Some((f, f.training.as_ref()?)))
+        .flat_map(|(f, graph)| {
+            let all = reaches(graph);
+            all.into_iter().filter(|n| f.trains.as_ref().is_none_or(|t| t.contains(n)))
+        })
+        .collect();
+    let inside = |key: &str| key == name || key.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let missing: Vec<String> = (0..parameters.list.len())
+        .filter(|n| inside(&parameters.list[*n].name) && !trained.contains(n) && !parameters.list[*n].options.frozen)
+        .map(|n| format!("`{}`", parameters.list[n].name))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    let listed = match missing.len() {
+        1..=4 => missing.join(" and "),
+        n => format!("{} and {} more", missing[..3].join(", "), n - 3),
+    };
+    let message = format!("{listed} {verb} reached by no `train fn`");
+    let d = Diagnostic::new("N0505", part.name.at, message)
         .note(train.name.at, format!("`{}` is a `train fn`", train.name.text));
-    diagnostics
-        .push(d.help(format!("let the objective depend on `{name}`, or remove the layer: it would never learn")));
+    let help = format!(
+        "let the objective depend on `{name}`, freeze it (`#[freeze]`), or remove the layer: it would never learn"
+    );
+    diagnostics.push(d.help(help));
 }
 
-/// The parameters on which the objective depends through floating-point values.
+/// The parameters on which the first result depends through floating-point values; of loops, those of every round.
 fn reaches(graph: &Graph) -> HashSet<usize> {
     let mut reached = HashSet::new();
     let mut live = vec![false; graph.nodes.len()];
@@ -119,10 +155,32 @@ fn reaches(graph: &Graph) -> HashSet<usize> {
         if !live[index] || !node.ty.dtype.is_float() || node.op == Op::Detach {
             continue;
         }
-        if let Op::Parameter(number) = node.op {
-            reached.insert(number);
+        match &node.op {
+            Op::Parameter(number) => drop(reached.insert(*number)),
+            Op::Repeat(repeat) => in_rounds(repeat, &mut vec![], &mut reached),
+            _ => {}
         }
         node.inputs.iter().for_each(|input| live[input.index()] = true);
     }
     reached
+}
+
+/// The parameters that the body of a loop reads in any round; `counts`: the rounds of the loops around it, outermost first.
+fn in_rounds(repeat: &Repeat, counts: &mut Vec<i64>, reached: &mut HashSet<usize>) {
+    counts.push(repeat.count.as_const().unwrap_or(1));
+    for node in &repeat.body.nodes {
+        match &node.op {
+            Op::RoundParameter { first, steps } => {
+                let mut numbers = vec![*first];
+                for (&step, &count) in steps.iter().zip(counts.iter()) {
+                    let further = |number: usize| (0..count as usize).map(move |round| number + round * step);
+                    numbers = numbers.into_iter().flat_map(further).collect();
+                }
+                reached.extend(numbers);
+            }
+            Op::Repeat(inner) => in_rounds(inner, counts, reached),
+            _ => {}
+        }
+    }
+    counts.pop();
 }

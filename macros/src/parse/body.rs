@@ -1,73 +1,205 @@
-//! Bodies of functions: `let`s and a last expression.
+//! Bodies: statements and a last expression.
 
 use proc_macro2::{Group, TokenTree};
 
+use super::attributes::Place;
+use super::members::is_member;
+use super::statement::assignment;
 use super::{Cursor, Parser, refuse};
-use crate::ast::{Expr, ExprKind, Let, Name};
+use crate::ast::{Body, Expr, ExprKind, Members, Name, Statement};
+
+/// What a body is for.
+#[derive(Clone, Copy)]
+pub(super) enum Wants<'a> {
+    /// Its last expression is the result of this: `function `f``.
+    Value(&'a str),
+    /// Nothing: a round of a `for`, a branch of an `if` among statements.
+    Nothing,
+}
 
 impl Parser<'_> {
-    /// What stands between the braces of a function. Sets `lost` if a statement could not be read.
-    pub(super) fn body(&mut self, function: &Name, body: &Group, lost: &mut bool) -> (Vec<Let>, Expr) {
-        let mut cursor = Cursor::inside(body);
-        let mut lets = vec![];
+    /// What stands between the braces of `what`, whose result is the last expression.
+    pub(super) fn body(&mut self, what: &str, group: &Group) -> Body {
+        self.whole(what, group, None)
+    }
+
+    /// What stands between the braces of a block.
+    pub(super) fn block_body(&mut self, name: &Name, group: &Group, members: &mut Members) -> Body {
+        self.whole(&format!("block `{}`", name.text), group, Some(members))
+    }
+
+    /// Statements without a result, and the expression at their end that is none.
+    pub(super) fn rounds(&mut self, group: &Group) -> (Vec<Statement>, Option<Expr>) {
+        let mut cursor = Cursor::inside(group);
+        self.deeper(group.span(), |parser| parser.statements(&mut cursor, Wants::Nothing, None)).unwrap_or_default()
+    }
+
+    fn whole(&mut self, what: &str, group: &Group, members: Option<&mut Members>) -> Body {
+        let mut cursor = Cursor::inside(group);
+        let read = self.deeper(group.span(), |parser| parser.statements(&mut cursor, Wants::Value(what), members));
+        let (statements, tail) = read.unwrap_or_default();
+        let tail = tail.unwrap_or_else(|| {
+            let at = self.places.at(group.span_close());
+            if !self.lost {
+                let help = match statements.last() {
+                    Some(Statement::If { otherwise, .. }) if otherwise.is_empty() => {
+                        "an `if` that gives the result has an `else`"
+                    }
+                    _ => "end it with an expression without `;`",
+                };
+                self.report("N0516", at, format!("{what} has no result"), help);
+            }
+            Expr::broken(at)
+        });
+        Body { statements, tail }
+    }
+
+    /// Statements (and, in a block, its members) up to the end, with the last expression if there is one without a `;`.
+    fn statements(
+        &mut self,
+        cursor: &mut Cursor,
+        wants: Wants,
+        mut members: Option<&mut Members>,
+    ) -> (Vec<Statement>, Option<Expr>) {
+        let mut statements = vec![];
         let mut tail = None;
         while !cursor.done() {
             if cursor.eat_sign(';') {
                 continue;
             }
-            if let Some(word) = refuse::statement(&cursor) {
+            if let Some(members) = members.as_deref_mut().filter(|_| is_member(cursor)) {
+                let (head, attributes) = self.head(cursor);
+                self.lost |= !self.member(head, attributes, cursor, members);
+                continue;
+            }
+            if cursor.is_sign(0, '#') {
+                let (_, attributes) = self.head(cursor);
+                self.no_attributes(attributes, Place::Other);
+                continue;
+            }
+            if let Some(word) = refuse::statement(cursor) {
                 let span = cursor.span();
                 self.refuse(span, word);
-                refuse::skip_statement(&mut cursor);
-                *lost = true;
+                refuse::skip_statement(cursor);
+                self.lost = true;
                 // As the last thing, or with an operator after it, it was meant as the result.
                 if cursor.done() {
                     tail = Some(Expr::broken(self.places.at(span)));
                 }
                 continue;
             }
-            if cursor.is_word(0, "let") {
-                match self.let_(&mut cursor, lost) {
-                    Some(one) => lets.push(one),
-                    None => *lost = true,
+            if let Some(word) =
+                ["fn", "pub", "block", "net"].into_iter().find(|w| cursor.is_word(0, w) && !cursor.is_sign(1, '.'))
+            {
+                if cursor.is_ident(1) {
+                    let help = "functions stand in nets; blocks and nets beside each other";
+                    self.no_item(cursor.span(), &format!("`{word}` does not occur in a body"), help, cursor);
+                    self.lost = true;
+                    continue;
                 }
-                continue;
             }
-            if let Some(expression) = self.last_or_stray(function, &mut cursor, lost) {
+            if cursor.is_word(0, "let") {
+                self.let_(cursor, &mut statements);
+            } else if cursor.is_word(0, "for") {
+                self.for_(cursor, &mut statements);
+            } else if cursor.is_word(0, "assert") && cursor.is_sign(1, '!') {
+                self.assert(cursor, &mut statements);
+            } else if cursor.is_word(0, "if") && !self.gives_a_value(cursor, wants) {
+                let (one, stray) = self.if_(cursor);
+                statements.extend(one);
+                stray.iter().for_each(|stray| self.no_effect(stray, wants));
+            } else if let Some(expression) = self.last_or_stray(cursor, wants, &mut statements) {
                 tail = Some(expression);
             }
         }
-        let tail = match tail {
-            Some(tail) => tail,
-            None => {
-                let at = self.places.at(body.span_close());
-                if !*lost {
-                    let message = format!("function `{}` has no result", function.text);
-                    self.report("N0516", at, message, "end it with an expression without `;`");
-                }
-                Expr::broken(at)
-            }
-        };
-        (lets, tail)
+        (statements, tail)
     }
 
-    /// The value of a `let`, with its `;`.
-    fn value(&mut self, cursor: &mut Cursor, lost: &mut bool) -> Expr {
+    /// Whether the `if` here is an expression: the last thing where a result belongs, or with an operator after it.
+    fn gives_a_value(&self, cursor: &Cursor, wants: Wants) -> bool {
+        let mut after = cursor.clone();
+        let mut otherwise = false;
+        loop {
+            after.take_while(|c| !c.is_braces(0) && !c.is_sign(0, ';'));
+            after.next();
+            if !after.eat_word("else") {
+                break;
+            }
+            otherwise |= after.is_braces(0);
+        }
+        match after.peek() {
+            None => otherwise && matches!(wants, Wants::Value(_)),
+            Some(TokenTree::Punct(sign)) => !matches!(sign.as_char(), ';' | '#' | '-' | '!' | '*' | '&' | '\''),
+            Some(_) => false,
+        }
+    }
+
+    /// An expression: the result if it is the last one, else an assignment, or one without effect.
+    fn last_or_stray(&mut self, cursor: &mut Cursor, wants: Wants, statements: &mut Vec<Statement>) -> Option<Expr> {
+        let returned = cursor.is_word(0, "return");
+        if returned {
+            self.syntax(cursor.span(), "`return` does not occur in networks", "the last expression is the result");
+            cursor.next();
+        }
         let tokens = self.statement(cursor);
+        if let Some(at) = assignment(&tokens) {
+            self.assign(tokens, at, cursor, statements);
+            return None;
+        }
         let end = cursor.span();
-        let (value, left) = self.leading_expression(tokens, end);
+        let (expression, left) = self.leading_expression(tokens, end);
         cursor.back(left);
         if left > 0 {
-            // Most likely two statements: the second one is read for its own mistakes.
             self.missing_semicolon(cursor);
-            *lost = true;
-        } else if !cursor.eat_sign(';') {
-            self.syntax(cursor.last_span(), "expected `;` after this", "a `let` ends with `;`");
+            self.lost = true;
+            return None;
         }
-        value
+        let silent = self.lost || returned || matches!(expression.kind, ExprKind::Broken);
+        let ended = cursor.is_sign(0, ';');
+        let semicolon = cursor.span();
+        while cursor.eat_sign(';') {}
+        match wants {
+            Wants::Value(what) if cursor.done() => {
+                if ended && !silent {
+                    let message = format!("{what} has no result: its last expression ends with `;`");
+                    let at = self.places.at(semicolon);
+                    self.report("N0516", at, message, "remove this `;`");
+                }
+                return Some(expression);
+            }
+            Wants::Nothing if cursor.done() && !ended => return Some(expression),
+            _ if !ended => {
+                if !matches!(expression.kind, ExprKind::Broken) {
+                    let help = "statements end with `;`, only the result has none";
+                    self.syntax(cursor.span(), "expected `;` before this", help);
+                }
+                self.lost = true;
+            }
+            _ if !silent => self.no_effect(&expression, wants),
+            _ => {}
+        }
+        None
     }
 
-    fn missing_semicolon(&mut self, cursor: &mut Cursor) {
+    /// Reports an expression whose value nothing uses.
+    pub(super) fn no_effect(&mut self, expression: &Expr, wants: Wants) {
+        if matches!(expression.kind, ExprKind::Broken) || self.lost {
+            return;
+        }
+        let help = match wants {
+            Wants::Value(_) => "bind the result, `let x = …;`, or remove it: operations change nothing",
+            Wants::Nothing => "assign the result, `x = …;`, or remove it: operations change nothing",
+        };
+        self.report("N0515", expression.at, "this statement has no effect", help);
+    }
+
+    /// After a value, something else than `;` follows: most likely the next statement, which is read for its own mistakes.
+    pub(super) fn missing_semicolon(&mut self, cursor: &mut Cursor) {
+        if self.no_such_operator(cursor) {
+            self.statement(cursor);
+            cursor.eat_sign(';');
+            return;
+        }
         let help = "is the `;` of the statement before it missing?";
         self.expected(cursor, "`;` or an operator", help);
         if !cursor.is_ident(0) {
@@ -76,134 +208,13 @@ impl Parser<'_> {
         }
     }
 
-    /// `let x: f32[N, 4] = value;`; `None` if the name could not be read.
-    fn let_(&mut self, cursor: &mut Cursor, lost: &mut bool) -> Option<Let> {
-        cursor.next();
-        if cursor.is_word(0, "mut") {
-            self.refuse(cursor.span(), "let mut");
-            cursor.next();
-        }
-        let name = match cursor.eat_ident() {
-            Some(ident) if cursor.is_sign(0, '=') || cursor.is_colon(0) || cursor.is_sign(0, ';') || cursor.done() => {
-                // `let _ = …` would have no effect, but does no harm either; it is a name that nobody can use.
-                match ident == "_" {
-                    true => Some(Name { text: "_".into(), at: self.places.at(ident.span()) }),
-                    false => Some(self.name(&ident)),
-                }
-            }
-            Some(ident) => {
-                let help = "write `let x = …;`";
-                match cursor.peek() {
-                    Some(TokenTree::Group(_)) => self.refuse(ident.span(), "patterns in `let`"),
-                    _ => self.expected(cursor, &format!("`=` after `let {ident}`"), help),
-                }
-                None
-            }
-            None => {
-                match cursor.peek() {
-                    Some(TokenTree::Group(group)) => self.refuse(group.span(), "patterns in `let`"),
-                    _ => self.expected(cursor, "a name after `let`", "write `let x = …;`"),
-                }
-                None
-            }
-        };
-        let Some(name) = name else {
-            // The value is still read for its own mistakes.
-            cursor.take_while(|c| !c.is_sign(0, '=') && !c.is_sign(0, ';') && !c.is_word(0, "let"));
-            match cursor.eat_sign('=') {
-                true => drop(self.value(cursor, lost)),
-                false => drop(cursor.eat_sign(';')),
-            }
-            return None;
-        };
-        let ty = cursor.eat_sign(':').then(|| {
-            let tokens = cursor.take_while(|c| !c.is_sign(0, '=') && !c.is_sign(0, ';') && !c.is_word(0, "let"));
-            self.ty(&mut Cursor::of(tokens, cursor.span()))
-        });
-        let value = match cursor.eat_sign('=') {
-            true => self.value(cursor, lost),
-            false => {
-                self.expected(cursor, &format!("`=` and the value of `{}`", name.text), "write `let x = …;`");
-                self.statement(cursor);
-                cursor.eat_sign(';');
-                Expr::broken(name.at)
-            }
-        };
-        Some(Let { name, ty: ty.flatten(), value })
+    /// The tokens up to the `;`, or up to a `let` or `for`, before which one is missing.
+    pub(super) fn statement(&mut self, cursor: &mut Cursor) -> Vec<TokenTree> {
+        let mut first = true;
+        cursor.take_while(|c| {
+            let starts = !first && (c.is_word(0, "let") || c.is_word(0, "for")) && !c.was_word("if");
+            first = false;
+            !c.is_sign(0, ';') && !starts
+        })
     }
-
-    /// An expression: the result if it is the last one, else one without effect.
-    fn last_or_stray(&mut self, function: &Name, cursor: &mut Cursor, lost: &mut bool) -> Option<Expr> {
-        let returned = cursor.is_word(0, "return");
-        if returned {
-            self.syntax(cursor.span(), "`return` does not occur in networks", "the last expression is the result");
-            cursor.next();
-        }
-        let first = cursor.clone();
-        let tokens = self.statement(cursor);
-        if let Some(at) = assignment(&tokens) {
-            let span = tokens.get(at).map_or(first.span(), TokenTree::span);
-            let target: String = tokens[..at].iter().map(|t| t.to_string()).collect();
-            let help = match at {
-                1 => format!("values do not change: write `let {target} = …;`"),
-                _ => "values do not change: bind a new one, `let x = …;`".into(),
-            };
-            self.syntax(span, "assignments do not occur in networks", &help);
-            cursor.eat_sign(';');
-            *lost = true;
-            return None;
-        }
-        let end = cursor.span();
-        let (expression, left) = self.leading_expression(tokens, end);
-        cursor.back(left);
-        if left > 0 {
-            self.missing_semicolon(cursor);
-            *lost = true;
-            return None;
-        }
-        let silent = *lost || returned || matches!(expression.kind, ExprKind::Broken);
-        let ended = cursor.is_sign(0, ';');
-        let semicolon = cursor.span();
-        while cursor.eat_sign(';') {}
-        if cursor.done() {
-            if ended && !silent {
-                let message = format!("function `{}` has no result: its last expression ends with `;`", function.text);
-                let at = self.places.at(semicolon);
-                self.report("N0516", at, message, "remove this `;`");
-            }
-            return Some(expression);
-        }
-        if !ended {
-            self.syntax(cursor.span(), "expected `;` before this", "statements end with `;`, only the result has none");
-            return None;
-        }
-        if !silent {
-            let help = "bind the result, `let x = …;`, or remove it: operations change nothing";
-            self.report("N0515", expression.at, "this statement has no effect", help);
-        }
-        None
-    }
-
-    /// The tokens up to the `;`, or up to a `let`, before which one is missing.
-    fn statement(&mut self, cursor: &mut Cursor) -> Vec<TokenTree> {
-        cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_word(0, "let"))
-    }
-}
-
-/// The position of a lone `=` or of `+=` and the like.
-fn assignment(tokens: &[TokenTree]) -> Option<usize> {
-    let sign = |i: usize| match tokens.get(i) {
-        Some(TokenTree::Punct(p)) => p.as_char(),
-        _ => ' ',
-    };
-    (1..tokens.len()).find_map(|i| {
-        if sign(i) != '=' || sign(i + 1) == '=' || sign(i + 1) == '>' {
-            return None;
-        }
-        match sign(i - 1) {
-            '=' | '!' | '<' | '>' => None,
-            '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' => Some(i - 1),
-            _ => Some(i),
-        }
-    })
 }

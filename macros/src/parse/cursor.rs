@@ -60,7 +60,7 @@ impl Cursor {
 
     /// Where the last token taken stands.
     pub fn last_span(&self) -> Span {
-        self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(self.end, |t| t.span())
+        self.last().map_or(self.end, |t| t.span())
     }
 
     /// Whether the token `n` places further is this word.
@@ -83,6 +83,11 @@ impl Cursor {
         self.is_sign(n, ':') && !self.is_sign(n + 1, ':')
     }
 
+    /// Whether the tokens `n` places further are `::`.
+    pub fn is_path(&self, n: usize) -> bool {
+        self.is_sign(n, ':') && self.is_sign(n + 1, ':')
+    }
+
     /// Whether the next tokens are `->`.
     pub fn is_arrow(&self) -> bool {
         self.is_sign(0, '-') && self.is_sign(1, '>')
@@ -91,6 +96,45 @@ impl Cursor {
     /// Whether the token `n` places further is a group in these delimiters.
     pub fn is_group(&self, n: usize, delimiter: Delimiter) -> bool {
         matches!(self.peek_nth(n), Some(TokenTree::Group(g)) if g.delimiter() == delimiter)
+    }
+
+    /// Whether the token `n` places further is a group in braces.
+    pub fn is_braces(&self, n: usize) -> bool {
+        self.is_group(n, Delimiter::Brace)
+    }
+
+    /// Whether the token `n` places further is a group in parentheses.
+    pub fn is_parentheses(&self, n: usize) -> bool {
+        self.is_group(n, Delimiter::Parenthesis)
+    }
+
+    /// The number of tokens in the attributes that start here.
+    pub fn attributes(&self) -> usize {
+        let mut n = 0;
+        while self.is_sign(n, '#') && self.is_group(n + 1, Delimiter::Bracket) {
+            n += 2;
+        }
+        n
+    }
+
+    /// The last token taken.
+    fn last(&self) -> Option<&TokenTree> {
+        self.at.checked_sub(1).and_then(|i| self.tokens.get(i))
+    }
+
+    /// Whether the last token taken is this word.
+    pub fn was_word(&self, word: &str) -> bool {
+        matches!(self.last(), Some(TokenTree::Ident(i)) if i == word)
+    }
+
+    /// Whether the last token taken is a sign.
+    pub fn was_any_sign(&self) -> bool {
+        matches!(self.last(), Some(TokenTree::Punct(_)))
+    }
+
+    /// What stands after all tokens.
+    pub fn end(&self) -> Span {
+        self.end
     }
 
     /// Takes the next token if it is this word.
@@ -119,6 +163,11 @@ impl Cursor {
         }
     }
 
+    /// Takes the next token if it is a group in braces.
+    pub fn eat_braces(&mut self) -> Option<Group> {
+        self.eat_group(Delimiter::Brace)
+    }
+
     /// Takes the next token if it is a name or keyword.
     pub fn eat_ident(&mut self) -> Option<Ident> {
         match self.peek() {
@@ -138,6 +187,11 @@ impl Cursor {
             self.at += 1;
         }
         self.tokens[start..self.at].to_vec()
+    }
+
+    /// Whether a comma is left.
+    pub fn has_comma(&self) -> bool {
+        self.tokens[self.at..].iter().any(|t| matches!(t, TokenTree::Punct(p) if p.as_char() == ','))
     }
 
     /// Everything that is left.
@@ -169,6 +223,7 @@ fn bare(token: TokenTree) -> Vec<TokenTree> {
     match inner.first() {
         Some(TokenTree::Ident(first)) if inner.len() == 1 || first == "pub" => inner,
         Some(TokenTree::Literal(_)) if inner.len() == 1 => inner,
+        Some(TokenTree::Group(first)) if inner.len() == 1 && first.delimiter() == Delimiter::Brace => inner,
         None => inner,
         _ => vec![token],
     }

@@ -1,104 +1,103 @@
 //! Expressions: read by syn, turned into our own; what Rust has and networks have not is refused with what to write instead.
 
-use castnet_graph::scalar::{Binary, Unary};
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned;
 
-use super::{Cursor, Parser};
-use crate::ast::{Argument, Expr, ExprKind, Name};
+use super::{Cursor, DEPTH, Parser};
+use crate::ast::{Argument, Body, Expr, ExprKind, Name};
 
-/// Expressions nested deeper than this are refused, so that no input overflows the stack.
-const DEPTH: usize = 100;
+/// What syn reads of tokens, and how many it leaves.
+type Read = Result<(syn::Expr, usize), Expr>;
 
 impl Parser<'_> {
     /// An expression, all of `tokens`; `end` is the place after them.
     pub(super) fn expression(&mut self, tokens: Vec<TokenTree>, end: Span) -> Expr {
-        let mut cursor = Cursor::of(tokens.clone(), end);
-        let (expression, left) = self.leading_expression(tokens, end);
-        if left > 0 {
-            cursor.rest();
-            cursor.back(left);
-            self.expected(&cursor, "an operator or the end of the expression", "");
+        match self.syn_expression(tokens, end) {
+            Ok(parsed) => self.convert(&parsed),
+            Err(broken) => broken,
         }
-        expression
+    }
+
+    /// The value of an argument, all of `tokens`: only there may a text or a closure stand.
+    pub(super) fn argument_tokens(&mut self, tokens: Vec<TokenTree>, end: Span) -> Expr {
+        match self.syn_expression(tokens, end) {
+            Ok(parsed) => self.argument(&parsed),
+            Err(broken) => broken,
+        }
     }
 
     /// An expression at the start of `tokens`, and how many of them are left after it.
     pub(super) fn leading_expression(&mut self, tokens: Vec<TokenTree>, end: Span) -> (Expr, usize) {
+        match self.read(tokens, end) {
+            Ok((parsed, left)) => (self.convert(&parsed), left),
+            Err(broken) => (broken, 0),
+        }
+    }
+
+    /// All of `tokens` as syn reads them; what is left over is reported.
+    pub(super) fn syn_expression(&mut self, tokens: Vec<TokenTree>, end: Span) -> Result<syn::Expr, Expr> {
+        let mut cursor = Cursor::of(tokens.clone(), end);
+        let (expression, left) = self.read(tokens, end)?;
+        if left > 0 {
+            cursor.rest();
+            cursor.back(left);
+            if !self.no_such_operator(&cursor) {
+                self.expected(&cursor, "an operator or the end of the expression", "");
+            }
+        }
+        Ok(expression)
+    }
+
+    fn read(&mut self, tokens: Vec<TokenTree>, end: Span) -> Read {
         let Some(first) = tokens.first() else {
             let at = self.places.at(end);
             self.report("N0601", at, "expected an expression", "");
-            return (Expr::broken(at), 0);
+            return Err(Expr::broken(at));
         };
         let (first, last) = (first.span(), tokens.last().map_or(end, TokenTree::span));
         if is_too_deep(&tokens) {
-            return (self.too_deep(first), 0);
+            return Err(self.too_deep(first));
         }
         let parser = |input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<TokenStream>()?));
-        match parser.parse2(index_lists(tokens.into_iter().collect())) {
-            Ok((expression, left)) => (self.convert(&expression, 0), left.into_iter().count()),
+        let all = self.for_syn(tokens.into_iter().collect());
+        match parser.parse2(all) {
+            Ok((expression, left)) => Ok((expression, left.into_iter().count())),
             Err(error) => {
                 // syn places a missing end at the call of the macro, for want of a token.
                 let nowhere = error.span().start() == Span::call_site().start();
                 let span = if nowhere { last } else { error.span() };
                 let message = match error.to_string().strip_prefix("unexpected end of input, ") {
+                    Some("expected identifier or integer") => "expected a name after `.`".to_string(),
                     Some(expected) if nowhere => format!("{expected} after this"),
                     Some(expected) => expected.to_string(),
                     None => error.to_string(),
                 };
                 self.syntax(span, message, "");
-                (Expr::broken(self.places.at(span)), 0)
+                Err(Expr::broken(self.places.at(span)))
             }
         }
-    }
-
-    /// The arguments of a layer.
-    pub(super) fn arguments(&mut self, group: &Group) -> Vec<Argument> {
-        let mut arguments = vec![];
-        for mut part in Cursor::inside(group).split_commas() {
-            if part.done() {
-                self.syntax(part.span(), "expected an argument, found `,`", "remove the comma");
-                continue;
-            }
-            let separator = ['=', ':'].into_iter().find(|s| part.is_sign(1, *s) && !part.is_sign(2, *s));
-            let name = match (part.peek(), separator) {
-                (Some(TokenTree::Ident(ident)), Some(separator)) => {
-                    let name = Name { text: ident.to_string(), at: self.places.at(ident.span()) };
-                    part.next();
-                    if separator == ':' {
-                        let help = format!("write `{} = …`", name.text);
-                        self.syntax(part.span(), "arguments are given with `=`", &help);
-                    }
-                    part.next();
-                    Some(name)
-                }
-                _ => None,
-            };
-            let tokens = part.rest();
-            let value = self.expression(tokens, part.span());
-            arguments.push(Argument { name, value });
-        }
-        arguments
-    }
-
-    fn too_deep(&mut self, span: Span) -> Expr {
-        let at = self.places.at(span);
-        self.report("N0602", at, "this expression is nested too deeply", "give its parts names: `let x = …;`");
-        Expr::broken(at)
     }
 
     /// syn's expression as ours.
-    pub(super) fn convert(&mut self, expression: &syn::Expr, depth: usize) -> Expr {
-        if depth > DEPTH {
-            return self.too_deep(expression.span());
+    pub(super) fn convert(&mut self, expression: &syn::Expr) -> Expr {
+        let span = expression.span();
+        match self.deeper(span, |parser| parser.convert_here(expression)) {
+            Some(converted) => converted,
+            None => Expr::broken(self.places.at(span)),
         }
+    }
+
+    fn convert_here(&mut self, expression: &syn::Expr) -> Expr {
         match expression {
-            syn::Expr::Paren(inner) => self.convert(&inner.expr, depth + 1),
-            syn::Expr::Group(inner) => self.convert(&inner.expr, depth + 1),
+            syn::Expr::Paren(inner) => self.convert(&inner.expr),
+            syn::Expr::Group(inner) => self.convert(&inner.expr),
             syn::Expr::Lit(literal) => self.literal(&literal.lit),
             syn::Expr::Path(path) => match path.path.get_ident() {
+                Some(ident) if ident == "self" => {
+                    let help = "layers, functions and constants are called by their names alone";
+                    self.refuse_expression(ident, "functions of a net have no `self`", help)
+                }
                 Some(ident) => {
                     let at = self.places.at(ident.span());
                     let kind = match ident.to_string().as_str() {
@@ -111,108 +110,119 @@ impl Parser<'_> {
             },
             syn::Expr::Array(list) => {
                 let at = self.places.at(list.bracket_token.span.join());
-                Expr { at, kind: ExprKind::List(list.elems.iter().map(|e| self.convert(e, depth + 1)).collect()) }
+                Expr { at, kind: ExprKind::List(list.elems.iter().map(|e| self.convert(e)).collect()) }
+            }
+            syn::Expr::Repeat(list) => {
+                let at = self.places.at(list.bracket_token.span.join());
+                let (value, count) = (self.convert(&list.expr), self.convert(&list.len));
+                Expr { at, kind: ExprKind::Repeat(Box::new(value), Box::new(count)) }
             }
             syn::Expr::Tuple(tuple) => {
                 let at = self.places.at(tuple.paren_token.span.join());
-                Expr { at, kind: ExprKind::Tuple(tuple.elems.iter().map(|e| self.convert(e, depth + 1)).collect()) }
+                Expr { at, kind: ExprKind::Tuple(tuple.elems.iter().map(|e| self.convert(e)).collect()) }
             }
             syn::Expr::Call(call) => match &*call.func {
-                syn::Expr::Path(path) if path.path.get_ident().is_some() => {
+                syn::Expr::Path(path) if path.path.get_ident().is_some_and(|i| i != "self") => {
                     let callee = path.path.get_ident().map(|i| (i.to_string(), i.span()));
-                    self.call(callee, None, &call.args, depth)
+                    self.call(callee, None, &call.args)
                 }
-                other => {
-                    let broken = self.convert(other, depth + 1);
-                    if !matches!(broken.kind, ExprKind::Broken) {
-                        self.report(
-                            "N0601",
-                            broken.at,
-                            "this cannot be called",
-                            "call layers, functions and operators by name",
-                        );
-                    }
-                    Expr::broken(broken.at)
-                }
+                callee => self.apply(callee, &call.args),
             },
             syn::Expr::MethodCall(call) => {
                 if let Some(turbofish) = &call.turbofish {
                     let help = "types are arguments: `.cast(f32)`";
                     return self.refuse_expression(turbofish, "`::<…>` does not occur in networks", help);
                 }
-                self.call(Some((call.method.to_string(), call.method.span())), Some(&call.receiver), &call.args, depth)
-            }
-            syn::Expr::Unary(unary) => {
-                let f = match unary.op {
-                    syn::UnOp::Neg(_) => Unary::Neg,
-                    syn::UnOp::Not(_) => Unary::Not,
-                    _ => return self.refuse_expression(unary.op, "`*` before a value does not occur in networks", ""),
+                let receiver = match &*call.receiver {
+                    syn::Expr::Path(path) if path.path.is_ident("self") => {
+                        let help = format!("write `{}(…)`", call.method);
+                        self.refuse_expression(path, "functions of a net have no `self`", &help);
+                        None
+                    }
+                    receiver => Some(receiver),
                 };
-                let at = self.places.stream(unary.op.to_token_stream());
-                let x = self.convert(&unary.expr, depth + 1);
-                // A negative literal is one thing, underlined as a whole.
-                let kind = match (f, &x.kind) {
-                    (Unary::Neg, ExprKind::Int(value)) => ExprKind::Int(-value),
-                    (Unary::Neg, ExprKind::Float(value)) => ExprKind::Float(-value),
-                    _ => return Expr { at, kind: ExprKind::Unary(f, Box::new(x)) },
-                };
-                Expr { at: self.places.between(at, x.at), kind }
+                self.call(Some((call.method.to_string(), call.method.span())), receiver, &call.args)
             }
-            syn::Expr::Binary(binary) => self.binary(binary, depth),
-            _ => self.refused(expression, depth),
+            syn::Expr::Field(field) => self.field(field),
+            syn::Expr::Index(index) => self.index(index),
+            syn::Expr::Unary(unary) => self.unary(unary),
+            syn::Expr::Binary(binary) => self.binary(binary),
+            syn::Expr::If(one) => self.choose(one),
+            syn::Expr::Block(block) if block.label.is_none() => {
+                let group = self.braces(&block.block);
+                let at = self.places.at(group.span_open());
+                let body = self.body("this block", &group);
+                match body.statements.is_empty() {
+                    true => body.tail,
+                    false => Expr { at, kind: ExprKind::Block(Box::new(body)) },
+                }
+            }
+            _ => self.refused(expression),
         }
     }
 
-    fn binary(&mut self, binary: &syn::ExprBinary, depth: usize) -> Expr {
-        use syn::BinOp::*;
-        let f = match binary.op {
-            Add(_) => Binary::Add,
-            Sub(_) => Binary::Sub,
-            Mul(_) => Binary::Mul,
-            Div(_) => Binary::Div,
-            Rem(_) => Binary::Rem,
-            Lt(_) => Binary::Lt,
-            Le(_) => Binary::Le,
-            Gt(_) => Binary::Gt,
-            Ge(_) => Binary::Ge,
-            Eq(_) => Binary::Eq,
-            Ne(_) => Binary::Ne,
-            BitAnd(_) => Binary::And,
-            BitOr(_) => Binary::Or,
-            And(_) => {
-                return self.refuse_expression(
-                    binary.op,
-                    "`&&` does not occur in networks",
-                    "write `&`, which works element by element",
-                );
-            }
-            Or(_) => {
-                return self.refuse_expression(
-                    binary.op,
-                    "`||` does not occur in networks",
-                    "write `|`, which works element by element",
-                );
-            }
-            BitXor(_) => {
-                return self.refuse_expression(
-                    binary.op,
-                    "there is no operator `^`",
-                    "write `.pow(2)` for a power, `!=` for exclusive or",
-                );
-            }
-            Shl(_) | Shr(_) => {
-                return self.refuse_expression(
-                    binary.op,
-                    "there are no shifts",
-                    "multiply or divide by a power of two",
-                );
-            }
-            _ => return self.refuse_expression(binary.op, "values do not change", "bind a new one: `let x = x + …;`"),
+    /// `wte.weight`, `pair.0`.
+    fn field(&mut self, field: &syn::ExprField) -> Expr {
+        let (text, span) = match &field.member {
+            syn::Member::Named(name) => (name.to_string(), name.span()),
+            syn::Member::Unnamed(index) => (index.index.to_string(), index.span()),
         };
-        let at = self.places.stream(binary.op.to_token_stream());
-        let x = self.convert(&binary.left, depth + 1);
-        let y = self.convert(&binary.right, depth + 1);
-        Expr { at, kind: ExprKind::Binary(f, Box::new(x), Box::new(y)) }
+        let at = self.places.at(span);
+        if let syn::Expr::Path(path) = &*field.base {
+            if path.path.is_ident("self") {
+                let help = format!("write `{text}`");
+                self.refuse_expression(path, "functions of a net have no `self`", &help);
+                return Expr { at, kind: ExprKind::Name(text) };
+            }
+        }
+        let base = self.convert(&field.base);
+        Expr { at, kind: ExprKind::Field(Box::new(base), Name { text, at }) }
+    }
+
+    /// `if STRIDE != 1 { down(x) } else { x }`.
+    fn choose(&mut self, one: &syn::ExprIf) -> Expr {
+        let at = self.places.at(one.if_token.span);
+        let condition = match &*one.cond {
+            syn::Expr::Let(let_) => {
+                let help = "conditions are known at build time: compare sizes, `if STRIDE != 1 { … }`";
+                self.refuse_expression(let_.let_token, "`if let` does not occur in networks", help)
+            }
+            condition => self.convert(condition),
+        };
+        let group = self.braces(&one.then_branch);
+        let then = self.body("this branch", &group);
+        let otherwise = match &one.else_branch {
+            None => {
+                let help = "write `if … { a } else { b }`";
+                self.report("N0601", at, "an `if` that gives a value has an `else`", help);
+                return Expr::broken(at);
+            }
+            Some((_, otherwise)) => match &**otherwise {
+                syn::Expr::Block(block) => {
+                    let group = self.braces(&block.block);
+                    self.body("this branch", &group)
+                }
+                other => Body { statements: vec![], tail: self.convert(other) },
+            },
+        };
+        Expr { at, kind: ExprKind::If(Box::new(condition), Box::new(then), Box::new(otherwise)) }
+    }
+
+    /// `stage1[0](x)`: what is called is no plain name.
+    fn apply(&mut self, callee: &syn::Expr, given: &syn::punctuated::Punctuated<syn::Expr, syn::Token![,]>) -> Expr {
+        let callee = self.convert(callee);
+        let at = callee.at;
+        let arguments = self.given(given);
+        match callee.kind {
+            ExprKind::Broken => callee,
+            ExprKind::Index(..) | ExprKind::Field(..) => {
+                Expr { at, kind: ExprKind::Apply(Box::new(callee), arguments) }
+            }
+            _ => {
+                self.report("N0601", at, "this cannot be called", "call layers, functions and operators by name");
+                Expr::broken(at)
+            }
+        }
     }
 
     fn call(
@@ -220,146 +230,114 @@ impl Parser<'_> {
         callee: Option<(String, Span)>,
         receiver: Option<&syn::Expr>,
         given: &syn::punctuated::Punctuated<syn::Expr, syn::Token![,]>,
-        depth: usize,
     ) -> Expr {
         let Some((text, span)) = callee else { return Expr::broken(Default::default()) };
         let at = self.places.at(span);
-        let receiver = receiver.map(|r| Argument { name: None, value: self.convert(r, depth + 1) });
+        let receiver = receiver.map(|r| Argument { name: None, value: self.convert(r) });
         let mut arguments: Vec<Argument> = receiver.into_iter().collect();
+        arguments.extend(self.given(given));
+        Expr { at, kind: ExprKind::Call(Name { text, at }, arguments) }
+    }
+
+    /// What stands between the parentheses of a call.
+    fn given(&mut self, given: &syn::punctuated::Punctuated<syn::Expr, syn::Token![,]>) -> Vec<Argument> {
+        let mut arguments = vec![];
         for argument in given {
-            if let (syn::Expr::Closure(closure), "scan") = (argument, text.as_str()) {
-                // `scan` itself is refused when its name is looked up.
-                arguments.push(Argument { name: None, value: Expr::broken(self.places.at(closure.or1_token.span)) });
-                continue;
-            }
             let syn::Expr::Assign(assign) = argument else {
-                arguments.push(Argument { name: None, value: self.argument(argument, depth) });
+                arguments.push(Argument { name: None, value: self.argument(argument) });
                 continue;
             };
-            let value = self.argument(&assign.right, depth);
-            let syn::Expr::Path(path) = &*assign.left else {
-                self.refuse_expression(&assign.left, "expected the name of an argument", "write `name = value`");
-                continue;
+            let value = self.argument(&assign.right);
+            let name = match &*assign.left {
+                syn::Expr::Path(path) => path.path.get_ident(),
+                _ => None,
             };
-            match path.path.get_ident() {
+            match name {
                 Some(ident) => {
                     let at = self.places.at(ident.span());
                     arguments.push(Argument { name: Some(Name { text: ident.to_string(), at }), value });
                 }
                 None => {
-                    self.refuse_expression(path, "expected the name of an argument", "write `name = value`");
+                    self.refuse_expression(&assign.left, "expected the name of an argument", "write `name = value`");
                 }
             }
         }
-        Expr { at, kind: ExprKind::Call(Name { text, at }, arguments) }
+        arguments
     }
 
-    /// The value of an argument: only there may a text stand.
-    fn argument(&mut self, value: &syn::Expr, depth: usize) -> Expr {
+    /// The value of an argument: only there may a text or a closure stand.
+    fn argument(&mut self, value: &syn::Expr) -> Expr {
         match value {
             syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
                 Expr { at: self.places.at(text.span()), kind: ExprKind::Text(text.value()) }
             }
-            _ => self.convert(value, depth + 1),
+            syn::Expr::Closure(closure) => self.closure(closure),
+            _ => self.convert(value),
         }
     }
 
-    fn literal(&mut self, literal: &syn::Lit) -> Expr {
-        let at = self.places.at(literal.span());
-        let (kind, suffix) = match literal {
-            syn::Lit::Bool(value) => (ExprKind::Bool(value.value), ""),
-            syn::Lit::Int(value) => match value.base10_parse::<i64>() {
-                Ok(number) if number <= i64::from(i32::MAX) => (ExprKind::Int(number), value.suffix()),
-                _ => {
-                    let message = format!("the number {} is too large", value.base10_digits());
-                    self.report(
-                        "N0517",
-                        at,
-                        message,
-                        "integers are at most 2147483647; a number may be written as `1e10`",
-                    );
-                    return Expr::broken(at);
-                }
-            },
-            syn::Lit::Float(value) => match value.base10_parse::<f64>() {
-                Ok(number) if number.is_finite() && (number as f32).is_finite() => {
-                    (ExprKind::Float(number), value.suffix())
-                }
-                _ => {
-                    let message = format!("the number {value} is too large for f32");
-                    self.report("N0517", at, message, "the largest f32 is about 3.4e38");
-                    return Expr::broken(at);
-                }
-            },
-            _ => {
-                self.report("N0601", at, "only numbers, `true` and `false` are literals of networks", "");
-                return Expr::broken(at);
+    /// `|state, x| (next, output)`.
+    fn closure(&mut self, closure: &syn::ExprClosure) -> Expr {
+        let at = self.places.at(closure.or1_token.span);
+        let mut patterns = vec![];
+        let mut mutable = false;
+        for input in &closure.inputs {
+            match self.closure_pattern(input, &mut mutable) {
+                Some(pattern) => patterns.push(pattern),
+                None => return Expr::broken(at),
             }
-        };
-        if !suffix.is_empty() {
-            let message = format!("numbers have no suffix here, found `{suffix}`");
-            self.report("N0601", at, message, "leave it out: a number takes the type of the tensor beside it");
         }
-        Expr { at, kind }
+        if mutable {
+            let help = "bind a new name inside: `let mut h = h;`";
+            self.report("N0601", at, "arguments of closures are not `mut`", help);
+        }
+        let body = match &*closure.body {
+            syn::Expr::Block(block) if block.label.is_none() => {
+                let group = self.braces(&block.block);
+                self.body("this closure", &group)
+            }
+            other => Body { statements: vec![], tail: self.convert(other) },
+        };
+        Expr { at, kind: ExprKind::Closure(patterns, Box::new(body)) }
     }
 }
 
-/// Whether an expression is nested so deeply that reading it might overflow the stack: groups in groups, or many signs in one of them (a
-/// sign may be an operator before an operator before …). A long chain of calls nests too, but less while it is read.
+/// Whether an expression is nested so deeply that reading it might overflow the stack: each group is a step down, and so may be each sign
+/// (an operator before an operator before …) and each of some words. Braces are read on their own.
 fn is_too_deep(tokens: &[TokenTree]) -> bool {
-    let mut level: Vec<Vec<TokenTree>> = vec![tokens.to_vec()];
-    for _ in 0..DEPTH {
-        for tokens in &level {
-            let signs = tokens.iter().filter(|t| matches!(t, TokenTree::Punct(p) if !matches!(p.as_char(), ',' | '.')));
-            let is_dot = |t: &TokenTree| matches!(t, TokenTree::Punct(p) if p.as_char() == '.');
-            let links = tokens.iter().filter(|t| is_dot(t) || matches!(t, TokenTree::Group(_)));
-            if signs.count() > 2 * DEPTH || links.count() > 10 * DEPTH {
-                return true;
-            }
-        }
-        level = level.iter().flatten().filter_map(group).map(|g| g.stream().into_iter().collect()).collect();
-        if level.is_empty() {
-            return false;
-        }
-    }
-    true
+    descent(tokens, 3 * DEPTH / 2).is_none()
 }
 
-fn group(token: &TokenTree) -> Option<Group> {
-    match token {
-        TokenTree::Group(group) => Some(group.clone()),
-        _ => None,
-    }
-}
-
-/// `x[.., 0]` as `x[(.., 0)]`: Rust's grammar has no index lists, so their brackets hold a tuple by the time syn sees them.
-fn index_lists(tokens: TokenStream) -> TokenStream {
-    let mut after_value = false;
-    let mut result = vec![];
+/// How deep the deepest entry of a list goes; `None` if deeper than `limit`.
+fn descent(tokens: &[TokenTree], limit: usize) -> Option<usize> {
+    const PREFIXES: [&str; 10] = ["return", "break", "if", "match", "while", "let", "move", "as", "static", "async"];
+    // Of the entry that is being read: signs, links of its chain, the deepest of its groups.
+    let (mut signs, mut links, mut inner) = (0, 0, 0);
+    let mut deepest = 0;
     for token in tokens {
-        let is_index = after_value;
-        after_value = match &token {
-            TokenTree::Ident(word) => {
-                !["in", "return", "let", "mut", "else", "if", "match", "while"].iter().any(|w| word == w)
-            }
-            TokenTree::Group(group) => group.delimiter() != Delimiter::Brace,
-            TokenTree::Literal(_) => true,
-            TokenTree::Punct(_) => false,
-        };
-        result.push(match token {
+        match token {
+            TokenTree::Punct(p) if p.as_char() == ',' => (signs, links, inner) = (0, 0, 0),
+            TokenTree::Punct(p) if p.as_char() == '.' => links += 1,
+            TokenTree::Punct(p) => signs += 1 + usize::from(matches!(p.as_char(), '|' | '=')),
+            TokenTree::Ident(word) => signs += 2 * usize::from(PREFIXES.iter().any(|p| word == p)),
+            TokenTree::Literal(_) => {}
             TokenTree::Group(group) => {
-                let mut inner = index_lists(group.stream());
-                if is_index && group.delimiter() == Delimiter::Bracket {
-                    let mut tuple = Group::new(Delimiter::Parenthesis, inner);
-                    tuple.set_span(group.span());
-                    inner = TokenTree::Group(tuple).into();
-                }
-                let mut new = Group::new(group.delimiter(), inner);
-                new.set_span(group.span());
-                TokenTree::Group(new)
+                links += 1;
+                // What reading each costs, in operators; the brackets of an index become two groups.
+                let cost = match group.delimiter() {
+                    Delimiter::Brace => continue,
+                    Delimiter::Bracket => 5,
+                    _ => 3,
+                };
+                let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+                inner = inner.max(cost + descent(&inside, limit.checked_sub(signs + cost)?)?);
             }
-            other => other,
-        });
+        }
+        deepest = deepest.max(signs + inner);
+        // A long chain of calls nests too, but less while it is read.
+        if deepest > limit || links > 10 * DEPTH {
+            return None;
+        }
     }
-    result.into_iter().collect()
+    Some(deepest)
 }

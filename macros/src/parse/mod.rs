@@ -1,46 +1,58 @@
 //! Tokens → [`ast`](crate::ast). Never fails: what cannot be read is reported, skipped up to the next `;` or `}`, and the rest is read.
 
-use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use castnet_graph::diagnostic::{Diagnostic, Loc};
+use proc_macro2::{Group, Ident, Span, TokenStream};
 
-use crate::ast::{Name, Net};
+use crate::ast::{Expr, File, Name};
 use crate::places::Places;
 
+mod angles;
+mod attributes;
 mod body;
 mod cursor;
 mod expr;
+mod file;
 mod function;
+mod index;
+mod members;
 mod net;
+mod operators;
+mod part;
+mod pattern;
 mod refuse;
+mod statement;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use cursor::Cursor;
 
-/// The nets of one macro call. Mistakes go to `diagnostics`.
-pub fn parse(tokens: TokenStream, places: &mut Places, diagnostics: &mut Vec<Diagnostic>) -> Vec<Net> {
-    let mut parser = Parser { places, diagnostics };
-    let mut cursor = Cursor::new(tokens, Span::call_site());
-    let mut nets = vec![];
-    if cursor.done() {
-        parser.syntax(cursor.span(), "an empty `network!`", "write `pub net Name { … }`");
-    }
-    while !cursor.done() {
-        nets.extend(parser.item(&mut cursor));
-    }
-    nets
+pub use types::suggest as element_type;
+
+/// Everything in one macro call. Mistakes go to `diagnostics`.
+pub fn parse(tokens: TokenStream, places: &mut Places, diagnostics: &mut Vec<Diagnostic>) -> File {
+    let mut parser = Parser { places, diagnostics, braces: vec![], depth: 0, deep: false, lost: false };
+    let mut file = File::default();
+    parser.file(Cursor::new(tokens, Span::call_site()), &mut file);
+    file
 }
 
 /// What all parts of the parser share.
 struct Parser<'a> {
     places: &'a mut Places,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// Groups in braces of the expressions that are being read: syn sees their numbers instead.
+    braces: Vec<Group>,
+    /// How deep in expressions, bodies and members this is.
+    depth: usize,
+    /// That it is too deep was reported.
+    deep: bool,
+    /// A part of the function or block that is being read could not be read.
+    lost: bool,
 }
 
-/// What may stand before an item.
-struct Head {
-    docs: Vec<String>,
-    visibility: TokenStream,
-}
+/// Nested deeper than this is refused, so that no input overflows the stack.
+const DEPTH: usize = 100;
 
 impl Parser<'_> {
     /// Notes a mistake.
@@ -74,107 +86,45 @@ impl Parser<'_> {
             return Name { text: format!("{bare}_"), at };
         }
         if text == "_" || syn::parse_str::<Ident>(&text).is_err() {
-            self.report("N0601", at, format!("`{text}` is a keyword of Rust, not a name"), "choose another name");
-            return Name { text: format!("{}_", text.to_lowercase()), at };
+            let other = format!("{}_", text.to_lowercase());
+            let help = match text.as_str() {
+                "_" => "choose a name".to_string(),
+                _ => format!("choose another name, such as `{other}`"),
+            };
+            self.report("N0601", at, format!("`{text}` is a keyword of Rust, not a name"), &help);
+            return Name { text: other, at };
         }
         Name { text, at }
     }
 
-    /// One `net`; what else stands there is reported.
-    fn item(&mut self, cursor: &mut Cursor) -> Option<Net> {
-        let head = self.head(cursor);
-        if let Some(word) = refuse::item(cursor) {
-            self.refuse(cursor.span(), word);
-            skip_item(cursor);
+    /// Goes one level deeper; `None`, and reported, if that is too deep.
+    fn deeper<T>(&mut self, span: Span, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth >= DEPTH {
+            self.too_deep(span);
             return None;
         }
-        if !cursor.eat_word("net") {
-            let meant = match cursor.peek() {
-                Some(proc_macro2::TokenTree::Ident(i)) => did_you_mean(&i.to_string(), ["net", "block", "use"]),
-                _ => None,
-            };
-            let help = meant.map_or("write `pub net Name { … }`".into(), |m| format!("did you mean `{m}`?"));
-            self.expected(cursor, "`net`", &help);
-            skip_item(cursor);
-            return None;
-        }
-        let Some(ident) = cursor.eat_ident() else {
-            self.expected(cursor, "the name of the net", "write `pub net Name { … }`");
-            skip_item(cursor);
-            return None;
-        };
-        let name = self.name(&ident);
-        if cursor.is_sign(0, '<') {
-            self.refuse(cursor.span(), "parameters of nets");
-            cursor.take_while(|c| !c.is_group(0, Delimiter::Brace) && !c.is_sign(0, ';'));
-        } else if cursor.is_sign(0, '=') {
-            self.refuse(cursor.span(), "parameters of nets");
-            skip_item(cursor);
-            return None;
-        } else if !cursor.is_group(0, Delimiter::Brace) {
-            self.expected(cursor, &format!("`{{` after `net {}`", name.text), "write `pub net Name { … }`");
-            cursor.take_while(|c| !c.is_group(0, Delimiter::Brace) && !c.is_sign(0, ';') && !c.is_word(0, "net"));
-        }
-        let body = match cursor.eat_group(Delimiter::Brace) {
-            Some(group) => group,
-            None => {
-                cursor.eat_sign(';');
-                let mut group = Group::new(Delimiter::Brace, TokenStream::new());
-                group.set_span(ident.span());
-                let mut net = self.net(head, name, &group);
-                net.lost = true;
-                return Some(net);
-            }
-        };
-        Some(self.net(head, name, &body))
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        self.deep &= self.depth > 0;
+        Some(result)
     }
 
-    /// Doc comments, attributes and visibility.
-    fn head(&mut self, cursor: &mut Cursor) -> Head {
-        let mut docs = vec![];
-        while cursor.is_sign(0, '#') {
-            let span = cursor.span();
-            cursor.next();
-            if cursor.eat_sign('!') {
-                self.syntax(span, "inner attributes and `//!` do not occur in networks", "write `///` before the item");
-            }
-            match cursor.eat_group(Delimiter::Bracket) {
-                Some(group) => match doc_line(&group) {
-                    Some(line) => docs.push(line),
-                    None => self.refuse(span, "attributes"),
-                },
-                None => self.expected(cursor, "`[` after `#`", ""),
-            }
+    fn too_deep(&mut self, span: Span) -> Expr {
+        let at = self.places.at(span);
+        // Once for each thing that is nested.
+        if self.depth == 0 || !self.deep {
+            self.report("N0602", at, "this is nested too deeply", "give its parts names: `let x = …;`");
+            self.deep = self.depth > 0;
         }
-        let mut visibility = TokenStream::new();
-        if cursor.is_word(0, "pub") {
-            visibility.extend(cursor.next());
-            if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
-                let mut whole = visibility.clone();
-                whole.extend([proc_macro2::TokenTree::Group(group.clone())]);
-                match syn::parse2::<syn::Visibility>(whole.clone()) {
-                    Ok(_) => visibility = whole,
-                    Err(_) => self.syntax(group.span(), "expected a visibility", "write `pub` or `pub(crate)`"),
-                }
-            }
-        }
-        Head { docs, visibility }
+        self.lost = true;
+        Expr::broken(at)
     }
-}
-
-/// The text of `#[doc = "…"]`, which is what a doc comment becomes.
-fn doc_line(group: &Group) -> Option<String> {
-    let mut cursor = Cursor::inside(group);
-    if !(cursor.eat_word("doc") && cursor.eat_sign('=')) {
-        return None;
-    }
-    let text: syn::LitStr = syn::parse2(cursor.next()?.into()).ok()?;
-    Some(text.value())
 }
 
 /// Goes on after the next `;` or group in braces: where the next item starts.
 fn skip_item(cursor: &mut Cursor) {
-    cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_group(0, Delimiter::Brace));
+    cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_braces(0));
     cursor.next();
 }
 
@@ -185,6 +135,3 @@ fn brief(text: &str) -> String {
         None => text.to_string(),
     }
 }
-
-pub use refuse::{function as function_not_yet, not_yet};
-pub use types::suggest as element_type;

@@ -5,7 +5,7 @@ use castnet_graph::types::DType;
 use proc_macro2::{Delimiter, TokenTree};
 
 use super::{Cursor, Parser, brief};
-use crate::ast::{Axis, Type};
+use crate::ast::{Axis, Promise, Type};
 
 /// What others call element types.
 const OTHER_NAMES: &[(&str, &str)] = &[
@@ -29,8 +29,6 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("isize", "i64"),
     ("u64", "i64"),
     ("boolean", "bool"),
-    ("Tensor", "f32"),
-    ("Array", "f32"),
 ];
 
 /// What `name` may have been meant to be.
@@ -40,6 +38,38 @@ pub fn suggest(name: &str) -> Option<&'static str> {
 }
 
 impl Parser<'_> {
+    /// `f32[N, 10]`, `(f32, f32[N, 10])`: all of `cursor`. `None` if it could not be read.
+    pub(super) fn promise(&mut self, cursor: &mut Cursor) -> Option<Promise> {
+        if !cursor.is_parentheses(0) || cursor.peek_nth(1).is_some() {
+            return self.ty(cursor).map(Promise::One);
+        }
+        let Some(group) = cursor.eat_group(Delimiter::Parenthesis) else { return None };
+        let mut types = vec![];
+        let mut whole = true;
+        for mut part in Cursor::inside(&group).split_commas() {
+            if part.is_parentheses(0) {
+                self.syntax(part.span(), "a tuple in a tuple", "results are flat: `(f32, f32[N, 10])`");
+                whole = false;
+                continue;
+            }
+            match self.ty(&mut part) {
+                Some(ty) => types.push(ty),
+                None => whole = false,
+            }
+        }
+        if !whole {
+            return None;
+        }
+        match types.len() {
+            0 => {
+                self.syntax(group.span(), "`()` is no result", "write `-> f32[N, 10]`");
+                None
+            }
+            1 => types.pop().map(Promise::One),
+            _ => Some(Promise::Tuple(types, self.places.at(group.span()))),
+        }
+    }
+
     /// A type, all of `cursor`. `None` if it could not be read.
     pub(super) fn ty(&mut self, cursor: &mut Cursor) -> Option<Type> {
         let all = cursor.clone().rest();
@@ -58,6 +88,11 @@ impl Parser<'_> {
         };
         let Some(dtype) = DType::from_name(&ident.to_string()) else {
             let at = self.places.at(ident.span());
+            if ["Tensor", "Array", "tensor", "FloatTensor"].contains(&ident.to_string().as_str()) {
+                let help = "a type is the element type and the sizes: `f32[N, 4]`";
+                self.report("N0501", at, format!("there is no type `{ident}` in networks"), help);
+                return None;
+            }
             let help = match suggest(&ident.to_string()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("element types: {}", DType::ALL.map(DType::name).join(", ")),
@@ -69,6 +104,11 @@ impl Parser<'_> {
             Some(group) => self.axes(Cursor::inside(&group))?,
             None => vec![],
         };
+        if cursor.is_sign(0, '<') {
+            let help = format!("sizes stand in brackets: `{}[N, 4]`", dtype.name());
+            self.syntax(cursor.span(), "types of tensors have no `<…>`", &help);
+            return None;
+        }
         if let Some(token) = cursor.peek() {
             let message = format!("expected the end of the type, found `{}`", brief(&token.to_string()));
             self.syntax(cursor.span(), message, "sizes stand in brackets: `f32[N, 4]`");

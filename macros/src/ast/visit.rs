@@ -1,0 +1,157 @@
+//! Walks over expressions, statements and members.
+
+use super::*;
+
+impl Expr {
+    /// Calls `visit` for this expression and every one in it, outer ones first.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        visit(self);
+        match &self.kind {
+            ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(|p| p.walk(visit)),
+            ExprKind::Call(_, arguments) => arguments.iter().for_each(|a| a.value.walk(visit)),
+            ExprKind::Apply(callee, arguments) => {
+                callee.walk(visit);
+                arguments.iter().for_each(|a| a.value.walk(visit));
+            }
+            ExprKind::Index(x, items) => {
+                x.walk(visit);
+                items.iter().for_each(|item| item.walk(visit));
+            }
+            ExprKind::Field(x, _) | ExprKind::Unary(_, x) => x.walk(visit),
+            ExprKind::Repeat(x, y) | ExprKind::Binary(_, x, y) | ExprKind::And(x, y) | ExprKind::Or(x, y) => {
+                x.walk(visit);
+                y.walk(visit);
+            }
+            ExprKind::If(condition, then, otherwise) => {
+                condition.walk(visit);
+                then.walk(visit);
+                otherwise.walk(visit);
+            }
+            ExprKind::Block(body) | ExprKind::Closure(_, body) => body.walk(visit),
+            ExprKind::Broken | ExprKind::Name(_) | ExprKind::Int(_) | ExprKind::Float(_) => {}
+            ExprKind::Bool(_) | ExprKind::Text(_) | ExprKind::None => {}
+        }
+    }
+
+    /// Whether a part of it could not be read.
+    pub fn is_broken(&self) -> bool {
+        let mut broken = false;
+        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        broken
+    }
+}
+
+impl Item {
+    fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            ItemKind::All => {}
+            ItemKind::Range(from, to) => from.iter().chain(to).for_each(|e| e.walk(visit)),
+            ItemKind::At(e) => e.walk(visit),
+        }
+    }
+}
+
+impl Body {
+    /// Calls `visit` for every expression, in order.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        self.statements.iter().for_each(|s| s.walk(visit));
+        self.tail.walk(visit);
+    }
+
+    /// Whether a part could not be read.
+    pub fn is_broken(&self) -> bool {
+        let mut broken = false;
+        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        broken
+    }
+
+    /// Calls `visit` for every name that is called, and for every plain name: of layers, blocks, functions, values.
+    pub fn names<'a>(&'a self, visit: &mut dyn FnMut(&'a str)) {
+        self.walk(&mut |e| match &e.kind {
+            ExprKind::Call(callee, _) => visit(&callee.text),
+            ExprKind::Name(name) => visit(name),
+            _ => {}
+        });
+    }
+}
+
+impl Statement {
+    /// Calls `visit` for every expression, in order.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            Statement::Let { value, .. } | Statement::Assign(_, value) | Statement::Assert(value, _) => {
+                value.walk(visit);
+            }
+            Statement::For(one) => {
+                match &one.over {
+                    Over::Range(from, to) => [from, to].into_iter().for_each(|e| e.walk(visit)),
+                    Over::Values(e) => e.walk(visit),
+                }
+                one.body.iter().for_each(|s| s.walk(visit));
+            }
+            Statement::If { condition, then, otherwise } => {
+                condition.walk(visit);
+                then.iter().chain(otherwise).for_each(|s| s.walk(visit));
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Calls `visit` for every expression in its declaration.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        self.member.walk(visit);
+    }
+
+    /// Calls `visit` for every layer or block that it may be.
+    pub fn makes<'a>(&'a self, visit: &mut dyn FnMut(&'a Make)) {
+        self.member.makes(visit);
+    }
+}
+
+impl Member {
+    fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            Member::Broken => {}
+            Member::Make(make) => {
+                let arguments = make.angles.iter().chain(&make.parens).flatten();
+                arguments.for_each(|a| a.value.walk(visit));
+            }
+            Member::If(condition, then, otherwise) => {
+                condition.walk(visit);
+                then.walk(visit);
+                if let Some(otherwise) = otherwise {
+                    otherwise.walk(visit);
+                }
+            }
+            Member::Repeat(element, count) => {
+                element.walk(visit);
+                count.walk(visit);
+            }
+            Member::List(elements) => elements.iter().for_each(|e| e.walk(visit)),
+            Member::Param(ty, init) | Member::State(ty, init) => {
+                for axis in &ty.axes {
+                    if let Axis::Size(size) = axis {
+                        size.walk(visit);
+                    }
+                }
+                init.walk(visit);
+            }
+        }
+    }
+
+    fn makes<'a>(&'a self, visit: &mut dyn FnMut(&'a Make)) {
+        match self {
+            Member::Make(make) => visit(make),
+            Member::If(_, then, otherwise) => {
+                then.makes(visit);
+                if let Some(otherwise) = otherwise {
+                    otherwise.makes(visit);
+                }
+            }
+            Member::Repeat(element, _) => element.makes(visit),
+            Member::List(elements) => elements.iter().for_each(|e| e.makes(visit)),
+            Member::Broken | Member::Param(..) | Member::State(..) => {}
+        }
+    }
+}

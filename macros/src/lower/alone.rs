@@ -1,0 +1,168 @@
+//! Blocks on their own: what is wrong with them whatever they are used with.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use castnet_graph::builder::{Builder, Options, Parameters};
+use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::size::Size;
+
+use super::expr::Lowering;
+use super::head::Head;
+use super::parts::Owner;
+use super::scope::Frame;
+use super::signature::{self, Signature};
+use super::{Pass, blocks, names, unused};
+use crate::ast::{Block, File, Head as ItemHead, Members, Name, Net};
+
+/// What is known of the blocks of a file.
+pub struct Blocks {
+    pub(super) signatures: Vec<Signature>,
+    /// Those with mistakes, all reported: what they give is unknown.
+    pub(super) broken: RefCell<HashSet<usize>>,
+}
+
+impl Blocks {
+    /// Checks every block that is defined here; blocks of other calls of `network!` are checked there.
+    pub fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
+        let mut signatures = vec![];
+        let mut broken = HashSet::new();
+        for (number, block) in file.blocks.iter().enumerate() {
+            let mut found = vec![];
+            names::twice(&block.name, &block.parameters, &block.members, &[], &mut found);
+            let parameters = block.parameters.iter().map(|p| p.name.text.as_str());
+            let constants = block.members.constants.iter().map(|c| c.name.text.as_str());
+            let constants: Vec<&str> = parameters.chain(constants).collect();
+            signatures.push(signature::read(&constants, Head::block(block), &mut found));
+            if !found.is_empty() || block.lost || block.members.lost {
+                broken.insert(number);
+            }
+            if !block.foreign {
+                diagnostics.append(&mut found);
+            }
+        }
+        let blocks = Blocks { signatures, broken: RefCell::new(broken) };
+        for number in inner_first(file) {
+            let block = &file.blocks[number];
+            if block.foreign || blocks.broken.borrow().contains(&number) {
+                continue;
+            }
+            let mut found = alone(file, &blocks, number).err().unwrap_or_default();
+            if !block.body.is_broken() {
+                unused::parts(&block.members, &[&block.body], &[], &mut found);
+            }
+            if !found.is_empty() {
+                blocks.broken.borrow_mut().insert(number);
+                diagnostics.append(&mut found);
+            }
+        }
+        blocks
+    }
+}
+
+/// The mistakes of a block that no use can make right.
+fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnostic>> {
+    let block = &file.blocks[number];
+    let net = stand_in(block);
+    let pass = Pass {
+        file,
+        net: &net,
+        name: &block.name.text,
+        sizes: Default::default(),
+        signatures: vec![],
+        states: vec![],
+        blocks: &blocks.signatures,
+        broken_blocks: &blocks.broken,
+    };
+    let signature = &blocks.signatures[number];
+    // With symbols most layers cannot be built: sizes stand for them from the start.
+    let attempt = |sample: i64| {
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(block.name.text.as_str(), &mut parameters, true);
+        let mut lowering = Lowering::new(&pass, &mut builder);
+        let owner = Owner {
+            members: &block.members,
+            functions: &[],
+            scope: block.scope,
+            path: String::new(),
+            parts: RefCell::default(),
+        };
+        let mut frame = Frame::inside(owner.into(), blocks::sample(block, sample), block.lost);
+        for parameter in &block.parameters {
+            if let Some(default) = &parameter.default {
+                let value = lowering.expression(&mut frame, default);
+                frame.sizes.insert(parameter.name.text.clone(), value);
+            }
+        }
+        lowering.active.push(number);
+        lowering.arguments(&mut frame, Head::block(block), signature, &|_| Size::constant(sample));
+        if lowering.rules_and_constants(&mut frame, &block.members) {
+            lowering.declare(&mut frame, Options::default());
+            lowering.body(Head::block(block), signature, &mut frame);
+        }
+        builder.diagnostics
+    };
+    let mut mistakes = attempt(16);
+    for sample in [1, 48, 5] {
+        if mistakes.is_empty() {
+            break;
+        }
+        let again = attempt(sample);
+        mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+/// A net around a block, for what asks for one.
+fn stand_in(block: &Block) -> Net {
+    Net {
+        head: ItemHead::default(),
+        name: Name { text: block.name.text.clone(), at: block.name.at },
+        parameters: vec![],
+        members: Members { lost: block.members.lost, ..Members::default() },
+        functions: vec![],
+        scope: block.scope,
+        foreign: false,
+    }
+}
+
+/// Keeps of the mistakes with symbolic sizes those that are there with every one of these sizes too. A mistake elsewhere (no list) is none.
+pub(super) fn certain(
+    attempt: &dyn Fn(&dyn Fn(&str) -> Size) -> Option<Vec<Diagnostic>>,
+    sizes: &[i64],
+) -> Result<(), Vec<Diagnostic>> {
+    let Some(mut mistakes) = attempt(&Size::symbol) else { return Ok(()) };
+    if mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    for &size in sizes {
+        let Some(again) = attempt(&|_| Size::constant(size)) else { return Ok(()) };
+        mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+/// The numbers of the blocks, those that others contain before these.
+fn inner_first(file: &File) -> Vec<usize> {
+    fn visit(file: &File, number: usize, seen: &mut Vec<bool>, order: &mut Vec<usize>) {
+        if std::mem::replace(&mut seen[number], true) {
+            return;
+        }
+        let block = &file.blocks[number];
+        let scope = &file.scopes[block.scope];
+        for part in &block.members.parts {
+            part.makes(&mut |make| {
+                if let Some((_, inner)) = scope.blocks.iter().find(|(n, _)| *n == make.kind.text) {
+                    visit(file, *inner, seen, order);
+                }
+            });
+        }
+        order.push(number);
+    }
+    let (mut seen, mut order) = (vec![false; file.blocks.len()], vec![]);
+    for number in 0..file.blocks.len() {
+        visit(file, number, &mut seen, &mut order);
+    }
+    order
+}
+

@@ -1,0 +1,82 @@
+//! Names that are defined twice, or that every net has already.
+
+use std::collections::HashMap;
+
+use castnet_graph::diagnostic::Diagnostic;
+
+use crate::ast::{BuildParameter, Function, Members, Name, Net};
+
+/// Methods that every net has: no function may be called so.
+const METHODS: &[&str] = &[
+    "new",
+    "load",
+    "save",
+    "load_training",
+    "save_training",
+    "parameter",
+    "set_parameter",
+    "copy_from",
+    "lerp",
+    "explain",
+    "flops",
+    "stop_on_nan",
+    "as_ref",
+    "as_mut",
+    "fmt",
+];
+
+/// Names of a net or block that are defined twice.
+pub(super) fn twice(
+    owner: &Name,
+    parameters: &[BuildParameter],
+    members: &Members,
+    functions: &[Function],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let parameters = parameters.iter().map(|p| (&p.name, "parameter"));
+    let constants = members.constants.iter().map(|c| (&c.name, "constant"));
+    let layers = members.parts.iter().map(|p| (&p.name, "layer"));
+    let functions = functions.iter().map(|f| (&f.name, "function"));
+    let mut first: HashMap<&str, (&Name, &str)> = HashMap::new();
+    for (name, what) in parameters.chain(constants).chain(layers).chain(functions) {
+        let Some((earlier, kind)) = first.get(name.text.as_str()) else {
+            first.insert(&name.text, (name, what));
+            continue;
+        };
+        let message = format!("the name `{}` is defined twice in `{}`", name.text, owner.text);
+        let d = Diagnostic::new("N0502", name.at, message)
+            .note(earlier.at, format!("it is a {kind} here"))
+            .help("give one of them another name");
+        diagnostics.push(d);
+    }
+}
+
+/// Functions called as methods that every net has.
+pub(super) fn methods(net: &Net, diagnostics: &mut Vec<Diagnostic>) {
+    for function in net.functions.iter().filter(|f| f.is_entry()) {
+        let name = &function.name;
+        let taken_by = made_by(net, &name.text);
+        if METHODS.contains(&name.text.as_str()) {
+            let message =
+                format!("a function of a net cannot be called `{}`: every net has a method of that name", name.text);
+            diagnostics.push(Diagnostic::new("N0502", name.at, message).help("give it another name"));
+        } else if let Some(train) = taken_by {
+            let message = format!("the method `{}` exists already: `train fn {}` makes it", name.text, train.name.text);
+            let d = Diagnostic::new("N0502", name.at, message).note(train.name.at, "that function is here");
+            diagnostics.push(d.help("give it another name"));
+        }
+    }
+}
+
+/// The `train fn` that makes a method of this name.
+fn made_by<'a>(net: &'a Net, name: &str) -> Option<&'a Function> {
+    net.functions.iter().filter(|f| f.train.is_some()).find(|t| {
+        let rest = name.strip_prefix(t.name.text.as_str());
+        matches!(rest, Some("_step" | "_grad" | "_grad_add"))
+    })
+}
+
+/// Whether a net has a method of this name without any function called so.
+pub fn is_method(net: &Net, name: &str) -> bool {
+    METHODS.contains(&name) || made_by(net, name).is_some()
+}

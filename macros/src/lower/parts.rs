@@ -1,0 +1,455 @@
+//! The parts of a net: its layers, its blocks with theirs, arrays of them, bare parameters and states.
+//!
+//! A part of a block is declared when the block is called first, since its arguments may depend on what it is called with.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use castnet_graph::builder::{Declared, DeclaredState, Options};
+use castnet_graph::call::{Arg, Given};
+use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
+use castnet_graph::layers::{self, Layer};
+use castnet_graph::net::Init;
+use castnet_graph::program::Layout;
+use castnet_graph::size::Size;
+use castnet_graph::types::Type;
+
+use super::expr::Lowering;
+use super::scope::Frame;
+use crate::ast::{self, Argument, Function, Make, Member, Members, Name};
+
+/// A net, or one use of a block: what its functions and statements see.
+pub(super) struct Owner<'a> {
+    /// What is declared there.
+    pub members: &'a Members,
+    /// The functions of a net.
+    pub functions: &'a [Function],
+    /// Index into the scopes of the file.
+    pub scope: usize,
+    /// The checkpoint keys of the parts start with this: nothing, or `stage1.0.`.
+    pub path: String,
+    /// In the order of declaration; the first of a name counts.
+    pub parts: RefCell<Vec<(&'a str, Rc<Part<'a>>)>>,
+}
+
+/// A part of a net.
+pub(super) enum Part<'a> {
+    /// Its declaration has a mistake, which was reported: accepted silently everywhere.
+    Broken,
+    /// `if` without `else`, where the condition does not hold.
+    Absent(Loc),
+    /// A layer, and the arguments with which it was declared.
+    Layer(Layer, Vec<Given>),
+    /// A block.
+    Block(Use<'a>),
+    /// An array of layers or blocks.
+    Array(Vec<Rc<Part<'a>>>, Loc),
+    /// `param`: its number in the net's list.
+    Parameter(usize),
+    /// `state`: its number in the net's list.
+    State(usize),
+}
+
+/// One use of a block.
+pub(super) struct Use<'a> {
+    /// Its number in the file.
+    pub block: usize,
+    /// Its checkpoint key: `stage1.0`.
+    pub path: String,
+    /// The block's name where it is used.
+    pub at: Loc,
+    /// The build-time parameters.
+    pub arguments: HashMap<String, Arg>,
+    /// What the attributes before it say, and those around it.
+    pub options: Options,
+    /// What is in it, after the first call.
+    pub inner: RefCell<Option<Inner<'a>>>,
+}
+
+/// The inside of a block that was called.
+pub(super) struct Inner<'a> {
+    /// Its parts.
+    pub owner: Rc<Owner<'a>>,
+    /// The sizes with which they were declared.
+    pub sizes: HashMap<String, Arg>,
+    /// Its parameters, number and count, once the first call was read to its end.
+    pub parameters: Cell<Option<(usize, usize)>>,
+    /// Its states, likewise.
+    pub states: Cell<Option<(usize, usize)>>,
+    /// What calls gave, by the types of what they got.
+    pub seen: RefCell<Vec<(Vec<Type>, Vec<Type>)>>,
+}
+
+impl<'a> Owner<'a> {
+    /// The part with this name.
+    pub fn part(&self, name: &str) -> Option<Rc<Part<'a>>> {
+        self.parts.borrow().iter().find(|(n, _)| *n == name).map(|(_, part)| part.clone())
+    }
+
+    /// The number of the function with this name.
+    pub fn function(&self, name: &str) -> Option<usize> {
+        self.functions.iter().position(|f| f.name.text == name)
+    }
+
+    /// The names of parts and functions, for suggestions.
+    pub fn names(&self) -> Vec<&'a str> {
+        let parts = self.members.parts.iter().map(|p| p.name.text.as_str());
+        let mut names: Vec<&str> = parts.chain(self.functions.iter().map(|f| f.name.text.as_str())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+impl Part<'_> {
+    /// What it is, for messages.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Part::Broken | Part::Absent(_) => "a part",
+            Part::Layer(..) => "a layer",
+            Part::Block(_) => "a block",
+            Part::Array(..) => "an array",
+            Part::Parameter(_) => "a parameter",
+            Part::State(_) => "a state",
+        }
+    }
+
+    /// Whether one set of kernels serves both: the same layer or block with the same arguments.
+    pub fn equals(&self, other: &Part) -> bool {
+        match (self, other) {
+            (Part::Layer(a, x), Part::Layer(b, y)) => {
+                let plain = |given: &[Given]| -> Vec<(Option<String>, Arg)> {
+                    given.iter().map(|g| (g.name.clone().map(|(n, _)| n), g.value.clone())).collect()
+                };
+                a.kind.name == b.kind.name && plain(x) == plain(y)
+            }
+            (Part::Block(a), Part::Block(b)) => {
+                a.block == b.block && a.arguments == b.arguments && a.options == b.options
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Lowering<'a, '_, '_> {
+    /// Declares the parts of a net or block, with what `frame` knows.
+    pub fn declare(&mut self, frame: &mut Frame<'a>, outer: Options) {
+        let owner = frame.owner.clone();
+        for part in &owner.members.parts {
+            let name = part.name.text.as_str();
+            if owner.part(name).is_some() {
+                continue; // A second one of the same name was reported; the first one counts.
+            }
+            let options = self.options(frame, part, outer);
+            let path = format!("{}{name}", owner.path);
+            let declared = self.member(frame, &part.member, &path, part.name.at, options);
+            owner.parts.borrow_mut().push((name, Rc::new(declared)));
+        }
+    }
+
+    fn options(&mut self, frame: &mut Frame<'a>, part: &'a ast::Part, outer: Options) -> Options {
+        let mut factor = |written: &'a Option<ast::Expr>, what: &str| {
+            let Some(written) = written else { return 1.0 };
+            match self.expression(frame, written) {
+                Arg::Float(value) if value >= 0.0 => value,
+                Arg::Size(size) if size.as_const().is_some_and(|c| c >= 0) => size.as_const().unwrap_or(1) as f64,
+                Arg::Unknown => 1.0,
+                other => {
+                    let found = other.describe(self.b);
+                    let message = format!("`{what}` is a number of at least 0, found {found}");
+                    self.mistake(Diagnostic::new("N0305", written.at, message).help(format!("write `#[{what} = 0.1]`")));
+                    1.0
+                }
+            }
+        };
+        let lr_mult = factor(&part.attributes.lr_mult, "lr_mult") as f32;
+        let wd_mult = factor(&part.attributes.wd_mult, "wd_mult") as f32;
+        Options { frozen: part.attributes.freeze.is_some(), lr_mult, wd_mult }.inside(outer)
+    }
+
+    fn member(
+        &mut self,
+        frame: &mut Frame<'a>,
+        member: &'a Member,
+        path: &str,
+        at: Loc,
+        options: Options,
+    ) -> Part<'a> {
+        match member {
+            Member::Broken => Part::Broken,
+            Member::Make(make) => self.make(frame, make, path, at, options),
+            Member::If(condition, then, otherwise) => match self.truth(frame, condition) {
+                None => Part::Broken,
+                Some(true) => self.member(frame, then, path, at, options),
+                Some(false) => match otherwise {
+                    Some(otherwise) => self.member(frame, otherwise, path, at, options),
+                    None => Part::Absent(condition.at),
+                },
+            },
+            Member::Repeat(element, count) => {
+                let Some(count) = self.count(frame, count) else { return Part::Broken };
+                let elements = (0..count).map(|i| self.member(frame, element, &format!("{path}.{i}"), at, options));
+                Part::Array(elements.map(Rc::new).collect(), at)
+            }
+            Member::List(elements) => {
+                let element = |(i, m)| Rc::new(self.member(frame, m, &format!("{path}.{i}"), at, options));
+                Part::Array(elements.iter().enumerate().map(element).collect(), at)
+            }
+            Member::Param(ty, init) => self.parameter(frame, ty, init, path, options),
+            Member::State(ty, init) => self.state(frame, ty, init, path),
+        }
+    }
+
+    /// The length of an array.
+    fn count(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr) -> Option<i64> {
+        let value = self.expression(frame, written);
+        match &value {
+            Arg::Unknown => return None,
+            Arg::Size(size) if size.as_const().is_some_and(|c| (1..=10_000).contains(&c)) => return size.as_const(),
+            _ => {}
+        }
+        let found = value.describe(self.b);
+        let message = format!("the length of an array is a number from 1 to 10000, found {found}");
+        self.mistake(Diagnostic::new("N0512", written.at, message).help("write `[Layer(…); 4]`, or a constant"));
+        None
+    }
+
+    fn make(&mut self, frame: &mut Frame<'a>, make: &'a Make, path: &str, at: Loc, options: Options) -> Part<'a> {
+        let scope = &self.pass.file.scopes[frame.owner.scope];
+        let name = make.kind.text.as_str();
+        if let Some((_, block)) = scope.blocks.iter().find(|(n, _)| n == name) {
+            return self.block(frame, *block, make, path, options);
+        }
+        if layers::find(name).is_none() {
+            if scope.lost {
+                return Part::Broken;
+            }
+            let known = layers::LAYERS.iter().map(|k| k.name).chain(scope.blocks.iter().map(|(n, _)| n.as_str()));
+            let d = Diagnostic::new("N0402", make.kind.at, format!("there is no layer or block `{name}`"));
+            let d = match did_you_mean(name, known) {
+                Some(meant) => d.help(format!("did you mean `{meant}`?")),
+                None => {
+                    let all: Vec<&str> = layers::LAYERS.iter().map(|k| k.name).collect();
+                    d.help(format!("layers: {}; blocks of other modules: `use crate::{name};`", all.join(", ")))
+                }
+            };
+            self.mistake(d);
+            return Part::Broken;
+        }
+        if make.angles.is_some() || make.parens.is_none() {
+            let message = format!("the arguments of a layer stand in parentheses: `{name}(…)`");
+            let help = format!("write `{name}(…)`; `<…>` belongs to blocks");
+            self.mistake(Diagnostic::new("N0603", make.kind.at, message).help(help));
+            return Part::Broken;
+        }
+        let arguments: &'a [Argument] = make.parens.as_deref().unwrap_or(&[]);
+        let given: Vec<Given> = arguments.iter().map(|a| self.given(frame, a)).collect();
+        match layers::declare_with(self.b, path, at, name, make.kind.at, &given, options) {
+            Ok(layer) => Part::Layer(layer, given),
+            Err(_) => Part::Broken,
+        }
+    }
+
+    /// One use of a block: its build-time arguments are bound.
+    fn block(&mut self, frame: &mut Frame<'a>, number: usize, make: &'a Make, path: &str, options: Options) -> Part<'a> {
+        let block = &self.pass.file.blocks[number];
+        if let Some(first) = make.parens.as_ref().and_then(|p| p.first()) {
+            let message = format!("the arguments of a block stand in `<…>`: `{}<…>`", block.name.text);
+            let help = "what it computes on is given where it is called";
+            self.mistake(Diagnostic::new("N0603", first.value.at, message).help(help));
+            return Part::Broken;
+        }
+        if block.lost || self.pass.broken_blocks.borrow().contains(&number) {
+            return Part::Broken;
+        }
+        let written: &'a [Argument] = make.angles.as_deref().unwrap_or(&[]);
+        let what = (&make.kind, &block.name);
+        let Some(arguments) = self.build_arguments(frame, what, &block.parameters, written) else {
+            return Part::Broken;
+        };
+        let inner = RefCell::new(None);
+        Part::Block(Use { block: number, path: path.into(), at: make.kind.at, arguments, options, inner })
+    }
+
+    /// Binds what stands in `<…>`: to the parameters of a block or of a net.
+    pub fn build_arguments(
+        &mut self,
+        frame: &mut Frame<'a>,
+        (used, defined): (&'a Name, &'a Name),
+        parameters: &'a [ast::BuildParameter],
+        written: &'a [Argument],
+    ) -> Option<HashMap<String, Arg>> {
+        let before = self.b.diagnostics.len();
+        let names: Vec<&str> = parameters.iter().map(|p| p.name.text.as_str()).collect();
+        let usage = match names.is_empty() {
+            true => format!("write `{}`: it has no parameters", used.text),
+            false => format!("write `{}<{}>`", used.text, names.join(", ")),
+        };
+        let mut slots: Vec<Option<(Arg, Loc)>> = vec![None; parameters.len()];
+        let mut positional = 0;
+        for argument in written {
+            let value = self.expression(frame, &argument.value);
+            let slot = match &argument.name {
+                None if positional == names.len() => {
+                    let message = format!("`{}` takes {} parameters in `<…>`, {} are given", used.text, names.len(), written.len());
+                    let d = Diagnostic::new("N0303", argument.value.at, message);
+                    self.mistake(d.note(defined.at, "it is defined here").help(usage.clone()));
+                    break;
+                }
+                None => {
+                    positional += 1;
+                    positional - 1
+                }
+                Some(name) => match names.iter().position(|n| *n == name.text) {
+                    Some(slot) => slot,
+                    None => {
+                        let message = format!("`{}` has no parameter `{}`", used.text, name.text);
+                        let help = match did_you_mean(&name.text, names.iter().copied()) {
+                            Some(meant) => format!("did you mean `{meant}`?"),
+                            None => usage.clone(),
+                        };
+                        self.mistake(Diagnostic::new("N0302", name.at, message).note(defined.at, "it is defined here").help(help));
+                        continue;
+                    }
+                },
+            };
+            if let Some((_, first)) = &slots[slot] {
+                let message = format!("`{}` gets its parameter `{}` twice", used.text, names[slot]);
+                let d = Diagnostic::new("N0304", argument.value.at, message).note(*first, "it was given here first");
+                self.mistake(d.help("remove one of them"));
+                continue;
+            }
+            if let Some(found) = not_for_build(&value, self.b) {
+                let message = format!("`{}` of `{}` must be known at build time, found {found}", names[slot], used.text);
+                let d = Diagnostic::new("N0305", argument.value.at, message).note(defined.at, "it is defined here");
+                self.mistake(d.help("parameters are sizes, numbers, `true` and `false`"));
+                continue;
+            }
+            slots[slot] = Some((value, argument.value.at));
+        }
+        if self.b.diagnostics.len() > before {
+            return None;
+        }
+        let mut bound = HashMap::new();
+        let mut missing = vec![];
+        for (parameter, slot) in parameters.iter().zip(slots) {
+            let value = match (slot, &parameter.default) {
+                (Some((value, _)), _) => value,
+                (None, Some(default)) => {
+                    // A default may use the parameters before it.
+                    let mut outside = Frame::outside(frame.owner.clone(), bound.clone(), frame.lenient);
+                    self.expression(&mut outside, default)
+                }
+                (None, None) => {
+                    missing.push(format!("`{}`", parameter.name.text));
+                    continue;
+                }
+            };
+            bound.insert(parameter.name.text.clone(), value);
+        }
+        if !missing.is_empty() {
+            let message = format!("`{}` lacks its parameter {}", used.text, missing.join(", "));
+            self.mistake(Diagnostic::new("N0301", used.at, message).note(defined.at, "it is defined here").help(usage));
+            return None;
+        }
+        (self.b.diagnostics.len() == before).then_some(bound)
+    }
+
+    /// `param scale: f32[D] = ones;`.
+    fn parameter(
+        &mut self,
+        frame: &mut Frame<'a>,
+        ty: &'a ast::Type,
+        init: &'a ast::Expr,
+        path: &str,
+        options: Options,
+    ) -> Part<'a> {
+        let Some(shape) = self.constant_shape(frame, ty, "a `param`") else { return Part::Broken };
+        let Some(init) = self.init(frame, init) else { return Part::Broken };
+        if ty.dtype != castnet_graph::types::DType::F32 {
+            let message = format!("a `param` is of type f32, found {}", ty.dtype);
+            self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
+            return Part::Broken;
+        }
+        let declared = Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
+        self.b.parameters.list.push(declared);
+        Part::Parameter(self.b.parameters.list.len() - 1)
+    }
+
+    /// `state h: f32[N, 256] = zeros;`.
+    fn state(&mut self, frame: &mut Frame<'a>, ty: &'a ast::Type, init: &'a ast::Expr, path: &str) -> Part<'a> {
+        // Its sizes may be run-time ones, under the names that functions bind.
+        let mut known = frame.inner();
+        for axis in &ty.axes {
+            if let ast::Axis::Size(size) = axis {
+                size.walk(&mut |e| {
+                    if let ast::ExprKind::Name(name) = &e.kind {
+                        known.sizes.entry(name.clone()).or_insert_with(|| Arg::Size(Size::symbol(name)));
+                    }
+                });
+            }
+        }
+        let Some(expected) = self.ty(&mut known, ty) else { return Part::Broken };
+        let Some(known_type) = expected.known() else {
+            let d = Diagnostic::new("N0514", ty.at, "the sizes of a `state` are not inferred");
+            self.mistake(d.help("write numbers, constants, or the names of run-time sizes"));
+            return Part::Broken;
+        };
+        let Some(init) = self.init(frame, init) else { return Part::Broken };
+        let ty = Some(known_type);
+        self.b.parameters.states.push(DeclaredState { name: path.into(), ty, init });
+        Part::State(self.b.parameters.states.len() - 1)
+    }
+
+    /// `zeros`, `ones`, a number: the first value of a parameter or state.
+    fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr) -> Option<Init> {
+        match &written.kind {
+            ast::ExprKind::Name(name) if name == "zeros" => return Some(Init::Constant(0.0)),
+            ast::ExprKind::Name(name) if name == "ones" => return Some(Init::Constant(1.0)),
+            _ => {}
+        }
+        match self.expression(frame, written) {
+            Arg::Unknown => None,
+            Arg::Float(value) => Some(Init::Constant(value as f32)),
+            Arg::Size(size) if size.as_const().is_some() => Some(Init::Constant(size.as_const().unwrap_or(0) as f32)),
+            other => {
+                let message = format!("this is no first value: {}", other.describe(self.b));
+                self.mistake(Diagnostic::new("N0305", written.at, message).help("write `zeros`, `ones` or a number"));
+                None
+            }
+        }
+    }
+
+    /// A shape whose sizes are all known at build time.
+    fn constant_shape(&mut self, frame: &mut Frame<'a>, ty: &'a ast::Type, what: &str) -> Option<Vec<i64>> {
+        let mut shape = vec![];
+        for axis in &ty.axes {
+            let size = match axis {
+                ast::Axis::Size(size) => self.size(frame, size)?,
+                ast::Axis::Any(at) => {
+                    let message = format!("the sizes of {what} are not inferred");
+                    self.mistake(Diagnostic::new("N0514", *at, message).help("write a number or a constant"));
+                    return None;
+                }
+            };
+            let Some(number) = size.as_const() else {
+                let message = format!("the sizes of {what} are known at build time, found {size}");
+                self.mistake(Diagnostic::new("N0514", ty.at, message).help("write numbers or constants"));
+                return None;
+            };
+            shape.push(number);
+        }
+        Some(shape)
+    }
+}
+
+/// What a value is, if it may not stand in `<…>`.
+fn not_for_build(value: &Arg, b: &castnet_graph::builder::Builder) -> Option<String> {
+    match value {
+        Arg::Size(size) if size.as_const().is_some() => None,
+        Arg::Float(_) | Arg::Bool(_) | Arg::Unknown | Arg::Text(_) | Arg::DType(_) => None,
+        Arg::Size(size) => Some(format!("the run-time size {size}")),
+        other => Some(other.describe(b)),
+    }
+}

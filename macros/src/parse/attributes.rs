@@ -1,0 +1,244 @@
+//! What may stand before an item: doc comments, attributes, visibility.
+
+use castnet_graph::diagnostic::{Loc, did_you_mean};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+
+use super::{Cursor, Parser};
+use crate::ast::{Argument, Attributes, Expr, Head, Memory};
+
+/// Attributes that are not doc comments: where each starts, what it holds.
+pub(super) type Raw = Vec<(Span, Group)>;
+
+/// What attributes stand before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A net, block, instance.
+    Item,
+    /// A layer, block, array or `param` in a net or block.
+    Part,
+    /// A `state`.
+    State,
+    /// A function.
+    Function,
+    /// Anything else.
+    Other,
+}
+
+/// Every attribute that there is, and how it is written.
+const KNOWN: [(&str, &str); 4] = [
+    ("freeze", "`#[freeze]` stands before a layer, block, array or `param`"),
+    ("lr_mult", "`#[lr_mult = 0.1]` stands before a layer, block, array or `param`"),
+    ("wd_mult", "`#[wd_mult = 0]` stands before a layer, block, array or `param`"),
+    ("memory", "`#[memory(512 MiB, N = 256)]` stands before a function"),
+];
+
+impl Parser<'_> {
+    /// Doc comments, attributes and visibility.
+    pub(super) fn head(&mut self, cursor: &mut Cursor) -> (Head, Raw) {
+        let (mut docs, mut attributes) = (vec![], vec![]);
+        while cursor.is_sign(0, '#') {
+            let span = cursor.span();
+            cursor.next();
+            if cursor.eat_sign('!') {
+                self.syntax(span, "inner attributes and `//!` do not occur in networks", "write `///` before the item");
+                cursor.eat_group(Delimiter::Bracket);
+                continue;
+            }
+            match cursor.eat_group(Delimiter::Bracket) {
+                Some(group) => match doc_line(&group) {
+                    Some(line) => docs.push(line),
+                    None => attributes.push((span, group)),
+                },
+                None => self.expected(cursor, "`[` after `#`", ""),
+            }
+        }
+        let mut visibility = TokenStream::new();
+        if cursor.is_word(0, "pub") {
+            visibility.extend(cursor.next());
+            if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
+                let mut whole = visibility.clone();
+                whole.extend([TokenTree::Group(group.clone())]);
+                match syn::parse2::<syn::Visibility>(whole.clone()) {
+                    Ok(_) => visibility = whole,
+                    Err(_) => self.syntax(group.span(), "expected a visibility", "write `pub` or `pub(crate)`"),
+                }
+            }
+        }
+        (Head { docs, visibility }, attributes)
+    }
+
+    /// Refuses attributes where none belongs.
+    pub(super) fn no_attributes(&mut self, attributes: Raw, place: Place) {
+        for (span, group) in attributes {
+            self.misplaced(span, &group, place);
+        }
+    }
+
+    /// Refuses an attribute here: it belongs somewhere else, or there is none such.
+    fn misplaced(&mut self, span: Span, group: &Group, place: Place) {
+        let name = Cursor::inside(group).eat_ident().map(|i| i.to_string()).unwrap_or_default();
+        let at = self.places.at(span);
+        match KNOWN.iter().find(|(known, _)| *known == name) {
+            Some((_, form)) if place == Place::State => {
+                let message = format!("a `state` is not trained: `#[{name}]` has no meaning here");
+                let help = if name == "memory" { form } else { "leave it out" };
+                self.report("N0603", at, message, help);
+            }
+            Some((_, form)) => {
+                self.report("N0603", at, format!("`#[{name}]` does not belong here"), form);
+            }
+            None => {
+                let help = match did_you_mean(&name, KNOWN.map(|(known, _)| known)) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "there are `freeze`, `lr_mult` and `wd_mult` for parts, `memory` for functions".into(),
+                };
+                self.report("N0603", at, format!("there is no attribute `{name}` in networks"), &help);
+            }
+        }
+    }
+
+    /// `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
+    pub(super) fn part_attributes(&mut self, attributes: Raw, place: Place) -> Attributes {
+        let mut found = Attributes::default();
+        for (span, group) in attributes {
+            let mut inside = Cursor::inside(&group);
+            let name = inside.eat_ident().map(|i| i.to_string()).unwrap_or_default();
+            if place != Place::Part || !["freeze", "lr_mult", "wd_mult"].contains(&name.as_str()) {
+                self.misplaced(span, &group, place);
+                continue;
+            }
+            let at = self.places.at(span);
+            let twice = match name.as_str() {
+                "freeze" => found.freeze.is_some(),
+                "lr_mult" => found.lr_mult.is_some(),
+                _ => found.wd_mult.is_some(),
+            };
+            if twice {
+                self.report("N0603", at, format!("`#[{name}]` stands here twice"), "leave one of them out");
+                continue;
+            }
+            if name == "freeze" {
+                found.freeze = Some(at);
+                if !inside.done() {
+                    self.expected(&inside, "`]` after `freeze`", "write `#[freeze]`");
+                }
+                continue;
+            }
+            let value = self.attribute_value(&name, inside);
+            match name.as_str() {
+                "lr_mult" => found.lr_mult = Some(value),
+                _ => found.wd_mult = Some(value),
+            }
+        }
+        found
+    }
+
+    fn attribute_value(&mut self, name: &str, mut inside: Cursor) -> Expr {
+        if !inside.eat_sign('=') {
+            self.expected(&inside, &format!("`=` after `{name}`"), &format!("write `#[{name} = 0.1]`"));
+            return Expr::broken(self.places.at(inside.span()));
+        }
+        let end = inside.clone();
+        let tokens = inside.rest();
+        self.expression(tokens, end.end())
+    }
+
+    /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`.
+    pub(super) fn function_attributes(&mut self, attributes: Raw) -> Option<Memory> {
+        let mut found: Option<Memory> = None;
+        for (span, group) in attributes {
+            let mut inside = Cursor::inside(&group);
+            if !inside.eat_word("memory") {
+                self.misplaced(span, &group, Place::Function);
+                continue;
+            }
+            let (first, last) = (self.places.at(span), self.places.at(group.span()));
+            let at = self.places.between(first, last);
+            match (&found, inside.eat_group(Delimiter::Parenthesis)) {
+                (Some(_), _) => {
+                    self.report("N0603", at, "`#[memory]` stands here twice", "leave one of them out");
+                }
+                (None, Some(arguments)) => found = self.memory(at, Cursor::inside(&arguments)),
+                (None, None) => {
+                    self.expected(&inside, "`(` after `memory`", "write `#[memory(512 MiB, N = 256)]`");
+                }
+            }
+        }
+        found
+    }
+
+    fn memory(&mut self, at: Loc, mut inside: Cursor) -> Option<Memory> {
+        const FORM: &str = "write `#[memory(512 MiB, N = 256)]`: the budget, then each run-time size";
+        let mut parts = inside.split_commas().into_iter();
+        let mut budget = parts.next()?;
+        let bytes = self.bytes(&mut budget);
+        if bytes.is_none() {
+            let span = budget.span();
+            self.syntax(span, "expected the budget, such as `512 MiB`", FORM);
+        } else if !budget.done() {
+            self.expected(&budget, "`,` after the budget", FORM);
+        }
+        let mut arguments = vec![];
+        for mut part in parts {
+            let name = part.eat_ident();
+            match name {
+                Some(ident) if part.eat_sign('=') => {
+                    let name = self.name(&ident);
+                    let tokens = part.rest();
+                    let value = self.expression(tokens, part.span());
+                    arguments.push(Argument { name: Some(name), value });
+                }
+                _ => {
+                    part.back(usize::from(name.is_some()));
+                    self.expected(&part, "`N = 256` or `optimizer = Sgd`", FORM);
+                }
+            }
+        }
+        Some(Memory { at, bytes: bytes?, arguments })
+    }
+
+    /// `512 MiB`; `None` leaves the cursor at the token that is wrong.
+    fn bytes(&mut self, cursor: &mut Cursor) -> Option<u64> {
+        const UNITS: [(&str, u64); 8] = [
+            ("B", 1),
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("TiB", 1 << 40),
+            ("kB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+        ];
+        let TokenTree::Literal(literal) = cursor.peek()? else { return None };
+        let (number, suffix) = match syn::Lit::new(literal.clone()) {
+            syn::Lit::Int(int) => (int.base10_digits().parse::<f64>().ok()?, int.suffix().to_string()),
+            syn::Lit::Float(float) => (float.base10_digits().parse::<f64>().ok()?, float.suffix().to_string()),
+            _ => return None,
+        };
+        cursor.next();
+        let unit = match suffix.as_str() {
+            "" => match cursor.eat_ident() {
+                Some(ident) => ident.to_string(),
+                None => "B".into(),
+            },
+            suffix => suffix.to_string(),
+        };
+        match UNITS.iter().find(|(name, _)| *name == unit) {
+            Some((_, factor)) => Some((number * *factor as f64) as u64),
+            None => {
+                cursor.back(1);
+                None
+            }
+        }
+    }
+}
+
+/// The text of `#[doc = "…"]`, which is what a doc comment becomes.
+fn doc_line(group: &Group) -> Option<String> {
+    let mut cursor = Cursor::inside(group);
+    if !(cursor.eat_word("doc") && cursor.eat_sign('=')) {
+        return None;
+    }
+    let text: syn::LitStr = syn::parse2(cursor.next()?.into()).ok()?;
+    Some(text.value())
+}

@@ -1,0 +1,130 @@
+//! What stands in nets and blocks beside functions and statements: constants, parts, rules.
+
+use super::attributes::{Place, Raw};
+use super::{Cursor, Parser, skip_item};
+use crate::ast::{Constant, Expr, ExprKind, Head, Members};
+
+/// Whether a constant, a rule or a part starts here, after its attributes.
+pub(super) fn is_member(cursor: &Cursor) -> bool {
+    let n = cursor.attributes();
+    let declared = |word| cursor.is_word(n, word) && cursor.is_ident(n + 1);
+    let part = cursor.is_ident(n) && cursor.is_colon(n + 1);
+    part || cursor.is_word(n, "const") || cursor.is_word(n, "where") || declared("param") || declared("state")
+}
+
+/// Whether an item of a net or block seems to start here.
+pub(super) fn starts_member(cursor: &Cursor) -> bool {
+    let word = ["pub", "fn", "train", "let"].iter().any(|w| cursor.is_word(0, w));
+    word || cursor.is_sign(0, '#') || is_member(cursor)
+}
+
+impl Parser<'_> {
+    /// A constant, a rule or a part, which [`is_member`]; `false` if it could not be read.
+    pub(super) fn member(&mut self, head: Head, attributes: Raw, cursor: &mut Cursor, members: &mut Members) -> bool {
+        if cursor.is_colon(1) {
+            return self.part(head, attributes, cursor, members);
+        }
+        if cursor.is_word(0, "const") {
+            self.no_attributes(attributes, Place::Other);
+            return self.constant(cursor, members);
+        }
+        if cursor.is_word(0, "where") {
+            self.no_attributes(attributes, Place::Other);
+            self.rules(cursor, members);
+            return true;
+        }
+        self.tensor(head, attributes, cursor, members)
+    }
+
+    /// `const D: usize = 256;`.
+    fn constant(&mut self, cursor: &mut Cursor, members: &mut Members) -> bool {
+        cursor.next();
+        let Some(ident) = cursor.eat_ident() else {
+            self.expected(cursor, "the name of the constant", "write `const D: usize = 256;`");
+            skip_item(cursor);
+            return false;
+        };
+        let name = self.name(&ident);
+        if cursor.eat_sign(':') {
+            let ty = cursor.take_while(|c| !c.is_sign(0, '=') && !c.is_sign(0, ';'));
+            if ty.len() != 1 || ty[0].to_string() != "usize" {
+                let span = ty.first().map_or(cursor.span(), |t| t.span());
+                self.syntax(span, "constants are sizes", "write `const D: usize = 256;`");
+            }
+        } else if cursor.is_sign(0, '=') {
+            let message = format!("the type of `{ident}` is missing");
+            self.syntax(ident.span(), message, &format!("write `const {ident}: usize = …;`"));
+        }
+        let value = match cursor.eat_sign('=') {
+            true => self.initial(cursor),
+            false => {
+                self.expected(cursor, "`=` and the value of the constant", "write `const D: usize = 256;`");
+                cursor.take_while(|c| !c.is_sign(0, ';'));
+                Expr::broken(name.at)
+            }
+        };
+        members.constants.push(Constant { name, value });
+        self.semicolon(cursor);
+        true
+    }
+
+    /// The value of a constant, `param` or `state`: up to the `;`, or to where one is missing.
+    pub(super) fn initial(&mut self, cursor: &mut Cursor) -> Expr {
+        let tokens = cursor.take_while(|c| !c.is_sign(0, ';') && !starts_member(c));
+        self.expression(tokens, cursor.span())
+    }
+
+    /// `where T <= CONTEXT, D % HEADS == 0;`.
+    fn rules(&mut self, cursor: &mut Cursor, members: &mut Members) {
+        const FORM: &str = "write `where T <= CONTEXT, D % HEADS == 0;`";
+        cursor.next();
+        let tokens = cursor.take_while(|c| !c.is_sign(0, ';') && !starts_member(c));
+        let end = cursor.span();
+        let parts = Cursor::of(tokens, end).split_commas();
+        if parts.is_empty() {
+            self.expected(cursor, "a rule after `where`", FORM);
+        }
+        for mut part in parts {
+            if part.done() {
+                self.syntax(part.span(), "expected a rule, found `,`", "remove the comma");
+                continue;
+            }
+            let end = part.end();
+            let rule = self.expression(part.rest(), end);
+            match &rule.kind {
+                ExprKind::Broken => {}
+                ExprKind::Binary(f, ..) if f.is_comparison() => members.rules.push(rule),
+                ExprKind::And(..) => {
+                    self.report("N0601", rule.at, "rules are separated by `,`", FORM);
+                }
+                _ => self.report("N0601", rule.at, "a rule is a comparison of sizes", FORM),
+            }
+        }
+        self.semicolon(cursor);
+    }
+
+    /// The `;` after an item of which `before` mistakes were known: if there are more, a missing one is not another.
+    pub(super) fn semicolon_after(&mut self, before: usize, cursor: &mut Cursor) {
+        if self.diagnostics.len() == before {
+            return self.semicolon(cursor);
+        }
+        cursor.take_while(|c| !c.is_sign(0, ';') && !starts_member(c));
+        cursor.eat_sign(';');
+    }
+
+    /// The `;` after an item. If it is missing and the next item starts, that is all that is wrong.
+    pub(super) fn semicolon(&mut self, cursor: &mut Cursor) {
+        if cursor.eat_sign(';') {
+            return;
+        }
+        if cursor.done() || starts_member(cursor) || cursor.is_sign(0, ',') {
+            self.syntax(cursor.last_span(), "expected `;` after this", "items of a net or block end with `;`");
+            cursor.eat_sign(',');
+            return;
+        }
+        self.expected(cursor, "`;`", "");
+        self.lost = true;
+        cursor.take_while(|c| !c.is_sign(0, ';') && !starts_member(c));
+        cursor.eat_sign(';');
+    }
+}

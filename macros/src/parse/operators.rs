@@ -1,0 +1,137 @@
+//! Operators and literals.
+
+use castnet_graph::scalar::{Binary, Unary};
+use quote::ToTokens;
+
+use super::{Cursor, Parser};
+use crate::ast::{Expr, ExprKind};
+
+impl Parser<'_> {
+    /// `-x`, `!x`.
+    pub(super) fn unary(&mut self, unary: &syn::ExprUnary) -> Expr {
+        let f = match unary.op {
+            syn::UnOp::Neg(_) => Unary::Neg,
+            syn::UnOp::Not(_) => Unary::Not,
+            _ => return self.refuse_expression(unary.op, "`*` before a value does not occur in networks", "remove it"),
+        };
+        let at = self.places.stream(unary.op.to_token_stream());
+        let x = self.convert(&unary.expr);
+        // A negative literal is one thing, underlined as a whole.
+        let kind = match (f, &x.kind) {
+            (Unary::Neg, ExprKind::Int(value)) => ExprKind::Int(-value),
+            (Unary::Neg, ExprKind::Float(value)) => ExprKind::Float(-value),
+            _ => return Expr { at, kind: ExprKind::Unary(f, Box::new(x)) },
+        };
+        Expr { at: self.places.between(at, x.at), kind }
+    }
+
+    /// `x + y`.
+    pub(super) fn binary(&mut self, binary: &syn::ExprBinary) -> Expr {
+        use syn::BinOp::*;
+        let f = match binary.op {
+            Mul(star) => match &*binary.right {
+                syn::Expr::Unary(syn::ExprUnary { op: syn::UnOp::Deref(second), .. }) => {
+                    let tokens = quote::quote!(#star #second);
+                    let help = "write `x.pow(2)`; a square is `x * x`";
+                    return self.refuse_expression(tokens, "there is no operator `**`", help);
+                }
+                _ => Binary::Mul,
+            },
+            Add(_) => Binary::Add,
+            Sub(_) => Binary::Sub,
+            Div(_) => Binary::Div,
+            Rem(_) => Binary::Rem,
+            Lt(_) => Binary::Lt,
+            Le(_) => Binary::Le,
+            Gt(_) => Binary::Gt,
+            Ge(_) => Binary::Ge,
+            Eq(_) => Binary::Eq,
+            Ne(_) => Binary::Ne,
+            BitAnd(_) => Binary::And,
+            BitOr(_) => Binary::Or,
+            And(_) | Or(_) => {
+                let at = self.places.stream(binary.op.to_token_stream());
+                let (x, y) = (Box::new(self.convert(&binary.left)), Box::new(self.convert(&binary.right)));
+                let kind = if matches!(binary.op, And(_)) { ExprKind::And(x, y) } else { ExprKind::Or(x, y) };
+                return Expr { at, kind };
+            }
+            BitXor(_) => {
+                let help = "write `.pow(2)` for a power, `!=` for exclusive or";
+                return self.refuse_expression(binary.op, "there is no operator `^`", help);
+            }
+            Shl(_) | Shr(_) => {
+                let help = "multiply or divide by a power of two";
+                return self.refuse_expression(binary.op, "there are no shifts", help);
+            }
+            _ => {
+                let help = "write it as a statement: `x += …;`";
+                return self.refuse_expression(binary.op, "assignments do not occur in expressions", help);
+            }
+        };
+        let at = self.places.stream(binary.op.to_token_stream());
+        let x = self.convert(&binary.left);
+        let y = self.convert(&binary.right);
+        Expr { at, kind: ExprKind::Binary(f, Box::new(x), Box::new(y)) }
+    }
+
+    /// Reports what stands after an expression, if it is an operator of another language.
+    pub(super) fn no_such_operator(&mut self, cursor: &Cursor) -> bool {
+        let (operator, help) = match cursor.peek() {
+            Some(proc_macro2::TokenTree::Punct(p)) => match p.as_char() {
+                '@' => ("@", "write `x.matmul(y)`"),
+                _ => return false,
+            },
+            Some(proc_macro2::TokenTree::Ident(word)) if !cursor.is_sign(1, '=') && !cursor.is_parentheses(1) => {
+                match word.to_string().as_str() {
+                    "and" => ("and", "write `&` element by element, `&&` in conditions"),
+                    "or" => ("or", "write `|` element by element, `||` in conditions"),
+                    _ => return false,
+                }
+            }
+            _ => return false,
+        };
+        self.syntax(cursor.span(), format!("there is no operator `{operator}`"), help);
+        true
+    }
+
+    /// `5`, `0.5`, `true`.
+    pub(super) fn literal(&mut self, literal: &syn::Lit) -> Expr {
+        let at = self.places.at(literal.span());
+        let (kind, suffix) = match literal {
+            syn::Lit::Bool(value) => (ExprKind::Bool(value.value), ""),
+            syn::Lit::Int(value) => match value.base10_parse::<i64>() {
+                Ok(number) if number <= i64::from(i32::MAX) => (ExprKind::Int(number), value.suffix()),
+                _ => {
+                    let message = format!("the number {} is too large", value.base10_digits());
+                    let help = "integers are at most 2147483647; a number may be written as `1e10`";
+                    self.report("N0517", at, message, help);
+                    return Expr::broken(at);
+                }
+            },
+            syn::Lit::Float(value) => match value.base10_parse::<f64>() {
+                Ok(number) if number.is_finite() && (number as f32).is_finite() => {
+                    (ExprKind::Float(number), value.suffix())
+                }
+                _ => {
+                    let message = format!("the number {value} is too large for f32");
+                    self.report("N0517", at, message, "the largest f32 is about 3.4e38");
+                    return Expr::broken(at);
+                }
+            },
+            syn::Lit::Str(_) => {
+                let help = "names of modes are given as arguments: `gelu(approximate = \"tanh\")`";
+                self.report("N0601", at, "a text is no value of networks", help);
+                return Expr::broken(at);
+            }
+            _ => {
+                self.report("N0601", at, "only numbers, `true` and `false` are literals of networks", "");
+                return Expr::broken(at);
+            }
+        };
+        if !suffix.is_empty() {
+            let message = format!("numbers have no suffix here, found `{suffix}`");
+            self.report("N0601", at, message, "leave it out: a number takes the type of the tensor beside it");
+        }
+        Expr { at, kind }
+    }
+}

@@ -1,0 +1,124 @@
+//! Blocks, arrays, instances, loops: what is right, and one mistake each.
+
+use super::mistakes;
+
+/// A residual net without statistics.
+const RESIDUAL: &str = "
+    /// Two convolutions around a shortcut.
+    pub block Residual<CHANNELS, STRIDE = 1>(x: f32[N, C, H, W]) -> f32[N, CHANNELS, _, _] {
+        conv1: Conv2d(CHANNELS, kernel_size = 3, stride = STRIDE, padding = 1, bias = false);
+        conv2: Conv2d(CHANNELS, kernel_size = 3, padding = 1, bias = false);
+        down:  if STRIDE != 1 || C != CHANNELS { Conv2d(CHANNELS, kernel_size = 1, stride = STRIDE, bias = false) };
+
+        let y = conv1(x).relu();
+        let shortcut = if STRIDE != 1 || C != CHANNELS { down(x) } else { x };
+        (conv2(y) + shortcut).relu()
+    }";
+
+const RESNET: &str = "
+    pub net ResNet<DEPTH, WIDTH = 16> {
+        stem:   Conv2d(WIDTH, kernel_size = 3, padding = 1, bias = false);
+        stage1: [Residual<WIDTH>; DEPTH];
+        stage2: [Residual<{ 2 * WIDTH }, 2>, Residual<{ 2 * WIDTH }>, Residual<{ 2 * WIDTH }>];
+        head:   Linear(10);
+
+        pub fn scores(image: f32[N, 3, 16, 16]) -> f32[N, 10] {
+            let x = stem(image).relu();
+            head(stage2(stage1(x)).mean([2, 3]))
+        }
+        pub train fn loss(image: f32[N, 3, 16, 16], class: u8[N]) -> f32 { scores(image).cross_entropy(class) }
+    }
+    pub net ResNet8 = ResNet<3>;
+    pub net Narrow = ResNet<1, WIDTH = 8>;";
+
+#[test]
+fn blocks_arrays_and_instances_have_no_mistakes() {
+    assert_eq!(mistakes(&format!("{RESIDUAL} {RESNET}")), [""; 0]);
+}
+
+/// The mistakes of a net with these parts and this body, beside a few blocks.
+fn net(parts: &str, body: &str) -> Vec<String> {
+    let source = format!(
+        "block Scale<BY, WIDTH = 4>(x: f32[N, C]) -> f32[N, WIDTH] {{ fc: Linear(WIDTH, bias = false); fc(x) * BY }}
+         block Same(x: f32[N, C]) -> f32[N, C] {{ up: Linear(2 * C); down: Linear(C); x + down(up(x).relu()) }}
+         block Pair(a: f32[N, C], b: f32[N, C]) -> (f32[N, C], f32[N, C]) {{ fc: Linear(C); (fc(a) + b, a) }}
+         block Heads<COUNT>(x: f32[N, D]) -> f32[N, D] {{ where D % COUNT == 0; const EACH: usize = D / COUNT; mix: Linear(EACH); mix(x.reshape([N, COUNT, EACH])).flatten(1) }}
+         net Test {{ const D: usize = 8; {parts} pub fn f(x: f32[N, 8], y: f32[N, 4]) -> f32[N, _] {{ {body} }} }}"
+    );
+    mistakes(&source).into_iter().map(|m| m.lines().next().unwrap_or_default().to_string()).collect()
+}
+
+#[test]
+fn right_nets_of_blocks() {
+    for (parts, body) in [
+        ("s: Scale<2>;", "s(x)"),
+        ("s: Scale<BY = 0.5, WIDTH = D>;", "x.s()"),
+        ("s: [Same; 3];", "s(x)"),
+        ("s: [Same; 3];", "s[0](x) + s[-1](x) + s[1](x)"),
+        ("s: [Same; 3];", "let mut z = x; for layer in s { z = layer(z); } z"),
+        ("s: [Same; 3];", "let mut z = x; for i in 0..3 { z = s[i](z) * i; } z"),
+        ("s: [Scale<1>, Scale<1>, Scale<2>];", "s(x)"),
+        ("s: [Linear(8); 4];", "s(x)"),
+        ("p: Pair;", "let (a, b) = p(x, x + 1); a - b"),
+        ("p: [Pair; 3];", "let (a, _) = p(x, x); a"),
+        ("p: [Pair; 3];", "p(x, x).0"),
+        ("h: Heads<4>;", "h(x)"),
+        ("fc: Linear(8);", "let z = fc(x); z.matmul(fc.weight)"),
+        ("fc: if D > 4 { Linear(8) } else { Linear(9) };", "fc(x)"),
+        ("param scale: f32[D] = ones;", "x * scale"),
+        ("where D % 4 == 0, D <= 8;", "assert!(D > 1); x"),
+        ("", "let [a, b] = [x, x]; a + b"),
+        ("", "let z = { let x = x * 2; x + 1 }; z"),
+        ("", "let z = if N == N { x } else { y }; z"),
+        ("", "let mut z = x; if D > 4 && D != 7 { z = z + 1; } else { z = y; } z"),
+        ("", "let pair = (x, y); pair.0 + pair.0"),
+        ("", "let mut z = x; z += 1; z *= 2; z"),
+    ] {
+        assert_eq!(net(parts, body), [""; 0], "{parts} {body}");
+    }
+}
+
+#[test]
+fn wrong_nets_of_blocks() {
+    for (parts, body, wrong) in [
+        ("s: Scale;", "s(x)", "N0301: `Scale` lacks its parameter `BY`"),
+        ("s: Scale<1, 2, 3>;", "s(x)", "N0303: `Scale` takes 2 parameters in `<…>`, 3 are given"),
+        ("s: Scale<1, WIDE = 2>;", "s(x)", "N0302: `Scale` has no parameter `WIDE`"),
+        ("s: Scale<1, BY = 2>;", "s(x)", "N0304: `Scale` gets its parameter `BY` twice"),
+        ("s: Scale(1);", "s(x)", "N0603: the arguments of a block stand in `<…>`: `Scale<…>`"),
+        ("s: Linear<8>;", "s(x)", "N0603: the arguments of a layer stand in parentheses: `Linear(…)`"),
+        ("s: Sale<1>;", "s(x)", "N0402: there is no layer or block `Sale`"),
+        ("s: [Same; 0];", "s(x)", "N0512: the length of an array is a number from 1 to 10000, found the size 0"),
+        ("s: [Same; 3];", "s[3](x)", "N0518: an array of 3 has no element 3"),
+        ("s: [Same; 3];", "s", "N0501: `s` is a layer, not a value"),
+        ("s: Same;", "let z = s(x); z.matmul(s.up.wait)", "N0522: layer `s.up` has no tensor `wait`"),
+        ("fc: Linear(8);", "x.matmul(fc.weight) + fc(x)", "N0522: the shape of `fc.weight` is not known yet: it follows from the first call of `fc`"),
+        ("s: Same;", "s(x) + s(y).sum()", "N0104: `s` is used with two sizes: its `C` is 8 by its first use and 4 here, and its parts depend on it"),
+        ("h: Heads<3>;", "h(x)", "N0520: the rule `D % COUNT == 0` does not hold: 8 % 3 == 0"),
+        ("fc: if D > 9 { Linear(8) };", "fc(x)", "N0522: `fc` is not there: its condition does not hold"),
+        ("p: Pair;", "p(x, y).0", "N0506: `b` of `Pair` must be f32[N, C], found f32[N, 4] (here C is 8)"),
+        ("", "let z = x; z = y; z", "N0519: `z` does not change: it was bound without `mut`"),
+        ("", "let (a, b) = x; a", "N0518: this pattern has 2 parts, the value is a tensor f32[N, 8]"),
+        ("", "let z = if x > 1 { x } else { y }; z", "N0521: a condition is known at build time, found a tensor bool[N, 8]"),
+        ("", "let mut z = x; for i in 0..N { z = z + i; } z", "N0512: the rounds of a `for` are counted at build time, found the size N"),
+        ("where D % 3 == 0;", "x", "N0520: the rule `D % 3 == 0` does not hold: 8 % 3 == 0"),
+        ("", "assert!(D < 8, \"too wide\"); x", "N0520: too wide: 8 < 8"),
+    ] {
+        assert_eq!(net(parts, body), [wrong], "{parts} {body}");
+    }
+}
+
+#[test]
+fn mistakes_of_blocks_are_reported_once() {
+    let fine = "net Test { s: [Bad; 2]; t: Bad; pub fn f(x: f32[N, 8]) -> f32[N, 8] { t(s(x)) } }";
+    for (block, wrong) in [
+        ("block Bad(x: f32[N, C]) -> f32[N, C] { fc: Linear(C); fc(x).flatten(3) }", "N0103"),
+        ("block Bad(x: f32[N, C]) -> f32[N, C] { fc: Linear(C); idle: Linear(3); fc(x) }", "N0503"),
+        ("block Bad(x: f32[N, C]) -> f32[N, C] { inner: Bad; inner(x) }", "N0508"),
+        ("block Bad(x: f32[N, C]) -> f32[N, C] { fc: Linear(C); fcc(x) }", "N0401"),
+    ] {
+        let found = mistakes(&format!("{block} {fine}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(wrong), "{found:?}");
+    }
+}
