@@ -1,36 +1,54 @@
 //! The pipeline, a line a stage.
 
 use castnet_graph::compile::compile;
-use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
+use castnet_graph::diagnostic::{Diagnostic, Note, did_you_mean};
 use proc_macro2::TokenStream;
 
-use crate::ast::{File, Instance, Net};
+use crate::ast::{File, Instance, Name, Net};
 use crate::lower::{self, Blocks, Target};
 use crate::places::Places;
+use crate::share::{self, Call, Step};
 use crate::{diagnostics, emit, parse};
 
 /// What `network! { tokens }` stands for.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     let mut places = Places::new();
     let mut mistakes = vec![];
-    let file = parse::parse(tokens, &mut places, &mut mistakes);
-    let blocks = Blocks::check(&file, &mut mistakes);
+    let mut output = match share::step(tokens, &mut places, &mut mistakes) {
+        Step::Ask(output) => output,
+        Step::Whole(call) => whole(&call, &mut places, &mut mistakes),
+    };
+    output.extend(diagnostics::render(mistakes, &places));
+    output
+}
+
+/// A call with all that it uses of others.
+fn whole(call: &Call, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> TokenStream {
+    let (mut file, items) = parse::parse(call.own.clone(), places, mistakes);
+    share::link(&mut file, call, places, mistakes);
+    let blocks = Blocks::check(&file, mistakes);
     let mut output = TokenStream::new();
     let mut names: Vec<&str> = vec![];
-    for target in targets(&file, &mut mistakes) {
-        let compiled = lower::lower(&file, &blocks, &target, &mut mistakes).and_then(|source| match compile(source) {
+    for target in targets(&file, mistakes) {
+        let before = mistakes.len();
+        let compiled = lower::lower(&file, &blocks, &target, mistakes).and_then(|source| match compile(source) {
             Ok(compiled) => Some(compiled),
             Err(more) => {
                 mistakes.extend(more);
                 None
             }
         });
+        if let Some(of) = target.of {
+            mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
+        }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), &places));
+            output.extend(emit::emit(&target, compiled.as_ref(), places));
         }
         names.push(&target.name.text);
     }
-    output.extend(diagnostics::render(mistakes, &places));
+    for export in share::exports(&file, call, items) {
+        output.extend(emit::export(&export, places));
+    }
     output
 }
 
@@ -38,11 +56,11 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
 fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<Target<'a>> {
     let whole = file.nets.iter().filter(|n| !n.foreign && n.parameters.is_empty());
     let mut targets: Vec<Target> =
-        whole.map(|net| Target { head: &net.head, name: &net.name, net, arguments: &[] }).collect();
+        whole.map(|net| Target { head: &net.head, name: &net.name, of: None, net, arguments: &[] }).collect();
     for instance in &file.instances {
         if let Some(net) = template(file, instance, mistakes) {
             let (head, name, arguments) = (&instance.head, &instance.name, &instance.arguments[..]);
-            targets.push(Target { head, name, net, arguments });
+            targets.push(Target { head, name, of: Some(&instance.of), net, arguments });
         }
     }
     targets
@@ -57,11 +75,28 @@ fn template<'a>(file: &'a File, instance: &'a Instance, mistakes: &mut Vec<Diagn
     if scope.lost {
         return None;
     }
-    let d = Diagnostic::new("N0404", of.at, format!("there is no net `{}` of which this could be an instance", of.text));
+    if scope.blocks.iter().any(|(name, _)| *name == of.text) {
+        let message = format!("`{}` is a block: an instance is made of a net with parameters", of.text);
+        let help = format!("write a net with it as a part: `net … {{ part: {}<…>; … }}`", of.text);
+        mistakes.push(Diagnostic::new("N0404", of.at, message).help(help));
+        return None;
+    }
+    let d =
+        Diagnostic::new("N0404", of.at, format!("there is no net `{}` of which this could be an instance", of.text));
     let known = scope.nets.iter().map(|(name, _)| name.as_str());
     mistakes.push(match did_you_mean(&of.text, known) {
         Some(meant) => d.help(format!("did you mean `{meant}`?")),
         None => d.help(format!("define it, `net {}<…> {{ … }}`, or `use` it from another module", of.text)),
     });
     None
+}
+
+/// A mistake in a template as one of this instance. If the template is of another call, it stands where it is used.
+fn in_instance(mistake: &mut Diagnostic, of: &Name, places: &Places) {
+    if places.is_foreign(mistake.at) {
+        let text = format!("this happens in `{}`, with these parameters", of.text);
+        mistake.notes.insert(0, Note { text, at: std::mem::replace(&mut mistake.at, of.at) });
+    } else if places.line(mistake.at) != places.line(of.at) {
+        mistake.notes.push(Note { text: format!("this happens in this instance of `{}`", of.text), at: of.at });
+    }
 }

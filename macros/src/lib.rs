@@ -1,6 +1,6 @@
 //! The `network!` macro of castnet: tokens in, tables and kernels out.
 //!
-//! `parse` reads tokens into an `ast`, `lower` turns that into graphs (and finds every mistake), `castnet_graph::compile` makes programs
+//! `share` fetches the blocks that a network uses of other calls, `parse` reads tokens into an `ast`, `lower` turns that into graphs (and finds every mistake), `castnet_graph::compile` makes programs
 //! of them, `emit` writes those as Rust. `expand` is the whole of it.
 
 mod ast;
@@ -10,6 +10,7 @@ mod expand;
 mod lower;
 mod parse;
 mod places;
+mod share;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,8 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 /// The table from [`Loc`] to spans; 0 is "nowhere".
 pub struct Places {
     entries: Vec<Place>,
+    /// Those in items of other calls.
+    foreign: std::ops::Range<u32>,
 }
 
 struct Place {
@@ -16,7 +18,20 @@ struct Place {
 impl Places {
     /// Only "nowhere", which is the call of the macro.
     pub fn new() -> Places {
-        Places { entries: vec![Place { first: Span::call_site(), last: Span::call_site() }] }
+        Places { entries: vec![Place { first: Span::call_site(), last: Span::call_site() }], foreign: 0..0 }
+    }
+
+    /// The places that `read` finds are in items of other calls.
+    pub fn foreign<T>(&mut self, read: impl FnOnce(&mut Places) -> T) -> T {
+        let start = self.entries.len() as u32;
+        let result = read(self);
+        self.foreign = start..self.entries.len() as u32;
+        result
+    }
+
+    /// Whether a place is in an item of another call, which may be in another crate.
+    pub fn is_foreign(&self, loc: Loc) -> bool {
+        self.foreign.contains(&loc.0)
     }
 
     /// A token.

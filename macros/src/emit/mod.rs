@@ -9,9 +9,12 @@ use crate::lower::Target;
 use crate::places::Places;
 
 mod explain;
+mod export;
 mod figures;
 mod methods;
 mod tables;
+
+pub use export::export;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own.

@@ -192,7 +192,9 @@ impl<'a> Lowering<'a, '_, '_> {
                     Arg::List(values) if values.len() == patterns.len() => values,
                     Arg::Unknown => vec![Arg::Unknown; patterns.len()],
                     other => {
-                        let message = format!("this pattern has {} parts, the value is {}", patterns.len(), other.describe(self.b));
+                        let parts = if patterns.len() == 1 { "part" } else { "parts" };
+                        let found = other.describe(self.b);
+                        let message = format!("this pattern has {} {parts}, the value is {found}", patterns.len());
                         let help = match &other {
                             Arg::Tensor(_) => "take it apart first: `.unbind(0)`, `.chunk(3, dim = -1)`",
                             _ => "write a name for each part, `_` for one that is not needed",
@@ -308,6 +310,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 (Pattern::Ignore(_), Local::Part(_)) => {}
                 (Pattern::Many(_, at), Local::Part(_)) => {
                     self.mistake(Diagnostic::new("N0518", *at, "a layer has no parts").help("write one name"));
+                    self.bind_pattern(frame, &one.pattern, Arg::Unknown, false);
                 }
             }
             self.statements(frame, &one.body);

@@ -53,7 +53,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 let found = match &other {
                     Arg::Size(size) => size.to_string(),
                     Arg::Float(value) => format!("{value:?}"),
-                    _ => "something else".into(),
+                    other => other.describe(self.b),
                 };
                 let message =
                     format!("the constant `{}` must be an integer of at least 1, found {found}", constant.name.text);

@@ -187,17 +187,23 @@ impl<'a> Lowering<'a, '_, '_> {
                     self.mistake(d.help("write `stage1[0]`"));
                     return broken;
                 };
-                let index = match self.expression(frame, at) {
+                let given = self.expression(frame, at);
+                let index = match &given {
                     Arg::Size(size) => size.as_const(),
                     Arg::Unknown => return broken,
                     _ => None,
                 };
+                if index.is_none() {
+                    let message = format!("elements are chosen at build time, found {}", given.describe(self.b));
+                    let help = "write a number, a constant, or go through them: `for layer in layers { … }`";
+                    self.mistake(Diagnostic::new("N0518", at.at, message).help(help));
+                    return broken;
+                }
                 let wrapped = index.map(|i| if i < 0 { i + elements.len() as i64 } else { i });
                 match wrapped.and_then(|i| elements.get(usize::try_from(i).ok()?)) {
                     Some(element) => Some(element.clone()),
                     None => {
-                        let found = index.map_or("something else".to_string(), |i| i.to_string());
-                        let message = format!("an array of {} has no element {found}", elements.len());
+                        let message = format!("an array of {} has no element {}", elements.len(), index.unwrap_or_default());
                         let help = format!("elements are numbered from 0 to {}", elements.len().saturating_sub(1));
                         self.mistake(Diagnostic::new("N0518", at.at, message).help(help));
                         broken
@@ -315,6 +321,9 @@ impl<'a> Lowering<'a, '_, '_> {
                 let message = format!("{} has no field `{}`", other.describe(self.b), name.text);
                 let help = match name.text.as_str() {
                     "T" | "mT" => "transpose it: `.t()`, `.transpose(-2, -1)`".to_string(),
+                    text if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                        format!("an element of a tensor is `x[{text}]`; tuples have parts")
+                    }
                     text => format!("operators are called: `.{text}()`"),
                 };
                 self.mistake(Diagnostic::new("N0522", name.at, message).help(help))

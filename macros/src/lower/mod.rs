@@ -61,6 +61,8 @@ pub struct Target<'a> {
     pub head: &'a crate::ast::Head,
     /// What it is called.
     pub name: &'a Name,
+    /// What an instance names.
+    pub of: Option<&'a Name>,
     /// The net or template.
     pub net: &'a Net,
     /// What an instance gives for the template's parameters.
@@ -143,7 +145,7 @@ impl<'a> Pass<'a> {
         let mut lowering = Lowering::new(self, &mut builder);
         let mut frame = Frame::outside(owner.clone(), HashMap::new(), net.members.lost);
         let arguments =
-            lowering.build_arguments(&mut frame, (target.name, &net.name), &net.parameters, target.arguments);
+            lowering.build_arguments(&mut frame, (target.of.unwrap_or(target.name), &net.name), &net.parameters, target.arguments);
         let known = arguments.is_some();
         frame.sizes = arguments.unwrap_or_default();
         if known {

@@ -292,7 +292,12 @@ impl<'a> Lowering<'a, '_, '_> {
             let value = self.expression(frame, &argument.value);
             let slot = match &argument.name {
                 None if positional == names.len() => {
-                    let message = format!("`{}` takes {} parameters in `<…>`, {} are given", used.text, names.len(), written.len());
+                    let takes = match names.len() {
+                        0 => "no parameters".to_string(),
+                        1 => "1 parameter".to_string(),
+                        n => format!("{n} parameters"),
+                    };
+                    let message = format!("`{}` takes {takes} in `<…>`, {} given", used.text, is_or_are(written.len()));
                     let d = Diagnostic::new("N0303", argument.value.at, message);
                     self.mistake(d.note(defined.at, "it is defined here").help(usage.clone()));
                     break;
@@ -452,4 +457,9 @@ fn not_for_build(value: &Arg, b: &castnet_graph::builder::Builder) -> Option<Str
         Arg::Size(size) => Some(format!("the run-time size {size}")),
         other => Some(other.describe(b)),
     }
+}
+
+/// `1 is`, `3 are`.
+fn is_or_are(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "is" } else { "are" })
 }

@@ -10,6 +10,9 @@ impl Parser<'_> {
     pub(super) fn build_parameters(&mut self, cursor: &mut Cursor) -> Option<Vec<BuildParameter>> {
         let mut parameters = vec![];
         for mut part in self.between_angles(cursor)? {
+            if part.done() {
+                continue; // Reported.
+            }
             let const_ = part.eat_word("const");
             let Some(ident) = part.eat_ident() else {
                 self.expected(&part, "the name of a parameter", "write `<CHANNELS, STRIDE = 1>`");
@@ -44,6 +47,11 @@ impl Parser<'_> {
     pub(super) fn angles(&mut self, cursor: &mut Cursor) -> Option<Vec<Argument>> {
         let mut arguments = vec![];
         for mut part in self.between_angles(cursor)? {
+            if part.done() {
+                let value = Expr::broken(self.places.at(part.span()));
+                arguments.push(Argument { name: None, value });
+                continue;
+            }
             let name = match part.peek() {
                 Some(TokenTree::Ident(ident)) if part.is_sign(1, '=') && !part.is_sign(2, '=') => {
                     let ident = ident.clone();
@@ -79,7 +87,7 @@ impl Parser<'_> {
         self.expression(tokens, end)
     }
 
-    /// What stands between `<` and `>`, split at its commas.
+    /// What stands between `<` and `>`, split at its commas; what could not be read is empty.
     fn between_angles(&mut self, cursor: &mut Cursor) -> Option<Vec<Cursor>> {
         // `Gpt::<4>`, as Rust writes it in expressions.
         if cursor.is_path(0) && cursor.is_sign(2, '<') {
@@ -110,7 +118,7 @@ impl Parser<'_> {
             let help = "build-time parameters are sizes and truth values, not blocks";
             self.syntax(inner, "`<…>` does not occur in `<…>`", help);
             self.lost = true;
-            return Some(vec![Cursor::of(inside[..1].to_vec(), end)]);
+            return Some(vec![Cursor::of(vec![], end)]);
         }
         let mut parts = vec![];
         for part in Cursor::of(inside, end).split_commas() {

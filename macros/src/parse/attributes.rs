@@ -32,6 +32,18 @@ const KNOWN: [(&str, &str); 4] = [
     ("memory", "`#[memory(512 MiB, N = 256)]` stands before a function"),
 ];
 
+/// What a budget of memory is counted in.
+const UNITS: [(&str, u64); 8] = [
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+
 impl Parser<'_> {
     /// Doc comments, attributes and visibility.
     pub(super) fn head(&mut self, cursor: &mut Cursor) -> (Head, Raw) {
@@ -82,17 +94,17 @@ impl Parser<'_> {
             Some((_, form)) if place == Place::State => {
                 let message = format!("a `state` is not trained: `#[{name}]` has no meaning here");
                 let help = if name == "memory" { form } else { "leave it out" };
-                self.report("N0603", at, message, help);
+                self.report("N0604", at, message, help);
             }
             Some((_, form)) => {
-                self.report("N0603", at, format!("`#[{name}]` does not belong here"), form);
+                self.report("N0604", at, format!("`#[{name}]` does not belong here"), form);
             }
             None => {
                 let help = match did_you_mean(&name, KNOWN.map(|(known, _)| known)) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "there are `freeze`, `lr_mult` and `wd_mult` for parts, `memory` for functions".into(),
                 };
-                self.report("N0603", at, format!("there is no attribute `{name}` in networks"), &help);
+                self.report("N0604", at, format!("there is no attribute `{name}` in networks"), &help);
             }
         }
     }
@@ -114,7 +126,7 @@ impl Parser<'_> {
                 _ => found.wd_mult.is_some(),
             };
             if twice {
-                self.report("N0603", at, format!("`#[{name}]` stands here twice"), "leave one of them out");
+                self.report("N0604", at, format!("`#[{name}]` stands here twice"), "leave one of them out");
                 continue;
             }
             if name == "freeze" {
@@ -156,7 +168,7 @@ impl Parser<'_> {
             let at = self.places.between(first, last);
             match (&found, inside.eat_group(Delimiter::Parenthesis)) {
                 (Some(_), _) => {
-                    self.report("N0603", at, "`#[memory]` stands here twice", "leave one of them out");
+                    self.report("N0604", at, "`#[memory]` stands here twice", "leave one of them out");
                 }
                 (None, Some(arguments)) => found = self.memory(at, Cursor::inside(&arguments)),
                 (None, None) => {
@@ -172,7 +184,10 @@ impl Parser<'_> {
         let mut parts = inside.split_commas().into_iter();
         let mut budget = parts.next()?;
         let bytes = self.bytes(&mut budget);
-        if bytes.is_none() {
+        if bytes.is_none() && budget.is_ident(0) && budget.was_literal() {
+            let units = UNITS.map(|(name, _)| name).join(", ");
+            self.expected(&budget, "a unit", &format!("units: {units}"));
+        } else if bytes.is_none() {
             let span = budget.span();
             self.syntax(span, "expected the budget, such as `512 MiB`", FORM);
         } else if !budget.done() {
@@ -199,16 +214,6 @@ impl Parser<'_> {
 
     /// `512 MiB`; `None` leaves the cursor at the token that is wrong.
     fn bytes(&mut self, cursor: &mut Cursor) -> Option<u64> {
-        const UNITS: [(&str, u64); 8] = [
-            ("B", 1),
-            ("KiB", 1 << 10),
-            ("MiB", 1 << 20),
-            ("GiB", 1 << 30),
-            ("TiB", 1 << 40),
-            ("kB", 1_000),
-            ("MB", 1_000_000),
-            ("GB", 1_000_000_000),
-        ];
         let TokenTree::Literal(literal) = cursor.peek()? else { return None };
         let (number, suffix) = match syn::Lit::new(literal.clone()) {
             syn::Lit::Int(int) => (int.base10_digits().parse::<f64>().ok()?, int.suffix().to_string()),

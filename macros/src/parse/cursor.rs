@@ -48,6 +48,11 @@ impl Cursor {
         token
     }
 
+    /// The tokens taken since `start`, an earlier copy of this.
+    pub fn since(&self, start: &Cursor) -> TokenStream {
+        self.tokens[start.at..self.at].iter().cloned().collect()
+    }
+
     /// Gives back the last `n` tokens.
     pub fn back(&mut self, n: usize) {
         self.at = self.at.saturating_sub(n);
@@ -125,6 +130,11 @@ impl Cursor {
     /// Whether the last token taken is this word.
     pub fn was_word(&self, word: &str) -> bool {
         matches!(self.last(), Some(TokenTree::Ident(i)) if i == word)
+    }
+
+    /// Whether the last token taken is a number or text.
+    pub fn was_literal(&self) -> bool {
+        matches!(self.last(), Some(TokenTree::Literal(_)))
     }
 
     /// Whether the last token taken is a sign.

@@ -135,7 +135,7 @@ impl Parser<'_> {
                 }
                 let receiver = match &*call.receiver {
                     syn::Expr::Path(path) if path.path.is_ident("self") => {
-                        let help = format!("write `{}(…)`", call.method);
+                        let help = format!("leave it out: `{}(…)`", call.method);
                         self.refuse_expression(path, "functions of a net have no `self`", &help);
                         None
                     }
@@ -170,7 +170,7 @@ impl Parser<'_> {
         let at = self.places.at(span);
         if let syn::Expr::Path(path) = &*field.base {
             if path.path.is_ident("self") {
-                let help = format!("write `{text}`");
+                let help = format!("leave it out: `{text}`");
                 self.refuse_expression(path, "functions of a net have no `self`", &help);
                 return Expr { at, kind: ExprKind::Name(text) };
             }

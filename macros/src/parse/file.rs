@@ -1,11 +1,12 @@
 //! The items of `network!`: nets, instances of templates, blocks.
 
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
-use proc_macro2::{Ident, Span, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
 use super::attributes::Place;
 use super::{Cursor, Parser, refuse, skip_item};
 use crate::ast::{Block, Body, Expr, File, Head, Instance, Members, Name, Net, Scope};
+use crate::share::Item;
 
 /// How a net starts, for messages.
 const NET: &str = "write `pub net Name { … }`";
@@ -13,17 +14,24 @@ const NET: &str = "write `pub net Name { … }`";
 const BLOCK: &str = "write `block Name<WIDTH>(x: f32[N, C]) -> f32[N, WIDTH] { … }`";
 
 impl Parser<'_> {
-    /// All items.
-    pub(super) fn file(&mut self, mut cursor: Cursor, file: &mut File) {
+    /// All items; the tokens of blocks and nets.
+    pub(super) fn file(&mut self, mut cursor: Cursor, file: &mut File) -> Vec<Item> {
         let mut scope = Scope::default();
+        let mut items = vec![];
         if cursor.done() {
             self.syntax(cursor.span(), "an empty `network!`", NET);
         }
         while !cursor.done() {
+            let (start, blocks, nets) = (cursor.clone(), file.blocks.len(), file.nets.len());
             scope.lost |= !self.item(&mut cursor, file);
+            let block = file.blocks.get(blocks).map(|block| &block.name);
+            if let Some(name) = block.or(file.nets.get(nets).map(|net| &net.name)) {
+                items.push(Item { name: name.text.clone(), tokens: cursor.since(&start) });
+            }
         }
         self.names(file, &mut scope);
         file.scopes.push(scope);
+        items
     }
 
     /// One item; `false` if it could not be read.
@@ -128,7 +136,12 @@ impl Parser<'_> {
             return None;
         }
         let of = self.name(&of);
-        let arguments = self.angles(cursor).unwrap_or_default();
+        let mut arguments = self.angles(cursor).unwrap_or_default();
+        if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
+            let help = format!("write `{}<…>`", of.text);
+            self.syntax(group.span(), "build-time parameters stand in `<…>`", &help);
+            arguments = self.arguments(&group);
+        }
         if !cursor.eat_sign(';') {
             match cursor.done() || starts_item(cursor) {
                 true => self.syntax(cursor.last_span(), "expected `;` after this", "write `pub net Small = Gpt<4>;`"),

@@ -1,6 +1,7 @@
 //! What stands in nets and blocks beside functions and statements: constants, parts, rules.
 
 use super::attributes::{Place, Raw};
+use super::statement::assignment;
 use super::{Cursor, Parser, skip_item};
 use crate::ast::{Constant, Expr, ExprKind, Head, Members};
 
@@ -89,7 +90,12 @@ impl Parser<'_> {
                 self.syntax(part.span(), "expected a rule, found `,`", "remove the comma");
                 continue;
             }
-            let end = part.end();
+            let (end, start) = (part.end(), part.clone());
+            if let Some(sign) = assignment(&start.clone().rest()) {
+                let span = start.peek_nth(sign).map_or(end, |t| t.span());
+                self.syntax(span, "a rule compares: `=` assigns", "write `==`");
+                continue;
+            }
             let rule = self.expression(part.rest(), end);
             match &rule.kind {
                 ExprKind::Broken => {}
@@ -122,7 +128,7 @@ impl Parser<'_> {
             cursor.eat_sign(',');
             return;
         }
-        self.expected(cursor, "`;`", "");
+        self.expected(cursor, "`;`", "is the `;` of what stands before it missing?");
         self.lost = true;
         cursor.take_while(|c| !c.is_sign(0, ';') && !starts_member(c));
         cursor.eat_sign(';');

@@ -5,6 +5,7 @@ use proc_macro2::{Group, Ident, Span, TokenStream};
 
 use crate::ast::{Expr, File, Name};
 use crate::places::Places;
+use crate::share::Item;
 
 mod angles;
 mod attributes;
@@ -25,16 +26,16 @@ mod statement;
 mod tests;
 mod types;
 
-use cursor::Cursor;
+pub use cursor::Cursor;
 
 pub use types::suggest as element_type;
 
-/// Everything in one macro call. Mistakes go to `diagnostics`.
-pub fn parse(tokens: TokenStream, places: &mut Places, diagnostics: &mut Vec<Diagnostic>) -> File {
+/// Everything in one macro call, also the tokens of its blocks and nets. Mistakes go to `diagnostics`.
+pub fn parse(tokens: TokenStream, places: &mut Places, diagnostics: &mut Vec<Diagnostic>) -> (File, Vec<Item>) {
     let mut parser = Parser { places, diagnostics, braces: vec![], depth: 0, deep: false, lost: false };
     let mut file = File::default();
-    parser.file(Cursor::new(tokens, Span::call_site()), &mut file);
-    file
+    let items = parser.file(Cursor::new(tokens, Span::call_site()), &mut file);
+    (file, items)
 }
 
 /// What all parts of the parser share.

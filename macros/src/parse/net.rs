@@ -37,7 +37,7 @@ impl Parser<'_> {
                 None => false,
             };
         }
-        if let Some(word) = refuse::item_of_net(cursor) {
+        if let Some(word) = refuse::item(cursor) {
             self.refuse(cursor.span(), word);
             skip_item(cursor);
             return false;

@@ -182,7 +182,7 @@ impl Parser<'_> {
     }
 
     /// The arguments of a layer.
-    fn arguments(&mut self, group: &Group) -> Vec<Argument> {
+    pub(super) fn arguments(&mut self, group: &Group) -> Vec<Argument> {
         let mut arguments = vec![];
         for mut part in Cursor::inside(group).split_commas() {
             if part.done() {

@@ -9,19 +9,13 @@ use super::{Cursor, Parser};
 use crate::ast::Expr;
 
 /// What is still to come: name, code, what to do instead.
-const NOT_YET: [(&str, &str, &str); 3] = [
-    ("use", "N0611", "write the blocks into this `network!`"),
+const NOT_YET: [(&str, &str, &str); 2] = [
     ("dynamic fn", "N0627", "call the net's functions from ordinary Rust"),
     ("custom op", "N0628", "compose it of operators"),
 ];
 
-/// The word that starts an item of `network!` which is not there yet.
+/// The word that starts an item which is not there yet.
 pub(super) fn item(cursor: &Cursor) -> Option<&'static str> {
-    cursor.is_word(0, "use").then_some("use").or_else(|| item_of_net(cursor))
-}
-
-/// The word that starts an item of a net which is not there yet.
-pub(super) fn item_of_net(cursor: &Cursor) -> Option<&'static str> {
     if cursor.is_word(0, "dynamic") && cursor.is_word(1, "fn") {
         return Some("dynamic fn");
     }

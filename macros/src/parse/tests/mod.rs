@@ -1,6 +1,9 @@
 //! Text → tree: every form of the language, and what is left of broken input.
 
+use proc_macro2::Delimiter;
+
 use crate::places::Places;
+use crate::tests::mutate::{Random, Tree, mutate, tokens, trees};
 
 mod print;
 
@@ -10,7 +13,7 @@ const EXAMPLES: &str = include_str!("language.txt");
 fn parse(source: &str) -> (String, Vec<String>) {
     let tokens = source.parse().expect("the test is made of tokens");
     let mut mistakes = vec![];
-    let file = super::parse(tokens, &mut Places::new(), &mut mistakes);
+    let (file, _) = super::parse(tokens, &mut Places::new(), &mut mistakes);
     (print::file(&file), mistakes.iter().map(|d| format!("{}: {}", d.code, d.message)).collect())
 }
 
@@ -116,7 +119,7 @@ fn each_slip_in_a_statement_is_reported_once() {
         ("#[freeze] let c = x;", "`#[freeze]` does not belong here"),
     ] {
         let found = statement(slip);
-        let codes = ["N0601", "N0603", "N0515", "N0516", "N0501"];
+        let codes = ["N0601", "N0604", "N0515", "N0516", "N0501"];
         let wanted = codes.map(|code| format!("{code}: {message}"));
         assert!(found.len() == 1 && wanted.contains(&found[0]), "{slip}: {found:?}");
     }
@@ -166,6 +169,7 @@ fn each_slip_in_an_item_is_reported_once() {
         ("where D;", "a rule is a comparison of sizes"),
         ("where D > 4 && T > 2;", "rules are separated by `,`"),
         ("where D > 4, , T > 2;", "expected a rule, found `,`"),
+        ("where D = 4;", "a rule compares: `=` assigns"),
         ("where D > 4", "expected `;` after this"),
         ("#[freeze = 1] conv: Linear(1);", "expected `]` after `freeze`, found `=`"),
         ("#[freeze] #[freeze] conv: Linear(1);", "`#[freeze]` stands here twice"),
@@ -178,7 +182,7 @@ fn each_slip_in_an_item_is_reported_once() {
         ("#[freeze] state h: f32 = zeros;", "a `state` is not trained: `#[freeze]` has no meaning here"),
         ("#[freeze] fn f(x: f32) -> f32 { x }", "`#[freeze]` does not belong here"),
         ("#[memory] fn f(x: f32) -> f32 { x }", "expected `(` after `memory`, found nothing more"),
-        ("#[memory(5 XB)] fn f(x: f32) -> f32 { x }", "expected the budget, such as `512 MiB`"),
+        ("#[memory(5 XB)] fn f(x: f32) -> f32 { x }", "expected a unit, found `XB`"),
         ("#[memory(N = 5)] fn f(x: f32) -> f32 { x }", "expected the budget, such as `512 MiB`"),
         ("#[memory(5 MiB, 5)] fn f(x: f32) -> f32 { x }", "expected `N = 256` or `optimizer = Sgd`, found `5`"),
         ("#[memory(5 MiB N = 5)] fn f(x: f32) -> f32 { x }", "expected `,` after the budget, found `N`"),
@@ -205,7 +209,7 @@ fn each_slip_in_an_item_is_reported_once() {
         ("use crate::Block;", "expected a layer, `const` or `fn`, found `use`"),
     ] {
         let found = item(slip);
-        let wanted = ["N0501", "N0601", "N0603", "N0627", "N0628"].map(|code| format!("{code}: {message}"));
+        let wanted = ["N0501", "N0601", "N0604", "N0627", "N0628"].map(|code| format!("{code}: {message}"));
         assert!(found.len() == 1 && wanted.contains(&found[0]), "{slip}: {found:?}");
     }
 }
@@ -229,7 +233,7 @@ fn each_slip_between_items_is_reported_once() {
         ("net C = Gpt<4, 256;", "this `<` is not closed"),
         ("net C = crate::Gpt<4>;", "nets are named without a path"),
         ("net C = ;", "expected the name of a net with parameters, found `;`"),
-        ("net C = Gpt(4);", "expected `;`, found `(4)`"),
+        ("net C = Gpt(4);", "build-time parameters stand in `<…>`"),
         ("block (x: f32) -> f32 { x }", "expected the name of the block, found `(x : f32)`"),
         ("block B -> f32 { 1.0 }", "expected `(` after `block B`, found `-`"),
         ("block B(x: f32) { x }", "`B` promises no result"),
@@ -250,7 +254,7 @@ fn each_slip_between_items_is_reported_once() {
     ] {
         let (tree, found) = parse(&format!("net A {{ fc: Linear(1); }} {slip} net Z {{ fc: Linear(2); }}"));
         assert!(tree.contains("fc: Linear(1)") && tree.contains("fc: Linear(2)"), "{slip}: {tree}");
-        let wanted = ["N0502", "N0516", "N0601", "N0603", "N0627"].map(|code| format!("{code}: {message}"));
+        let wanted = ["N0502", "N0516", "N0601", "N0604", "N0627"].map(|code| format!("{code}: {message}"));
         let once = found.len() == usize::from(!slip.is_empty());
         assert!(once && found.iter().all(|f| wanted.contains(f)), "{slip}: {found:?}");
     }
@@ -296,10 +300,10 @@ fn what_is_nested_too_deeply_is_refused() {
         ("for i in 0..4 { ", "x", " }"),
         ("async { ", "x", " }"),
     ] {
-        for times in [20, 90, 100, 110, 190, 210, 500, 1010, 3000] {
+        for times in [90, 110, 500, 3000] {
             let source = nested(open, middle, close, times);
             let (_, found) = parse(&format!("net A {{ pub fn f(x: f32) -> f32 {{ let a = {source}; a }} }}"));
-            assert!(times < 100 || !found.is_empty() || close == " + x", "{open} {close} {times}");
+            assert!(times < 110 || !found.is_empty() || close == " + x", "{open} {close} {times}");
         }
     }
     for (open, middle, close) in [
@@ -310,7 +314,7 @@ fn what_is_nested_too_deeply_is_refused() {
         ("let (a, ", "x", ") = x;"),
         ("(", "a", ")"),
     ] {
-        for times in [20, 90, 110, 500, 1010, 3000] {
+        for times in [90, 110, 3000] {
             let source = nested(open, middle, close, times);
             parse(&format!("net A {{ pub fn f(x: f32) -> f32 {{ {source} x }} }}"));
             parse(&format!("net A {{ pub fn f(x: f32) -> f32 {{ let {source} = x; x }} }}"));
@@ -325,10 +329,29 @@ fn what_is_nested_too_deeply_is_refused() {
         ("A<", "B", ">"),
         ("A(", "1", ")"),
     ] {
-        for times in [20, 90, 110, 500, 1010, 3000] {
+        for times in [90, 110, 3000] {
             let source = nested(open, middle, close, times);
             let (_, found) = parse(&format!("net A {{ fc: {source}; }}"));
             assert!(times < 110 || found.len() == 1, "{open} {close} {times}: {found:?}");
         }
+    }
+}
+
+/// The parser alone is fast, so it is tried more often than the whole macro.
+#[test]
+fn no_input_makes_the_parser_panic() {
+    let net = trees(EXAMPLES.parse().expect("tokens"));
+    let parts: Vec<Vec<Tree>> = net.split_inclusive(|t| matches!(t, Tree::Group(Delimiter::Brace, _))).map(<[Tree]>::to_vec).collect();
+    for seed in 0..1000 {
+        let mut random = Random(seed);
+        let (one, other) = (random.below(parts.len()), random.below(parts.len()));
+        let mutant = tokens(&mutate(&parts[one], &parts[other], &mut random));
+        let text = mutant.to_string();
+        let result = std::panic::catch_unwind(|| {
+            let mut mistakes = vec![];
+            super::parse(mutant.clone(), &mut Places::new(), &mut mistakes);
+            mistakes.len()
+        });
+        assert!(result.is_ok_and(|mistakes| mistakes < 40), "seed {seed}: {text}");
     }
 }

@@ -1,10 +1,11 @@
 //! The whole macro, from text to text: the output is Rust, and readable; every mistake is one `compile_error!`.
 
-use proc_macro2::{Spacing, TokenTree};
-
 use crate::expand::expand;
 
+mod fuzz;
 mod language;
+mod share;
+pub mod mutate;
 
 /// The output, which must be Rust.
 fn file(source: &str) -> syn::File {
@@ -214,72 +215,4 @@ fn deep_expressions_are_refused() {
         let found = body(&deep);
         assert!(found.len() == 1 && found[0].starts_with("N0602"), "{found:?}");
     }
-}
-
-/// The tokens of a stream, brackets among them.
-fn split(tokens: proc_macro2::TokenStream, words: &mut Vec<String>) {
-    let mut joint = false;
-    for token in tokens {
-        let before = std::mem::take(&mut joint);
-        match token {
-            TokenTree::Group(group) => {
-                let text = group.to_string();
-                words.extend(text.chars().next().map(String::from));
-                split(group.stream(), words);
-                words.extend(text.chars().last().map(String::from));
-            }
-            TokenTree::Punct(punct) => {
-                joint = punct.spacing() == Spacing::Joint;
-                match words.last_mut().filter(|_| before) {
-                    Some(word) => word.push(punct.as_char()),
-                    None => words.push(punct.to_string()),
-                }
-            }
-            other => words.push(other.to_string()),
-        }
-    }
-}
-
-/// Mutants that are tried.
-const ROUNDS: usize = 600;
-
-/// Tokens removed, doubled, swapped and replaced: whatever comes in, Rust comes out.
-#[test]
-fn no_input_makes_it_panic() {
-    let others = [
-        "->", "{}", "(", ")", "let", "fn", "=", ";", "0", "-", "[", "]", "N", "D", "None", "1.5", "::", "#", "_",
-        "x.f()",
-    ];
-    let mut state = 1u64;
-    let mut random = |below: usize| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 33) as usize % below
-    };
-    let (mut wrong, mut read) = (0, 0);
-    let nets = [LENET, RICH].map(|source| {
-        let mut words = vec![];
-        split(source.parse().expect("tokens"), &mut words);
-        words
-    });
-    for round in 0..ROUNDS {
-        let mut mutant = nets[round % 2].clone();
-        for _ in 0..1 + random(3) {
-            let (at, to) = (random(mutant.len()), random(mutant.len()));
-            match random(4) {
-                0 => drop(mutant.remove(at)),
-                1 => mutant.insert(at, mutant[to].clone()),
-                2 => mutant.swap(at, to),
-                _ => mutant[at] = others[random(others.len())].to_string(),
-            }
-        }
-        let source = mutant.join(" ");
-        // Unbalanced brackets never reach a macro.
-        if let Ok(tokens) = source.parse::<proc_macro2::TokenStream>() {
-            read += 1;
-            let output = syn::parse2::<syn::File>(expand(tokens));
-            assert!(output.is_ok(), "{source}");
-            wrong += usize::from(!mistakes(&source).is_empty());
-        }
-    }
-    assert!(read > ROUNDS / 3 && wrong > read / 2, "{wrong} of {read}");
 }

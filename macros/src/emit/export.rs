@@ -1,0 +1,44 @@
+//! Blocks and templates for other calls of `network!`, as `macro_rules!` that hand out their tokens.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::ident;
+use crate::places::Places;
+use crate::share::Export;
+
+/// The macro of a block or template.
+pub fn export(export: &Export, places: &Places) -> TokenStream {
+    let (name, visibility) = (ident(export.name, places), &export.head.visibility);
+    let hidden = hidden(export, places);
+    let (id, text, scopes) = (&export.scope, &export.name.text, &export.scopes);
+    let docs = super::docs(&export.head.docs, || format!(" `{text}`, for `network!`."));
+    let message = format!("`{text}` is a part of networks: write `use …::{text};` inside `network! {{ … }}`");
+    // Only a macro that is exported can be seen from other crates; it then lies in the crate's root, under a name that nobody else has.
+    let exported = (visibility.to_string() == "pub").then(|| quote!(#[macro_export]));
+    quote! {
+        #docs
+        #[doc(hidden)]
+        #[allow(unused_macros, non_local_definitions)]
+        #exported
+        macro_rules! #hidden {
+            (@castnet [$($network:tt)*] $state:tt) => {
+                $($network)* ! { @castnet (#id #text [#(#scopes)*]) $state }
+            };
+            ($($other:tt)*) => {
+                ::core::compile_error!(#message);
+            };
+        }
+        #docs
+        #[allow(unused_imports)]
+        #visibility use #hidden as #name;
+    }
+}
+
+/// A name of its own for each block of each call.
+fn hidden(export: &Export, places: &Places) -> Ident {
+    let (span, here) = (places.span(export.name.at), Span::call_site());
+    let place = |span: Span| format!("{}:{}:{}", span.file(), span.start().line, span.start().column);
+    let number = crate::share::fingerprint(&format!("{} {} {}", export.scope, place(span), place(here)));
+    format_ident!("__castnet_{}_{number:016x}", export.name.text)
+}
