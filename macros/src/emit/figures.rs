@@ -31,7 +31,7 @@ pub(super) fn figures(
                 format!(" Floating-point operations of one call of [`{name}`](Self::{name}), the first function.");
             let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
             let (parameters, arguments) = (sizes.parameters(), &sizes.arguments);
-            let visibility = &function.visibility;
+            let visibility = &function.head.visibility;
             all.extend(quote! {
                 #[doc = #doc]
                 #[allow(dead_code)]
@@ -55,7 +55,7 @@ fn of_function(
     let name = ident(&function.name, places);
     let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
     let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, floats);
-    if function.train {
+    if function.train.is_some() {
         let training = found.and_then(|f| f.training.as_ref());
         all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, floats));
     }
@@ -71,7 +71,7 @@ fn of_program(
     step: bool,
     floats: i64,
 ) -> TokenStream {
-    let visibility = &function.visibility;
+    let visibility = &function.head.visibility;
     let (flops_name, memory_name) = (format_ident!("{name}_flops"), format_ident!("{name}_memory"));
     let nothing = Size::constant(0);
     let arena = program.map_or(nothing.clone(), |p| {
@@ -134,7 +134,7 @@ impl Sizes {
             None => {
                 let texts: Vec<_> = function.parameters.iter().filter_map(|p| p.ty.as_ref().map(type_text)).collect();
                 for word in texts.iter().flat_map(|t| t.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
-                    let constant = net.constants.iter().any(|c| c.name.text == word);
+                    let constant = net.members.constants.iter().any(|c| c.name.text == word);
                     if word.starts_with(|c: char| c.is_ascii_uppercase()) && !constant {
                         add(word);
                     }

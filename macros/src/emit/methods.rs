@@ -22,7 +22,7 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Pla
         let compiled = compiled.and_then(|c| c.net.functions.get(index));
         self::function(index, function, compiled, places)
     });
-    let figures = super::figures::figures(net, compiled, places, &|index| is_new(net, index));
+    let figures = super::figures::figures(net, compiled, places, &|index| is_new(target, index));
     let new = format!(" A `{name}` with PyTorch's first values of parameters, drawn from `seed`.");
     quote! {
         impl #name {

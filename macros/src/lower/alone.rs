@@ -170,4 +170,3 @@ fn inner_first(file: &File) -> Vec<usize> {
     }
     order
 }
-

@@ -145,9 +145,7 @@ fn slots(l: &mut Lowering, head: &Head, callee: &Name, given: &[Given]) -> Optio
         parameters.iter().zip(&slots).filter(|(_, s)| s.is_none()).map(|(p, _)| format!("`{p}`")).collect();
     if l.b.diagnostics.len() == before && !missing.is_empty() {
         let message = format!("`{name}` lacks its argument {}", missing.join(", "));
-        l.mistake(
-            Diagnostic::new("N0301", callee.at, message).note(head.name.at, "it is defined here").help(usage),
-        );
+        l.mistake(Diagnostic::new("N0301", callee.at, message).note(head.name.at, "it is defined here").help(usage));
     }
     if l.b.diagnostics.len() == before { slots.into_iter().collect() } else { None }
 }
@@ -173,8 +171,7 @@ fn learn<'a>(
     }
     // With every open name standing for itself under a name that nobody can write, the axis is a polynomial in them.
     let hidden = |name: &str| format!("?{name}");
-    let open: Vec<String> =
-        signature.sizes.iter().filter(|s| !frame.sizes.contains_key(*s)).cloned().collect();
+    let open: Vec<String> = signature.sizes.iter().filter(|s| !frame.sizes.contains_key(*s)).cloned().collect();
     let mut trial = Frame::inside(frame.owner.clone(), frame.sizes.clone(), true);
     trial.sizes.extend(open.iter().map(|name| (name.clone(), Arg::Size(Size::symbol(&hidden(name))))));
     let before = l.b.diagnostics.len();

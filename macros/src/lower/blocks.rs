@@ -87,7 +87,8 @@ impl<'a> Lowering<'a, '_, '_> {
         for part in &block.members.parts {
             part.walk(&mut |expression| {
                 if let crate::ast::ExprKind::Name(name) = &expression.kind
-                    && let (Some(Arg::Size(before)), Some(Arg::Size(now))) = (inner.sizes.get(name), frame.sizes.get(name))
+                    && let (Some(Arg::Size(before)), Some(Arg::Size(now))) =
+                        (inner.sizes.get(name), frame.sizes.get(name))
                     && before != now
                 {
                     differs = Some((name.clone(), before.to_string(), now.to_string()));
@@ -170,10 +171,9 @@ impl<'a> Lowering<'a, '_, '_> {
             let mut lowering = Lowering { pass, b, active };
             match lowering.call_part(&elements[0], callee, &inner) {
                 Arg::Tensor(value) => Ok(vec![value]),
-                Arg::List(values) => values
-                    .iter()
-                    .map(|v| if let Arg::Tensor(value) = v { Ok(*value) } else { Err(Reported) })
-                    .collect(),
+                Arg::List(values) => {
+                    values.iter().map(|v| if let Arg::Tensor(value) = v { Ok(*value) } else { Err(Reported) }).collect()
+                }
                 _ => Err(Reported),
             }
         });
@@ -267,12 +267,10 @@ fn seen(element: &Part, types: &[Type]) -> Option<Vec<Type>> {
 /// First number and count of the parameters (or states) of an element that was called.
 fn span_of(element: &Part, states: bool) -> Option<(usize, usize)> {
     match element {
-        Part::Layer(layer, _) => {
-            match states {
-                true => Some((layer.states.start, layer.states.len())),
-                false => Some((layer.tensors.first().copied().unwrap_or(0), layer.tensors.len())),
-            }
-        }
+        Part::Layer(layer, _) => match states {
+            true => Some((layer.states.start, layer.states.len())),
+            false => Some((layer.tensors.first().copied().unwrap_or(0), layer.tensors.len())),
+        },
         Part::Block(used) => {
             let inner = used.inner.borrow();
             let inner = inner.as_ref()?;

@@ -81,7 +81,11 @@ impl<'a> Lowering<'a, '_, '_> {
                 let message = format!("{what} but its body gives {}", value.describe(self.b));
                 let d = Diagnostic::new("N0509", tail.at, message).note(promise_at(written), "the promise is here");
                 return self.mistake(match (tuple, &value) {
-                    (true, _) => d.help(format!("end it with {} values: `({})`", promised.len(), vec!["…"; promised.len()].join(", "))),
+                    (true, _) => d.help(format!(
+                        "end it with {} values: `({})`",
+                        promised.len(),
+                        vec!["…"; promised.len()].join(", ")
+                    )),
                     (false, _) => d.help("end it with one value, or promise a tuple: `-> (f32[N, 4], f32[N])`"),
                 });
             }
@@ -98,7 +102,8 @@ impl<'a> Lowering<'a, '_, '_> {
             };
             let found = self.b.ty(tensor).clone();
             if !promised.admits(&found) {
-                let gives = if tuple { format!("gives {found} for {}", promised.text()) } else { format!("gives {found}") };
+                let gives =
+                    if tuple { format!("gives {found} for {}", promised.text()) } else { format!("gives {found}") };
                 let mut d = Diagnostic::new("N0509", tail.at, format!("{what} but its body {gives}"));
                 d = self.came_from(d, tensor, tail.at).note(promise_at(written), "the promise is here");
                 return self.mistake(d.help(promised.advice(&found)));
@@ -123,7 +128,9 @@ impl<'a> Lowering<'a, '_, '_> {
     fn statements(&mut self, frame: &mut Frame<'a>, statements: &'a [Statement]) {
         for statement in statements {
             match statement {
-                Statement::Let { pattern, mutable, ty, value } => self.let_(frame, pattern, *mutable, ty.as_ref(), value),
+                Statement::Let { pattern, mutable, ty, value } => {
+                    self.let_(frame, pattern, *mutable, ty.as_ref(), value)
+                }
                 Statement::Assign(name, value) => self.assign(frame, name, value),
                 Statement::For(one) => self.for_(frame, one),
                 Statement::If { condition, then, otherwise } => match self.truth(frame, condition) {
@@ -272,7 +279,10 @@ impl<'a> Lowering<'a, '_, '_> {
                     }
                     (from_known, _) => {
                         let (at, value) = if from_known.is_none() { (from.at, from_value) } else { (to.at, to_value) };
-                        let message = format!("the rounds of a `for` are counted at build time, found {}", value.describe(self.b));
+                        let message = format!(
+                            "the rounds of a `for` are counted at build time, found {}",
+                            value.describe(self.b)
+                        );
                         let help = "a loop over a run-time axis is a `scan(xs, init, |state, x| (next, output))`";
                         self.mistake(Diagnostic::new("N0512", at, message).help(help));
                         return self.unknown(frame, one.body.iter());

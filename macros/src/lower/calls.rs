@@ -106,7 +106,8 @@ impl<'a> Lowering<'a, '_, '_> {
             Part::Array(elements, _) => self.call_array(elements, callee, given),
             Part::Absent(condition) => {
                 let message = format!("`{}` is not there: its condition does not hold", callee.text);
-                let d = Diagnostic::new("N0522", callee.at, message).note(*condition, "the condition of its declaration");
+                let d =
+                    Diagnostic::new("N0522", callee.at, message).note(*condition, "the condition of its declaration");
                 self.mistake(d.help("call it under the same condition: `if … { … } else { x }`"))
             }
             Part::Parameter(_) | Part::State(_) => {

@@ -22,7 +22,8 @@ impl<'a> Lowering<'a, '_, '_> {
             let before = open.len();
             let names: Vec<&str> = open.iter().map(|c| c.name.text.as_str()).collect();
             open.retain(|constant| {
-                let waits = needs(&constant.value).iter().any(|need| names.contains(need) && !frame.sizes.contains_key(*need));
+                let waits =
+                    needs(&constant.value).iter().any(|need| names.contains(need) && !frame.sizes.contains_key(*need));
                 if !waits {
                     let value = self.constant(frame, constant);
                     frame.sizes.insert(constant.name.text.clone(), value);

@@ -176,7 +176,10 @@ impl<'a> Lowering<'a, '_, '_> {
                 let Part::Array(elements, _) = &*part else {
                     if !matches!(&*part, Part::Parameter(_) | Part::State(_)) {
                         let message = format!("{} has no elements", part.describe());
-                        self.mistake(Diagnostic::new("N0518", expression.at, message).help("only arrays of layers have elements"));
+                        self.mistake(
+                            Diagnostic::new("N0518", expression.at, message)
+                                .help("only arrays of layers have elements"),
+                        );
                         return Some(Rc::new(Part::Broken));
                     }
                     return None;
@@ -203,7 +206,8 @@ impl<'a> Lowering<'a, '_, '_> {
                 match wrapped.and_then(|i| elements.get(usize::try_from(i).ok()?)) {
                     Some(element) => Some(element.clone()),
                     None => {
-                        let message = format!("an array of {} has no element {}", elements.len(), index.unwrap_or_default());
+                        let message =
+                            format!("an array of {} has no element {}", elements.len(), index.unwrap_or_default());
                         let help = format!("elements are numbered from 0 to {}", elements.len().saturating_sub(1));
                         self.mistake(Diagnostic::new("N0518", at.at, message).help(help));
                         broken
@@ -285,17 +289,21 @@ impl<'a> Lowering<'a, '_, '_> {
                         Some(Part::Parameter(number)) => Arg::Tensor(self.b.parameter(*number)),
                         Some(Part::State(number)) => Arg::Tensor(self.b.state(*number)),
                         Some(_) => {
-                            let d = Diagnostic::new("N0501", name.at, format!("`{}` is a layer, not a value", name.text));
+                            let d =
+                                Diagnostic::new("N0501", name.at, format!("`{}` is a layer, not a value", name.text));
                             self.mistake(d.help(format!("its tensors are values: `.{}.weight`", name.text)))
                         }
                         None if inner.is_none() => {
-                            let d = Diagnostic::new("N0522", name.at, "the parts of a block are known once it was called");
+                            let d =
+                                Diagnostic::new("N0522", name.at, "the parts of a block are known once it was called");
                             self.mistake(d.help("call the block before"))
                         }
                         None => {
                             let block = &self.pass.file.blocks[used.block];
                             let message = format!("block `{}` has no `{}`", block.name.text, name.text);
-                            self.mistake(Diagnostic::new("N0522", name.at, message).note(block.name.at, "it is defined here"))
+                            self.mistake(
+                                Diagnostic::new("N0522", name.at, message).note(block.name.at, "it is defined here"),
+                            )
                         }
                     }
                 }
@@ -335,7 +343,8 @@ impl<'a> Lowering<'a, '_, '_> {
         let key = format!("{}.{}", layer.name, name.text);
         let found = layer.tensors.iter().copied().find(|&t| *self.b.parameters.list[t].name == *key);
         let Some(number) = found else {
-            let tensors: Vec<String> = layer.tensors.iter().map(|&t| self.b.parameters.list[t].name.to_string()).collect();
+            let tensors: Vec<String> =
+                layer.tensors.iter().map(|&t| self.b.parameters.list[t].name.to_string()).collect();
             let message = format!("layer `{}` has no tensor `{}`", layer.name, name.text);
             let d = Diagnostic::new("N0522", name.at, message).note(layer.at, "it is declared here");
             return self.mistake(match tensors.is_empty() {
@@ -344,9 +353,11 @@ impl<'a> Lowering<'a, '_, '_> {
             });
         };
         if self.b.parameters.list[number].shape.is_none() {
-            let message = format!("the shape of `{key}` is not known yet: it follows from the first call of `{}`", layer.name);
+            let message =
+                format!("the shape of `{key}` is not known yet: it follows from the first call of `{}`", layer.name);
             let d = Diagnostic::new("N0522", name.at, message).note(layer.at, "it is declared here");
-            return self.mistake(d.help("call the layer before, or declare its input size, such as `in_features = 256`"));
+            return self
+                .mistake(d.help("call the layer before, or declare its input size, such as `in_features = 256`"));
         }
         Arg::Tensor(self.b.parameter(number))
     }

@@ -13,7 +13,8 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn grad(&mut self, frame: &mut Frame<'a>, callee: &Name, arguments: &'a [Argument]) -> Arg {
         let help = "write `let [g] = grad(loss, [x]);` or `let g = grad(loss, x);`";
         let [loss, of] = arguments else {
-            let message = format!("`grad` takes the value and what it is differentiated by, {} are given", arguments.len());
+            let message =
+                format!("`grad` takes the value and what it is differentiated by, {} are given", arguments.len());
             let code = if arguments.len() < 2 { "N0301" } else { "N0303" };
             return self.mistake(Diagnostic::new(code, callee.at, message).help(help));
         };

@@ -144,8 +144,12 @@ impl<'a> Pass<'a> {
         let mut builder = Builder::new("", parameters, false);
         let mut lowering = Lowering::new(self, &mut builder);
         let mut frame = Frame::outside(owner.clone(), HashMap::new(), net.members.lost);
-        let arguments =
-            lowering.build_arguments(&mut frame, (target.of.unwrap_or(target.name), &net.name), &net.parameters, target.arguments);
+        let arguments = lowering.build_arguments(
+            &mut frame,
+            (target.of.unwrap_or(target.name), &net.name),
+            &net.parameters,
+            target.arguments,
+        );
         let known = arguments.is_some();
         frame.sizes = arguments.unwrap_or_default();
         if known {
@@ -172,7 +176,8 @@ impl<'a> Pass<'a> {
             let training = function.train.as_ref();
             let training = training.map(|_| self.graph(owner, index, parameters, true, &Size::symbol)).transpose()?;
             let trains = self.trains(owner, function, parameters)?;
-            Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains })
+            let memory = self.memory(function, &inference)?;
+            Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains, memory })
         };
         graphs().inspect_err(|_| {
             // The parts keep their numbers; what the mistakes said of shapes is forgotten.

@@ -158,7 +158,9 @@ impl<'a> Lowering<'a, '_, '_> {
                 other => {
                     let found = other.describe(self.b);
                     let message = format!("`{what}` is a number of at least 0, found {found}");
-                    self.mistake(Diagnostic::new("N0305", written.at, message).help(format!("write `#[{what} = 0.1]`")));
+                    self.mistake(
+                        Diagnostic::new("N0305", written.at, message).help(format!("write `#[{what} = 0.1]`")),
+                    );
                     1.0
                 }
             }
@@ -168,14 +170,7 @@ impl<'a> Lowering<'a, '_, '_> {
         Options { frozen: part.attributes.freeze.is_some(), lr_mult, wd_mult }.inside(outer)
     }
 
-    fn member(
-        &mut self,
-        frame: &mut Frame<'a>,
-        member: &'a Member,
-        path: &str,
-        at: Loc,
-        options: Options,
-    ) -> Part<'a> {
+    fn member(&mut self, frame: &mut Frame<'a>, member: &'a Member, path: &str, at: Loc, options: Options) -> Part<'a> {
         match member {
             Member::Broken => Part::Broken,
             Member::Make(make) => self.make(frame, make, path, at, options),
@@ -252,7 +247,14 @@ impl<'a> Lowering<'a, '_, '_> {
     }
 
     /// One use of a block: its build-time arguments are bound.
-    fn block(&mut self, frame: &mut Frame<'a>, number: usize, make: &'a Make, path: &str, options: Options) -> Part<'a> {
+    fn block(
+        &mut self,
+        frame: &mut Frame<'a>,
+        number: usize,
+        make: &'a Make,
+        path: &str,
+        options: Options,
+    ) -> Part<'a> {
         let block = &self.pass.file.blocks[number];
         if let Some(first) = make.parens.as_ref().and_then(|p| p.first()) {
             let message = format!("the arguments of a block stand in `<…>`: `{}<…>`", block.name.text);
@@ -314,7 +316,11 @@ impl<'a> Lowering<'a, '_, '_> {
                             Some(meant) => format!("did you mean `{meant}`?"),
                             None => usage.clone(),
                         };
-                        self.mistake(Diagnostic::new("N0302", name.at, message).note(defined.at, "it is defined here").help(help));
+                        self.mistake(
+                            Diagnostic::new("N0302", name.at, message)
+                                .note(defined.at, "it is defined here")
+                                .help(help),
+                        );
                         continue;
                     }
                 },
@@ -326,7 +332,8 @@ impl<'a> Lowering<'a, '_, '_> {
                 continue;
             }
             if let Some(found) = not_for_build(&value, self.b) {
-                let message = format!("`{}` of `{}` must be known at build time, found {found}", names[slot], used.text);
+                let message =
+                    format!("`{}` of `{}` must be known at build time, found {found}", names[slot], used.text);
                 let d = Diagnostic::new("N0305", argument.value.at, message).note(defined.at, "it is defined here");
                 self.mistake(d.help("parameters are sizes, numbers, `true` and `false`"));
                 continue;
@@ -377,7 +384,8 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
             return Part::Broken;
         }
-        let declared = Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
+        let declared =
+            Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
         self.b.parameters.list.push(declared);
         Part::Parameter(self.b.parameters.list.len() - 1)
     }

@@ -90,7 +90,9 @@ impl<'a> Lowering<'a, '_, '_> {
             Arg::Unknown => None,
             other => {
                 let message = format!("a rule compares sizes, found {}", other.describe(self.b));
-                self.mistake(Diagnostic::new("N0520", side.at, message).help("write `where T <= 1024, D % HEADS == 0;`"));
+                self.mistake(
+                    Diagnostic::new("N0520", side.at, message).help("write `where T <= 1024, D % HEADS == 0;`"),
+                );
                 None
             }
         }

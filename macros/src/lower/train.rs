@@ -1,13 +1,19 @@
-//! What stands before functions: which parts a `train fn` updates.
+//! What stands before functions: which parts a `train fn` updates, and the memory that it may take.
 
 use std::rc::Rc;
 
+use castnet_graph::budget::{Budget, Optimizer};
 use castnet_graph::builder::Parameters;
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
+use castnet_graph::graph::Graph;
 
 use super::Pass;
 use super::parts::Owner;
-use crate::ast::Function;
+use crate::ast::{ExprKind, Function};
+
+/// What a budget calls the optimizers. `Sgd` may have a momentum.
+const OPTIMIZERS: [(&str, Optimizer); 3] =
+    [("AdamW", Optimizer::AdamW), ("Adam", Optimizer::AdamW), ("Sgd", Optimizer::Momentum)];
 
 impl<'a> Pass<'a> {
     /// The parameters that `train[a, b] fn` updates; `None`: all.
@@ -35,8 +41,9 @@ impl<'a> Pass<'a> {
                 mistakes.push(d.note(first.at, "the first one is here").help("remove one of them"));
                 continue;
             }
-            let inside =
-                |key: &str| key.strip_prefix(name.text.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let inside = |key: &str| {
+                key.strip_prefix(name.text.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
             let numbers = (0..parameters.list.len()).filter(|n| inside(&parameters.list[*n].name));
             let before = all.len();
             all.extend(numbers);
@@ -47,5 +54,57 @@ impl<'a> Pass<'a> {
         }
         all.sort_unstable();
         if mistakes.is_empty() { Ok(Some(all)) } else { Err(mistakes) }
+    }
+
+    /// What `#[memory(512 MiB, N = 256)]` says.
+    pub(super) fn memory(&self, function: &Function, graph: &Graph) -> Result<Option<Budget>, Vec<Diagnostic>> {
+        let Some(memory) = &function.memory else { return Ok(None) };
+        let help = "write `#[memory(512 MiB, N = 256)]`, with every run-time size of the function";
+        let sizes = graph.arguments.iter().flat_map(|a| a.ty.shape.iter().flat_map(|s| s.names()));
+        let mut open: Vec<String> = sizes.map(|s| s.to_string()).collect();
+        open.sort();
+        open.dedup();
+        let mut mistakes = vec![];
+        let mut budget = Budget {
+            bytes: memory.bytes.min(i64::MAX as u64) as i64,
+            sizes: vec![],
+            optimizer: Optimizer::default(),
+            at: memory.at,
+        };
+        for argument in &memory.arguments {
+            let Some(name) = &argument.name else {
+                let d = Diagnostic::new("N0632", argument.value.at, "the sizes of a budget are given by name");
+                mistakes.push(d.help(help));
+                continue;
+            };
+            match (name.text.as_str(), &argument.value.kind) {
+                ("optimizer", ExprKind::Name(optimizer)) => {
+                    match OPTIMIZERS.iter().find(|(name, _)| name == optimizer) {
+                        Some((_, known)) => budget.optimizer = *known,
+                        None => {
+                            let names: Vec<&str> = OPTIMIZERS.iter().map(|(name, _)| *name).collect();
+                            let message = format!("there is no optimizer `{optimizer}`");
+                            let d = Diagnostic::new("N0501", argument.value.at, message);
+                            mistakes.push(d.help(format!("write one of `{}`", names.join("`, `"))));
+                        }
+                    }
+                }
+                (size, ExprKind::Int(value)) if *value >= 1 && open.iter().any(|o| o == size) => {
+                    open.retain(|o| o != size);
+                    budget.sizes.push((size.into(), *value));
+                }
+                (size, _) => {
+                    let message =
+                        format!("`{size}` is no run-time size of `{}`, or its value is no number", function.name.text);
+                    mistakes.push(Diagnostic::new("N0632", name.at, message).help(help));
+                }
+            }
+        }
+        if !open.is_empty() && mistakes.is_empty() {
+            let message =
+                format!("the budget of `{}` says nothing of the size {}", function.name.text, open.join(", "));
+            mistakes.push(Diagnostic::new("N0632", memory.at, message).help(help));
+        }
+        if mistakes.is_empty() { Ok(Some(budget)) } else { Err(mistakes) }
     }
 }

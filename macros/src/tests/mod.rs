@@ -4,8 +4,8 @@ use crate::expand::expand;
 
 mod fuzz;
 mod language;
-mod share;
 pub mod mutate;
+mod share;
 
 /// The output, which must be Rust.
 fn file(source: &str) -> syn::File {

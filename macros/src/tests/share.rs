@@ -82,7 +82,10 @@ fn blocks_bring_what_they_use() {
     names.sort();
     assert_eq!(names, ["Outer", "Same"]);
     let outer = macros["Outer"].to_string();
-    assert!(outer.contains("block Inner") && !outer.contains("block Other") && !outer.contains("block Same"), "{outer}");
+    assert!(
+        outer.contains("block Inner") && !outer.contains("block Other") && !outer.contains("block Same"),
+        "{outer}"
+    );
 
     // Another call, in which the same name means something else.
     let second = "use a::Outer as Base; use a::Same as Plus;
@@ -110,7 +113,10 @@ fn mistakes_of_uses_are_reported_once() {
         ("use a::Outer; use a::Same;", "N0503: `Same` is never used"),
         ("use a::Outer; use b::Outer;", "N0502: `Outer` is used twice"),
         ("use a::{Outer, Outer};", "N0502: `Outer` is used twice"),
-        ("use a::Outer; block Outer<A>(x: f32[N, 5]) -> f32[N, 3] { fc: Linear(3); fc(x) * A }", "N0502: `Outer` is defined here and used from elsewhere"),
+        (
+            "use a::Outer; block Outer<A>(x: f32[N, 5]) -> f32[N, 3] { fc: Linear(3); fc(x) * A }",
+            "N0502: `Outer` is defined here and used from elsewhere",
+        ),
         ("use a::Outer", "N0601: expected `;` after this"),
         ("pub use a::Outer;", "N0601: `use` inside `network!` is not public"),
         ("pub(crate) use a::Outer;", "N0601: `use` inside `network!` is not public"),
@@ -137,7 +143,8 @@ fn mistakes_of_uses_are_reported_once() {
 #[test]
 fn foreign_mistakes_stay_where_they_were_made() {
     let mut macros = Macros::new();
-    let wrong = "pub block Wrong(x: f32[N]) -> f32[N] { x.thanh() } pub block Half(x: f32[N]) -> f32[N] { let y = ; y }";
+    let wrong =
+        "pub block Wrong(x: f32[N]) -> f32[N] { x.thanh() } pub block Half(x: f32[N]) -> f32[N] { let y = ; y }";
     assert_eq!(call(wrong, &mut macros).len(), 2);
     let user = "use a::{Wrong, Half};
         net Test { wrong: Wrong; half: Half; pub fn f(x: f32[N]) -> f32[N] { half(wrong(x)) } }";

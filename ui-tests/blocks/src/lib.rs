@@ -54,13 +54,13 @@ pub mod others {
 /// The same block at the same place of a line, in two modules.
 pub mod first {
     castnet::network! { /// Doubles.
-        pub block Double(x: f32[N]) -> f32[N] { x + x } }
+    pub block Double(x: f32[N]) -> f32[N] { x + x } }
 }
 
 /// The same block at the same place of a line, in two modules.
 pub mod second {
     castnet::network! { /// Doubles.
-        pub block Double(x: f32[N]) -> f32[N] { x + x } }
+    pub block Double(x: f32[N]) -> f32[N] { x + x } }
 }
 
 /// A struct and a block of one name do not meet.

@@ -341,7 +341,8 @@ fn what_is_nested_too_deeply_is_refused() {
 #[test]
 fn no_input_makes_the_parser_panic() {
     let net = trees(EXAMPLES.parse().expect("tokens"));
-    let parts: Vec<Vec<Tree>> = net.split_inclusive(|t| matches!(t, Tree::Group(Delimiter::Brace, _))).map(<[Tree]>::to_vec).collect();
+    let parts: Vec<Vec<Tree>> =
+        net.split_inclusive(|t| matches!(t, Tree::Group(Delimiter::Brace, _))).map(<[Tree]>::to_vec).collect();
     for seed in 0..1000 {
         let mut random = Random(seed);
         let (one, other) = (random.below(parts.len()), random.below(parts.len()));
