@@ -34,7 +34,8 @@ impl<'a> Lowering<'a, '_, '_> {
                 break;
             }
         }
-        for constant in &open {
+        // Of a circle, the first one is reported.
+        if let Some(constant) = open.first() {
             let names = open.iter().map(|c| c.name.text.as_str());
             let needs = needs(&constant.value);
             let need = names.into_iter().find(|n| needs.contains(n)).unwrap_or_default();
