@@ -74,6 +74,8 @@ pub enum Init {
     Uniform(f32),
     /// Normal with mean and standard deviation.
     Normal(f32, f32),
+    /// Normal with mean 0 and standard deviation 1, but for one row (of axis 0) of zeros.
+    NormalExceptRow(i64),
 }
 
 /// A function of a network, compiled.

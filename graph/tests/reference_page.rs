@@ -33,6 +33,7 @@ const FAMILIES: &[&str] = &[
     "Convolution",
     "Pooling",
     "Shape",
+    "Elements by their place",
     "Gradient",
 ];
 

@@ -14,7 +14,11 @@ const STEP: u64 = u32::MAX as u64;
 pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) {
     let (offsets, _) = net.offsets();
     for (number, (parameter, start)) in net.parameters.iter().zip(offsets).enumerate() {
-        let plain = values(parameter.init, parameter.len(), seed, number);
+        let mut plain = values(parameter.init, parameter.len(), seed, number);
+        if let Init::NormalExceptRow(zero) = parameter.init {
+            let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
+            plain[zero as usize * row..][..row].fill(0.0);
+        }
         layout::pack(parameter, &plain, &mut arena[start..start + parameter.floats()]);
     }
 }
@@ -31,15 +35,16 @@ pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Arr
 /// `count` first values of tensor `number`, in row-major order.
 fn values(init: Init, count: usize, seed: u64, number: usize) -> Vec<f32> {
     let draw = |index: usize| f64::from(uniform(seed, STEP, number as u32, index as u64));
+    // Box and Muller, 1958; 1 - u is never 0.
+    let normal = |i: usize| {
+        let radius = (-2.0 * (1.0 - draw(2 * i)).ln()).sqrt();
+        radius * (std::f64::consts::TAU * draw(2 * i + 1)).cos()
+    };
     let value = |i: usize| match init {
         Init::Constant(value) => value,
         Init::Uniform(bound) => (f64::from(bound) * (2.0 * draw(i) - 1.0)) as f32,
-        Init::Normal(mean, deviation) => {
-            // Box and Muller, 1958; 1 - u is never 0.
-            let radius = (-2.0 * (1.0 - draw(2 * i)).ln()).sqrt();
-            let angle = std::f64::consts::TAU * draw(2 * i + 1);
-            (f64::from(mean) + f64::from(deviation) * radius * angle.cos()) as f32
-        }
+        Init::Normal(mean, deviation) => (f64::from(mean) + f64::from(deviation) * normal(i)) as f32,
+        Init::NormalExceptRow(_) => normal(i) as f32,
     };
     (0..count).map(value).collect()
 }

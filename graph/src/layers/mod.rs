@@ -11,6 +11,7 @@ use crate::program::Layout;
 
 mod conv2d;
 mod dropout;
+mod embedding;
 mod linear;
 
 /// The parameters of a layer, such as `weight`, and how each lies in memory.
@@ -36,7 +37,7 @@ pub struct LayerKind {
 pub(crate) const INPUT: &[Param] = &[required("input", Kind::Tensor)];
 
 /// Every kind of layer.
-pub static LAYERS: &[&LayerKind] = &[&linear::LINEAR, &conv2d::CONV2D, &dropout::DROPOUT];
+pub static LAYERS: &[&LayerKind] = &[&linear::LINEAR, &conv2d::CONV2D, &dropout::DROPOUT, &embedding::EMBEDDING];
 
 /// A declared layer.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use crate::graph::Origin;
 mod conv2d;
 mod cross_entropy;
 mod grad;
+mod index;
 mod matmul;
 mod pointwise;
 mod pool;
@@ -16,6 +17,8 @@ mod softmax;
 mod view;
 
 pub(crate) use conv2d::conv2d;
+pub use index::{IndexItem, index};
+pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub(crate) use pointwise::drop_out;
 pub(crate) use pool::window_type;
@@ -44,6 +47,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     conv2d::OPERATORS,
     pool::OPERATORS,
     view::OPERATORS,
+    index::OPERATORS,
     grad::OPERATORS,
 ];
 
