@@ -97,7 +97,13 @@ fn declare(b: &mut Builder, bound: &Bound, signature: &Signature, dims: usize) -
     let (out, groups) = (bound.int(0).unwrap_or(1), bound.int(signature.groups).unwrap_or(1));
     if out % groups != 0 {
         let message = format!("`{}` with out_channels = {out} in {groups} groups", bound.callee);
-        return bound.wrong(b, "N0306", signature.groups, message, "the number of groups divides both numbers of channels");
+        return bound.wrong(
+            b,
+            "N0306",
+            signature.groups,
+            message,
+            "the number of groups divides both numbers of channels",
+        );
     }
     // Rows of the weight's matrix run over (kernel row, kernel column, second axis): channels last, as the images lie.
     let rows = (2..2 + dims).chain([1]).collect();
@@ -138,14 +144,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
 }
 
 /// The number of input channels: known, as declared, and a multiple of the groups.
-fn channels(
-    b: &mut Builder,
-    layer: &Layer,
-    x: Value,
-    signature: &Signature,
-    dims: usize,
-    groups: i64,
-) -> Checked<i64> {
+fn channels(b: &mut Builder, layer: &Layer, x: Value, signature: &Signature, dims: usize, groups: i64) -> Checked<i64> {
     let at = b.origin.loc;
     let mut named = layer.bound.clone();
     (named.callee, named.at) = (layer.name.clone(), at);

@@ -1,7 +1,8 @@
 //! Convolutions: cross-correlation of images with weights, and its transpose. An image of one axis is one of height 1.
 
 use super::window::{
-    Slots, axis_name, check_window, comes_from, extents, image_shape, window_of, window_type, with_height, without_height,
+    Slots, axis_name, check_window, comes_from, extents, image_shape, window_of, window_type, with_height,
+    without_height,
 };
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
@@ -111,7 +112,13 @@ fn operands(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<(Value, Valu
     };
     match kernel {
         Some(kernel) => Ok((x, weight, kernel)),
-        None => unfit(b, bound, x, weight, "of numbers known at build time, an axis for each of the kernel behind two of channels"),
+        None => unfit(
+            b,
+            bound,
+            x,
+            weight,
+            "of numbers known at build time, an axis for each of the kernel behind two of channels",
+        ),
     }
 }
 

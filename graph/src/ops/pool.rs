@@ -100,7 +100,8 @@ fn avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
 /// The means of windows of `x[n, c, h, w]`; `ty` says how many.
 pub(super) fn mean_pool(b: &mut Builder, x: Value, window: Window, ty: Type, include: bool) -> Checked<Value> {
     let from = b.shape(x);
-    let whole = |axis: usize| ty.shape[2 + axis].is(1) && from[2 + axis].is(window.kernel[axis]) && window.padding[axis] == 0;
+    let whole =
+        |axis: usize| ty.shape[2 + axis].is(1) && from[2 + axis].is(window.kernel[axis]) && window.padding[axis] == 0;
     let counts = (0..2).any(|axis| {
         let (size, count) = (&from[2 + axis], &ty.shape[2 + axis]);
         let padded = size + &window.padding[axis].into();
@@ -183,7 +184,8 @@ fn window(
     window.stride = extents(bound, 2, dims, 1).unwrap_or(kernel);
     for axis in 0..2 {
         if 2 * window.padding[axis] > kernel[axis] {
-            let message = format!("`{}` has padding {} but a window of {}", bound.callee, window.padding[axis], kernel[axis]);
+            let message =
+                format!("`{}` has padding {} but a window of {}", bound.callee, window.padding[axis], kernel[axis]);
             return bound.wrong(b, "N0306", 3, message, "padding is at most half of the window");
         }
     }

@@ -124,7 +124,13 @@ fn interpolate(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (size, factor) = (bound.pair(1), bound.pair(2));
     if size.is_some() == factor.is_some() {
         let message = "`interpolate` takes either a size or a scale_factor".to_string();
-        return bound.wrong(b, "N0301", 1, message, "write `interpolate(scale_factor = 2)` or `interpolate(size = [32, 32])`");
+        return bound.wrong(
+            b,
+            "N0301",
+            1,
+            message,
+            "write `interpolate(scale_factor = 2)` or `interpolate(size = [32, 32])`",
+        );
     }
     if let Some(value) = size.or(factor).and_then(|pair| pair.into_iter().find(|v| *v < 1)) {
         let slot = if size.is_some() { 1 } else { 2 };
@@ -145,7 +151,13 @@ fn interpolate(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 /// Each pixel fills a window: the gradient of sums over windows.
-fn nearest(b: &mut Builder, bound: &Bound, x: Value, size: Option<[i64; 2]>, factor: Option<[i64; 2]>) -> Checked<Value> {
+fn nearest(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    size: Option<[i64; 2]>,
+    factor: Option<[i64; 2]>,
+) -> Checked<Value> {
     let kernel = match (size, factor) {
         (Some(size), _) => {
             let from = known(b, bound, x, 2)?;
@@ -167,7 +179,13 @@ fn nearest(b: &mut Builder, bound: &Bound, x: Value, size: Option<[i64; 2]>, fac
 }
 
 /// Pixel `at` has the weight max(0, 1 - |source(i) - at|) in pixel i of the result.
-fn bilinear(b: &mut Builder, bound: &Bound, x: Value, size: Option<[i64; 2]>, factor: Option<[i64; 2]>) -> Checked<Value> {
+fn bilinear(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    size: Option<[i64; 2]>,
+    factor: Option<[i64; 2]>,
+) -> Checked<Value> {
     let from = known(b, bound, x, 2)?;
     let mut y = x;
     for axis in 0..2 {

@@ -42,7 +42,13 @@ pub(crate) fn window_of(
         Some("valid") => Ends::Floor,
         Some("same") if window.stride != [1, 1] => {
             let message = format!("`{}` with `padding = \"same\"` and a stride", bound.callee);
-            return bound.wrong(b, "N0306", slots.padding, message, "give the padding as a number, or leave the stride at 1");
+            return bound.wrong(
+                b,
+                "N0306",
+                slots.padding,
+                message,
+                "give the padding as a number, or leave the stride at 1",
+            );
         }
         Some("same") => {
             window.padding = [0, 1].map(|axis| (window.reach(axis) - 1).max(0) / 2);
@@ -139,7 +145,8 @@ pub(crate) fn window_type(
         let name = axis_name(dims, axis);
         let Some(count) = window.output(axis, &size, ends) else {
             let stride = window.stride[axis];
-            let message = format!("`{callee}` with a stride of {stride} needs a {name} that divides by it, found {size}");
+            let message =
+                format!("`{callee}` with a stride of {stride} needs a {name} that divides by it, found {size}");
             let d = comes_from(b, x, Diagnostic::new("N0107", bound.at, message));
             return b.report(d.help("write the number in the type of the input, or a multiple of the stride"));
         };

@@ -44,6 +44,11 @@ impl Geometry {
         }
     }
 
+    /// Whether every channel is a group of its own.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.c && self.groups == self.o
+    }
+
     /// One of its groups.
     pub fn group(&self) -> Geometry {
         Geometry { c: self.c / self.groups, o: self.o / self.groups, groups: 1, ..self.clone() }
@@ -92,6 +97,11 @@ impl Image {
     pub fn new(operand: &Strided, value: &dyn Fn(&str) -> i64) -> Image {
         let strides = std::array::from_fn(|d| operand.strides[d].eval(value) as isize);
         Image { buffer: operand.buffer, first: 0, strides }
+    }
+
+    /// Whether channels lie side by side.
+    pub fn is_channels_last(&self) -> bool {
+        self.strides[3] == 1
     }
 
     /// The same from channel `channel` on.

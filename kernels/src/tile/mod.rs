@@ -14,7 +14,10 @@ use crate::isa::Isa;
 
 use image::{Geometry, Image, Part};
 
+mod axis;
 mod conv;
+mod depthwise;
+mod depthwise_grad;
 mod image;
 mod input_grad;
 mod matmul;
@@ -53,6 +56,8 @@ enum Kind {
     Conv(conv::Forward),
     WeightGrad(weight_grad::WeightGrad),
     Scatter(Box<input_grad::Scatter>),
+    Depthwise(Box<depthwise::Depthwise>),
+    DepthwiseGrad(Box<depthwise_grad::DepthwiseGrad>),
     /// One after the other.
     Groups(Vec<Kind>),
 }
@@ -70,15 +75,23 @@ impl TileKernel {
         TileKernel(match tile {
             Tile::MatMul { k, a, b } => Kind::MatMul(matmul::MatMul::new(k, a, b, space, isa, value)),
             Tile::Conv2d { conv, input, weight } => {
-                let input = Image::new(input, value);
-                Kind::groups(Geometry::new(conv, value), |g, from, to| {
+                let (g, input) = (Geometry::new(conv, value), Image::new(input, value));
+                if g.is_depthwise() && input.is_channels_last() {
+                    let kernel = depthwise::Depthwise::new(&g, input, *weight, false, isa);
+                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, from, to| {
                     let part = Part { column: to, channel: to };
                     Kind::Conv(conv::Forward::new(g, input.from_channel(from), *weight, part, false, isa))
                 })
             }
             Tile::Conv2dInputGrad { conv, dy, weight } => {
-                let dy = Image::new(dy, value);
-                Kind::groups(Geometry::new(conv, value), |g, to, from| {
+                let (g, dy) = (Geometry::new(conv, value), Image::new(dy, value));
+                if g.is_depthwise() && dy.is_channels_last() {
+                    let kernel = depthwise::Depthwise::new(&g, dy, *weight, true, isa);
+                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, to, from| {
                     let part = Part { column: from, channel: to };
                     match input_grad::choose(g, dy.from_channel(from), *weight, part, isa) {
                         Ok(direct) => Kind::Conv(direct),
@@ -87,8 +100,12 @@ impl TileKernel {
                 })
             }
             Tile::Conv2dWeightGrad { conv, input, dy } => {
-                let (input, dy) = (Image::new(input, value), Image::new(dy, value));
-                Kind::groups(Geometry::new(conv, value), |g, from, to| {
+                let (g, input, dy) = (Geometry::new(conv, value), Image::new(input, value), Image::new(dy, value));
+                if g.is_depthwise() && input.is_channels_last() && dy.is_channels_last() {
+                    let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy, isa);
+                    return TileKernel(Kind::DepthwiseGrad(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, from, to| {
                     let part = Part { column: to, channel: to };
                     let (input, dy) = (input.from_channel(from), dy.from_channel(to));
                     Kind::WeightGrad(weight_grad::WeightGrad::new(g, input, dy, part, isa))
@@ -144,6 +161,8 @@ impl Kind {
             Kind::Conv(t) => t.chunks(),
             Kind::WeightGrad(t) => t.chunks(),
             Kind::Scatter(t) => t.chunks(),
+            Kind::Depthwise(t) => t.chunks(),
+            Kind::DepthwiseGrad(t) => t.chunks(),
             Kind::Groups(all) => all.iter().map(Kind::chunks).sum(),
         }
     }
@@ -154,6 +173,8 @@ impl Kind {
             Kind::Conv(t) => t.scratch_floats(),
             Kind::WeightGrad(t) => t.scratch_floats(),
             Kind::Scatter(t) => t.scratch_floats(),
+            Kind::Depthwise(t) => t.scratch_floats(),
+            Kind::DepthwiseGrad(t) => t.scratch_floats(),
             Kind::Groups(all) => all.iter().map(Kind::scratch_floats).max().unwrap_or(0),
         }
     }
@@ -171,6 +192,8 @@ impl Kind {
                 Kind::Conv(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::WeightGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::Scatter(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
+                Kind::Depthwise(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
+                Kind::DepthwiseGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::Groups(all) => {
                     let mut chunk = chunk;
                     for kind in all {

@@ -102,7 +102,7 @@ struct Collect(RefCell<Vec<f32>>, usize);
 
 impl Sink for Collect {
     unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
-        assert!(rows <= 64 && cols <= 32 && pitch >= cols);
+        assert!(rows * cols <= 64 * 32 && pitch >= cols);
         let mut out = self.0.borrow_mut();
         for i in 0..rows {
             for j in 0..cols {
@@ -245,7 +245,8 @@ fn conv(seed: u64, channels: &[i64], groups: i64) {
         let tap = ((p[3] * kernel[1]) + p[4]) * c + p[5];
         for f in 0..outputs {
             let channel = f / o * c + p[5];
-            let (spot, v) = (((p[0] * h + line) * w + column) * all + channel, input.at(&[p[0], line, column, channel]));
+            let (spot, v) =
+                (((p[0] * h + line) * w + column) * all + channel, input.at(&[p[0], line, column, channel]));
             let (dy, weight) = (dy.at(&[p[0], p[1], p[2], f]), weight.at(&[f, p[3], p[4], p[5]]));
             forward[(((p[0] * y + p[1]) * x + p[2]) * outputs + f) as usize] += v * weight;
             d_weight[(tap * outputs + f) as usize] += v * dy;
