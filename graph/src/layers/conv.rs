@@ -6,7 +6,7 @@ use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
-use crate::ops::{Slots, comes_from, conv, conv_transpose, extents, image_shape, window_of};
+use crate::ops::{Slots, comes_from, conv, conv_transpose, extents, image_shape, window_of, window_type};
 use crate::program::Layout;
 
 const FORWARD: &[Param] = &[
@@ -124,9 +124,13 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
     let groups = bound.int(signature.groups).unwrap_or(1);
     let (window, ends) = window_of(b, &named, dims, kernel, signature.slots(), groups)?;
     let channels = channels(b, layer, x, signature, dims, groups)?;
+    if !signature.transposed {
+        // A window that does not fit says so before the weight gets its shape.
+        window_type(b, &named, x, dims, (&window, ends), None, signature.slots())?;
+    }
     let out = bound.int(0).unwrap_or(1);
     let [first, second] = if signature.transposed { [channels, out / groups] } else { [out, channels / groups] };
-    let fan_in = (second * kernel[0] * kernel[1]) as f64;
+    let fan_in = [second, kernel[0], kernel[1]].into_iter().map(|n| n as f64).product::<f64>();
     let init = Init::Uniform((1.0 / fan_in).sqrt() as f32);
     let words = format!("{channels} input channels");
     let shape = [vec![first, second], kernel[2 - dims..].to_vec()].concat();

@@ -1,8 +1,8 @@
 //! Convolutions: cross-correlation of images with weights, and its transpose. An image of one axis is one of height 1.
 
 use super::window::{
-    Slots, axis_name, check_window, comes_from, extents, image_shape, window_of, window_type, with_height,
-    without_height,
+    Slots, at_least_one, axis_name, check_window, comes_from, extents, image_shape, window_of, window_type,
+    with_height, without_height,
 };
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
@@ -173,7 +173,9 @@ pub(crate) fn conv_transpose(
             return bound.wrong(b, "N0306", output_padding, message, help);
         }
         let rest = window.reach(axis) - 2 * window.padding[axis] + more[axis] - stride;
-        let size = &(&size * &stride.into()) + &rest.into();
+        let from = size;
+        let size = &(&from * &stride.into()) + &rest.into();
+        at_least_one(b, &(&from * &stride.into()), &size, &(1 - rest).into());
         if size.as_const().is_some_and(|size| size < 1) {
             let name = axis_name(dims, axis);
             let message = format!("`{}` gives a {name} of {size}", bound.callee);

@@ -21,7 +21,7 @@ mod window;
 pub(crate) use conv::{conv, conv_transpose};
 pub(crate) use matmul::linear;
 pub(crate) use pointwise::drop_out;
-pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of};
+pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
 /// An operator of the language.
 pub struct Operator {

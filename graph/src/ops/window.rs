@@ -4,6 +4,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::Bound;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::graph::{Ends, Value, Window};
+use crate::rules::{Relation, Rule};
 use crate::size::Size;
 use crate::types::{Type, shape_text};
 
@@ -127,6 +128,15 @@ pub(crate) fn check_window(b: &mut Builder, bound: &Bound, window: &Window, slot
     Ok(())
 }
 
+/// Where the number of windows depends on a run-time size: the image must have room for one, `least`.
+pub(crate) fn at_least_one(b: &mut Builder, size: &Size, count: &Size, least: &Size) {
+    // With all names at least 1, what grows with them is least where they are 1.
+    let grows = count.terms().iter().all(|(m, c)| m.0.is_empty() || *c > 0);
+    if count.as_const().is_none() && !(grows && count.eval(&|_| 1) >= 1) {
+        b.rule(Rule::new(size.clone(), Relation::AtLeast, least.clone()));
+    }
+}
+
 /// The type of the result of a window operator over `x`, as `[n, c, h, w]`, or the mistake.
 pub(crate) fn window_type(
     b: &mut Builder,
@@ -156,6 +166,7 @@ pub(crate) fn window_type(
             let d = comes_from(b, x, Diagnostic::new("N0106", bound.at(slots.kernel), message));
             return b.report(d.help("use a smaller kernel, a smaller stride before it, or more padding"));
         }
+        at_least_one(b, &size, &count, &(window.reach(axis) - 2 * window.padding[axis]).into());
         sizes.push(count);
     }
     let shape = [vec![n, channels.unwrap_or(c)], sizes].concat();
