@@ -97,6 +97,8 @@ pub enum Kind {
     Init,
     /// One integer or a pair of them.
     Pair,
+    /// The same, or `"same"`, `"valid"`.
+    Padding,
     /// One integer or a list of them.
     Ints,
     /// A list of sizes.
@@ -121,6 +123,7 @@ impl Kind {
             Kind::Text => "a text such as `\"tanh\"`",
             Kind::Init => "first values such as `normal(0, 0.02)`",
             Kind::Pair => "an integer or a pair of integers",
+            Kind::Padding => "an integer, a pair of integers, `\"same\"` or `\"valid\"`",
             Kind::Ints => "an integer or a list of integers",
             Kind::Sizes => "a list of sizes",
             Kind::SizeOrSizes => "a size or a list of sizes",
@@ -140,11 +143,11 @@ impl Kind {
             (Kind::Float, a) => int(a),
             (Kind::Bool, Arg::Bool(_)) => true,
             (Kind::DType, Arg::DType(_)) => true,
-            (Kind::Text, Arg::Text(_)) => true,
             (Kind::Init, Arg::Init(_)) => true,
-            (Kind::Pair, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
+            (Kind::Text | Kind::Padding, Arg::Text(_)) => true,
+            (Kind::Pair | Kind::Padding, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
-            (Kind::Pair | Kind::Ints, a) => int(a),
+            (Kind::Pair | Kind::Padding | Kind::Ints, a) => int(a),
             (Kind::SizeOrSizes, Arg::Size(_)) => true,
             (Kind::Tensors, Arg::List(l)) => !l.is_empty() && l.iter().all(|a| matches!(a, Arg::Tensor(_))),
             (Kind::Sizes | Kind::SizeOrSizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),

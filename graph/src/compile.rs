@@ -303,7 +303,8 @@ fn flops(graph: &Graph) -> Size {
         Op::Repeat(repeat) => &flops(&repeat.body) * &repeat.count,
         Op::Reduce(..) | Op::Scatter { .. } => graph.ty(node.inputs[0]).len(),
         Op::MaxPool2d(w) | Op::SumPool2d(w) => &node.ty.len() * &(w.kernel[0] * w.kernel[1]).into(),
-        Op::MaxPool2dGrad(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) => node.ty.len(),
+        Op::MaxPool2dGrad(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) => node.ty.len(),
+        Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => node.ty.len(),
         _ => Size::constant(0),
     };
     graph.nodes.iter().fold(Size::constant(0), |sum, node| &sum + &node_flops(node))

@@ -32,17 +32,30 @@ pub struct Origin {
     pub name: Arc<str>,
 }
 
-/// Window geometry of a convolution or pool: height, width.
+/// Window geometry of a convolution or pool: height, width. How many windows there are is said by the type of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Rows and columns of the window.
     pub kernel: [i64; 2],
     /// Step between windows.
     pub stride: [i64; 2],
-    /// Zeros (for a maximum: -∞) added on each side.
+    /// Zeros (for a maximum: -∞) before the first element; behind the last one, as many as the last window needs.
     pub padding: [i64; 2],
     /// Distance between the taps.
     pub dilation: [i64; 2],
+    /// Of a convolution: its channels fall into so many groups, input and output alike, that know nothing of each other.
+    pub groups: i64,
+}
+
+/// How many windows there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// As many as fit into the padded image.
+    Floor,
+    /// One more where something is left over, unless it would begin behind the image and the padding before it.
+    Ceil,
+    /// One an element.
+    Same,
 }
 
 impl Window {
@@ -61,11 +74,36 @@ impl Window {
         (0..h).flat_map(move |r| (0..w).map(move |s| [r, s]))
     }
 
-    /// The output size for an input of `size` along axis 0 (height) or 1 (width), if the window fits: floor((size + 2p - d(k-1) - 1) / s) + 1.
-    pub fn output(&self, axis: usize, size: i64) -> Option<i64> {
-        let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
-        let room = size + 2 * self.padding[axis] - reach;
-        (room >= 0).then(|| room / self.stride[axis] + 1)
+    /// Elements from the first tap to the last along axis 0 (height) or 1 (width): d(k-1) + 1.
+    pub fn reach(&self, axis: usize) -> i64 {
+        self.dilation[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// How many windows an image of `size` has along an axis, if it is a polynomial: floor((size + 2p - reach) / s) + 1.
+    pub fn output(&self, axis: usize, size: &Size, ends: Ends) -> Option<Size> {
+        let (stride, padding) = (self.stride[axis], self.padding[axis]);
+        let room = size + &(2 * padding - self.reach(axis)).into();
+        match ends {
+            Ends::Same => Some(size.clone()),
+            Ends::Floor => Some(&room.div_floor(stride)? + &1.into()),
+            Ends::Ceil => {
+                let count = &(&room + &(stride - 1).into()).div_floor(stride)? + &1.into();
+                // The last window begins at (count - 1) · s - p.
+                let begin = &(&count * &stride.into()) - &(stride + padding).into();
+                let behind = (&begin - size).as_const();
+                match behind {
+                    Some(behind) if behind >= 0 => Some(&count - &1.into()),
+                    Some(_) => Some(count),
+                    None => None,
+                }
+            }
+        }
+    }
+
+    /// Whether some window of `count` along an axis reaches outside an image of `size`, as far as that is known.
+    pub fn overhangs(&self, axis: usize, size: &Size, count: &Size) -> bool {
+        let end = &(&(count - &1.into()) * &self.stride[axis].into()) + &(self.reach(axis) - self.padding[axis]).into();
+        self.padding[axis] != 0 || (size - &end).as_const().is_none_or(|rest| rest < 0)
     }
 }
 
@@ -159,7 +197,7 @@ pub enum Op {
         /// The right operand is transposed.
         tb: bool,
     },
-    /// `x[n, c, h, w], weight[o, c, kh, kw]` → `[n, o, h', w']`: cross-correlation, as `torch.nn.functional.conv2d` without bias.
+    /// `x[n, c, h, w], weight[o, c / groups, kh, kw]` → `[n, o, h', w']`: cross-correlation, as `torch.nn.functional.conv2d` without bias.
     Conv2d(Window),
     /// `dy[n, o, h', w'], weight` → the gradient of `x` (the node's shape).
     Conv2dInputGrad(Window),
@@ -177,6 +215,8 @@ pub enum Op {
     MaxPool2dIndex(Window),
     /// `index, dy` → the gradient of the pool's input (the node's shape).
     MaxPool2dScatter(Window),
+    /// `index, x[n, c, h, w]` → for each window the element that the index names.
+    MaxPool2dGather(Window),
     /// The value itself, in memory of its own: inserted where a view must be laid out.
     Copy,
     /// `x, y` → `x` itself, once `y` is there: keeps what is made again from moving to where `x` was made.

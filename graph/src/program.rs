@@ -197,7 +197,8 @@ pub enum Tile {
         /// The right operand.
         b: Right,
     },
-    /// `acc[n, y, x, o] = Σ_{r,s,c} input[n, y·stride + r·dilation - padding, …, c] · weight[(r,s,c), o]`; space `[n, y, x, o]`.
+    /// `acc[n, y, x, o] = Σ_{r,s,c} input[n, y·stride + r·dilation - padding, …, c] · weight[(r,s,c), o]`; space `[n, y, x, o]`. With
+    /// groups, `c` counts within the group of `o`, here and below.
     Conv2d {
         /// Geometry.
         conv: Conv,
@@ -226,21 +227,22 @@ pub enum Tile {
     },
 }
 
-/// The sizes of a convolution: input `[n, h, w, c]`, output `[n, y, x, o]`.
+/// The sizes of a convolution: input `[n, h, w, c]`, output `[n, y, x, o]`, whose channels fall into `groups`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // Named in the sentence above.
 pub struct Conv {
     pub n: Size,
-    pub h: i64,
-    pub w: i64,
+    pub h: Size,
+    pub w: Size,
     pub c: i64,
-    pub y: i64,
-    pub x: i64,
+    pub y: Size,
+    pub x: Size,
     pub o: i64,
     pub kernel: [i64; 2],
     pub stride: [i64; 2],
     pub padding: [i64; 2],
     pub dilation: [i64; 2],
+    pub groups: i64,
 }
 
 /// An operand read by strides: element `(i, j, …)` lies at `Σ strides · index`.

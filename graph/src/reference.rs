@@ -201,28 +201,29 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             }
             Op::MaxPool2d(w) => {
                 let mut y = vec![f64::NEG_INFINITY; shape.iter().product()];
-                windows(w, &x(0).shape, &shape, |xi, yi| y[yi] = binary(Binary::Max, y[yi], x(0).data[xi]));
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = binary(Binary::Max, y[yi], x(0).data[xi]));
                 Tensor::new(shape, y)
             }
-            Op::MaxPool2dGrad(w) => {
-                let (from, dy) = (x(0), x(1));
-                let mut best = vec![None; dy.data.len()];
-                windows(w, &from.shape, &dy.shape, |xi, yi| match best[yi] {
-                    Some(b) if from.data[b] >= from.data[xi] => {}
-                    _ => best[yi] = Some(xi),
+            Op::MaxPool2dGrad(w) => scatter(w, &winners(w, x(0), &x(1).shape), x(1), shape),
+            Op::MaxPool2dIndex(w) => winners(w, x(0), &shape),
+            Op::MaxPool2dScatter(w) => scatter(w, x(0), x(1), shape),
+            Op::MaxPool2dGather(w) => {
+                let mut y = zeros(&shape);
+                windows(w, &x(1).shape, &shape, |tap, xi, yi| {
+                    if x(0).data[yi] == tap as f64 {
+                        y[yi] = x(1).data[xi];
+                    }
                 });
-                let mut dx = zeros(&shape);
-                best.iter().enumerate().for_each(|(yi, b)| b.iter().for_each(|&b| dx[b] += dy.data[yi]));
-                Tensor::new(shape, dx)
+                Tensor::new(shape, y)
             }
             Op::SumPool2d(w) => {
                 let mut y = zeros(&shape);
-                windows(w, &x(0).shape, &shape, |xi, yi| y[yi] += x(0).data[xi]);
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] += x(0).data[xi]);
                 Tensor::new(shape, y)
             }
             Op::SumPool2dGrad(w) => {
                 let mut dx = zeros(&shape);
-                windows(w, &shape, &x(0).shape, |xi, yi| dx[xi] += x(0).data[yi]);
+                windows(w, &shape, &x(0).shape, |_, xi, yi| dx[xi] += x(0).data[yi]);
                 Tensor::new(shape, dx)
             }
             Op::Repeat(repeat) => {
@@ -231,7 +232,6 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
                 Tensor::scalar(f64::NAN)
             }
             Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
-            Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) => Tensor::scalar(f64::NAN),
         };
         if inputs.rounded {
             result.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
@@ -436,6 +436,7 @@ fn matmul(a: &Tensor, b: &Tensor, ta: bool, tb: bool, shape: &[usize]) -> Tensor
 /// Every product of a convolution: positions of x\[n, c, h, w\], weight\[o, c, r, s\] and y\[n, o, i, j\].
 fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
     let (xs, ws) = (&x.shape, &weight.shape);
+    let outputs = y[1] / w.groups as usize;
     for n in 0..y[0] {
         for o in 0..y[1] {
             for (i, j) in (0..y[2]).flat_map(|i| (0..y[3]).map(move |j| (i, j))) {
@@ -444,7 +445,7 @@ fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(
                         let h = i as i64 * w.stride[0] + r as i64 * w.dilation[0] - w.padding[0];
                         let v = j as i64 * w.stride[1] + s as i64 * w.dilation[1] - w.padding[1];
                         if (0..xs[2] as i64).contains(&h) && (0..xs[3] as i64).contains(&v) {
-                            let xi = ((n * xs[1] + c) * xs[2] + h as usize) * xs[3] + v as usize;
+                            let xi = ((n * xs[1] + o / outputs * ws[1] + c) * xs[2] + h as usize) * xs[3] + v as usize;
                             let wi = ((o * ws[1] + c) * ws[2] + r) * ws[3] + s;
                             let yi = ((n * y[1] + o) * y[2] + i) * y[3] + j;
                             f(xi, wi, yi);
@@ -456,8 +457,29 @@ fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(
     }
 }
 
-/// Every (input, output) pair of a pool.
-fn windows(w: &Window, x: &[usize], y: &[usize], mut f: impl FnMut(usize, usize)) {
+/// For each window the number of its first maximum.
+fn winners(w: &Window, x: &Tensor, y: &[usize]) -> Tensor {
+    let mut best: Vec<Option<(usize, f64)>> = vec![None; y.iter().product()];
+    windows(w, &x.shape, y, |tap, xi, yi| match best[yi] {
+        Some((_, most)) if most >= x.data[xi] => {}
+        _ => best[yi] = Some((tap, x.data[xi])),
+    });
+    Tensor::new(y.to_vec(), best.iter().map(|b| b.map_or(-1.0, |(tap, _)| tap as f64)).collect())
+}
+
+/// What belongs to each window goes to its winner.
+fn scatter(w: &Window, index: &Tensor, dy: &Tensor, shape: Vec<usize>) -> Tensor {
+    let mut dx = zeros(&shape);
+    windows(w, &shape, &dy.shape, |tap, xi, yi| {
+        if index.data[yi] == tap as f64 {
+            dx[xi] += dy.data[yi];
+        }
+    });
+    Tensor::new(shape, dx)
+}
+
+/// Every tap of a pool with its positions in input and output.
+fn windows(w: &Window, x: &[usize], y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
     let one = Tensor::new(
         vec![1, 1, w.kernel[0] as usize, w.kernel[1] as usize],
         zeros(&[w.kernel[0] as usize, w.kernel[1] as usize]),
@@ -465,6 +487,6 @@ fn windows(w: &Window, x: &[usize], y: &[usize], mut f: impl FnMut(usize, usize)
     let plane = Tensor::new(vec![1, 1, x[2], x[3]], zeros(&[x[2], x[3]]));
     for image in 0..x[0] * x[1] {
         let (xo, yo) = (image * x[2] * x[3], image * y[2] * y[3]);
-        taps(w, &plane, &one, &[1, 1, y[2], y[3]], |xi, _, yi| f(xo + xi, yo + yi));
+        taps(w, &plane, &one, &[1, 1, y[2], y[3]], |xi, tap, yi| f(tap, xo + xi, yo + yi));
     }
 }

@@ -139,6 +139,15 @@ impl Size {
         Some(Size { terms })
     }
 
+    /// `floor(self / divisor)` where that is a polynomial: every coefficient but the constant's divides.
+    pub fn div_floor(&self, divisor: i64) -> Option<Size> {
+        let terms = self.terms.iter().map(|(m, c)| match m.0.is_empty() {
+            true => Some((m.clone(), c.div_euclid(divisor))),
+            false => (c % divisor == 0).then(|| (m.clone(), c / divisor)),
+        });
+        Some(Size::from_terms(terms.collect::<Option<Vec<_>>>()?))
+    }
+
     /// The value under a binding of names.
     pub fn eval(&self, value: &dyn Fn(&str) -> i64) -> i64 {
         self.terms.iter().map(|(m, c)| c * m.eval(value)).sum()
@@ -330,6 +339,8 @@ mod tests {
         assert_eq!(size("12*N").div_exact(&size("4")), Some(size("3*N")));
         assert_eq!(size("12*N").div_exact(&size("5")), None);
         assert_eq!(size("N*T").div_exact(&size("T")), Some(size("N")));
+        assert_eq!(size("4*T - 3").div_floor(2), Some(size("2*T - 2")));
+        assert_eq!(size("3*T + 2").div_floor(2), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::graph::{Graph, Op, Role};
+use crate::graph::{Graph, Op, Role, Window};
 use crate::program::{Access, Place, Program, Source, Target};
 use crate::size::Size;
 use crate::types::broadcast;
@@ -27,7 +27,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             | Op::Iota(_)
             | Op::Random(_) => 0,
             Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
-            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) | Op::After => 2,
+            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) | Op::After => 2,
             Op::Select => 3,
             Op::Gather { .. } | Op::Scatter { .. } => 2,
             Op::Cat(_) => node.inputs.len().max(1),
@@ -70,7 +70,11 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
                     && at(b, *tb, 1) == y[n - 1]
                     && at(a, *ta, 1) == at(b, *tb, 0)
             }
+            Op::Conv2d(w) => convolves(w, shape(0), shape(1), &node.ty.shape),
+            Op::Conv2dInputGrad(w) => convolves(w, &node.ty.shape, shape(1), shape(0)),
+            Op::Conv2dWeightGrad(w) => convolves(w, shape(0), &node.ty.shape, shape(1)),
             Op::MaxPool2dGrad(_) => same(0),
+            Op::MaxPool2dGather(_) => same(0),
             _ => true,
         };
         if let Op::Repeat(repeat) = &node.op {
@@ -124,6 +128,20 @@ fn same_but(a: &[Size], b: &[Size], axis: usize) -> bool {
 fn is_gather(x: &[Size], y: &[Size], axis: usize) -> bool {
     let behind = x.len().saturating_sub(axis + 1);
     axis < x.len() && x.len() <= y.len() + 1 && x[..axis] == y[..axis] && x[axis + 1..] == y[y.len() - behind..]
+}
+
+/// Batches, channels and kernel of a convolution fit: input, weight, output.
+fn convolves(w: &Window, x: &[Size], weight: &[Size], y: &[Size]) -> bool {
+    let [n, c, ..] = x else { return false };
+    let groups = Size::constant(w.groups);
+    x.len() == 4
+        && y.len() == 4
+        && *n == y[0]
+        && weight.len() == 4
+        && &weight[1] * &groups == *c
+        && weight[0] == y[1]
+        && y[1].div_exact(&groups).is_some()
+        && weight[2..] == w.kernel.map(Size::constant)
 }
 
 /// The body's arguments and results have the types of what goes round.

@@ -33,6 +33,7 @@ const FAMILIES: &[&str] = &[
     "Normalisation",
     "Convolution",
     "Pooling",
+    "Images of another size",
     "Shape",
     "Elements by their place",
     "Gradient",

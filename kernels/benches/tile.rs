@@ -154,16 +154,17 @@ fn conv(name: &str, n: i64, h: i64, c: i64, o: i64, k: i64, stride: i64, pad: i6
     let two = |v| [v, v];
     let g = Conv {
         n: Size::constant(n),
-        h,
-        w: h,
+        h: Size::constant(h),
+        w: Size::constant(h),
         c,
-        y,
-        x: y,
+        y: Size::constant(y),
+        x: Size::constant(y),
         o,
         kernel: two(k),
         stride: two(stride),
         padding: two(pad),
         dilation: [1, 1],
+        groups: 1,
     };
     let input = || strided(0, &[h * h * c, h * c, c, 1]);
     let dy = || strided(2, &[y * y * o, y * o, o, 1]);

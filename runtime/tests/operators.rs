@@ -238,18 +238,22 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
+/// The files of the cases.
+const STEMS: [&str; 2] = ["operators", "windows"];
+
 fn golden() -> Golden {
-    Golden::read(folder().join("operators.safetensors"))
+    Golden(STEMS.iter().flat_map(|stem| Golden::read(folder().join(format!("{stem}.safetensors"))).0).collect())
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_slice(&fs::read(folder().join("operators.json")).unwrap()).unwrap()
+    let read = |stem: &&str| fs::read(folder().join(format!("{stem}.json"))).unwrap();
+    STEMS.iter().flat_map(|stem| serde_json::from_slice::<Vec<Case>>(&read(stem)).unwrap()).collect()
 }
 
 #[test]
 fn operators_are_pytorchs() {
     let (golden, cases) = (golden(), cases());
-    assert_eq!(cases.len(), 123);
+    assert_eq!(cases.len(), 163);
     let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -20,7 +20,8 @@ factor of the learning rates, the arguments [name, type, shape, low, high], and 
 
 Of a tensor of more than 32 elements the file has a sketch: its norm and 16 sums of its elements under random signs (draw.py).
 
-operators.safetensors holds single operators (operators.py lists them), and operators.json says what they are:
+operators.safetensors and windows.safetensors hold single operators (operators.py and windows.py list them), and operators.json and
+windows.json say what they are:
 
     <case>.in0, <case>.in1, ... inputs, f32 (targets: u8)
     <case>.out                  the result, f64
@@ -41,6 +42,7 @@ from safetensors.torch import save_file
 
 import networks
 import operators
+import windows
 from networks import relative
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -54,9 +56,9 @@ def save(tensors, file, about):
     print(f"    {(HERE / file).stat().st_size:,} bytes")
 
 
-def operator_goldens():
+def operator_goldens(stem, cases):
     tensors, listed = {}, []
-    for case in operators.CASES:
+    for case in cases:
         results = {dtype: operators.evaluate(case, dtype) for dtype in (torch.float64, torch.float32)}
         for key, value in results[torch.float64].items():
             error = relative(results[torch.float32][key], value)
@@ -64,10 +66,10 @@ def operator_goldens():
             tensors[f"{case.name}.{key}"] = value.contiguous()
         listed.append(operators.describe(case, results[torch.float64]))
     about = {"made by": "tests/golden/make.py", "torch": torch.__version__}
-    print(f"operators.safetensors: {len(listed)} cases")
-    save(tensors, "operators.safetensors", about)
+    print(f"{stem}.safetensors: {len(listed)} cases")
+    save(tensors, f"{stem}.safetensors", about)
     lines = ",\n".join(json.dumps(case) for case in listed)
-    (HERE / "operators.json").write_text(f"[\n{lines}\n]\n")
+    (HERE / f"{stem}.json").write_text(f"[\n{lines}\n]\n")
 
 
 def main():
@@ -77,8 +79,9 @@ def main():
     for name, kind, more in networks.NETS:
         if not wanted or name in wanted:
             networks.make(name, kind, more, save)
-    if not wanted or "operators" in wanted:
-        operator_goldens()
+    for stem, module in (("operators", operators), ("windows", windows)):
+        if not wanted or stem in wanted:
+            operator_goldens(stem, module.CASES)
 
 
 if __name__ == "__main__":

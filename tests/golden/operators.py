@@ -110,10 +110,10 @@ def arguments(text):
 CASES = []
 
 
-def case(name, operator, text, inputs, compute, tie=False):
+def case(name, operator, text, inputs, compute, tie=False, to=CASES):
     """Adds a case; an input may be given by its shape alone."""
     inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
-    CASES.append(Case(name, operator, text, inputs, compute, tie))
+    to.append(Case(name, operator, text, inputs, compute, tie))
 
 
 # Binary, with and without broadcasting.

@@ -107,8 +107,8 @@ fn sums(launch: &Launch) -> Size {
     match tile {
         Tile::MatMul { k, .. } => &(&Size::product(&launch.space) * k) * &2.into(),
         Tile::Conv2d { conv, .. } | Tile::Conv2dInputGrad { conv, .. } | Tile::Conv2dWeightGrad { conv, .. } => {
-            let taps = conv.kernel[0] * conv.kernel[1] * conv.c;
-            &conv.n * &(2 * taps * conv.y * conv.x * conv.o).into()
+            let taps = conv.kernel[0] * conv.kernel[1] * conv.c / conv.groups;
+            &Size::product([&conv.n, &conv.y, &conv.x]) * &(2 * taps * conv.o).into()
         }
     }
 }

@@ -72,10 +72,10 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
                     fixed.insert(memory, plain(memory));
                 }
             }
-            Op::Conv2dWeightGrad(_) => drop(fixed.insert(value, ValueLayout::of(&conv_panels(), 4))),
+            Op::Conv2dWeightGrad(_) => drop(fixed.insert(value, ValueLayout::of(&conv_panels(4), 4))),
             Op::Conv2d(_) | Op::Conv2dInputGrad(_) => {
                 let weight = node.inputs[1];
-                fixed.entry(weight).or_insert(ValueLayout::of(&conv_panels(), 4));
+                fixed.entry(weight).or_insert(ValueLayout::of(&conv_panels(4), 4));
             }
             _ if is_barrier(graph, value) => {
                 let memory = strip_reshapes(graph, value);
@@ -90,7 +90,9 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
                 // A parameter's gradient has the parameter's shape, if only under reshapes.
                 let rank = graph.shape(value).len();
                 let layout = parameters(number);
-                if matches!(layout, Layout::Panels(_)) && rank < 2 {
+                if matches!(graph.node(value).op, Op::Conv2dWeightGrad(_)) {
+                    ValueLayout::of(&conv_panels(4), 4)
+                } else if matches!(layout, Layout::Panels(_)) && rank < 2 {
                     plain(value)
                 } else {
                     ValueLayout::of(&layout, rank)

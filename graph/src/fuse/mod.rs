@@ -97,6 +97,7 @@ pub(crate) fn needs_memory(op: &Op) -> bool {
             | Op::MaxPool2dGrad(_)
             | Op::MaxPool2dIndex(_)
             | Op::MaxPool2dScatter(_)
+            | Op::MaxPool2dGather(_)
             | Op::SumPool2d(_)
             | Op::SumPool2dGrad(_)
             | Op::Pad { .. }

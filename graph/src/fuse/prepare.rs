@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::view::{is_barrier, strip_reshapes, trace};
+use super::view::{is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Node, Op, Origin, Role, Value};
 use crate::program::Layout;
@@ -27,7 +27,7 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph
         let memory = strip_reshapes(&out, value);
         let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
         // A value that only one result wants, and that stands as it is, is written where the result goes.
-        if !computed || !lies_as(&out, memory, &output.role, layouts) || !taken.insert(memory) {
+        if !computed || !lies_as(&out, value, &output.role, layouts) || !taken.insert(memory) {
             value = copy(&mut out, value);
             taken.insert(value);
         }
@@ -102,13 +102,23 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
 
 /// Whether a computed value can lie as its role asks: the gradient of a convolution's weight comes in panels.
 fn lies_as(out: &Graph, value: Value, role: &Role, layouts: &dyn Fn(usize) -> Layout) -> bool {
-    match (&out.node(value).op, role) {
-        (Op::Conv2dWeightGrad(_), role) => role.gradient().is_some_and(|number| layouts(number) == conv_panels()),
+    let memory = strip_reshapes(out, value);
+    match (&out.node(memory).op, role) {
+        (Op::Conv2dWeightGrad(_), role) => {
+            role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts(number)))
+        }
         (Op::Scatter { .. } | Op::Cat(_), role) => {
             role.gradient().is_none_or(|number| layouts(number) == Layout::Plain)
         }
-        _ => true,
+        // A gradient in panels has the parameter's own axes.
+        (_, role) => memory == value || role.gradient().is_none_or(|number| layouts(number) == Layout::Plain),
     }
+}
+
+/// Whether `view`, which lies so, lies as the weight of a convolution must: `weight` is the same, with an axis of size 1 more or less.
+fn is_conv_weight(out: &Graph, weight: Value, view: Value, layout: &Layout) -> bool {
+    let (weight, view) = (out.shape(weight), out.shape(view));
+    view.len() > 2 && weight[..2] == view[..2] && same_but_ones(weight, view) && *layout == conv_panels(view.len())
 }
 
 /// Whether a value lies row-major in memory, or can be asked to.
@@ -157,7 +167,7 @@ fn gathered(out: &mut Graph, value: Value, axis: usize, layouts: &dyn Fn(usize) 
 /// The layout of a value under which no slice of it is plain.
 fn layout_in_panels(out: &Graph, base: Value, layouts: &dyn Fn(usize) -> Layout) -> Option<Layout> {
     match &out.node(base).op {
-        Op::Conv2dWeightGrad(_) => Some(conv_panels()),
+        Op::Conv2dWeightGrad(_) => Some(conv_panels(out.shape(base).len())),
         op => op.parameter().map(layouts).filter(|layout| *layout != Layout::Plain),
     }
 }
@@ -187,8 +197,9 @@ fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize)
 
 /// The weight of a convolution: panels. A parameter lies so; anything else is laid out by a copy.
 fn as_conv_weight(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
-    match out.node(value).op.parameter() {
-        Some(number) if layouts(number) == conv_panels() => value,
+    let memory = strip_reshapes(out, value);
+    match out.node(memory).op.parameter() {
+        Some(number) if is_conv_weight(out, value, memory, &layouts(number)) => memory,
         _ => {
             let origin = Origin { ..out.node(value).origin.clone() };
             let ty = out.ty(value).clone();
@@ -197,9 +208,9 @@ fn as_conv_weight(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layo
     }
 }
 
-/// Rows over (kernel row, kernel column, input channel), columns over output channels.
-pub(crate) fn conv_panels() -> Layout {
-    Layout::Panels(vec![2, 3, 1])
+/// Of a weight of so many axes: rows over (kernel row, kernel column, input channel), columns over output channels.
+pub(crate) fn conv_panels(rank: usize) -> Layout {
+    Layout::Panels((2..rank).chain([1]).collect())
 }
 
 /// The values whose role fixes where and how they lie: results and gradients, by the node that makes them.

@@ -194,20 +194,20 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 }
             }
             Op::MaxPool2d(w) => {
-                let outside = (w.padding != [0, 0]).then_some(f32::NEG_INFINITY);
+                let outside = self.outside(w, node.inputs[0], value, f32::NEG_INFINITY);
                 self.pool(w, node.inputs[0], at, outside, Binary::Max)
             }
             Op::SumPool2d(w) => {
-                let outside = (w.padding != [0, 0]).then_some(0.0);
+                let outside = self.outside(w, node.inputs[0], value, 0.0);
                 self.pool(w, node.inputs[0], at, outside, Binary::Add)
             }
-            Op::MaxPool2dIndex(w) => self.winner(w, node.inputs[0], at),
+            Op::MaxPool2dIndex(w) => self.winner(w, node.inputs[0], value, at),
             Op::MaxPool2dGrad(w) => {
                 // The loops run over windows: this element is tap number `mine` of its window.
                 let window = window_of(w, at);
                 let mine = (tap_at(&at[2]).rem_euclid(w.kernel[0]) * w.kernel[1]
                     + tap_at(&at[3]).rem_euclid(w.kernel[1])) as f64;
-                let winner = self.winner(w, node.inputs[0], &window);
+                let winner = self.winner(w, node.inputs[0], node.inputs[1], &window);
                 let dy = self.load(node.inputs[1], &window, None);
                 let (mine, zero) = (self.constant(mine), self.constant(0.0));
                 let won = self.binary(Binary::Eq, winner, mine);
@@ -241,6 +241,18 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 self.load(node.inputs[0], &inside, Some(*value as f32))
             }
             Op::Gather { axis } => self.gather(*axis, node.inputs[0], node.inputs[1], at),
+            Op::MaxPool2dGather(w) => {
+                let winner = self.load(node.inputs[0], at, None);
+                let outside = self.outside(w, node.inputs[1], value, 0.0);
+                let mut result = self.constant(0.0);
+                for (number, tap) in w.taps().enumerate() {
+                    let element = self.load(node.inputs[1], &tap_of(w, at, tap), outside);
+                    let number = self.constant(number as f64);
+                    let won = self.binary(Binary::Eq, winner, number);
+                    result = self.select(won, element, result);
+                }
+                result
+            }
             // Copy, and what is no function of its operands here.
             _ => match node.inputs.first() {
                 Some(&x) => self.value(x, at),
@@ -309,6 +321,12 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
         self.input(Source::Gather { from, dim, index })
     }
 
+    /// What lies around the operand of a pool, if a window reaches there.
+    fn outside(&self, w: &Window, x: Value, pooled: Value, fill: f32) -> Option<f32> {
+        let (from, to) = (self.lower.graph.shape(x), self.lower.graph.shape(pooled));
+        (0..2).any(|axis| w.overhangs(axis, &from[2 + axis], &to[2 + axis])).then_some(fill)
+    }
+
     fn pool(&mut self, w: &Window, x: Value, at: &[Index], outside: Option<f32>, f: Binary) -> Ref {
         let mut result = None;
         for tap in w.taps() {
@@ -318,13 +336,13 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
         result.unwrap_or_else(|| self.constant(0.0))
     }
 
-    /// The number of the first maximum of a window.
-    fn winner(&mut self, w: &Window, x: Value, window: &[Index]) -> Ref {
+    /// The number of the first maximum of a window; `pooled` has the shape of the pool's result.
+    fn winner(&mut self, w: &Window, x: Value, pooled: Value, window: &[Index]) -> Ref {
         let key = (x, window.to_vec());
         if let Some(&known) = self.winners.get(&key) {
             return known;
         }
-        let outside = (w.padding != [0, 0]).then_some(f32::NEG_INFINITY);
+        let outside = self.outside(w, x, pooled, f32::NEG_INFINITY);
         let mut best: Option<(Ref, Ref)> = None;
         for (number, tap) in w.taps().enumerate() {
             let element = self.load(x, &tap_of(w, window, tap), outside);

@@ -57,7 +57,7 @@ impl Lower<'_> {
             }
             Op::Conv2dWeightGrad(w) => {
                 let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b));
-                let rows = conv.kernel[0] * conv.kernel[1] * conv.c;
+                let rows = conv.kernel[0] * conv.kernel[1] * conv.c / conv.groups;
                 let space = vec![rows.into(), conv.o.into()];
                 let kind = Tile::Conv2dWeightGrad { conv, input: self.image(a), dy: self.image(b) };
                 // Its rows already run over (kernel row, kernel column, input channel).
@@ -155,16 +155,17 @@ impl Lower<'_> {
         let known = |s: &Size| s.as_const().unwrap_or(1);
         Conv {
             n: x[0].clone(),
-            h: known(&x[2]),
-            w: known(&x[3]),
+            h: x[2].clone(),
+            w: x[3].clone(),
             c: known(&x[1]),
-            y: known(&y[2]),
-            x: known(&y[3]),
+            y: y[2].clone(),
+            x: y[3].clone(),
             o: known(&y[1]),
             kernel: w.kernel,
             stride: w.stride,
             padding: w.padding,
             dilation: w.dilation,
+            groups: w.groups,
         }
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn trace(graph: &Graph, view: Value) -> Base {
 }
 
 /// Whether two shapes differ by axes of size 1 only.
-fn same_but_ones(a: &[Size], b: &[Size]) -> bool {
+pub(crate) fn same_but_ones(a: &[Size], b: &[Size]) -> bool {
     a.iter().filter(|s| !s.is(1)).eq(b.iter().filter(|s| !s.is(1)))
 }
 

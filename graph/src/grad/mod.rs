@@ -303,7 +303,20 @@ impl Pass<'_> {
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
             Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
-            Op::MaxPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::Repeat(_) | Op::Get(_) => {
+            // The winners are steps of the pooled values: only what is handed to them has a gradient.
+            Op::MaxPool2dGrad(window) => {
+                let like = self.b.ty(node.inputs[1]).clone();
+                let index = self.b.push(Op::MaxPool2dIndex(*window), vec![node.inputs[0]], like);
+                self.contract(node, 1, Op::MaxPool2dGather(*window), index, g);
+            }
+            Op::MaxPool2dScatter(window) => {
+                self.contract(node, 1, Op::MaxPool2dGather(*window), node.inputs[0], g);
+            }
+            Op::MaxPool2dGather(window) => {
+                self.contract(node, 1, Op::MaxPool2dScatter(*window), node.inputs[0], g);
+            }
+            Op::MaxPool2dIndex(_) => {}
+            Op::Repeat(_) | Op::Get(_) => {
                 return Err(NoRule::of(node));
             }
         }

@@ -1,6 +1,6 @@
 //! `Linear`: y = x · weightᵀ + bias over the last axis.
 
-use super::{INPUT, Layer, LayerKind, float_input, shape_once};
+use super::{INPUT, Layer, LayerKind, at_least, float_input, shape_once};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
@@ -19,17 +19,7 @@ pub(super) static LINEAR: LayerKind = LayerKind {
         optional("bias", Kind::Bool, "true"),
     ],
     declare: |b, bound| {
-        for (slot, what) in [(0, "out_features"), (1, "in_features")] {
-            if let Some(value) = bound.int(slot).filter(|v| *v < 1) {
-                return bound.wrong(
-                    b,
-                    "N0306",
-                    slot,
-                    format!("`Linear` with {what} = {value}"),
-                    "sizes are at least 1",
-                );
-            }
-        }
+        at_least(b, bound, &[(0, "out_features", 1), (1, "in_features", 1)])?;
         let mut tensors = vec![("weight", Layout::Panels(vec![1]))];
         if bound.bool(2).unwrap_or(true) {
             tensors.push(("bias", Layout::Plain));

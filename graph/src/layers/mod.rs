@@ -10,12 +10,13 @@ use crate::graph::{Origin, Value};
 use crate::program::Layout;
 
 mod batch_norm;
-mod conv2d;
+mod conv;
 mod dropout;
 mod embedding;
 pub mod init;
 mod layer_norm;
 mod linear;
+mod operator;
 
 /// The parameters of a layer, such as `weight`, and how each lies in memory.
 pub type Tensors = Vec<(&'static str, Layout)>;
@@ -42,8 +43,6 @@ pub(crate) const INPUT: &[Param] = &[required("input", Kind::Tensor)];
 /// Every kind of layer.
 pub static LAYERS: &[&LayerKind] = &[
     &linear::LINEAR,
-    &conv2d::CONV2D,
-    &dropout::DROPOUT,
     &embedding::EMBEDDING,
     &batch_norm::BATCH_NORM1D,
     &batch_norm::BATCH_NORM2D,
@@ -51,6 +50,29 @@ pub static LAYERS: &[&LayerKind] = &[
     &layer_norm::LAYER_NORM,
     &layer_norm::RMS_NORM,
     &layer_norm::GROUP_NORM,
+    &conv::CONV1D,
+    &conv::CONV2D,
+    &conv::CONV_TRANSPOSE1D,
+    &conv::CONV_TRANSPOSE2D,
+    &dropout::DROPOUT,
+    &operator::MAX_POOL1D,
+    &operator::MAX_POOL2D,
+    &operator::AVG_POOL1D,
+    &operator::AVG_POOL2D,
+    &operator::ADAPTIVE_AVG_POOL1D,
+    &operator::ADAPTIVE_AVG_POOL2D,
+    &operator::ADAPTIVE_MAX_POOL2D,
+    &operator::UPSAMPLE,
+    &operator::PIXEL_SHUFFLE,
+    &operator::PIXEL_UNSHUFFLE,
+    &operator::FLATTEN,
+    &operator::IDENTITY,
+    &operator::RELU,
+    &operator::LEAKY_RELU,
+    &operator::GELU,
+    &operator::SILU,
+    &operator::TANH,
+    &operator::SIGMOID,
 ];
 
 /// A declared layer.
@@ -187,6 +209,17 @@ pub(crate) fn shape_once(
         }
     }
     Ok(b.parameter(number))
+}
+
+/// The arguments at these slots, if given, are at least so large: numbers of features, windows, strides.
+pub(crate) fn at_least(b: &mut Builder, bound: &Bound, slots: &[(usize, &str, i64)]) -> Checked<()> {
+    for &(slot, what, least) in slots {
+        if let Some(value) = bound.ints(slot).and_then(|values| values.into_iter().find(|v| *v < least)) {
+            let message = format!("`{}` with {what} = {value}", bound.callee);
+            return bound.wrong(b, "N0306", slot, message, format!("it is at least {least}"));
+        }
+    }
+    Ok(())
 }
 
 /// The input of a call, which must have floating-point elements.

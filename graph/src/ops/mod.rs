@@ -5,7 +5,7 @@ use crate::call::{Arg, Bound, Given, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::graph::Origin;
 
-mod conv2d;
+mod conv;
 mod cross_entropy;
 mod grad;
 mod index;
@@ -14,15 +14,17 @@ pub(crate) mod norm;
 mod pointwise;
 mod pool;
 mod reduce;
+mod resample;
 mod softmax;
 mod view;
+mod window;
 
-pub(crate) use conv2d::conv2d;
+pub(crate) use conv::{conv, conv_transpose};
 pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub(crate) use pointwise::drop_out;
-pub(crate) use pool::window_type;
+pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
 /// An operator of the language.
 pub struct Operator {
@@ -46,8 +48,9 @@ pub static OPERATORS: &[&[Operator]] = &[
     cross_entropy::OPERATORS,
     matmul::OPERATORS,
     norm::OPERATORS,
-    conv2d::OPERATORS,
+    conv::OPERATORS,
     pool::OPERATORS,
+    resample::OPERATORS,
     view::OPERATORS,
     index::OPERATORS,
     grad::OPERATORS,
@@ -57,6 +60,10 @@ pub static OPERATORS: &[&[Operator]] = &[
 static OTHER_NAMES: &[(&str, &str)] = &[
     ("max_pool", "max_pool2d"),
     ("avg_pool", "avg_pool2d"),
+    ("global_avg_pool2d", "adaptive_avg_pool2d"),
+    ("deconv2d", "conv_transpose2d"),
+    ("upsample", "interpolate"),
+    ("depth_to_space", "pixel_shuffle"),
     ("view", "reshape"),
     ("concat", "cat"),
     ("maxpool2d", "max_pool2d"),
@@ -88,6 +95,8 @@ static OTHER_ARGUMENTS: &[(&str, &str)] = &[
     ("input", "in_features"),
     ("out", "out_features"),
     ("filters", "out_channels"),
+    ("group", "groups"),
+    ("num_group", "groups"),
 ];
 
 /// The operator with this name.

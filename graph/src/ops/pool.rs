@@ -1,120 +1,226 @@
-//! Pooling over windows of the last two axes.
+//! Pooling over windows of the last axis or the last two.
 
+use super::resample::{adaptive_mean, whole_bins};
+use super::window::{Slots, extents, image_shape, window_of, window_type, with_height, without_height};
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
-use crate::diagnostic::Diagnostic;
-use crate::graph::{Op, Value, Window};
-use crate::scalar::Binary;
+use crate::graph::{Ends, Op, Value, Window};
+use crate::scalar::{Binary, Reduction};
 use crate::size::Size;
-use crate::types::{Type, shape_text};
+use crate::types::Type;
 
-const SIGNATURE: &[Param] = &[
+const MAX: &[Param] = &[
     required("input", Kind::Tensor),
     required("kernel_size", Kind::Pair),
     optional("stride", Kind::Pair, "kernel_size"),
     optional("padding", Kind::Pair, "0"),
+    optional("dilation", Kind::Pair, "1"),
+    optional("ceil_mode", Kind::Bool, "false"),
 ];
+
+const AVERAGE: &[Param] = &[
+    required("input", Kind::Tensor),
+    required("kernel_size", Kind::Pair),
+    optional("stride", Kind::Pair, "kernel_size"),
+    optional("padding", Kind::Pair, "0"),
+    optional("ceil_mode", Kind::Bool, "false"),
+    optional("count_include_pad", Kind::Bool, "true"),
+];
+
+const ADAPTIVE: &[Param] = &[required("input", Kind::Tensor), required("output_size", Kind::Pair)];
 
 /// The pools.
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator { name: "max_pool2d", doc: "The maximum of each window.", signature: SIGNATURE, build: max_pool2d },
+    Operator {
+        name: "max_pool1d",
+        doc: "The maximum of each window of [n, c, l].",
+        signature: MAX,
+        build: |b, bound| max_pool(b, bound, 1),
+    },
+    Operator {
+        name: "max_pool2d",
+        doc: "The maximum of each window.",
+        signature: MAX,
+        build: |b, bound| max_pool(b, bound, 2),
+    },
+    Operator {
+        name: "avg_pool1d",
+        doc: "The mean of each window of [n, c, l]; padding counts as zeros, or not at all.",
+        signature: AVERAGE,
+        build: |b, bound| avg_pool(b, bound, 1),
+    },
     Operator {
         name: "avg_pool2d",
-        doc: "The mean of each window; padding counts as zeros.",
-        signature: SIGNATURE,
-        build: avg_pool2d,
+        doc: "The mean of each window; padding counts as zeros, or not at all.",
+        signature: AVERAGE,
+        build: |b, bound| avg_pool(b, bound, 2),
+    },
+    Operator {
+        name: "adaptive_avg_pool1d",
+        doc: "The means of so many windows of nearly equal length over all of [n, c, l].",
+        signature: ADAPTIVE,
+        build: |b, bound| adaptive_avg_pool(b, bound, 1),
+    },
+    Operator {
+        name: "adaptive_avg_pool2d",
+        doc: "The means of so many windows of nearly equal size over the whole image.",
+        signature: ADAPTIVE,
+        build: |b, bound| adaptive_avg_pool(b, bound, 2),
+    },
+    Operator {
+        name: "adaptive_max_pool2d",
+        doc: "The maxima of so many windows of equal size over the whole image.",
+        signature: ADAPTIVE,
+        build: adaptive_max_pool,
     },
 ];
 
-fn max_pool2d(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let (x, window, ty) = window(b, bound)?;
-    Ok(Arg::Tensor(b.push(Op::MaxPool2d(window), vec![x], ty)))
+/// A window with more elements is done along one axis after the other.
+const MOST_TAPS: i64 = 16;
+
+fn max_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
+    let (x, window, ends) = window(b, bound, dims, Some(4), 5)?;
+    let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(Some(4)))?;
+    let x = with_height(b, x, dims);
+    // The first maximum of the rows' first maxima is the first of all.
+    let y = by_axes(b, x, &window, ty, Op::MaxPool2d);
+    Ok(Arg::Tensor(without_height(b, y, dims)))
 }
 
-fn avg_pool2d(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let (x, window, ty) = window(b, bound)?;
-    let sum = b.push(Op::SumPool2d(window), vec![x], ty);
-    let area = (window.kernel[0] * window.kernel[1]) as f64;
-    Ok(Arg::Tensor(b.binary_const(Binary::Mul, sum, 1.0 / area)))
+fn avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
+    let (x, window, ends) = window(b, bound, dims, None, 4)?;
+    let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(None))?;
+    let include = bound.bool(5).unwrap_or(true);
+    let x = with_height(b, x, dims);
+    let y = mean_pool(b, x, window, ty, include)?;
+    Ok(Arg::Tensor(without_height(b, y, dims)))
 }
 
-fn window(b: &mut Builder, bound: &Bound) -> Checked<(Value, Window, Type)> {
-    let x = float(b, bound, 0)?;
-    let kernel = bound.pair(1).unwrap_or([1, 1]);
-    let stride = bound.pair(2).unwrap_or(kernel);
-    let padding = bound.pair(3).unwrap_or([0, 0]);
+/// The means of windows of `x[n, c, h, w]`; `ty` says how many.
+pub(super) fn mean_pool(b: &mut Builder, x: Value, window: Window, ty: Type, include: bool) -> Checked<Value> {
+    let from = b.shape(x);
+    let whole =
+        |axis: usize| ty.shape[2 + axis].is(1) && from[2 + axis].is(window.kernel[axis]) && window.padding[axis] == 0;
+    let counts = (0..2).any(|axis| {
+        let (size, count) = (&from[2 + axis], &ty.shape[2 + axis]);
+        let padded = size + &window.padding[axis].into();
+        let one_sided = Window { padding: [0, 0], ..window };
+        let behind = &padded + &window.padding[axis].into();
+        !include && window.overhangs(axis, size, count) || one_sided.overhangs(axis, &behind, count)
+    });
+    let divisor = match counts {
+        true => Some(counts_of(b, &window, &from, &ty, include)?),
+        false => None,
+    };
+    let sum = match whole(0) && whole(1) {
+        true => b.reduce(Reduction::Sum, x, &[2, 3], true),
+        false => by_axes(b, x, &window, ty, Op::SumPool2d),
+    };
+    match divisor {
+        Some(divisor) => b.binary(Binary::Div, sum, divisor),
+        None => Ok(b.binary_const(Binary::Mul, sum, 1.0 / (window.kernel[0] * window.kernel[1]) as f64)),
+    }
+}
+
+/// How many elements count in each window, as [h', w'].
+fn counts_of(b: &mut Builder, window: &Window, from: &[Size], ty: &Type, include: bool) -> Checked<Value> {
+    let mut along = vec![];
     for axis in 0..2 {
-        if 2 * padding[axis] > kernel[axis] {
-            let message = format!("`{}` has padding {} but a window of {}", bound.callee, padding[axis], kernel[axis]);
+        let (stride, padding, kernel) = (window.stride[axis], window.padding[axis], window.kernel[axis]);
+        let line = Type::new(ty.dtype, vec![ty.shape[2 + axis].clone()]);
+        let number = b.push(Op::Iota(0), vec![], line);
+        let begin = b.binary_const(Binary::Mul, number, stride as f64);
+        let begin = b.binary_const(Binary::Sub, begin, padding as f64);
+        let end = b.binary_const(Binary::Add, begin, kernel as f64);
+        // Behind the padding nothing counts.
+        let size = if include { &from[2 + axis] + &padding.into() } else { from[2 + axis].clone() };
+        let size = b.push(Op::Size(size), vec![], Type::new(ty.dtype, vec![]));
+        let end = b.binary(Binary::Min, end, size)?;
+        let begin = if include { begin } else { b.binary_const(Binary::Max, begin, 0.0) };
+        along.push(b.binary(Binary::Sub, end, begin)?);
+    }
+    let column = b.reshape(along[0], vec![ty.shape[2].clone(), 1.into()]);
+    b.binary(Binary::Mul, column, along[1])
+}
+
+/// A pool as one primitive, or along the width and then the height if the windows are large.
+fn by_axes(b: &mut Builder, x: Value, window: &Window, ty: Type, op: fn(Window) -> Op) -> Value {
+    let [high, wide] = window.kernel;
+    if high * wide <= MOST_TAPS || high == 1 || wide == 1 {
+        return b.push(op(*window), vec![x], ty);
+    }
+    let along = |axis: usize| {
+        let only = |pair: [i64; 2], other: i64| if axis == 0 { [pair[0], other] } else { [other, pair[1]] };
+        Window {
+            kernel: only(window.kernel, 1),
+            stride: only(window.stride, 1),
+            padding: only(window.padding, 0),
+            dilation: only(window.dilation, 1),
+            groups: 1,
+        }
+    };
+    let mut between = ty.clone();
+    between.shape[2] = b.shape(x)[2].clone();
+    let rows = b.push(op(along(1)), vec![x], between);
+    b.push(op(along(0)), vec![rows], ty)
+}
+
+fn slots(dilation: Option<usize>) -> Slots {
+    Slots { kernel: 1, stride: 2, padding: 3, dilation }
+}
+
+/// The window of a pool: its stride is its size if it is left out.
+fn window(
+    b: &mut Builder,
+    bound: &Bound,
+    dims: usize,
+    dilation: Option<usize>,
+    ceil: usize,
+) -> Checked<(Value, Window, Ends)> {
+    let x = float(b, bound, 0)?;
+    let kernel = extents(bound, 1, dims, 1).unwrap_or([1, 1]);
+    let (mut window, _) = window_of(b, bound, dims, kernel, slots(dilation), 1)?;
+    window.stride = extents(bound, 2, dims, 1).unwrap_or(kernel);
+    for axis in 0..2 {
+        if 2 * window.padding[axis] > kernel[axis] {
+            let message =
+                format!("`{}` has padding {} but a window of {}", bound.callee, window.padding[axis], kernel[axis]);
             return bound.wrong(b, "N0306", 3, message, "padding is at most half of the window");
         }
     }
-    let window = Window { kernel, stride, padding, dilation: [1, 1] };
-    let ty = window_type(b, bound, x, &window, None, [1, 2, 3])?;
-    Ok((x, window, ty))
+    let ends = if bound.bool(ceil).unwrap_or(false) { Ends::Ceil } else { Ends::Floor };
+    Ok((x, window, ends))
 }
 
-/// The type of the result of a window operator over `x[n, c, h, w]`, or the mistake. `slots`: kernel, stride, padding.
-pub(crate) fn window_type(
-    b: &mut Builder,
-    bound: &Bound,
-    x: Value,
-    window: &Window,
-    channels: Option<Size>,
-    slots: [usize; 3],
-) -> Checked<Type> {
-    let callee = &bound.callee;
-    let shape = b.shape(x);
-    let made = |b: &Builder, d: Diagnostic| {
-        d.note(b.made_at(x), format!("{} comes from `{}`", shape_text(&shape), b.made_by(x)))
+/// What an adaptive pool is given: the image as `[n, c, h, w]`, and how many windows.
+fn adaptive(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<(Value, [i64; 2])> {
+    let x = float(b, bound, 0)?;
+    let out = extents(bound, 1, dims, 1).unwrap_or([1, 1]);
+    if let Some(size) = out.into_iter().find(|size| *size < 1) {
+        let message = format!("`{}` with an output_size of {size}", bound.callee);
+        return bound.wrong(b, "N0306", 1, message, "it is at least 1");
+    }
+    image_shape(b, bound, x, dims)?;
+    Ok((with_height(b, x, dims), out))
+}
+
+fn adaptive_avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
+    let (x, out) = adaptive(b, bound, dims)?;
+    let y = match whole_bins(b, x, out) {
+        _ if out == [1, 1] => super::reduce::mean_over(b, x, &[2, 3], true)?,
+        Some((window, ty)) => mean_pool(b, x, window, ty, true)?,
+        None => adaptive_mean(b, bound, x, dims, out)?,
     };
-    let what = [("a window", window.kernel, 1), ("a stride", window.stride, 1), ("a padding", window.padding, 0)];
-    for ((what, values, least), slot) in what.into_iter().zip(slots) {
-        if let Some(value) = values.into_iter().find(|v| *v < least) {
-            return bound.wrong(
-                b,
-                "N0306",
-                slot,
-                format!("`{callee}` with {what} of {value}"),
-                format!("it is at least {least}"),
-            );
-        }
-    }
-    if window.dilation.iter().any(|d| *d < 1) {
-        return b.report(
-            Diagnostic::new("N0306", bound.at, format!("`{callee}` with a dilation below 1")).help("leave it out"),
-        );
-    }
-    let [n, c, h, w] = shape.as_slice() else {
-        let d = Diagnostic::new(
-            "N0105",
-            bound.at,
-            format!("`{callee}` needs [N, channels, height, width], found {}", shape_text(&shape)),
-        );
-        let d = made(b, d).help("add the missing axes with `.reshape([..])`");
-        return b.report(d);
+    Ok(Arg::Tensor(without_height(b, y, dims)))
+}
+
+fn adaptive_max_pool(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let (x, out) = adaptive(b, bound, 2)?;
+    let Some((window, ty)) = whole_bins(b, x, out) else {
+        let (h, w) = (b.shape(x)[2].clone(), b.shape(x)[3].clone());
+        let message = format!("`{}` of {h} × {w} to {} × {}", bound.callee, out[0], out[1]);
+        return bound.wrong(b, "N0306", 1, message, "the output_size divides the size of the image");
     };
-    let mut sizes = [0; 2];
-    for (axis, size) in [h, w].into_iter().enumerate() {
-        let name = ["height", "width"][axis];
-        let Some(size) = size.as_const() else {
-            let message = format!("`{callee}` needs a {name} known at build time, found {size}");
-            let d =
-                made(b, Diagnostic::new("N0107", bound.at, message)).help("write the number in the type of the input");
-            return b.report(d);
-        };
-        sizes[axis] = match window.output(axis, size) {
-            Some(output) => output,
-            None => {
-                let reach = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
-                let padded = size + 2 * window.padding[axis];
-                let message = format!("`{callee}` has a window of {name} {reach}, larger than its image of {padded}");
-                let d = made(b, Diagnostic::new("N0106", bound.at(slots[0]), message));
-                return b.report(d.help("use a smaller kernel, a smaller stride before it, or more padding"));
-            }
-        };
-    }
-    let channels = channels.unwrap_or_else(|| c.clone());
-    Ok(Type::new(b.graph.dtype(x), vec![n.clone(), channels, sizes[0].into(), sizes[1].into()]))
+    Ok(Arg::Tensor(by_axes(b, x, &window, ty, Op::MaxPool2d)))
 }

@@ -57,6 +57,7 @@ primitives! {
     "max_pool2d_grad" => MaxPool2dGrad(window),
     "max_pool2d_index" => MaxPool2dIndex(window),
     "max_pool2d_scatter" => MaxPool2dScatter(window),
+    "max_pool2d_gather" => MaxPool2dGather(window),
     "sum_pool2d" => SumPool2d(window),
     "sum_pool2d_grad" => SumPool2dGrad(window),
 }
@@ -163,6 +164,9 @@ impl Attribute for Window {
                 text += &format!(", {name} {}", pair(value));
             }
         }
+        if self.groups != 1 {
+            text += &format!(", groups {}", self.groups);
+        }
         text + "]"
     }
 
@@ -172,13 +176,14 @@ impl Attribute for Window {
             Ok([first, if line.eat("×") { line.number()? } else { first }])
         };
         line.expect("[")?;
-        let mut window = Window { kernel: pair(line)?, stride: [1; 2], padding: [0; 2], dilation: [1; 2] };
+        let mut window = Window { kernel: pair(line)?, stride: [1; 2], padding: [0; 2], dilation: [1; 2], groups: 1 };
         while line.eat(",") {
             match line.word() {
                 "stride" => window.stride = pair(line)?,
                 "padding" => window.padding = pair(line)?,
                 "dilation" => window.dilation = pair(line)?,
-                _ => return Err(line.wrong("`stride`, `padding` or `dilation`")),
+                "groups" => window.groups = line.number()?,
+                _ => return Err(line.wrong("`stride`, `padding`, `dilation` or `groups`")),
             }
         }
         line.expect("]")?;

@@ -22,6 +22,7 @@ pub(super) struct Geometry {
     pub dilation: [usize; 2],
     /// Negative if the first window begins inside.
     pub padding: [isize; 2],
+    pub groups: usize,
 }
 
 impl Geometry {
@@ -29,17 +30,28 @@ impl Geometry {
         let two = |v: [i64; 2]| v.map(|v| v as usize);
         Geometry {
             n: conv.n.eval(value) as usize,
-            h: conv.h as usize,
-            w: conv.w as usize,
+            h: conv.h.eval(value) as usize,
+            w: conv.w.eval(value) as usize,
             c: conv.c as usize,
-            y: conv.y as usize,
-            x: conv.x as usize,
+            y: conv.y.eval(value) as usize,
+            x: conv.x.eval(value) as usize,
             o: conv.o as usize,
             kernel: two(conv.kernel),
             stride: two(conv.stride),
             dilation: two(conv.dilation),
             padding: conv.padding.map(|p| p as isize),
+            groups: conv.groups as usize,
         }
+    }
+
+    /// Whether every channel is a group of its own.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.c && self.groups == self.o
+    }
+
+    /// One of its groups.
+    pub fn group(&self) -> Geometry {
+        Geometry { c: self.c / self.groups, o: self.o / self.groups, groups: 1, ..self.clone() }
     }
 
     /// Taps, a channel each: the length of a window.
@@ -71,9 +83,50 @@ impl Geometry {
     }
 }
 
-/// The strides of `[image, line, column, channel]`.
-pub(super) fn strides(operand: &Strided, value: &dyn Fn(&str) -> i64) -> [isize; 4] {
-    std::array::from_fn(|d| operand.strides[d].eval(value) as isize)
+/// An operand `[image, line, column, channel]` with its numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Image {
+    pub buffer: usize,
+    /// Where the first channel that is meant lies.
+    first: isize,
+    /// Of image, line, column and channel.
+    pub strides: [isize; 4],
+}
+
+impl Image {
+    pub fn new(operand: &Strided, value: &dyn Fn(&str) -> i64) -> Image {
+        let strides = std::array::from_fn(|d| operand.strides[d].eval(value) as isize);
+        Image { buffer: operand.buffer, first: 0, strides }
+    }
+
+    /// Whether channels lie side by side.
+    pub fn is_channels_last(&self) -> bool {
+        self.strides[3] == 1
+    }
+
+    /// The same from channel `channel` on.
+    pub fn from_channel(self, channel: usize) -> Image {
+        Image { first: self.first + channel as isize * self.strides[3], ..self }
+    }
+
+    /// The address of its first element.
+    ///
+    /// # Safety
+    ///
+    /// The buffer must hold the image.
+    pub unsafe fn at(&self, base: &dyn Fn(usize) -> *mut f32) -> *const f32 {
+        // SAFETY: the caller's promise.
+        unsafe { base(self.buffer).cast_const().offset(self.first) }
+    }
+}
+
+/// What of all channels a kernel is for: the columns of the weight and the channels of the result from here on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    /// The first column of the weight.
+    pub column: usize,
+    /// The first channel of the result.
+    pub channel: usize,
 }
 
 /// Some lines of an image, or several whole images.
@@ -89,8 +142,7 @@ pub(super) struct Segment {
 #[derive(Debug)]
 pub(super) struct Windows {
     pub g: Geometry,
-    buffer: usize,
-    strides: [isize; 4],
+    image: Image,
     /// Copied to scratch with a halo, because windows reach outside.
     pub copied: bool,
     /// Of a segment.
@@ -104,7 +156,7 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Cuts the positions into segments of about `most`.
-    pub fn new(g: Geometry, buffer: usize, strides: [isize; 4], most: usize) -> Windows {
+    pub fn new(g: Geometry, image: Image, most: usize) -> Windows {
         let [high, wide] = g.extent(g.y, g.x);
         let inside = |p: isize, covered: usize, size: usize| p == 0 && covered <= size;
         let copied = !inside(g.padding[0], high, g.h) || !inside(g.padding[1], wide, g.w);
@@ -125,7 +177,7 @@ impl Windows {
         lines = g.y.div_ceil(g.y.div_ceil(lines));
         let inner = match copied {
             true => [floats(lines), wide * g.c, g.c, 1].map(|s| s as isize),
-            false => strides,
+            false => image.strides,
         };
         let mut positions = Vec::with_capacity(images * lines * g.x);
         let step = [0, 1].map(|d| g.stride[d] as isize * inner[d + 1]);
@@ -135,7 +187,7 @@ impl Windows {
             }
         }
         let taps = g.tap_table([inner[1], inner[2], inner[3]]);
-        Windows { g, buffer, strides, copied, images, lines, positions, taps }
+        Windows { g, image, copied, images, lines, positions, taps }
     }
 
     pub fn segments(&self) -> usize {
@@ -170,15 +222,15 @@ impl Windows {
         let line = (s.line * g.stride[0]) as isize - g.padding[0];
         // SAFETY: the caller's promise; lines and columns outside the input are not read.
         unsafe {
-            let from = base(self.buffer).cast_const().offset(s.image as isize * self.strides[0]);
+            let from = self.image.at(base).offset(s.image as isize * self.image.strides[0]);
             if !self.copied {
-                return from.offset(line * self.strides[1]);
+                return from.offset(line * self.image.strides[1]);
             }
             let [_, wide] = g.extent(self.lines, g.x);
             let image = g.extent(self.lines, g.x)[0] * wide * g.c;
             let high = g.extent(s.lines, g.x)[0];
             for i in 0..s.images {
-                let from = from.offset(i as isize * self.strides[0]);
+                let from = from.offset(i as isize * self.image.strides[0]);
                 for r in 0..high {
                     self.copy_line(from, line + r as isize, wide, scratch.add(i * image + r * wide * g.c));
                 }
@@ -189,7 +241,7 @@ impl Windows {
 
     /// A line with zeros where it is outside.
     unsafe fn copy_line(&self, image: *const f32, line: isize, wide: usize, out: *mut f32) {
-        let (g, [_, high, right, deep]) = (&self.g, self.strides);
+        let (g, [_, high, right, deep]) = (&self.g, self.image.strides);
         let c = g.c;
         let columns = inside(g.padding[1], wide, g.w);
         // SAFETY: `out` has `wide` columns of `c`; only lines and columns that exist are read.

@@ -5,10 +5,8 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::{Conv, Strided};
-
 use super::conv::Forward;
-use super::image::{Geometry, strides};
+use super::image::{Geometry, Image, Part};
 use super::micro::{Product, Rows};
 use super::{BLOCK, DEPTH, PANEL, Run, pack, piece, wanted_chunks};
 use crate::isa::Isa;
@@ -21,9 +19,9 @@ const IMAGES: usize = 1 << 16;
 pub(super) struct Scatter {
     pub(super) isa: Isa,
     g: Geometry,
-    dy: usize,
-    strides: [isize; 4],
+    dy: Image,
     weight: usize,
+    part: Part,
     /// Lines and columns of an image in scratch.
     size: [usize; 2],
     /// Channels of an image in scratch: all, or a part that is a multiple of 32.
@@ -42,15 +40,7 @@ pub(super) struct Scatter {
 }
 
 /// The cheaper way: a convolution, or adding windows.
-pub(super) fn choose(
-    conv: &Conv,
-    dy: &Strided,
-    weight: usize,
-    isa: Isa,
-    value: &dyn Fn(&str) -> i64,
-) -> Result<Forward, Box<Scatter>> {
-    let g = Geometry::new(conv, value);
-    let dy_strides = strides(dy, value);
+pub(super) fn choose(g: Geometry, dy: Image, weight: usize, part: Part, isa: Isa) -> Result<Forward, Box<Scatter>> {
     let spots = g.kernel[0] * g.kernel[1];
     // Vector operations of an image.
     let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
@@ -66,13 +56,14 @@ pub(super) fn choose(
             padding: [0, 1].map(|d| ((g.kernel[d] - 1) * g.dilation[d]) as isize - g.padding[d]),
             ..g
         };
-        return Ok(Forward::of(reversed, dy.buffer, dy_strides, weight, true, isa));
+        return Ok(Forward::new(reversed, dy, weight, part, true, isa));
     }
-    Err(Box::new(Scatter::new(g, dy.buffer, dy_strides, weight, isa)))
+    Err(Box::new(Scatter::new(g, dy, weight, part, isa)))
 }
 
 impl Scatter {
-    fn new(g: Geometry, dy: usize, strides: [isize; 4], weight: usize, isa: Isa) -> Scatter {
+    fn new(g: Geometry, dy: Image, weight: usize, part: Part, isa: Isa) -> Scatter {
+        let strides = dy.strides;
         let extent = g.extent(g.y, g.x);
         let sizes = [g.h, g.w];
         let size = [0, 1].map(|d| extent[d].max(sizes[d] + g.padding[d] as usize));
@@ -99,8 +90,8 @@ impl Scatter {
             }
         }
         let steps = (0..g.o.min(DEPTH) as isize).map(|o| o * strides[3]).collect();
-        let part = Geometry { c: channels, ..g.clone() };
-        let taps = part.tap_table([size[1] * channels, channels, 1].map(|s| s as isize));
+        let some = Geometry { c: channels, ..g.clone() };
+        let taps = some.tap_table([size[1] * channels, channels, 1].map(|s| s as isize));
         let mut runs: Vec<(usize, usize, usize)> = vec![];
         for (column, &offset) in taps.iter().enumerate() {
             match runs.last_mut() {
@@ -108,7 +99,7 @@ impl Scatter {
                 _ => runs.push((column, 1, offset as usize)),
             }
         }
-        Scatter { isa, g, dy, strides, weight, size, channels, images, pieces, positions, windows, steps, runs }
+        Scatter { isa, g, dy, weight, part, size, channels, images, pieces, positions, windows, steps, runs }
     }
 
     pub(super) fn chunks(&self) -> usize {
@@ -178,13 +169,17 @@ impl Scatter {
         // SAFETY: columns and channels exist; windows lie inside the images in scratch.
         unsafe {
             let weight = (run.base)(self.weight).cast_const();
-            for k in (0..depth).step_by(PANEL) {
-                let at = weight.add(((from + k) / PANEL * g.taps() + all) * PANEL);
-                pack::transpose(self.isa, at, PANEL as isize, (depth - k).min(PANEL), cols, packed.add(k * PANEL));
+            let mut k = 0;
+            while k < depth {
+                let column = self.part.column + from + k;
+                let (at, n) = (column / PANEL * g.taps() + all, (PANEL - column % PANEL).min(depth - k));
+                let at = weight.add(at * PANEL + column % PANEL);
+                pack::transpose(self.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL));
+                k += n;
             }
             for (i, image) in images.enumerate() {
-                let at = image as isize * self.strides[0] + from as isize * self.strides[3];
-                let a = (run.base)(self.dy).cast_const().offset(at);
+                let at = image as isize * self.dy.strides[0] + from as isize * self.dy.strides[3];
+                let a = self.dy.at(run.base).offset(at);
                 let sums = sums.add(i * self.image());
                 for (rows, windows) in self.positions.chunks(BLOCK).zip(self.windows.chunks(BLOCK)) {
                     let (steps, b, acc) = (&self.steps[..depth], packed.cast_const(), block);
@@ -213,7 +208,8 @@ impl Scatter {
                     // SAFETY: these rows of the image exist in scratch, and belong to this chunk.
                     unsafe {
                         let acc = sums.add(from + first * pitch + col);
-                        run.sink.run_rows((row + first) as i64, rows, (channel + col) as i64, cols, acc, pitch);
+                        let column = (self.part.channel + channel + col) as i64;
+                        run.sink.run_rows((row + first) as i64, rows, column, cols, acc, pitch);
                     }
                 }
             }

@@ -12,7 +12,12 @@ use castnet_graph::size::Size;
 
 use crate::isa::Isa;
 
+use image::{Geometry, Image, Part};
+
+mod axis;
 mod conv;
+mod depthwise;
+mod depthwise_grad;
 mod image;
 mod input_grad;
 mod matmul;
@@ -51,6 +56,10 @@ enum Kind {
     Conv(conv::Forward),
     WeightGrad(weight_grad::WeightGrad),
     Scatter(Box<input_grad::Scatter>),
+    Depthwise(Box<depthwise::Depthwise>),
+    DepthwiseGrad(Box<depthwise_grad::DepthwiseGrad>),
+    /// One after the other.
+    Groups(Vec<Kind>),
 }
 
 /// What a kernel needs from its surroundings to run a chunk.
@@ -65,36 +74,55 @@ impl TileKernel {
     pub(crate) fn new(tile: &Tile, space: &[Size], isa: Isa, value: &dyn Fn(&str) -> i64) -> TileKernel {
         TileKernel(match tile {
             Tile::MatMul { k, a, b } => Kind::MatMul(matmul::MatMul::new(k, a, b, space, isa, value)),
-            Tile::Conv2d { conv, input, weight } => Kind::Conv(conv::Forward::new(conv, input, *weight, isa, value)),
-            Tile::Conv2dInputGrad { conv, dy, weight } => match input_grad::choose(conv, dy, *weight, isa, value) {
-                Ok(direct) => Kind::Conv(direct),
-                Err(scatter) => Kind::Scatter(scatter),
-            },
+            Tile::Conv2d { conv, input, weight } => {
+                let (g, input) = (Geometry::new(conv, value), Image::new(input, value));
+                if g.is_depthwise() && input.is_channels_last() {
+                    let kernel = depthwise::Depthwise::new(&g, input, *weight, false, isa);
+                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, from, to| {
+                    let part = Part { column: to, channel: to };
+                    Kind::Conv(conv::Forward::new(g, input.from_channel(from), *weight, part, false, isa))
+                })
+            }
+            Tile::Conv2dInputGrad { conv, dy, weight } => {
+                let (g, dy) = (Geometry::new(conv, value), Image::new(dy, value));
+                if g.is_depthwise() && dy.is_channels_last() {
+                    let kernel = depthwise::Depthwise::new(&g, dy, *weight, true, isa);
+                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, to, from| {
+                    let part = Part { column: from, channel: to };
+                    match input_grad::choose(g, dy.from_channel(from), *weight, part, isa) {
+                        Ok(direct) => Kind::Conv(direct),
+                        Err(scatter) => Kind::Scatter(scatter),
+                    }
+                })
+            }
             Tile::Conv2dWeightGrad { conv, input, dy } => {
-                Kind::WeightGrad(weight_grad::WeightGrad::new(conv, input, dy, isa, value))
+                let (g, input, dy) = (Geometry::new(conv, value), Image::new(input, value), Image::new(dy, value));
+                if g.is_depthwise() && input.is_channels_last() && dy.is_channels_last() {
+                    let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy, isa);
+                    return TileKernel(Kind::DepthwiseGrad(Box::new(kernel)));
+                }
+                Kind::groups(g, |g, from, to| {
+                    let part = Part { column: to, channel: to };
+                    let (input, dy) = (input.from_channel(from), dy.from_channel(to));
+                    Kind::WeightGrad(weight_grad::WeightGrad::new(g, input, dy, part, isa))
+                })
             }
         })
     }
 
     /// The number of chunks: a function of the sizes only.
     pub(crate) fn chunks(&self) -> usize {
-        match &self.0 {
-            Kind::MatMul(t) => t.chunks(),
-            Kind::Conv(t) => t.chunks(),
-            Kind::WeightGrad(t) => t.chunks(),
-            Kind::Scatter(t) => t.chunks(),
-        }
+        self.0.chunks()
     }
 
     /// How many floats of scratch a thread needs.
     pub(crate) fn scratch_floats(&self) -> usize {
         // 16 more, so that it can be aligned.
-        16 + match &self.0 {
-            Kind::MatMul(t) => t.scratch_floats(),
-            Kind::Conv(t) => t.scratch_floats(),
-            Kind::WeightGrad(t) => t.scratch_floats(),
-            Kind::Scatter(t) => t.scratch_floats(),
-        }
+        16 + self.0.scratch_floats()
     }
 
     /// Runs a chunk. `base` gives the start of a buffer of the program. Allocates nothing.
@@ -113,15 +141,83 @@ impl TileKernel {
         let skip = scratch.as_ptr().align_offset(64).min(16);
         let scratch = scratch[skip..].as_mut_ptr();
         // SAFETY: the caller's promise; the scratch is as long as the kernel says.
+        unsafe { self.0.run(chunk, base, sink, scratch) }
+    }
+}
+
+impl Kind {
+    /// A kernel a group: `make` gets the group's sizes, its first channel of the input and of the output.
+    fn groups(g: Geometry, make: impl Fn(Geometry, usize, usize) -> Kind) -> Kind {
+        let one = g.group();
+        match g.groups {
+            1 => make(one, 0, 0),
+            groups => Kind::Groups((0..groups).map(|i| make(one.clone(), i * one.c, i * one.o)).collect()),
+        }
+    }
+
+    fn chunks(&self) -> usize {
+        match self {
+            Kind::MatMul(t) => t.chunks(),
+            Kind::Conv(t) => t.chunks(),
+            Kind::WeightGrad(t) => t.chunks(),
+            Kind::Scatter(t) => t.chunks(),
+            Kind::Depthwise(t) => t.chunks(),
+            Kind::DepthwiseGrad(t) => t.chunks(),
+            Kind::Groups(all) => all.iter().map(Kind::chunks).sum(),
+        }
+    }
+
+    fn scratch_floats(&self) -> usize {
+        match self {
+            Kind::MatMul(t) => t.scratch_floats(),
+            Kind::Conv(t) => t.scratch_floats(),
+            Kind::WeightGrad(t) => t.scratch_floats(),
+            Kind::Scatter(t) => t.scratch_floats(),
+            Kind::Depthwise(t) => t.scratch_floats(),
+            Kind::DepthwiseGrad(t) => t.scratch_floats(),
+            Kind::Groups(all) => all.iter().map(Kind::scratch_floats).max().unwrap_or(0),
+        }
+    }
+
+    /// Runs a chunk.
+    ///
+    /// # Safety
+    ///
+    /// As [`TileKernel::run`]; the scratch must be aligned.
+    unsafe fn run(&self, chunk: usize, base: &dyn Fn(usize) -> *mut f32, sink: &dyn Sink, scratch: *mut f32) {
+        // SAFETY: the caller's promise.
         unsafe {
-            match &self.0 {
+            match self {
                 Kind::MatMul(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::Conv(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::WeightGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
                 Kind::Scatter(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
+                Kind::Depthwise(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
+                Kind::DepthwiseGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
+                Kind::Groups(all) => {
+                    let mut chunk = chunk;
+                    for kind in all {
+                        match chunk.checked_sub(kind.chunks()) {
+                            None => return kind.run(chunk, base, sink, scratch),
+                            Some(rest) => chunk = rest,
+                        }
+                    }
+                }
             }
         }
     }
+}
+
+/// Columns `first..first + n` of panels, counted from `first`, in pieces that no panel's end cuts.
+fn panels(first: usize, n: usize) -> Vec<std::ops::Range<usize>> {
+    let mut pieces = vec![];
+    let mut at = 0;
+    while at < n {
+        let end = (at + PANEL - (first + at) % PANEL).min(n);
+        pieces.push(at..end);
+        at = end;
+    }
+    pieces
 }
 
 /// How many chunks a kernel of so many multiplications wants: about 30 µs each, but 8 of at least 4 µs where there are few, at most 64.

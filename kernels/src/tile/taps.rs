@@ -4,15 +4,14 @@ use std::ops::Range;
 
 use super::PANEL;
 use super::Run;
-use super::image::{Geometry, Segment};
+use super::image::{Geometry, Image, Segment};
 use super::micro::{Product, Rows};
 
 /// The input, tap by tap.
 #[derive(Debug)]
 pub(super) struct Taps {
     g: Geometry,
-    buffer: usize,
-    strides: [isize; 4],
+    image: Image,
     /// Lines of a segment.
     lines: usize,
     /// How far images, lines and columns of `dy` are from each other.
@@ -32,7 +31,8 @@ struct Column {
 }
 
 impl Taps {
-    pub fn new(g: Geometry, buffer: usize, strides: [isize; 4], lines: usize, dy: [isize; 3]) -> Taps {
+    pub fn new(g: Geometry, image: Image, lines: usize, dy: [isize; 3]) -> Taps {
+        let strides = image.strides;
         let column = |s: usize| {
             let x = seen(&g, 1, s, g.x, g.w);
             let at = |line: isize, column: isize| {
@@ -46,7 +46,7 @@ impl Taps {
         };
         let columns = (0..g.kernel[1]).map(column).collect();
         let channels = (0..g.c as isize).map(|c| c * strides[3]).collect();
-        Taps { g, buffer, strides, lines, dy, columns, channels }
+        Taps { g, image, lines, dy, columns, channels }
     }
 
     /// All segments: lines of one image.
@@ -84,12 +84,13 @@ impl Taps {
         let at = |d: usize, position: usize, tap: usize| {
             (position * g.stride[d] + tap * g.dilation[d]) as isize - g.padding[d]
         };
-        let line = at(0, top, r) * self.strides[1];
-        let input = segment.image as isize * self.strides[0] + line + at(1, column.x.start, s) * self.strides[2];
+        let strides = &self.image.strides;
+        let line = at(0, top, r) * strides[1];
+        let input = segment.image as isize * strides[0] + line + at(1, column.x.start, s) * strides[2];
         // SAFETY: the positions are those that are inside; the caller's promise for the rest.
         unsafe {
             Product {
-                a: (run.base)(self.buffer).cast_const().offset(input),
+                a: self.image.at(run.base).offset(input),
                 rows: &self.channels[channel..channel + rows.len()],
                 steps: &column.input[..positions],
                 b: dy.offset((top - segment.line) as isize * self.dy[1] + column.x.start as isize * self.dy[2]),

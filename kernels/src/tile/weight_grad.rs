@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::{Conv, Strided};
-
-use super::image::{Geometry, Segment, Windows, strides};
+use super::image::{Geometry, Image, Part, Segment, Windows};
 use super::micro::{Product, Rows};
 use super::taps::Taps;
 use super::{BLOCK, PANEL, Run, cut, pack, piece, wanted_chunks};
@@ -25,8 +23,8 @@ pub(super) struct WeightGrad {
     dy: Dy,
     /// Groups of up to 8 rows: the first row of each, and where the last ends.
     units: Vec<usize>,
-    panels: usize,
-    o: usize,
+    panels: Vec<Range<usize>>,
+    part: Part,
     pieces: [usize; 2],
 }
 
@@ -42,8 +40,7 @@ enum Input {
 /// `dy`, by rows of channels.
 #[derive(Debug)]
 pub(super) struct Dy {
-    buffer: usize,
-    strides: [isize; 4],
+    image: Image,
     columns: usize,
     /// Positions of a segment, if they are copied to a panel because channels do not lie side by side.
     packed: Option<usize>,
@@ -53,12 +50,10 @@ pub(super) struct Dy {
 type Add<'a> = dyn Fn(Range<usize>, *const f32, usize, *mut f32) + 'a;
 
 impl WeightGrad {
-    pub(super) fn new(conv: &Conv, input: &Strided, dy: &Strided, isa: Isa, value: &dyn Fn(&str) -> i64) -> WeightGrad {
-        let g = Geometry::new(conv, value);
+    pub(super) fn new(g: Geometry, input: Image, dy: Image, part: Part, isa: Isa) -> WeightGrad {
         let (taps, o) = (g.taps(), g.o);
-        let (buffer, inner, outer) = (input.buffer, strides(input, value), strides(dy, value));
-        let mut dy = Dy { buffer: dy.buffer, strides: outer, columns: g.x, packed: None };
-        let pack = outer[3] != 1 && o > 1;
+        let pack = dy.strides[3] != 1 && o > 1;
+        let mut dy = Dy { image: dy, columns: g.x, packed: None };
         let wanted = wanted_chunks(g.n * g.positions() * taps * o.next_multiple_of(16)).min(CHUNKS);
         // With few channels a copy with halo costs little, and taps alone would be groups too small.
         let (input, units) = if g.padding != [0, 0] && g.c >= 4 {
@@ -67,9 +62,9 @@ impl WeightGrad {
             let groups = g.c.div_ceil(8);
             let unit = |i: usize| i / groups * g.c + piece(g.c, groups, i % groups).start;
             let units = (0..=taps / g.c * groups).map(unit).collect::<Vec<_>>();
-            (Input::Taps(Taps::new(g, buffer, inner, lines, dy.steps(lines))), units)
+            (Input::Taps(Taps::new(g, input, lines, dy.steps(lines))), units)
         } else {
-            let windows = Windows::new(g, buffer, inner, STEPS);
+            let windows = Windows::new(g, input, STEPS);
             dy.packed = pack.then_some(windows.positions.len());
             let s = windows.segment(0);
             let [image, line, column] = dy.steps(s.lines);
@@ -83,10 +78,10 @@ impl WeightGrad {
             let units = (0..=groups).map(|i| taps * i / groups).collect();
             (Input::Windows(windows, table), units)
         };
-        let panels = o.div_ceil(PANEL);
-        let wanted = wanted.max((taps * panels * PANEL).div_ceil(SUMS / 2));
-        let pieces = cut(wanted, [units.len() - 1, panels], |r, p| p * taps + r * o);
-        WeightGrad { isa, input, dy, units, panels, o, pieces }
+        let panels = super::panels(part.channel, o);
+        let wanted = wanted.max((taps * panels.len() * PANEL).div_ceil(SUMS / 2));
+        let pieces = cut(wanted, [units.len() - 1, panels.len()], |r, p| p * taps + r * o);
+        WeightGrad { isa, input, dy, units, panels, part, pieces }
     }
 
     pub(super) fn chunks(&self) -> usize {
@@ -95,7 +90,7 @@ impl WeightGrad {
 
     pub(super) fn scratch_floats(&self) -> usize {
         let most = |n: usize, pieces: usize| (0..pieces).map(|i| piece(n, pieces, i).len()).max().unwrap_or(0);
-        let sums = most(self.units.len() - 1, self.pieces[0]) * 8 * most(self.panels, self.pieces[1]) * PANEL;
+        let sums = most(self.units.len() - 1, self.pieces[0]) * 8 * most(self.panels.len(), self.pieces[1]) * PANEL;
         sums + self.halo() + self.dy.packed.unwrap_or(0) * PANEL
     }
 
@@ -108,7 +103,7 @@ impl WeightGrad {
 
     pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
         let units = piece(self.units.len() - 1, self.pieces[0], chunk / self.pieces[1]);
-        let panels = piece(self.panels, self.pieces[1], chunk % self.pieces[1]);
+        let panels = &self.panels[piece(self.panels.len(), self.pieces[1], chunk % self.pieces[1])];
         let rows = self.units[units.start]..self.units[units.end];
         let units = &self.units[units.start..=units.end];
         // SAFETY: the caller's promise; the scratch is divided as `scratch_floats` counts it.
@@ -118,10 +113,10 @@ impl WeightGrad {
             std::ptr::write_bytes(sums, 0, rows.len() * panels.len() * PANEL);
             // All panels of a segment follow each other: panel `panel` adds to its part of the sums.
             let each = |s: &Segment, add: &Add| {
-                for panel in panels.clone() {
-                    let cols = (self.o - panel * PANEL).min(PANEL);
-                    let dy = self.dy.open(run, s, panel, cols, pack);
-                    let acc = sums.add((panel - panels.start) * rows.len() * PANEL);
+                for (i, panel) in panels.iter().enumerate() {
+                    let cols = panel.len();
+                    let dy = self.dy.open(run, s, panel, pack);
+                    let acc = sums.add(i * rows.len() * PANEL);
                     for unit in units.windows(2) {
                         add(unit[0]..unit[1], dy, cols, acc.add((unit[0] - rows.start) * PANEL));
                     }
@@ -144,13 +139,13 @@ impl WeightGrad {
                     }
                 }
             }
-            for panel in panels.clone() {
-                let acc = sums.add((panel - panels.start) * rows.len() * PANEL);
-                let cols = (self.o - panel * PANEL).min(PANEL);
+            for (i, panel) in panels.iter().enumerate() {
+                let acc = sums.add(i * rows.len() * PANEL);
+                let column = (self.part.channel + panel.start) as i64;
                 for first in rows.clone().step_by(BLOCK) {
                     let n = (rows.end - first).min(BLOCK);
                     let acc = acc.add((first - rows.start) * PANEL);
-                    run.sink.run_rows(first as i64, n, (panel * PANEL) as i64, cols, acc, PANEL);
+                    run.sink.run_rows(first as i64, n, column, panel.len(), acc, PANEL);
                 }
             }
         }
@@ -160,7 +155,7 @@ impl WeightGrad {
 impl Dy {
     /// How far images, lines and columns of a segment of so many lines are from each other, as [`Dy::open`] gives it.
     fn steps(&self, lines: usize) -> [isize; 3] {
-        let [image, line, column, _] = self.strides;
+        let [image, line, column, _] = self.image.strides;
         match self.packed {
             Some(_) => [lines * self.columns * PANEL, self.columns * PANEL, PANEL].map(|s| s as isize),
             None => [image, line, column],
@@ -168,12 +163,13 @@ impl Dy {
     }
 
     /// The first position of a segment, at the first channel of a panel.
-    unsafe fn open(&self, run: &Run, s: &Segment, panel: usize, cols: usize, out: *mut f32) -> *const f32 {
-        let [image, line, column, channel] = self.strides;
-        let first = s.image as isize * image + s.line as isize * line + (panel * PANEL) as isize * channel;
+    unsafe fn open(&self, run: &Run, s: &Segment, panel: &Range<usize>, out: *mut f32) -> *const f32 {
+        let [image, line, column, channel] = self.image.strides;
+        let cols = panel.len();
+        let first = s.image as isize * image + s.line as isize * line + panel.start as isize * channel;
         // SAFETY: positions of the segment and channels of the panel exist; `out` has a row of 32 for each position.
         unsafe {
-            let dy = (run.base)(self.buffer).cast_const().offset(first);
+            let dy = self.image.at(run.base).offset(first);
             if self.packed.is_none() {
                 return dy;
             }

@@ -9,7 +9,9 @@ use crate::isa::Isa;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(super) mod depthwise;
 mod portable;
+mod vector;
 
 /// Where the rows of a right operand lie, as many as there are steps.
 #[derive(Clone, Copy)]

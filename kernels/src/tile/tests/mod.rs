@@ -102,7 +102,7 @@ struct Collect(RefCell<Vec<f32>>, usize);
 
 impl Sink for Collect {
     unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
-        assert!(rows <= 64 && cols <= 32 && pitch >= cols);
+        assert!(rows * cols <= 64 * 32 && pitch >= cols);
         let mut out = self.0.borrow_mut();
         for i in 0..rows {
             for j in 0..cols {
@@ -193,8 +193,8 @@ fn matrix_products_with_long_reductions_and_many_rows() {
     (1..=12).for_each(|seed| matmul(2000 + seed, 600, 0));
 }
 
-/// Tests the three tiles of a convolution.
-fn conv(seed: u64, channels: &[i64]) {
+/// Tests the three tiles of a convolution, whose channels fall into groups of so many.
+fn conv(seed: u64, channels: &[i64], groups: i64) {
     let rng = &mut Random(seed);
     let two = |rng: &mut Random, options: &[i64]| [rng.of(options), rng.of(options)];
     let kernel = two(rng, &[1, 2, 3, 3, 5]);
@@ -203,45 +203,64 @@ fn conv(seed: u64, channels: &[i64]) {
     let reach = [0, 1].map(|d| (kernel[d] - 1) * dilation[d] + 1);
     let size = [0, 1].map(|d| (reach[d] - 2 * padding[d]).max(1) + rng.of(&[0, 1, 4, 7, 12]));
     let out = [0, 1].map(|d| (size[d] + 2 * padding[d] - reach[d]) / stride[d] + 1);
-    let (n, c, o) = (rng.of(&[1, 1, 2, 3, 9]), rng.of(channels), rng.of(channels));
+    let (n, c, o) = (rng.of(&[1, 1, 2, 3, 9]), rng.of(channels), if channels == [1] { 1 } else { rng.of(channels) });
+    // `c` and `o` are those of a group, `all` and `outputs` those of the image.
+    let (all, outputs) = (c * groups, o * groups);
     let [h, w] = size;
     let [y, x] = out;
-    let g = Conv { n: Size::constant(n), h, w, c, y, x, o, kernel, stride, padding, dilation };
-    let mut input = Array::random(rng, &[n, h, w, c], &[]);
-    let mut dy = Array::random(rng, &[n, y, x, o], &[]);
-    let weight = Array::panels(rng, &[o, kernel[0], kernel[1], c]);
+    let number = Size::constant;
+    let g = Conv {
+        n: number(n),
+        h: number(h),
+        w: number(w),
+        c: all,
+        y: number(y),
+        x: number(x),
+        o: outputs,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+    };
+    let mut input = Array::random(rng, &[n, h, w, all], &[]);
+    let mut dy = Array::random(rng, &[n, y, x, outputs], &[]);
+    let weight = Array::panels(rng, &[outputs, kernel[0], kernel[1], c]);
     if rng.of(&[true, false]) {
         // As it usually is: channels last.
-        input = Array { strides: vec![h * w * c, w * c, c, 1], memory: random(rng, n * h * w * c), ..input };
-        dy = Array { strides: vec![y * x * o, x * o, o, 1], memory: random(rng, n * y * x * o), ..dy };
+        input = Array { strides: vec![h * w * all, w * all, all, 1], memory: random(rng, n * h * w * all), ..input };
+        let strides = vec![y * x * outputs, x * outputs, outputs, 1];
+        dy = Array { strides, memory: random(rng, n * y * x * outputs), ..dy };
     }
     let taps = [kernel[0], kernel[1], c];
     let (mut forward, mut d_weight) =
-        (vec![0.0; (n * y * x * o) as usize], vec![0.0; (taps[0] * taps[1] * c * o) as usize]);
-    let mut d_input = vec![0.0; (n * h * w * c) as usize];
+        (vec![0.0; (n * y * x * outputs) as usize], vec![0.0; (taps[0] * taps[1] * c * outputs) as usize]);
+    let mut d_input = vec![0.0; (n * h * w * all) as usize];
     for p in indices(&[n, y, x, kernel[0], kernel[1], c]) {
         let (line, column) =
             (p[1] * stride[0] + p[3] * dilation[0] - padding[0], p[2] * stride[1] + p[4] * dilation[1] - padding[1]);
         if line < 0 || line >= h || column < 0 || column >= w {
             continue;
         }
-        let (tap, spot) = (((p[3] * kernel[1]) + p[4]) * c + p[5], ((p[0] * h + line) * w + column) * c + p[5]);
-        let v = input.at(&[p[0], line, column, p[5]]);
-        for f in 0..o {
+        let tap = ((p[3] * kernel[1]) + p[4]) * c + p[5];
+        for f in 0..outputs {
+            let channel = f / o * c + p[5];
+            let (spot, v) =
+                (((p[0] * h + line) * w + column) * all + channel, input.at(&[p[0], line, column, channel]));
             let (dy, weight) = (dy.at(&[p[0], p[1], p[2], f]), weight.at(&[f, p[3], p[4], p[5]]));
-            forward[(((p[0] * y + p[1]) * x + p[2]) * o + f) as usize] += v * weight;
-            d_weight[(tap * o + f) as usize] += v * dy;
+            forward[(((p[0] * y + p[1]) * x + p[2]) * outputs + f) as usize] += v * weight;
+            d_weight[(tap * outputs + f) as usize] += v * dy;
             d_input[spot as usize] += dy * weight;
         }
     }
     let what = format!("seed {seed}: {g:?}, input {:?}, dy {:?}", input.strides, dy.strides);
     let arrays = [&input, &weight, &dy];
     let tile = Tile::Conv2d { conv: g.clone(), input: input.data(0), weight: 1 };
-    check(&what, &tile, &[n, y, x, o], &arrays, &forward);
+    check(&what, &tile, &[n, y, x, outputs], &arrays, &forward);
     let tile = Tile::Conv2dWeightGrad { conv: g.clone(), input: input.data(0), dy: dy.data(2) };
-    check(&what, &tile, &[kernel[0] * kernel[1] * c, o], &arrays, &d_weight);
+    check(&what, &tile, &[kernel[0] * kernel[1] * c, outputs], &arrays, &d_weight);
     let tile = Tile::Conv2dInputGrad { conv: g, dy: dy.data(2), weight: 1 };
-    check(&what, &tile, &[n, h, w, c], &arrays, &d_input);
+    check(&what, &tile, &[n, h, w, all], &arrays, &d_input);
 }
 
 fn random(rng: &mut Random, n: i64) -> Guarded {
@@ -250,11 +269,21 @@ fn random(rng: &mut Random, n: i64) -> Guarded {
 
 #[test]
 fn convolutions() {
-    (1..=120).for_each(|seed| conv(seed, &[1, 2, 3, 8, 16, 20, 33]));
+    (1..=120).for_each(|seed| conv(seed, &[1, 2, 3, 8, 16, 20, 33], 1));
 }
 
 #[test]
 fn convolutions_with_many_channels() {
-    (1..=6).for_each(|seed| conv(3000 + seed, &[64, 130]));
-    (1..=2).for_each(|seed| conv(4000 + seed, &[1100, 5]));
+    (1..=6).for_each(|seed| conv(3000 + seed, &[64, 130], 1));
+    (1..=2).for_each(|seed| conv(4000 + seed, &[1100, 5], 1));
+}
+
+#[test]
+fn grouped_convolutions() {
+    (1..=60).for_each(|seed| conv(5000 + seed, &[1, 2, 3, 8, 16, 20, 33], 2 + seed as i64 % 4));
+}
+
+#[test]
+fn depthwise_convolutions() {
+    (1..=60).for_each(|seed| conv(6000 + seed, &[1], 1 + (seed as i64 * 7) % 101));
 }

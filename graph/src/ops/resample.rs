@@ -1,0 +1,238 @@
+//! Images of another size: bins of uneven length, interpolation, channels that become pixels.
+
+use super::window::{axis_name, comes_from, image_shape};
+use super::{Operator, pointwise::float};
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::graph::{Op, Value, Window};
+use crate::scalar::{Binary, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+const SHUFFLE: &[Param] = &[required("input", Kind::Tensor), required("factor", Kind::Int)];
+
+/// Operators that change the size of an image.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "interpolate",
+        doc: "An image of [n, c, h, w] in another size: each pixel repeated (`\"nearest\"`), or mixed by distance (`\"bilinear\"`).",
+        signature: &[
+            required("input", Kind::Tensor),
+            optional("size", Kind::Pair, "None"),
+            optional("scale_factor", Kind::Pair, "None"),
+            optional("mode", Kind::Text, "\"nearest\""),
+            optional("align_corners", Kind::Bool, "false"),
+        ],
+        build: interpolate,
+    },
+    Operator {
+        name: "pixel_shuffle",
+        doc: "[n, c·r², h, w] becomes [n, c, h·r, w·r]: channels become pixels.",
+        signature: &[SHUFFLE[0], Param { name: "upscale_factor", ..SHUFFLE[1] }],
+        build: |b, bound| shuffle(b, bound, true),
+    },
+    Operator {
+        name: "pixel_unshuffle",
+        doc: "[n, c, h·r, w·r] becomes [n, c·r², h, w]: pixels become channels.",
+        signature: &[SHUFFLE[0], Param { name: "downscale_factor", ..SHUFFLE[1] }],
+        build: |b, bound| shuffle(b, bound, false),
+    },
+];
+
+/// The windows that cut `x[n, c, h, w]` into so many equal parts, with the type of what they give.
+pub(super) fn whole_bins(b: &Builder, x: Value, out: [i64; 2]) -> Option<(Window, Type)> {
+    let mut ty = b.ty(x).clone();
+    let mut kernel = [1, 1];
+    for axis in 0..2 {
+        let size = ty.shape[2 + axis].as_const()?;
+        if size % out[axis] != 0 {
+            return None;
+        }
+        kernel[axis] = size / out[axis];
+        ty.shape[2 + axis] = out[axis].into();
+    }
+    Some((Window { kernel, stride: kernel, padding: [0, 0], dilation: [1, 1], groups: 1 }, ty))
+}
+
+/// Height and width as numbers.
+fn known(b: &mut Builder, bound: &Bound, x: Value, dims: usize) -> Checked<[i64; 2]> {
+    let mut sizes = [0; 2];
+    for axis in 0..2 {
+        let size = b.shape(x)[2 + axis].clone();
+        let Some(size) = size.as_const() else {
+            let name = axis_name(dims, axis);
+            let message = format!("`{}` needs a {name} known at build time, found {size}", bound.callee);
+            let d = comes_from(b, x, Diagnostic::new("N0107", bound.at, message));
+            return b.report(d.help("write the number in the type of the input"));
+        };
+        sizes[axis] = size;
+    }
+    Ok(sizes)
+}
+
+/// The means of bins `floor(i · size / out) .. ceil((i + 1) · size / out)` along both axes.
+pub(super) fn adaptive_mean(b: &mut Builder, bound: &Bound, x: Value, dims: usize, out: [i64; 2]) -> Checked<Value> {
+    let sizes = known(b, bound, x, dims)?;
+    let mut y = x;
+    for axis in 0..2 {
+        let (size, out) = (sizes[axis] as f64, out[axis]);
+        if size == out as f64 {
+            continue;
+        }
+        let (i, at) = indices(b, out, sizes[axis]);
+        let begin = b.binary_const(Binary::Mul, i, size);
+        let end = b.binary_const(Binary::Add, begin, size);
+        // Bin i holds `at` if begin / out - 1 < at < end / out.
+        let at = b.binary_const(Binary::Mul, at, out as f64);
+        let behind = b.binary_const(Binary::Add, at, out as f64);
+        let (after, before) = (b.pointwise(Binary::Gt, behind, begin), b.pointwise(Binary::Lt, at, end));
+        let inside = b.pointwise(Binary::And, after, before);
+        let inside = b.cast(inside, DType::F32);
+        let count = b.reduce(crate::scalar::Reduction::Sum, inside, &[1], true);
+        let count = b.broadcast_to(count, &[out.into(), sizes[axis].into()]);
+        let matrix = b.pointwise(Binary::Div, inside, count);
+        y = along(b, y, axis, matrix);
+    }
+    Ok(y)
+}
+
+/// Row and column numbers of a matrix `[out, size]`.
+fn indices(b: &mut Builder, out: i64, size: i64) -> (Value, Value) {
+    let ty = Type::new(DType::F32, vec![out.into(), size.into()]);
+    (b.push(Op::Iota(0), vec![], ty.clone()), b.push(Op::Iota(1), vec![], ty))
+}
+
+/// A constant matrix `[out, size]` applied to height (0) or width (1) of `x[n, c, h, w]`.
+fn along(b: &mut Builder, x: Value, axis: usize, matrix: Value) -> Value {
+    // Channels last, as images lie: the columns of the product.
+    let (order, back) = if axis == 0 { ([0, 3, 2, 1], [0, 3, 2, 1]) } else { ([0, 2, 3, 1], [0, 3, 1, 2]) };
+    let x = b.permute(x, &order);
+    let shape = b.shape(x);
+    let [out, size] = [0, 1].map(|i| b.shape(matrix)[i].clone());
+    let ty = b.ty(matrix).clone();
+    let matrix = b.push(Op::Copy, vec![matrix], ty);
+    let matrix = b.broadcast_to(matrix, &[shape[0].clone(), shape[1].clone(), out.clone(), size]);
+    let ty = Type::new(DType::F32, vec![shape[0].clone(), shape[1].clone(), out, shape[3].clone()]);
+    let y = b.push(Op::MatMul { ta: false, tb: false }, vec![matrix, x], ty);
+    b.permute(y, &back)
+}
+
+fn interpolate(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    image_shape(b, bound, x, 2)?;
+    let (size, factor) = (bound.pair(1), bound.pair(2));
+    if size.is_some() == factor.is_some() {
+        let message = "`interpolate` takes either a size or a scale_factor".to_string();
+        return bound.wrong(
+            b,
+            "N0301",
+            1,
+            message,
+            "write `interpolate(scale_factor = 2)` or `interpolate(size = [32, 32])`",
+        );
+    }
+    if let Some(value) = size.or(factor).and_then(|pair| pair.into_iter().find(|v| *v < 1)) {
+        let slot = if size.is_some() { 1 } else { 2 };
+        return bound.wrong(b, "N0306", slot, format!("`interpolate` to a size of {value}"), "it is at least 1");
+    }
+    match bound.text(3).unwrap_or("nearest") {
+        "nearest" => nearest(b, bound, x, size, factor).map(Arg::Tensor),
+        "bilinear" => bilinear(b, bound, x, size, factor).map(Arg::Tensor),
+        other => {
+            let message = format!("`interpolate` with mode = {other:?}");
+            let help = match did_you_mean(other, ["nearest", "bilinear"]) {
+                Some(meant) => format!("did you mean {meant:?}?"),
+                None => "modes: \"nearest\", \"bilinear\"".into(),
+            };
+            bound.wrong(b, "N0306", 3, message, help)
+        }
+    }
+}
+
+/// Each pixel fills a window: the gradient of sums over windows.
+fn nearest(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    size: Option<[i64; 2]>,
+    factor: Option<[i64; 2]>,
+) -> Checked<Value> {
+    let kernel = match (size, factor) {
+        (Some(size), _) => {
+            let from = known(b, bound, x, 2)?;
+            if let Some(axis) = (0..2).find(|&axis| size[axis] % from[axis] != 0) {
+                let name = axis_name(2, axis);
+                let message = format!("`interpolate` of a {name} of {} to {}", from[axis], size[axis]);
+                return bound.wrong(b, "N0306", 1, message, "a multiple of the size before, or `mode = \"bilinear\"`");
+            }
+            [0, 1].map(|axis| size[axis] / from[axis])
+        }
+        (None, factor) => factor.unwrap_or([1, 1]),
+    };
+    let mut ty = b.ty(x).clone();
+    for axis in 0..2 {
+        ty.shape[2 + axis] = &ty.shape[2 + axis] * &kernel[axis].into();
+    }
+    let window = Window { kernel, stride: kernel, padding: [0, 0], dilation: [1, 1], groups: 1 };
+    Ok(b.push(Op::SumPool2dGrad(window), vec![x], ty))
+}
+
+/// Pixel `at` has the weight max(0, 1 - |source(i) - at|) in pixel i of the result.
+fn bilinear(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    size: Option<[i64; 2]>,
+    factor: Option<[i64; 2]>,
+) -> Checked<Value> {
+    let from = known(b, bound, x, 2)?;
+    let mut y = x;
+    for axis in 0..2 {
+        let out = size.map_or_else(|| from[axis] * factor.unwrap_or([1, 1])[axis], |size| size[axis]);
+        let last = (from[axis] - 1) as f64;
+        let (i, at) = indices(b, out, from[axis]);
+        let source = if bound.bool(4).unwrap_or(false) {
+            b.binary_const(Binary::Mul, i, if out > 1 { last / (out - 1) as f64 } else { 0.0 })
+        } else {
+            let ratio = from[axis] as f64 / out as f64;
+            let scaled = b.binary_const(Binary::Mul, i, ratio);
+            let source = b.binary_const(Binary::Add, scaled, 0.5 * ratio - 0.5);
+            let source = b.binary_const(Binary::Max, source, 0.0);
+            b.binary_const(Binary::Min, source, last)
+        };
+        let difference = b.pointwise(Binary::Sub, source, at);
+        let distance = b.unary(Unary::Abs, difference);
+        let one = b.full(1.0, distance);
+        let near = b.pointwise(Binary::Sub, one, distance);
+        let matrix = b.binary_const(Binary::Max, near, 0.0);
+        y = along(b, y, axis, matrix);
+    }
+    Ok(y)
+}
+
+fn shuffle(b: &mut Builder, bound: &Bound, up: bool) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    let [n, c, h, w] = image_shape(b, bound, x, 2)?;
+    let r = bound.int(1).unwrap_or(1);
+    if r < 1 {
+        return bound.wrong(b, "N0306", 1, format!("`{}` by {r}", bound.callee), "it is at least 1");
+    }
+    let (r, square) = (Size::constant(r), Size::constant(r * r));
+    let uneven = |b: &mut Builder, what: &str, size: &Size, by: &Size| {
+        let message = format!("`{}` needs a {what} that divides by {by}, found {size}", bound.callee);
+        let d = comes_from(b, x, Diagnostic::new("N0102", bound.at, message));
+        b.report(d.help("change the factor or the size before it"))
+    };
+    if up {
+        let Some(channels) = c.div_exact(&square) else { return uneven(b, "number of channels", &c, &square) };
+        let parts = b.reshape(x, vec![n.clone(), channels.clone(), r.clone(), r.clone(), h.clone(), w.clone()]);
+        let mixed = b.permute(parts, &[0, 1, 4, 2, 5, 3]);
+        return Ok(Arg::Tensor(b.reshape(mixed, vec![n, channels, &h * &r, &w * &r])));
+    }
+    let Some(high) = h.div_exact(&r) else { return uneven(b, "height", &h, &r) };
+    let Some(wide) = w.div_exact(&r) else { return uneven(b, "width", &w, &r) };
+    let parts = b.reshape(x, vec![n.clone(), c.clone(), high.clone(), r.clone(), wide.clone(), r.clone()]);
+    let mixed = b.permute(parts, &[0, 1, 3, 5, 2, 4]);
+    Ok(Arg::Tensor(b.reshape(mixed, vec![n, &c * &square, high, wide])))
+}

@@ -1,0 +1,172 @@
+//! Convolutions in which every channel is a group of its own, and the gradients of their inputs: vectors run along the channels.
+//!
+//! Nothing is copied or padded: the positions at a border are runs of their own with fewer taps, and so are the phases of a stride in the
+//! gradient. What a kernel of so few multiplications waits for is memory; all channels of some positions go on while they are in the L1
+//! cache.
+
+use super::axis::{self, Run as Positions};
+use super::image::{Geometry, Image};
+use super::micro::depthwise::{Rows, Tap};
+use super::{PANEL, Run, cut, piece, wanted_chunks};
+use crate::isa::Isa;
+
+/// Sums of a block: 8 KB.
+const SUMS: usize = 2048;
+/// The most channels that a block holds.
+const WIDE: usize = 512;
+/// The most positions.
+const ROWS: usize = 64;
+
+/// The kernel: pieces of images' blocks, then pieces of channels.
+#[derive(Debug)]
+pub(super) struct Depthwise {
+    pub(super) isa: Isa,
+    source: Image,
+    weight: usize,
+    spots: usize,
+    channels: usize,
+    /// Of the result.
+    images: usize,
+    lines: usize,
+    columns: usize,
+    across: Vec<Positions>,
+    /// For each line of the result: which of the runs down it belongs to, and how far its source is from that of the run's first.
+    line: Vec<(usize, isize)>,
+    /// For each run down and each run across: the taps of their first position.
+    taps: Vec<Vec<Tap>>,
+    /// Of a block: whole lines, or columns of one.
+    block: [usize; 2],
+    /// Channels of a block: a multiple of 32 unless they are all.
+    wide: usize,
+    pieces: [usize; 2],
+}
+
+impl Depthwise {
+    /// `gradient`: `source` is that of the output, and the result that of the input.
+    pub(super) fn new(g: &Geometry, source: Image, weight: usize, gradient: bool, isa: Isa) -> Depthwise {
+        let runs = if gradient { axis::backward } else { axis::forward };
+        let (down, across) = (runs(g, 0), runs(g, 1));
+        let (lines, columns) = if gradient { (g.h, g.w) } else { (g.y, g.x) };
+        let [_, high, right, _] = source.strides;
+        let mut line = vec![(0, 0); lines];
+        for (number, run) in down.iter().enumerate() {
+            for i in 0..run.count {
+                line[run.first + i * run.step] = (number, (i * run.advance) as isize * high);
+            }
+        }
+        let tap = |&(r, y): &(usize, usize), &(s, x): &(usize, usize)| Tap {
+            source: y as isize * high + x as isize * right,
+            weight: (r * g.kernel[1] + s) * PANEL,
+        };
+        let pairs = down.iter().flat_map(|d| across.iter().map(move |a| (d, a)));
+        let taps = pairs.map(|(d, a)| d.taps.iter().flat_map(|r| a.taps.iter().map(|s| tap(r, s))).collect()).collect();
+        let wide = if g.c <= WIDE { g.c } else { WIDE };
+        let rows = (SUMS / wide.next_multiple_of(16)).clamp(4, ROWS);
+        let block =
+            if columns > rows { [1, columns.div_ceil(columns.div_ceil(rows))] } else { [rows / columns, columns] };
+        let spots = g.kernel[0] * g.kernel[1];
+        let mut kernel = Depthwise {
+            isa,
+            source,
+            weight,
+            spots,
+            channels: g.c,
+            images: g.n,
+            lines,
+            columns,
+            across,
+            line,
+            taps,
+            block,
+            wide,
+            pieces: [1, 1],
+        };
+        let wanted = wanted_chunks(g.n * lines * columns * spots * g.c.next_multiple_of(16));
+        let most = [kernel.blocks(), g.c.div_ceil(wide)];
+        kernel.pieces = cut(wanted, most, |_, p| p);
+        kernel
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.pieces.iter().product()
+    }
+
+    /// Floats from the sums of one position to the next.
+    fn pitch(&self) -> usize {
+        self.wide.next_multiple_of(16)
+    }
+
+    pub(super) fn scratch_floats(&self) -> usize {
+        self.block[0] * self.block[1] * self.pitch()
+    }
+
+    fn blocks(&self) -> usize {
+        self.images * self.lines.div_ceil(self.block[0]) * self.columns.div_ceil(self.block[1])
+    }
+
+    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, sums: *mut f32) {
+        let blocks = piece(self.blocks(), self.pieces[0], chunk / self.pieces[1]);
+        let parts = piece(self.channels.div_ceil(self.wide), self.pieces[1], chunk % self.pieces[1]);
+        for block in blocks {
+            let cuts = self.columns.div_ceil(self.block[1]);
+            let bands = self.lines.div_ceil(self.block[0]);
+            let (image, line, column) =
+                (block / cuts / bands, block / cuts % bands * self.block[0], block % cuts * self.block[1]);
+            let lines = line..self.lines.min(line + self.block[0]);
+            let columns = column..self.columns.min(column + self.block[1]);
+            for part in parts.clone() {
+                let first = part * self.wide;
+                let channels = first..self.channels.min(first + self.wide);
+                // SAFETY: the caller's promise; lines, columns and channels exist, and the sums have room for a block.
+                unsafe {
+                    for (i, line) in lines.clone().enumerate() {
+                        let sums = sums.add(i * columns.len() * self.pitch());
+                        self.line(run, image, line, &columns, &channels, sums);
+                    }
+                    let row = (image * self.lines + lines.start) * self.columns + columns.start;
+                    let rows = lines.len() * columns.len();
+                    run.sink.run_rows(row as i64, rows, first as i64, channels.len(), sums, self.pitch());
+                }
+            }
+        }
+    }
+
+    /// The sums of some columns of a line.
+    unsafe fn line(
+        &self,
+        run: &Run,
+        image: usize,
+        line: usize,
+        columns: &std::ops::Range<usize>,
+        channels: &std::ops::Range<usize>,
+        sums: *mut f32,
+    ) {
+        let [far, _, right, _] = self.source.strides;
+        let (down, shift) = self.line[line];
+        // SAFETY: the caller's promise; taps reach positions that exist.
+        unsafe {
+            let source = self.source.at(run.base).offset(image as isize * far + shift + channels.start as isize);
+            let weight = (run.base)(self.weight).cast_const().add(channels.start * self.spots);
+            for (number, across) in self.across.iter().enumerate() {
+                let some = across.within(columns.start, columns.end);
+                if some.is_empty() {
+                    continue;
+                }
+                let step = across.advance as isize * right;
+                let row = across.first + some.start * across.step - columns.start;
+                Rows {
+                    source: source.offset(some.start as isize * step),
+                    step,
+                    count: some.len(),
+                    taps: &self.taps[down * self.across.len() + number],
+                    weight,
+                    panel: self.spots * PANEL,
+                    channels: channels.len(),
+                    sums: sums.add(row * self.pitch()),
+                    pitch: across.step * self.pitch(),
+                }
+                .run(self.isa);
+            }
+        }
+    }
+}
