@@ -36,6 +36,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 return self.own_function(frame, index, callee, &given);
             }
             match name {
+                "scan" => return self.scan(frame, callee, arguments),
                 "grad" => return self.grad(frame, callee, arguments),
                 _ => {}
             }

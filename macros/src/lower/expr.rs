@@ -6,6 +6,7 @@ use castnet_graph::arith;
 use castnet_graph::builder::{Builder, Checked};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
+use castnet_graph::ops::{self, IndexItem};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 
@@ -247,8 +248,11 @@ impl<'a> Lowering<'a, '_, '_> {
         match value {
             Arg::Unknown => Arg::Unknown,
             Arg::Tensor(tensor) => {
-                let message = format!("a tensor {} cannot be indexed", self.b.ty(tensor));
-                self.mistake(Diagnostic::new("N0518", at, message))
+                let Some(items) = items.iter().map(|i| self.item(frame, i)).collect::<Option<Vec<_>>>() else {
+                    return Arg::Unknown;
+                };
+                let result = ops::index(self.b, at, tensor, &items).map(Arg::Tensor);
+                self.checked(result, at)
             }
             Arg::List(values) => {
                 let [Item { kind: ItemKind::At(index), .. }] = items else {
@@ -274,6 +278,34 @@ impl<'a> Lowering<'a, '_, '_> {
                 self.mistake(Diagnostic::new("N0518", at, message).help("tensors and lists have elements"))
             }
         }
+    }
+
+    fn item(&mut self, frame: &mut Frame<'a>, item: &'a Item) -> Option<IndexItem> {
+        let mut size = |written: &'a Expr| match self.expression(frame, written) {
+            Arg::Size(size) => Some(size),
+            Arg::Unknown => None,
+            other => {
+                let message = format!("an index is an integer or a size, found {}", other.describe(self.b));
+                let help = "by a tensor of indices: `x.index_select(0, indices)`, `x.gather(0, indices)`";
+                self.mistake(Diagnostic::new("N0518", written.at, message).help(help));
+                None
+            }
+        };
+        Some(match &item.kind {
+            ItemKind::All => IndexItem::All,
+            ItemKind::At(index) => IndexItem::At(size(index)?),
+            ItemKind::Range(from, to) => {
+                let from = match from {
+                    Some(from) => Some(size(from)?),
+                    None => None,
+                };
+                let to = match to {
+                    Some(to) => Some(size(to)?),
+                    None => None,
+                };
+                IndexItem::Range(from, to)
+            }
+        })
     }
 
     /// `wte.weight`, `pair.0`.
