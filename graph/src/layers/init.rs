@@ -202,7 +202,7 @@ impl<'g> Wanted<'g> {
             Some((Arg::Init(init), at)) => Some((*init, at)),
             _ => None,
         };
-        Ok(names.iter().map(|name| of(if is_bias(&name) { self.bias } else { self.weight })).collect())
+        Ok(names.iter().map(|name| of(if is_bias(name) { self.bias } else { self.weight })).collect())
     }
 }
 
