@@ -134,7 +134,7 @@ fn what_does_not_fit_changes_nothing() {
         ),
         (
             [image.clone(), Array::from_vec(&[4], vec![0u8, 9, 10, 255]).unwrap()],
-            "LeNet.loss: element 2 of argument `class` is 10, expected 0 to 9",
+            "LeNet.loss: element 2 of argument `class` is 10, expected 0 to 9 by `cross_entropy`",
         ),
         (
             [wrong(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])],

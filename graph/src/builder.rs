@@ -142,22 +142,18 @@ impl<'p> Builder<'p> {
     /// An argument of the function.
     pub fn argument(&mut self, name: &str, ty: Type) -> Value {
         let number = self.graph.arguments.len();
-        self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: None });
+        self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: vec![] });
         let origin = Origin { loc: self.origin.loc, name: name.into() };
         self.graph.push(Op::Input(number), vec![], ty, origin)
     }
 
-    /// Notes that a value holds numbers of at least 0 and below `limit`: if it is an argument, that is checked before anything runs.
-    pub fn numbers_below(&mut self, value: Value, limit: i64) {
-        let node = self.graph.node(value);
-        match node.op {
-            Op::Input(number) => {
-                let below = &mut self.graph.arguments[number].below;
-                *below = Some(below.map_or(limit, |known| known.min(limit)));
-            }
-            Op::Reshape | Op::Permute(_) | Op::Broadcast => self.numbers_below(node.inputs[0], limit),
-            _ => {}
+    /// Notes what the sizes must fulfil, unless it is known: whether it may hold.
+    pub fn require(&mut self, rule: Rule) -> bool {
+        let known = rule.known();
+        if known.is_none() {
+            self.rule(rule);
         }
+        known.unwrap_or(true)
     }
 
     /// Notes what the sizes of the arguments must fulfil; in a loop's body it is checked with the function's.
@@ -306,6 +302,44 @@ impl<'p> Builder<'p> {
         let shape = order.iter().map(|&a| self.graph.shape(value)[a].clone()).collect();
         let ty = Type::new(self.graph.dtype(value), shape);
         self.push(Op::Permute(order.to_vec()), vec![value], ty)
+    }
+
+    /// `len` elements from `start` on along an axis, which has them.
+    pub fn slice(&mut self, x: Value, axis: usize, start: Size, len: Size) -> Value {
+        let mut shape = self.shape(x);
+        if shape[axis] == len {
+            return x;
+        }
+        shape[axis] = len;
+        let ty = Type::new(self.graph.dtype(x), shape);
+        self.push(Op::Slice { axis, start, step: 1 }, vec![x], ty)
+    }
+
+    /// The elements along an axis from the last to the first.
+    pub fn flip(&mut self, x: Value, axis: usize) -> Value {
+        let ty = self.ty(x).clone();
+        let start = &ty.shape[axis] - &1.into();
+        self.push(Op::Slice { axis, start, step: -1 }, vec![x], ty)
+    }
+
+    /// The value in a larger shape, surrounded by a number.
+    pub fn pad(&mut self, x: Value, before: Vec<Size>, shape: Vec<Size>, value: f64) -> Value {
+        if self.graph.shape(x) == shape {
+            return x;
+        }
+        let ty = Type::new(self.graph.dtype(x), shape);
+        self.push(Op::Pad { before, value }, vec![x], ty)
+    }
+
+    /// The values, which differ along an axis only, one after the other.
+    pub fn cat(&mut self, parts: &[Value], axis: usize) -> Value {
+        if let [one] = parts {
+            return *one;
+        }
+        let mut shape = self.shape(parts[0]);
+        shape[axis] = parts.iter().fold(Size::default(), |sum, &part| &sum + &self.graph.shape(part)[axis]);
+        let ty = Type::new(self.graph.dtype(parts[0]), shape);
+        self.push(Op::Cat(axis), parts.to_vec(), ty)
     }
 
     /// `f(x)`.

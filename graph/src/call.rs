@@ -101,6 +101,8 @@ pub enum Kind {
     Ints,
     /// A list of sizes.
     Sizes,
+    /// A size or a list of sizes.
+    SizeOrSizes,
     /// A list of tensors.
     Tensors,
 }
@@ -121,6 +123,7 @@ impl Kind {
             Kind::Pair => "an integer or a pair of integers",
             Kind::Ints => "an integer or a list of integers",
             Kind::Sizes => "a list of sizes",
+            Kind::SizeOrSizes => "a size or a list of sizes",
             Kind::Tensors => "a list of tensors",
         }
     }
@@ -142,8 +145,9 @@ impl Kind {
             (Kind::Pair, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
             (Kind::Pair | Kind::Ints, a) => int(a),
-            (Kind::Sizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),
+            (Kind::SizeOrSizes, Arg::Size(_)) => true,
             (Kind::Tensors, Arg::List(l)) => !l.is_empty() && l.iter().all(|a| matches!(a, Arg::Tensor(_))),
+            (Kind::Sizes | Kind::SizeOrSizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),
             _ => false,
         }
     }

@@ -242,11 +242,15 @@ impl Compiled {
                 self.places.push(place);
             }
         }
-        let named = |name: &str, ty: &Type| Named { name: name.into(), ty: ty.clone(), below: None };
+        let named = |name: &str, ty: &Type| Named { name: name.into(), ty: ty.clone(), below: vec![] };
         let results = graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
         Program {
             name: graph.name.clone(),
-            arguments: graph.arguments.iter().map(|a| Named { below: a.below, ..named(&a.name, &a.ty) }).collect(),
+            arguments: graph
+                .arguments
+                .iter()
+                .map(|a| Named { below: a.below.clone(), ..named(&a.name, &a.ty) })
+                .collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
             rules: rules(graph),
             states: kernels.graph.states(),
@@ -297,7 +301,7 @@ fn flops(graph: &Graph) -> Size {
         }
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast => node.ty.len(),
         Op::Repeat(repeat) => &flops(&repeat.body) * &repeat.count,
-        Op::Reduce(..) => graph.ty(node.inputs[0]).len(),
+        Op::Reduce(..) | Op::Scatter { .. } => graph.ty(node.inputs[0]).len(),
         Op::MaxPool2d(w) | Op::SumPool2d(w) => &node.ty.len() * &(w.kernel[0] * w.kernel[1]).into(),
         Op::MaxPool2dGrad(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) => node.ty.len(),
         _ => Size::constant(0),

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Loc;
+use crate::program::Below;
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -119,6 +120,36 @@ pub enum Op {
     Reshape,
     /// Axis `i` of the result is axis `.0[i]` of the operand.
     Permute(Vec<usize>),
+    /// Index `i` along `axis` of the result is index `start + step · i` of the operand.
+    Slice {
+        /// The axis.
+        axis: usize,
+        /// Where the result begins.
+        start: Size,
+        /// From one element to the next; may be negative, not 0.
+        step: i64,
+    },
+    /// The operand, surrounded by `value`: along axis `i` it begins at `before[i]`.
+    Pad {
+        /// An entry an axis.
+        before: Vec<Size>,
+        /// What surrounds it.
+        value: f64,
+    },
+    /// The operands one after the other along an axis.
+    Cat(usize),
+    /// `x, index` → the element of `x` at the index value along `axis`. The index has the node's shape: that of `x` with any number of axes
+    /// in the place of `axis`, along which `x` does not run.
+    Gather {
+        /// Of `x`.
+        axis: usize,
+    },
+    /// `dy, index` → the sum of what each element of a gather would have been read by, in the node's shape; 0 where nothing arrives. The
+    /// gradient of `Gather`.
+    Scatter {
+        /// Of the node.
+        axis: usize,
+    },
     /// Over the axes listed (sorted), which disappear.
     Reduce(Reduction, Vec<usize>),
     /// `[batch.., m, k] × [batch.., k, n]`; `ta`: the left one is `[.., k, m]`; `tb`: the right one is `[.., n, k]`.
@@ -291,8 +322,8 @@ pub struct Argument {
     pub name: Arc<str>,
     /// Its type.
     pub ty: Type,
-    /// If it holds class numbers: every element is at least 0 and below this, checked before anything runs.
-    pub below: Option<i64>,
+    /// If it holds indices or class numbers: what every element must fulfil, checked before anything runs.
+    pub below: Vec<Below>,
 }
 
 /// A number in one of the net's lists in the first rounds, and the steps from round to round of each loop around it.
@@ -360,7 +391,7 @@ impl Graph {
         let node = self.node(value);
         match node.op {
             Op::Const(c) => Some(c),
-            Op::Broadcast | Op::Reshape => self.as_const(node.inputs[0]),
+            Op::Broadcast | Op::Reshape | Op::Slice { .. } => self.as_const(node.inputs[0]),
             _ => None,
         }
     }

@@ -80,6 +80,8 @@ pub enum Init {
     TruncNormal(f32, f32, f32, f32),
     /// A matrix (axis 0 by all others) with orthonormal rows or columns, times a gain.
     Orthogonal(f32),
+    /// Normal with mean 0 and standard deviation 1, but for one row (of axis 0) of zeros.
+    NormalExceptRow(i64),
 }
 
 /// A function of a network, compiled.

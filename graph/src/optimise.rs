@@ -1,5 +1,7 @@
 //! Rebuilds a graph in its order: decomposition, simplification, constant folding, common subexpressions; then dead code goes.
 
+mod slices;
+
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
@@ -10,8 +12,7 @@ use crate::types::{DType, Type};
 
 /// The graph with every node that a result needs, each once, simplified.
 pub fn optimise(graph: &Graph) -> Graph {
-    let mut rebuild = Rebuild { out: Graph::new(graph.name.clone()), seen: HashMap::new() };
-    rebuild.out.arguments = graph.arguments.clone();
+    let mut rebuild = Rebuild::of(graph);
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let mut node = node.clone();
@@ -33,8 +34,7 @@ pub fn optimise(graph: &Graph) -> Graph {
 
 /// The graph with each value once: two calls of one function with the same operands are one, before they get a gradient each.
 pub fn share(graph: &Graph) -> Graph {
-    let mut rebuild = Rebuild { out: Graph::new(graph.name.clone()), seen: HashMap::new() };
-    rebuild.out.arguments = graph.arguments.clone();
+    let mut rebuild = Rebuild::of(graph);
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let inputs = node.inputs.iter().map(|v| map[v.index()]).collect();
@@ -113,6 +113,11 @@ struct Rebuild {
 }
 
 impl Rebuild {
+    /// Nothing yet of a graph.
+    fn of(graph: &Graph) -> Rebuild {
+        Rebuild { out: Graph { nodes: vec![], outputs: vec![], ..graph.clone() }, seen: HashMap::new() }
+    }
+
     fn add(&mut self, node: Node) -> Value {
         match self.simplify(&node) {
             Some(value) => value,
@@ -171,12 +176,16 @@ impl Rebuild {
                     let is_form = node.op == Op::Broadcast && matches!(self.out.node(x).op, Op::Const(_));
                     return (!is_form).then(|| self.constant(node, c));
                 }
+                if let Some(value) = self.reshape_of_slice(node) {
+                    return Some(value);
+                }
                 // Broadcast of a broadcast, reshape of a reshape.
                 let below = self.out.node(x);
                 (below.op == node.op)
                     .then(|| below.inputs[0])
                     .map(|b| self.with(node, node.op.clone(), vec![b], node.ty.clone()))
             }
+            (Op::Slice { .. } | Op::Pad { .. } | Op::Cat(_), Some(_)) => self.simplify_slice(node),
             (Op::Permute(order), Some(x)) => {
                 if order.iter().enumerate().all(|(i, &a)| i == a) {
                     return Some(x);
@@ -204,6 +213,9 @@ impl Rebuild {
             }
             (Op::Binary(f), Some(_)) => self.binary(*f, node),
             (Op::Select, Some(condition)) => {
+                if node.inputs[1] == node.inputs[2] {
+                    return Some(node.inputs[1]);
+                }
                 let c = self.out.as_const(condition)?;
                 Some(if c != 0.0 { node.inputs[1] } else { node.inputs[2] })
             }

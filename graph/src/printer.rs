@@ -108,7 +108,7 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
 /// What the stage reads, as a name.
 fn source_name(program: &Program, launch: &Launch, source: &Source) -> String {
     match source {
-        Source::Load(i) => {
+        Source::Load(i) | Source::Gather { from: i, .. } => {
             let buffer = launch.loads.get(*i).and_then(|access| program.buffers.get(access.buffer));
             identifier(buffer.map_or("x", |b| &b.name))
         }

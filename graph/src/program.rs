@@ -3,6 +3,8 @@
 //! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
 //! same meaning.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::rules::Rule;
@@ -49,9 +51,21 @@ pub struct Named {
     pub name: String,
     /// The type.
     pub ty: Type,
-    /// For an argument of class numbers: every element is at least 0 and below this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<i64>,
+    /// For an argument of indices or class numbers: what every element must fulfil, checked before anything runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub below: Vec<Below>,
+}
+
+/// Every element of an argument is at least `least` and below `limit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Below {
+    /// The smallest that may stand there.
+    #[serde(default, skip_serializing_if = "Size::is_zero")]
+    pub least: Size,
+    /// One more than the largest that may stand there.
+    pub limit: Size,
+    /// The operator or layer that says so: `cross_entropy`, `wte`.
+    pub by: Arc<str>,
 }
 
 /// One part of the arena: `height · monomial` floats (4 bytes each).
@@ -163,6 +177,9 @@ pub enum Family {
     Row,
     /// A reduction over outer dims, the vectors run along the last dim of the space.
     Column,
+    /// `store[.., loads[0], ..] += loads[1]` for every point of the reduction: sums of what arrives, zero where nothing does. Dim `.0` of the
+    /// space is the one that the indices name; the loads do not run along it.
+    Scatter(usize),
     /// Products summed over a reduction, the result (`Source::Acc`) handed to the stage tile by tile.
     Tile(Tile),
 }
@@ -233,6 +250,16 @@ pub struct Strided {
     pub buffer: usize,
     /// Elements from one index to the next, an entry each dim.
     pub strides: Vec<Size>,
+    /// Where index 0 of all dims lies, in elements.
+    #[serde(default, skip_serializing_if = "Size::is_zero")]
+    pub offset: Size,
+}
+
+impl Strided {
+    /// From the start of a buffer on.
+    pub fn new(buffer: usize, strides: Vec<Size>) -> Strided {
+        Strided { buffer, strides, offset: Size::default() }
+    }
 }
 
 /// The right operand of a matrix product, `[k, j]`.
@@ -259,6 +286,16 @@ pub struct Access {
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
     #[serde(with = "crate::float::option")]
     pub outside: Option<f32>,
+    /// Further indices that count as outside unless they are at least 0 and below a size: of views that end before the memory does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<(Index, Size)>,
+}
+
+impl Access {
+    /// The element at an index, which is inside.
+    pub fn new(buffer: usize, dims: Vec<Size>, index: Vec<Index>) -> Access {
+        Access { buffer, dims, index, outside: None, within: vec![] }
+    }
 }
 
 /// `((Σ coefficient · loop index + offset) / divide) mod modulo`.
@@ -267,7 +304,7 @@ pub struct Index {
     /// Loop dim and coefficient.
     pub terms: Vec<(usize, i64)>,
     /// Added.
-    pub offset: i64,
+    pub offset: Size,
     /// Divided by (1: not at all). If `exact`, a remainder counts as outside; else rounded down.
     pub divide: i64,
     /// See `divide`.
@@ -284,7 +321,20 @@ impl Index {
 
     /// Always 0.
     pub fn zero() -> Index {
-        Index { terms: vec![], offset: 0, divide: 1, exact: false, modulo: 0 }
+        Index { terms: vec![], offset: Size::default(), divide: 1, exact: false, modulo: 0 }
+    }
+
+    /// The index plus a size.
+    pub fn plus(mut self, size: &Size) -> Index {
+        self.offset = &self.offset + size;
+        self
+    }
+
+    /// The linear form times a number.
+    pub fn times(mut self, factor: i64) -> Index {
+        self.terms.iter_mut().for_each(|(_, c)| *c *= factor);
+        self.offset = &self.offset * &factor.into();
+        self
     }
 
     /// Whether it is a plain linear form.
@@ -340,6 +390,18 @@ pub enum Source {
         strides: Vec<Size>,
         /// How many numbers further each round of the loops around the launch draws (rounds of loops in loops are counted through).
         round: Size,
+        /// The position of the first.
+        #[serde(default, skip_serializing_if = "Size::is_zero")]
+        offset: Size,
+    },
+    /// `loads[from]` with its index along dim `dim` of the memory given by `loads[index]`, held inside the dim.
+    Gather {
+        /// What is read.
+        from: usize,
+        /// Which dim of its memory is indexed.
+        dim: usize,
+        /// The indices.
+        index: usize,
     },
 }
 
@@ -398,7 +460,7 @@ impl Program {
     }
 
     /// The names of the run-time sizes, sorted.
-    pub fn symbols(&self) -> Vec<std::sync::Arc<str>> {
+    pub fn symbols(&self) -> Vec<Arc<str>> {
         let sizes = self.arguments.iter().flat_map(|a| &a.ty.shape);
         let mut names: Vec<_> = sizes.flat_map(Size::names).collect();
         names.sort();

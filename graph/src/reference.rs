@@ -148,6 +148,38 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
                 let strides = strides(&x(0).shape);
                 gather(x(0), &shape, &order.iter().map(|&axis| strides[axis]).collect::<Vec<_>>())
             }
+            Op::Slice { axis, start, step } => {
+                let start = start.eval(inputs.sizes);
+                Tensor::from_fn(&shape, |i| {
+                    let mut i = i.to_vec();
+                    i[*axis] = (start + step * i[*axis] as i64) as usize;
+                    x(0).at(&i)
+                })
+            }
+            Op::Pad { before, value } => Tensor::from_fn(&shape, |i| {
+                let inner = i.iter().zip(before).map(|(&i, b)| i as i64 - b.eval(inputs.sizes));
+                let inner: Option<Vec<usize>> = inner.map(|i| usize::try_from(i).ok()).collect();
+                let inside = |i: &Vec<usize>| i.iter().zip(&x(0).shape).all(|(i, size)| i < size);
+                inner.filter(inside).map_or(*value, |i| x(0).at(&i))
+            }),
+            Op::Cat(axis) => Tensor::from_fn(&shape, |i| {
+                let (mut i, mut part) = (i.to_vec(), 0);
+                while i[*axis] >= x(part).shape[*axis] {
+                    i[*axis] -= x(part).shape[*axis];
+                    part += 1;
+                }
+                x(part).at(&i)
+            }),
+            Op::Gather { axis } => Tensor::from_fn(&shape, |i| x(0).at(&addressed(i, *axis, x(1), &x(0).shape))),
+            Op::Scatter { axis } => {
+                let (mut sums, strides) = (zeros(&shape), strides(&shape));
+                Tensor::from_fn(&x(0).shape, |i| {
+                    let to = addressed(i, *axis, x(1), &shape);
+                    sums[to.iter().zip(&strides).map(|(i, s)| i * s).sum::<usize>()] += x(0).at(i);
+                    0.0
+                });
+                Tensor::new(shape, sums)
+            }
             Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
             Op::Softmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted.exp() / sum),
             Op::LogSoftmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted - sum.ln()),
@@ -248,6 +280,12 @@ fn rounds(
         Tensor::new(shape, rows.into_iter().flat_map(|row| row.data).collect())
     }));
     arguments
+}
+
+/// The index of `x`, of this shape, that a gather reads at `i`.
+fn addressed(i: &[usize], axis: usize, index: &Tensor, x: &[usize]) -> Vec<usize> {
+    let behind = x.len() - axis - 1;
+    [&i[..axis], &[index.at(i) as usize], &i[i.len() - behind..]].concat()
 }
 
 /// Row-major: elements from one index to the next along each axis.

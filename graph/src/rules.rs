@@ -81,7 +81,14 @@ impl Rule {
             if let Some(constant) = difference.as_const() {
                 return Some(self.relation.holds(constant, 0));
             }
-            return None;
+            let (below, above) = (self.left.at_most(&self.right), self.right.at_most(&self.left));
+            return match self.relation {
+                Relation::AtMost if below => Some(true),
+                Relation::AtLeast if above => Some(true),
+                Relation::Less if above => Some(false),
+                Relation::Greater if below => Some(false),
+                _ => None,
+            };
         }
         if let (Some(left), Some(right)) = (self.left.as_const(), self.right.as_const()) {
             return Some(self.relation.holds(left.rem_euclid(self.modulo), right));
@@ -144,6 +151,9 @@ mod tests {
             ("4*T % 2 == 0", Some(true)),
             ("N != N", Some(false)),
             ("N + 1 > N", Some(true)),
+            ("1 <= N", Some(true)),
+            ("2 <= N", None),
+            ("N < 1", Some(false)),
         ] {
             let rule: Rule = text.parse().unwrap();
             assert_eq!(rule.to_string(), text);

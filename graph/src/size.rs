@@ -144,6 +144,13 @@ impl Size {
         self.terms.iter().map(|(m, c)| c * m.eval(value)).sum()
     }
 
+    /// Whether this is at most `other` for every value of the names, which are at least 1. `false` if that cannot be told.
+    pub fn at_most(&self, other: &Size) -> bool {
+        let gap = other - self;
+        let rises = gap.terms.iter().all(|(m, c)| m.0.is_empty() || *c > 0);
+        rises && gap.terms.iter().map(|(_, c)| c).sum::<i64>() >= 0
+    }
+
     /// The product of many sizes.
     pub fn product<'a>(sizes: impl IntoIterator<Item = &'a Size>) -> Size {
         sizes.into_iter().fold(Size::constant(1), |a, b| &a * b)

@@ -29,6 +29,8 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
             Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) | Op::After => 2,
             Op::Select => 3,
+            Op::Gather { .. } | Op::Scatter { .. } => 2,
+            Op::Cat(_) => node.inputs.len().max(1),
             Op::Repeat(_) => node.inputs.len(),
             _ => 1,
         };
@@ -43,6 +45,15 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Broadcast => broadcast(shape(0), &node.ty.shape).as_deref() == Some(&node.ty.shape[..]),
             Op::Reshape => Size::product(shape(0)) == node.ty.len(),
             Op::Permute(order) => order.iter().map(|&a| &shape(0)[a]).eq(&node.ty.shape),
+            Op::Slice { axis, step, .. } => *step != 0 && same_but(shape(0), &node.ty.shape, *axis),
+            Op::Pad { before, .. } => before.len() == node.ty.rank() && shape(0).len() == before.len(),
+            Op::Cat(axis) => {
+                let fits = |i: usize| same_but(shape(i), &node.ty.shape, *axis);
+                let lens = (0..arity).filter_map(|i| shape(i).get(*axis)).fold(Size::default(), |sum, s| &sum + s);
+                (0..arity).all(fits) && lens == node.ty.shape[*axis]
+            }
+            Op::Gather { axis } => same(1) && is_gather(shape(0), &node.ty.shape, *axis),
+            Op::Scatter { axis } => shape(0) == shape(1) && is_gather(&node.ty.shape, shape(0), *axis),
             Op::Reduce(_, axes) => {
                 let kept = shape(0).iter().enumerate().filter(|(i, _)| !axes.contains(i)).map(|(_, s)| s);
                 kept.eq(&node.ty.shape)
@@ -104,6 +115,17 @@ fn verify_states(graph: &Graph) -> Result<(), String> {
     }
 }
 
+/// Whether two shapes differ along one axis at most.
+fn same_but(a: &[Size], b: &[Size], axis: usize) -> bool {
+    axis < a.len() && a.len() == b.len() && (0..a.len()).all(|i| i == axis || a[i] == b[i])
+}
+
+/// Whether a gather from `x` along an axis may have the shape `y`.
+fn is_gather(x: &[Size], y: &[Size], axis: usize) -> bool {
+    let behind = x.len().saturating_sub(axis + 1);
+    axis < x.len() && x.len() <= y.len() + 1 && x[..axis] == y[..axis] && x[axis + 1..] == y[y.len() - behind..]
+}
+
 /// The body's arguments and results have the types of what goes round.
 fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph::Repeat) -> Result<(), String> {
     verify(&repeat.body)?;
@@ -161,7 +183,10 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         let sound = |a: &Access| {
             a.buffer < program.buffers.len()
                 && a.dims.len() == a.index.len()
-                && a.index.iter().all(|i| i.divide != 0 && i.terms.iter().all(|(dim, _)| *dim < dims))
+                && a.index
+                    .iter()
+                    .chain(a.within.iter().map(|(i, _)| i))
+                    .all(|i| i.divide != 0 && i.terms.iter().all(|(dim, _)| *dim < dims))
         };
         if !launch.loads.iter().chain(&launch.stores).all(sound) {
             return wrong("an access is out of range");
@@ -169,6 +194,9 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         for stage in &launch.stages {
             let source = |s: &Source| match s {
                 Source::Load(l) => *l < launch.loads.len(),
+                Source::Gather { from, dim, index } => {
+                    *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
+                }
                 Source::Index(dim) => *dim < dims,
                 _ => true,
             };

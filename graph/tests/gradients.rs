@@ -5,7 +5,7 @@ mod common;
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::grad::gradients;
-use castnet_graph::graph::{Graph, Role, Value};
+use castnet_graph::graph::{Graph, Op, Role, Value};
 use castnet_graph::layers::{self, LAYERS};
 use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
@@ -14,7 +14,8 @@ use castnet_graph::optimise::optimise;
 use castnet_graph::program::Layout;
 use castnet_graph::recompute::{Segments, recompute};
 use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
-use castnet_graph::types::DType;
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
 use common::*;
 
 /// Steele, Lea & Flood's SplitMix64, as numbers in [-1, 1).
@@ -52,6 +53,18 @@ fn case(
 
 fn list(axes: &[i64]) -> Arg {
     Arg::List(axes.iter().map(|&a| int(a)).collect())
+}
+
+/// Integers below `limit` that depend on the place.
+fn numbers(b: &mut Builder, shape: &[i64], factors: &[i64], limit: i64) -> Value {
+    let shape: Vec<Size> = shape.iter().map(|&s| s.into()).collect();
+    let mut sum = b.constant(1.0, DType::I64);
+    for (axis, &factor) in factors.iter().enumerate() {
+        let place = b.push(Op::Iota(axis), vec![], Type::new(DType::I64, shape.clone()));
+        let scaled = op(b, "mul", vec![t(place), int(factor)]);
+        sum = op(b, "add", vec![t(sum), t(scaled)]);
+    }
+    op(b, "remainder", vec![t(sum), int(limit)])
 }
 
 fn cases() -> Vec<Case> {
@@ -211,6 +224,32 @@ fn cases() -> Vec<Case> {
             op(b, "batch_norm", x[..5].iter().map(|v| t(*v)).collect())
         }));
     }
+    for (name, args) in [("select", vec![int(1), int(-1)]), ("narrow", vec![int(2), int(1), int(2)])] {
+        cases.push(case(name, &[&[2, 3, 4]], any, move |b, x| op(b, name, [vec![t(x[0])], args.clone()].concat())));
+    }
+    cases.push(case("gather", &[&[3, 4]], any, |b, x| {
+        let index = numbers(b, &[3, 2], &[1, 1], 4);
+        op(b, "gather", vec![t(x[0]), int(1), t(index)])
+    }));
+    for axis in [0, 1, 2] {
+        cases.push(case("index_select", &[&[3, 2, 4]], any, move |b, x| {
+            let index = numbers(b, &[5], &[3], [3, 2, 4][axis as usize]);
+            op(b, "index_select", vec![t(x[0]), int(axis), t(index)])
+        }));
+    }
+    // The row of the padding has no gradient, whatever depends on it: it is not read here.
+    for padding in [Arg::None, int(5), int(-1)] {
+        cases.push(case("embedding", &[&[6, 3]], any, move |b, x| {
+            let index = numbers(b, &[2, 4], &[3, 1], 5);
+            op(b, "embedding", vec![t(index), t(x[0]), padding.clone()])
+        }));
+    }
+    cases.push(case("one_hot", &[&[3]], any, |b, x| {
+        let index = numbers(b, &[2, 4], &[1, 1], 3);
+        let hot = op(b, "one_hot", vec![t(index), int(3)]);
+        let hot = op(b, "cast", vec![t(hot), Arg::DType(DType::F32)]);
+        op(b, "mul", vec![t(hot), t(x[0])])
+    }));
     cases.push(case("reshape", &[&[2, 6]], any, |b, x| op(b, "reshape", vec![t(x[0]), list(&[3, -1])])));
     cases.push(case("flatten", &[&[2, 3, 4]], any, |b, x| op(b, "flatten", vec![t(x[0]), int(1)])));
     cases.push(case("permute", &[&[2, 3, 4]], any, |b, x| op(b, "permute", vec![t(x[0]), list(&[2, 0, 1])])));
@@ -515,6 +554,8 @@ fn every_layer_has_the_gradient_of_central_differences() {
         ("LayerNorm", vec![named("normalized_shape", list(&[2, 5])), named("bias", Arg::Bool(false))], &[3, 2, 5]),
         ("RMSNorm", vec![], &[3, 5]),
         ("GroupNorm", vec![given(int(2))], &[2, 4, 2, 2]),
+        ("Embedding", vec![given(int(7)), given(int(3))], &[2, 5]),
+        ("Embedding", vec![given(int(7)), given(int(3)), named("padding_idx", int(-2))], &[2, 5]),
     ];
     for (kind, args, input) in declarations {
         seen.push(kind);
@@ -526,7 +567,10 @@ fn every_layer_has_the_gradient_of_central_differences() {
             ..castnet_graph::builder::Declared::new("x", Layout::Plain)
         });
         let mut b = Builder::new(kind, &mut p, true);
-        let x = b.parameter(number);
+        let x = match kind {
+            "Embedding" => numbers(&mut b, input, &[1, 2], 5),
+            _ => b.parameter(number),
+        };
         let y = layers::apply(&mut b, &declared, Default::default(), x).unwrap();
         let bent = op(&mut b, "sin", vec![t(y)]);
         let loss = op(&mut b, "sum", vec![t(bent)]);

@@ -34,6 +34,7 @@ const FAMILIES: &[&str] = &[
     "Convolution",
     "Pooling",
     "Shape",
+    "Elements by their place",
     "Gradient",
 ];
 

@@ -187,7 +187,7 @@ fn flat() {
 
     let mut l = blank(Family::Flat, &[N], &[]);
     l.stores = vec![plain(0, &[N], &[0])];
-    let random = Source::Random { stream: 0, strides: vec![size(1)], round: size(0) };
+    let random = Source::Random { stream: 0, strides: vec![size(1)], offset: size(0), round: size(0) };
     l.stages = vec![stage(Level::Element, vec![random], vec![], 0, Target::Store(0))];
     launch("uniform numbers", &l, &f32s, &[N], &[], N);
 
@@ -200,7 +200,7 @@ fn flat() {
 
 /// 2 x 2 windows of `[n, h, w, c]`.
 fn window(buffer: usize, [n, h, w, c]: [usize; 4], r: i64, s: i64) -> Access {
-    let twice = |d: usize, offset: i64| Index { terms: vec![(d, 2)], offset, ..Index::zero() };
+    let twice = |d: usize, offset: i64| Index { terms: vec![(d, 2)], offset: offset.into(), ..Index::zero() };
     access(buffer, &[n, h, w, c], vec![Index::of(0), twice(1, r), twice(2, s), Index::of(3)])
 }
 
@@ -291,8 +291,7 @@ fn epilogues() {
     use {Binary::*, Instr::Binary as B, Instr::Unary as U, Source as S};
     let rows = 4096;
     for cols in [32, 64, 20] {
-        let tile =
-            Tile::MatMul { k: size(1), a: Strided { buffer: 0, strides: vec![size(1), size(1)] }, b: Right::Panels(1) };
+        let tile = Tile::MatMul { k: size(1), a: Strided::new(0, vec![size(1), size(1)]), b: Right::Panels(1) };
         let mut l = blank(Family::Tile(tile), &[rows, cols], &[]);
         l.loads = vec![plain(2, &[cols], &[1])];
         l.stores = vec![plain(3, &[rows, cols], &[0, 1])];

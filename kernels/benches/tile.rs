@@ -125,7 +125,7 @@ fn run(name: &str, tile: &Tile, space: &[i64], floats: &[i64], products: i64, is
 }
 
 fn strided(buffer: usize, strides: &[i64]) -> Strided {
-    Strided { buffer, strides: strides.iter().map(|&s| Size::constant(s)).collect() }
+    Strided::new(buffer, strides.iter().map(|&s| Size::constant(s)).collect())
 }
 
 fn matmul(m: i64, n: i64, k: i64, only: &str, isa: Isa, peak: f64) {

@@ -1,6 +1,6 @@
 //! Accesses with all sizes known: which element belongs to a point of the loops.
 
-use castnet_graph::program;
+use castnet_graph::program::{self, Index};
 use castnet_graph::types::DType;
 
 /// `offset + Σ steps · loop index`.
@@ -90,19 +90,15 @@ impl Access {
     /// Resolves the sizes; `sizes` are those of the loop dims.
     pub(crate) fn new(access: &program::Access, dtype: DType, sizes: &[i64], value: &dyn Fn(&str) -> i64) -> Access {
         let mut stride = 1;
-        let mut dims = Vec::with_capacity(access.dims.len());
+        let mut dims = Vec::with_capacity(access.dims.len() + access.within.len());
         for (size, index) in access.dims.iter().zip(&access.index).rev() {
             let size = size.eval(value);
-            let mut steps = vec![0; sizes.len()];
-            for &(dim, coefficient) in &index.terms {
-                steps[dim] += coefficient;
-            }
-            let form = Form { offset: index.offset, steps };
-            let mut dim = Dim { form, divide: index.divide, exact: index.exact, modulo: index.modulo, size, stride };
-            dim.simplify(sizes);
-            dims.push(dim);
+            dims.push(Dim::new(index, size, stride, sizes, value));
             stride *= size;
         }
+        // What is only checked leads nowhere in memory.
+        let checked = access.within.iter().map(|(index, size)| Dim::new(index, size.eval(value), 0, sizes, value));
+        dims.extend(checked);
         let inside = access.outside.is_none() || dims.iter().all(|d| d.is_inside(sizes));
         let map = if inside && dims.iter().all(Dim::is_linear) {
             let mut sum = Form { offset: 0, steps: vec![0; sizes.len()] };
@@ -165,6 +161,11 @@ impl Access {
         }
     }
 
+    /// Elements from one index to the next along dim `dim` of the memory, of `dims` in all.
+    pub(crate) fn stride(access: &program::Access, dim: usize, value: &dyn Fn(&str) -> i64) -> i64 {
+        access.dims[dim + 1..].iter().map(|size| size.eval(value)).product()
+    }
+
     /// What a load gives outside.
     pub(crate) fn fill(&self) -> f32 {
         match self.map {
@@ -193,6 +194,17 @@ fn place(dims: &[Dim], checked: bool, block: &Block<'_>) -> Place {
 }
 
 impl Dim {
+    fn new(index: &Index, size: i64, stride: i64, sizes: &[i64], value: &dyn Fn(&str) -> i64) -> Dim {
+        let mut steps = vec![0; sizes.len()];
+        for &(dim, coefficient) in &index.terms {
+            steps[dim] += coefficient;
+        }
+        let form = Form { offset: index.offset.eval(value), steps };
+        let mut dim = Dim { form, divide: index.divide, exact: index.exact, modulo: index.modulo, size, stride };
+        dim.simplify(sizes);
+        dim
+    }
+
     fn is_linear(&self) -> bool {
         self.divide == 1 && self.modulo == 0
     }

@@ -7,6 +7,7 @@ use crate::BlockKernel;
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::loops::Loops;
+use crate::scatter::Scatter;
 use crate::tile::TileKernel;
 
 /// What a run knows beside its buffers.
@@ -69,6 +70,7 @@ pub struct Kernel(Kind);
 enum Kind {
     Loops(Loops),
     Tile(Box<(TileKernel, Epilogue)>),
+    Scatter(Box<Scatter>),
 }
 
 impl Kernel {
@@ -89,6 +91,7 @@ impl Kernel {
                 let epilogue = Epilogue::new(launch, dtypes, isa, emitted.first().copied().flatten(), value);
                 Kind::Tile(Box::new((TileKernel::new(tile, &launch.space, isa, value), epilogue)))
             }
+            Family::Scatter(axis) => Kind::Scatter(Box::new(Scatter::new(launch, *axis, dtypes, isa, value))),
             _ => Kind::Loops(Loops::new(launch, dtypes, isa, emitted, value)),
         })
     }
@@ -98,6 +101,7 @@ impl Kernel {
         match &self.0 {
             Kind::Loops(loops) => loops.chunks(),
             Kind::Tile(both) => both.0.chunks(),
+            Kind::Scatter(scatter) => scatter.chunks(),
         }
     }
 
@@ -106,13 +110,14 @@ impl Kernel {
         4 * match &self.0 {
             Kind::Loops(loops) => loops.scratch_floats(),
             Kind::Tile(both) => both.0.scratch_floats().next_multiple_of(16) + both.1.scratch_floats(),
+            Kind::Scatter(_) => 0,
         }
     }
 
     /// Whether the kernel hands its result to [`Run::update`] if there is one.
     pub fn updates_in_place(&self) -> bool {
         match &self.0 {
-            Kind::Loops(_) => false,
+            Kind::Loops(_) | Kind::Scatter(_) => false,
             Kind::Tile(both) => both.1.updates_in_place(),
         }
     }
@@ -130,6 +135,7 @@ impl Kernel {
         unsafe {
             match &self.0 {
                 Kind::Loops(loops) => loops.run(chunk, run, scratch),
+                Kind::Scatter(scatter) => scatter.run(chunk, run),
                 Kind::Tile(both) => {
                     let (tile, epilogue) = &**both;
                     let own = tile.scratch_floats();

@@ -16,6 +16,7 @@ pub mod math;
 mod operand;
 pub mod random;
 mod reduce;
+mod scatter;
 mod stage;
 mod tile;
 mod transfer;

@@ -2,10 +2,10 @@
 
 use castnet_graph::types::DType;
 
-use crate::access::{Access, Block, Form, Place};
+use crate::access::{Access, Block, Form, Map, Place};
 use crate::random;
 use crate::reduce;
-use crate::stage::{Input, Output};
+use crate::stage::{Gather, Input, Output};
 use crate::transfer::{self, Grid};
 use crate::worker::{Along, Key, MAX_DIMS, Worker};
 
@@ -71,6 +71,10 @@ impl Worker<'_> {
                     buffer
                 }
                 Input::Constant(values) => values.as_ptr(),
+                Input::Gather(gather) => {
+                    self.gather(gather, block, buffer);
+                    buffer
+                }
                 Input::Random(stream, form, round) => {
                     self.random(*stream, form, self.run.round.wrapping_mul(*round), block, buffer);
                     buffer
@@ -86,6 +90,36 @@ impl Worker<'_> {
             let first = form.at(line.point);
             for c in 0..block.cols {
                 take(row * block.cols + c, first + c as i64 * col);
+            }
+        });
+    }
+
+    /// Rows of memory that indices name; single elements where the index changes from column to column.
+    unsafe fn gather(&self, gather: &Gather, block: &Block<'_>, buffer: *mut f32) {
+        let Gather { from, index, stride, size } = gather;
+        let (Map::Affine(source), Map::Affine(at)) = (&from.map, &index.map) else { return };
+        if *size < 1 {
+            // SAFETY: the buffer takes a block.
+            return unsafe { transfer::fill(self.isa, buffer, block.len(), 0.0) };
+        }
+        let (col, index_col) = (source.steps[block.col_dim], at.steps[block.col_dim]);
+        self.by_rows(block, |row, line| {
+            let (first, named, to) = (source.at(line.point), at.at(line.point), row * block.cols);
+            // SAFETY: the index lies in its buffer, and held below the size it names an element of the other; the buffer takes a block.
+            unsafe {
+                let held = |c: i64| {
+                    let found = transfer::index(index.dtype, self.element(index, named + c * index_col));
+                    found.clamp(0, size - 1) * stride
+                };
+                if index_col == 0 {
+                    let from_row = self.element(from, first + held(0));
+                    transfer::gather(self.isa, from.dtype, from_row, Grid::line(block.cols, col), buffer.add(to));
+                } else {
+                    for c in 0..block.cols {
+                        let element = self.element(from, first + c as i64 * col + held(c as i64));
+                        *buffer.add(to + c) = transfer::element(from.dtype, element);
+                    }
+                }
             }
         });
     }

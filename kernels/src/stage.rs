@@ -36,6 +36,18 @@ pub(crate) enum Input {
     Constant(Vec<f32>),
     /// The number of a stream at the form's value, so much further in each round.
     Random(u32, Form, u64),
+    /// Memory at an index that lies in memory.
+    Gather(Gather),
+}
+
+/// Elements of `from`, `stride · index` further on.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    pub from: Access,
+    pub index: Access,
+    pub stride: i64,
+    /// Indices are held below this.
+    pub size: i64,
 }
 
 /// Where an output goes.
@@ -77,10 +89,15 @@ impl Stage {
                 Input::Index(Form { offset: 0, steps })
             }
             Source::Size(size) => Input::Constant(vec![size.eval(value) as f32; MAX_BLOCK]),
-            Source::Random { stream, strides, round } => {
+            Source::Random { stream, strides, offset, round } => {
                 let mut steps: Vec<i64> = strides.iter().map(|s| s.eval(value)).collect();
                 steps.resize(sizes.len(), 0);
-                Input::Random(*stream, Form { offset: 0, steps }, round.eval(value) as u64)
+                Input::Random(*stream, Form { offset: offset.eval(value), steps }, round.eval(value) as u64)
+            }
+            Source::Gather { from, dim, index } => {
+                let from = &launch.loads[*from];
+                let (stride, size) = (Access::stride(from, *dim, value), from.dims[*dim].eval(value));
+                Input::Gather(Gather { from: access(from), index: access(&launch.loads[*index]), stride, size })
             }
         });
         let outputs = stage.outputs.iter().map(|target| match target {
@@ -102,6 +119,7 @@ impl Stage {
         let inputs = self.inputs.iter_mut().flat_map(|input| match input {
             Input::Load { access, .. } => access.forms(),
             Input::Index(form) | Input::Random(_, form, _) => vec![form],
+            Input::Gather(Gather { from, index, .. }) => from.forms().into_iter().chain(index.forms()).collect(),
             Input::Acc | Input::Row(_) | Input::Constant(_) => vec![],
         });
         let outputs = self.outputs.iter_mut().flat_map(|output| match output {
@@ -114,7 +132,7 @@ impl Stage {
     /// Every access in it.
     pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         let inputs = self.inputs.iter().filter_map(|input| match input {
-            Input::Load { access, .. } => Some(access),
+            Input::Load { access, .. } | Input::Gather(Gather { from: access, .. }) => Some(access),
             _ => None,
         });
         inputs.chain(self.stores())

@@ -167,6 +167,34 @@ macro_rules! by_dtype {
     };
 }
 
+/// An element as a float.
+#[inline]
+pub(crate) unsafe fn element(dtype: DType, from: *const u8) -> f32 {
+    #[inline(always)]
+    unsafe fn load<T: Element>(from: *const u8) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe { (*from.cast::<T>()).load() }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { by_dtype!(dtype, load(from)) }
+}
+
+/// An element as an index: integers exactly, whatever their size.
+#[inline]
+pub(crate) unsafe fn index(dtype: DType, from: *const u8) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match dtype {
+            DType::I64 => *from.cast::<i64>(),
+            DType::I32 => i64::from(*from.cast::<i32>()),
+            DType::U32 => i64::from(*from.cast::<u32>()),
+            DType::U8 | DType::Bool => i64::from(*from),
+            DType::I8 => i64::from(*from.cast::<i8>()),
+            other => element(other, from) as i64,
+        }
+    }
+}
+
 #[inline(always)]
 unsafe fn gather_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
     let grid = grid.flat();

@@ -24,7 +24,7 @@ impl Sizes {
     /// A batched product of plain matrices, not finished: no stage, no loads, no stores.
     fn launch(self) -> Launch {
         let Sizes { batch, i, j, k } = self;
-        let strided = |buffer, strides: [usize; 3]| Strided { buffer, strides: strides.map(size).to_vec() };
+        let strided = |buffer, strides: [usize; 3]| Strided::new(buffer, strides.map(size).to_vec());
         let tile =
             Tile::MatMul { k: size(k), a: strided(0, [i * k, k, 1]), b: Right::Strided(strided(1, [k * j, j, 1])) };
         Launch {
@@ -99,7 +99,7 @@ fn stored_as_it_is() {
         let mut random = Random(1);
         let mut data = s.operands(&mut random);
         let dims = [s.batch, s.j, s.i + 2];
-        let shifted = Index { offset: 1, ..Index::of(1) };
+        let shifted = Index { offset: 1.into(), ..Index::of(1) };
         let transposed = access(2, &dims, vec![Index::of(0), Index::of(2), shifted]);
         data.push(Data::random(DType::F32, s.batch * s.j * (s.i + 2) + panel_floats(s), &mut random));
         for store in [plain(2, s), transposed, panels(2, s)] {
@@ -124,13 +124,19 @@ fn bias_residual_and_mask() {
         data.push(Data::random(DType::F32, n, &mut random));
         data.push(Data::random(DType::F32, panel_floats(s), &mut random));
         let mut launch = s.launch();
-        let halved = vec![Index::of(0), Index { offset: -1, ..Index::of(1) }, Index { divide: 2, ..Index::of(2) }];
+        let halved =
+            vec![Index::of(0), Index { offset: (-1).into(), ..Index::of(1) }, Index { divide: 2, ..Index::of(2) }];
         let cut = Access { outside: Some(0.5), ..access(5, &[s.batch, s.i, s.j], halved) };
         launch.loads = vec![access(2, &[s.j], vec![Index::of(2)]), panels(3, s), plain(4, s), cut];
         launch.stores = vec![plain(5, s), panels(6, s)];
         launch.loads[3].buffer = 3;
         launch.loads[3].dims = vec![size(s.batch), size(s.i), size(s.j.div_ceil(2))];
-        let random = S::Random { stream: 4, strides: vec![size(s.i * s.j), size(s.j), size(1)], round: size(7) };
+        let random = S::Random {
+            stream: 4,
+            strides: vec![size(s.i * s.j), size(s.j), size(1)],
+            offset: size(0),
+            round: size(7),
+        };
         let inputs = vec![S::Acc, S::Load(0), S::Load(1), S::Load(2), S::Load(3), random, S::Index(2)];
         let instrs = vec![
             B(Add, 0, 1),

@@ -55,18 +55,18 @@ impl<'a> Making<'a> {
             let (len, i) = match self.random.below(14) {
                 0 | 1 => continue,
                 2 => (1, Index::zero()),
-                3 => (2 * n + 1, Index { terms: vec![(d, 2)], offset: 1, ..of }),
-                4 => (n + 2, Index { offset: n + 1, terms: vec![(d, -1)], ..of }),
+                3 => (2 * n + 1, Index { terms: vec![(d, 2)], offset: 1.into(), ..of }),
+                4 => (n + 2, Index { offset: (n + 1).into(), terms: vec![(d, -1)], ..of }),
                 5 => {
                     outside = Some(0.25);
-                    ((n - 1).max(1), Index { offset: self.random.below(5) as i64 - 2, ..of })
+                    ((n - 1).max(1), Index { offset: (self.random.below(5) as i64 - 2).into(), ..of })
                 }
                 6 => {
                     outside = Some(-0.5);
-                    (n / 2 + 1, Index { offset: -1, divide: 2, exact: true, ..of })
+                    (n / 2 + 1, Index { offset: (-1).into(), divide: 2, exact: true, ..of })
                 }
                 7 => (n / 3 + 1, Index { divide: 3, ..of }),
-                8 => (4, Index { offset: 5, modulo: 4, ..of }),
+                8 => (4, Index { offset: 5.into(), modulo: 4, ..of }),
                 9 => (4, Index { terms: vec![(d, 3)], divide: 2, modulo: 4, ..of }),
                 _ => (n, of),
             };
@@ -76,8 +76,42 @@ impl<'a> Making<'a> {
         let dtype =
             self.random.of(&[DType::F32, DType::F32, DType::F32, DType::U8, DType::I64, DType::BF16, DType::Bool]);
         let buffer = self.buffer(dtype, &dims);
-        self.launch.loads.push(Access { outside, ..access(buffer, &dims, index) });
+        let mut access = Access { outside, ..access(buffer, &dims, index) };
+        if rank > 0 && self.random.below(8) == 0 {
+            // A view that ends before the memory does.
+            let d = self.random.below(rank);
+            access.outside = Some(outside.unwrap_or(0.75));
+            let index =
+                Index::of(d).times(1 - 2 * self.random.below(2) as i64).plus(&(self.random.below(5) as i64 - 2).into());
+            access.within.push((index, size(self.random.below(self.sizes[d] + 2))));
+        }
+        self.launch.loads.push(access);
         Source::Load(self.launch.loads.len() - 1)
+    }
+
+    /// A random load at indices that are loaded too, some of them too small or too large.
+    fn gather(&mut self, rank: usize) -> Source {
+        let axes =
+            |me: &mut Self| -> Vec<usize> { me.order(rank).into_iter().filter(|_| me.random.below(3) > 0).collect() };
+        let mut add = |me: &mut Self, dtype: DType, axes: &[usize], index: Vec<Index>, dims: Vec<usize>| {
+            debug_assert!(axes.len() <= dims.len());
+            let buffer = me.buffer(dtype, &dims);
+            me.launch.loads.push(access(buffer, &dims, index));
+            me.launch.loads.len() - 1
+        };
+        let named = axes(self);
+        let dims = named.iter().map(|&d| self.sizes[d]).collect();
+        let dtype = self.random.of(&[DType::I64, DType::U8, DType::I32, DType::F32]);
+        let index = add(self, dtype, &named, named.iter().map(|&d| Index::of(d)).collect(), dims);
+        let source = axes(self);
+        let mut dims: Vec<usize> = source.iter().map(|&d| self.sizes[d]).collect();
+        let mut indices: Vec<Index> = source.iter().map(|&d| Index::of(d)).collect();
+        let dim = self.random.below(dims.len() + 1);
+        dims.insert(dim, 1 + self.random.below(7));
+        indices.insert(dim, Index::zero());
+        let dtype = self.random.of(&[DType::F32, DType::F32, DType::U8, DType::BF16]);
+        let from = add(self, dtype, &source, indices, dims);
+        Source::Gather { from, dim, index }
     }
 
     /// A random store over the first `rank` dims: each point its own element.
@@ -89,10 +123,10 @@ impl<'a> Making<'a> {
             let (len, i) = match self.random.below(9) {
                 _ if d == panel => (n.div_ceil(32), Index { divide: 32, ..Index::of(d) }),
                 0 => (2 * n, Index { terms: vec![(d, 2)], ..Index::of(d) }),
-                1 => (n + 2, Index { offset: 1, ..Index::of(d) }),
+                1 => (n + 2, Index { offset: 1.into(), ..Index::of(d) }),
                 2 => {
                     outside = Some(0.0);
-                    (n, Index { offset: 1, ..Index::of(d) })
+                    (n, Index { offset: 1.into(), ..Index::of(d) })
                 }
                 _ => (n, Index::of(d)),
             };
@@ -111,7 +145,7 @@ impl<'a> Making<'a> {
 
     /// A source over the first `rank` dims.
     fn source(&mut self, rank: usize, slots: usize) -> Source {
-        match self.random.below(10) {
+        match self.random.below(11) {
             0 if rank > 0 => Source::Index(self.random.below(rank)),
             1 => {
                 let mut stride = 1;
@@ -120,10 +154,11 @@ impl<'a> Making<'a> {
                     strides[d] = size(stride);
                     stride *= self.sizes[d];
                 }
-                Source::Random { stream: 3, strides, round: size(stride) }
+                Source::Random { stream: 3, strides, round: size(stride), offset: size(self.random.below(3) * 5) }
             }
             2 => Source::Size(size(3)),
-            3..6 if slots > 0 => Source::Row(self.random.below(slots)),
+            3 => self.gather(rank),
+            4..7 if slots > 0 => Source::Row(self.random.below(slots)),
             _ => self.load(rank),
         }
     }

@@ -139,18 +139,19 @@ impl Array {
         self.len() == 0
     }
 
-    /// The first element that is not at least 0 and below `limit`, with its position; `None` also for arrays of no integer type.
-    pub(crate) fn first_outside(&self, limit: i64) -> Option<(usize, i64)> {
-        fn find<T: Element + Copy + Into<i64>>(array: &Array, limit: i64) -> Option<(usize, i64)> {
+    /// The first element outside a range, with its position; `None` also for arrays of no integer type.
+    pub(crate) fn first_outside(&self, range: &std::ops::Range<i64>) -> Option<(usize, i64)> {
+        type Range = std::ops::Range<i64>;
+        fn find<T: Element + Copy + Into<i64>>(array: &Array, range: &Range) -> Option<(usize, i64)> {
             let mut elements = array.as_slice::<T>().ok()?.iter().map(|&x| x.into()).enumerate();
-            elements.find(|(_, x)| !(0..limit).contains(x))
+            elements.find(|(_, x)| !range.contains(x))
         }
         match self.dtype() {
-            DType::U8 => find::<u8>(self, limit),
-            DType::I8 => find::<i8>(self, limit),
-            DType::I32 => find::<i32>(self, limit),
-            DType::U32 => find::<u32>(self, limit),
-            DType::I64 => find::<i64>(self, limit),
+            DType::U8 => find::<u8>(self, range),
+            DType::I8 => find::<i8>(self, range),
+            DType::I32 => find::<i32>(self, range),
+            DType::U32 => find::<u32>(self, range),
+            DType::I64 => find::<i64>(self, range),
             _ => None,
         }
     }

@@ -46,19 +46,24 @@ pub enum Error {
         /// `f32[0, 1, 28, 28]`.
         found: String,
     },
-    /// An element of an argument is no class; nothing has run.
-    #[error("{function}: element {element} of argument `{argument}` is {found}, expected 0 to {last}")]
+    /// An element of an argument is no class, or no index; nothing has run.
+    #[error(
+        "{function}: element {} of argument `{argument}` is {found}, expected {} to {} by `{by}`",
+        place_in_array(element), range.start, range.end - 1
+    )]
     OutOfRange {
         /// `LeNet.loss`.
         function: String,
         /// The name in the declaration.
         argument: String,
-        /// Where it stands, in row-major order.
-        element: usize,
+        /// Where it stands: an index an axis.
+        element: Vec<usize>,
         /// What stands there.
         found: i64,
-        /// The last class.
-        last: i64,
+        /// The operator or layer that takes it.
+        by: String,
+        /// What may stand there.
+        range: std::ops::Range<i64>,
     },
     /// The sizes of the arguments make a size inside the function negative; nothing has run.
     #[error("{function}: {sizes} make the size of `{what}` {found}")]
@@ -322,6 +327,14 @@ pub(crate) fn type_text(dtype: DType, shape: &[usize]) -> String {
 
 fn did_you_mean(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean `{s}`?"))
+}
+
+/// `3`, `[0, 3]`.
+fn place_in_array(index: &[usize]) -> String {
+    match index {
+        [one] => one.to_string(),
+        several => format!("{several:?}"),
+    }
 }
 
 fn place_text(place: &Option<String>) -> String {

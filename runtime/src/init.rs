@@ -14,8 +14,12 @@ const STEP: u64 = u32::MAX as u64;
 pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) {
     let (offsets, _) = net.offsets();
     for (number, (parameter, start)) in net.parameters.iter().zip(offsets).enumerate() {
-        let plain =
+        let mut plain =
             values(parameter.init, parameter.len(), parameter.shape.first().map_or(1, |s| *s as usize), seed, number);
+        if let Init::NormalExceptRow(zero) = parameter.init {
+            let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
+            plain[zero as usize * row..][..row].fill(0.0);
+        }
         layout::pack(parameter, &plain, &mut arena[start..start + parameter.floats()]);
     }
 }
@@ -50,6 +54,7 @@ fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Ve
             drawn.unwrap_or(mean.clamp(low, high))
         }
         Init::Orthogonal(_) => normal(i) as f32,
+        Init::NormalExceptRow(_) => normal(i) as f32,
     };
     match init {
         Init::Orthogonal(gain) => orthogonal((0..count).map(normal).collect(), rows.max(1), gain.into()),

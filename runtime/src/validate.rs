@@ -1,7 +1,7 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
 use castnet_graph::net::{Function, Net};
-use castnet_graph::program::{Launch, Layout, Place, Program, Right, Source, Step, Target, Tile};
+use castnet_graph::program::{Family, Launch, Layout, Place, Program, Right, Source, Step, Target, Tile};
 use castnet_graph::types::DType;
 
 type Check = Result<(), String>;
@@ -82,14 +82,26 @@ fn launch(program: &Program, launch: &Launch) -> Check {
     }
     for access in launch.loads.iter().chain(&launch.stores) {
         ensure(access.dims.len() == access.index.len(), || "an access without one index a dim".to_string())?;
-        let divides = access.index.iter().all(|i| i.divide > 0 && i.modulo >= 0);
+        let mut indices = access.index.iter().chain(access.within.iter().map(|(index, _)| index));
+        let divides = indices.all(|i| i.divide > 0 && i.modulo >= 0);
         ensure(divides, || "an index with a divisor that is not positive".to_string())?;
+    }
+    if let Family::Scatter(axis) = launch.family {
+        let operands = launch.loads.len() == 2 && launch.stores.len() == 1 && axis < launch.space.len();
+        ensure(operands, || "a scatter without its operands".to_string())?;
     }
     for stage in &launch.stages {
         let code = &stage.code;
         let arity = stage.inputs.len() == usize::from(code.inputs) && stage.outputs.len() == code.outputs.len();
         ensure(arity, || "a stage whose operands do not fit its code".to_string())?;
-        let loads = stage.inputs.iter().all(|s| !matches!(s, Source::Load(i) if *i >= launch.loads.len()));
+        let known = |s: &Source| match s {
+            Source::Load(i) => *i < launch.loads.len(),
+            Source::Gather { from, dim, index } => {
+                *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
+            }
+            _ => true,
+        };
+        let loads = stage.inputs.iter().all(known);
         let stores = stage.outputs.iter().all(|t| !matches!(t, Target::Store(i) if *i >= launch.stores.len()));
         ensure(loads && stores, || "a stage with an unknown operand".to_string())?;
     }
@@ -98,7 +110,6 @@ fn launch(program: &Program, launch: &Launch) -> Check {
 
 /// The buffers that a launch reads.
 pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
-    use castnet_graph::program::Family;
     let operands = match &launch.family {
         Family::Tile(Tile::MatMul { a, b, .. }) => {
             let (Right::Strided(castnet_graph::program::Strided { buffer: b, .. })

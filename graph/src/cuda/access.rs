@@ -86,11 +86,14 @@ impl Form {
 }
 
 impl Form {
-    /// As [`Form::text`], 64 bits wide and without the offset: the position of a random number.
+    /// As [`Form::text`], 64 bits wide: the position of a random number.
     pub(super) fn wide_text(&self, names: &[String]) -> String {
         let terms = self.steps.iter().zip(names).filter(|(step, _)| !step.is(0));
-        let texts: Vec<_> =
+        let mut texts: Vec<_> =
             terms.map(|(s, name)| format!("(unsigned long long)({}) * {name}", expression(s))).collect();
+        if !self.offset.is_zero() {
+            texts.push(format!("(unsigned long long)({})", expression(&self.offset)));
+        }
         if texts.is_empty() { "0ULL".into() } else { texts.join(" + ") }
     }
 }
@@ -102,16 +105,20 @@ impl Access {
         let mut dims = vec![];
         for (size, index) in access.dims.iter().zip(&access.index).rev() {
             let checked = access.outside.is_some() && !is_inside(index, size, sizes);
-            let mut steps = vec![Size::constant(0); sizes.len()];
-            index.terms.iter().for_each(|&(dim, coefficient)| steps[dim] = &steps[dim] + &coefficient.into());
-            let form = Form { offset: index.offset.into(), steps };
-            let Index { divide, exact, modulo, .. } = *index;
-            dims.insert(0, Dim { form, divide, exact, modulo, size: size.clone(), stride: stride.clone(), checked });
+            dims.insert(0, Dim::new(index, size, stride.clone(), sizes, checked));
             stride = &stride * size;
         }
+        // What is only checked leads nowhere in memory.
+        let within = access.within.iter().filter(|(index, size)| !is_inside(index, size, sizes));
+        dims.extend(within.map(|(index, size)| Dim::new(index, size, 0.into(), sizes, true)));
         let linear = dims.iter().all(|d| d.divide == 1 && d.modulo == 0 && !d.checked);
         let map = if linear { Map::Linear(sum(&dims, sizes.len())) } else { Map::General(dims) };
         Access { buffer: access.buffer, map, outside: access.outside }
+    }
+
+    /// Elements from one index to the next along dim `dim` of the memory.
+    pub(super) fn stride(access: &program::Access, dim: usize) -> Size {
+        Size::product(&access.dims[dim + 1..])
     }
 
     /// The linear forms that it is made of.
@@ -142,6 +149,9 @@ impl Access {
                 dim.define(&index, whole, &mut place.lines, &mut conditions);
                 index
             };
+            if dim.stride.is(0) {
+                continue;
+            }
             terms.push(if dim.stride.is(1) { index } else { format!("{} * {index}", factor(&dim.stride)) });
         }
         place.inside = conditions.join(" && ");
@@ -151,6 +161,14 @@ impl Access {
 }
 
 impl Dim {
+    fn new(index: &Index, size: &Size, stride: Size, sizes: &[Size], checked: bool) -> Dim {
+        let mut steps = vec![Size::constant(0); sizes.len()];
+        index.terms.iter().for_each(|&(dim, coefficient)| steps[dim] = &steps[dim] + &coefficient.into());
+        let form = Form { offset: index.offset.clone(), steps };
+        let Index { divide, exact, modulo, .. } = *index;
+        Dim { form, divide, exact, modulo, size: size.clone(), stride, checked }
+    }
+
     /// Defines the index as the variable `index`.
     fn define(&self, index: &str, mut whole: String, lines: &mut Vec<String>, conditions: &mut Vec<String>) {
         if self.divide != 1 && self.exact {
@@ -174,7 +192,7 @@ impl Dim {
 fn is_inside(index: &Index, size: &Size, sizes: &[Size]) -> bool {
     if let [(dim, 1)] = index.terms[..]
         && index.is_affine()
-        && index.offset == 0
+        && index.offset.is_zero()
         && sizes[dim] == *size
     {
         return true;
@@ -185,9 +203,12 @@ fn is_inside(index: &Index, size: &Size, sizes: &[Size]) -> bool {
     if index.modulo != 0 {
         return size.as_const().is_some_and(|size| index.modulo <= size);
     }
-    let range = index.terms.iter().try_fold((index.offset, index.offset), |(low, high), &(dim, coefficient)| {
-        let end = coefficient * (sizes[dim].as_const()? - 1).max(0);
-        Some((low + end.min(0), high + end.max(0)))
+    let start = index.offset.as_const();
+    let range = start.and_then(|start| {
+        index.terms.iter().try_fold((start, start), |(low, high), &(dim, coefficient)| {
+            let end = coefficient * (sizes[dim].as_const()? - 1).max(0);
+            Some((low + end.min(0), high + end.max(0)))
+        })
     });
     match (range, size.as_const()) {
         (Some((low, high)), Some(size)) => low.div_euclid(index.divide) >= 0 && high.div_euclid(index.divide) < size,

@@ -179,7 +179,7 @@ impl<'a> Body<'a> {
     pub(super) fn reads_stored(&self, stage: usize) -> bool {
         let stored: Vec<usize> = self.launch.stages[..stage].iter().flat_map(|s| self.stored(s)).collect();
         let mut loads = self.launch.stages[stage].inputs.iter();
-        loads.any(|s| matches!(s, Source::Load(i) if stored.contains(&self.launch.loads[*i].buffer)))
+        loads.any(|s| matches!(s, Source::Load(i) | Source::Gather { from: i, .. } if stored.contains(&self.launch.loads[*i].buffer)))
     }
 
     fn stored(&self, stage: &Stage) -> Vec<usize> {
@@ -209,6 +209,23 @@ impl<'a> Body<'a> {
                         (false, Some(outside)) => format!("{} ? {element} : {}", place.inside, constant(outside)),
                         _ => element,
                     };
+                    lines.push(format!("const float {value} = {element};"));
+                    value
+                }
+                Source::Gather { from, dim, index } => {
+                    let (from_access, index_access) = (&self.loops.loads[*from], &self.loops.loads[*index]);
+                    let value = unique(&format!("v_{}", self.name(from_access.buffer)), &mut taken);
+                    let (place, named) =
+                        (from_access.place(&names, &value), index_access.place(&names, &format!("{value}_at")));
+                    lines.extend(place.lines.into_iter().chain(named.lines));
+                    let memory = &self.launch.loads[*from];
+                    let (size, stride) =
+                        (operand(&memory.dims[*dim]), operand(&super::access::Access::stride(memory, *dim)));
+                    let found = self.element(index_access.buffer, &named.at, handing);
+                    lines.push(format!("const int {value}_found = (int){found};"));
+                    lines.push(format!("const int {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {size} - 1;"));
+                    let element =
+                        self.element(from_access.buffer, &format!("{} + {stride} * {value}_held", place.at), handing);
                     lines.push(format!("const float {value} = {element};"));
                     value
                 }

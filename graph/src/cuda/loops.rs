@@ -24,10 +24,10 @@ impl Loops {
         let sizes: Vec<Size> = launch.space.iter().chain(&launch.reduce).cloned().collect();
         let form = |source: &Source| match source {
             Source::Index(dim) => Some(Form::of(*dim, sizes.len())),
-            Source::Random { strides, .. } => {
+            Source::Random { strides, offset, .. } => {
                 let mut steps = strides.clone();
                 steps.resize(sizes.len(), 0.into());
-                Some(Form { offset: 0.into(), steps })
+                Some(Form { offset: offset.clone(), steps })
             }
             _ => None,
         };

@@ -82,14 +82,14 @@ pub struct LaunchId {
 }
 
 impl Kernel {
-    /// The kernel of a launch of `program`; `None` of a tile. `place` is where it comes from: `conv1 (src/main.rs:14)`.
+    /// The kernel of a launch of `program`; `None` of a tile and of a scatter. `place` is where it comes from: `conv1 (src/main.rs:14)`.
     pub fn new(program: &Program, launch: &Launch, place: &str) -> Option<Kernel> {
         let body = Body::new(program, launch, Loops::new(launch));
         let skeleton = match launch.family {
             Family::Flat => flat::print(&body),
             Family::Row => row::print(&body),
             Family::Column => column::print(&body),
-            Family::Tile(_) => return None,
+            Family::Tile(_) | Family::Scatter(_) => return None,
         };
         let (parameters, signature) = body.parameters(&skeleton.lines);
         let elements = launch.touches().into_iter().filter_map(|b| Some(program.buffers.get(b)?.size.clone()));

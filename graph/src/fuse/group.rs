@@ -95,8 +95,12 @@ struct Grouping<'g> {
 
 impl<'g> Grouping<'g> {
     fn new(graph: &'g Graph) -> Grouping<'g> {
-        let computed = |v: Value| matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile | Class::Region);
+        let computed = |v: Value| {
+            matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile | Class::Alone | Class::Region)
+        };
         let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
+        let joined = graph.nodes.iter().filter(|node| matches!(node.op, Op::Cat(_)));
+        hard.extend(joined.flat_map(|node| &node.inputs));
         let mut reads = vec![vec![]; graph.nodes.len()];
         let mut awaited_by = vec![vec![]; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -109,6 +113,9 @@ impl<'g> Grouping<'g> {
                 let memory = super::view::strip_reshapes(graph, base);
                 if matches!(graph.node(memory).op, Op::Get(_)) {
                     reads[index].push(graph.node(memory).inputs[0]);
+                }
+                if class(graph, memory) == Class::Joined {
+                    reads[index].extend(&graph.node(memory).inputs);
                 }
                 if computed(memory) {
                     reads[index].push(memory);
@@ -242,7 +249,8 @@ impl<'g> Grouping<'g> {
     fn merged(&self, pg: &Group, cg: &Group, producer: Value, consumer: Value) -> Option<Group> {
         let weight_gradient =
             |g: &Group| g.tile.is_some_and(|t| matches!(self.graph.node(t).op, Op::Conv2dWeightGrad(_)));
-        if weight_gradient(pg) || cg.tile.is_some() && pg.tile.is_some() {
+        let alone = |g: &Group| class(self.graph, g.nodes[0]) == Class::Alone;
+        if weight_gradient(pg) || alone(pg) || cg.tile.is_some() && pg.tile.is_some() {
             return None;
         }
         if pg.unrolled.is_some() && cg.unrolled.is_some() && pg.unrolled != cg.unrolled {
@@ -258,9 +266,12 @@ impl<'g> Grouping<'g> {
             if base.value != producer {
                 continue;
             }
+            if !base.is_whole() {
+                return None;
+            }
             for (axis, from) in base.axes.iter().enumerate() {
                 let Some(p_loop) = pg.maps[&producer][axis] else { continue };
-                let c_loop = consumer_axes[(*from)?]?;
+                let c_loop = consumer_axes[from.axis?]?;
                 if to[p_loop].is_some_and(|known| known != c_loop) || pg.loops[p_loop] != loops[c_loop] {
                     return None;
                 }
@@ -371,10 +382,10 @@ impl<'g> Grouping<'g> {
             }
             match group.maps.get(&base.value) {
                 None => true,
-                Some(_) if memory => false,
-                Some(map) => base.axes.iter().zip(map).all(|(from, l)| match (from, l) {
+                Some(_) if memory || !base.is_whole() => false,
+                Some(map) => base.axes.iter().zip(map).all(|(from, l)| match (from.axis, l) {
                     (_, None) => true,
-                    (Some(axis), Some(l)) => mine[*axis] == Some(*l),
+                    (Some(axis), Some(l)) => mine[axis] == Some(*l),
                     (None, Some(_)) => false,
                 }),
             }
@@ -423,13 +434,16 @@ impl<'g> Grouping<'g> {
             || self.reshaped_between(p, c)
     }
 
-    /// Whether the consumer's group reads the producer's through a reshape that no index follows.
+    /// Whether the consumer's group reads the producer's through a reshape that no index follows, or from where its parts are joined.
     fn reshaped_between(&self, p: usize, c: usize) -> bool {
         let nodes = self.groups[c].iter().flat_map(|g| &g.nodes);
         let operands = nodes.flat_map(|n| &self.graph.node(*n).inputs);
         operands.map(|&v| trace(self.graph, v).value).any(|base| {
             let memory = super::view::strip_reshapes(self.graph, base);
-            base != memory && self.of[memory.index()] == Some(p)
+            match class(self.graph, memory) {
+                Class::Joined => self.graph.node(memory).inputs.iter().any(|part| self.of[part.index()] == Some(p)),
+                _ => base != memory && self.of[memory.index()] == Some(p),
+            }
         })
     }
 

@@ -60,7 +60,9 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         match &node.op {
-            Op::Input(_) | Op::State(_) | Op::RoundState { .. } | Op::Get(_) => drop(fixed.insert(value, plain(value))),
+            Op::Input(_) | Op::State(_) | Op::RoundState { .. } | Op::Get(_) | Op::Scatter { .. } => {
+                drop(fixed.insert(value, plain(value)))
+            }
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
                 fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
             }
@@ -98,6 +100,8 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
         };
         fixed.insert(value, layout);
     }
+    // What is joined lies as the first of its parts.
+    let joined: HashMap<Value, Value> = super::parts(graph).map(|(part, whole, _)| (part, whole)).collect();
     let mut layouts = Layouts { values: fixed, orders: vec![] };
     for group in groups {
         let order = layouts.loop_order(graph, group);
@@ -108,6 +112,9 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
             let map = &group.maps[&node];
             let mut axes: Vec<usize> = (0..map.len()).collect();
             axes.sort_by_key(|&a| map[a].and_then(|l| order.iter().position(|&o| o == l)).map_or(0, |at| at + 1));
+            if let Some(&whole) = joined.get(&node) {
+                layouts.values.entry(whole).or_insert(ValueLayout::Order(axes.clone()));
+            }
             layouts.values.insert(node, ValueLayout::Order(axes));
         }
         layouts.orders.push(order);
@@ -127,6 +134,10 @@ impl Layouts {
         let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
         for &node in &group.nodes {
             let along = group.operand_axes(graph, node);
+            // What is read at indices that are read themselves lies in no order of the loops.
+            if matches!(graph.node(node).op, Op::Gather { .. } | Op::Scatter { .. }) {
+                continue;
+            }
             for &operand in &graph.node(node).inputs {
                 let base = trace(graph, operand);
                 let external = !inside.contains(&base.value) && class(graph, base.value) != Class::Leaf;
@@ -140,7 +151,7 @@ impl Layouts {
                     continue;
                 }
                 let loops: Vec<usize> =
-                    order.iter().filter_map(|&a| base.axes[a].and_then(|axis| along[axis])).collect();
+                    order.iter().filter_map(|&a| base.axes[a].axis.and_then(|axis| along[axis])).collect();
                 let mut sorted = loops.clone();
                 sorted.sort_unstable();
                 if sorted == natural && loops != natural {

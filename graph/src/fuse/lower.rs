@@ -61,6 +61,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) ->
         roles: roles(&graph).into_iter().collect(),
         group_of: HashMap::new(),
         readers: readers(&graph),
+        parts: super::parts(&graph).map(|(part, whole, place)| (part, (whole, place))).collect(),
         buffer_of: HashMap::new(),
         state_buffers: HashMap::new(),
         current: 0,
@@ -123,6 +124,8 @@ pub(crate) struct Lower<'g> {
     group_of: HashMap<Value, usize>,
     /// For each node in memory, the computed nodes that read it.
     pub(crate) readers: Vec<Vec<Value>>,
+    /// Of what is joined: whole, and where along which axis a part begins.
+    parts: HashMap<Value, (Value, (usize, Size))>,
     buffer_of: HashMap<Value, usize>,
     /// What reads a state and what assigns it share one buffer.
     state_buffers: HashMap<usize, usize>,
@@ -171,6 +174,11 @@ impl<'g> Lower<'g> {
 
     /// The element of a node in memory (or of a reshape of one) at an index.
     pub fn access(&mut self, value: Value, index: &[Index], outside: Option<f32>) -> Access {
+        if let Some((whole, (axis, begin))) = self.parts.get(&value).cloned() {
+            let mut index = index.to_vec();
+            index[axis] = index[axis].clone().plus(&begin);
+            return self.access(whole, &index, outside);
+        }
         let memory = strip_reshapes(self.graph, value);
         let buffer = self.buffer(memory);
         let shape = self.graph.shape(value);
@@ -184,7 +192,7 @@ impl<'g> Lower<'g> {
             }
             ValueLayout::Panels(order) => panel_access(shape, index, &order),
         };
-        Access { buffer, dims, index, outside }
+        Access { outside, ..Access::new(buffer, dims, index) }
     }
 
     /// The buffer of a node.
@@ -268,6 +276,9 @@ impl<'g> Lower<'g> {
         if let Some(tile) = group.tile {
             return self.tile_launch(tile, &stored);
         }
+        if let Op::Scatter { axis } = self.graph.node(group.nodes[0]).op {
+            return self.scatter_launch(group.nodes[0], axis);
+        }
         let (space, reduce): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&l| !group.reduced[l]);
         let family = match order.last() {
             _ if reduce.is_empty() => Family::Flat,
@@ -331,12 +342,12 @@ impl<'g> Lower<'g> {
             let Some(l) = l else {
                 // An image of one row or column: the tap is its index.
                 let offset = if axis >= 2 && group.unrolled.is_some() { tap[axis - 2] } else { 0 };
-                return Index { offset, ..Index::zero() };
+                return Index::zero().plus(&offset.into());
             };
             let mut index = Index::of(self.position[*l]);
             if let Some(window) = group.unrolled.filter(|_| axis >= 2) {
                 index.terms[0].1 = window.kernel[axis - 2];
-                index.offset = tap[axis - 2];
+                index.offset = tap[axis - 2].into();
             }
             index
         };

@@ -9,12 +9,14 @@
 //! gradient). Values that no other group reads never reach memory.
 
 use crate::graph::{Graph, Op, Value};
+use crate::size::Size;
 
 mod group;
 mod layout;
 mod lower;
 mod prepare;
 mod region;
+mod scatter;
 mod stage;
 mod states;
 mod tile;
@@ -38,6 +40,10 @@ pub(crate) enum Class {
     Reduce,
     /// A matrix product or a convolution: operands in memory.
     Tile,
+    /// Its operands one after the other: each is stored there by the kernel that makes it.
+    Joined,
+    /// A kernel with nothing else in it: operands in memory.
+    Alone,
     /// A loop with a body of its own: operands and results in memory.
     Region,
 }
@@ -47,7 +53,9 @@ pub(crate) fn class(graph: &Graph, value: Value) -> Class {
         Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Get(_) => Class::Leaf,
         Op::State(_) | Op::RoundState { .. } => Class::Leaf,
         Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Class::Free,
-        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::After => Class::View,
+        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } | Op::After => Class::View,
+        Op::Cat(_) => Class::Joined,
+        Op::Scatter { .. } => Class::Alone,
         // A function of constants and indices alone is made again wherever it is used.
         Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast if made_of_nothing(graph, value) => Class::Free,
         Op::Reduce(..) => Class::Reduce,
@@ -55,6 +63,20 @@ pub(crate) fn class(graph: &Graph, value: Value) -> Class {
         Op::Repeat(_) => Class::Region,
         _ => Class::Point,
     }
+}
+
+/// The parts of joined values: part, whole, and where along which axis it begins.
+pub(crate) fn parts(graph: &Graph) -> impl Iterator<Item = (Value, Value, (usize, Size))> + '_ {
+    let joined = graph.nodes.iter().enumerate().filter_map(|(i, node)| match node.op {
+        Op::Cat(axis) => Some((Value(i as u32), axis, &node.inputs)),
+        _ => None,
+    });
+    joined.flat_map(move |(whole, axis, parts)| {
+        parts.iter().scan(Size::default(), move |at, &part| {
+            let end = &*at + &graph.shape(part)[axis];
+            Some((part, whole, (axis, std::mem::replace(at, end))))
+        })
+    })
 }
 
 /// Whether no argument, parameter or reduction stands under the node.
@@ -77,6 +99,9 @@ pub(crate) fn needs_memory(op: &Op) -> bool {
             | Op::MaxPool2dScatter(_)
             | Op::SumPool2d(_)
             | Op::SumPool2dGrad(_)
+            | Op::Pad { .. }
+            | Op::Gather { .. }
+            | Op::Scatter { .. }
             | Op::Repeat(_)
     )
 }

@@ -76,6 +76,10 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
         }
         _ => {}
     }
+    if let Op::Cat(_) = node.op {
+        // Each part is a node of its own: it is stored where it belongs by the kernel that makes it.
+        node.inputs.iter_mut().for_each(|part| *part = copy(out, *part));
+    }
     if needs_memory(&node.op) {
         let weight = match node.op {
             Op::Conv2d(_) | Op::Conv2dInputGrad(_) => Some(1),
@@ -85,6 +89,8 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
             let operand = node.inputs[i];
             node.inputs[i] = match (&node.op, weight == Some(i)) {
                 (_, true) => as_conv_weight(out, operand, layouts),
+                (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, layouts),
+                (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, layouts),
                 (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
                 (Op::Repeat(_), _) => laid_out(out, operand, layouts),
                 _ => in_memory(out, operand),
@@ -98,6 +104,9 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
 fn lies_as(out: &Graph, value: Value, role: &Role, layouts: &dyn Fn(usize) -> Layout) -> bool {
     match (&out.node(value).op, role) {
         (Op::Conv2dWeightGrad(_), role) => role.gradient().is_some_and(|number| layouts(number) == conv_panels()),
+        (Op::Scatter { .. } | Op::Cat(_), role) => {
+            role.gradient().is_none_or(|number| layouts(number) == Layout::Plain)
+        }
         _ => true,
     }
 }
@@ -112,13 +121,44 @@ fn lies_plain(out: &Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> b
     }
 }
 
-/// The value, or a copy if there is nothing in memory under it, or not as floats.
+/// The value, or a copy if there is nothing in memory under it, or not as floats, or with a slice in between.
 fn in_memory(out: &mut Graph, value: Value) -> Value {
-    let base = trace(out, value).value;
+    let base = trace(out, value);
+    match has_floats(out, base.value) && base.is_whole() {
+        true => value,
+        false => copy(out, value),
+    }
+}
+
+/// Whether there is something in memory under a value, as floats.
+fn has_floats(out: &Graph, base: Value) -> bool {
     let ints = matches!(out.node(strip_reshapes(out, base)).op, Op::Input(_)) && out.dtype(base) != DType::F32;
-    match class(out, base) == Class::Free || ints {
-        true => copy(out, value),
-        false => value,
+    class(out, base) != Class::Free && !ints
+}
+
+/// The value, or a copy if an element of it cannot be found by its index alone: there is none in memory, or it lies in panels.
+fn addressed(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    let base = trace(out, value).value;
+    match class(out, base) != Class::Free && layout_in_panels(out, base, layouts).is_none() {
+        true => value,
+        false => copy(out, value),
+    }
+}
+
+/// As [`addressed`], with all of `axis` in memory.
+fn gathered(out: &mut Graph, value: Value, axis: usize, layouts: &dyn Fn(usize) -> Layout) -> Value {
+    let base = trace(out, value);
+    match base.covers(out, axis, &out.shape(value)[axis]).is_some() {
+        true => addressed(out, value, layouts),
+        false => copy(out, value),
+    }
+}
+
+/// The layout of a value under which no slice of it is plain.
+fn layout_in_panels(out: &Graph, base: Value, layouts: &dyn Fn(usize) -> Layout) -> Option<Layout> {
+    match &out.node(base).op {
+        Op::Conv2dWeightGrad(_) => Some(conv_panels()),
+        op => op.parameter().map(layouts).filter(|layout| *layout != Layout::Plain),
     }
 }
 
@@ -133,17 +173,15 @@ fn laid_out(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) ->
 
 /// An operand of a matrix product: read by strides, or (on the right) panels as they lie.
 fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize) -> Layout) -> Value {
-    let value = in_memory(out, value);
-    let base = trace(out, value).value;
-    let layout = out.node(base).op.parameter().map(layouts);
-    let in_panels = match &layout {
-        Some(layout) => *layout != Layout::Plain,
-        None => matches!(out.node(base).op, Op::Conv2dWeightGrad(_)),
+    let base = trace(out, value);
+    let strided = has_floats(out, base.value) && base.axes.iter().all(|along| along.step > 0);
+    let usable = match layout_in_panels(out, base.value, layouts) {
+        Some(layout) => right && base.value == value && layout == Layout::Panels(vec![1]),
+        None => true,
     };
-    let usable = right && base == value && layout == Some(Layout::Panels(vec![1]));
-    match in_panels && !usable {
-        true => copy(out, value),
-        false => value,
+    match strided && usable {
+        true => value,
+        false => copy(out, value),
     }
 }
 

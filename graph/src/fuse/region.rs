@@ -270,7 +270,7 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
 }
 
 pub(super) fn copy(from: usize, to: usize, size: &Size) -> Launch {
-    let access = |buffer| Access { buffer, dims: vec![size.clone()], index: vec![Index::of(0)], outside: None };
+    let access = |buffer| Access::new(buffer, vec![size.clone()], vec![Index::of(0)]);
     let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
     let stage = Stage { level: Level::Element, inputs: vec![Source::Load(0)], code, outputs: vec![Target::Store(0)] };
     Launch {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::layout::ValueLayout;
 use super::lower::Lower;
 use super::view::{follow, is_barrier, trace};
 use super::{Class, class};
@@ -120,10 +121,22 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
 
     /// An element of a view of something in memory.
     fn load(&mut self, view: Value, coordinates: &[Index], outside: Option<f32>) -> Ref {
-        let base = trace(self.lower.graph, view);
-        let access = self.lower.access(base.value, &follow(&base, coordinates), outside);
-        let at = self.lower.load(access);
+        let at = self.access(view, coordinates, outside);
         self.input(Source::Load(at))
+    }
+
+    /// The number of a load of an element of a view of something in memory.
+    fn access(&mut self, view: Value, coordinates: &[Index], outside: Option<f32>) -> usize {
+        let graph = self.lower.graph;
+        let base = trace(graph, view);
+        let mut access = self.lower.access(base.value, &follow(&base, coordinates), outside);
+        if outside.is_some() {
+            // Where the view ends before the memory does.
+            let ends =
+                graph.shape(view).iter().enumerate().filter(|(axis, size)| base.covers(graph, *axis, size).is_none());
+            access.within.extend(ends.map(|(axis, size)| (coordinates[axis].clone(), size.clone())));
+        }
+        self.lower.load(access)
     }
 
     fn value(&mut self, value: Value, coordinates: &[Index]) -> Ref {
@@ -192,8 +205,8 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             Op::MaxPool2dGrad(w) => {
                 // The loops run over windows: this element is tap number `mine` of its window.
                 let window = window_of(w, at);
-                let mine =
-                    (at[2].offset.rem_euclid(w.kernel[0]) * w.kernel[1] + at[3].offset.rem_euclid(w.kernel[1])) as f64;
+                let mine = (tap_at(&at[2]).rem_euclid(w.kernel[0]) * w.kernel[1]
+                    + tap_at(&at[3]).rem_euclid(w.kernel[1])) as f64;
                 let winner = self.winner(w, node.inputs[0], &window);
                 let dy = self.load(node.inputs[1], &window, None);
                 let (mine, zero) = (self.constant(mine), self.constant(0.0));
@@ -222,6 +235,12 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 }
                 sum.unwrap_or_else(|| self.constant(0.0))
             }
+            Op::Pad { before, value } => {
+                let inside: Vec<Index> =
+                    at.iter().zip(before).map(|(i, size)| i.clone().plus(&(&Size::default() - size))).collect();
+                self.load(node.inputs[0], &inside, Some(*value as f32))
+            }
+            Op::Gather { axis } => self.gather(*axis, node.inputs[0], node.inputs[1], at),
             // Copy, and what is no function of its operands here.
             _ => match node.inputs.first() {
                 Some(&x) => self.value(x, at),
@@ -240,32 +259,54 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             }
             Op::Iota(axis) => {
                 let index = &at[*axis];
-                let mut sum = self.constant(index.offset as f64);
+                let mut sum = match index.offset.as_const() {
+                    Some(offset) => self.constant(offset as f64),
+                    None => self.input(Source::Size(index.offset.clone())),
+                };
                 for (n, &(dim, coefficient)) in index.terms.iter().enumerate() {
                     let mut term = self.input(Source::Index(dim));
                     if coefficient != 1 {
                         let c = self.constant(coefficient as f64);
                         term = self.binary(Binary::Mul, term, c);
                     }
-                    sum = if n == 0 && index.offset == 0 { term } else { self.binary(Binary::Add, sum, term) };
+                    sum = if n == 0 && index.offset.is_zero() { term } else { self.binary(Binary::Add, sum, term) };
                 }
                 sum
             }
             Op::Random(stream) => {
                 // Numbered by the position in the value's own row-major order, however the loops run.
                 let mut strides = vec![Size::constant(0); self.lower.loop_count()];
-                let mut stride = Size::constant(1);
+                let (mut stride, mut offset) = (Size::constant(1), Size::default());
                 for (index, size) in at.iter().zip(&node.ty.shape).rev() {
+                    offset = &offset + &(&stride * &index.offset);
                     for &(dim, coefficient) in &index.terms {
                         strides[dim] = &strides[dim] + &(&stride * &coefficient.into());
                     }
                     stride = &stride * size;
                 }
                 let (stream, round) = (*stream, node.ty.len());
-                self.input(Source::Random { stream, strides, round })
+                self.input(Source::Random { stream, strides, offset, round })
             }
             _ => self.constant(0.0),
         }
+    }
+
+    /// The element of `x` at the value of `index` along an axis.
+    fn gather(&mut self, axis: usize, x: Value, index: Value, at: &[Index]) -> Ref {
+        let graph = self.lower.graph;
+        let base = trace(graph, x);
+        // The axes in the place of the indexed one.
+        let indexed = at.len() + 1 - graph.shape(x).len();
+        let coordinates = [&at[..axis], &[Index::zero()], &at[axis + indexed..]].concat();
+        let access = self.lower.access(base.value, &follow(&base, &coordinates), None);
+        let base_axis = base.covers(graph, axis, &graph.shape(x)[axis]).unwrap_or(axis);
+        let dim = match self.lower.layouts.values.get(&base.value) {
+            Some(ValueLayout::Order(order)) => order.iter().position(|a| *a == base_axis).unwrap_or(base_axis),
+            _ => base_axis,
+        };
+        let from = self.lower.load(access);
+        let index = self.access(index, at, None);
+        self.input(Source::Gather { from, dim, index })
     }
 
     fn pool(&mut self, w: &Window, x: Value, at: &[Index], outside: Option<f32>, f: Binary) -> Ref {
@@ -302,13 +343,17 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
     }
 }
 
+/// The offset of an index over windows, which is a number.
+fn tap_at(index: &Index) -> i64 {
+    index.offset.as_const().unwrap_or(0)
+}
+
 /// The index of a tap of window `at`: `at · stride + tap · dilation - padding`.
 fn tap_of(w: &Window, at: &[Index], tap: [i64; 2]) -> Vec<Index> {
     let mut out = at.to_vec();
     for axis in 0..2 {
-        let index = &mut out[2 + axis];
-        index.terms.iter_mut().for_each(|(_, c)| *c *= w.stride[axis]);
-        index.offset = index.offset * w.stride[axis] + tap[axis] * w.dilation[axis] - w.padding[axis];
+        let shift = tap[axis] * w.dilation[axis] - w.padding[axis];
+        out[2 + axis] = out[2 + axis].clone().times(w.stride[axis]).plus(&shift.into());
     }
     out
 }
@@ -319,7 +364,7 @@ fn window_of(w: &Window, at: &[Index]) -> Vec<Index> {
     for axis in 0..2 {
         let index = &mut out[2 + axis];
         index.terms.iter_mut().for_each(|(_, c)| *c /= w.stride[axis]);
-        index.offset = index.offset.div_euclid(w.stride[axis]);
+        index.offset = tap_at(index).div_euclid(w.stride[axis]).into();
     }
     out
 }
@@ -329,7 +374,7 @@ fn window_with_tap(w: &Window, at: &[Index], tap: [i64; 2]) -> Vec<Index> {
     let mut out = at.to_vec();
     for axis in 0..2 {
         let index = &mut out[2 + axis];
-        index.offset += w.padding[axis] - tap[axis] * w.dilation[axis];
+        index.offset = &index.offset + &(w.padding[axis] - tap[axis] * w.dilation[axis]).into();
         index.divide = w.stride[axis];
         index.exact = true;
     }

@@ -94,13 +94,13 @@ impl Lower<'_> {
         let buffer = self.buffer(tile);
         let (shape, index) = ([space[1].clone(), space[0].clone()], [Index::of(1), Index::of(0)]);
         let (dims, index) = panel_access(&shape, &index, order);
-        let store = self.add_store(Access { buffer, dims, index, outside: None });
+        let store = self.add_store(Access::new(buffer, dims, index));
         let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
         Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] }
     }
 
     /// Elements from one index to the next along each axis of a view of something in memory.
-    fn strides(&mut self, view: Value) -> (usize, Vec<Size>) {
+    fn strided(&mut self, view: Value) -> Strided {
         let base = trace(self.graph, view);
         let memory = strip_reshapes(self.graph, base.value);
         let shape = self.graph.shape(base.value);
@@ -109,24 +109,26 @@ impl Lower<'_> {
             _ => (0..shape.len()).collect(),
         };
         let mut strides = vec![Size::constant(0); self.graph.shape(view).len()];
-        let mut stride = Size::constant(1);
+        let (mut stride, mut offset) = (Size::constant(1), Size::default());
         for &axis in order.iter().rev() {
-            if let Some(view_axis) = base.axes[axis] {
-                strides[view_axis] = stride.clone();
+            let along = &base.axes[axis];
+            if let Some(view_axis) = along.axis {
+                strides[view_axis] = &stride * &along.step.into();
             }
+            offset = &offset + &(&stride * &along.offset);
             stride = &stride * &shape[axis];
         }
-        (self.buffer(memory), strides)
+        Strided { buffer: self.buffer(memory), strides, offset }
     }
 
     /// A matrix operand by strides of `batch.., row, column`, transposed if asked.
     fn matrix(&mut self, view: Value, transposed: bool) -> Strided {
-        let (buffer, mut strides) = self.strides(view);
-        let rank = strides.len();
+        let mut strided = self.strided(view);
+        let rank = strided.strides.len();
         if transposed {
-            strides.swap(rank - 2, rank - 1);
+            strided.strides.swap(rank - 2, rank - 1);
         }
-        Strided { buffer, strides }
+        strided
     }
 
     /// The right operand: a parameter in panels is used as it lies.
@@ -140,8 +142,8 @@ impl Lower<'_> {
 
     /// An image operand by strides of `n, height, width, channel`.
     fn image(&mut self, view: Value) -> Strided {
-        let (buffer, strides) = self.strides(view);
-        Strided { buffer, strides: [0, 2, 3, 1].map(|axis| strides[axis].clone()).to_vec() }
+        let strided = self.strided(view);
+        Strided { strides: [0, 2, 3, 1].map(|axis| strided.strides[axis].clone()).to_vec(), ..strided }
     }
 
     fn channels_last(&self, value: Value) -> Vec<Size> {

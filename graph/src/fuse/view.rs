@@ -9,14 +9,56 @@ use crate::size::Size;
 pub(crate) struct Base {
     /// The node.
     pub value: Value,
-    /// For each axis of that node, the axis of the view that runs along it (`None`: index 0).
-    pub axes: Vec<Option<usize>>,
+    /// For each axis of that node, how the view runs along it.
+    pub axes: Vec<Along>,
 }
 
-/// Follows broadcasts, permutations and reshapes of axes of size 1.
+/// An index along an axis of a base: `offset + step · index along an axis of the view`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Along {
+    /// The axis of the view (`None`: the offset alone).
+    pub axis: Option<usize>,
+    /// From one element of the view to the next.
+    pub step: i64,
+    /// Where the view begins.
+    pub offset: Size,
+}
+
+impl Along {
+    /// Along an axis of the view, from its beginning.
+    fn axis(axis: usize) -> Along {
+        Along { axis: Some(axis), step: 1, offset: Size::default() }
+    }
+
+    /// Index 0.
+    fn zero() -> Along {
+        Along { axis: None, step: 1, offset: Size::default() }
+    }
+
+    /// Whether the index is that of the view, or 0.
+    fn is_plain(&self) -> bool {
+        self.step == 1 && self.offset.is_zero()
+    }
+}
+
+impl Base {
+    /// Whether no slice lies between the view and the node.
+    pub fn is_whole(&self) -> bool {
+        self.axes.iter().all(Along::is_plain)
+    }
+
+    /// The axis of the node that is all of this axis of the view, which has this size.
+    pub fn covers(&self, graph: &Graph, axis: usize, size: &Size) -> Option<usize> {
+        let shape = graph.shape(self.value);
+        let whole = |(at, along): &(usize, &Along)| along.axis == Some(axis) && along.is_plain() && shape[*at] == *size;
+        self.axes.iter().enumerate().find(whole).map(|(at, _)| at)
+    }
+}
+
+/// Follows broadcasts, permutations, slices and reshapes of axes of size 1.
 pub(crate) fn trace(graph: &Graph, view: Value) -> Base {
     let mut value = view;
-    let mut axes: Vec<Option<usize>> = (0..graph.shape(view).len()).map(Some).collect();
+    let mut axes: Vec<Along> = (0..graph.shape(view).len()).map(Along::axis).collect();
     loop {
         let node = graph.node(value);
         let Some(&below) = node.inputs.first() else { return Base { value, axes } };
@@ -24,17 +66,27 @@ pub(crate) fn trace(graph: &Graph, view: Value) -> Base {
         axes = match &node.op {
             Op::Broadcast => {
                 let lead = to.len() - from.len();
-                let axis = |(i, s): (usize, &Size)| if s.is(1) { None } else { axes[i + lead] };
+                let axis = |(i, s): (usize, &Size)| if s.is(1) { Along::zero() } else { axes[i + lead].clone() };
                 from.iter().enumerate().map(axis).collect()
             }
             Op::Permute(order) => {
-                let mut out = vec![None; from.len()];
-                order.iter().zip(&axes).for_each(|(&axis, &view_axis)| out[axis] = view_axis);
+                let mut out = vec![Along::zero(); from.len()];
+                order.iter().zip(axes).for_each(|(&axis, along)| out[axis] = along);
                 out
             }
+            Op::Slice { axis, start, step } => {
+                let along = &mut axes[*axis];
+                along.offset = &(&along.offset * &(*step).into()) + start;
+                along.step *= step;
+                if to[*axis].is(1) {
+                    along.axis = None;
+                }
+                axes
+            }
             Op::Reshape if same_but_ones(from, to) => {
-                let mut long = axes.iter().zip(to).filter(|(_, s)| !s.is(1)).map(|(a, _)| *a);
-                from.iter().map(|s| if s.is(1) { None } else { long.next().flatten() }).collect()
+                let mut long = axes.into_iter().zip(to).filter(|(_, s)| !s.is(1)).map(|(a, _)| a);
+                let zero = |s: &Size| if s.is(1) { None } else { long.next() };
+                from.iter().map(zero).map(|along| along.unwrap_or(Along::zero())).collect()
             }
             Op::After => axes,
             _ => return Base { value, axes },
@@ -79,5 +131,10 @@ pub(crate) fn is_barrier(graph: &Graph, value: Value) -> bool {
 
 /// Indices along the axes of a base, from those along the axes of the view.
 pub(crate) fn follow(base: &Base, coordinates: &[Index]) -> Vec<Index> {
-    base.axes.iter().map(|a| a.map_or_else(Index::zero, |axis| coordinates[axis].clone())).collect()
+    let index = |along: &Along| match along.axis {
+        Some(axis) if along.is_plain() => coordinates[axis].clone(),
+        Some(axis) => coordinates[axis].clone().times(along.step).plus(&along.offset),
+        None => Index::zero().plus(&along.offset),
+    };
+    base.axes.iter().map(index).collect()
 }

@@ -10,9 +10,11 @@ use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
 use crate::scalar::{Binary, Reduction, Unary};
+use crate::size::Size;
 use crate::types::DType;
 
 mod repeat;
+mod slices;
 mod value;
 
 /// A step of the chain rule that has no rule yet.
@@ -138,6 +140,7 @@ impl<'p> Pass<'p> {
                 self.repeat(&node, value, repeat, &results)?;
                 continue;
             }
+            let arrived = slices::join(&mut self.b, arrived);
             let sum = arrived.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
             let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
             if self.sources[index] {
@@ -214,6 +217,30 @@ impl Pass<'_> {
                 let d = self.b.permute(g, &inverse);
                 self.add(node, 0, d);
             }
+            Op::Slice { axis, start, step } => {
+                let d = self.unslice(g, node.inputs[0], *axis, start, *step);
+                self.add(node, 0, d);
+            }
+            Op::Pad { before, .. } => {
+                let inner = self.b.shape(node.inputs[0]);
+                let slice =
+                    |g, (axis, start): (usize, &Size)| self.b.slice(g, axis, start.clone(), inner[axis].clone());
+                let d = before.iter().enumerate().fold(g, slice);
+                self.add(node, 0, d);
+            }
+            Op::Cat(axis) => {
+                let mut start = Size::default();
+                for (i, &part) in node.inputs.iter().enumerate() {
+                    let len = self.b.shape(part)[*axis].clone();
+                    if self.wants(node, i) {
+                        let d = self.b.slice(g, *axis, start.clone(), len.clone());
+                        self.add(node, i, d);
+                    }
+                    start = &start + &len;
+                }
+            }
+            Op::Gather { axis } => self.contract(node, 0, Op::Scatter { axis: *axis }, g, node.inputs[1]),
+            Op::Scatter { axis } => self.contract(node, 0, Op::Gather { axis: *axis }, g, node.inputs[1]),
             Op::Reduce(f, axes) => {
                 let x = node.inputs[0];
                 let back = self.stretch(g, x, axes);

@@ -237,7 +237,7 @@ impl Backward {
 }
 
 fn argument(out: &mut Graph, name: &str, ty: &Type) -> Value {
-    out.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: None });
+    out.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: vec![] });
     let number = out.arguments.len() - 1;
     out.push(Op::Input(number), vec![], ty.clone(), Origin { name: name.into(), ..Origin::default() })
 }
@@ -257,7 +257,7 @@ fn repeats_itself(graph: &Graph, value: Value) -> bool {
     let node = graph.node(value);
     match node.op {
         Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Parameter(_) | Op::RoundParameter { .. } => true,
-        Op::Broadcast | Op::Reshape | Op::Permute(_) => repeats_itself(graph, node.inputs[0]),
+        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } => repeats_itself(graph, node.inputs[0]),
         _ => false,
     }
 }

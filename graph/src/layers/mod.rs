@@ -12,6 +12,7 @@ use crate::program::Layout;
 mod batch_norm;
 mod conv2d;
 mod dropout;
+mod embedding;
 pub mod init;
 mod layer_norm;
 mod linear;
@@ -43,6 +44,7 @@ pub static LAYERS: &[&LayerKind] = &[
     &linear::LINEAR,
     &conv2d::CONV2D,
     &dropout::DROPOUT,
+    &embedding::EMBEDDING,
     &batch_norm::BATCH_NORM1D,
     &batch_norm::BATCH_NORM2D,
     &batch_norm::INSTANCE_NORM2D,

@@ -81,7 +81,9 @@ impl Builder<'_> {
         }
         let operands = [&states[..], &shared].concat();
         for (i, argument) in graph.arguments.iter().enumerate() {
-            argument.below.iter().for_each(|&limit| self.numbers_below(operands[i], limit));
+            for below in &argument.below {
+                self.hold_between(operands[i], below, i < states.len())?;
+            }
         }
         let as_result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
         // What becomes of the rounds' own states stands behind the results.
@@ -211,5 +213,5 @@ fn insert_argument(graph: &mut Graph, node: Value, at: usize) {
     }
     let (ty, name) = (graph.ty(node).clone(), graph.node(node).origin.name.clone());
     graph.nodes[node.index()].op = Op::Input(at);
-    graph.arguments.insert(at, Argument { name, ty, below: None });
+    graph.arguments.insert(at, Argument { name, ty, below: vec![] });
 }

@@ -59,9 +59,7 @@ fn cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             .help("give one class number a row, or name the axis of the classes: `dim = -1`");
         return b.report(d);
     }
-    if let Some(classes) = shape[axis].as_const() {
-        b.numbers_below(target, classes);
-    }
+    b.numbers_below(target, &shape[axis], bound.at(1))?;
     let mut kept = shape.clone();
     kept[axis] = 1.into();
     let max = b.reduce(Reduction::Max, x, &[axis], true);

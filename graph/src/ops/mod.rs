@@ -8,6 +8,7 @@ use crate::graph::Origin;
 mod conv2d;
 mod cross_entropy;
 mod grad;
+mod index;
 mod matmul;
 pub(crate) mod norm;
 mod pointwise;
@@ -17,6 +18,8 @@ mod softmax;
 mod view;
 
 pub(crate) use conv2d::conv2d;
+pub use index::{IndexItem, index};
+pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub(crate) use pointwise::drop_out;
 pub(crate) use pool::window_type;
@@ -46,6 +49,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     conv2d::OPERATORS,
     pool::OPERATORS,
     view::OPERATORS,
+    index::OPERATORS,
     grad::OPERATORS,
 ];
 

@@ -273,8 +273,24 @@ fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let mut x = float(b, bound, 0)?;
+    let mut x = bound.tensor(b, 0, None);
     let (min, max) = (bound.float(1), bound.float(2));
+    let dtype = b.graph.dtype(x);
+    if dtype == DType::Bool {
+        float(b, bound, 0)?;
+    }
+    for (slot, bound_given) in [(1, min), (2, max)] {
+        if let Some(c) = bound_given.filter(|c| dtype.is_int() && c.fract() != 0.0) {
+            let message = format!("`clamp` of {dtype} at {c:?}, which is not an {dtype}");
+            return bound.wrong(
+                b,
+                "N0207",
+                slot,
+                message,
+                "write an integer, or convert the tensor first: `.cast(f32)`",
+            );
+        }
+    }
     match (min, max) {
         (None, None) => {
             return bound.wrong(b, "N0306", 0, "`clamp` needs `min`, `max` or both", "write `clamp(0.0, 1.0)`");

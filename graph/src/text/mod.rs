@@ -36,7 +36,7 @@ impl fmt::Display for Role {
 impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.ty)?;
-        self.below.map_or(Ok(()), |limit| write!(f, " < {limit}"))
+        self.below.iter().try_for_each(|b| write!(f, " in {}..{} for {}", b.least, b.limit, b.by))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::read::{Line, Problem};
 use crate::graph::{Op, Window};
+use crate::size::Size;
 
 macro_rules! primitives {
     ($($name:literal => $variant:ident $(($($field:ident),+))? $({$($named:ident),+})?,)*) => {
@@ -44,6 +45,11 @@ primitives! {
     "broadcast" => Broadcast,
     "reshape" => Reshape,
     "permute" => Permute(order),
+    "slice" => Slice { axis, start, step },
+    "pad" => Pad { before, value },
+    "cat" => Cat(axis),
+    "gather" => Gather { axis },
+    "scatter" => Scatter { axis },
     "conv2d" => Conv2d(window),
     "conv2d_input_grad" => Conv2dInputGrad(window),
     "conv2d_weight_grad" => Conv2dWeightGrad(window),
@@ -110,6 +116,26 @@ macro_rules! numbers {
 }
 
 numbers!(usize, i64);
+
+impl Attribute for f64 {
+    fn write(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn read(line: &mut Line) -> Result<f64, Problem> {
+        line.float()
+    }
+}
+
+impl Attribute for Size {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(line: &mut Line) -> Result<Size, Problem> {
+        line.size()
+    }
+}
 
 impl<A: Attribute> Attribute for Vec<A> {
     const HAS_BRACKETS: bool = true;

@@ -105,6 +105,14 @@ impl Launch {
             Family::Flat => format!("each of {}", shape_text(&self.space)),
             Family::Row => format!("rows {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
             Family::Column => format!("columns {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
+            Family::Scatter(axis) => format!(
+                "scattered along {} of {}, {} = {} at {}",
+                axis,
+                shape_text(&self.space),
+                access_text(&self.stores[0], &dim_name),
+                format_args!("sums of {}", access_text(&self.loads[1], &dim_name)),
+                access_text(&self.loads[0], &dim_name),
+            ),
             Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
         }
     }
@@ -113,10 +121,8 @@ impl Launch {
         let place = line(self).map_or(String::new(), |line| format!("  {line}"));
         writeln!(f, "{indent}{number:>2}  {}{place}", self.name)?;
         writeln!(f, "{indent}      {}", self.shape_text())?;
-        let letters = ["i", "j", "k", "l", "m", "n", "o", "p"];
-        let dim = |d: usize| letters.get(d).map_or(format!("i{d}"), |l| l.to_string());
         for stage in &self.stages {
-            self.fmt_stage(f, stage, indent, &dim)?;
+            self.fmt_stage(f, stage, indent, &dim_name)?;
         }
         if let Some(parameter) = self.updates {
             writeln!(f, "{indent}      updates parameter {parameter}")?;
@@ -143,6 +149,12 @@ impl Launch {
             Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
             Source::Size(size) => size.to_string(),
             Source::Random { stream, .. } => format!("random{stream}"),
+            Source::Gather { from, dim: at, index } => {
+                let (from, value) = (&self.loads[*from], access_text(&self.loads[*index], dim));
+                let named = |(d, i): (usize, &Index)| if d == *at { value.clone() } else { index_text(i, dim) };
+                let index: Vec<_> = from.index.iter().enumerate().map(named).collect();
+                format!("b{}[{}]", from.buffer, index.join(", "))
+            }
         });
         let (lines, names) = code_text(&stage.code, &inputs.collect::<Vec<_>>());
         for line in lines {
@@ -161,11 +173,18 @@ impl Launch {
     }
 }
 
+/// The name of a loop.
+fn dim_name(d: usize) -> String {
+    ["i", "j", "k", "l", "m", "n", "o", "p"].get(d).map_or(format!("i{d}"), |l| l.to_string())
+}
+
 /// `b3[i, 2·j + 1]`.
 fn access_text(access: &Access, dim: &dyn Fn(usize) -> String) -> String {
     let index: Vec<_> = access.index.iter().map(|i| index_text(i, dim)).collect();
+    let within = |(index, size): &(Index, Size)| format!(" while {} in 0..{size}", index_text(index, dim));
+    let within: String = access.within.iter().map(within).collect();
     let outside = access.outside.map_or(String::new(), |o| format!(" else {o:?}"));
-    format!("b{}[{}]{outside}", access.buffer, index.join(", "))
+    format!("b{}[{}]{within}{outside}", access.buffer, index.join(", "))
 }
 
 fn index_text(index: &Index, dim: &dyn Fn(usize) -> String) -> String {
@@ -174,12 +193,11 @@ fn index_text(index: &Index, dim: &dyn Fn(usize) -> String) -> String {
         let term = if *c == 1 { dim(*d) } else { format!("{c}·{}", dim(*d)) };
         text = if text.is_empty() { term } else { format!("{text} + {term}") };
     }
-    match index.offset {
-        0 if text.is_empty() => text.push('0'),
-        0 => {}
-        o if text.is_empty() => text = o.to_string(),
-        o if o < 0 => text += &format!(" - {}", -o),
-        o => text += &format!(" + {o}"),
+    match index.offset.as_const() {
+        _ if text.is_empty() => text = index.offset.to_string(),
+        Some(0) => {}
+        Some(o) if o < 0 => text += &format!(" - {}", -o),
+        _ => text += &format!(" + {}", index.offset),
     }
     if index.divide != 1 {
         text = format!("({text}) {} {}", if index.exact { "÷" } else { "/" }, index.divide);

@@ -10,6 +10,7 @@ use serde::de::value::{Error as NoSuchName, StrDeserializer};
 use super::primitives;
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::program::Below;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -171,8 +172,28 @@ impl<'t> Line<'t> {
         Ok(Value(self.number()?))
     }
 
+    /// A number as `{:?}` prints it.
+    pub fn float(&mut self) -> Result<f64, Problem> {
+        let before = self.rest;
+        let text = self.take(|c| c.is_alphanumeric() || "-+.".contains(c));
+        text.parse().map_err(|_| Line { rest: before }.wrong("a number"))
+    }
+
+    /// `0..10 for cross_entropy`.
+    fn below(&mut self) -> Result<Below, Problem> {
+        let before = self.rest;
+        let mut parts = || {
+            let (least, rest) = self.rest.split_once("..")?;
+            let (limit, rest) = rest.split_once(" for ")?;
+            let end = rest.find([' ', ',', ')']).unwrap_or(rest.len());
+            self.rest = &rest[end..];
+            Some(Below { least: least.trim().parse().ok()?, limit: limit.parse().ok()?, by: rest[..end].into() })
+        };
+        parts().ok_or_else(|| Line { rest: before }.wrong("a range of numbers and what it is for"))
+    }
+
     /// A size: all up to what can follow it.
-    fn size(&mut self) -> Result<Size, Problem> {
+    pub fn size(&mut self) -> Result<Size, Problem> {
         let before = self.rest;
         let rest = self.rest.trim_start();
         let end =
@@ -190,7 +211,7 @@ impl<'t> Line<'t> {
         Ok(Type { dtype, shape })
     }
 
-    /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] < 10) {`
+    /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] in 0..10 for cross_entropy) {`
     fn head(&mut self) -> Result<Graph, Problem> {
         self.expect("graph ")?;
         let Some(end) = self.rest.find('(') else { return Err(self.wrong("a name and `(`")) };
@@ -201,7 +222,10 @@ impl<'t> Line<'t> {
             let name = line.rest[..end].trim().into();
             line.rest = &line.rest[end + 1..];
             let ty = line.ty()?;
-            let below = if line.eat("<") { Some(line.number()?) } else { None };
+            let mut below = vec![];
+            while line.eat("in ") {
+                below.push(line.below()?);
+            }
             Ok(Argument { name, ty, below })
         })?;
         self.expect("{")?;

@@ -87,7 +87,8 @@ impl MatMul {
             m *= sizes[outer - 1];
             outer -= 1;
         }
-        let mut groups = vec![(0, 0)];
+        let start = |s: &Strided| s.offset.eval(value) as isize;
+        let mut groups = vec![(start(a), if let RightData::Strided(b) = b { start(b) } else { 0 })];
         for d in 0..outer {
             let next = |&(a, b): &(isize, isize)| {
                 let (x, y) = (a_strides[d], b_strides[d]);

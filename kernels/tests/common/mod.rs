@@ -104,7 +104,7 @@ pub fn size(value: usize) -> Size {
 
 /// `buffer` as an array of these dims at these indices.
 pub fn access(buffer: usize, dims: &[usize], index: Vec<Index>) -> Access {
-    Access { buffer, dims: dims.iter().map(|&d| size(d)).collect(), index, outside: None }
+    Access::new(buffer, dims.iter().map(|&d| size(d)).collect(), index)
 }
 
 fn eval(code: &Code, inputs: Vec<f64>) -> Vec<f64> {
@@ -129,9 +129,10 @@ fn value(name: &str) -> i64 {
 /// The element of an access, or `None` outside.
 fn locate(access: &Access, point: &[i64]) -> Option<usize> {
     let mut at = 0;
-    for (dim, index) in access.dims.iter().zip(&access.index) {
+    let within = access.within.iter().map(|(index, size)| (size, index, true));
+    for (dim, index, only_checked) in within.chain(access.dims.iter().zip(&access.index).map(|(d, i)| (d, i, false))) {
         let size = dim.eval(&value);
-        let mut i = index.terms.iter().fold(index.offset, |sum, &(d, c)| sum + c * point[d]);
+        let mut i = index.terms.iter().fold(index.offset.eval(&value), |sum, &(d, c)| sum + c * point[d]);
         if index.exact && i.rem_euclid(index.divide) != 0 {
             return None;
         }
@@ -143,7 +144,7 @@ fn locate(access: &Access, point: &[i64]) -> Option<usize> {
             assert!(access.outside.is_some(), "{access:?} at {point:?}");
             return None;
         }
-        at = at * size + i;
+        at = if only_checked { at } else { at * size + i };
     }
     Some(at as usize)
 }
@@ -185,9 +186,17 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
                     Source::Row(slot) => rows[*slot],
                     Source::Index(dim) => point[*dim] as f64,
                     Source::Size(size) => size.eval(&value) as f64,
-                    Source::Random { stream, strides, round } => {
+                    Source::Gather { from, dim, index } => {
+                        let (index, from) = (&launch.loads[*index], &launch.loads[*from]);
+                        let found = data[index.buffer].values[locate(index, &point).unwrap()] as i64;
+                        let held = found.clamp(0, from.dims[*dim].eval(&value) - 1);
+                        let mut from = from.clone();
+                        from.index[*dim] = Index::zero().plus(&held.into());
+                        data[from.buffer].values[locate(&from, &point).unwrap()]
+                    }
+                    Source::Random { stream, strides, offset, round } => {
                         let inside = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
-                        let index = inside + round.eval(&value) * ROUND as i64;
+                        let index = offset.eval(&value) + inside + round.eval(&value) * ROUND as i64;
                         random::uniform(context.seed, context.step, *stream, index as u64).into()
                     }
                 };

@@ -46,21 +46,19 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
             return Err(call.mismatch(number, values));
         }
     }
+    if let Some(i) = values.iter().position(|&v| v == 0) {
+        let what = format!("no argument binds the run-time size `{}`", symbols[i]);
+        return Err(Error::BadNet { net: program.name.clone(), what });
+    }
     for rule in &program.rules {
         if !rule.holds(&|name| values[call.symbol(name)]) {
             return Err(call.broken(rule, values));
         }
     }
     for number in 0..args.len() {
-        call.check_numbers(number)?;
+        call.check_numbers(number, values)?;
     }
-    match values.iter().position(|&v| v == 0) {
-        None => Ok(()),
-        Some(i) => {
-            let what = format!("no argument binds the run-time size `{}`", symbols[i]);
-            Err(Error::BadNet { net: program.name.clone(), what })
-        }
-    }
+    Ok(())
 }
 
 /// The only name of `coefficient · name + constant`, with its coefficient.
@@ -110,13 +108,21 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Class numbers are classes.
-    fn check_numbers(&self, number: usize) -> Result<()> {
+    /// Indices name what is there.
+    fn check_numbers(&self, number: usize, values: &[i64]) -> Result<()> {
         let argument = &self.program.arguments[number];
-        let Some(below) = argument.below else { return Ok(()) };
-        let Some((element, found)) = self.args[number].first_outside(below) else { return Ok(()) };
-        let (function, argument) = (self.program.name.clone(), argument.name.clone());
-        Err(Error::OutOfRange { function, argument, element, found, last: below - 1 })
+        for below in &argument.below {
+            let range = self.eval(&below.least, values)..self.eval(&below.limit, values);
+            let Some((mut at, found)) = self.args[number].first_outside(&range) else { continue };
+            let mut element: Vec<usize> = vec![];
+            for &size in self.args[number].shape().iter().rev() {
+                element.insert(0, at % size);
+                at /= size;
+            }
+            let (function, argument, by) = (self.program.name.clone(), argument.name.clone(), below.by.to_string());
+            return Err(Error::OutOfRange { function, argument, element, found, by, range });
+        }
+        Ok(())
     }
 
     fn solve(&self, size: &Size, found: i64, values: &mut [i64]) {
@@ -171,7 +177,7 @@ mod tests {
         let named = |(name, dtype, shape): &(&str, DType, &[&str])| Named {
             name: name.to_string(),
             ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect()),
-            below: None,
+            below: vec![],
         };
         Program {
             name: "LeNet.scores".into(),

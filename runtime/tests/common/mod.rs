@@ -22,7 +22,7 @@ fn sizes(texts: &[&dyn ToString]) -> Vec<Size> {
 }
 
 fn named(name: &str, shape: &[&dyn ToString]) -> Named {
-    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: None }
+    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: vec![] }
 }
 
 fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {
@@ -30,7 +30,7 @@ fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {
 }
 
 fn access(buffer: usize, dims: &[&dyn ToString], index: Vec<Index>) -> Access {
-    Access { buffer, dims: sizes(dims), index, outside: None }
+    Access::new(buffer, sizes(dims), index)
 }
 
 fn code(inputs: u16, instrs: &[Instr]) -> Code {
@@ -56,10 +56,10 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
     Program {
         name: name.into(),
         arguments,
-        results: vec![result],
         states: vec![],
         assigns: vec![],
         rules: vec![],
+        results: vec![result],
         buffers,
         schedule: (0..launches.len()).map(Step::Launch).collect(),
         launches,
@@ -83,7 +83,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     let (x, y) = (named("x", &[&"N", k]), named("y", &[&"N", o]));
     let no = format!("{o}*N");
     let matmul = || {
-        let a = Strided { buffer: 0, strides: sizes(&[k, &1]) };
+        let a = Strided::new(0, sizes(&[k, &1]));
         Family::Tile(Tile::MatMul { k: size(k), a, b: Right::Panels(1) })
     };
     let no_index = || vec![Index::of(0), Index::of(1)];
@@ -133,8 +133,8 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
         stage(Level::Row, vec![Source::Row(0)], same(), Target::Store(0)),
     ];
 
-    let a = Strided { buffer: 0, strides: sizes(&[&1, k]) };
-    let b = Right::Strided(Strided { buffer: 3, strides: sizes(&[o, &1]) });
+    let a = Strided::new(0, sizes(&[&1, k]));
+    let b = Right::Strided(Strided::new(3, sizes(&[o, &1])));
     let mut dweight = launch("d fc.weight", &[k, o], &[], Family::Tile(Tile::MatMul { k: size("N"), a, b }));
     let panel = Index { divide: 32, ..Index::of(1) };
     let column = Index { modulo: 32, ..Index::of(1) };

@@ -93,7 +93,7 @@ fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usiz
 }
 
 fn named(name: &str, dtype: DType) -> Named {
-    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: None }
+    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: vec![] }
 }
 
 fn argument_buffer(program: &mut Program, name: &str, dtype: DType) -> usize {
@@ -107,7 +107,7 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
     program.results.push(named(name, dtype));
     let place = Place::Result(program.results.len() - 1);
     let to = buffer(program, "to", dtype, place);
-    let access = |&buffer: &usize| Access { buffer, dims: vec![LEN.into()], index: vec![Index::of(0)], outside: None };
+    let access = |&buffer: &usize| Access::new(buffer, vec![LEN.into()], vec![Index::of(0)]);
     let inputs = from.len() as u16;
     let stage = Stage {
         level: Level::Element,
@@ -135,13 +135,13 @@ fn reduction(program: &mut Program, from: usize, family: Family, points: i64, le
         Family::Row => (vec![points, length], vec![Index::of(0), Index::of(1)]),
         _ => (vec![length, points], vec![Index::of(1), Index::of(0)]),
     };
-    let load = Access { buffer: from, dims: dims.into_iter().map(Size::constant).collect(), index, outside: None };
+    let load = Access::new(from, dims.into_iter().map(Size::constant).collect(), index);
     let reductions = [Reduction::Sum, Reduction::Max, Reduction::Min];
     let stores = reductions.map(|reduction| {
         program.results.push(Named { name: format!("{reduction:?}"), ..named("", DType::F32) });
         let place = Place::Result(program.results.len() - 1);
         let to = buffer(program, "to", DType::F32, place);
-        Access { buffer: to, dims: vec![points.into()], index: vec![Index::of(0)], outside: None }
+        Access::new(to, vec![points.into()], vec![Index::of(0)])
     });
     let elements = Stage {
         level: Level::Element,

@@ -82,7 +82,7 @@ impl Array {
     }
 
     fn data(&self, buffer: usize) -> Strided {
-        Strided { buffer, strides: self.strides.iter().map(|&s| Size::constant(s)).collect() }
+        Strided::new(buffer, self.strides.iter().map(|&s| Size::constant(s)).collect())
     }
 }
 

@@ -1,0 +1,206 @@
+//! The scatter family: sums of what arrives at indices.
+//!
+//! A chunk owns a range of the indexed dim (of some of the points before it) and goes through all indices in order, so each sum is made by
+//! one chunk, in one order.
+
+use castnet_graph::program::{self, Launch};
+use castnet_graph::types::DType;
+
+use crate::access::{Access, Form, Map};
+use crate::isa::{Isa, per_isa};
+use crate::kernel::Run;
+use crate::transfer;
+use crate::worker::MAX_DIMS;
+
+/// Elements of a chunk, of those that are written or of those that are read.
+const CHUNK: i64 = 16384;
+/// Chunks at most: each goes through all indices.
+const CHUNKS: i64 = 64;
+
+/// A loop: how many points, and the steps of index, value and result from one to the next.
+type Loop = (i64, [i64; 3]);
+
+/// A scatter with all sizes known.
+#[derive(Debug)]
+pub(crate) struct Scatter {
+    index: (usize, DType),
+    values: usize,
+    out: usize,
+    /// Where index, value and result begin.
+    start: [i64; 3],
+    /// The space before the indexed dim, whose points have nothing to do with each other.
+    before: Vec<Loop>,
+    /// What is summed over and the space behind the indexed dim, but the last of these loops.
+    outer: Vec<Loop>,
+    inner: Loop,
+    /// Elements of the indexed dim, and from one to the next in the result.
+    size: i64,
+    stride: i64,
+    isa: Isa,
+    /// Pieces of the points before, and of the indexed dim.
+    pieces: [i64; 2],
+}
+
+per_isa! {
+    /// Adds `n` floats to others.
+    fn add(from: *const f32, to: *mut f32, n: usize) = add_body;
+}
+
+#[inline(always)]
+unsafe fn add_body(from: *const f32, to: *mut f32, n: usize) {
+    // SAFETY: the caller's promise: two runs that are apart.
+    unsafe {
+        for i in 0..n {
+            *to.add(i) += *from.add(i);
+        }
+    }
+}
+
+impl Scatter {
+    /// Resolves a launch of which the indices name dim `axis`.
+    pub(crate) fn new(
+        launch: &Launch,
+        axis: usize,
+        dtypes: &[DType],
+        isa: Isa,
+        value: &dyn Fn(&str) -> i64,
+    ) -> Scatter {
+        let space = launch.space.len();
+        let sizes: Vec<i64> = launch.space.iter().chain(&launch.reduce).map(|s| s.eval(value)).collect();
+        let form = |access: &program::Access| match Access::new(access, dtypes[access.buffer], &sizes, value).map {
+            Map::Affine(form) => form,
+            Map::General(..) => panic!("{}: a scatter of what does not lie evenly", launch.name),
+        };
+        let [index, values, out] = [&launch.loads[0], &launch.loads[1], &launch.stores[0]];
+        assert!(dtypes[values.buffer] == DType::F32 && dtypes[out.buffer] == DType::F32, "{}: floats", launch.name);
+        let forms: [Form; 3] = [form(index), form(values), form(out)];
+        // Row-major, so that a range of the indexed dim is one run.
+        let row_major = (0..space).all(|d| sizes[d] == 1 || forms[2].steps[d] == sizes[d + 1..space].iter().product());
+        assert!(row_major && sizes.len() <= MAX_DIMS, "{}: the sums lie in another order", launch.name);
+
+        let loops = |dims: &mut dyn Iterator<Item = usize>| {
+            let mut loops: Vec<Loop> = vec![];
+            for d in dims.filter(|&d| sizes[d] != 1) {
+                let steps = [0, 1, 2].map(|f: usize| forms[f].steps[d]);
+                match loops.last_mut() {
+                    Some((count, outer)) if (0..3).all(|f| outer[f] == steps[f] * sizes[d]) => {
+                        (*count, *outer) = (*count * sizes[d], steps);
+                    }
+                    _ => loops.push((sizes[d], steps)),
+                }
+            }
+            loops
+        };
+        let before = loops(&mut (0..axis));
+        let mut outer = loops(&mut (space..sizes.len()).chain(axis + 1..space));
+        let inner = outer.pop().unwrap_or((1, [0; 3]));
+
+        let points: i64 = sizes[..axis].iter().product();
+        let read: i64 = points * sizes[axis + 1..].iter().product::<i64>();
+        let written: i64 = sizes[..space].iter().product();
+        let wanted = (read.max(written) / CHUNK).clamp(1, CHUNKS);
+        let rows = points.clamp(1, wanted);
+        let ranges = (wanted / rows).clamp(1, sizes[axis].max(1));
+        Scatter {
+            index: (index.buffer, dtypes[index.buffer]),
+            values: values.buffer,
+            out: out.buffer,
+            start: [0, 1, 2].map(|f: usize| forms[f].offset),
+            before,
+            outer,
+            inner,
+            size: sizes[axis],
+            stride: sizes[axis + 1..space].iter().product(),
+            isa,
+            pieces: [rows, ranges],
+        }
+    }
+
+    pub(crate) fn chunks(&self) -> usize {
+        (self.pieces[0] * self.pieces[1]) as usize
+    }
+
+    /// Runs a chunk.
+    ///
+    /// # Safety
+    /// As [`Kernel::run`](crate::Kernel::run).
+    pub(crate) unsafe fn run(&self, chunk: usize, run: &Run<'_>) {
+        let [rows, ranges] = self.pieces;
+        let (row, range) = (chunk as i64 / ranges, chunk as i64 % ranges);
+        let piece = |n: i64, of: i64, i: i64| n * i / of..n * (i + 1) / of;
+        let points: i64 = self.before.iter().map(|l| l.0).product();
+        let own = piece(self.size, ranges, range);
+        for mut point in piece(points, rows, row) {
+            let mut at = self.start;
+            for (count, steps) in self.before.iter().rev() {
+                let i = point % count;
+                point /= count;
+                (0..3).for_each(|f| at[f] += i * steps[f]);
+            }
+            // SAFETY: the range lies in the result and belongs to this chunk; what is read lies in its buffers.
+            unsafe {
+                let out = run.bases[self.out].cast::<f32>();
+                let first = out.offset((at[2] + own.start * self.stride) as isize);
+                std::slice::from_raw_parts_mut(first, ((own.end - own.start) * self.stride) as usize).fill(0.0);
+                self.sums(&own, at, run);
+            }
+        }
+    }
+
+    /// Goes through all that may arrive from place `at` on.
+    unsafe fn sums(&self, own: &std::ops::Range<i64>, mut at: [i64; 3], run: &Run<'_>) {
+        let mut point = [0; MAX_DIMS];
+        let count: i64 = self.outer.iter().map(|l| l.0).product();
+        for _ in 0..count {
+            // SAFETY: the caller's promise.
+            unsafe { self.line(own, at, run) };
+            for (d, (size, steps)) in self.outer.iter().enumerate().rev() {
+                point[d] += 1;
+                (0..3).for_each(|f| at[f] += steps[f]);
+                if point[d] < *size {
+                    break;
+                }
+                point[d] = 0;
+                (0..3).for_each(|f| at[f] -= size * steps[f]);
+            }
+        }
+    }
+
+    /// The innermost loop.
+    #[inline]
+    unsafe fn line(&self, own: &std::ops::Range<i64>, at: [i64; 3], run: &Run<'_>) {
+        let (n, steps) = self.inner;
+        let (index, dtype) = self.index;
+        // SAFETY: the caller's promise; an index is held below the size, and only those of this chunk are followed.
+        unsafe {
+            let indices = run.bases[index];
+            let values = run.bases[self.values].cast::<f32>().cast_const().offset(at[1] as isize);
+            let out = run.bases[self.out].cast::<f32>().offset(at[2] as isize);
+            let named = |i: i64| {
+                let place = (at[0] + i * steps[0]) as isize * dtype.bytes() as isize;
+                transfer::index(dtype, indices.offset(place)).clamp(0, (self.size - 1).max(0))
+            };
+            if steps[0] == 0 {
+                let row = named(0);
+                if !own.contains(&row) {
+                    return;
+                }
+                let out = out.offset((row * self.stride) as isize);
+                if steps[1..] == [1, 1] {
+                    return add(self.isa, values, out, n as usize);
+                }
+                for i in 0..n as isize {
+                    *out.offset(i * steps[2] as isize) += *values.offset(i * steps[1] as isize);
+                }
+                return;
+            }
+            for i in 0..n {
+                let row = named(i);
+                if own.contains(&row) {
+                    let to = out.offset((row * self.stride + i * steps[2]) as isize);
+                    *to += *values.offset((i * steps[1]) as isize);
+                }
+            }
+        }
+    }
+}
