@@ -93,7 +93,7 @@ impl<'a> Making<'a> {
     fn gather(&mut self, rank: usize) -> Source {
         let axes =
             |me: &mut Self| -> Vec<usize> { me.order(rank).into_iter().filter(|_| me.random.below(3) > 0).collect() };
-        let mut add = |me: &mut Self, dtype: DType, axes: &[usize], index: Vec<Index>, dims: Vec<usize>| {
+        let add = |me: &mut Self, dtype: DType, axes: &[usize], index: Vec<Index>, dims: Vec<usize>| {
             debug_assert!(axes.len() <= dims.len());
             let buffer = me.buffer(dtype, &dims);
             me.launch.loads.push(access(buffer, &dims, index));
