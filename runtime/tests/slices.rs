@@ -93,18 +93,15 @@ impl Case<'_> {
 
     fn source(&self) -> Source {
         let declared = |(i, shape): (usize, &&[i64])| Declared {
-            name: format!("w{i}").into(),
-            layout: Layout::Plain,
             shape: Some((shape.to_vec(), Init::Uniform(1.0))),
-            first_use: Loc::default(),
+            ..Declared::new(format!("w{i}"), Layout::Plain)
         };
-        let mut parameters = Parameters { list: self.parameters.iter().enumerate().map(declared).collect() };
+        let mut parameters =
+            Parameters { list: self.parameters.iter().enumerate().map(declared).collect(), states: vec![] };
         let out = self.graph(&mut parameters, false);
         let loss = self.graph(&mut parameters, true);
-        let functions = vec![
-            SourceFunction { name: "out".into(), inference: out, training: None },
-            SourceFunction { name: "loss".into(), inference: loss.clone(), training: Some(loss) },
-        ];
+        let functions =
+            vec![SourceFunction::new("out", out, None), SourceFunction::new("loss", loss.clone(), Some(loss))];
         Source { name: "Case".into(), parameters, functions }
     }
 
@@ -113,7 +110,7 @@ impl Case<'_> {
         let source = self.source();
         let written = source.functions[1].inference.clone();
         let out = source.functions[0].inference.clone();
-        let unfused = gradients(written.clone()).unwrap();
+        let unfused = gradients(written.clone(), &|_| true).unwrap();
         let compiled = compile(source).unwrap_or_else(|e| panic!("{what}: {e:?}\n{written}"));
         let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
         let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();
@@ -128,12 +125,13 @@ impl Case<'_> {
             let inputs = Inputs {
                 arguments: &arguments,
                 parameters: &parameters,
+                states: &[],
                 rounded: false,
                 sizes: &value,
                 random: &|_, _| 0.5,
             };
             let references: Vec<&Array> = arrays.iter().collect();
-            let run = |threads: usize| {
+            let mut run = |threads: usize| {
                 set_threads(threads);
                 let result = model.infer(0, &references).unwrap_or_else(|e| panic!("{what}: {e}"));
                 let (_, gradients) = model.grad(1, &references).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -359,7 +357,7 @@ fn embedded(layer_args: &[i64], index: &dyn Fn(&mut Builder, Value) -> Value) ->
         Ok(b.graph)
     };
     let (inference, training) = (build(false)?, Some(build(true)?));
-    let functions = vec![SourceFunction { name: "loss".into(), inference, training }];
+    let functions = vec![SourceFunction::new("loss", inference, training)];
     let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap().net;
     Ok(Model::from_net(net, &Device::cpu(), 3).unwrap())
 }

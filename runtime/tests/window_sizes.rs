@@ -67,7 +67,7 @@ fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], smal
     let (graph, parameters) = network(input, kinds);
     let reference = gradients(graph.clone(), &|_| true).unwrap();
     let function =
-        SourceFunction { name: "loss".into(), inference: graph.clone(), training: Some(graph), trains: None };
+        SourceFunction::new("loss", graph.clone(), Some(graph));
     let compiled = compile(Source { name: "Net".into(), parameters, functions: vec![function] });
     let compiled = compiled.unwrap_or_else(|e| panic!("{e:?}"));
     let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();

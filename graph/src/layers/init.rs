@@ -207,7 +207,7 @@ impl<'g> Wanted<'g> {
 }
 
 /// The first value of a tensor of this shape, or what is missing.
-pub(super) fn resolve(initialiser: Initialiser, shape: &[i64]) -> Result<Init, &'static str> {
+pub fn resolve(initialiser: Initialiser, shape: &[i64]) -> Result<Init, &'static str> {
     // Axis 0 runs over outputs, axis 1 over inputs, the others over the kernel.
     let field: i64 = shape.iter().skip(2).product();
     let fans = || match shape {

@@ -239,7 +239,17 @@ impl<'a> Lowering<'a, '_, '_> {
             return Part::Broken;
         }
         let arguments: &'a [Argument] = make.parens.as_deref().unwrap_or(&[]);
-        let given: Vec<Given> = arguments.iter().map(|a| self.given(frame, a)).collect();
+        let mut given = vec![];
+        for argument in arguments {
+            let is_init = argument.name.as_ref().is_some_and(|n| matches!(n.text.as_str(), "init" | "bias_init"));
+            given.push(match is_init {
+                true => {
+                    let name = argument.name.as_ref().map(|n| (n.text.clone(), n.at));
+                    Given { name, value: self.initialiser(frame, &argument.value), at: argument.value.at }
+                }
+                false => self.given(frame, argument),
+            });
+        }
         match layers::declare_with(self.b, path, at, name, make.kind.at, &given, options) {
             Ok(layer) => Part::Layer(layer, given),
             Err(_) => Part::Broken,
@@ -378,7 +388,7 @@ impl<'a> Lowering<'a, '_, '_> {
         options: Options,
     ) -> Part<'a> {
         let Some(shape) = self.constant_shape(frame, ty, "a `param`") else { return Part::Broken };
-        let Some(init) = self.init(frame, init) else { return Part::Broken };
+        let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
         if ty.dtype != castnet_graph::types::DType::F32 {
             let message = format!("a `param` is of type f32, found {}", ty.dtype);
             self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
@@ -409,29 +419,50 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(d.help("write numbers, constants, or the names of run-time sizes"));
             return Part::Broken;
         };
-        let Some(init) = self.init(frame, init) else { return Part::Broken };
+        let shape: Vec<i64> = known_type.shape.iter().map(|s| s.as_const().unwrap_or(1)).collect();
+        let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
         let ty = Some(known_type);
         self.b.parameters.states.push(DeclaredState { name: path.into(), ty, init });
         Part::State(self.b.parameters.states.len() - 1)
     }
 
-    /// `zeros`, `ones`, a number: the first value of a parameter or state.
-    fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr) -> Option<Init> {
-        match &written.kind {
-            ast::ExprKind::Name(name) if name == "zeros" => return Some(Init::Constant(0.0)),
-            ast::ExprKind::Name(name) if name == "ones" => return Some(Init::Constant(1.0)),
-            _ => {}
-        }
-        match self.expression(frame, written) {
+    /// `zeros`, `normal(0, 0.02)`, a number: the first value of a parameter or state of this shape.
+    fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr, shape: &[i64]) -> Option<Init> {
+        let value = match self.initialiser(frame, written) {
+            Arg::Init(initialiser) => match layers::init::resolve(initialiser, shape) {
+                Ok(init) => return Some(init),
+                Err(missing) => {
+                    let message = format!("this first value does not fit a shape of {shape:?}: {missing}");
+                    self.mistake(Diagnostic::new("N0306", written.at, message).help("write `zeros`, `normal(0, 0.02)`"));
+                    return None;
+                }
+            },
+            other => other,
+        };
+        match value {
             Arg::Unknown => None,
             Arg::Float(value) => Some(Init::Constant(value as f32)),
             Arg::Size(size) if size.as_const().is_some() => Some(Init::Constant(size.as_const().unwrap_or(0) as f32)),
             other => {
                 let message = format!("this is no first value: {}", other.describe(self.b));
-                self.mistake(Diagnostic::new("N0305", written.at, message).help("write `zeros`, `ones` or a number"));
+                self.mistake(Diagnostic::new("N0305", written.at, message).help("write `zeros`, `normal(0, 0.02)` or a number"));
                 None
             }
         }
+    }
+
+    /// An expression that may be an initialiser: `zeros`, `normal(0, 0.02)`.
+    fn initialiser(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr) -> Arg {
+        let (name, arguments): (&str, &'a [Argument]) = match &written.kind {
+            ast::ExprKind::Name(name) => (name, &[]),
+            ast::ExprKind::Call(callee, arguments) => (&callee.text, arguments),
+            _ => return self.expression(frame, written),
+        };
+        if !layers::init::is_initialiser(name) {
+            return self.expression(frame, written);
+        }
+        let given: Vec<Given> = arguments.iter().map(|a| self.given(frame, a)).collect();
+        layers::init::call(self.b, name, written.at, &given).unwrap_or(Arg::Unknown)
     }
 
     /// A shape whose sizes are all known at build time.
