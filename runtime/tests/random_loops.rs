@@ -203,7 +203,7 @@ fn source(number: u64) -> Source {
         parameters.list.push(declared("bias", Layout::Plain, vec![WIDTH]));
     }
     let (inference, training) = (build(number, &mut parameters, false), build(number, &mut parameters, true));
-    let function = SourceFunction { name: "loss".into(), inference, training: Some(training), trains: None };
+    let function = SourceFunction::new("loss", inference, Some(training));
     Source { name: format!("Loops{number}"), parameters, functions: vec![function] }
 }
 
