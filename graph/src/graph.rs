@@ -187,6 +187,50 @@ impl Repeat {
         };
         Graph { nodes: vec![body], ..Graph::default() }.states()
     }
+
+    /// Puts an argument into the body, and its operand into the loop's.
+    fn insert_argument(&mut self, at: usize, operands: &mut Vec<Value>, argument: Argument, operand: Value) {
+        for node in &mut self.body.nodes {
+            match &mut node.op {
+                Op::Input(i) if *i >= at => *i += 1,
+                _ => {}
+            }
+        }
+        self.body.arguments.insert(at, argument);
+        operands.insert(at, operand);
+    }
+
+    /// Gives the body an argument that every round sees, and the loop its operand; the argument's number.
+    pub fn share(&mut self, operands: &mut Vec<Value>, argument: Argument, operand: Value) -> usize {
+        let number = self.states + self.shared;
+        self.insert_argument(number, operands, argument, operand);
+        self.shared += 1;
+        number
+    }
+
+    /// Gives the loop one more state, which is `next` after a round; its number.
+    pub fn carry(&mut self, operands: &mut Vec<Value>, argument: Argument, operand: Value, next: Value) -> usize {
+        let number = self.states;
+        self.insert_argument(number, operands, argument, operand);
+        self.body.outputs.insert(number, Output { role: Role::Result(number), value: next });
+        for output in &mut self.body.outputs[number + 1..] {
+            if let Role::Result(result) = &mut output.role {
+                *result += 1;
+            }
+        }
+        self.states += 1;
+        number
+    }
+
+    /// Lets the loop stack a value of its rounds; the number of the result.
+    pub fn stack(&mut self, value: Value) -> usize {
+        let results = self.body.outputs.iter().take_while(|o| matches!(o.role, Role::Result(_))).count();
+        let known = self.body.outputs[self.states..results].iter().position(|o| o.value == value);
+        known.map(|at| at + self.states).unwrap_or_else(|| {
+            self.body.outputs.insert(results, Output { role: Role::Result(results), value });
+            results
+        })
+    }
 }
 
 impl Op {
@@ -363,6 +407,12 @@ impl Graph {
             Op::Broadcast | Op::Reshape => self.as_const(node.inputs[0]),
             _ => None,
         }
+    }
+
+    /// Whether a node, also in the body of a loop, is such an operator.
+    pub fn has(&self, wanted: &dyn Fn(&Op) -> bool) -> bool {
+        let inside = |op: &Op| matches!(op, Op::Repeat(repeat) if repeat.body.has(wanted));
+        self.nodes.iter().any(|node| wanted(&node.op) || inside(&node.op))
     }
 
     /// The numbers of the parameters whose gradients the graph makes, in all rounds of its loops; sorted.

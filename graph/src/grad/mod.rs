@@ -48,6 +48,7 @@ impl NoRule {
 /// Weight gradients come right after the data gradient of the same operator, which reads the weight: an update of the weight in the
 /// weight gradient's kernel is then safe.
 pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool) -> Result<Graph, NoRule> {
+    let graph = crate::loops::separate(&graph);
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
     let mut no_parameters = Parameters::default();
     let source = |_, node: &Node| matches!(node.op, Op::Parameter(number) if updated(number));
@@ -70,7 +71,7 @@ fn reaches_sources(
     let mut needed: Vec<bool> = Vec::with_capacity(graph.nodes.len());
     for (index, node) in graph.nodes.iter().enumerate() {
         let own_parameters = match &node.op {
-            Op::Repeat(repeat) => repeat.body.nodes.iter().any(|n| n.op.parameter().is_some_and(updated)),
+            Op::Repeat(repeat) => repeat.body.has(&|op| op.parameter().is_some_and(updated)),
             _ => false,
         };
         let blocked = matches!(node.op, Op::Detach) || !node.ty.dtype.is_float();

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{NoRule, Pass};
+use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::optimise::{optimise, without_dead_code};
+use crate::recompute::recompute;
 use crate::scalar::Binary;
 use crate::types::Type;
 
@@ -17,37 +19,38 @@ impl Pass<'_> {
         repeat: &Repeat,
         results: &[(usize, Value)],
     ) -> Result<(), NoRule> {
-        let wanted = |i: usize| i < repeat.states || self.needed[node.inputs[i].index()];
-        let joint = Joint::new(repeat, self.updated, &wanted, results)?;
-        let back = Backward::new(repeat, &joint);
-        let kept: Vec<Value> = back.rows.iter().filter_map(Row::kept).collect();
-        let mut stacks = self.stack_results(value, repeat, &kept).into_iter();
+        let wanted = |i: usize| self.needed[node.inputs[i].index()];
+        let carried = carried(repeat, self.updated, &wanted);
+        let joint = Joint::new(node, repeat, self.updated, &carried, &wanted, results)?;
+        let reads = Reads::new(repeat, &joint);
+        let mut stacks = self.keep(value, repeat, &joint, &reads).into_iter();
 
         // States: the cotangents of the states, then sums over the rounds for what every round saw.
-        let has_gradient = |i: &usize| joint.arguments.contains_key(i);
+        let has_gradient = |i: &usize| joint.gradient_of(*i).is_some();
         let first_row = repeat.states + repeat.shared;
+        let states: Vec<usize> = (0..repeat.states).filter(|&i| carried[i]).collect();
         let sums: Vec<usize> = (repeat.states..first_row).filter(has_gradient).collect();
         let rows: Vec<usize> = (first_row..node.inputs.len()).filter(has_gradient).collect();
         let mut operands = vec![];
-        for state in 0..repeat.states {
+        for &state in &states {
             let arrived = self.arrived(results, state);
             operands.push(arrived.unwrap_or_else(|| self.b.full(0.0, node.inputs[state])));
         }
         operands.extend(sums.iter().map(|&i| self.b.full(0.0, node.inputs[i])));
-        operands.extend(back.shared.iter().map(|&i| node.inputs[i]));
-        for row in &back.rows {
+        operands.extend(reads.shared.iter().map(|&i| node.inputs[i]));
+        for row in &reads.rows {
             operands.extend(match row {
                 Row::Operand(i) => Some(node.inputs[*i]),
                 Row::Kept(_) => stacks.next(),
                 Row::Cotangent(i) => self.arrived(results, *i),
             });
         }
-        let body = back.body(repeat, &joint, &sums, &rows);
-        let (count, reverse) = (repeat.count.clone(), !repeat.reverse);
-        let other_way = Repeat { count, reverse, states: repeat.states + sums.len(), shared: back.shared.len(), body };
-        let ty = self.b.ty(operands[0]).clone();
+        let body = joint.backward(repeat, &reads, &states, &sums, &rows);
+        let (count, reverse, shared) = (repeat.count.clone(), !repeat.reverse, reads.shared.len());
+        let other_way = Repeat { count, reverse, states: states.len() + sums.len(), shared, body };
+        let ty = operands.first().map_or(Type::new(node.ty.dtype, vec![]), |v| self.b.ty(*v).clone());
         let other_way = self.b.push(Op::Repeat(Box::new(other_way)), operands, ty);
-        for (result, operand) in (0..repeat.states).chain(sums).chain(rows).enumerate() {
+        for (result, operand) in states.into_iter().chain(sums).chain(rows).enumerate() {
             if self.needed[node.inputs[operand].index()] {
                 let ty = self.b.ty(node.inputs[operand]).clone();
                 let g = self.b.push(Op::Get(result), vec![other_way], ty);
@@ -63,76 +66,197 @@ impl Pass<'_> {
         all.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b))
     }
 
-    /// Lets the forward loop stack these values of its rounds; returns the stacks.
-    fn stack_results(&mut self, value: Value, repeat: &Repeat, kept: &[Value]) -> Vec<Value> {
-        let before = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).count();
-        let Op::Repeat(forward) = &mut self.b.graph.nodes[value.index()].op else { return vec![] };
-        for (i, &value) in kept.iter().enumerate() {
-            forward.body.outputs.insert(before + i, Output { role: Role::Result(before + i), value });
-        }
-        let stack = |(i, v): (usize, &Value)| {
-            let mut ty = repeat.body.ty(*v).clone();
+    /// Lets the forward loop stack what the backward loop reads of its rounds; returns the stacks.
+    fn keep(&mut self, value: Value, repeat: &Repeat, joint: &Joint, reads: &Reads) -> Vec<Value> {
+        let (body, map) = joint.forward_body(repeat);
+        let mut forward = Repeat { body, ..repeat.clone() };
+        let kept = reads.rows.iter().filter_map(Row::kept).map(|kept| (map[&kept], joint.graph.ty(kept).clone()));
+        let stacks: Vec<(usize, Type)> = kept.map(|(kept, ty)| (forward.stack(kept), ty)).collect();
+        self.b.graph.nodes[value.index()].op = Op::Repeat(Box::new(forward));
+        let stack = |(number, mut ty): (usize, Type)| {
             ty.shape.insert(0, repeat.count.clone());
-            self.b.push(Op::Get(before + i), vec![value], ty)
+            self.b.push(Op::Get(number), vec![value], ty)
         };
-        kept.iter().enumerate().map(stack).collect()
+        stacks.into_iter().map(stack).collect()
     }
 }
 
-/// The body with its gradient behind it.
+/// Where gradients in a body are taken: at its parameters, and at the arguments that want one.
+fn is_source(node: &Node, updated: &dyn Fn(usize) -> bool, wants: &dyn Fn(usize) -> bool) -> bool {
+    match node.op {
+        Op::RoundParameter { first, .. } => updated(first),
+        Op::Input(number) => wants(number),
+        _ => false,
+    }
+}
+
+/// Which states a gradient flows through, to the operands that want one or to a parameter.
+fn carried(repeat: &Repeat, updated: &dyn Fn(usize) -> bool, wanted: &dyn Fn(usize) -> bool) -> Vec<bool> {
+    let body = &repeat.body;
+    let float = |i: usize| body.arguments[i].ty.dtype.is_float();
+    let mut carried: Vec<bool> = (0..repeat.states).map(|i| float(i) && wanted(i)).collect();
+    loop {
+        let wants = |i: usize| carried.get(i).copied().unwrap_or_else(|| wanted(i));
+        let needed = reaches_sources(body, &|_, node| is_source(node, updated, &wants), updated);
+        let more = |i: &usize| !carried[*i] && float(*i) && needed[body.outputs[*i].value.index()];
+        let more: Vec<usize> = (0..repeat.states).filter(more).collect();
+        if more.is_empty() {
+            return carried;
+        }
+        more.into_iter().for_each(|i| carried[i] = true);
+    }
+}
+
+/// The body with its gradient behind it, simplified, and with what the gradient makes again instead of reading it.
 struct Joint {
     graph: Graph,
-    /// Nodes of the body itself.
-    forward: usize,
-    /// Gradients of its arguments.
-    arguments: HashMap<usize, Value>,
-    gradients: Vec<Output>,
-    /// Cotangent arguments: result of the body, node.
-    seeds: Vec<(usize, Value)>,
+    /// For each node, whether the body itself needs it, or it is a result of a loop in the body.
+    forward: Vec<bool>,
+    /// How many outputs are the body's own; the gradients of its arguments and of its parameters follow.
+    own: usize,
+    /// Cotangent arguments: result of the body, number of the argument.
+    seeds: Vec<(usize, usize)>,
 }
 
 impl Joint {
     fn new(
+        node: &Node,
         repeat: &Repeat,
         updated: &dyn Fn(usize) -> bool,
+        carried: &[bool],
         wanted: &dyn Fn(usize) -> bool,
         results: &[(usize, Value)],
     ) -> Result<Joint, NoRule> {
         let mut none = Parameters::default();
-        let forward = repeat.body.nodes.len();
-        let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, &|_, node| match node.op {
-            Op::RoundParameter { first, .. } => updated(first),
-            Op::Input(number) => wanted(number),
-            _ => false,
-        });
+        let wants = |i: usize| carried.get(i).copied().unwrap_or_else(|| wanted(i));
+        let source = |_: Value, node: &Node| is_source(node, updated, &wants);
+        let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, &source);
         let mut seeds = vec![];
         for (result, output) in repeat.body.outputs.iter().enumerate() {
-            let arrives = result < repeat.states || results.iter().any(|(i, _)| *i == result);
+            let arrives = match carried.get(result) {
+                Some(carried) => *carried,
+                None => results.iter().any(|(i, _)| *i == result),
+            };
             if arrives && matches!(output.role, Role::Result(_)) {
                 let ty = pass.b.ty(output.value).clone();
+                seeds.push((result, pass.b.graph.arguments.len()));
                 let seed = pass.b.argument("cotangent", ty);
                 pass.adjoints[output.value.index()].push(seed);
-                seeds.push((result, seed));
             }
         }
-        pass.sweep(Value(forward as u32 - 1))?;
+        pass.sweep(Value(repeat.body.nodes.len() as u32 - 1))?;
         let gradients = pass.of_parameters();
+        let in_several_rounds = |role: &Role| matches!(role, Role::RoundGradient { steps, .. } if steps.contains(&0));
+        if gradients.iter().any(|o| in_several_rounds(&o.role)) {
+            return Err(NoRule::of(node));
+        }
         let argument = |(node, g): (&Value, &Value)| match pass.b.graph.node(*node).op {
             Op::Input(number) => Some((number, *g)),
             _ => None,
         };
-        let arguments = pass.found.iter().filter_map(argument).collect();
-        Ok(Joint { forward, arguments, gradients, seeds, graph: pass.b.graph })
+        let mut arguments: Vec<(usize, Value)> = pass.found.iter().filter_map(argument).collect();
+        arguments.sort();
+        let mut graph = pass.b.graph;
+        let own = graph.outputs.len();
+        graph.outputs.extend(arguments.into_iter().map(|(i, value)| Output { role: Role::Gradient(i), value }));
+        graph.outputs.extend(gradients);
+        let graph = without_dead_code(&recompute(&optimise(&graph)));
+        let mut forward = vec![false; graph.nodes.len()];
+        graph.outputs[..own].iter().for_each(|o| forward[o.value.index()] = true);
+        for index in (0..graph.nodes.len()).rev() {
+            if forward[index] {
+                graph.nodes[index].inputs.iter().for_each(|v| forward[v.index()] = true);
+            }
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            forward[index] |= matches!(node.op, Op::Get(_)) && forward[node.inputs[0].index()];
+        }
+        Ok(Joint { graph, forward, own, seeds })
     }
 
-    /// The body's argument number `i`, as a node.
-    fn argument(&self, i: usize) -> Option<Value> {
-        let at = self.graph.nodes[..self.forward].iter().position(|n| n.op == Op::Input(i));
-        at.map(|at| Value(at as u32))
+    /// The gradient of an argument of the body.
+    fn gradient_of(&self, argument: usize) -> Option<Value> {
+        let mut gradients = self.graph.outputs[self.own..].iter();
+        gradients.find(|o| o.role == Role::Gradient(argument)).map(|o| o.value)
     }
 
-    fn seed(&self, result: usize) -> Option<Value> {
-        self.seeds.iter().find(|(i, _)| *i == result).map(|(_, v)| *v)
+    /// The body alone, and where its values stand there.
+    fn forward_body(&self, repeat: &Repeat) -> (Graph, HashMap<Value, Value>) {
+        let mut body = Graph { arguments: repeat.body.arguments.clone(), ..Graph::new(&*repeat.body.name) };
+        let mut map = HashMap::new();
+        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(i, _)| self.forward[*i]) {
+            let mut node = node.clone();
+            node.inputs.iter_mut().for_each(|v| *v = map[v]);
+            map.insert(Value(index as u32), Value(body.nodes.len() as u32));
+            body.nodes.push(node);
+        }
+        let output = |o: &Output| Output { role: o.role.clone(), value: map[&o.value] };
+        body.outputs = self.graph.outputs[..self.own].iter().map(output).collect();
+        (body, map)
+    }
+
+    /// The body of the backward loop.
+    fn backward(&self, repeat: &Repeat, reads: &Reads, states: &[usize], sums: &[usize], rows: &[usize]) -> Graph {
+        let mut out = Graph::new(format!("{} backward", repeat.body.name));
+        // What the body reads as its arguments: by the number of an argument of the joint, or by the value that was kept.
+        let (mut arguments, mut map): (HashMap<usize, Value>, HashMap<Value, Value>) = Default::default();
+        let seed_of = |result: usize| self.seeds.iter().find(|(r, _)| *r == result).map(|(_, argument)| *argument);
+        let declared = |i: usize| &self.graph.arguments[i];
+        for &state in states {
+            let value = argument(&mut out, "cotangent", &declared(state).ty);
+            arguments.extend(seed_of(state).map(|seed| (seed, value)));
+        }
+        let partial: Vec<Value> = sums.iter().map(|&i| argument(&mut out, "sum", &declared(i).ty)).collect();
+        for &i in &reads.shared {
+            arguments.insert(i, argument(&mut out, &declared(i).name, &declared(i).ty));
+        }
+        for row in &reads.rows {
+            let number = match row {
+                Row::Kept(value) => {
+                    let node = self.graph.node(*value);
+                    map.insert(*value, argument(&mut out, &node.origin.name, &node.ty));
+                    continue;
+                }
+                Row::Operand(i) => Some(*i),
+                Row::Cotangent(result) => seed_of(*result),
+            };
+            if let Some(number) = number {
+                arguments.insert(number, argument(&mut out, &declared(number).name, &declared(number).ty));
+            }
+        }
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            let value = Value(index as u32);
+            match node.op {
+                _ if map.contains_key(&value) => {}
+                Op::Input(i) => map.extend(arguments.get(&i).map(|known| (value, *known))),
+                _ if self.forward[index] && !reads.again.contains(&value) => {}
+                _ => {
+                    let inputs = node.inputs.iter().map(|v| map[v]).collect();
+                    map.insert(value, out.push(node.op.clone(), inputs, node.ty.clone(), node.origin.clone()));
+                }
+            }
+        }
+        for &state in states {
+            let value = match self.gradient_of(state) {
+                Some(g) => map[&g],
+                // Nothing flows on through this state.
+                None => zeros(&mut out, &declared(state).ty),
+            };
+            result(&mut out, value);
+        }
+        for (&i, &before) in sums.iter().zip(&partial) {
+            let Some(g) = self.gradient_of(i) else { continue };
+            let ty = declared(i).ty.clone();
+            let total = out.push(Op::Binary(Binary::Add), vec![before, map[&g]], ty, Origin::default());
+            result(&mut out, total);
+        }
+        for g in rows.iter().filter_map(|&i| self.gradient_of(i)) {
+            result(&mut out, map[&g]);
+        }
+        for output in self.graph.outputs[self.own..].iter().filter(|o| !matches!(o.role, Role::Gradient(_))) {
+            out.outputs.push(Output { role: output.role.clone(), value: map[&output.value] });
+        }
+        out
     }
 }
 
@@ -152,88 +276,55 @@ impl Row {
     }
 }
 
-/// What the backward loop's body reads.
-struct Backward {
+/// What the backward loop's body reads of the forward one.
+struct Reads {
     shared: Vec<usize>,
     rows: Vec<Row>,
+    /// Forward values that it makes again: of nothing, or views of what it reads.
+    again: Vec<Value>,
 }
 
-impl Backward {
-    fn new(repeat: &Repeat, joint: &Joint) -> Backward {
-        let backward = &joint.graph.nodes[joint.forward..];
-        let mut reads: Vec<Value> = backward.iter().flat_map(|n| n.inputs.iter().copied()).collect();
-        reads.extend(joint.arguments.values().chain(joint.gradients.iter().map(|o| &o.value)));
-        reads.retain(|v| v.index() < joint.forward);
-        reads.sort();
-        reads.dedup();
-        let mut back = Backward { shared: vec![], rows: vec![] };
-        for value in reads {
-            match joint.graph.node(value).op {
-                Op::Input(i) if i < repeat.states => back.rows.push(Row::Kept(value)),
-                Op::Input(i) if i < repeat.states + repeat.shared => back.shared.push(i),
-                Op::Input(i) => back.rows.push(Row::Operand(i)),
-                _ if repeats_itself(&joint.graph, value) => {}
-                _ => back.rows.push(Row::Kept(value)),
+impl Reads {
+    fn new(repeat: &Repeat, joint: &Joint) -> Reads {
+        let graph = &joint.graph;
+        let backward = graph.nodes.iter().enumerate().filter(|(i, _)| !joint.forward[*i]);
+        let mut open: Vec<Value> = backward.flat_map(|(_, n)| n.inputs.iter().copied()).collect();
+        open.extend(graph.outputs[joint.own..].iter().map(|o| o.value));
+        open.retain(|v| joint.forward[v.index()]);
+        let mut seen = vec![false; graph.nodes.len()];
+        let mut values = vec![];
+        while let Some(value) = open.pop() {
+            if std::mem::replace(&mut seen[value.index()], true) {
+                continue;
+            }
+            values.push(value);
+            if repeats_itself(graph, value) {
+                open.extend(&graph.node(value).inputs);
+            }
+        }
+        values.sort();
+        let mut reads = Reads { shared: vec![], rows: vec![], again: vec![] };
+        for value in values {
+            match graph.node(value).op {
+                Op::Input(i) if i < repeat.states => reads.rows.push(Row::Kept(value)),
+                Op::Input(i) if i < repeat.states + repeat.shared => reads.shared.push(i),
+                Op::Input(i) => reads.rows.push(Row::Operand(i)),
+                _ if repeats_itself(graph, value) => reads.again.push(value),
+                _ => reads.rows.push(Row::Kept(value)),
             }
         }
         let stacked = joint.seeds.iter().filter(|(i, _)| *i >= repeat.states);
-        back.rows.extend(stacked.map(|(i, _)| Row::Cotangent(*i)));
-        back
+        reads.rows.extend(stacked.map(|(i, _)| Row::Cotangent(*i)));
+        reads
     }
+}
 
-    fn body(&self, repeat: &Repeat, joint: &Joint, sums: &[usize], rows: &[usize]) -> Graph {
-        let mut out = Graph::new(format!("{} backward", repeat.body.name));
-        let mut map: HashMap<Value, Value> = HashMap::new();
-        let declared = |i: usize| &repeat.body.arguments[i];
-        for state in 0..repeat.states {
-            let value = argument(&mut out, "cotangent", &declared(state).ty);
-            map.extend(joint.seed(state).map(|seed| (seed, value)));
-        }
-        let partial: Vec<Value> = sums.iter().map(|&i| argument(&mut out, "sum", &declared(i).ty)).collect();
-        for &i in &self.shared {
-            let value = argument(&mut out, &declared(i).name, &declared(i).ty);
-            map.extend(joint.argument(i).map(|v| (v, value)));
-        }
-        for row in &self.rows {
-            let known = match row {
-                Row::Operand(i) => joint.argument(*i),
-                Row::Kept(value) => Some(*value),
-                Row::Cotangent(i) => joint.seed(*i),
-            };
-            let Some(known) = known else { continue };
-            let node = joint.graph.node(known);
-            map.insert(known, argument(&mut out, &node.origin.name, &node.ty));
-        }
-        for (index, node) in joint.graph.nodes.iter().enumerate() {
-            let value = Value(index as u32);
-            let wanted = index >= joint.forward || repeats_itself(&joint.graph, value);
-            if map.contains_key(&value) || !wanted {
-                continue;
-            }
-            let inputs = node.inputs.iter().map(|v| map[v]).collect();
-            map.insert(value, out.push(node.op.clone(), inputs, node.ty.clone(), node.origin.clone()));
-        }
-        for state in 0..repeat.states {
-            let value = match joint.arguments.get(&state) {
-                Some(g) => map[g],
-                // Nothing flows on through this state.
-                None => zeros(&mut out, &declared(state).ty),
-            };
-            result(&mut out, value);
-        }
-        for (&i, &before) in sums.iter().zip(&partial) {
-            let operands = vec![before, map[&joint.arguments[&i]]];
-            let total = out.push(Op::Binary(Binary::Add), operands, declared(i).ty.clone(), Origin::default());
-            result(&mut out, total);
-        }
-        for i in rows {
-            result(&mut out, map[&joint.arguments[i]]);
-        }
-        for gradient in &joint.gradients {
-            out.outputs.push(Output { role: gradient.role.clone(), value: map[&gradient.value] });
-        }
-        out
-    }
+/// Parameters, what is made of nothing (in each round the same random numbers), and views: had again in the backward round.
+fn repeats_itself(graph: &Graph, value: Value) -> bool {
+    let op = &graph.node(value).op;
+    let leaf = matches!(op, Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_));
+    let view = matches!(op, Op::Broadcast | Op::Reshape | Op::Permute(_));
+    leaf || view || matches!(op, Op::Parameter(_) | Op::RoundParameter { .. })
 }
 
 fn argument(out: &mut Graph, name: &str, ty: &Type) -> Value {
@@ -250,14 +341,4 @@ fn result(out: &mut Graph, value: Value) {
 fn zeros(out: &mut Graph, ty: &Type) -> Value {
     let zero = out.push(Op::Const(0.0), vec![], Type::new(ty.dtype, vec![]), Origin::default());
     out.push(Op::Broadcast, vec![zero], ty.clone(), Origin::default())
-}
-
-/// Parameters of the round, and what is made of nothing: had again in the backward round.
-fn repeats_itself(graph: &Graph, value: Value) -> bool {
-    let node = graph.node(value);
-    match node.op {
-        Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Parameter(_) | Op::RoundParameter { .. } => true,
-        Op::Broadcast | Op::Reshape | Op::Permute(_) => repeats_itself(graph, node.inputs[0]),
-        _ => false,
-    }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::size::Size;
 use crate::types::{DType, Type};
 
 /// What the rounds of a loop have of their own: that of the first round, and behind it in the net's lists as much for each further round.
@@ -23,10 +24,17 @@ struct Body<R> {
     graph: Graph,
     /// What it returned.
     result: R,
-    /// The parameters outside the rounds' sets that it reads, as nodes of the body.
-    outside: Vec<(usize, Value)>,
     /// The net's states outside the rounds' sets: as the body sees them first, and last.
     carried: Vec<(usize, Value, Value)>,
+}
+
+/// A loop but for its body.
+struct Loop<'v> {
+    count: Size,
+    reverse: bool,
+    states: &'v [Value],
+    shared: &'v [Value],
+    rows: &'v [Value],
 }
 
 impl Builder<'_> {
@@ -61,80 +69,193 @@ impl Builder<'_> {
         if self.origin.name.is_empty() {
             self.origin.name = "repeat".into();
         }
-        let body = self.body(rounds.clone(), &[states, shared].concat(), |inner, arguments| {
+        let arguments = self.seen(&[states, shared].concat());
+        let body = self.body(rounds.clone(), arguments, |inner, arguments| {
             let (states, shared) = arguments.split_at(states.len());
             body(inner, states, shared)
         })?;
         self.check_states(states, &body.graph, &body.result)?;
         self.shape_rounds(&rounds)?;
-        let (mut states, mut shared, mut graph, mut result) =
-            (states.to_vec(), shared.to_vec(), body.graph, body.result);
-        let before = states.len();
-        for (number, first, last) in &body.carried {
-            insert_argument(&mut graph, *first, states.len());
-            states.push(self.state(*number));
-            result.push(*last);
+        let repeat = Loop { count: count.into(), reverse: false, states, shared, rows: &[] };
+        Ok(self.run(repeat, body.graph, &body.carried, &body.result, &[])?.0)
+    }
+
+    /// Over an axis of `xs`: `(states, outputs) = body(states, rows)`, where the rows come without the axis and the outputs are stacked on
+    /// it. With `reverse`, from the last row to the first. The length of the axis may be a run-time size. Returns the last states and the
+    /// stacked outputs.
+    #[allow(clippy::too_many_arguments)] // What the language has.
+    pub fn scan(
+        &mut self,
+        xs: &[Value],
+        init: &[Value],
+        shared: &[Value],
+        axis: usize,
+        reverse: bool,
+        body: impl FnOnce(&mut Builder, &[Value], &[Value], &[Value]) -> Checked<(Vec<Value>, Vec<Value>)>,
+    ) -> Checked<(Vec<Value>, Vec<Value>)> {
+        let count = self.check_rows(xs, axis)?;
+        if self.origin.name.is_empty() {
+            self.origin.name = "scan".into();
         }
-        for (number, node) in body.outside {
-            shared.push(self.parameter(number));
-            insert_argument(&mut graph, node, states.len() + shared.len() - 1);
+        let rows: Vec<Value> = xs.iter().map(|x| self.move_axis(*x, axis, 0)).collect();
+        let mut arguments = self.seen(&[init, shared, &rows].concat());
+        arguments[init.len() + shared.len()..].iter_mut().for_each(|(ty, _)| drop(ty.shape.remove(0)));
+        let rounds = Rounds { count: 0, parameters: 0..0, states: 0..0 };
+        let body = self.body(rounds, arguments, |inner, arguments| {
+            let (states, rest) = arguments.split_at(init.len());
+            let (shared, rows) = rest.split_at(shared.len());
+            body(inner, states, rows, shared)
+        })?;
+        let (next, outputs) = body.result;
+        self.check_states(init, &body.graph, &next)?;
+        if let Some(&flat) = outputs.iter().find(|v| body.graph.shape(**v).len() < axis) {
+            let (ty, origin) = (body.graph.ty(flat).clone(), body.graph.node(flat).origin.clone());
+            let message = format!("`scan` stacks its outputs on axis {axis}, and an output is {ty}");
+            let d = Diagnostic::new("N0105", self.origin.loc, message)
+                .note(origin.loc, format!("the output is made by `{}`", origin.name))
+                .help("stack on axis 0, or give the output more axes with `.unsqueeze`");
+            return self.report(d);
         }
-        let operands = [&states[..], &shared].concat();
-        for (i, argument) in graph.arguments.iter().enumerate() {
-            argument.below.iter().for_each(|&limit| self.numbers_below(operands[i], limit));
+        let repeat = Loop { count, reverse, states: init, shared, rows: &rows };
+        let (last, stacks) = self.run(repeat, body.graph, &body.carried, &next, &outputs)?;
+        Ok((last, stacks.into_iter().map(|stack| self.move_axis(stack, 0, axis)).collect()))
+    }
+
+    /// The length of an axis that all of these values have.
+    fn check_rows(&mut self, xs: &[Value], axis: usize) -> Checked<Size> {
+        let at = self.origin.loc;
+        let Some(&first) = xs.first() else {
+            let d = Diagnostic::new("N0105", at, "`scan` has nothing to run over");
+            return self.report(d.help("give it at least one tensor"));
+        };
+        for &x in xs {
+            let (ty, made_by, made_at) = (self.ty(x).clone(), self.made_by(x), self.made_at(x));
+            if ty.rank() <= axis {
+                let d = Diagnostic::new("N0105", at, format!("`scan` runs over axis {axis}, and `{made_by}` is {ty}"))
+                    .note(made_at, format!("`{made_by}` comes from here"))
+                    .help("give it a tensor that has this axis, or write another `dim`");
+                return self.report(d);
+            }
+            let expected = &self.graph.shape(first)[axis];
+            if ty.shape[axis] != *expected {
+                let message =
+                    format!("`scan` runs over axis {axis}: {} and {ty} have different lengths", self.ty(first));
+                let d = Diagnostic::new("N0101", at, message)
+                    .note(self.made_at(first), format!("{expected} rows come from `{}`", self.made_by(first)))
+                    .note(made_at, format!("{} rows come from `{made_by}`", ty.shape[axis]))
+                    .help("all tensors that a scan runs over have the same length on its axis");
+                return self.report(d);
+            }
         }
-        let as_result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
+        Ok(self.graph.shape(first)[axis].clone())
+    }
+
+    /// The value with an axis in another place.
+    fn move_axis(&mut self, x: Value, from: usize, to: usize) -> Value {
+        if from == to {
+            return x;
+        }
+        let mut order: Vec<usize> = (0..self.rank(x)).collect();
+        let axis = order.remove(from);
+        order.insert(to, axis);
+        self.permute(x, &order)
+    }
+
+    /// Appends the loop over a body that was built; its last states, its stacks. `carried`: see [`Body`].
+    fn run(
+        &mut self,
+        repeat: Loop,
+        mut body: Graph,
+        carried: &[(usize, Value, Value)],
+        next: &[Value],
+        outputs: &[Value],
+    ) -> Checked<(Vec<Value>, Vec<Value>)> {
+        let Loop { count, reverse, states, shared, rows } = repeat;
+        let mut operands = [states, shared, rows].concat();
+        let mut types: Vec<Type> = states.iter().map(|v| self.ty(*v).clone()).collect();
+        let stack = |v: &Value| {
+            let ty = body.ty(*v);
+            Type::new(ty.dtype, [std::slice::from_ref(&count), &ty.shape].concat())
+        };
+        let stacks: Vec<Type> = outputs.iter().map(stack).collect();
         // What becomes of the rounds' own states stands behind the results.
-        graph.outputs.retain(|o| matches!(o.role, Role::RoundState { .. }));
-        graph.outputs.splice(0..0, result.iter().enumerate().map(as_result));
-        let types: Vec<Type> = states.iter().map(|v| self.ty(*v).clone()).collect();
-        let (states, shared) = (states.len(), shared.len());
-        let repeat = Repeat { count: count.into(), reverse: false, states, shared, body: graph };
+        let as_result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
+        body.outputs.retain(|o| matches!(o.role, Role::RoundState { .. }));
+        body.outputs.splice(0..0, next.iter().chain(outputs).enumerate().map(as_result));
+        let own = states.len();
+        let mut repeat = Repeat { count, reverse, states: own, shared: shared.len(), body };
+        for &(number, first, last) in carried {
+            let before = self.state(number);
+            let node = repeat.body.node(first);
+            let argument = Argument { name: node.origin.name.clone(), ty: node.ty.clone(), below: None };
+            types.push(argument.ty.clone());
+            let input = repeat.carry(&mut operands, argument, before, last);
+            repeat.body.nodes[first.index()].op = Op::Input(input);
+        }
+        self.share_parameters(&mut repeat, &mut operands);
+        for (argument, &operand) in repeat.body.arguments.iter().zip(&operands) {
+            argument.below.iter().for_each(|&limit| self.numbers_below(operand, limit));
+        }
+        let states = repeat.states;
+        let types: Vec<Type> = types.into_iter().chain(stacks).collect();
         let ty = types.first().cloned().unwrap_or(Type::new(DType::F32, vec![]));
         let node = self.push(Op::Repeat(Box::new(repeat)), operands, ty);
-        let mut last: Vec<Value> =
+        let mut results: Vec<Value> =
             types.into_iter().enumerate().map(|(i, ty)| self.push(Op::Get(i), vec![node], ty)).collect();
-        for ((number, first, end), value) in body.carried.into_iter().zip(last.drain(before..)) {
-            if first != end {
+        let stacks = results.split_off(states);
+        for (&(number, first, last), value) in carried.iter().zip(results.drain(own..)) {
+            if first != last {
                 self.set_state(number, value)?;
             }
         }
-        Ok(last)
+        Ok((results, stacks))
     }
 
-    /// Builds a body whose arguments have the types of these values.
+    /// What every round reads of the net's parameters comes in from outside.
+    fn share_parameters(&mut self, repeat: &mut Repeat, operands: &mut Vec<Value>) {
+        for index in 0..repeat.body.nodes.len() {
+            let node = &repeat.body.nodes[index];
+            if let Op::Parameter(number) = node.op {
+                let argument = Argument { name: node.origin.name.clone(), ty: node.ty.clone(), below: None };
+                let value = self.parameter(number);
+                let input = repeat.share(operands, argument, value);
+                repeat.body.nodes[index].op = Op::Input(input);
+            }
+        }
+    }
+
+    /// What arguments of these values look like: type, and where they come from.
+    fn seen(&self, values: &[Value]) -> Vec<(Type, Origin)> {
+        values.iter().map(|v| (self.ty(*v).clone(), self.graph.node(*v).origin.clone())).collect()
+    }
+
+    /// Builds a body with these arguments.
     fn body<R>(
         &mut self,
         rounds: Rounds,
-        values: &[Value],
+        arguments: Vec<(Type, Origin)>,
         body: impl FnOnce(&mut Builder, &[Value]) -> Checked<R>,
     ) -> Checked<Body<R>> {
-        let seen: Vec<(Type, Origin)> =
-            values.iter().map(|v| (self.ty(*v).clone(), self.graph.node(*v).origin.clone())).collect();
+        let count = arguments.len() as u32;
         let mut inner = Builder::new(format!("{} round", self.graph.name), self.parameters, self.training);
         inner.rounds = [&self.rounds[..], &[rounds]].concat();
         inner.streams = self.streams;
-        for (ty, origin) in seen {
+        for (ty, origin) in arguments {
             inner.origin = origin.clone();
             inner.argument(&origin.name, ty);
         }
         inner.origin = self.origin.clone();
-        let arguments: Vec<Value> = (0..values.len()).map(|i| Value(i as u32)).collect();
+        let arguments: Vec<Value> = (0..count).map(Value).collect();
         let result = body(&mut inner, &arguments);
         let (graph, diagnostics, streams, last) = (inner.graph, inner.diagnostics, inner.streams, inner.states);
         self.streams = streams;
         self.diagnostics.extend(diagnostics);
-        let parameter = |(i, n): (usize, &crate::graph::Node)| match n.op {
-            Op::Parameter(number) => Some((number, Value(i as u32))),
-            _ => None,
-        };
-        let outside = graph.nodes.iter().enumerate().filter_map(parameter).collect();
         let state = |(i, n): (usize, &crate::graph::Node)| match n.op {
             Op::State(number) => Some((number, Value(i as u32), *last.get(&number)?)),
             _ => None,
         };
         let carried = graph.nodes.iter().enumerate().filter_map(state).collect();
-        Ok(Body { result: result?, graph, outside, carried })
+        Ok(Body { result: result?, graph, carried })
     }
 
     /// What goes round keeps its type.
@@ -198,18 +319,4 @@ impl Builder<'_> {
         }
         Ok(())
     }
-}
-
-/// Makes argument number `at` of a node that reads something of the net's; the arguments from there on move up.
-fn insert_argument(graph: &mut Graph, node: Value, at: usize) {
-    for other in &mut graph.nodes {
-        if let Op::Input(number) = &mut other.op
-            && *number >= at
-        {
-            *number += 1;
-        }
-    }
-    let (ty, name) = (graph.ty(node).clone(), graph.node(node).origin.name.clone());
-    graph.nodes[node.index()].op = Op::Input(at);
-    graph.arguments.insert(at, Argument { name, ty, below: None });
 }

@@ -1,0 +1,30 @@
+//! What results are held against: random numbers and distances.
+
+use castnet_graph::reference::Tensor;
+use castnet_runtime::Array;
+
+/// Philox4x32-10 (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2, 3*), as `castnet_kernels::random` documents it.
+pub fn uniform(seed: u64, step: u64, stream: u32, index: u64) -> f64 {
+    let block = index / 4;
+    let mut c = [block as u32, (block >> 32) as u32, stream, step as u32];
+    let mut k = [seed as u32, (seed >> 32) as u32];
+    for _ in 0..10 {
+        let (a, b) = (u64::from(c[0]) * 0xD251_1F53, u64::from(c[2]) * 0xCD9E_8D57);
+        c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
+        k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+    }
+    f64::from(c[(index % 4) as usize] >> 8) / f64::from(1 << 24)
+}
+
+/// An array as a tensor of the reference.
+pub fn tensor(array: &Array) -> Tensor {
+    let data = array.as_slice::<f32>().unwrap().iter().map(|x| f64::from(*x)).collect();
+    Tensor::new(array.shape().to_vec(), data)
+}
+
+/// The norm of the difference over the norm of what is expected; of what cancels to nothing, over a twentieth.
+pub fn distance(expected: &Tensor, found: &Tensor) -> f64 {
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+    let difference = norm(&mut expected.data.iter().zip(&found.data).map(|(a, b)| a - b));
+    difference / (norm(&mut expected.data.iter().copied()) + 5e-2)
+}

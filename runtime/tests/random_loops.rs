@@ -1,0 +1,291 @@
+//! Random nets with loops (over arrays of blocks, over run-time axes, in one another), compiled and run by the table's interpreter, against
+//! the unfused graph in f64; and the same bits on any number of threads.
+
+#[path = "nets/reference.rs"]
+mod reference;
+
+use castnet_graph::builder::{Builder, Checked, Declared, Parameters};
+use castnet_graph::call::{Arg, Given};
+use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::grad::gradients;
+use castnet_graph::graph::{Graph, Role, Value};
+use castnet_graph::loops::Rounds;
+use castnet_graph::net::Init;
+use castnet_graph::ops;
+use castnet_graph::program::Layout;
+use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
+use castnet_runtime::{Array, Device, Gradients, Model, set_threads};
+use reference::{distance, tensor, uniform};
+
+/// Features of every row.
+const WIDTH: i64 = 5;
+/// Rounds of the loops with parameters; each has a weight and a bias.
+const ROUNDS: i64 = 3;
+/// The first parameter that is outside of all loops: a weight and a bias.
+const OUTSIDE: usize = 2 * ROUNDS as usize;
+
+/// Steele, Lea & Flood's SplitMix64.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())]
+    }
+}
+
+fn call(b: &mut Builder, name: &str, args: Vec<Arg>) -> Value {
+    let given: Vec<Given> = args.into_iter().map(|value| Given { name: None, value, at: Loc::default() }).collect();
+    match ops::call(b, name, Loc::default(), &given) {
+        Ok(Arg::Tensor(value)) => value,
+        other => panic!("{name}: {other:?} {:?}", b.diagnostics),
+    }
+}
+
+fn rounds(count: i64, parameters: std::ops::Range<usize>) -> Rounds {
+    Rounds { count, parameters, states: 0..0 }
+}
+
+fn t(value: Value) -> Arg {
+    Arg::Tensor(value)
+}
+
+/// A few steps from values of one shape to another one; `weights`: numbers of parameters that may be read.
+fn steps(b: &mut Builder, r: &mut Numbers, values: &[Value], weights: &[usize]) -> Value {
+    let mut pool = values.to_vec();
+    for _ in 0..2 + r.below(5) {
+        let x = r.pick(&pool[pool.len().saturating_sub(3)..]);
+        let y = match r.below(9) {
+            0..=2 if !weights.is_empty() => {
+                let number = r.pick(weights);
+                let (weight, bias) = (b.parameter(number), b.parameter(number + 1));
+                let y = call(b, "linear", vec![t(x), t(weight), t(bias)]);
+                call(b, "tanh", vec![t(y)])
+            }
+            3 => {
+                let other = r.pick(&pool);
+                let sum = call(b, "add", vec![t(x), t(other)]);
+                call(b, "sin", vec![t(sum)])
+            }
+            4 => {
+                let other = r.pick(&pool);
+                let product = call(b, "mul", vec![t(x), t(other)]);
+                call(b, "sin", vec![t(product)])
+            }
+            5 => {
+                let mean = call(b, "mean", vec![t(x), Arg::Size((-1).into()), Arg::Bool(true)]);
+                call(b, "sub", vec![t(x), t(mean)])
+            }
+            6 => call(b, "dropout", vec![t(x), Arg::Float(0.3)]),
+            7 => call(b, "softmax", vec![t(x), Arg::Size((-1).into())]),
+            _ => {
+                let name = r.pick(&["tanh", "sigmoid", "cos", "gelu"]);
+                call(b, name, vec![t(x)])
+            }
+        };
+        pool.push(y);
+    }
+    pool[pool.len() - 1]
+}
+
+/// A loop over values `[N, WIDTH]`, of a random kind; `x` is what scans run over.
+fn random_loop(b: &mut Builder, r: &mut Numbers, x: Value, states: &[Value], depth: usize) -> Checked<Vec<Value>> {
+    let outside = [OUTSIDE];
+    let seed = r.below(1 << 30) as u64;
+    match r.below(if depth == 0 { 3 } else { 1 }) {
+        // An array of blocks, perhaps with a loop over `x` in each.
+        0 | 1 => {
+            let weights = if depth == 0 { vec![0, OUTSIDE] } else { vec![OUTSIDE] };
+            let set = if depth == 0 { 2 } else { 0 };
+            b.repeat(states, &[x, states[0]], rounds(ROUNDS, 0..set), |b, states, shared| {
+                let mut r = Numbers(seed);
+                let mut next: Vec<Value> = vec![];
+                for i in 0..states.len() {
+                    let seen = [states, &shared[1..], &next[..]].concat();
+                    let y = steps(b, &mut r, &seen, &weights);
+                    next.push(if i == 1 && r.below(3) == 0 { states[0] } else { y });
+                }
+                match depth == 0 && r.below(2) == 0 {
+                    true => scan(b, &mut r, shared[0], &next, &outside, depth + 1),
+                    false => Ok(next),
+                }
+            })
+        }
+        _ => scan(b, r, x, states, &outside, depth),
+    }
+}
+
+fn scan(
+    b: &mut Builder,
+    r: &mut Numbers,
+    x: Value,
+    states: &[Value],
+    weights: &[usize],
+    depth: usize,
+) -> Checked<Vec<Value>> {
+    let axis = b.shape(x).iter().position(|s| *s == Size::symbol("T")).unwrap();
+    let (seed, reverse) = (r.below(1 << 30) as u64, r.below(2) == 0);
+    let (last, outputs) = b.scan(&[x], states, &[states[0]], axis, reverse, |b, states, rows, shared| {
+        let mut r = Numbers(seed);
+        let mut next: Vec<Value> = vec![];
+        for _ in states {
+            let seen = [shared, rows, states, &next[..]].concat();
+            next.push(steps(b, &mut r, &seen, weights));
+        }
+        if depth == 0 && r.below(3) == 0 {
+            next = b.repeat(&next, rows, rounds(2, 0..0), |b, states, rows| {
+                let seen = [states, rows].concat();
+                let y = steps(b, &mut r, &seen, weights);
+                Ok([&[y][..], &states[1..]].concat())
+            })?;
+        }
+        let outputs = [&rows[..], states, &next[..]].concat();
+        let output = steps(b, &mut Numbers(seed + 1), &outputs, weights);
+        Ok((next.clone(), vec![output, next[0], states[0]]))
+    })?;
+    let mut out = last;
+    // The stacks come together over the axis that was run over.
+    let parts = outputs.iter().map(|stack| call(b, "mean", vec![t(*stack), Arg::Size((axis as i64).into())]));
+    let parts: Vec<Value> = parts.collect();
+    for (i, part) in parts.into_iter().enumerate() {
+        let at = i % out.len();
+        out[at] = call(b, "add", vec![t(out[at]), t(part)]);
+    }
+    Ok(out)
+}
+
+fn build(number: u64, parameters: &mut Parameters, training: bool) -> Graph {
+    let mut r = Numbers(number);
+    let mut b = Builder::new(format!("Loops{number}.loss"), parameters, training);
+    let (n, over, width) = (Size::symbol("N"), Size::symbol("T"), Size::constant(WIDTH));
+    let shape = if r.below(2) == 0 { [over, n.clone(), width.clone()] } else { [n.clone(), over, width.clone()] };
+    let x = b.argument("x", Type::new(DType::F32, shape.to_vec()));
+    let first = b.argument("first", Type::new(DType::F32, vec![n, width]));
+    let zero = b.full(0.25, first);
+    let mut states = vec![first];
+    if r.below(2) == 0 {
+        states.push(zero);
+    }
+    for _ in 0..1 + r.below(2) {
+        states = random_loop(&mut b, &mut r, x, &states, 0).unwrap_or_else(|_| panic!("{:?}", b.diagnostics));
+    }
+    let sum = states.into_iter().reduce(|x, y| call(&mut b, "add", vec![t(x), t(y)])).unwrap();
+    let (weight, bias) = (b.parameter(OUTSIDE), b.parameter(OUTSIDE + 1));
+    let y = call(&mut b, "linear", vec![t(sum), t(weight), t(bias)]);
+    let y = call(&mut b, "sin", vec![t(y)]);
+    let loss = call(&mut b, "mean", vec![t(y)]);
+    b.result(loss);
+    b.graph
+}
+
+fn source(number: u64) -> Source {
+    let mut parameters = Parameters::default();
+    for i in 0..=ROUNDS {
+        let bound = Init::Uniform(0.6);
+        let declared = |name: &str, layout, shape: Vec<i64>| Declared {
+            name: format!("{i}.{name}").into(),
+            layout,
+            shape: Some((shape, bound)),
+            first_use: Loc::default(),
+            options: Default::default(),
+        };
+        parameters.list.push(declared("weight", Layout::Panels(vec![1]), vec![WIDTH, WIDTH]));
+        parameters.list.push(declared("bias", Layout::Plain, vec![WIDTH]));
+    }
+    let (inference, training) = (build(number, &mut parameters, false), build(number, &mut parameters, true));
+    let function = SourceFunction { name: "loss".into(), inference, training: Some(training), trains: None };
+    Source { name: format!("Loops{number}"), parameters, functions: vec![function] }
+}
+
+fn floats(gradients: &Gradients, name: &str) -> Vec<u32> {
+    gradients.parameter(name).unwrap().as_slice::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
+}
+
+fn check(number: u64) {
+    let source = source(number);
+    let written = source.functions[0].training.clone().unwrap();
+    let unfused = gradients(written.clone(), &|_| true).unwrap();
+    let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
+    let report = compiled.reports.iter().find(|r| r.training).unwrap();
+    let (optimised, program) = (report.optimised.to_string(), report.program.to_string());
+    let text = serde_json::to_string(&compiled.net).unwrap();
+    let net: castnet_graph::net::Net = serde_json::from_str(&text).unwrap();
+    assert!(net == compiled.net, "net {number} is not read back as it was written");
+    // Two of them, as each call draws other random numbers.
+    let mut twin = Model::from_net(net.clone(), &Device::cpu(), 3 + number).unwrap();
+    let mut model = Model::from_net(net, &Device::cpu(), 3 + number).unwrap();
+    model.poison(true);
+    let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
+    let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
+    for (n, rows) in [(1, 1), (3, 2), (2, 16), (5, 17)] {
+        let mut r = Numbers(number * 100 + n as u64);
+        let (mut arrays, mut arguments) = (vec![], vec![]);
+        let sizes = |name: &str| if name == "T" { rows } else { n };
+        for argument in &written.arguments {
+            let shape: Vec<usize> = argument.ty.shape.iter().map(|s| s.eval(&sizes) as usize).collect();
+            let data = (0..shape.iter().product()).map(|_| r.below(2000) as f32 / 1000.0 - 1.0).collect();
+            arrays.push(Array::from_vec(&shape, data).unwrap());
+            arguments.push(tensor(arrays.last().unwrap()));
+        }
+        let (seed, step) = (model.seed(), model.steps());
+        let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
+        let inputs = Inputs {
+            arguments: &arguments,
+            parameters: &parameters,
+            states: &[],
+            rounded: false,
+            sizes: &sizes,
+            random: &random,
+        };
+        let with_rounds = |inputs: &Inputs| {
+            let (mut results, rounds) = evaluate_with_rounds(&unfused, inputs);
+            let mut roles: Vec<Role> = unfused.outputs.iter().map(|o| o.role.clone()).collect();
+            for (number, gradient) in rounds.gradients {
+                roles.push(Role::Gradient(number));
+                results.push(gradient);
+            }
+            (roles, results)
+        };
+        let (roles, expected) = with_rounds(&inputs);
+        let (_, rounded) = with_rounds(&Inputs { rounded: true, ..inputs });
+        let references: Vec<&Array> = arrays.iter().collect();
+        let (results, found) = model.grad(0, &references).unwrap_or_else(|e| panic!("net {number}: {e}"));
+        for ((role, expected), rounded) in roles.iter().zip(&expected).zip(&rounded) {
+            let (what, found) = match role.gradient() {
+                None => ("the loss", tensor(&results[0])),
+                Some(i) => (&*names[i], tensor(&found.parameter(&names[i]).unwrap())),
+            };
+            let allowed = 2e-5 + 10.0 * distance(expected, rounded);
+            let distance = distance(expected, &found);
+            assert!(
+                distance < allowed && allowed < 0.1,
+                "net {number}, N = {n}, T = {rows}: {what} is off by {distance:.2e}, allowed {allowed:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{optimised}\n{program}",
+                &expected.data,
+                &found.data,
+            );
+        }
+        let before: Vec<Vec<u32>> = found.names().map(|name| floats(&found, name)).collect();
+        set_threads(1 + number as usize % 3);
+        let (_, again) = twin.grad(0, &references).unwrap();
+        let after: Vec<Vec<u32>> = again.names().map(|name| floats(&again, name)).collect();
+        assert!(before == after, "net {number}, N = {n}, T = {rows}: another number of threads gives other bits");
+    }
+}
+
+#[test]
+fn random_loops_equal_the_unfused_graph_in_f64() {
+    for number in 0..60 {
+        eprintln!("net {number}");
+        check(number);
+    }
+}
