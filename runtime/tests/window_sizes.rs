@@ -66,8 +66,7 @@ fn distance(expected: &Tensor, found: &[f32]) -> f64 {
 fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], small: [i64; 3]) {
     let (graph, parameters) = network(input, kinds);
     let reference = gradients(graph.clone(), &|_| true).unwrap();
-    let function =
-        SourceFunction::new("loss", graph.clone(), Some(graph));
+    let function = SourceFunction::new("loss", graph.clone(), Some(graph));
     let compiled = compile(Source { name: "Net".into(), parameters, functions: vec![function] });
     let compiled = compiled.unwrap_or_else(|e| panic!("{e:?}"));
     let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();

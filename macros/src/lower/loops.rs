@@ -41,7 +41,8 @@ impl<'a> Lowering<'a, '_, '_> {
             }
         }
         let [Some(xs), Some(init), Some(f), dim, reverse] = slots else {
-            let d = Diagnostic::new("N0301", callee.at, "`scan` needs what it runs over, the first state and a closure");
+            let d =
+                Diagnostic::new("N0301", callee.at, "`scan` needs what it runs over, the first state and a closure");
             return self.mistake(d.help(SCAN));
         };
         let ExprKind::Closure(patterns, body) = &f.value.kind else {
@@ -52,7 +53,8 @@ impl<'a> Lowering<'a, '_, '_> {
             return self.mistake(d.help(SCAN));
         };
         let [state_pattern, row_pattern] = &patterns[..] else {
-            let message = format!("the closure of `scan` takes 2 arguments, the state and a row, found {}", patterns.len());
+            let message =
+                format!("the closure of `scan` takes 2 arguments, the state and a row, found {}", patterns.len());
             return self.mistake(Diagnostic::new("N0303", f.value.at, message).help(SCAN));
         };
         let (xs_value, init_value) = (self.expression(frame, &xs.value), self.expression(frame, &init.value));
@@ -137,7 +139,11 @@ impl<'a> Lowering<'a, '_, '_> {
         let (next, output) = match pair {
             Ok([next, output]) => (next, output),
             Err(found) => {
-                let d = Diagnostic::new("N0523", tail, format!("a round of `scan` gives the next state and an output, found {found}"));
+                let d = Diagnostic::new(
+                    "N0523",
+                    tail,
+                    format!("a round of `scan` gives the next state and an output, found {found}"),
+                );
                 self.mistake(d.help("end the closure with `(next, output)`; without outputs with `(next, ())`"));
                 return Err(Reported);
             }
@@ -148,7 +154,8 @@ impl<'a> Lowering<'a, '_, '_> {
         let types = |l: &Self, values: &[Value]| values.iter().map(|v| l.b.ty(*v).to_string()).collect::<Vec<_>>();
         let (before, after) = (types(self, states), types(self, &nexts));
         if before != after {
-            let message = format!("the state of `scan` is {} but the next one is {}", before.join(", "), after.join(", "));
+            let message =
+                format!("the state of `scan` is {} but the next one is {}", before.join(", "), after.join(", "));
             self.mistake(Diagnostic::new("N0523", tail, message).help("the state keeps its type in every round"));
             return Err(Reported);
         }
@@ -209,7 +216,8 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn grad(&mut self, frame: &mut Frame<'a>, callee: &Name, arguments: &'a [Argument]) -> Arg {
         let help = "write `let [g] = grad(loss, [x]);` or `let g = grad(loss, x);`";
         let [loss, of] = arguments else {
-            let message = format!("`grad` takes the value and what it is differentiated by, {} are given", arguments.len());
+            let message =
+                format!("`grad` takes the value and what it is differentiated by, {} are given", arguments.len());
             let code = if arguments.len() < 2 { "N0301" } else { "N0303" };
             return self.mistake(Diagnostic::new(code, callee.at, message).help(help));
         };
@@ -272,4 +280,3 @@ fn replaced(value: &Arg, from: &[Value], to: &[Value]) -> Arg {
         other => other.clone(),
     }
 }
-

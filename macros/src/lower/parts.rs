@@ -433,7 +433,9 @@ impl<'a> Lowering<'a, '_, '_> {
                 Ok(init) => return Some(init),
                 Err(missing) => {
                     let message = format!("this first value does not fit a shape of {shape:?}: {missing}");
-                    self.mistake(Diagnostic::new("N0306", written.at, message).help("write `zeros`, `normal(0, 0.02)`"));
+                    self.mistake(
+                        Diagnostic::new("N0306", written.at, message).help("write `zeros`, `normal(0, 0.02)`"),
+                    );
                     return None;
                 }
             },
@@ -445,7 +447,9 @@ impl<'a> Lowering<'a, '_, '_> {
             Arg::Size(size) if size.as_const().is_some() => Some(Init::Constant(size.as_const().unwrap_or(0) as f32)),
             other => {
                 let message = format!("this is no first value: {}", other.describe(self.b));
-                self.mistake(Diagnostic::new("N0305", written.at, message).help("write `zeros`, `normal(0, 0.02)` or a number"));
+                self.mistake(
+                    Diagnostic::new("N0305", written.at, message).help("write `zeros`, `normal(0, 0.02)` or a number"),
+                );
                 None
             }
         }

@@ -66,10 +66,16 @@ fn right_nets_of_blocks() {
         ("fc: Linear(8);", "let z = fc(x); z.matmul(fc.weight)"),
         ("fc: if D > 4 { Linear(8) } else { Linear(9) };", "fc(x)"),
         ("param scale: f32[D] = ones;", "x * scale"),
-        ("param scale: f32[D, D] = xavier_uniform(gain = 2); fc: Linear(8, init = normal(0, 0.02), bias_init = zeros);", "fc(x).matmul(scale)"),
+        (
+            "param scale: f32[D, D] = xavier_uniform(gain = 2); fc: Linear(8, init = normal(0, 0.02), bias_init = zeros);",
+            "fc(x).matmul(scale)",
+        ),
         ("state last: f32[8] = zeros;", "let z = x - last; last = x.mean(0); z"),
         ("", "x[.., 0..4] + x[.., -4..8] * x[0, 3]"),
-        ("", "let (last, all) = scan(x, y.sum(0).sum() * 0.0, |s, row| { let n = s + row.mean(); (n, row * n) }); all + last"),
+        (
+            "",
+            "let (last, all) = scan(x, y.sum(0).sum() * 0.0, |s, row| { let n = s + row.mean(); (n, row * n) }); all + last",
+        ),
         ("fc: Linear(8);", "let (h, _) = scan(x, x[0] * 0.0, |h, row| (fc(h) + row, ())); x + h"),
         ("where D % 4 == 0, D <= 8;", "assert!(D > 1); x"),
         ("", "let [a, b] = [x, x]; a + b"),
