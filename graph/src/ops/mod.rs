@@ -5,10 +5,13 @@ use crate::call::{Arg, Bound, Given, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::graph::Origin;
 
+mod border;
 mod conv;
+mod create;
 mod cross_entropy;
 mod grad;
 mod index;
+mod join;
 mod matmul;
 pub(crate) mod norm;
 mod pointwise;
@@ -53,6 +56,9 @@ pub static OPERATORS: &[&[Operator]] = &[
     resample::OPERATORS,
     view::OPERATORS,
     index::OPERATORS,
+    join::OPERATORS,
+    border::OPERATORS,
+    create::OPERATORS,
     grad::OPERATORS,
 ];
 

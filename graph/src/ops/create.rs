@@ -1,0 +1,144 @@
+//! Tensors of nothing: `arange`, `zeros`, `ones`, `full`, and those like another one.
+
+use super::Operator;
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::graph::{Op, Value};
+use crate::rules::{Relation, Rule};
+use crate::scalar::Binary;
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+const X: Param = required("input", Kind::Tensor);
+const SIZE: Param = required("size", Kind::Sizes);
+const DTYPE: Param = optional("dtype", Kind::DType, "f32");
+
+/// What makes tensors.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "arange",
+        doc: "`arange(end)`: the integers from 0 to below `end`, as i64; `arange(start, end, step)`: from `start` on, every `step`th.",
+        signature: &[
+            required("start", Kind::Size),
+            optional("end", Kind::Size, "None"),
+            optional("step", Kind::Int, "1"),
+        ],
+        build: arange,
+    },
+    Operator {
+        name: "zeros",
+        doc: "0 everywhere.",
+        signature: &[SIZE, DTYPE],
+        build: |b, bound| made(b, bound, 0.0, 1),
+    },
+    Operator {
+        name: "ones",
+        doc: "1 everywhere.",
+        signature: &[SIZE, DTYPE],
+        build: |b, bound| made(b, bound, 1.0, 1),
+    },
+    Operator {
+        name: "full",
+        doc: "`fill_value` everywhere.",
+        signature: &[SIZE, required("fill_value", Kind::Float), DTYPE],
+        build: |b, bound| {
+            let value = bound.float(1).unwrap_or(0.0);
+            made(b, bound, value, 2)
+        },
+    },
+    Operator {
+        name: "zeros_like",
+        doc: "0 in the input's shape and element type.",
+        signature: &[X],
+        build: |b, bound| Ok(Arg::Tensor(like(b, bound, 0.0))),
+    },
+    Operator {
+        name: "ones_like",
+        doc: "1 in the input's shape and element type.",
+        signature: &[X],
+        build: |b, bound| Ok(Arg::Tensor(like(b, bound, 1.0))),
+    },
+    Operator {
+        name: "full_like",
+        doc: "`fill_value` in the input's shape and element type.",
+        signature: &[X, required("fill_value", Kind::Float)],
+        build: |b, bound| {
+            let value = bound.float(1).unwrap_or(0.0);
+            let dtype = bound.tensor(b, 0, None);
+            let dtype = b.graph.dtype(dtype);
+            whole(b, bound, 1, value, dtype)?;
+            Ok(Arg::Tensor(like(b, bound, value)))
+        },
+    },
+];
+
+fn like(b: &mut Builder, bound: &Bound, value: f64) -> Value {
+    let x = bound.tensor(b, 0, None);
+    b.full(value, x)
+}
+
+/// A number that an element type can hold.
+pub(super) fn whole(b: &mut Builder, bound: &Bound, slot: usize, value: f64, dtype: DType) -> Checked<()> {
+    if dtype.is_float() || value.fract() == 0.0 {
+        return Ok(());
+    }
+    let message = format!("`{}` of {value:?}, which is not an {dtype}", bound.callee);
+    bound.wrong(b, "N0207", slot, message, "write an integer, or make it of f32")
+}
+
+/// A number in a new shape.
+fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
+    let (shape, at) = (bound.sizes(0).unwrap_or_default(), dtype);
+    let dtype = bound.dtype(dtype).unwrap_or(DType::F32);
+    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
+        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
+        return bound.wrong(b, "N0205", at, message, "leave the element type out");
+    }
+    for size in &shape {
+        if !b.require(Rule::new(size.clone(), Relation::AtLeast, 1.into())) {
+            let message = format!("`{}` with a size of {size}", bound.callee);
+            return bound.wrong(b, "N0306", 0, message, "sizes are at least 1");
+        }
+    }
+    whole(b, bound, 1, value, dtype)?;
+    let c = b.constant(value, dtype);
+    Ok(Arg::Tensor(b.broadcast_to(c, &shape)))
+}
+
+fn arange(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let given = |slot: usize| bound.size(slot);
+    let (start, end) = match (given(0), given(1)) {
+        (Some(start), Some(end)) => (start, end),
+        (end, _) => (Size::default(), end.unwrap_or_default()),
+    };
+    let step = bound.int(2).unwrap_or(1);
+    if step == 0 {
+        return bound.wrong(b, "N0306", 2, "`arange` with a step of 0", "a step is at least 1, or negative");
+    }
+    let (gap, by) = if step > 0 { (&end - &start, step) } else { (&start - &end, -step) };
+    let count = match gap.as_const() {
+        Some(gap) => Some(Size::constant((gap + by - 1).div_euclid(by))),
+        None => gap.div_exact(&by.into()),
+    };
+    let Some(count) = count else {
+        let message = format!("`arange` from {start} to {end} by {step}: how many that are does not come out even");
+        return bound.wrong(b, "N0511", 2, message, "use a step that divides for every value of the run-time sizes");
+    };
+    if !b.require(Rule::new(count.clone(), Relation::AtLeast, 1.into())) {
+        let message = format!("`arange` from {start} to {end} by {step} holds nothing");
+        return bound.wrong(b, "N0306", 0, message, "the end lies behind the start");
+    }
+    let ty = Type::new(DType::I64, vec![count]);
+    let mut x = b.push(Op::Iota(0), vec![], ty);
+    if step != 1 {
+        x = b.binary_const(Binary::Mul, x, step as f64);
+    }
+    if !start.is_zero() {
+        let start = match start.as_const() {
+            Some(c) => b.constant(c as f64, DType::I64),
+            None => b.push(Op::Size(start), vec![], Type::new(DType::I64, vec![])),
+        };
+        x = b.binary(Binary::Add, x, start)?;
+    }
+    Ok(Arg::Tensor(x))
+}
