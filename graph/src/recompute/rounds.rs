@@ -243,7 +243,7 @@ struct Body<'g> {
 impl Body<'_> {
     fn input(&mut self, name: &str, ty: &Type) -> Value {
         let number = self.out.arguments.len();
-        self.out.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: None });
+        self.out.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: vec![] });
         let origin = Origin { name: name.into(), ..Origin::default() };
         self.out.push(Op::Input(number), vec![], ty.clone(), origin)
     }
