@@ -4,7 +4,7 @@ mod common;
 
 use castnet_graph::compile::{Compiled, compile};
 use castnet_graph::program::Step;
-use common::chain;
+use common::{chain, chain_of};
 
 fn compiled(count: i64) -> Compiled {
     compile(chain(count)).unwrap_or_else(|e| panic!("{e:?}"))
@@ -37,4 +37,10 @@ fn a_loop_is_readable() {
     let report = &compiled(3).reports[1];
     insta::assert_snapshot!("loop_graph", report.optimised.to_string());
     insta::assert_snapshot!("loop_program", report.program.to_string());
+}
+
+#[test]
+fn the_rounds_that_go_back_make_gelu_again() {
+    let compiled = compile(chain_of(3, "gelu")).unwrap_or_else(|e| panic!("{e:?}"));
+    insta::assert_snapshot!("gelu_loop_graph", compiled.reports[1].optimised.to_string());
 }

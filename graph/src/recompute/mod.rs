@@ -9,6 +9,7 @@ use crate::graph::{Graph, Op, Role, Value};
 mod cut;
 mod flow;
 mod rebuild;
+mod rounds;
 mod segments;
 
 pub use segments::Segments;
@@ -17,7 +18,7 @@ pub use segments::Segments;
 pub fn recompute(graph: &Graph) -> Graph {
     let phases = Phases::of(graph);
     let kept = cut::kept(graph, &phases);
-    rebuild::rebuild(graph, &phases, &kept)
+    rounds::recompute(&rebuild::rebuild(graph, &phases, &kept))
 }
 
 /// How a node takes part.

@@ -145,6 +145,11 @@ pub fn third() -> Source {
 
 /// `count` times Linear(16) + tanh, then a mean square.
 pub fn chain(count: i64) -> Source {
+    chain_of(count, "tanh")
+}
+
+/// The same with another function.
+pub fn chain_of(count: i64, function: &'static str) -> Source {
     let mut p = Parameters::default();
     let layers: Vec<_> =
         (0..count).map(|i| layer(&mut p, &format!("blocks.{i}"), "Linear", vec![given(int(16))])).collect();
@@ -153,7 +158,7 @@ pub fn chain(count: i64) -> Source {
         let target = b.argument("target", ty(DType::F32, &["N", "16"]));
         let y = b.repeat(&[x], &[], Rounds { count, parameters: 0..2, states: 0..0 }, |b, states, _| {
             let y = apply(b, &layers[0], states[0]);
-            Ok(vec![op(b, "tanh", vec![t(y)])])
+            Ok(vec![op(b, function, vec![t(y)])])
         });
         let loss = op(b, "mse_loss", vec![t(y.unwrap()[0]), t(target)]);
         b.result(loss);

@@ -181,8 +181,12 @@ impl Parser<'_> {
 
     fn memory(&mut self, at: Loc, mut inside: Cursor) -> Option<Memory> {
         const FORM: &str = "write `#[memory(512 MiB, N = 256)]`: the budget, then each run-time size";
+        let before = self.diagnostics.len();
         let mut parts = inside.split_commas().into_iter();
-        let mut budget = parts.next()?;
+        let Some(mut budget) = parts.next() else {
+            self.report("N0601", at, "expected the budget, such as `512 MiB`", FORM);
+            return None;
+        };
         let bytes = self.bytes(&mut budget);
         if bytes.is_none() && budget.is_ident(0) && budget.was_literal() {
             let units = UNITS.map(|(name, _)| name).join(", ");
@@ -209,7 +213,9 @@ impl Parser<'_> {
                 }
             }
         }
-        Some(Memory { at, bytes: bytes?, arguments })
+        // Half a budget would only be found to lack the other half.
+        let whole = self.diagnostics.len() == before;
+        bytes.filter(|_| whole).map(|bytes| Memory { at, bytes, arguments })
     }
 
     /// `512 MiB`; `None` leaves the cursor at the token that is wrong.

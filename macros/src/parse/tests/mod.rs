@@ -183,6 +183,7 @@ fn each_slip_in_an_item_is_reported_once() {
         ("#[freeze] fn f(x: f32) -> f32 { x }", "`#[freeze]` does not belong here"),
         ("#[memory] fn f(x: f32) -> f32 { x }", "expected `(` after `memory`, found nothing more"),
         ("#[memory(5 XB)] fn f(x: f32) -> f32 { x }", "expected a unit, found `XB`"),
+        ("#[memory()] fn f(x: f32) -> f32 { x }", "expected the budget, such as `512 MiB`"),
         ("#[memory(N = 5)] fn f(x: f32) -> f32 { x }", "expected the budget, such as `512 MiB`"),
         ("#[memory(5 MiB, 5)] fn f(x: f32) -> f32 { x }", "expected `N = 256` or `optimizer = Sgd`, found `5`"),
         ("#[memory(5 MiB N = 5)] fn f(x: f32) -> f32 { x }", "expected `,` after the budget, found `N`"),
