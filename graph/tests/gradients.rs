@@ -71,6 +71,17 @@ fn numbers(b: &mut Builder, shape: &[i64], factors: &[i64], limit: i64) -> Value
     op(b, "remainder", vec![t(sum), int(limit)])
 }
 
+/// The tensors that an operator gives.
+fn parts(b: &mut Builder, name: &str, args: Vec<Arg>) -> Vec<Value> {
+    let given: Vec<_> = args.into_iter().map(given).collect();
+    match castnet_graph::ops::call(b, name, Default::default(), &given) {
+        Ok(Arg::List(parts)) => {
+            parts.iter().map(|p| if let Arg::Tensor(v) = p { *v } else { panic!("{p:?}") }).collect()
+        }
+        other => panic!("{other:?}: {:?}", b.diagnostics),
+    }
+}
+
 fn cases() -> Vec<Case> {
     let any = (-2.0, 2.0);
     let positive = (0.3, 2.0);
@@ -325,6 +336,62 @@ fn cases() -> Vec<Case> {
     }
     cases.push(case("pixel_shuffle", &[&[2, 8, 3, 2]], any, |b, x| op(b, "pixel_shuffle", vec![t(x[0]), int(2)])));
     cases.push(case("pixel_unshuffle", &[&[2, 3, 4, 6]], any, |b, x| op(b, "pixel_unshuffle", vec![t(x[0]), int(2)])));
+    for axis in [0, 1, -1] {
+        cases.push(case("cat", &[&[2, 3, 4], &[2, 3, 4]], any, move |b, x| {
+            op(b, "cat", vec![Arg::List(vec![t(x[0]), t(x[1]), t(x[0])]), int(axis)])
+        }));
+        cases.push(case("stack", &[&[2, 3], &[2, 3]], any, move |b, x| {
+            op(b, "stack", vec![Arg::List(vec![t(x[0]), t(x[1])]), int(axis)])
+        }));
+    }
+    for (name, argument) in
+        [("split", Some(int(2))), ("split", Some(list(&[1, 4]))), ("chunk", Some(int(3))), ("unbind", None)]
+    {
+        // Each part in its own way, so that none may be mistaken for another.
+        cases.push(case(name, &[&[2, 5]], any, move |b, x| {
+            let args = [vec![t(x[0])], argument.clone().into_iter().collect(), vec![int(1)]].concat();
+            let parts = parts(b, name, args);
+            let weighted = |(i, part): (usize, Value)| {
+                let sum = op(b, "sum", vec![t(part)]);
+                let square = op(b, "mul", vec![t(sum), t(sum)]);
+                op(b, "mul", vec![t(square), int(1 + i as i64)])
+            };
+            let weighted: Vec<Value> = parts.into_iter().enumerate().map(weighted).collect();
+            weighted.into_iter().reduce(|a, c| op(b, "add", vec![t(a), t(c)])).unwrap()
+        }));
+    }
+    for (name, args) in [
+        ("flip", vec![list(&[0, -1])]),
+        ("roll", vec![int(2), int(1)]),
+        ("roll", vec![int(-5)]),
+        ("pad", vec![list(&[1, 2])]),
+        ("pad", vec![list(&[0, 1, 2, -1]), Arg::Text("constant".into()), Arg::Float(0.5)]),
+        ("pad", vec![list(&[2, 1]), Arg::Text("reflect".into())]),
+        ("pad", vec![list(&[2, 1]), Arg::Text("replicate".into())]),
+        ("zeros_like", vec![]),
+        ("ones_like", vec![]),
+        ("full_like", vec![Arg::Float(2.5)]),
+    ] {
+        cases.push(case(name, &[&[2, 3, 4]], any, move |b, x| {
+            let y = op(b, name, [vec![t(x[0])], args.clone()].concat());
+            let sum = op(b, "sum", vec![t(x[0])]);
+            op(b, "mul", vec![t(y), t(sum)])
+        }));
+    }
+    for (name, args) in [
+        ("zeros", vec![list(&[2, 3])]),
+        ("ones", vec![list(&[2, 3])]),
+        ("full", vec![list(&[2, 3]), Arg::Float(-1.5)]),
+        ("arange", vec![int(3)]),
+        ("arange", vec![int(7), int(1), int(-2)]),
+    ] {
+        cases.push(case(name, &[&[2, 3]], any, move |b, x| {
+            let made = op(b, name, args.clone());
+            let made = op(b, "cast", vec![t(made), Arg::DType(DType::F32)]);
+            let product = op(b, "mul", vec![t(made), t(x[0])]);
+            op(b, "mul", vec![t(product), t(x[0])])
+        }));
+    }
     cases.push(case("reshape", &[&[2, 6]], any, |b, x| op(b, "reshape", vec![t(x[0]), list(&[3, -1])])));
     cases.push(case("flatten", &[&[2, 3, 4]], any, |b, x| op(b, "flatten", vec![t(x[0]), int(1)])));
     cases.push(case("permute", &[&[2, 3, 4]], any, |b, x| op(b, "permute", vec![t(x[0]), list(&[2, 0, 1])])));

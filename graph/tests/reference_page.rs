@@ -36,6 +36,9 @@ const FAMILIES: &[&str] = &[
     "Images of another size",
     "Shape",
     "Elements by their place",
+    "Joining and splitting",
+    "Order and borders",
+    "New tensors",
     "Gradient",
 ];
 
