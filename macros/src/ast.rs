@@ -346,7 +346,7 @@ pub enum Pattern {
     /// `x`.
     Name(Name),
     /// `_`.
-    Ignore(Loc),
+    Ignore,
     /// `(a, b)`, `[q, k, v]`.
     Many(Vec<Pattern>, Loc),
 }

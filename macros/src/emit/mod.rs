@@ -4,8 +4,8 @@ use castnet_graph::compile::Compiled;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::ast::Name;
-use crate::lower::Target;
+use crate::ast::{Member, Members, Name, Part};
+use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 mod explain;
@@ -22,6 +22,7 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
     let name = ident(target.name, places);
     let visibility = &target.head.visibility;
     let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
+    let parts = parts(&target.net.members);
     let tables = tables::tables(target, compiled, places);
     let methods = methods::methods(target, compiled, places);
     let watch = match compiled {
@@ -30,6 +31,7 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
     };
     quote! {
         #docs
+        #parts
         #visibility struct #name {
             model: ::castnet::__private::Model,
         }
@@ -70,5 +72,42 @@ fn docs(lines: &[String], default: impl FnOnce() -> String) -> TokenStream {
             quote!(#[doc = #line])
         }
         lines => quote!(#(#[doc = #lines])*),
+    }
+}
+
+/// The parts of a net, as a list in its doc comment: `` - `conv1`: `Conv2d`. What the user wrote about it ``.
+fn parts(members: &Members) -> TokenStream {
+    if members.parts.is_empty() {
+        return TokenStream::new();
+    }
+    let line = |part: &Part| {
+        let about: Vec<&str> = part.docs.iter().map(|line| line.trim()).collect();
+        let about = if about.is_empty() { String::new() } else { format!(". {}", about.join(" ")) };
+        format!(" - `{}`: {}{about}", part.name.text, kind(&part.member))
+    };
+    let lines = members.parts.iter().map(line);
+    quote! {
+        ///
+        /// # Parts
+        ///
+        #(#[doc = #lines])*
+    }
+}
+
+/// What a part is, for readers.
+fn kind(member: &Member) -> String {
+    match member {
+        Member::Broken => "unknown".into(),
+        Member::Make(make) => format!("`{}`", make.kind.text),
+        Member::If(_, then, None) => format!("{} or nothing", kind(then)),
+        Member::If(_, then, Some(otherwise)) => format!("{} or {}", kind(then), kind(otherwise)),
+        Member::Repeat(element, _) => format!("an array of {}", kind(element)),
+        Member::List(elements) => {
+            let mut kinds: Vec<String> = elements.iter().map(kind).collect();
+            kinds.dedup();
+            format!("an array of {}", kinds.join(", "))
+        }
+        Member::Param(ty, _) => format!("a parameter, `{}`", type_text(ty)),
+        Member::State(ty, _) => format!("a state, `{}`", type_text(ty)),
     }
 }

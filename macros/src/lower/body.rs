@@ -192,7 +192,7 @@ impl<'a> Lowering<'a, '_, '_> {
     /// Binds the names of a pattern to the parts of a value.
     pub fn bind_pattern(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, value: Arg, mutable: bool) {
         match pattern {
-            Pattern::Ignore(_) => {}
+            Pattern::Ignore => {}
             Pattern::Name(name) => frame.bind(&name.text, Local::Value(value), mutable),
             Pattern::Many(patterns, at) => {
                 let values = match value {
@@ -317,7 +317,7 @@ impl<'a> Lowering<'a, '_, '_> {
             match (&one.pattern, round) {
                 (Pattern::Name(name), round) => frame.bind(&name.text, round, false),
                 (pattern, Local::Value(value)) => self.bind_pattern(frame, pattern, value, false),
-                (Pattern::Ignore(_), Local::Part(_)) => {}
+                (Pattern::Ignore, Local::Part(_)) => {}
                 (Pattern::Many(_, at), Local::Part(_)) => {
                     self.mistake(Diagnostic::new("N0518", *at, "a layer has no parts").help("write one name"));
                     self.bind_pattern(frame, &one.pattern, Arg::Unknown, false);
@@ -344,7 +344,7 @@ fn last(expr: &Expr) -> &Expr {
 fn pattern_text(pattern: &Pattern) -> String {
     match pattern {
         Pattern::Name(name) => name.text.clone(),
-        Pattern::Ignore(_) => "_".into(),
+        Pattern::Ignore => "_".into(),
         Pattern::Many(parts, _) => format!("({})", parts.iter().map(pattern_text).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -187,7 +187,8 @@ impl<'a> Lowering<'a, '_, '_> {
                 };
                 let broken = Some(Rc::new(Part::Broken));
                 let [Item { kind: ItemKind::At(at), .. }] = &items[..] else {
-                    let d = Diagnostic::new("N0518", expression.at, "an array of layers is indexed by one number");
+                    let at = items.get(1).map_or(expression.at, |item| item.at);
+                    let d = Diagnostic::new("N0518", at, "an array of layers is indexed by one number");
                     self.mistake(d.help("write `stage1[0]`"));
                     return broken;
                 };
@@ -256,6 +257,7 @@ impl<'a> Lowering<'a, '_, '_> {
             }
             Arg::List(values) => {
                 let [Item { kind: ItemKind::At(index), .. }] = items else {
+                    let at = items.get(1).map_or(at, |item| item.at);
                     let d = Diagnostic::new("N0518", at, "a list is indexed by one number");
                     return self.mistake(d.help("write `pair[0]`"));
                 };

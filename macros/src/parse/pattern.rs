@@ -34,9 +34,8 @@ impl Parser<'_> {
         *mutable |= cursor.eat_word("mut");
         match cursor.peek() {
             Some(TokenTree::Ident(ident)) if ident == "_" => {
-                let at = self.places.at(ident.span());
                 cursor.next();
-                Some(Pattern::Ignore(at))
+                Some(Pattern::Ignore)
             }
             Some(TokenTree::Ident(ident)) => {
                 let ident = ident.clone();

@@ -175,7 +175,7 @@ fn statements(list: &[Statement], depth: usize, out: &mut String) {
 fn pattern(one: &Pattern) -> String {
     match one {
         Pattern::Name(name) => name.text.clone(),
-        Pattern::Ignore(_) => "_".into(),
+        Pattern::Ignore => "_".into(),
         Pattern::Many(list, _) => format!("({})", list.iter().map(pattern).collect::<Vec<_>>().join(", ")),
     }
 }
