@@ -136,8 +136,8 @@ fn nesterov(rate: f64) -> Sgd {
     Sgd::new(0.01 * rate).momentum(0.9).nesterov(true)
 }
 
-fn adamw(rate: f64) -> AdamW {
-    AdamW::new(1e-3 * rate).weight_decay(0.01)
+fn adamw(_: f64) -> AdamW {
+    AdamW::new(1e-3).weight_decay(0.01)
 }
 
 fn clipped(rate: f64) -> AdamW {

@@ -17,6 +17,8 @@ pub use golden::Golden;
 pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
     /// Of its golden.
     const NAME: &str;
+    /// The function that is trained.
+    const LOSS: &str;
 
     fn create(seed: u64) -> Result<Self>;
     fn restore(&mut self, path: &Path) -> Result<()>;
@@ -54,6 +56,7 @@ macro_rules! example {
      $loss:ident / $step:ident / $grad:ident($($argument:literal),*)) => {
         impl Example for $net {
             const NAME: &str = $name;
+            const LOSS: &str = stringify!($loss);
 
             fn create(seed: u64) -> Result<Self> {
                 $net::new(&Device::cpu(), seed)
