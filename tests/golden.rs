@@ -97,7 +97,10 @@ fn forward_and_backward<N: Example>(name: &str) {
 
 /// A parameter or a state.
 fn value<N: Example>(net: &N, name: &str) -> Array {
-    net.as_ref().parameter(name).unwrap()
+    match net.as_ref().state(name) {
+        Ok(state) => state.unwrap(),
+        Err(_) => net.as_ref().parameter(name).unwrap(),
+    }
 }
 
 /// Ten steps with a new optimizer, each as one program and, on a second model, as gradients that are then applied.
@@ -168,4 +171,15 @@ fn third() {
     agrees::<Third>("third");
     ten_steps::<Third, _>("third", "nesterov", nesterov);
     ten_steps::<Third, _>("third", "clipped", clipped);
+}
+
+#[test]
+fn resnet20() {
+    agrees::<ResNet20Small>("resnet20");
+}
+
+#[test]
+fn gan() {
+    agrees::<GanCritic>("gan_critic");
+    agrees::<GanGenerator>("gan_generator");
 }

