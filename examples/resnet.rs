@@ -79,7 +79,8 @@ fn train(options: &Options) -> Result<()> {
     let (batch, seed) = (options.get("batch", 128)?, options.get("seed", 1)?);
     let folder = options.path("data").unwrap_or_else(|| FASHION_MNIST.into());
     if !folder.exists() {
-        let what = "`apt-get install dataset-fashion-mnist` puts it there, or --data names the folder with its four files";
+        let what =
+            "`apt-get install dataset-fashion-mnist` puts it there, or --data names the folder with its four files";
         return Err(format!("{}: Fashion-MNIST is not there; {what}", folder.display()).into());
     }
     let (train, test) = ImageSet::open_mnist(folder)?;

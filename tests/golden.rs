@@ -179,6 +179,11 @@ fn resnet20() {
 }
 
 #[test]
+fn unet() {
+    agrees::<UNet>("unet");
+}
+
+#[test]
 fn gan() {
     agrees::<GanCritic>("gan_critic");
     agrees::<GanGenerator>("gan_generator");

@@ -119,6 +119,7 @@ fn plans_are_sound() {
     sound::<Mlp>("mlp");
     sound::<Third>("third");
     sound::<ResNet20Small>("resnet20");
+    sound::<UNet>("unet");
     sound::<GanCritic>("gan_critic");
     sound::<GanGenerator>("gan_generator");
 }

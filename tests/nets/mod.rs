@@ -15,7 +15,7 @@ pub use classic::{LeNet, Mlp, Third};
 pub use draw::Numbers;
 pub use generative::{GanCritic, GanGenerator};
 pub use golden::Golden;
-pub use vision::{MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin};
+pub use vision::{MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin, UNet};
 
 /// What the tests and benches do with every one of them; `batch` is the arguments of the loss.
 pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
@@ -92,5 +92,6 @@ example!(MobileNetV2Thin, "mobilenet", { scores(0) }, loss / loss_step / loss_gr
 example!(ResNet20, "resnet20", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(ResNet50, "resnet50", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(MobileNetV2, "mobilenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(UNet, "unet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(GanCritic, "gan_critic", { made(1) }, critic_loss / critic_loss_step / critic_loss_grad(0, 1, 2));
 example!(GanGenerator, "gan_generator", { made(0) }, generator_loss / generator_loss_step / generator_loss_grad(0));

@@ -1,4 +1,4 @@
-//! Networks of images: residual, depthwise.
+//! Networks of images: residual, depthwise, U-shaped.
 
 use castnet::prelude::*;
 
@@ -130,4 +130,38 @@ network! {
 
     pub net MobileNetV2 = MobileNet<8>;
     pub net MobileNetV2Thin = MobileNet<2>;
+}
+
+network! {
+    /// Two 3 × 3 convolutions with ReLU.
+    pub block Double<CHANNELS>(x: f32[N, C, H, W]) -> f32[N, CHANNELS, H, W] {
+        conv1: Conv2d(CHANNELS, kernel_size = 3, padding = 1);
+        conv2: Conv2d(CHANNELS, kernel_size = 3, padding = 1);
+        conv2(conv1(x).relu()).relu()
+    }
+
+    /// Three levels down by pooling, up by transposed convolution, joined by concatenation; a class for each pixel.
+    pub net UNet {
+        down1:  Double<8>;
+        down2:  Double<16>;
+        bottom: Double<32>;
+        up2:    ConvTranspose2d(16, kernel_size = 2, stride = 2);
+        join2:  Double<16>;
+        up1:    ConvTranspose2d(8, kernel_size = 2, stride = 2);
+        join1:  Double<8>;
+        head:   Conv2d(3, kernel_size = 1);
+
+        pub fn scores(image: f32[N, 1, 16, 16]) -> f32[N, 3, 16, 16] {
+            let a = down1(image);
+            let b = down2(a.max_pool2d(2));
+            let c = bottom(b.max_pool2d(2));
+            let b = join2(cat([up2(c), b], dim = 1));
+            let a = join1(cat([up1(b), a], dim = 1));
+            head(a)
+        }
+
+        pub train fn loss(image: f32[N, 1, 16, 16], class: u8[N, 16, 16]) -> f32 {
+            scores(image).cross_entropy(class)
+        }
+    }
 }
