@@ -1,7 +1,7 @@
-"""PyTorch's side of the benches: training steps of the three networks of tests/golden/nets.py, eager, on CPU.
+"""PyTorch's side of the benches: training steps of the three networks of tests/golden/nets.py, eager, on CPU; and what autograd keeps.
 
     python benches/pytorch.py [--threads 2] [--fused]      # needs torch
-    python benches/pytorch.py --mode saved
+    python benches/pytorch.py --mode saved > tests/golden/saved.json
 
 `--mode bench` (the default) is driven over standard input and output, so that a caller can run it and castnet by turns. It builds
 and warms up each network for a second and prints `ready`. Then for each line `<net> <steps>` (mlp, lenet or third) it
@@ -12,14 +12,15 @@ A step is zero_grad, forward, loss, backward and update on one of 8 batches of 6
 SGD(lr=0.01, momentum=0.9), `--fused` chooses its fused version. The loss is not read. The networks are the classes that
 the goldens are made with, all in f32.
 
-`--mode saved` prints what autograd keeps for the backward pass of one loss at batch 64: the bytes of the distinct storages that
-pass through `torch.autograd.graph.saved_tensors_hooks`, as JSON, one line a network:
+`--mode saved` prints what autograd keeps for the backward pass of one loss, as tests/golden/saved.json has it: for every golden net (at
+its full width) and several sizes, the bytes of the distinct storages that pass through `torch.autograd.graph.saved_tensors_hooks`:
 
     all                     everything
     no_parameters           without parameters (weights are there before the step and after it)
-    no_inputs               without the batch: images, classes, parities
+    no_inputs               without the batch: images, classes, tokens
     activations             without either: what the step has to keep beyond what exists anyway
-    storages                the activations one by one: [bytes, type, shape of the first tensor that was seen in it]
+
+It is measured with 2 and with 4 examples; what grows, grows with the examples, so that other numbers follow.
 """
 import argparse
 import json
@@ -30,9 +31,27 @@ import time
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "golden"))
+from generative import GanCritic, GanGenerator, Vae  # noqa: E402
 from nets import LeNet, Mlp, Third, batch  # noqa: E402
+from sequence import CharGpt, GruClassifier, LstmClassifier  # noqa: E402
+from vision import Diffusion, MobileNetV2, ResNet20, ResNet50, UNet, ViT  # noqa: E402
 
 NETS = {"mlp": Mlp, "lenet": LeNet, "third": Third}
+SAVED = NETS | {
+    "resnet20": ResNet20,
+    "resnet50": ResNet50,
+    "mobilenet": MobileNetV2,
+    "unet": UNet,
+    "vit": ViT,
+    "diffusion": Diffusion,
+    "gpt": CharGpt,
+    "lstm": LstmClassifier,
+    "gru": GruClassifier,
+    "vae": Vae,
+    "gan_critic": GanCritic,
+    "gan_generator": GanGenerator,
+}
+LENGTHS = (16, 17, 128)
 BATCH = 64
 
 
@@ -82,10 +101,10 @@ def bench(fused):
         print(f"{training.time(steps):.9f}", flush=True)
 
 
-def saved(kind):
-    """What autograd keeps of one loss."""
+def saved(kind, n):
+    """What autograd keeps of one loss of n examples."""
     net = kind()
-    inputs = list(batch(net, BATCH).values())
+    inputs = list(batch(net, n).values())
     parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
     given = {x.untyped_storage().data_ptr() for x in inputs}
     seen = {}  # by address; holding the tensors keeps an address from being used twice
@@ -101,14 +120,23 @@ def saved(kind):
     def bytes_without(*left_out):
         return sum(t.untyped_storage().nbytes() for address, t in seen.items() if not any(address in s for s in left_out))
 
-    activations = [t for address, t in seen.items() if address not in parameters and address not in given]
     return {
         "all": bytes_without(),
         "no_parameters": bytes_without(parameters),
         "no_inputs": bytes_without(given),
         "activations": bytes_without(parameters, given),
-        "storages": [[t.untyped_storage().nbytes(), str(t.dtype).removeprefix("torch."), list(t.shape)] for t in activations],
     }
+
+
+def saved_everywhere():
+    """A line for each net, number of examples and length."""
+    for name, kind in SAVED.items():
+        for t in LENGTHS if hasattr(kind, "T") else [None]:
+            sized = type(kind.__name__, (kind,), {"T": t}) if t else kind
+            two, four = saved(sized, 2), saved(sized, 4)
+            for n in (1, 32, 64, 256):
+                sizes = {"net": name, "N": n} | ({"B": n, "T": t} if t else {})
+                yield sizes | {key: two[key] + (four[key] - two[key]) // 2 * (n - 2) for key in two}
 
 
 def main():
@@ -120,8 +148,8 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     if arguments.mode == "saved":
-        for name, kind in NETS.items():
-            print(json.dumps({"net": name, "batch": BATCH} | saved(kind)))
+        lines = ",\n".join(json.dumps(line) for line in saved_everywhere())
+        print(f"[\n{lines}\n]")
     else:
         bench(arguments.fused)
 

@@ -176,15 +176,15 @@ impl Drop for PyTorch {
     }
 }
 
-/// For each net, what autograd keeps: all of it, and the part that is neither parameters nor the batch.
-fn saved(python: &OsString) -> Result<Vec<(String, [i64; 2])>> {
-    let output = Command::new(python).arg(script()).args(["--mode", "saved"]).stderr(Stdio::inherit()).output()?;
-    let of = |line: &str| -> Result<(String, [i64; 2])> {
-        let net: serde_json::Value = serde_json::from_str(line)?;
-        let bytes = |key: &str| net[key].as_i64().ok_or(format!("no {key} in {line}"));
-        Ok((net["net"].as_str().unwrap_or_default().to_string(), [bytes("all")?, bytes("activations")?]))
+/// What autograd keeps of a loss at the benches' batch (`pytorch.py --mode saved`): everything, and without parameters and batch.
+fn saved() -> Result<Vec<(String, [i64; 2])>> {
+    let all: serde_json::Value = serde_json::from_str(include_str!("../tests/golden/saved.json"))?;
+    let lines = all.as_array().into_iter().flatten().filter(|line| line["N"] == BATCH);
+    let of = |line: &serde_json::Value| -> Result<(String, [i64; 2])> {
+        let bytes = |key: &str| line[key].as_i64().ok_or(format!("no {key} in {line}"));
+        Ok((line["net"].as_str().unwrap_or_default().to_string(), [bytes("all")?, bytes("activations")?]))
     };
-    String::from_utf8(output.stdout)?.lines().map(of).collect()
+    lines.map(of).collect()
 }
 
 // --- side by side ----------------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ fn bench(options: &Options) -> Result<()> {
     drop(opponents);
 
     println!("bytes of a step at batch {BATCH}");
-    let saved = options.python.as_ref().map(saved).transpose()?.unwrap_or_default();
+    let saved = saved()?;
     for training in &trainings {
         print!("{:6} castnet plans {}", training.name(), training.planned());
         match saved.iter().find(|(net, _)| net == training.name()) {

@@ -97,7 +97,10 @@ fn forward_and_backward<N: Example>(name: &str) {
 
 /// A parameter or a state.
 fn value<N: Example>(net: &N, name: &str) -> Array {
-    net.as_ref().parameter(name).unwrap()
+    match net.as_ref().state(name) {
+        Ok(state) => state.unwrap(),
+        Err(_) => net.as_ref().parameter(name).unwrap(),
+    }
 }
 
 /// Ten steps with a new optimizer, each as one program and, on a second model, as gradients that are then applied.
@@ -136,8 +139,8 @@ fn nesterov(rate: f64) -> Sgd {
     Sgd::new(0.01 * rate).momentum(0.9).nesterov(true)
 }
 
-fn adamw(rate: f64) -> AdamW {
-    AdamW::new(1e-3 * rate).weight_decay(0.01)
+fn adamw(_: f64) -> AdamW {
+    AdamW::new(1e-3).weight_decay(0.01)
 }
 
 fn clipped(rate: f64) -> AdamW {
@@ -168,4 +171,20 @@ fn third() {
     agrees::<Third>("third");
     ten_steps::<Third, _>("third", "nesterov", nesterov);
     ten_steps::<Third, _>("third", "clipped", clipped);
+}
+
+#[test]
+fn resnet20() {
+    agrees::<ResNet20Small>("resnet20");
+}
+
+#[test]
+fn unet() {
+    agrees::<UNet>("unet");
+}
+
+#[test]
+fn gan() {
+    agrees::<GanCritic>("gan_critic");
+    agrees::<GanGenerator>("gan_generator");
 }

@@ -113,7 +113,7 @@ class ResNet50(Classifier):
 class ResNet50Thin(ResNet50):
     """A sixteenth of the width, and more images for the statistics."""
 
-    WIDTH, BATCH, RATE = 4, 8, 0.0625
+    WIDTH, BATCH, RATE = 4, 8, 4.0
 
 
 class InvertedResidual(nn.Module):
@@ -170,7 +170,7 @@ class MobileNetV2(Classifier):
 class MobileNetV2Thin(MobileNetV2):
     """An eighth of the width, and more images for the statistics."""
 
-    WIDTH, BATCH, RATE = 1, 8, 0.0625
+    WIDTH, BATCH, RATE = 1, 8, 2.5
 
 
 class Double(nn.Module):

@@ -23,7 +23,7 @@ struct Drawn {
 /// The file of one net.
 pub struct Golden {
     seed: u64,
-    /// A factor of the learning rates.
+    /// A factor of SGD's learning rate.
     pub rate: f64,
     inputs: Vec<Drawn>,
     parameters: Vec<Drawn>,

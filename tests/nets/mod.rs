@@ -3,7 +3,9 @@
 
 pub mod classic;
 pub mod draw;
+pub mod generative;
 pub mod golden;
+pub mod vision;
 
 use std::path::Path;
 
@@ -11,12 +13,16 @@ use castnet::prelude::*;
 use castnet::{Model, Result};
 pub use classic::{LeNet, Mlp, Third};
 pub use draw::Numbers;
+pub use generative::{GanCritic, GanGenerator};
 pub use golden::Golden;
+pub use vision::{MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin, UNet};
 
 /// What the tests and benches do with every one of them; `batch` is the arguments of the loss.
 pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
     /// Of its golden.
     const NAME: &str;
+    /// The function that is trained.
+    const LOSS: &str;
 
     fn create(seed: u64) -> Result<Self>;
     fn restore(&mut self, path: &Path) -> Result<()>;
@@ -54,6 +60,7 @@ macro_rules! example {
      $loss:ident / $step:ident / $grad:ident($($argument:literal),*)) => {
         impl Example for $net {
             const NAME: &str = $name;
+            const LOSS: &str = stringify!($loss);
 
             fn create(seed: u64) -> Result<Self> {
                 $net::new(&Device::cpu(), seed)
@@ -79,3 +86,12 @@ macro_rules! example {
 example!(LeNet, "lenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(Mlp, "mlp", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(Third, "third", { scores(0), oddness(0) }, loss / loss_step / loss_grad(0, 1, 2));
+example!(ResNet20Small, "resnet20", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(ResNet50Thin, "resnet50", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(MobileNetV2Thin, "mobilenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(ResNet20, "resnet20", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(ResNet50, "resnet50", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(MobileNetV2, "mobilenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(UNet, "unet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(GanCritic, "gan_critic", { made(1) }, critic_loss / critic_loss_step / critic_loss_grad(0, 1, 2));
+example!(GanGenerator, "gan_generator", { made(0) }, generator_loss / generator_loss_step / generator_loss_grad(0));

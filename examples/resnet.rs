@@ -1,0 +1,134 @@
+//! ResNet-20 on Fashion-MNIST.
+//!
+//! ```sh
+//! apt-get install dataset-fashion-mnist
+//! cargo run --release --example resnet -- --save resnet.safetensors
+//! ```
+
+mod common;
+
+use std::process::ExitCode;
+
+use castnet::data::{ImageSet, Normalize};
+use castnet::prelude::*;
+use castnet::train::{Fit, accuracy};
+use common::random::Random;
+use common::{Options, Result};
+
+network! {
+    /// Two 3 × 3 convolutions around a shortcut.
+    pub block Residual<CHANNELS, STRIDE = 1>(x: f32[N, C, H, W]) -> f32[N, CHANNELS, _, _] {
+        conv1: Conv2d(CHANNELS, kernel_size = 3, stride = STRIDE, padding = 1, bias = false);
+        bn1:   BatchNorm2d();
+        conv2: Conv2d(CHANNELS, kernel_size = 3, padding = 1, bias = false);
+        bn2:   BatchNorm2d();
+        down:  if STRIDE != 1 || C != CHANNELS { Conv2d(CHANNELS, kernel_size = 1, stride = STRIDE, bias = false) };
+
+        let y = bn1(conv1(x)).relu();
+        let shortcut = if STRIDE != 1 || C != CHANNELS { down(x) } else { x };
+        (bn2(conv2(y)) + shortcut).relu()
+    }
+
+    /// ResNet-20 for 28 × 28 grey images.
+    pub net ResNet20 {
+        stem:   Conv2d(16, kernel_size = 3, padding = 1, bias = false);
+        bn:     BatchNorm2d();
+        stage1: [Residual<16>; 3];
+        stage2: [Residual<32, 2>, Residual<32>, Residual<32>];
+        stage3: [Residual<64, 2>, Residual<64>, Residual<64>];
+        head:   Linear(10);
+
+        /// Class scores, a row an image.
+        pub fn scores(image: f32[N, 1, 28, 28]) -> f32[N, 10] {
+            let x = bn(stem(image)).relu();
+            let x = stage3(stage2(stage1(x)));
+            head(x.mean([2, 3]))
+        }
+
+        /// What training minimises.
+        pub train fn loss(image: f32[N, 1, 28, 28], class: u8[N]) -> f32 {
+            scores(image).cross_entropy(class)
+        }
+    }
+}
+
+const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
+
+const HELP: &str = "\
+resnet [options]      train and test ResNet-20
+
+  --data DIR      the folder with Fashion-MNIST's four files [/usr/share/datasets/fashion-mnist, of Debian's dataset-fashion-mnist]
+  --epochs N      [8]
+  --batch N       images a step [128]
+  --lr X          learning rate at its highest; it rises for an epoch and falls to 0 along a cosine [0.2]
+  --decay X       weight decay [0.0005]
+  --seed N        of the initial weights, the order of the images, and their shifts [1]
+  --threads N     0 for one a processor [0]
+  --steps N       stop after so many steps in all
+  --save FILE     after each epoch, all that --resume wants
+  --resume FILE   go on from there
+";
+
+fn main() -> ExitCode {
+    common::main("resnet", HELP, train)
+}
+
+fn train(options: &Options) -> Result<()> {
+    options.no_words()?;
+    let (epochs, steps) = (options.get("epochs", 8)?, options.get("steps", u64::MAX)?);
+    let (batch, seed) = (options.get("batch", 128)?, options.get("seed", 1)?);
+    let folder = options.path("data").unwrap_or_else(|| FASHION_MNIST.into());
+    if !folder.exists() {
+        let what =
+            "`apt-get install dataset-fashion-mnist` puts it there, or --data names the folder with its four files";
+        return Err(format!("{}: Fashion-MNIST is not there; {what}", folder.display()).into());
+    }
+    let (train, test) = ImageSet::open_mnist(folder)?;
+    let normalize = Normalize { mean: 0.2860, std: 0.3530 };
+    let (train, test) = (train.dataset(normalize)?, test.dataset(normalize)?);
+
+    let mut net = ResNet20::new(&Device::cpu(), seed)?;
+    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps);
+    let epoch = fit.steps_per_epoch() as u64;
+    let schedule = Cosine::new(epochs.saturating_mul(epoch)).warmup(epoch);
+    let mut sgd =
+        Sgd::new(options.get("lr", 0.2)?).momentum(0.9).weight_decay(options.get("decay", 5e-4)?).schedule(schedule);
+    if let Some(path) = options.path("resume") {
+        fit.resume(&net.load_training(path, &mut sgd)?)?;
+    }
+    let mut steps_done = 0;
+    while fit.next_epoch() {
+        while let Some([image, class]) = fit.next_batch()? {
+            let image = shifted(image, normalize.pixel(0), seed ^ (sgd.state().steps() << 20))?;
+            let loss = net.loss_step(&mut sgd, &image, class)?.get()?;
+            fit.loss(loss);
+            steps_done += 1;
+        }
+        fit.metric("test accuracy", accuracy(&test, 250, |image| net.scores(image))?);
+        if let Some(path) = options.path("save") {
+            net.save_training(path, &sgd, &fit.state())?;
+        }
+    }
+    println!("{steps_done} steps, test accuracy {:.4}", accuracy(&test, 250, |image| net.scores(image))?);
+    Ok(())
+}
+
+/// Each image moved by up to two pixels in either direction and, for one in two, mirrored; a function of the seed, so that a resumed run
+/// sees what an unbroken one would.
+fn shifted(images: &Array, background: f32, seed: u64) -> Result<Array> {
+    const SIDE: i64 = 28;
+    let mut moved = images.clone();
+    let mut random = Random(seed);
+    let pairs = images.as_slice::<f32>()?.chunks_exact(784).zip(moved.as_mut_slice::<f32>()?.chunks_exact_mut(784));
+    for (from, to) in pairs {
+        let (dx, dy) = ((5.0 * random.unit()) as i64 - 2, (5.0 * random.unit()) as i64 - 2);
+        let mirror = random.unit() < 0.5;
+        for (i, to) in (0..).zip(to) {
+            let (x, y) = (i % SIDE + dx, i / SIDE + dy);
+            let x = if mirror { SIDE - 1 - x } else { x };
+            let inside = (0..SIDE).contains(&x) && (0..SIDE).contains(&y);
+            *to = if inside { from[(y * SIDE + x) as usize] } else { background };
+        }
+    }
+    Ok(moved)
+}

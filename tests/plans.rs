@@ -1,0 +1,138 @@
+//! The memory plans of the networks: sound, invisible in the results, near their bounds, and small beside what PyTorch keeps.
+
+mod nets;
+
+use std::collections::BTreeMap;
+
+use castnet::prelude::*;
+use castnet::{Device, Model};
+use castnet_graph::check::check_plan;
+use castnet_graph::net::Net;
+use castnet_graph::program::{Place, Program};
+use nets::*;
+use serde_json::Value;
+
+/// Gives each buffer a copy of the arena to itself: it lies there as it did, and nothing else does.
+fn unshare(program: &mut Program) {
+    let mut copies: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for buffer in &mut program.buffers {
+        // Rows of one stack lie at one place under one name.
+        let key = (buffer.name.clone(), format!("{:?}", buffer.place));
+        let next = copies.len() as i64;
+        if let Place::Arena { class, offset } = &mut buffer.place {
+            *offset += program.arena[*class].height * *copies.entry(key).or_insert(next);
+        }
+    }
+    program.arena.iter_mut().for_each(|class| class.height *= copies.len() as i64);
+}
+
+fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
+    net.functions.iter_mut().flat_map(|f| std::iter::once(&mut f.inference).chain(&mut f.training))
+}
+
+/// The bits of all results and gradients, and of the states after them.
+fn bits(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u32> {
+    let mut model = Model::from_net(net, &Device::cpu(), 1).unwrap();
+    model.poison(poison);
+    for (name, value) in golden.parameters() {
+        match model.state(name) {
+            Ok(_) => model.set_state(name, &value).unwrap(),
+            Err(_) => model.set_parameter(name, &value).unwrap(),
+        }
+    }
+    let batch = golden.batch();
+    let arguments: Vec<&Array> = batch.iter().collect();
+    let mut arrays = model.infer(function, &arguments).unwrap();
+    let (results, gradients) = model.grad(function, &arguments).unwrap();
+    arrays.extend(results);
+    arrays.extend(gradients.names().map(|name| gradients.parameter(name).unwrap()));
+    arrays.iter().flat_map(|array| array.as_slice::<f32>().unwrap()).map(|x| x.to_bits()).collect()
+}
+
+/// The plans of a net: checked, and without influence on any bit, whatever lay in memory before.
+fn sound<N: Example>(name: &str) {
+    let golden = Golden::read(name);
+    let net = N::create(1).unwrap().as_ref().net().clone();
+    let function = objective::<N>(&net);
+    let mut unshared = net.clone();
+    for program in programs(&mut unshared) {
+        check_plan(program).unwrap_or_else(|error| panic!("{}: {error}", program.name));
+        unshare(program);
+        check_plan(program).unwrap_or_else(|error| panic!("{}, unshared: {error}", program.name));
+    }
+    let plain = bits(net.clone(), &golden, function, false);
+    assert!(plain == bits(net, &golden, function, true), "{name}: something is read before it is written");
+    assert!(plain == bits(unshared, &golden, function, true), "{name}: sharing memory changes a result");
+}
+
+/// The number of the function whose training the golden is about.
+fn objective<N: Example>(net: &Net) -> usize {
+    let trained = |f: &castnet_graph::net::Function| f.training.is_some() && f.name == N::LOSS;
+    net.functions.iter().position(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
+}
+
+/// Bytes of a step's plan, of its bound, and what PyTorch's autograd saves (`benches/pytorch.py --mode saved`), without parameters.
+struct Bytes {
+    plan: i64,
+    bound: i64,
+    saved: i64,
+}
+
+fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
+    let net = N::create(1).unwrap();
+    let net = net.as_ref().net();
+    let Some(program) = &net.functions[objective::<N>(net)].training else { panic!("{} does not train", net.name) };
+    let bound = program.arena.iter().zip(&program.bound).map(|(class, bound)| 4 * bound * class.monomial.eval(sizes));
+    Bytes { plan: program.arena_bytes(sizes), bound: bound.sum(), saved: saved["no_parameters"].as_i64().unwrap() }
+}
+
+/// Measured against the limits: at most 1.02 of the bound and no more than what PyTorch saves, at every size that was measured from
+/// `least` examples on.
+fn small<N: Example>(least: i64) {
+    let text = include_str!("golden/saved.json");
+    let all: Value = serde_json::from_str(text).unwrap();
+    let mut measured = 0;
+    for saved in all.as_array().unwrap().iter().filter(|saved| saved["net"] == N::NAME) {
+        let sizes = |name: &str| saved[name].as_i64().unwrap_or_else(|| panic!("{}: no size {name}", N::NAME));
+        let Bytes { plan, bound, saved: kept } = bytes::<N>(saved, &sizes);
+        let (of_bound, of_saved) = (plan as f64 / bound as f64, plan as f64 / kept as f64);
+        let at = format!(
+            "{} N = {}{}",
+            N::NAME,
+            saved["N"],
+            saved["T"].as_i64().map_or(String::new(), |t| format!(" T = {t}"))
+        );
+        println!("| {at} | {plan} | {of_bound:.3} | {kept} | {of_saved:.2} |");
+        assert!(of_bound <= 1.02, "{at}: {plan} bytes are {of_bound:.3} of the bound");
+        assert!(
+            of_saved <= 1.0 || saved["N"].as_i64() < Some(least),
+            "{at}: {plan} bytes are {of_saved:.3} of the {kept} that PyTorch saves"
+        );
+        measured += 1;
+    }
+    assert!(measured >= 3, "{}: sizes measured: {measured}", N::NAME);
+}
+
+#[test]
+fn plans_are_sound() {
+    sound::<LeNet>("lenet");
+    sound::<Mlp>("mlp");
+    sound::<Third>("third");
+    sound::<ResNet20Small>("resnet20");
+    sound::<UNet>("unet");
+    sound::<GanCritic>("gan_critic");
+    sound::<GanGenerator>("gan_generator");
+}
+
+#[test]
+fn plans_are_small() {
+    small::<LeNet>(1);
+    small::<Mlp>(1);
+    small::<Third>(1);
+    small::<ResNet20>(1);
+    small::<ResNet50>(1);
+    small::<MobileNetV2>(1);
+    // Its gradients of gradients by the weights do not grow with the examples: with one they are most of it.
+    small::<GanCritic>(32);
+    small::<GanGenerator>(1);
+}
