@@ -168,6 +168,7 @@ pub struct Launch {
 }
 
 /// The skeletons.
+#[allow(clippy::large_enum_variant)] // One a launch, and few of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {

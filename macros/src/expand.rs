@@ -67,7 +67,7 @@ fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<Target<'a>
 }
 
 fn template<'a>(file: &'a File, instance: &'a Instance, mistakes: &mut Vec<Diagnostic>) -> Option<&'a Net> {
-    let Some(scope) = file.scopes.first() else { return None };
+    let scope = file.scopes.first()?;
     let of = &instance.of;
     if let Some((_, number)) = scope.nets.iter().find(|(name, _)| *name == of.text) {
         return file.nets.get(*number);

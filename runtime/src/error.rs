@@ -63,7 +63,7 @@ pub enum Error {
         /// The operator or layer that takes it.
         by: String,
         /// What may stand there.
-        range: std::ops::Range<i64>,
+        range: Box<std::ops::Range<i64>>,
     },
     /// The sizes of the arguments make a size inside the function negative; nothing has run.
     #[error("{function}: {sizes} make the size of `{what}` {found}")]

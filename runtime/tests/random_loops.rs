@@ -149,7 +149,7 @@ fn scan(
                 Ok([&[y][..], &states[1..]].concat())
             })?;
         }
-        let outputs = [&rows[..], states, &next[..]].concat();
+        let outputs = [rows, states, &next[..]].concat();
         let output = steps(b, &mut Numbers(seed + 1), &outputs, weights);
         Ok((next.clone(), vec![output, next[0], states[0]]))
     })?;

@@ -56,11 +56,14 @@ fn at(place: &str) -> IndexItem {
 
 const ALL: IndexItem = IndexItem::All;
 
+/// What is made of arguments and parameters.
+type Body<'a> = dyn Fn(&mut Builder, &[Value], &[Value]) -> Value + 'a;
+
 /// A net under test: parameters by their shapes, arguments, and what is done with them.
 struct Case<'a> {
     parameters: &'a [&'a [i64]],
     arguments: &'a [(&'a str, DType, &'a [&'a str])],
-    body: &'a dyn Fn(&mut Builder, &[Value], &[Value]) -> Value,
+    body: &'a Body<'a>,
 }
 
 impl Case<'_> {

@@ -134,7 +134,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
     let init = Init::Uniform((1.0 / fan_in).sqrt() as f32);
     let words = format!("{channels} input channels");
     let shape = [vec![first, second], kernel[2 - dims..].to_vec()].concat();
-    let weight = shape_once(b, layer, 0, shape, init.clone(), &words)?;
+    let weight = shape_once(b, layer, 0, shape, init, &words)?;
     let bias = match layer.tensors.len() {
         2 => Some(shape_once(b, layer, 1, vec![out], init, &words)?),
         _ => None,

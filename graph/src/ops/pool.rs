@@ -182,10 +182,9 @@ fn window(
     let kernel = extents(bound, 1, dims, 1).unwrap_or([1, 1]);
     let (mut window, _) = window_of(b, bound, dims, kernel, slots(dilation), 1)?;
     window.stride = extents(bound, 2, dims, 1).unwrap_or(kernel);
-    for axis in 0..2 {
-        if 2 * window.padding[axis] > kernel[axis] {
-            let message =
-                format!("`{}` has padding {} but a window of {}", bound.callee, window.padding[axis], kernel[axis]);
+    for (padding, size) in window.padding.into_iter().zip(kernel) {
+        if 2 * padding > size {
+            let message = format!("`{}` has padding {padding} but a window of {size}", bound.callee);
             return bound.wrong(b, "N0306", 3, message, "padding is at most half of the window");
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn whole_bins(b: &Builder, x: Value, out: [i64; 2]) -> Option<(Window
 /// Height and width as numbers.
 fn known(b: &mut Builder, bound: &Bound, x: Value, dims: usize) -> Checked<[i64; 2]> {
     let mut sizes = [0; 2];
-    for axis in 0..2 {
+    for (axis, known) in sizes.iter_mut().enumerate() {
         let size = b.shape(x)[2 + axis].clone();
         let Some(size) = size.as_const() else {
             let name = axis_name(dims, axis);
@@ -66,7 +66,7 @@ fn known(b: &mut Builder, bound: &Bound, x: Value, dims: usize) -> Checked<[i64;
             let d = comes_from(b, x, Diagnostic::new("N0107", bound.at, message));
             return b.report(d.help("write the number in the type of the input"));
         };
-        sizes[axis] = size;
+        *known = size;
     }
     Ok(sizes)
 }
@@ -171,8 +171,8 @@ fn nearest(
         (None, factor) => factor.unwrap_or([1, 1]),
     };
     let mut ty = b.ty(x).clone();
-    for axis in 0..2 {
-        ty.shape[2 + axis] = &ty.shape[2 + axis] * &kernel[axis].into();
+    for (size, factor) in ty.shape[2..].iter_mut().zip(kernel) {
+        *size = &*size * &factor.into();
     }
     let window = Window { kernel, stride: kernel, padding: [0, 0], dilation: [1, 1], groups: 1 };
     Ok(b.push(Op::SumPool2dGrad(window), vec![x], ty))

@@ -67,8 +67,8 @@ impl DepthwiseGrad {
         // SAFETY: the caller's promise; the sums have a row of 32 for each tap of the piece.
         unsafe {
             std::ptr::write_bytes(sums, 0, rows.len() * wide * PANEL);
-            let input = self.input.from_channel(first).at(run.base);
-            let dy = self.dy.from_channel(first).at(run.base);
+            let input = self.input.channels_from(first).at(run.base);
+            let dy = self.dy.channels_from(first).at(run.base);
             for image in 0..self.images as isize {
                 let (input, dy) = (input.offset(image * self.input.strides[0]), dy.offset(image * self.dy.strides[0]));
                 for down in &self.down {

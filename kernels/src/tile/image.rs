@@ -105,7 +105,7 @@ impl Image {
     }
 
     /// The same from channel `channel` on.
-    pub fn from_channel(self, channel: usize) -> Image {
+    pub fn channels_from(self, channel: usize) -> Image {
         Image { first: self.first + channel as isize * self.strides[3], ..self }
     }
 

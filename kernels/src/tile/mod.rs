@@ -82,7 +82,7 @@ impl TileKernel {
                 }
                 Kind::groups(g, |g, from, to| {
                     let part = Part { column: to, channel: to };
-                    Kind::Conv(conv::Forward::new(g, input.from_channel(from), *weight, part, false, isa))
+                    Kind::Conv(conv::Forward::new(g, input.channels_from(from), *weight, part, false, isa))
                 })
             }
             Tile::Conv2dInputGrad { conv, dy, weight } => {
@@ -93,7 +93,7 @@ impl TileKernel {
                 }
                 Kind::groups(g, |g, to, from| {
                     let part = Part { column: from, channel: to };
-                    match input_grad::choose(g, dy.from_channel(from), *weight, part, isa) {
+                    match input_grad::choose(g, dy.channels_from(from), *weight, part, isa) {
                         Ok(direct) => Kind::Conv(direct),
                         Err(scatter) => Kind::Scatter(scatter),
                     }
@@ -107,7 +107,7 @@ impl TileKernel {
                 }
                 Kind::groups(g, |g, from, to| {
                     let part = Part { column: to, channel: to };
-                    let (input, dy) = (input.from_channel(from), dy.from_channel(to));
+                    let (input, dy) = (input.channels_from(from), dy.channels_from(to));
                     Kind::WeightGrad(weight_grad::WeightGrad::new(g, input, dy, part, isa))
                 })
             }

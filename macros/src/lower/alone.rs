@@ -131,11 +131,11 @@ fn stand_in(block: &Block) -> Net {
     }
 }
 
+/// The mistakes of something with its size names bound so.
+type Attempt<'l> = dyn Fn(&dyn Fn(&str) -> Size) -> Option<Vec<Diagnostic>> + 'l;
+
 /// Keeps of the mistakes with symbolic sizes those that are there with every one of these sizes too. A mistake elsewhere (no list) is none.
-pub(super) fn certain(
-    attempt: &dyn Fn(&dyn Fn(&str) -> Size) -> Option<Vec<Diagnostic>>,
-    sizes: &[i64],
-) -> Result<(), Vec<Diagnostic>> {
+pub(super) fn certain(attempt: &Attempt, sizes: &[i64]) -> Result<(), Vec<Diagnostic>> {
     let Some(mut mistakes) = attempt(&Size::symbol) else { return Ok(()) };
     if mistakes.is_empty() {
         return Err(mistakes);

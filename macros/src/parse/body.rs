@@ -90,13 +90,12 @@ impl Parser<'_> {
             }
             if let Some(word) =
                 ["fn", "pub", "block", "net"].into_iter().find(|w| cursor.is_word(0, w) && !cursor.is_sign(1, '.'))
+                && cursor.is_ident(1)
             {
-                if cursor.is_ident(1) {
-                    let help = "functions stand in nets; blocks and nets beside each other";
-                    self.no_item(cursor.span(), &format!("`{word}` does not occur in a body"), help, cursor);
-                    self.lost = true;
-                    continue;
-                }
+                let help = "functions stand in nets; blocks and nets beside each other";
+                self.no_item(cursor.span(), &format!("`{word}` does not occur in a body"), help, cursor);
+                self.lost = true;
+                continue;
             }
             if cursor.is_word(0, "let") {
                 self.let_(cursor, &mut statements);

@@ -168,12 +168,12 @@ impl Parser<'_> {
             syn::Member::Unnamed(index) => (index.index.to_string(), index.span()),
         };
         let at = self.places.at(span);
-        if let syn::Expr::Path(path) = &*field.base {
-            if path.path.is_ident("self") {
-                let help = format!("leave it out: `{text}`");
-                self.refuse_expression(path, "functions of a net have no `self`", &help);
-                return Expr { at, kind: ExprKind::Name(text) };
-            }
+        if let syn::Expr::Path(path) = &*field.base
+            && path.path.is_ident("self")
+        {
+            let help = format!("leave it out: `{text}`");
+            self.refuse_expression(path, "functions of a net have no `self`", &help);
+            return Expr { at, kind: ExprKind::Name(text) };
         }
         let base = self.convert(&field.base);
         Expr { at, kind: ExprKind::Field(Box::new(base), Name { text, at }) }

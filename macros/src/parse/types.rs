@@ -43,7 +43,7 @@ impl Parser<'_> {
         if !cursor.is_parentheses(0) || cursor.peek_nth(1).is_some() {
             return self.ty(cursor).map(Promise::One);
         }
-        let Some(group) = cursor.eat_group(Delimiter::Parenthesis) else { return None };
+        let group = cursor.eat_group(Delimiter::Parenthesis)?;
         let mut types = vec![];
         let mut whole = true;
         for mut part in Cursor::inside(&group).split_commas() {

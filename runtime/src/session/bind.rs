@@ -120,7 +120,7 @@ impl<'a> Call<'a> {
                 at /= size;
             }
             let (function, argument, by) = (self.program.name.clone(), argument.name.clone(), below.by.to_string());
-            return Err(Error::OutOfRange { function, argument, element, found, by, range });
+            return Err(Error::OutOfRange { function, argument, element, found, by, range: Box::new(range) });
         }
         Ok(())
     }
