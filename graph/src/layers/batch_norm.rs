@@ -59,7 +59,7 @@ pub(super) static INSTANCE_NORM2D: LayerKind = LayerKind {
 
 /// Scale and shift of a norm.
 pub(super) fn affine_tensors(affine: bool) -> super::Tensors {
-    if affine { vec![("weight", Layout::Plain), ("bias", Layout::Plain)] } else { vec![] }
+    if affine { vec![("weight".into(), Layout::Plain), ("bias".into(), Layout::Plain)] } else { vec![] }
 }
 
 /// The scale and the shift that the layer has.

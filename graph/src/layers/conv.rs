@@ -107,9 +107,9 @@ fn declare(b: &mut Builder, bound: &Bound, signature: &Signature, dims: usize) -
     }
     // Rows of the weight's matrix run over (kernel row, kernel column, second axis): channels last, as the images lie.
     let rows = (2..2 + dims).chain([1]).collect();
-    let mut tensors = vec![("weight", Layout::Panels(rows))];
+    let mut tensors = vec![("weight".into(), Layout::Panels(rows))];
     if bound.bool(signature.bias).unwrap_or(true) {
-        tensors.push(("bias", Layout::Plain));
+        tensors.push(("bias".into(), Layout::Plain));
     }
     Ok(tensors)
 }

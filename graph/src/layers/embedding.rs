@@ -26,7 +26,7 @@ pub(super) static EMBEDDING: LayerKind = LayerKind {
         if let Some(row) = bound.int(2) {
             padding_row(b, bound, 2, row, &bound.int(0).unwrap_or(1).into())?;
         }
-        Ok(vec![("weight", Layout::Plain)])
+        Ok(vec![("weight".into(), Layout::Plain)])
     },
     call: INPUT,
     apply: |b, layer, given| {

@@ -46,7 +46,7 @@ pub(super) static RMS_NORM: LayerKind = LayerKind {
         optional("elementwise_affine", Kind::Bool, "true"),
     ],
     declare: |_, bound| match bound.bool(2).unwrap_or(true) {
-        true => Ok(vec![("weight", Layout::Plain)]),
+        true => Ok(vec![("weight".into(), Layout::Plain)]),
         false => Ok(vec![]),
     },
     call: INPUT,

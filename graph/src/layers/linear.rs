@@ -4,6 +4,7 @@ use super::{INPUT, Layer, LayerKind, at_least, float_input, shape_once};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
+use crate::graph::Value;
 use crate::net::Init;
 use crate::ops::linear;
 use crate::program::Layout;
@@ -20,9 +21,9 @@ pub(super) static LINEAR: LayerKind = LayerKind {
     ],
     declare: |b, bound| {
         at_least(b, bound, &[(0, "out_features", 1), (1, "in_features", 1)])?;
-        let mut tensors = vec![("weight", Layout::Panels(vec![1]))];
+        let mut tensors = vec![("weight".into(), Layout::Panels(vec![1]))];
         if bound.bool(2).unwrap_or(true) {
-            tensors.push(("bias", Layout::Plain));
+            tensors.push(("bias".into(), Layout::Plain));
         }
         Ok(tensors)
     },
@@ -32,6 +33,20 @@ pub(super) static LINEAR: LayerKind = LayerKind {
 
 fn apply(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Arg> {
     let x = float_input(b, layer, given)?;
+    let features = features(b, layer, x, 1, "in_features")?;
+    let out = layer.bound.int(0).unwrap_or(1);
+    let bound = (1.0 / features as f64).sqrt() as f32;
+    let words = format!("{features} input features");
+    let weight = shape_once(b, layer, 0, vec![out, features], Init::Uniform(bound), &words)?;
+    let bias = match layer.tensors.len() {
+        2 => Some(shape_once(b, layer, 1, vec![out], Init::Uniform(bound), &words)?),
+        _ => None,
+    };
+    linear(b, x, weight, bias).map(Arg::Tensor)
+}
+
+/// The length of the input's last axis, known at build time; as declared at `slot`, if it is.
+pub(super) fn features(b: &mut Builder, layer: &Layer, x: Value, slot: usize, declared_as: &str) -> Checked<i64> {
     let (ty, made, made_at, at) = (b.ty(x).clone(), b.made_by(x), b.made_at(x), b.origin.loc);
     let from = format!("the input, {}, comes from `{made}`", shape_text(&ty.shape));
     let Some(last) = ty.shape.last() else {
@@ -45,22 +60,16 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Arg> {
             Diagnostic::new("N0107", at, message).note(made_at, from).help("write the number in the input's type"),
         );
     };
-    if let Some(declared) = layer.bound.int(1).filter(|d| *d != features) {
-        let message =
-            format!("layer `{}` expects {declared} input features but `{made}` produces {features}", layer.name);
-        let d = Diagnostic::new("N0102", at, message)
-            .note(layer.bound.at(1), format!("`in_features = {declared}` is declared here"))
-            .note(made_at, from)
-            .help(format!("write `in_features = {features}`, or leave it out: it is inferred"));
-        return b.report(d);
+    match layer.bound.int(slot).filter(|d| *d != features) {
+        None => Ok(features),
+        Some(declared) => {
+            let message =
+                format!("layer `{}` expects {declared} input features but `{made}` produces {features}", layer.name);
+            let d = Diagnostic::new("N0102", at, message)
+                .note(layer.bound.at(slot), format!("`{declared_as} = {declared}` is declared here"))
+                .note(made_at, from)
+                .help(format!("write `{declared_as} = {features}`, or leave it out: it is inferred"));
+            b.report(d)
+        }
     }
-    let out = layer.bound.int(0).unwrap_or(1);
-    let bound = (1.0 / features as f64).sqrt() as f32;
-    let words = format!("{features} input features");
-    let weight = shape_once(b, layer, 0, vec![out, features], Init::Uniform(bound), &words)?;
-    let bias = match layer.tensors.len() {
-        2 => Some(shape_once(b, layer, 1, vec![out], Init::Uniform(bound), &words)?),
-        _ => None,
-    };
-    linear(b, x, weight, bias).map(Arg::Tensor)
 }

@@ -1,5 +1,6 @@
 //! The layers of the language, one file each: parameters, first values, and the operators that they stand for.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub use crate::builder::Options;
@@ -17,9 +18,10 @@ pub mod init;
 mod layer_norm;
 mod linear;
 mod operator;
+mod recurrent;
 
 /// The parameters of a layer, such as `weight`, and how each lies in memory.
-pub type Tensors = Vec<(&'static str, Layout)>;
+pub type Tensors = Vec<(Cow<'static, str>, Layout)>;
 
 /// A kind of layer.
 pub struct LayerKind {
@@ -54,6 +56,9 @@ pub static LAYERS: &[&LayerKind] = &[
     &conv::CONV2D,
     &conv::CONV_TRANSPOSE1D,
     &conv::CONV_TRANSPOSE2D,
+    &recurrent::LSTM,
+    &recurrent::GRU,
+    &recurrent::RNN,
     &dropout::DROPOUT,
     &operator::MAX_POOL1D,
     &operator::MAX_POOL2D,
@@ -131,7 +136,7 @@ pub fn declare_with(
     let first_state = b.parameters.states.len();
     let result = match bound {
         Ok(Some(bound)) => (kind.declare)(b, &bound).and_then(|tensors| {
-            let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = tensors.iter().map(|(name, _)| &**name).collect();
             let inits = wanted.tensors(b, kind.name, &names)?;
             let first = b.parameters.list.len();
             let count = tensors.len();
