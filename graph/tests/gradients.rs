@@ -1,12 +1,13 @@
 //! Every operator and layer against central differences in f64, by the reference; and values that are used one to nine times.
 
 mod common;
+#[path = "gradients/layers.rs"]
+mod layers;
 
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Role, Value, Window};
-use castnet_graph::layers::{self, LAYERS};
 use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
 use castnet_graph::ops::OPERATORS;
@@ -782,84 +783,4 @@ fn loops_in_loops_have_the_gradient_of_central_differences() {
             .unwrap_or_else(|_| panic!("{:?}", b.diagnostics));
         outputs[0]
     });
-}
-
-#[test]
-fn every_layer_has_the_gradient_of_central_differences() {
-    let mut seen = vec![];
-    let declarations: Vec<(&str, Vec<castnet_graph::call::Given>, &[i64])> = vec![
-        ("Linear", vec![given(int(4))], &[3, 5]),
-        ("Linear", vec![given(int(4)), named("bias", Arg::Bool(false))], &[2, 3, 5]),
-        ("Conv2d", vec![given(int(4)), given(int(3))], &[2, 3, 6, 5]),
-        (
-            "Conv2d",
-            vec![given(int(2)), given(int(3)), named("padding", int(1)), named("stride", int(2))],
-            &[2, 3, 6, 5],
-        ),
-        ("Conv2d", vec![given(int(6)), given(int(3)), named("groups", int(3))], &[2, 3, 6, 5]),
-        ("Conv2d", vec![given(int(2)), given(int(2)), named("padding", Arg::Text("same".into()))], &[1, 3, 4, 5]),
-        ("Conv1d", vec![given(int(4)), given(int(3)), named("stride", int(2))], &[2, 3, 8]),
-        ("ConvTranspose1d", vec![given(int(4)), given(int(3)), named("stride", int(2))], &[2, 3, 5]),
-        (
-            "ConvTranspose2d",
-            vec![given(int(4)), given(int(2)), given(int(2)), named("groups", int(2)), named("bias", Arg::Bool(false))],
-            &[1, 6, 3, 4],
-        ),
-        ("Dropout", vec![given(Arg::Float(0.3))], &[3, 5]),
-        ("BatchNorm1d", vec![], &[5, 3]),
-        ("BatchNorm1d", vec![], &[3, 2, 4]),
-        ("BatchNorm2d", vec![], &[2, 3, 2, 2]),
-        ("BatchNorm2d", vec![named("affine", Arg::Bool(false)), named("momentum", Arg::Float(0.3))], &[2, 3, 2, 2]),
-        ("InstanceNorm2d", vec![], &[2, 3, 2, 3]),
-        ("InstanceNorm2d", vec![named("affine", Arg::Bool(true))], &[2, 3, 2, 3]),
-        ("LayerNorm", vec![], &[3, 2, 5]),
-        ("LayerNorm", vec![named("normalized_shape", list(&[2, 5])), named("bias", Arg::Bool(false))], &[3, 2, 5]),
-        ("RMSNorm", vec![], &[3, 5]),
-        ("GroupNorm", vec![given(int(2))], &[2, 4, 2, 2]),
-        ("Embedding", vec![given(int(7)), given(int(3))], &[2, 5]),
-        ("Embedding", vec![given(int(7)), given(int(3)), named("padding_idx", int(-2))], &[2, 5]),
-        ("MaxPool1d", vec![given(int(2))], &[2, 3, 8]),
-        ("MaxPool2d", vec![given(int(2)), named("ceil_mode", Arg::Bool(true))], &[2, 3, 5, 6]),
-        ("AvgPool1d", vec![given(int(2))], &[2, 3, 8]),
-        ("AvgPool2d", vec![given(int(3)), named("padding", int(1))], &[2, 3, 5, 6]),
-        ("AdaptiveAvgPool1d", vec![given(int(2))], &[2, 3, 5]),
-        ("AdaptiveAvgPool2d", vec![given(int(1))], &[2, 3, 5, 6]),
-        ("AdaptiveMaxPool2d", vec![given(int(2))], &[2, 3, 4, 6]),
-        ("Upsample", vec![named("scale_factor", int(2))], &[1, 2, 3, 2]),
-        ("PixelShuffle", vec![given(int(2))], &[1, 4, 3, 2]),
-        ("PixelUnshuffle", vec![given(int(2))], &[1, 2, 4, 2]),
-        ("Flatten", vec![], &[2, 3, 4]),
-        ("Identity", vec![], &[2, 3]),
-        ("ReLU", vec![], &[3, 5]),
-        ("LeakyReLU", vec![given(Arg::Float(0.2))], &[3, 5]),
-        ("GELU", vec![], &[3, 5]),
-        ("SiLU", vec![], &[3, 5]),
-        ("Tanh", vec![], &[3, 5]),
-        ("Sigmoid", vec![], &[3, 5]),
-    ];
-    for (kind, args, input) in declarations {
-        seen.push(kind);
-        let mut p = Parameters::default();
-        let declared = layer(&mut p, "layer", kind, args);
-        let number = p.list.len();
-        p.list.push(castnet_graph::builder::Declared {
-            shape: Some((input.to_vec(), Init::Constant(0.0))),
-            ..castnet_graph::builder::Declared::new("x", Layout::Plain)
-        });
-        let mut b = Builder::new(kind, &mut p, true);
-        let x = match kind {
-            "Embedding" => numbers(&mut b, input, &[1, 2], 5),
-            _ => b.parameter(number),
-        };
-        let y = layers::apply(&mut b, &declared, Default::default(), x).unwrap();
-        let bent = op(&mut b, "sin", vec![t(y)]);
-        let loss = op(&mut b, "sum", vec![t(bent)]);
-        b.result(loss);
-        let graph = b.graph;
-        let shapes: Vec<Vec<i64>> = p.list.iter().map(|d| d.shape.clone().unwrap().0).collect();
-        compare(kind, 7, &graph, &shapes, (-1.0, 1.0));
-    }
-    for kind in LAYERS {
-        assert!(seen.contains(&kind.name), "layer {} has no case", kind.name);
-    }
 }
