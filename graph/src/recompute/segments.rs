@@ -173,10 +173,13 @@ impl Rebuild<'_> {
 
     fn lies_there(&self, value: Value) -> bool {
         let base = seen(self.segments.graph, value);
+        let node = self.segments.graph.node(base);
         self.segments.phases.0[value.index()] != Phase::Forward
             || self.kept[base.index()]
             || base.index() >= self.last
-            || is_given(&self.segments.graph.node(base).op)
+            || is_given(&node.op)
+            // What a loop leaves lies there if the loop's results do.
+            || matches!(node.op, Op::Get(_)) && self.lies_there(node.inputs[0])
     }
 
     /// The value of a forward node, made once more.
