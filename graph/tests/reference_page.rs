@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use castnet_graph::call::{Kind, Param};
-use castnet_graph::layers::LAYERS;
+use castnet_graph::layers::{LAYERS, LayerKind};
 use castnet_graph::ops::OPERATORS;
 
 const HEAD: &str = "\
@@ -59,15 +59,15 @@ fn page() -> String {
     let mut page = HEAD.to_string();
     for (heading, list) in FAMILIES.iter().zip(OPERATORS) {
         page += &format!("\n## {heading}\n\n");
-        page += &table("operator", list.iter().map(|o| (o.name, o.signature, o.doc)));
+        page += &table("operator", list.iter().map(|o| (o.name, o.signature, o.doc.to_string())));
     }
     page += "\n## Layers\n\n";
     page += "`name: Layer(…);` in a net. `name(x)` applies the layer; `name.weight` and `name.bias` are its keys in a checkpoint. Every layer with a weight takes `init = …`, with a bias\n`bias_init = …`: `zeros`, `ones`, `constant(val)`, `normal(mean, std)`, `trunc_normal(mean, std, a, b)`, `uniform(a, b)`,\n`xavier_uniform(gain)`, `xavier_normal(gain)`, `kaiming_uniform(a, mode, nonlinearity)`, `kaiming_normal(…)`, `orthogonal(gain)`.\n\n";
-    page += &table("layer", LAYERS.iter().map(|k| (k.name, k.signature, k.doc)));
+    page += &table("layer", LAYERS.iter().map(|k| (k.name, k.signature, [k.doc, &call_of(k)].concat())));
     page
 }
 
-fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], &'a str)> + Clone) -> String {
+fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], String)> + Clone) -> String {
     let with_arguments = entries.clone().any(|(_, signature, _)| !arguments(signature).is_empty());
     let mut text = match with_arguments {
         true => format!("| {what} | what it gives | arguments |\n|---|---|---|\n"),
@@ -75,7 +75,7 @@ fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], &'
     };
     for (name, signature, doc) in entries {
         let call: Vec<_> = signature.iter().map(written).collect();
-        let mut cells = vec![format!("`{name}({})`", call.join(", ")), doc.to_string()];
+        let mut cells = vec![format!("`{name}({})`", call.join(", ")), doc];
         if with_arguments {
             cells.push(arguments(signature));
         }
@@ -83,6 +83,12 @@ fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], &'
         text += &format!("| {} |\n", cells.join(" | "));
     }
     text
+}
+
+/// How a layer is called that takes more than an input.
+fn call_of(kind: &LayerKind) -> String {
+    let call: Vec<_> = kind.call.iter().map(written).collect();
+    if call.len() < 2 { String::new() } else { format!(" Called as `name({})`.", call.join(", ")) }
 }
 
 /// `padding = 0`.

@@ -103,6 +103,7 @@ static OTHER_ARGUMENTS: &[(&str, &str)] = &[
     ("filters", "out_channels"),
     ("group", "groups"),
     ("num_group", "groups"),
+    ("hx", "h0"),
 ];
 
 /// The operator with this name.
