@@ -36,7 +36,7 @@ pub(super) static LSTM: LayerKind = LayerKind {
     name: "LSTM",
     doc: "Long short-term memory over [T, batch, features]: (output, h_n, c_n). `lengths`, of the batch, as by pack_padded_sequence: from 1 to T; the output is 0 behind them, the last states are those at them.",
     signature: &SIGNATURE,
-    declare: |b, bound| declare(b, bound, &cell::LSTM),
+    declare,
     call: &[INPUT, H0, optional("c0", Kind::Tensor, "zeros"), LENGTHS],
     apply: |b, layer, given| apply(b, layer, given, &cell::LSTM),
 };
@@ -46,7 +46,7 @@ pub(super) static GRU: LayerKind = LayerKind {
     name: "GRU",
     doc: "Gated recurrent units over [T, batch, features]: (output, h_n). `lengths` as for `LSTM`.",
     signature: &SIGNATURE,
-    declare: |b, bound| declare(b, bound, &cell::GRU),
+    declare,
     call: &[INPUT, H0, LENGTHS],
     apply: |b, layer, given| apply(b, layer, given, &cell::GRU),
 };
@@ -68,7 +68,7 @@ pub(super) static RNN: LayerKind = LayerKind {
         signature
     },
     declare: |b, bound| match bound.text(NONLINEARITY) {
-        None | Some("tanh" | "relu") => declare(b, bound, &cell::TANH),
+        None | Some("tanh" | "relu") => declare(b, bound),
         Some(other) => {
             let message = format!("`RNN` knows no nonlinearity {other:?}");
             bound.wrong(b, "N0306", NONLINEARITY, message, "write `\"tanh\"` or `\"relu\"`")
@@ -107,7 +107,7 @@ impl Options {
 /// The most layers: each has tensors and a loop of its own.
 const MOST_LAYERS: i64 = 1000;
 
-fn declare(b: &mut Builder, bound: &Bound, _: &Cell) -> Checked<Tensors> {
+fn declare(b: &mut Builder, bound: &Bound) -> Checked<Tensors> {
     at_least(b, bound, &[(0, "hidden_size", 1), (1, "input_size", 1), (2, "num_layers", 1)])?;
     let options = Options::of(bound);
     if options.layers > MOST_LAYERS {
@@ -227,8 +227,7 @@ fn weights(b: &mut Builder, layer: &Layer, cell: &Cell, run: i64, inputs: i64) -
     let init = Init::Uniform((1.0 / options.hidden as f64).sqrt() as f32);
     let words = format!("{inputs} input features");
     let each = if options.bias { 4 } else { 2 };
-    let mut tensor =
-        |i: usize, shape: Vec<i64>| shape_once(b, layer, run as usize * each + i, shape, init.clone(), &words);
+    let mut tensor = |i: usize, shape: Vec<i64>| shape_once(b, layer, run as usize * each + i, shape, init, &words);
     let (input, hidden) = (tensor(0, vec![rows, inputs])?, tensor(1, vec![rows, options.hidden])?);
     let biases = match options.bias {
         true => Some([tensor(2, vec![rows])?, tensor(3, vec![rows])?]),
