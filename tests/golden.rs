@@ -188,3 +188,25 @@ fn gan() {
     agrees::<GanCritic>("gan_critic");
     agrees::<GanGenerator>("gan_generator");
 }
+
+#[test]
+fn vit() {
+    agrees::<ViT>("vit");
+}
+
+#[test]
+fn diffusion() {
+    agrees::<Diffusion>("diffusion");
+}
+
+/// One program for every number of tokens.
+#[test]
+fn gpt() {
+    agrees::<GptSmall>("gpt");
+    agrees::<GptSmall>("gpt_short");
+}
+
+#[test]
+fn vae() {
+    agrees::<Vae>("vae");
+}

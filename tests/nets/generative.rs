@@ -1,9 +1,38 @@
-//! Networks that make images: both sides of a GAN.
+//! Networks that make images: a variational autoencoder, both sides of a GAN.
 
 use std::ops::{Deref, DerefMut};
 
 use castnet::prelude::*;
 use castnet::{Model, Result};
+
+network! {
+    /// A variational autoencoder (Kingma and Welling 2014) of 28 × 28 images; the noise is an argument.
+    pub net Vae {
+        encode:  Linear(64);
+        mean:    Linear(8);
+        log_var: Linear(8);
+        decode1: Linear(64);
+        decode2: Linear(784);
+
+        fn decode(z: f32[N, 8]) -> f32[N, 784] {
+            decode2(decode1(z).tanh())
+        }
+
+        pub fn decoded(z: f32[N, 8]) -> f32[N, 784] {
+            decode(z).sigmoid()
+        }
+
+        pub train fn loss(image: f32[N, 784], noise: f32[N, 8]) -> f32 {
+            let x = encode(image).tanh();
+            let [m, v] = [mean(x), log_var(x)];
+            let z = m + (0.5 * v).exp() * noise;
+            let x = decode(z);
+            let likelihood = ((1.0 + x.exp()).log() - x * image).sum();
+            let divergence = -0.5 * (1.0 + v - m * m - v.exp()).sum();
+            (likelihood + divergence) / N
+        }
+    }
+}
 
 network! {
     /// Noise to a 16 × 16 image by transposed convolutions.

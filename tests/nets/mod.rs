@@ -5,6 +5,7 @@ pub mod classic;
 pub mod draw;
 pub mod generative;
 pub mod golden;
+pub mod sequence;
 pub mod vision;
 
 use std::path::Path;
@@ -13,9 +14,10 @@ use castnet::prelude::*;
 use castnet::{Model, Result};
 pub use classic::{LeNet, Mlp, Third};
 pub use draw::Numbers;
-pub use generative::{GanCritic, GanGenerator};
+pub use generative::{GanCritic, GanGenerator, Vae};
 pub use golden::Golden;
-pub use vision::{MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin, UNet};
+pub use sequence::{CharGpt, GptSmall};
+pub use vision::{Diffusion, MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin, UNet, ViT};
 
 /// What the tests and benches do with every one of them; `batch` is the arguments of the loss.
 pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
@@ -93,5 +95,10 @@ example!(ResNet20, "resnet20", { scores(0) }, loss / loss_step / loss_grad(0, 1)
 example!(ResNet50, "resnet50", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(MobileNetV2, "mobilenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(UNet, "unet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(ViT, "vit", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(Diffusion, "diffusion", { denoised(0) }, loss / loss_step / loss_grad(0, 1));
+example!(GptSmall, "gpt", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(CharGpt, "gpt", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(Vae, "vae", { decoded(1) }, loss / loss_step / loss_grad(0, 1));
 example!(GanCritic, "gan_critic", { made(1) }, critic_loss / critic_loss_step / critic_loss_grad(0, 1, 2));
 example!(GanGenerator, "gan_generator", { made(0) }, generator_loss / generator_loss_step / generator_loss_grad(0));

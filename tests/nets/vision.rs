@@ -1,4 +1,4 @@
-//! Networks of images: residual, depthwise, U-shaped.
+//! Networks of images: residual, depthwise, U-shaped, of patches with attention, and one that removes noise.
 
 use castnet::prelude::*;
 
@@ -162,6 +162,69 @@ network! {
 
         pub train fn loss(image: f32[N, 1, 16, 16], class: u8[N, 16, 16]) -> f32 {
             scores(image).cross_entropy(class)
+        }
+    }
+}
+
+network! {
+    use super::sequence::Encoder;
+
+    /// Patches of 4 × 4 pixels and a class token through four encoder layers (Dosovitskiy and others 2021).
+    pub net ViT {
+        const D: usize = 48;
+        patch:    Conv2d(D, kernel_size = 4, stride = 4);
+        param cls: f32[1, 1, D] = zeros;
+        param position: f32[1, 65, D] = zeros;
+        layers:   [Encoder<4>; 4];
+        ln:       LayerNorm();
+        head:     Linear(10);
+
+        pub fn scores(image: f32[N, 3, 32, 32]) -> f32[N, 10] {
+            let x = patch(image).flatten(2).transpose(1, 2);
+            let x = cat([cls * ones([N, 1, 1]), x], dim = 1) + position;
+            head(ln(layers(x))[.., 0])
+        }
+
+        pub train fn loss(image: f32[N, 3, 32, 32], class: u8[N]) -> f32 {
+            scores(image).cross_entropy(class)
+        }
+    }
+}
+
+network! {
+    use super::sequence::Attention;
+
+    /// The residual block of a diffusion net: GroupNorm, SiLU, convolution, twice.
+    pub block Stage(x: f32[N, C, H, W]) -> f32[N, C, H, W] {
+        gn1:   GroupNorm(4);
+        conv1: Conv2d(C, kernel_size = 3, padding = 1);
+        gn2:   GroupNorm(4);
+        conv2: Conv2d(C, kernel_size = 3, padding = 1);
+
+        let y = conv1(gn1(x).silu());
+        x + conv2(gn2(y).silu())
+    }
+
+    /// The middle of a diffusion net: what noise was added to an image; GroupNorm, SiLU, attention over all pixels.
+    pub net Diffusion {
+        stem:      Conv2d(16, kernel_size = 3, padding = 1);
+        stage1:    Stage;
+        down:      Conv2d(16, kernel_size = 3, stride = 2, padding = 1);
+        gn:        GroupNorm(4);
+        attention: Attention<2>;
+        stage2:    Stage;
+        up:        ConvTranspose2d(16, kernel_size = 2, stride = 2);
+        head:      Conv2d(3, kernel_size = 3, padding = 1);
+
+        pub fn denoised(image: f32[N, 3, 16, 16]) -> f32[N, 3, 16, 16] {
+            let x = down(stage1(stem(image)));
+            let y = gn(x).reshape([N, 16, 64]).permute([0, 2, 1]);
+            let x = x + attention(y).permute([0, 2, 1]).reshape([N, 16, 8, 8]);
+            head(up(stage2(x)).silu())
+        }
+
+        pub train fn loss(image: f32[N, 3, 16, 16], noise: f32[N, 3, 16, 16]) -> f32 {
+            denoised(image + 0.5 * noise).mse_loss(noise)
         }
     }
 }
