@@ -382,7 +382,7 @@ impl<'p> Builder<'p> {
             let found = self.ty(condition).clone();
             let at = self.origin.loc;
             return self.report(
-                Diagnostic::new("N0204", at, format!("`where_` needs a bool condition, found `{found}`"))
+                Diagnostic::new("N0204", at, format!("`{}` needs a bool condition, found `{found}`", self.origin.name))
                     .help("compare first: `where_(x > 0.0, a, b)`"),
             );
         }

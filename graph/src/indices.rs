@@ -11,11 +11,19 @@ use crate::types::DType;
 /// From the first number to the one before the second.
 type Range = (Size, Size);
 
+/// What may stand somewhere: a range, and perhaps one number more.
+type Wanted = (Range, Option<i64>);
+
 impl Builder<'_> {
     /// Sees to it that every element of an index is at least 0 and below `limit`: by what it is made of, or by a check of the arguments that
     /// it is made of. A mistake at `at` if neither can be done.
     pub fn numbers_below(&mut self, index: Value, limit: &Size, at: Loc) -> Checked<()> {
-        let below = Below { least: Size::default(), limit: limit.clone(), by: self.origin.name.clone() };
+        self.numbers_below_or(index, limit, None, at)
+    }
+
+    /// The same, where one number more may stand.
+    pub fn numbers_below_or(&mut self, index: Value, limit: &Size, or: Option<i64>, at: Loc) -> Checked<()> {
+        let below = Below { least: Size::default(), limit: limit.clone(), or, by: self.origin.name.clone() };
         self.checked(index, &below, false, at)
     }
 
@@ -26,13 +34,13 @@ impl Builder<'_> {
     }
 
     fn checked(&mut self, index: Value, below: &Below, changes: bool, at: Loc) -> Checked<()> {
-        let Below { least, limit, by } = below;
+        let Below { least, limit, or, by } = below;
         let mut checks = vec![];
-        if !changes && ensure(&self.graph, index, (least.clone(), limit.clone()), &mut checks) {
-            for (argument, (least, limit)) in checks {
+        if !changes && ensure(&self.graph, index, ((least.clone(), limit.clone()), *or), &mut checks) {
+            for (argument, ((least, limit), or)) in checks {
                 let all = &mut self.graph.arguments[argument].below;
-                if !all.iter().any(|b| b.least == least && b.limit == limit) {
-                    all.push(Below { least, limit, by: by.clone() });
+                if !all.iter().any(|b| b.least == least && b.limit == limit && b.or == or) {
+                    all.push(Below { least, limit, or, by: by.clone() });
                 }
             }
             return Ok(());
@@ -56,8 +64,20 @@ impl Builder<'_> {
 }
 
 /// Whether every element lies in a range, given what is then to be checked of arguments.
-fn ensure(graph: &Graph, value: Value, wanted: Range, checks: &mut Vec<(usize, Range)>) -> bool {
-    let holds = |(least, limit): Range| wanted.0.at_most(&least) && limit.at_most(&wanted.1);
+fn ensure(graph: &Graph, value: Value, wanted: Wanted, checks: &mut Vec<(usize, Wanted)>) -> bool {
+    let holds = |(least, limit): Range| {
+        let other = wanted.1.is_some_and(|or| least.is(or) && limit.is(or + 1));
+        other || wanted.0.0.at_most(&least) && limit.at_most(&wanted.0.1)
+    };
+    // The same, with all numbers so much larger.
+    let moved = |by: &Range, sign: i64| -> Option<Wanted> {
+        let by = &by.0 * &sign.into();
+        let or = match wanted.1 {
+            Some(or) => Some(or + by.as_const()?),
+            None => None,
+        };
+        Some(((&wanted.0.0 + &by, &wanted.0.1 + &by), or))
+    };
     if range(graph, value).is_some_and(holds) {
         return true;
     }
@@ -76,14 +96,15 @@ fn ensure(graph: &Graph, value: Value, wanted: Range, checks: &mut Vec<(usize, R
         Op::Pad { value, .. } => holds(number(*value)) && ensure(graph, input(0), wanted, checks),
         // A constant more or less: so are the bounds.
         Op::Binary(Binary::Add) => match (range(graph, input(0)), range(graph, input(1))) {
-            (_, Some(by)) if is_one(&by) => ensure(graph, input(0), (&wanted.0 - &by.0, &wanted.1 - &by.0), checks),
-            (Some(by), _) if is_one(&by) => ensure(graph, input(1), (&wanted.0 - &by.0, &wanted.1 - &by.0), checks),
+            (_, Some(by)) if is_one(&by) => moved(&by, -1).is_some_and(|w| ensure(graph, input(0), w, checks)),
+            (Some(by), _) if is_one(&by) => moved(&by, -1).is_some_and(|w| ensure(graph, input(1), w, checks)),
             _ => false,
         },
         Op::Binary(Binary::Sub) => match range(graph, input(1)) {
-            Some(by) if is_one(&by) => ensure(graph, input(0), (&wanted.0 + &by.0, &wanted.1 + &by.0), checks),
+            Some(by) if is_one(&by) => moved(&by, 1).is_some_and(|w| ensure(graph, input(0), w, checks)),
             _ => false,
         },
+        Op::Select => [1, 2].iter().all(|&side| ensure(graph, input(side), wanted.clone(), checks)),
         _ => false,
     }
 }

@@ -64,6 +64,9 @@ pub struct Below {
     pub least: Size,
     /// One more than the largest that may stand there.
     pub limit: Size,
+    /// A number that may stand there besides: PyTorch's `ignore_index`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or: Option<i64>,
     /// The operator or layer that says so: `cross_entropy`, `wte`.
     pub by: Arc<str>,
 }

@@ -3,6 +3,8 @@
 mod common;
 #[path = "gradients/layers.rs"]
 mod layers;
+#[path = "gradients/more.rs"]
+mod more;
 
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
@@ -177,10 +179,17 @@ fn cases() -> Vec<Case> {
             let iota =
                 b.push(castnet_graph::graph::Op::Iota(0), vec![], castnet_graph::types::Type::new(DType::I64, shape));
             let target = op(b, "add", vec![t(target), t(iota)]);
-            op(b, "cross_entropy", vec![t(x[0]), t(target), int(dim)])
+            let args = [given(t(x[0])), given(t(target)), named("dim", int(dim))];
+            match castnet_graph::ops::call(b, "cross_entropy", Default::default(), &args) {
+                Ok(Arg::Tensor(loss)) => loss,
+                other => panic!("{other:?}"),
+            }
         }));
     }
-    cases.push(case("mse_loss", &[&[3, 4], &[3, 4]], any, |b, x| op(b, "mse_loss", vec![t(x[0]), t(x[1])])));
+    cases.extend(more::losses());
+    cases.extend(more::attentions());
+    cases.extend(more::statistics());
+    cases.extend(more::masks_and_draws());
     for shapes in [
         [&[3, 4][..], &[4, 5][..]],
         [&[2, 3, 4], &[4, 5]],

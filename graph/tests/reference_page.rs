@@ -27,9 +27,12 @@ const FAMILIES: &[&str] = &[
     "Arithmetic, comparisons, logic",
     "More functions, element by element",
     "Reductions",
+    "Statistics",
     "Softmax",
+    "Losses of classes",
     "Losses",
     "Products",
+    "Attention",
     "Normalisation",
     "Convolution",
     "Pooling",
@@ -39,6 +42,8 @@ const FAMILIES: &[&str] = &[
     "Joining and splitting",
     "Order and borders",
     "New tensors",
+    "Masks and copies",
+    "Random tensors",
     "Gradient",
 ];
 

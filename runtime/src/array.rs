@@ -140,18 +140,18 @@ impl Array {
     }
 
     /// The first element outside a range, with its position; `None` also for arrays of no integer type.
-    pub(crate) fn first_outside(&self, range: &std::ops::Range<i64>) -> Option<(usize, i64)> {
+    pub(crate) fn first_outside(&self, range: &std::ops::Range<i64>, or: Option<i64>) -> Option<(usize, i64)> {
         type Range = std::ops::Range<i64>;
-        fn find<T: Element + Copy + Into<i64>>(array: &Array, range: &Range) -> Option<(usize, i64)> {
+        fn find<T: Element + Copy + Into<i64>>(array: &Array, range: &Range, or: Option<i64>) -> Option<(usize, i64)> {
             let mut elements = array.as_slice::<T>().ok()?.iter().map(|&x| x.into()).enumerate();
-            elements.find(|(_, x)| !range.contains(x))
+            elements.find(|&(_, x)| !range.contains(&x) && or != Some(x))
         }
         match self.dtype() {
-            DType::U8 => find::<u8>(self, range),
-            DType::I8 => find::<i8>(self, range),
-            DType::I32 => find::<i32>(self, range),
-            DType::U32 => find::<u32>(self, range),
-            DType::I64 => find::<i64>(self, range),
+            DType::U8 => find::<u8>(self, range, or),
+            DType::I8 => find::<i8>(self, range, or),
+            DType::I32 => find::<i32>(self, range, or),
+            DType::U32 => find::<u32>(self, range, or),
+            DType::I64 => find::<i64>(self, range, or),
             _ => None,
         }
     }

@@ -45,6 +45,8 @@ struct Case {
 #[derive(Deserialize)]
 struct Input {
     name: String,
+    /// `f32`, `u8`, `bool`.
+    r#type: DType,
     shape: Vec<usize>,
     /// Whether there is a gradient: the input is a parameter then, else an argument.
     grad: bool,
@@ -67,7 +69,7 @@ impl Golden {
             let elements = match view.dtype() {
                 Dtype::F64 => data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
                 Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
-                Dtype::U8 => data.iter().map(|&b| b.into()).collect(),
+                Dtype::U8 | Dtype::BOOL => data.iter().map(|&b| b.into()).collect(),
                 other => panic!("a golden of {other:?}"),
             };
             (key.to_string(), elements)
@@ -154,7 +156,7 @@ impl Case {
                     number += 1;
                     b.parameter(number - 1)
                 }
-                false => b.argument(&input.name, ty(DType::U8, &input.shape)),
+                false => b.argument(&input.name, ty(input.r#type, &input.shape)),
             };
             inputs.insert(input.name.as_str(), x);
         }
@@ -202,8 +204,16 @@ impl Case {
             match input.grad {
                 true => model.set_parameter(&input.name, &golden.floats(self, &key, &input.shape)).unwrap(),
                 false => {
-                    let classes = golden.get(self, &key).iter().map(|&x| x as u8).collect();
-                    targets.push(Array::from_vec(&input.shape, classes).unwrap());
+                    let elements = golden.get(self, &key);
+                    targets.push(match input.r#type {
+                        DType::U8 => {
+                            Array::from_vec(&input.shape, elements.iter().map(|&x| x as u8).collect()).unwrap()
+                        }
+                        DType::Bool => {
+                            Array::from_vec(&input.shape, elements.iter().map(|&x| x != 0.0).collect()).unwrap()
+                        }
+                        _ => golden.floats(self, &key, &input.shape),
+                    });
                 }
             }
         }
@@ -239,7 +249,7 @@ fn folder() -> PathBuf {
 }
 
 /// The files of the cases.
-const STEMS: [&str; 2] = ["operators", "windows"];
+const STEMS: [&str; 3] = ["operators", "windows", "losses"];
 
 fn golden() -> Golden {
     Golden(STEMS.iter().flat_map(|stem| Golden::read(folder().join(format!("{stem}.safetensors"))).0).collect())
@@ -253,7 +263,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn operators_are_pytorchs() {
     let (golden, cases) = (golden(), cases());
-    assert_eq!(cases.len(), 163);
+    assert_eq!(cases.len(), 246);
     let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -20,10 +20,10 @@ factor of SGD's learning rate, the arguments [name, type, shape, low, high], and
 
 Of a tensor of more than 32 elements the file has a sketch: its norm and 16 sums of its elements under random signs (draw.py).
 
-operators.safetensors and windows.safetensors hold single operators (operators.py and windows.py list them), and operators.json and
-windows.json say what they are:
+operators.safetensors, windows.safetensors and losses.safetensors hold single operators (operators.py, windows.py and losses.py list
+them), and operators.json, windows.json and losses.json say what they are:
 
-    <case>.in0, <case>.in1, ... inputs, f32 (targets: u8)
+    <case>.in0, <case>.in1, ... inputs, f32 (targets: u8, masks: bool)
     <case>.out                  the result, f64
     <case>.w, <case>.grad0, ... weights of the result's shape, f32, and the gradients of sum(out * w), f64
 
@@ -40,6 +40,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 
+import losses
 import networks
 import operators
 import windows
@@ -79,7 +80,7 @@ def main():
     for name, kind, more in networks.NETS:
         if not wanted or name in wanted:
             networks.make(name, kind, more, save)
-    for stem, module in (("operators", operators), ("windows", windows)):
+    for stem, module in (("operators", operators), ("windows", windows), ("losses", losses)):
         if not wanted or stem in wanted:
             operator_goldens(stem, module.CASES)
 

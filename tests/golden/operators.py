@@ -1,6 +1,6 @@
 """The operators of operators.safetensors: one `Case` a line, each with PyTorch's computation and castnet's text for it.
 
-In the text, `x`, `y`, `z` are the inputs in order. Inputs come from a shuffled grid (`grid`): its values keep a distance from each
+In the text, `x`, `y`, `z`, `u` are the inputs in order. Inputs come from a shuffled grid (`grid`): its values keep a distance from each
 other and from 0, so no result lies at a kink, except in the cases marked `tie`, which are there to fix what happens at one.
 """
 import dataclasses
@@ -14,17 +14,25 @@ from torch.nn import functional as F
 
 @dataclasses.dataclass
 class Input:
-    """An input's shape and how its values are made. `classes` makes it a target: u8, without a gradient."""
+    """An input's shape and how its values are made. `classes` makes it a target: u8, without a gradient; of `numbers`, if they are given.
+    `truths` makes it a mask: bool. `grad = False`: an argument without a gradient."""
 
     shape: tuple
     low: float = -2.0
     high: float = 2.0
     classes: int = 0
     values: list = None
+    numbers: list = None
+    truths: list = None
+    grad: bool = True
 
     def make(self, generator):
         if self.values is not None:
             return torch.tensor(self.values, dtype=torch.float32).reshape(self.shape)
+        if self.truths is not None:
+            return torch.tensor(self.truths, dtype=torch.bool).reshape(self.shape)
+        if self.numbers is not None:
+            return torch.tensor(self.numbers).reshape(self.shape)
         if self.classes:
             return torch.randint(self.classes, self.shape, generator=generator)
         return grid(self.shape, self.low, self.high, generator)
@@ -62,23 +70,23 @@ def tensors_of(case):
 def evaluate(case, dtype):
     """Inputs, result, weights and gradients by key; computed in `dtype`."""
     drawn, generator = tensors_of(case)
-    inputs = [x.to(dtype).requires_grad_() if x.is_floating_point() else x for x in drawn]
+    inputs = [x.to(dtype).requires_grad_(i.grad) if x.is_floating_point() else x for i, x in zip(case.inputs, drawn)]
     out = case.compute(*inputs)
     w = grid(out.shape, -1.0, 1.0, generator)
     (out * w.to(dtype)).sum().backward()
-    result = {f"in{i}": x if x.is_floating_point() else x.to(torch.uint8) for i, x in enumerate(drawn)}
+    result = {f"in{i}": x.to(torch.uint8) if x.dtype == torch.int64 else x for i, x in enumerate(drawn)}
     result |= {"out": out.detach(), "w": w}
-    return result | {f"grad{i}": x.grad for i, x in enumerate(inputs) if x.is_floating_point()}
+    return result | {f"grad{i}": x.grad for i, x in enumerate(inputs) if x.requires_grad}
 
 
 def describe(case, result):
     """The case's entry in operators.json."""
     inputs = []
-    for i, name in zip(range(len(case.inputs)), "xyz"):
+    for i, name in zip(range(len(case.inputs)), "xyzu"):
         value = result[f"in{i}"]
         inputs.append({
             "name": name,
-            "type": "u8" if value.dtype == torch.uint8 else "f32",
+            "type": {torch.uint8: "u8", torch.bool: "bool", torch.float32: "f32"}[value.dtype],
             "shape": list(value.shape),
             "grad": f"grad{i}" in result,
         })

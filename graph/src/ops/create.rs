@@ -86,20 +86,27 @@ pub(super) fn whole(b: &mut Builder, bound: &Bound, slot: usize, value: f64, dty
     bound.wrong(b, "N0207", slot, message, "write an integer, or make it of f32")
 }
 
-/// A number in a new shape.
-fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
-    let (shape, at) = (bound.sizes(0).unwrap_or_default(), dtype);
-    let dtype = bound.dtype(dtype).unwrap_or(DType::F32);
-    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
-        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
-        return bound.wrong(b, "N0205", at, message, "leave the element type out");
-    }
+/// The shape that argument 0 asks for.
+pub(super) fn shape(b: &mut Builder, bound: &Bound) -> Checked<Vec<Size>> {
+    let shape = bound.sizes(0).unwrap_or_default();
     for size in &shape {
         if !b.require(Rule::new(size.clone(), Relation::AtLeast, 1.into())) {
             let message = format!("`{}` with a size of {size}", bound.callee);
             return bound.wrong(b, "N0306", 0, message, "sizes are at least 1");
         }
     }
+    Ok(shape)
+}
+
+/// A number in a new shape.
+fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
+    let at = dtype;
+    let dtype = bound.dtype(dtype).unwrap_or(DType::F32);
+    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
+        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
+        return bound.wrong(b, "N0205", at, message, "leave the element type out");
+    }
+    let shape = shape(b, bound)?;
     whole(b, bound, 1, value, dtype)?;
     let c = b.constant(value, dtype);
     Ok(Arg::Tensor(b.broadcast_to(c, &shape)))

@@ -18,6 +18,18 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: matmul,
     },
     Operator {
+        name: "mm",
+        doc: "`matmul` of two matrices.",
+        signature: &[required("input", Kind::Tensor), required("mat2", Kind::Tensor)],
+        build: |b, bound| of_rank(b, bound, 2, "two matrices"),
+    },
+    Operator {
+        name: "bmm",
+        doc: "`matmul` of two stacks of as many matrices.",
+        signature: &[required("input", Kind::Tensor), required("mat2", Kind::Tensor)],
+        build: |b, bound| of_rank(b, bound, 3, "two stacks [b, m, k] and [b, k, n]"),
+    },
+    Operator {
         name: "linear",
         doc: "x · weightᵀ + bias over the last axis.",
         signature: &[
@@ -61,6 +73,16 @@ fn mismatch(b: &mut Builder, bound: &Bound, x: Value, y: Value, what: &str) -> C
     b.report(d)
 }
 
+/// `matmul` of operands of so many axes, which does not broadcast.
+fn of_rank(b: &mut Builder, bound: &Bound, rank: usize, what: &str) -> Checked<Arg> {
+    let (x, y) = (float(b, bound, 0)?, float(b, bound, 1)?);
+    let ranks = b.rank(x) == rank && b.rank(y) == rank;
+    if !ranks || b.shape(x)[..rank - 2] != b.shape(y)[..rank - 2] {
+        return mismatch(b, bound, x, y, &format!("`{}` needs {what}", bound.callee));
+    }
+    matmul(b, bound)
+}
+
 fn matmul(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (mut x, mut y) = (float(b, bound, 0)?, float(b, bound, 1)?);
     if b.rank(x) == 0 || b.rank(y) == 0 {
@@ -80,7 +102,13 @@ fn matmul(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (xb, m, k) = (&xs[..xs.len() - 2], &xs[xs.len() - 2], &xs[xs.len() - 1]);
     let (yb, k2, n) = (&ys[..ys.len() - 2], &ys[ys.len() - 2], &ys[ys.len() - 1]);
     if k != k2 {
-        return mismatch(b, bound, x, y, &format!("`matmul` sums over {k} on the left and {k2} on the right"));
+        return mismatch(
+            b,
+            bound,
+            x,
+            y,
+            &format!("`{}` sums over {k} on the left and {k2} on the right", bound.callee),
+        );
     }
     let Some(batch) = broadcast(xb, yb) else {
         return mismatch(b, bound, x, y, "`matmul` has batch axes that do not meet");

@@ -5,13 +5,17 @@ use crate::call::{Arg, Bound, Given, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::graph::Origin;
 
+mod attention;
 mod border;
+mod class_loss;
 mod conv;
 mod create;
-mod cross_entropy;
+mod draw;
 mod grad;
 mod index;
 mod join;
+mod loss;
+mod mask;
 mod matmul;
 pub(crate) mod norm;
 mod pointwise;
@@ -19,6 +23,7 @@ mod pool;
 mod reduce;
 mod resample;
 mod softmax;
+mod statistics;
 mod view;
 mod window;
 
@@ -47,9 +52,12 @@ pub static OPERATORS: &[&[Operator]] = &[
     pointwise::BINARIES,
     pointwise::OTHERS,
     reduce::OPERATORS,
+    statistics::OPERATORS,
     softmax::OPERATORS,
-    cross_entropy::OPERATORS,
+    class_loss::OPERATORS,
+    loss::OPERATORS,
     matmul::OPERATORS,
+    attention::OPERATORS,
     norm::OPERATORS,
     conv::OPERATORS,
     pool::OPERATORS,
@@ -59,6 +67,8 @@ pub static OPERATORS: &[&[Operator]] = &[
     join::OPERATORS,
     border::OPERATORS,
     create::OPERATORS,
+    mask::OPERATORS,
+    draw::OPERATORS,
     grad::OPERATORS,
 ];
 
@@ -71,6 +81,12 @@ static OTHER_NAMES: &[(&str, &str)] = &[
     ("upsample", "interpolate"),
     ("depth_to_space", "pixel_shuffle"),
     ("view", "reshape"),
+    ("attention", "scaled_dot_product_attention"),
+    ("bce_loss", "binary_cross_entropy"),
+    ("bce_with_logits_loss", "binary_cross_entropy_with_logits"),
+    ("mae_loss", "l1_loss"),
+    ("tile", "repeat"),
+    ("broadcast_to", "expand"),
     ("concat", "cat"),
     ("maxpool2d", "max_pool2d"),
     ("avgpool2d", "avg_pool2d"),

@@ -1,4 +1,4 @@
-//! Reductions over axes: `sum`, `mean`, `amax`, `amin`.
+//! Reductions over axes: `sum`, `mean`, `amax`, `amin`; the rest are built of them in `statistics`.
 
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
@@ -79,7 +79,7 @@ pub(super) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -
 }
 
 /// The axes named by argument 1: all of them if it was left out.
-fn axes(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Vec<usize>> {
+pub(super) fn axes(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Vec<usize>> {
     let rank = b.rank(x);
     let Some(given) = bound.ints(1) else { return Ok((0..rank).collect()) };
     let mut axes = Vec::with_capacity(given.len());

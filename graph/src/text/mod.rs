@@ -36,7 +36,11 @@ impl fmt::Display for Role {
 impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.ty)?;
-        self.below.iter().try_for_each(|b| write!(f, " in {}..{} for {}", b.least, b.limit, b.by))
+        self.below.iter().try_for_each(|b| {
+            write!(f, " in {}..{}", b.least, b.limit)?;
+            b.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
+            write!(f, " for {}", b.by)
+        })
     }
 }
 

@@ -179,7 +179,7 @@ impl<'t> Line<'t> {
         text.parse().map_err(|_| Line { rest: before }.wrong("a number"))
     }
 
-    /// `0..10 for cross_entropy`.
+    /// `0..10 for cross_entropy`, `0..10 or -100 for cross_entropy`.
     fn below(&mut self) -> Result<Below, Problem> {
         let before = self.rest;
         let mut parts = || {
@@ -187,7 +187,12 @@ impl<'t> Line<'t> {
             let (limit, rest) = rest.split_once(" for ")?;
             let end = rest.find([' ', ',', ')']).unwrap_or(rest.len());
             self.rest = &rest[end..];
-            Some(Below { least: least.trim().parse().ok()?, limit: limit.parse().ok()?, by: rest[..end].into() })
+            let (limit, or) = match limit.split_once(" or ") {
+                Some((limit, or)) => (limit, Some(or.parse().ok()?)),
+                None => (limit, None),
+            };
+            let (least, limit) = (least.trim().parse().ok()?, limit.parse().ok()?);
+            Some(Below { least, limit, or, by: rest[..end].into() })
         };
         parts().ok_or_else(|| Line { rest: before }.wrong("a range of numbers and what it is for"))
     }

@@ -113,7 +113,7 @@ impl<'a> Call<'a> {
         let argument = &self.program.arguments[number];
         for below in &argument.below {
             let range = self.eval(&below.least, values)..self.eval(&below.limit, values);
-            let Some((mut at, found)) = self.args[number].first_outside(&range) else { continue };
+            let Some((mut at, found)) = self.args[number].first_outside(&range, below.or) else { continue };
             let mut element: Vec<usize> = vec![];
             for &size in self.args[number].shape().iter().rev() {
                 element.insert(0, at % size);

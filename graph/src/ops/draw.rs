@@ -1,0 +1,96 @@
+//! Random tensors: `rand`, `randn`, `bernoulli`. Counter-based streams: the same seed and step draw the same numbers on any number of
+//! threads, every step others. No gradient flows through a draw.
+
+use super::create::shape;
+use super::{Operator, pointwise::float};
+use crate::builder::{Builder, Checked};
+use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::graph::{Op, Value};
+use crate::scalar::{Binary, Unary};
+use crate::size::Size;
+use crate::types::{DType, Type};
+
+const X: Param = required("input", Kind::Tensor);
+const SIZE: Param = required("size", Kind::Sizes);
+
+/// What draws.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "rand",
+        doc: "Uniform in [0, 1). Counter-based, as all draws: the same seed draws the same numbers, other ones in every step.",
+        signature: &[SIZE],
+        build: |b, bound| {
+            let shape = shape(b, bound)?;
+            Ok(Arg::Tensor(uniform(b, shape)))
+        },
+    },
+    Operator {
+        name: "randn",
+        doc: "Normal with mean 0 and variance 1, by Box and Muller: √(-2 log(1 - u)) · cos(2πv) of two uniform numbers.",
+        signature: &[SIZE],
+        build: |b, bound| {
+            let shape = shape(b, bound)?;
+            normal(b, shape).map(Arg::Tensor)
+        },
+    },
+    Operator {
+        name: "rand_like",
+        doc: "`rand` in the input's shape.",
+        signature: &[X],
+        build: |b, bound| {
+            let x = float(b, bound, 0)?;
+            let shape = b.shape(x);
+            Ok(Arg::Tensor(uniform(b, shape)))
+        },
+    },
+    Operator {
+        name: "randn_like",
+        doc: "`randn` in the input's shape.",
+        signature: &[X],
+        build: |b, bound| {
+            let x = float(b, bound, 0)?;
+            let shape = b.shape(x);
+            normal(b, shape).map(Arg::Tensor)
+        },
+    },
+    Operator {
+        name: "bernoulli",
+        doc: "1 with probability `input` (or `p`, if given: in the input's shape), else 0.",
+        signature: &[X, optional("p", Kind::Float, "None")],
+        build: bernoulli,
+    },
+];
+
+fn uniform(b: &mut Builder, shape: Vec<Size>) -> Value {
+    let stream = b.stream();
+    b.push(Op::Random(stream), vec![], Type::new(DType::F32, shape))
+}
+
+fn normal(b: &mut Builder, shape: Vec<Size>) -> Checked<Value> {
+    let (u, v) = (uniform(b, shape.clone()), uniform(b, shape));
+    // Of 1 - u, which is never 0.
+    let one = b.full(1.0, u);
+    let rest = b.binary(Binary::Sub, one, u)?;
+    let log = b.unary(Unary::Log, rest);
+    let square = b.binary_const(Binary::Mul, log, -2.0);
+    let radius = b.unary(Unary::Sqrt, square);
+    let angle = b.binary_const(Binary::Mul, v, std::f64::consts::TAU);
+    let cos = b.unary(Unary::Cos, angle);
+    b.binary(Binary::Mul, radius, cos)
+}
+
+fn bernoulli(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let p = match bound.float(1) {
+        Some(p) if !(0.0..=1.0).contains(&p) => {
+            let message = format!("`bernoulli` with p = {p}: a probability lies between 0 and 1");
+            return bound.wrong(b, "N0306", 1, message, "write `x.bernoulli(0.5)`");
+        }
+        Some(p) => b.full(p, x),
+        None => x,
+    };
+    let shape = b.shape(p);
+    let drawn = uniform(b, shape);
+    let hit = b.binary(Binary::Lt, drawn, p)?;
+    Ok(Arg::Tensor(b.cast(hit, DType::F32)))
+}
