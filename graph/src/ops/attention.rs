@@ -72,10 +72,7 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             b.binary(Binary::Mul, scores, scale)?
         }
     };
-    let mut mask = match bound.arg(3) {
-        Some(_) => Some(bound.tensor(b, 3, None)),
-        None => None,
-    };
+    let mut mask = bound.arg(3).map(|_| bound.tensor(b, 3, None));
     if causal {
         let places = Type::new(DType::I64, vec![targets, sources]);
         let row = b.push(Op::Iota(0), vec![], places.clone());

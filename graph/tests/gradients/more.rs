@@ -27,7 +27,7 @@ pub fn losses() -> Vec<Case> {
         }));
         for name in ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"] {
             cases.push(case(name, &[&[3, 4], &[3, 4]], any, move |b, x| {
-                let args = vec![t(x[0]), t(x[1]), text(reduction), Arg::Float(0.7)];
+                let args = [t(x[0]), t(x[1]), text(reduction), Arg::Float(0.7)];
                 let width = name.starts_with(['s', 'h']);
                 op(b, name, args[..if width { 4 } else { 3 }].to_vec())
             }));
