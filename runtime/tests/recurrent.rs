@@ -251,7 +251,10 @@ fn mistakes_are_found_when_the_net_is_built() {
     };
     let (six, x) = (given(int(6)), [5, 3, 4]);
     let none = Vec::<&str>::new();
-    assert_eq!(codes("GRU", &[six.clone()], &x, &[("lengths", DType::U8, &[3]), ("h0", DType::F32, &[1, 3, 6])]), none);
+    assert_eq!(
+        codes("GRU", std::slice::from_ref(&six), &x, &[("lengths", DType::U8, &[3]), ("h0", DType::F32, &[1, 3, 6])]),
+        none
+    );
     for (name, value) in [
         ("hidden_size", int(0)),
         ("input_size", int(0)),
@@ -264,11 +267,11 @@ fn mistakes_are_found_when_the_net_is_built() {
             [vec![named(name, value)], if name == "hidden_size" { vec![] } else { vec![named("hidden_size", int(6))] }];
         assert_eq!(codes("RNN", &args.concat(), &x, &[]), ["N0306"], "{name}");
     }
-    assert_eq!(codes("LSTM", &[six.clone()], &[3, 4], &[]), ["N0105"]);
+    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &[3, 4], &[]), ["N0105"]);
     assert_eq!(codes("LSTM", &[six.clone(), named("input_size", int(5))], &x, &[]), ["N0102"]);
-    assert_eq!(codes("LSTM", &[six.clone()], &x, &[("c0", DType::F32, &[3, 6])]), ["N0102"]);
-    assert_eq!(codes("LSTM", &[six.clone()], &x, &[("h0", DType::I32, &[1, 3, 6])]), ["N0201"]);
-    assert_eq!(codes("GRU", &[six.clone()], &x, &[("c0", DType::F32, &[1, 3, 6])]), ["N0302"]);
-    assert_eq!(codes("GRU", &[six.clone()], &x, &[("lengths", DType::F32, &[3])]), ["N0206"]);
+    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("c0", DType::F32, &[3, 6])]), ["N0102"]);
+    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("h0", DType::I32, &[1, 3, 6])]), ["N0201"]);
+    assert_eq!(codes("GRU", std::slice::from_ref(&six), &x, &[("c0", DType::F32, &[1, 3, 6])]), ["N0302"]);
+    assert_eq!(codes("GRU", std::slice::from_ref(&six), &x, &[("lengths", DType::F32, &[3])]), ["N0206"]);
     assert_eq!(codes("GRU", &[six], &x, &[("lengths", DType::I64, &[5])]), ["N0102"]);
 }
