@@ -34,8 +34,8 @@ network! {
             let v121 = sub(v100, v119);
             let v124 = mul(v121, 0.5);
             let v125 = sin(v124);
-            let v148 = cross_entropy(v125, v126);
-            v148
+            let v149 = cross_entropy(v125, v126);
+            v149
         }
     }
 }
@@ -177,8 +177,8 @@ network! {
             let v100 = layer3(v95);
             let v103 = mul(v100, 0.5);
             let v104 = sin(v103);
-            let v127 = cross_entropy(v104, v105);
-            v127
+            let v128 = cross_entropy(v104, v105);
+            v128
         }
     }
 }
@@ -306,8 +306,8 @@ network! {
             let v127 = erf(v116);
             let v130 = mul(v127, 0.5);
             let v131 = sin(v130);
-            let v154 = cross_entropy(v131, v132);
-            v154
+            let v155 = cross_entropy(v131, v132);
+            v155
         }
     }
 }
@@ -382,8 +382,8 @@ network! {
             let v31 = tanh(v13);
             let v34 = mul(v31, 0.5);
             let v35 = sin(v34);
-            let v58 = cross_entropy(v35, v36);
-            v58
+            let v59 = cross_entropy(v35, v36);
+            v59
         }
     }
 }
