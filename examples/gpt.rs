@@ -22,9 +22,7 @@ network! {
         where D % HEADS == 0;
 
         let [q, k, v] = qkv(x).reshape([B, T, 3, HEADS, D / HEADS]).permute([2, 0, 3, 1, 4]).unbind(0);
-        let scores = q.matmul(k.transpose(-2, -1)) / (ones([1]) * (D / HEADS)).sqrt();
-        let past = arange(T).reshape([T, 1]) >= arange(T);
-        let y = where_(past, scores, -1e9).softmax(-1).matmul(v);
+        let y = scaled_dot_product_attention(q, k, v, is_causal = true);
         proj(y.permute([0, 2, 1, 3]).reshape([B, T, D]))
     }
 

@@ -210,3 +210,13 @@ fn gpt() {
 fn vae() {
     agrees::<Vae>("vae");
 }
+
+#[test]
+fn lstm() {
+    agrees::<LstmClassifier>("lstm");
+}
+
+#[test]
+fn gru() {
+    agrees::<GruClassifier>("gru");
+}

@@ -26,8 +26,7 @@ network! {
             let x = encode(image).tanh();
             let [m, v] = [mean(x), log_var(x)];
             let z = m + (0.5 * v).exp() * noise;
-            let x = decode(z);
-            let likelihood = ((1.0 + x.exp()).log() - x * image).sum();
+            let likelihood = decode(z).binary_cross_entropy_with_logits(image, reduction = "sum");
             let divergence = -0.5 * (1.0 + v - m * m - v.exp()).sum();
             (likelihood + divergence) / N
         }

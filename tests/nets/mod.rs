@@ -5,6 +5,7 @@ pub mod classic;
 pub mod draw;
 pub mod generative;
 pub mod golden;
+pub mod recurrent;
 pub mod sequence;
 pub mod vision;
 
@@ -16,6 +17,7 @@ pub use classic::{LeNet, Mlp, Third};
 pub use draw::Numbers;
 pub use generative::{GanCritic, GanGenerator, Vae};
 pub use golden::Golden;
+pub use recurrent::{GruClassifier, LstmClassifier};
 pub use sequence::{CharGpt, GptSmall};
 pub use vision::{Diffusion, MobileNetV2, MobileNetV2Thin, ResNet20, ResNet20Small, ResNet50, ResNet50Thin, UNet, ViT};
 
@@ -99,6 +101,8 @@ example!(ViT, "vit", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(Diffusion, "diffusion", { denoised(0) }, loss / loss_step / loss_grad(0, 1));
 example!(GptSmall, "gpt", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(CharGpt, "gpt", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(LstmClassifier, "lstm", { scores(0, 1) }, loss / loss_step / loss_grad(0, 1, 2));
+example!(GruClassifier, "gru", { scores(0, 1) }, loss / loss_step / loss_grad(0, 1, 2));
 example!(Vae, "vae", { decoded(1) }, loss / loss_step / loss_grad(0, 1));
 example!(GanCritic, "gan_critic", { made(1) }, critic_loss / critic_loss_step / critic_loss_grad(0, 1, 2));
 example!(GanGenerator, "gan_generator", { made(0) }, generator_loss / generator_loss_step / generator_loss_grad(0));

@@ -10,9 +10,11 @@ network! {
         where D % HEADS == 0;
 
         let [q, k, v] = qkv(x).reshape([B, T, 3, HEADS, D / HEADS]).permute([2, 0, 3, 1, 4]).unbind(0);
-        let scores = q.matmul(k.transpose(-2, -1)) / (ones([1]) * (D / HEADS)).sqrt();
-        let scores = if CAUSAL != 0 { where_(arange(T).reshape([T, 1]) >= arange(T), scores, -1e9) } else { scores };
-        let y = scores.softmax(-1).matmul(v);
+        let y = if CAUSAL != 0 {
+            scaled_dot_product_attention(q, k, v, is_causal = true)
+        } else {
+            scaled_dot_product_attention(q, k, v)
+        };
         proj(y.permute([0, 2, 1, 3]).reshape([B, T, D]))
     }
 

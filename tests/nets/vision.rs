@@ -181,7 +181,7 @@ network! {
 
         pub fn scores(image: f32[N, 3, 32, 32]) -> f32[N, 10] {
             let x = patch(image).flatten(2).transpose(1, 2);
-            let x = cat([cls * ones([N, 1, 1]), x], dim = 1) + position;
+            let x = cat([cls.expand([N, 1, D]), x], dim = 1) + position;
             head(ln(layers(x))[.., 0])
         }
 

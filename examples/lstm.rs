@@ -1,0 +1,103 @@
+//! An LSTM that reads the King James Bible a character at a time, and then writes.
+//!
+//! ```sh
+//! cargo run --release --example lstm -- --save lstm.safetensors
+//! cargo run --release --example lstm -- sample "And God said" --weights lstm.safetensors
+//! ```
+
+mod common;
+
+use std::process::ExitCode;
+
+use castnet::data::Vocabulary;
+use castnet::prelude::*;
+use common::text::{Sampler, Texts, mean_loss};
+use common::{Options, Result};
+
+network! {
+    /// Two layers of LSTM over characters (Karpathy and others 2015).
+    pub net CharLstm {
+        const VOCAB: usize = 63;
+        embed: Embedding(VOCAB, 64);
+        lstm:  LSTM(256, num_layers = 2, batch_first = true);
+        head:  Linear(VOCAB);
+
+        /// Scores of the next character after each.
+        pub fn scores(tokens: u32[B, T]) -> f32[B, T, VOCAB] {
+            let (x, _, _) = lstm(embed(tokens));
+            head(x)
+        }
+
+        /// What training minimises: nats a character.
+        pub train fn loss(tokens: u32[B, T], next: u32[B, T]) -> f32 {
+            scores(tokens).cross_entropy(next, dim = -1)
+        }
+    }
+}
+
+const CONTEXT: usize = 128;
+
+const HELP: &str = "\
+lstm [options]                             train, validate, and write a sample after each epoch
+lstm sample PROMPT [--weights FILE]        write what may follow
+
+  --weights FILE  what --save wrote [lstm.safetensors]
+  --data FILE     a text, plain or gzip [examples/data/bible-kjv.txt.gz]
+  --epochs N      [2]
+  --batch N       windows of 128 characters a step [32]
+  --lr X          learning rate at its highest; it falls to a tenth along a cosine [0.002]
+  --seed N        of the initial weights, the order of the windows, and samples [1]
+  --threads N     0 for one a processor [0]
+  --steps N       stop after so many steps in all
+  --length N      characters of a sample [400]
+  --temperature X higher is bolder [0.8]
+  --top-k N       choose among the N most likely characters [20]
+  --save FILE     after each epoch, all that sample and --resume want
+  --resume FILE   go on from there
+";
+
+fn main() -> ExitCode {
+    common::main("lstm", HELP, |options| match &options.words[..] {
+        [command, prompt] if command == "sample" => sample(options, &prompt.to_string_lossy()),
+        _ => train(options),
+    })
+}
+
+fn train(options: &Options) -> Result<()> {
+    options.no_words()?;
+    let seed = options.get("seed", 1)?;
+    let texts = Texts::read(options, CONTEXT)?;
+    texts.fits(63)?;
+    let mut fit = texts.fit(options, 2, 32)?;
+    let steps = options.get("epochs", 2u64)?.saturating_mul(fit.steps_per_epoch() as u64);
+    let schedule = Cosine::new(steps.min(options.get("steps", u64::MAX)?)).least(0.1);
+    let mut net = CharLstm::new(&Device::cpu(), seed)?;
+    let mut adam = AdamW::new(options.get("lr", 2e-3)?).clip_norm(1.0).schedule(schedule);
+    if let Some(path) = options.path("resume") {
+        fit.resume(&net.load_training(path, &mut adam)?)?;
+    }
+    while fit.next_epoch() {
+        while let Some([tokens, next]) = fit.next_batch()? {
+            let loss = net.loss_step(&mut adam, tokens, next)?.get()?;
+            fit.loss(loss);
+        }
+        fit.metric("validation loss", mean_loss(&texts.validation, 32, |tokens, next| net.loss(tokens, next))?);
+        if let Some(path) = options.path("save") {
+            let mut state = fit.state();
+            state.extend(texts.vocabulary.state());
+            net.save_training(path, &adam, &state)?;
+        }
+        let mut sampler = Sampler::new(options, CONTEXT)?;
+        println!("{}\n", sampler.write("And God said", &texts.vocabulary, |tokens| net.scores(tokens))?);
+    }
+    println!("validation loss {:.4}", mean_loss(&texts.validation, 32, |tokens, next| net.loss(tokens, next))?);
+    Ok(())
+}
+
+fn sample(options: &Options, prompt: &str) -> Result<()> {
+    let mut net = CharLstm::new(&Device::cpu(), 0)?;
+    let path = options.path("weights").unwrap_or_else(|| "lstm.safetensors".into());
+    let vocabulary = Vocabulary::from_state(&net.load_training(path, &mut AdamW::new(0.0))?)?;
+    println!("{}", Sampler::new(options, CONTEXT)?.write(prompt, &vocabulary, |tokens| net.scores(tokens))?);
+    Ok(())
+}
