@@ -1,4 +1,4 @@
-//! Launches as CUDA C: what the second printer makes of the same [`Launch`](crate::program::Launch) and [`Code`](crate::scalar::Code)
+//! Launches as CUDA C: what the second printer makes of the same [`Launch`] and [`Code`](crate::scalar::Code)
 //! that run on the CPU.
 //!
 //! A kernel is one function with the launch's name. Its parameters are the buffers that it touches, the run-time sizes that it needs and,
