@@ -538,10 +538,29 @@ impl Graph {
         }
         for node in &self.nodes {
             if let Op::Repeat(repeat) = &node.op {
-                // A loop with sets of its own has a known number of rounds.
-                let count = repeat.count.as_const().unwrap_or(1) as usize;
-                repeat.body.collect(&[counts, &[count]].concat(), of_node, of_output, all);
+                repeat.body.collect(&[counts, &[rounds(repeat)]].concat(), of_node, of_output, all);
             }
+        }
+    }
+
+    /// The numbers of the parameters that node number `index` reads, in all rounds if it is a loop.
+    pub fn parameters_of(&self, index: usize) -> Vec<usize> {
+        match &self.nodes[index].op {
+            Op::Parameter(number) => vec![*number],
+            Op::Repeat(repeat) => {
+                let mut all = vec![];
+                repeat.body.collect(
+                    &[rounds(repeat)],
+                    &|node| match &node.op {
+                        Op::RoundParameter { first, steps } => Some((*first, &steps[..])),
+                        _ => None,
+                    },
+                    &|_| None,
+                    &mut all,
+                );
+                all
+            }
+            _ => vec![],
         }
     }
 
@@ -553,4 +572,9 @@ impl Graph {
         }
         counts
     }
+}
+
+/// The rounds of a loop, as far as sets are concerned: one that has sets of its own runs a known number of times.
+fn rounds(repeat: &Repeat) -> usize {
+    repeat.count.as_const().unwrap_or(1) as usize
 }

@@ -7,13 +7,13 @@ use castnet_graph::builder::{Builder, Options, Parameters};
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::size::Size;
 
+use super::callable::Callable;
 use super::expr::Lowering;
-use super::head::Head;
 use super::parts::Owner;
 use super::scope::Frame;
 use super::signature::{self, Signature};
 use super::{Pass, blocks, names, unused};
-use crate::ast::{Block, File, Head as ItemHead, Members, Name, Net};
+use crate::ast::{Block, File, Members, Name, Net};
 
 /// What is known of the blocks of a file.
 pub struct Blocks {
@@ -33,7 +33,7 @@ impl Blocks {
             let parameters = block.parameters.iter().map(|p| p.name.text.as_str());
             let constants = block.members.constants.iter().map(|c| c.name.text.as_str());
             let constants: Vec<&str> = parameters.chain(constants).collect();
-            signatures.push(signature::read(&constants, Head::block(block), &mut found));
+            signatures.push(signature::read(&constants, Callable::block(block), &mut found));
             if !found.is_empty() || block.lost || block.members.lost {
                 broken.insert(number);
             }
@@ -98,10 +98,10 @@ fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnost
             }
         }
         lowering.active.push(number);
-        lowering.arguments(&mut frame, Head::block(block), signature, &|_| Size::constant(sample));
+        lowering.arguments(&mut frame, Callable::block(block), signature, &|_| Size::constant(sample));
         if lowering.rules_and_constants(&mut frame, &block.members) {
             lowering.declare(&mut frame, Options::default());
-            lowering.body(Head::block(block), signature, &mut frame);
+            lowering.body(Callable::block(block), signature, &mut frame);
         }
         builder.diagnostics
     };
@@ -121,7 +121,7 @@ fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnost
 /// A net around a block, for what asks for one.
 fn stand_in(block: &Block) -> Net {
     Net {
-        head: ItemHead::default(),
+        head: crate::ast::Head::default(),
         name: Name { text: block.name.text.clone(), at: block.name.at },
         parameters: vec![],
         members: Members { lost: block.members.lost, ..Members::default() },

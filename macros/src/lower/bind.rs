@@ -4,9 +4,9 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use castnet_graph::size::Size;
 
+use super::callable::Callable;
 use super::expected::{axes_instead, type_text};
 use super::expr::Lowering;
-use super::head::Head;
 use super::scope::{Frame, Local};
 use super::signature::Signature;
 use crate::ast::{Axis, ExprKind, Name};
@@ -14,27 +14,27 @@ use crate::ast::{Axis, ExprKind, Name};
 /// Binds the names in a head to what is given for them in a call; `false` if an argument is unknown or has a mistake, which is reported.
 pub(super) fn bind<'a>(
     l: &mut Lowering<'a, '_, '_>,
-    head: Head<'a>,
+    callable: Callable<'a>,
     signature: &Signature,
     frame: &mut Frame<'a>,
     callee: &Name,
     given: &[Given],
 ) -> bool {
-    bound(l, head, signature, frame, callee, given).is_some()
+    bound(l, callable, signature, frame, callee, given).is_some()
 }
 
 fn bound<'a>(
     l: &mut Lowering<'a, '_, '_>,
-    head: Head<'a>,
+    callable: Callable<'a>,
     signature: &Signature,
     frame: &mut Frame<'a>,
     callee: &Name,
     given: &[Given],
 ) -> Option<()> {
-    let name = &head.name.text;
-    let slots = slots(l, &head, callee, given)?;
+    let name = &callable.name.text;
+    let slots = slots(l, &callable, callee, given)?;
     let mut tensors = vec![];
-    for (parameter, &slot) in head.parameters.iter().zip(&slots) {
+    for (parameter, &slot) in callable.parameters.iter().zip(&slots) {
         let ty = parameter.ty.as_ref()?;
         let argument = &given[slot];
         if argument.value == Arg::Unknown {
@@ -91,9 +91,9 @@ fn bound<'a>(
 }
 
 /// For each parameter, which argument is given for it.
-fn slots(l: &mut Lowering, head: &Head, callee: &Name, given: &[Given]) -> Option<Vec<usize>> {
+fn slots(l: &mut Lowering, callable: &Callable, callee: &Name, given: &[Given]) -> Option<Vec<usize>> {
     let name = &callee.text;
-    let parameters: Vec<&str> = head.parameters.iter().map(|p| p.name.text.as_str()).collect();
+    let parameters: Vec<&str> = callable.parameters.iter().map(|p| p.name.text.as_str()).collect();
     let usage = format!("write `{name}({})`", parameters.join(", "));
     let mut slots: Vec<Option<usize>> = vec![None; parameters.len()];
     let before = l.b.diagnostics.len();
@@ -108,7 +108,7 @@ fn slots(l: &mut Lowering, head: &Head, callee: &Name, given: &[Given]) -> Optio
                 let message = format!("`{name}` takes {count}, {} are given", given.len());
                 l.mistake(
                     Diagnostic::new("N0303", argument.at, message)
-                        .note(head.name.at, "it is defined here")
+                        .note(callable.name.at, "it is defined here")
                         .help(usage.clone()),
                 );
                 break;
@@ -145,7 +145,9 @@ fn slots(l: &mut Lowering, head: &Head, callee: &Name, given: &[Given]) -> Optio
         parameters.iter().zip(&slots).filter(|(_, s)| s.is_none()).map(|(p, _)| format!("`{p}`")).collect();
     if l.b.diagnostics.len() == before && !missing.is_empty() {
         let message = format!("`{name}` lacks its argument {}", missing.join(", "));
-        l.mistake(Diagnostic::new("N0301", callee.at, message).note(head.name.at, "it is defined here").help(usage));
+        l.mistake(
+            Diagnostic::new("N0301", callee.at, message).note(callable.name.at, "it is defined here").help(usage),
+        );
     }
     if l.b.diagnostics.len() == before { slots.into_iter().collect() } else { None }
 }

@@ -13,8 +13,8 @@ use castnet_graph::loops::Rounds;
 use castnet_graph::types::Type;
 
 use super::bind::bind;
+use super::callable::Callable;
 use super::expr::Lowering;
-use super::head::Head;
 use super::parts::{Inner, Owner, Part, Use};
 use super::scope::Frame;
 use crate::ast::Name;
@@ -24,7 +24,7 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn call_block(&mut self, used: &Use<'a>, callee: &Name, given: &[Given]) -> Arg {
         let pass = self.pass;
         let block = &pass.file.blocks[used.block];
-        let head = Head::block(block);
+        let callable = Callable::block(block);
         let signature = &pass.blocks[used.block];
         if pass.broken_blocks.borrow().contains(&used.block) {
             return Arg::Unknown;
@@ -46,12 +46,12 @@ impl<'a> Lowering<'a, '_, '_> {
             })
         });
         let mut frame = Frame::inside(owner.clone(), used.arguments.clone(), block.lost);
-        if !bind(self, head, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
+        if !bind(self, callable, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
             return Arg::Unknown;
         }
         self.active.push(used.block);
         let (parameters, states) = (self.b.parameters.list.len(), self.b.parameters.states.len());
-        let value = self.inlined(callee, &head, |l| {
+        let value = self.inlined(callee, &callable, |l| {
             if !l.rules_and_constants(&mut frame, &block.members) {
                 return Arg::Unknown;
             }
@@ -68,7 +68,7 @@ impl<'a> Lowering<'a, '_, '_> {
             } else if !l.same_sizes(used, &frame, callee.at) {
                 return Arg::Unknown;
             }
-            l.body(head, signature, &mut frame)
+            l.body(callable, signature, &mut frame)
         });
         self.active.pop();
         if first && let Some(inner) = used.inner.borrow().as_ref() {

@@ -5,9 +5,9 @@ use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::graph::Origin;
 use castnet_graph::size::Size;
 
+use super::callable::{Callable, promise_at};
 use super::expected::Expected;
 use super::expr::Lowering;
-use super::head::{Head, promise_at};
 use super::parts::{Owner, Part};
 use super::scope::{Frame, Local};
 use super::signature::Signature;
@@ -20,14 +20,14 @@ const ROUNDS: i64 = 10_000;
 impl<'a> Lowering<'a, '_, '_> {
     /// Lowers function `index` on its own, its size names bound by `size`; its results become the graph's.
     pub fn alone(&mut self, owner: Rc<Owner<'a>>, index: usize, size: &dyn Fn(&str) -> Size) {
-        let head = Head::function(&self.pass.net.functions[index]);
+        let callable = Callable::function(&self.pass.net.functions[index]);
         let pass = self.pass;
         let signature = &pass.signatures[index];
-        let lenient = head.is_lenient() || pass.net.members.lost;
+        let lenient = callable.is_lenient() || pass.net.members.lost;
         let mut frame = Frame::inside(owner, pass.sizes.clone(), lenient);
-        self.arguments(&mut frame, head, signature, size);
+        self.arguments(&mut frame, callable, signature, size);
         self.rules(&mut frame, &pass.net.members.rules);
-        match self.body(head, signature, &mut frame) {
+        match self.body(callable, signature, &mut frame) {
             Arg::Tensor(value) => self.b.result(value),
             Arg::List(values) => values.iter().for_each(|v| {
                 if let Arg::Tensor(value) = v {
@@ -42,16 +42,16 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn arguments(
         &mut self,
         frame: &mut Frame<'a>,
-        head: Head<'a>,
+        callable: Callable<'a>,
         signature: &Signature,
         size: &dyn Fn(&str) -> Size,
     ) {
         for name in &signature.sizes {
-            // With a mistake in the head, sizes still are what they are called.
+            // With a mistake in the callable, sizes still are what they are called.
             let known = if signature.whole { size(name) } else { Size::symbol(name) };
             frame.sizes.insert(name.clone(), Arg::Size(known));
         }
-        for (parameter, sound) in head.parameters.iter().zip(&signature.sound) {
+        for (parameter, sound) in callable.parameters.iter().zip(&signature.sound) {
             let ty = parameter.ty.as_ref().filter(|_| *sound).and_then(|ty| self.ty(frame, ty));
             let known = ty.and_then(|ty| ty.known());
             let known = known.filter(|ty| !self.is_huge(ty, parameter.name.at));
@@ -62,17 +62,17 @@ impl<'a> Lowering<'a, '_, '_> {
     }
 
     /// What a function or block gives: checked against what it promises.
-    pub fn body(&mut self, head: Head<'a>, signature: &Signature, frame: &mut Frame<'a>) -> Arg {
-        let value = self.block_of(frame, head.body);
-        let promise = head.promise.filter(|_| signature.sound_result);
+    pub fn body(&mut self, callable: Callable<'a>, signature: &Signature, frame: &mut Frame<'a>) -> Arg {
+        let value = self.block_of(frame, callable.body);
+        let promise = callable.promise.filter(|_| signature.sound_result);
         let Some((written, promised)) = promise.and_then(|p| Some((p, self.promised(frame, p)?))) else {
             return if matches!(value, Arg::Tensor(_)) { value } else { Arg::Unknown };
         };
-        let tail = last(&head.body.tail);
+        let tail = last(&callable.body.tail);
         let tuple = matches!(written, crate::ast::Promise::Tuple(..));
         let texts: Vec<String> = promised.iter().map(Expected::text).collect();
         let text = if tuple { format!("({})", texts.join(", ")) } else { texts.join(", ") };
-        let what = format!("{} `{}` promises {text}", head.what, head.name.text);
+        let what = format!("{} `{}` promises {text}", callable.what, callable.name.text);
         let values = match (&value, tuple) {
             (Arg::Unknown, _) => return Arg::Unknown,
             (Arg::List(values), true) if values.len() == promised.len() => values.clone(),

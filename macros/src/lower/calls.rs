@@ -8,8 +8,8 @@ use castnet_graph::ops;
 
 use super::State;
 use super::bind::bind;
+use super::callable::Callable;
 use super::expr::Lowering;
-use super::head::Head;
 use super::parts::Part;
 use super::scope::{Frame, Local};
 use crate::ast::{Argument, Expr, ExprKind, Name};
@@ -149,17 +149,17 @@ impl<'a> Lowering<'a, '_, '_> {
             return Arg::Unknown;
         }
         let pass = self.pass;
-        let head = Head::function(&pass.net.functions[index]);
+        let callable = Callable::function(&pass.net.functions[index]);
         let signature = &pass.signatures[index];
         let mut frame = Frame::inside(caller.owner.clone(), pass.sizes.clone(), false);
-        if !bind(self, head, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
+        if !bind(self, callable, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
             return Arg::Unknown;
         }
-        self.inlined(callee, &head, |l| l.body(head, signature, &mut frame))
+        self.inlined(callee, &callable, |l| l.body(callable, signature, &mut frame))
     }
 
     /// Runs the body of something that has no mistake of its own: what is wrong depends on this call. One mistake a call, at the call.
-    pub fn inlined(&mut self, callee: &Name, head: &Head<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
+    pub fn inlined(&mut self, callee: &Name, callable: &Callable<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
         let before = self.b.diagnostics.len();
         let value = body(self);
         self.b.diagnostics.truncate(before + 1);
@@ -170,7 +170,7 @@ impl<'a> Lowering<'a, '_, '_> {
             let place = std::mem::replace(&mut d.at, callee.at);
             // Of calls in calls, the innermost says where it happens, the outermost is where it can be mended.
             if !d.notes.iter().any(|n| n.text.starts_with(INSIDE)) {
-                d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", head.name.text));
+                d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", callable.name.text));
             }
             self.b.diagnostics.push(d);
         }

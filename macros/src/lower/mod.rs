@@ -21,11 +21,11 @@ mod alone;
 mod bind;
 mod blocks;
 mod body;
+mod callable;
 mod calls;
 mod constants;
 mod expected;
 mod expr;
-mod head;
 mod loops;
 mod names;
 mod order;
@@ -40,8 +40,8 @@ pub use alone::Blocks;
 pub use expected::type_text;
 pub use names::is_method;
 
+use callable::Callable;
 use expr::Lowering;
-use head::Head;
 use parts::Owner;
 use scope::Frame;
 use signature::Signature;
@@ -105,7 +105,7 @@ pub fn lower(file: &File, blocks: &Blocks, target: &Target, diagnostics: &mut Ve
     let owner = pass.declare(target, &mut parameters, diagnostics)?;
     let constants: Vec<&str> = pass.sizes.keys().map(String::as_str).collect();
     pass.signatures =
-        net.functions.iter().map(|f| signature::read(&constants, Head::function(f), diagnostics)).collect();
+        net.functions.iter().map(|f| signature::read(&constants, Callable::function(f), diagnostics)).collect();
     let (order, recursive) = order::callees_first(net, diagnostics);
     pass.states = vec![None; net.functions.len()];
     recursive.into_iter().for_each(|i| pass.states[i] = Some(State::Broken));

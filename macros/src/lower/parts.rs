@@ -506,3 +506,8 @@ fn not_for_build(value: &Arg, b: &castnet_graph::builder::Builder) -> Option<Str
 fn is_or_are(count: usize) -> String {
     format!("{count} {}", if count == 1 { "is" } else { "are" })
 }
+
+/// Whether a checkpoint key belongs to a part of the net: `stage1.0.conv1.weight` to `stage1`.
+pub(super) fn is_inside(key: &str, part: &str) -> bool {
+    key.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
 use castnet_graph::types::DType;
 
+use super::callable::Callable;
 use super::expected::type_text;
-use super::head::Head;
 use crate::ast::{Axis, Expr, ExprKind, Promise, Type};
 
 /// What the head of a function says beyond its types.
@@ -24,7 +24,7 @@ pub(super) struct Signature {
 /// Reads the head of a function; what is wrong with it goes to `diagnostics`.
 ///
 /// `constants`: the names of constants and build-time parameters, which are no patterns.
-pub(super) fn read(constants: &[&str], function: Head, diagnostics: &mut Vec<Diagnostic>) -> Signature {
+pub(super) fn read(constants: &[&str], function: Callable, diagnostics: &mut Vec<Diagnostic>) -> Signature {
     let before = diagnostics.len();
     let mut reader = Reader { constants, sizes: vec![], solvable: HashSet::new(), diagnostics };
     let mut seen: Vec<&crate::ast::Name> = vec![];
@@ -148,7 +148,7 @@ impl Reader<'_, '_> {
     }
 
     /// Sizes that no axis tells.
-    fn unbound(&mut self, function: &Head) {
+    fn unbound(&mut self, function: &Callable) {
         let open: Vec<_> = self.sizes.iter().filter(|s| !self.solvable.contains(*s)).cloned().collect();
         for name in open {
             let axes = function.parameters.iter().filter_map(|p| p.ty.as_ref()).flat_map(|ty| &ty.axes);
@@ -164,7 +164,7 @@ impl Reader<'_, '_> {
     }
 
     /// The type of the result: `complete` if all arguments are known, so that a new name is a mistake.
-    fn result(&mut self, ty: &Type, number: usize, function: &Head, complete: bool) {
+    fn result(&mut self, ty: &Type, number: usize, function: &Callable, complete: bool) {
         self.element_type(ty);
         if function.train && number == 0 && (ty.dtype != DType::F32 || !ty.axes.is_empty()) {
             let shape = type_text(ty);

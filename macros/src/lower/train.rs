@@ -8,7 +8,7 @@ use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use castnet_graph::graph::Graph;
 
 use super::Pass;
-use super::parts::Owner;
+use super::parts::{Owner, is_inside};
 use crate::ast::{ExprKind, Function};
 
 /// What a budget calls the optimizers. `Sgd` may have a momentum.
@@ -41,10 +41,7 @@ impl<'a> Pass<'a> {
                 mistakes.push(d.note(first.at, "the first one is here").help("remove one of them"));
                 continue;
             }
-            let inside = |key: &str| {
-                key.strip_prefix(name.text.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            let numbers = (0..parameters.list.len()).filter(|n| inside(&parameters.list[*n].name));
+            let numbers = (0..parameters.list.len()).filter(|n| is_inside(&parameters.list[*n].name, &name.text));
             let before = all.len();
             all.extend(numbers);
             if all.len() == before {

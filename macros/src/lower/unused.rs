@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use castnet_graph::builder::Parameters;
 use castnet_graph::compile::SourceFunction;
 use castnet_graph::diagnostic::Diagnostic;
-use castnet_graph::graph::{Graph, Op, Repeat};
+use castnet_graph::graph::{Graph, Op};
 
+use super::parts::is_inside;
 use crate::ast::{Body, Member, Members, Net, Part};
 
 /// Reports parts that no function of a net calls, and parameters that no `train fn` reaches.
@@ -124,9 +125,10 @@ fn unreached(
             all.into_iter().filter(|n| f.trains.as_ref().is_none_or(|t| t.contains(n)))
         })
         .collect();
-    let inside = |key: &str| key == name || key.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
     let missing: Vec<String> = (0..parameters.list.len())
-        .filter(|n| inside(&parameters.list[*n].name) && !trained.contains(n) && !parameters.list[*n].options.frozen)
+        .filter(|n| {
+            is_inside(&parameters.list[*n].name, name) && !trained.contains(n) && !parameters.list[*n].options.frozen
+        })
         .map(|n| format!("`{}`", parameters.list[n].name))
         .collect();
     if missing.is_empty() {
@@ -155,32 +157,8 @@ fn reaches(graph: &Graph) -> HashSet<usize> {
         if !live[index] || !node.ty.dtype.is_float() || node.op == Op::Detach {
             continue;
         }
-        match &node.op {
-            Op::Parameter(number) => drop(reached.insert(*number)),
-            Op::Repeat(repeat) => in_rounds(repeat, &mut vec![], &mut reached),
-            _ => {}
-        }
+        reached.extend(graph.parameters_of(index));
         node.inputs.iter().for_each(|input| live[input.index()] = true);
     }
     reached
-}
-
-/// The parameters that the body of a loop reads in any round; `counts`: the rounds of the loops around it, outermost first.
-fn in_rounds(repeat: &Repeat, counts: &mut Vec<i64>, reached: &mut HashSet<usize>) {
-    counts.push(repeat.count.as_const().unwrap_or(1));
-    for node in &repeat.body.nodes {
-        match &node.op {
-            Op::RoundParameter { first, steps } => {
-                let mut numbers = vec![*first];
-                for (&step, &count) in steps.iter().zip(counts.iter()) {
-                    let further = |number: usize| (0..count as usize).map(move |round| number + round * step);
-                    numbers = numbers.into_iter().flat_map(further).collect();
-                }
-                reached.extend(numbers);
-            }
-            Op::Repeat(inner) => in_rounds(inner, counts, reached),
-            _ => {}
-        }
-    }
-    counts.pop();
 }

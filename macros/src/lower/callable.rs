@@ -6,7 +6,7 @@ use crate::ast::{Block, Body, Function, Name, Parameter, Promise};
 
 /// A function or a block, as something that is called.
 #[derive(Clone, Copy)]
-pub(super) struct Head<'a> {
+pub(super) struct Callable<'a> {
     /// `function`, `block`.
     pub what: &'static str,
     /// Its name.
@@ -25,10 +25,10 @@ pub(super) struct Head<'a> {
     pub lost: bool,
 }
 
-impl<'a> Head<'a> {
+impl<'a> Callable<'a> {
     /// Of a function.
-    pub fn function(f: &'a Function) -> Head<'a> {
-        Head {
+    pub fn function(f: &'a Function) -> Callable<'a> {
+        Callable {
             what: "function",
             name: &f.name,
             parameters: &f.parameters,
@@ -41,8 +41,8 @@ impl<'a> Head<'a> {
     }
 
     /// Of a block.
-    pub fn block(block: &'a Block) -> Head<'a> {
-        Head {
+    pub fn block(block: &'a Block) -> Callable<'a> {
+        Callable {
             what: "block",
             name: &block.name,
             parameters: &block.inputs,
