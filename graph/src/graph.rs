@@ -152,6 +152,9 @@ pub enum Op {
     Softmax(usize),
     /// `x - log Σ exp(x)` along an axis; likewise.
     LogSoftmax(usize),
+    /// `x, mean, rate` → `(x - mean) · rate`, where the mean is that of `x` over the axes and the rate 1 / √(variance + eps), both stretched to
+    /// its shape. Has a gradient of its own, for `x` alone; decomposed after the gradient pass.
+    Normalize(Vec<usize>),
     /// Stretches to the node's shape by NumPy's rules.
     Broadcast,
     /// Same elements in row-major order, the node's shape.

@@ -219,6 +219,11 @@ impl Rebuild {
                 let c = self.out.as_const(condition)?;
                 Some(if c != 0.0 { node.inputs[1] } else { node.inputs[2] })
             }
+            (Op::Normalize(_), Some(x)) => {
+                let centred = self.with(node, Op::Binary(Binary::Sub), vec![x, node.inputs[1]], node.ty.clone());
+                Some(self.with(node, Op::Binary(Binary::Mul), vec![centred, node.inputs[2]], node.ty.clone()))
+            }
+            (Op::Reduce(Reduction::Sum, axes), Some(x)) => self.factors_of_sum(node, axes, x),
             (Op::Softmax(axis) | Op::LogSoftmax(axis), Some(x)) => Some(self.softmax(node, x, *axis)),
             _ => None,
         }
@@ -269,6 +274,50 @@ impl Rebuild {
         let op = Op::MatMul { ta: ta ^ a.is_some(), tb: tb ^ b.is_some() };
         let inputs = vec![a.unwrap_or(node.inputs[0]), b.unwrap_or(node.inputs[1])];
         Some(self.with(node, op, inputs, node.ty.clone()))
+    }
+
+    /// A sum of products: factors that do not vary along the axes are multiplied once. What is infinite or NaN stays so, but where a factor is
+    /// 0 or infinite the result can differ from that of the sum as written, as can rounding.
+    fn factors_of_sum(&mut self, node: &Node, axes: &[usize], x: Value) -> Option<Value> {
+        let mut factors = vec![];
+        self.factors(x, 3, &mut factors);
+        let (constant, varying): (Vec<Value>, Vec<Value>) =
+            factors.into_iter().partition(|f| self.stretched(*f, axes).is_some());
+        if constant.is_empty() || varying.is_empty() {
+            return None;
+        }
+        let ty = self.out.ty(x).clone();
+        let times = |me: &mut Self, a, b, ty: &Type| me.with(node, Op::Binary(Binary::Mul), vec![a, b], ty.clone());
+        let product = varying.into_iter().reduce(|a, b| times(self, a, b, &ty))?;
+        let sum = self.with(node, node.op.clone(), vec![product], node.ty.clone());
+        Some(constant.into_iter().fold(sum, |sum, factor| {
+            let Some((below, shape)) = self.stretched(factor, axes) else { return sum };
+            let factor = self.with(node, Op::Reshape, vec![below], Type::new(node.ty.dtype, shape));
+            let factor = self.with(node, Op::Broadcast, vec![factor], node.ty.clone());
+            times(self, sum, factor, &node.ty)
+        }))
+    }
+
+    /// What a product of products multiplies, down to a depth.
+    fn factors(&self, x: Value, depth: usize, into: &mut Vec<Value>) {
+        let node = self.out.node(x);
+        match node.op {
+            Op::Binary(Binary::Mul) if depth > 0 && self.out.as_const(node.inputs[1]).is_none() => {
+                node.inputs.iter().for_each(|v| self.factors(*v, depth - 1, into));
+            }
+            _ => into.push(x),
+        }
+    }
+
+    /// What is stretched to this value, if along these axes, and its shape without them.
+    fn stretched(&self, x: Value, axes: &[usize]) -> Option<(Value, Vec<Size>)> {
+        let node = self.out.node(x);
+        let below = (node.op == Op::Broadcast).then(|| node.inputs[0])?;
+        let shape = self.out.shape(below);
+        let lead = node.ty.rank() - shape.len();
+        let size = |axis: usize| axis.checked_sub(lead).map_or(Size::constant(1), |i| shape[i].clone());
+        let kept = (0..node.ty.rank()).filter(|axis| !axes.contains(axis)).map(size).collect();
+        axes.iter().all(|axis| size(*axis).is(1)).then_some((below, kept))
     }
 
     /// With the maximum taken off, so that no exponential overflows.

@@ -183,6 +183,10 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
             Op::Softmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted.exp() / sum),
             Op::LogSoftmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted - sum.ln()),
+            Op::Normalize(_) => {
+                let data = (0..x(0).data.len()).map(|i| (x(0).data[i] - x(1).data[i]) * x(2).data[i]);
+                Tensor::new(shape, data.collect())
+            }
             Op::MatMul { ta, tb } => matmul(x(0), x(1), *ta, *tb, &shape),
             Op::Conv2d(w) => {
                 let mut y = zeros(&shape);

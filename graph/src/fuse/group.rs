@@ -83,6 +83,10 @@ struct Grouping<'g> {
     /// The group of each computed node.
     of: Vec<Option<usize>>,
     groups: Vec<Option<Group>>,
+    /// An order in which the groups may run; what was merged into another one stands in it without meaning.
+    order: Vec<usize>,
+    /// Where each group stands in it.
+    place: Vec<usize>,
     /// Computed nodes whose value a node reads, through any view.
     reads: Vec<Vec<Value>>,
     /// The other way round.
@@ -138,8 +142,9 @@ impl<'g> Grouping<'g> {
         for (index, values) in reads.iter().enumerate() {
             values.iter().for_each(|v| read_by[v.index()].push(Value(index as u32)));
         }
+        let of = vec![None; graph.nodes.len()];
         let mut grouping =
-            Grouping { graph, of: vec![None; graph.nodes.len()], groups: vec![], reads, read_by, awaited_by, hard };
+            Grouping { graph, of, groups: vec![], order: vec![], place: vec![], reads, read_by, awaited_by, hard };
         for index in 0..graph.nodes.len() {
             let value = Value(index as u32);
             if computed(value) {
@@ -148,6 +153,9 @@ impl<'g> Grouping<'g> {
                 grouping.groups.push(Some(group));
             }
         }
+        // Operands come first.
+        grouping.order = (0..grouping.groups.len()).collect();
+        grouping.place = grouping.order.clone();
         grouping
     }
 
@@ -235,9 +243,11 @@ impl<'g> Grouping<'g> {
             return;
         }
         let Some(merged) = self.merged(pg, cg, producer, consumer) else { return };
-        if !self.is_worth(&merged) || self.makes_circle(p, c) {
+        if !self.is_worth(&merged) || self.reads_memory_of(c, p) {
             return;
         }
+        let Some(between) = self.between(p, c) else { return };
+        self.move_behind(p, c, &between);
         for node in &merged.nodes {
             self.of[node.index()] = Some(c);
         }
@@ -409,24 +419,42 @@ impl<'g> Grouping<'g> {
         !outermost_reduced || stored.next().is_none()
     }
 
-    /// Whether a path leads from the producer's group over a third one into the consumer's.
-    fn makes_circle(&self, p: usize, c: usize) -> bool {
-        // Operands come first: what stands behind all of the consumer's nodes leads to none of them.
-        let nodes = |group: usize| self.groups[group].iter().flat_map(|g| &g.nodes).copied();
-        let Some(last) = nodes(c).max() else { return false };
+    /// The groups between the two in the order that follow the producer's; `None` if one of them leads to the consumer's: merged, the two
+    /// would wait for it and it for them.
+    fn between(&self, p: usize, c: usize) -> Option<BTreeSet<usize>> {
+        let end = self.place[c];
         let next = |group: usize| {
-            nodes(group).flat_map(|n| self.followers(n)).filter(|r| *r <= last).filter_map(|r| self.of[r.index()])
+            let nodes = self.groups[group].iter().flat_map(|g| &g.nodes);
+            let groups = nodes.flat_map(|n| self.followers(*n)).filter_map(|r| self.of[r.index()]);
+            groups.filter(move |&g| g != group && self.place[g] <= end)
         };
-        let mut seen = BTreeSet::from([p]);
+        let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = next(p).filter(|&s| s != c).collect();
         while let Some(group) = open.pop() {
             if group == c {
-                return true;
+                return None;
             }
             if seen.insert(group) {
                 open.extend(next(group));
             }
         }
+        Some(seen)
+    }
+
+    /// Keeps the order one in which the groups may run when the producer's takes the consumer's place: what follows it comes behind (cf.
+    /// Pearce & Kelly, *A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs*, 2006).
+    fn move_behind(&mut self, p: usize, c: usize, between: &BTreeSet<usize>) {
+        let places = self.place[p]..self.place[c] + 1;
+        let (behind, before): (Vec<usize>, Vec<usize>) =
+            self.order[places.clone()].iter().partition(|group| between.contains(group));
+        for (place, group) in places.zip(before.into_iter().chain(behind)) {
+            self.order[place] = group;
+            self.place[group] = place;
+        }
+    }
+
+    /// Whether the consumer's group reads from memory what the producer's makes.
+    fn reads_memory_of(&self, c: usize, p: usize) -> bool {
         // An operand that must lie in memory cannot be made by the kernel that reads it.
         let reads_memory = |node: &Value| needs_memory(&self.graph.node(*node).op);
         let reader = self.groups[c].iter().flat_map(|g| &g.nodes).filter(|n| reads_memory(n));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::group::{Group, groups};
 use super::layout::{Layouts, ValueLayout, layouts};
 use super::prepare::{prepare, roles};
+use super::rederive::rederive;
 use super::stage::{StageBuilder, reduction};
 use super::view::{strip_reshapes, trace};
 use super::{Class, class, states};
@@ -37,11 +38,22 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
     lower_at(graph, parameters, 0)
 }
 
+/// The groups, after a second look at what would lie between them.
+fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
+    let first = groups(&graph);
+    match rederive(&graph, &first) {
+        None => (graph, first),
+        Some(graph) => {
+            let groups = groups(&graph);
+            (graph, groups)
+        }
+    }
+}
+
 /// The same for a graph that is the body of the innermost of `depth` loops.
 pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) -> Kernels {
     let layout = |number: usize| parameters[number].layout.clone();
-    let graph = prepare(graph, &layout);
-    let groups = groups(&graph);
+    let (graph, groups) = grouped(prepare(graph, &layout));
     let layouts = layouts(&graph, &groups, &layout);
     let mut lower = Lower {
         graph: &graph,

@@ -1,7 +1,7 @@
 //! Fusion: from the graph of primitives to kernels.
 //!
 //! ```text
-//! Graph ─prepare→ Graph ─group→ groups of nodes ─layout→ where each value lies ─lower→ launches over buffers
+//! Graph ─prepare→ Graph ─group, rederive, group→ groups of nodes ─layout→ where each value lies ─lower→ launches over buffers
 //! ```
 //!
 //! A group is one kernel: pointwise nodes over one iteration space, at most one tile (matrix product or convolution) whose write-back
@@ -15,6 +15,7 @@ mod group;
 mod layout;
 mod lower;
 mod prepare;
+mod rederive;
 mod region;
 mod scatter;
 mod stage;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
+use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::DType;
@@ -274,6 +275,20 @@ impl Pass<'_> {
                 let sum = self.stretch(sum, y, &[*axis]);
                 let scaled = self.b.pointwise(Mul, p, sum);
                 let d = self.b.pointwise(Sub, g, scaled);
+                self.add(node, 0, d);
+            }
+            Op::Normalize(axes) => {
+                // Of y = (x - mean) · rate: dx = rate · (dy - mean(dy) - y · mean(dy · y)); the formula of Ioffe & Szegedy, 2015, simplified.
+                let (shape, rate) = (self.b.shape(y), node.inputs[2]);
+                let gy = self.b.pointwise(Mul, g, y);
+                let [mean, along] = [g, gy].map(|v| {
+                    let mean = mean_over(&mut self.b, v, axes, true);
+                    self.b.broadcast_to(mean, &shape)
+                });
+                let along = self.b.pointwise(Mul, y, along);
+                let rest = self.b.pointwise(Sub, g, mean);
+                let rest = self.b.pointwise(Sub, rest, along);
+                let d = self.b.pointwise(Mul, rest, rate);
                 self.add(node, 0, d);
             }
             Op::MatMul { ta, tb } => self.matmul(*ta, *tb, node, g),

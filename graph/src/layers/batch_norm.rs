@@ -149,6 +149,6 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, ranks: &[usize]) -> Chec
     if let (true, false, [mean, variance, batches]) = (b.training, layer.options.frozen, &states[..]) {
         norm::running(b, x, &moments, [*mean, *variance, *batches], momentum)?;
     }
-    let y = norm::scaled(b, moments.centred, moments.variance, eps)?;
+    let y = norm::normalize(b, x, &moments, &axes, eps);
     norm::by_channels(b, y, weight, bias).map(Arg::Tensor)
 }

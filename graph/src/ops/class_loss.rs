@@ -193,7 +193,7 @@ fn cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         if let Some(weight) = classes.weight {
             each = b.binary(Binary::Mul, each, weight)?;
         }
-        let each = mean_over(b, each, &[axis], true)?;
+        let each = mean_over(b, each, &[axis], true);
         let smooth = b.binary_const(Binary::Mul, each, smoothing);
         let rest = b.binary_const(Binary::Mul, losses, 1.0 - smoothing);
         losses = b.binary(Binary::Add, rest, smooth)?;

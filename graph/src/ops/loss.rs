@@ -128,7 +128,7 @@ fn bowl(b: &mut Builder, bound: &Bound, d: Value, width: f64, slope: f64) -> Che
 pub(super) fn reduced(b: &mut Builder, bound: &Bound, losses: Value, slot: usize) -> Checked<Arg> {
     let axes: Vec<_> = (0..b.rank(losses)).collect();
     let value = match bound.text(slot).unwrap_or("mean") {
-        "mean" => mean_over(b, losses, &axes, false)?,
+        "mean" => mean_over(b, losses, &axes, false),
         "sum" => b.reduce(Reduction::Sum, losses, &axes, false),
         "none" => losses,
         other => return unknown_reduction(b, bound, slot, other),
@@ -244,5 +244,5 @@ fn kl_div(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let axes: Vec<_> = (1..b.rank(losses)).collect();
     let rows = b.reduce(Reduction::Sum, losses, &axes, false);
     let axes: Vec<_> = (0..b.rank(rows)).collect();
-    mean_over(b, rows, &axes, false).map(Arg::Tensor)
+    Ok(Arg::Tensor(mean_over(b, rows, &axes, false)))
 }

@@ -6,7 +6,7 @@ use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
-use crate::graph::Value;
+use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::{DType, shape_text};
@@ -111,38 +111,46 @@ fn given(b: &mut Builder, bound: &Bound, slot: usize) -> Option<Value> {
 pub(crate) struct Moments {
     /// The mean, with size 1 along the axes that are gone.
     pub mean: Value,
-    /// x - mean.
-    pub centred: Value,
     /// The mean of its squares, as the mean.
     pub variance: Value,
 }
 
 /// Mean and (biased) variance over axes.
 pub(crate) fn moments(b: &mut Builder, x: Value, axes: &[usize]) -> Checked<Moments> {
-    let mean = mean_over(b, x, axes, true)?;
+    let mean = mean_over(b, x, axes, true);
     let centred = b.binary(Binary::Sub, x, mean)?;
     let square = b.pointwise(Binary::Mul, centred, centred);
-    let variance = mean_over(b, square, axes, true)?;
-    Ok(Moments { mean, centred, variance })
+    let variance = mean_over(b, square, axes, true);
+    Ok(Moments { mean, variance })
 }
 
-/// `centred / √(variance + eps)`.
-pub(crate) fn scaled(b: &mut Builder, centred: Value, variance: Value, eps: f64) -> Checked<Value> {
-    let above = b.binary_const(Binary::Add, variance, eps);
+/// `centred / √(variance + eps)`, with a gradient of its own.
+pub(crate) fn normalize(b: &mut Builder, x: Value, moments: &Moments, axes: &[usize], eps: f64) -> Value {
+    let shape = b.shape(x);
+    let above = b.binary_const(Binary::Add, moments.variance, eps);
     let rate = b.unary(Unary::Rsqrt, above);
-    b.binary(Binary::Mul, centred, rate)
+    let [mean, rate] = [moments.mean, rate].map(|v| b.broadcast_to(v, &shape));
+    let ty = b.ty(x).clone();
+    b.push(Op::Normalize(axes.to_vec()), vec![x, mean, rate], ty)
+}
+
+/// `x / √(mean + eps)`.
+fn scaled(b: &mut Builder, x: Value, mean: Value, eps: f64) -> Checked<Value> {
+    let above = b.binary_const(Binary::Add, mean, eps);
+    let rate = b.unary(Unary::Rsqrt, above);
+    b.binary(Binary::Mul, x, rate)
 }
 
 /// Mean 0 and variance 1 over axes.
 pub(crate) fn standardise(b: &mut Builder, x: Value, axes: &[usize], eps: f64) -> Checked<Value> {
-    let Moments { centred, variance, .. } = moments(b, x, axes)?;
-    scaled(b, centred, variance, eps)
+    let moments = moments(b, x, axes)?;
+    Ok(normalize(b, x, &moments, axes, eps))
 }
 
 /// Mean of squares 1 over axes.
 pub(crate) fn by_root(b: &mut Builder, x: Value, axes: &[usize], eps: f64) -> Checked<Value> {
     let square = b.pointwise(Binary::Mul, x, x);
-    let mean = mean_over(b, square, axes, true)?;
+    let mean = mean_over(b, square, axes, true);
     scaled(b, x, mean, eps)
 }
 
@@ -171,12 +179,12 @@ pub(crate) fn by_groups(
 /// The mean of each group for each of its channels: `[N, C, 1, 1]`.
 fn group_mean(b: &mut Builder, x: Value, groups: i64) -> Checked<Value> {
     let rest: Vec<usize> = (2..b.rank(x)).collect();
-    let of_channels = mean_over(b, x, &rest, true)?;
+    let of_channels = mean_over(b, x, &rest, true);
     let shape = b.shape(of_channels);
     let channels = shape[1].as_const().unwrap_or(groups);
     let split = vec![shape[0].clone(), groups.into(), (channels / groups).into()];
     let parts = b.reshape(of_channels, split.clone());
-    let mean = mean_over(b, parts, &[2], true)?;
+    let mean = mean_over(b, parts, &[2], true);
     let all = b.broadcast_to(mean, &split);
     Ok(b.reshape(all, shape))
 }
@@ -286,13 +294,13 @@ pub(crate) fn running(b: &mut Builder, x: Value, batch: &Moments, states: [usize
     let axes = all_but_channels(b, x);
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
     let dtype = DType::F32;
-    let count = b.push(crate::graph::Op::Size(count), vec![], crate::types::Type::new(dtype, vec![]));
+    let count = b.push(Op::Size(count), vec![], crate::types::Type::new(dtype, vec![]));
     let less = b.binary_const(Binary::Sub, count, 1.0);
     let less = b.binary_const(Binary::Max, less, 1.0);
     let unbiased = b.pointwise(Binary::Div, count, less);
     let shape = vec![b.shape(x)[1].clone()];
     for (state, now) in states.into_iter().zip([batch.mean, batch.variance]) {
-        let now = b.push(crate::graph::Op::Detach, vec![now], b.ty(now).clone());
+        let now = b.push(Op::Detach, vec![now], b.ty(now).clone());
         let mut now = b.reshape(now, shape.clone());
         if state == states[1] {
             now = b.binary(Binary::Mul, now, unbiased)?;

@@ -207,7 +207,7 @@ fn adaptive(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<(Value, [i64
 fn adaptive_avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
     let (x, out) = adaptive(b, bound, dims)?;
     let y = match whole_bins(b, x, out) {
-        _ if out == [1, 1] => super::reduce::mean_over(b, x, &[2, 3], true)?,
+        _ if out == [1, 1] => super::reduce::mean_over(b, x, &[2, 3], true),
         Some((window, ty)) => mean_pool(b, x, window, ty, true)?,
         None => adaptive_mean(b, bound, x, dims, out)?,
     };

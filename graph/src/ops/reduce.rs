@@ -60,20 +60,21 @@ fn reduce(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
 fn mean(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
     let axes = axes(b, bound, x)?;
-    mean_over(b, x, &axes, bound.bool(2).unwrap_or(false)).map(Arg::Tensor)
+    Ok(Arg::Tensor(mean_over(b, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
 /// The mean over axes, as primitives: the sum divided by the number of elements, which may be a run-time size.
-pub(super) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -> Checked<Value> {
+pub(crate) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -> Value {
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
     let total = b.reduce(Reduction::Sum, x, axes, keep);
     let dtype = b.graph.dtype(x);
     match count.as_const() {
-        Some(1) => Ok(total),
-        Some(count) => Ok(b.binary_const(Binary::Mul, total, 1.0 / count as f64)),
+        Some(1) => total,
+        Some(count) => b.binary_const(Binary::Mul, total, 1.0 / count as f64),
         None => {
             let count = b.push(Op::Size(count), vec![], Type::new(dtype, vec![]));
-            b.binary(Binary::Div, total, count)
+            let count = b.broadcast_to(count, &b.shape(total));
+            b.pointwise(Binary::Div, total, count)
         }
     }
 }

@@ -74,12 +74,12 @@ fn variance(b: &mut Builder, bound: &Bound) -> Checked<Value> {
         (Some(correction), None) => correction,
         (None, unbiased) => i64::from(unbiased != Some(false)),
     };
-    let mean = mean_over(b, x, &axes, true)?;
+    let mean = mean_over(b, x, &axes, true);
     let distance = b.binary(Binary::Sub, x, mean)?;
     let square = b.binary(Binary::Mul, distance, distance)?;
     let keep = bound.bool(3).unwrap_or(false);
     if correction == 0 {
-        return mean_over(b, square, &axes, keep);
+        return Ok(mean_over(b, square, &axes, keep));
     }
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
     let count = match count.as_const() {

@@ -3,15 +3,17 @@
 //!
 //! - Every value is an edge whose capacity is what keeping it costs: its elements, where every run-time size counts as [`SIZE`]. Arguments,
 //!   parameters and results are there anyway and cost nothing; constants, indices and random numbers can always be had.
+//! - What lies in memory in the forward pass anyway, because a product or another pass over it reads it, costs nothing more than its place;
+//!   to keep anything else is a write, and costs a little more.
 //! - Matrix products, convolutions, pools, reductions and loops are never made again: their values spring from the source. So are views kept
-//!   as what they are views of.
+//!   as what they are views of. The exception are the scores of attention (`attention`).
 //! - What the backward pass reads flows into the sink.
 //!
 //! Of several cuts that cost the same, the one nearest to the backward pass is taken: the least is made again.
 
 use super::flow::{INFINITE, Network};
-use super::{Phase, Phases, is_free, is_given, is_light, is_view};
-use crate::graph::{Graph, Role, Value};
+use super::{Phase, Phases, attention, is_free, is_given, is_light, is_view};
+use crate::graph::{Graph, Op, Role, Value};
 
 /// What every run-time size counts as where values are weighed: more than most constant sizes of a net, so that the degree of a size decides
 /// first, then its coefficient.
@@ -41,6 +43,26 @@ pub(super) fn kept(graph: &Graph, phases: &Phases) -> Vec<bool> {
     minimum(graph, &is_forward, &|v| read[v.index()], &cost)
 }
 
+/// How much less than its place the write of a value counts.
+const WRITE: i64 = 64;
+
+/// For each of the nodes `inside`, whether its value is in memory for what reads it there.
+fn written(graph: &Graph, inside: &dyn Fn(usize) -> bool) -> Vec<bool> {
+    let mut written = vec![false; graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate().rev().filter(|(index, _)| inside(*index)) {
+        for operand in &node.inputs {
+            written[operand.index()] |= match &node.op {
+                op if is_view(op) => written[index],
+                // Light steps run in the kernel of what they read, but for a reduction; that runs with light steps before it.
+                op if is_light(op) => false,
+                Op::Reduce(..) => !is_light(&graph.node(*operand).op),
+                _ => true,
+            };
+        }
+    }
+    written
+}
+
 /// The cut of the nodes that are `inside`: those whose values are kept so that what is `read` follows from them by light steps.
 pub(super) fn minimum(
     graph: &Graph,
@@ -48,12 +70,19 @@ pub(super) fn minimum(
     read: &dyn Fn(Value) -> bool,
     cost: &dyn Fn(usize) -> i64,
 ) -> Vec<bool> {
+    let scores = attention::scores(graph);
+    let is_remade = |index: usize| is_light(&graph.nodes[index].op) || scores[index];
+    let is_written = written(graph, inside);
+    let cost = |index: usize| match cost(index) {
+        cost @ (0 | INFINITE..) => cost,
+        cost => (cost.min(INFINITE / 4 / WRITE) * WRITE) + if is_written[index] { 0 } else { cost },
+    };
     // Only what the backward pass could be made of takes part.
     let mut needed = vec![false; graph.nodes.len()];
     for index in (0..graph.nodes.len()).rev().filter(|&i| inside(i)) {
         let node = &graph.nodes[index];
         needed[index] |= read(Value(index as u32));
-        if needed[index] && is_light(&node.op) {
+        if needed[index] && is_remade(index) {
             node.inputs.iter().for_each(|v| needed[v.index()] = true);
         }
     }
@@ -66,7 +95,7 @@ pub(super) fn minimum(
         }
         let (before, behind) = (2 * index, 2 * index + 1);
         network.edge(before, behind, cost(index));
-        match is_light(&node.op) {
+        match is_remade(index) {
             true => node.inputs.iter().for_each(|v| network.edge(2 * v.index() + 1, before, INFINITE)),
             false => network.edge(source, before, INFINITE),
         }

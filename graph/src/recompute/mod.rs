@@ -1,11 +1,12 @@
 //! What the backward pass makes again in place of reading it from memory.
 //!
 //! A value of the forward pass that follows from others by pointwise steps and views alone (GELU from its input, a dropout mask from its
-//! counter) can be made again in the backward pass, mostly inside the very kernel that reads it. Which values are kept, so that all others
+//! counter), or of attention's queries and keys, can be made again in the backward pass, mostly inside the very kernel that reads it. Which values are kept, so that all others
 //! follow from them, is a minimum cut (`cut`); `rebuild` then writes the graph with the others cloned.
 
 use crate::graph::{Graph, Op, Role, Value};
 
+mod attention;
 mod cut;
 mod flow;
 mod rebuild;

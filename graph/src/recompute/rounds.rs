@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::cut::{SIZE, minimum};
-use super::{is_free, is_light, is_view};
+use super::is_view;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
 use crate::types::Type;
 
@@ -266,7 +266,6 @@ impl Body<'_> {
             return known;
         }
         let node = self.there.node(value);
-        debug_assert!(is_light(&node.op) || is_free(&node.op) || node.op.parameter().is_some());
         let inputs = node.inputs.iter().map(|v| self.again(*v)).collect();
         let new = self.out.push(node.op.clone(), inputs, node.ty.clone(), node.origin.clone());
         self.again.insert(value, new);

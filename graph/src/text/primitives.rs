@@ -42,6 +42,7 @@ primitives! {
     "after" => After,
     "softmax" => Softmax(axis),
     "log_softmax" => LogSoftmax(axis),
+    "normalize" => Normalize(axes),
     "broadcast" => Broadcast,
     "reshape" => Reshape,
     "permute" => Permute(order),
