@@ -104,5 +104,6 @@ pub(super) fn minimum(
         }
     }
     let side = network.sink_side(source, sink);
-    (0..graph.nodes.len()).map(|index| !side[2 * index] && side[2 * index + 1]).collect()
+    let is_cut = |index: usize| !is_free(&graph.nodes[index].op) && !side[2 * index] && side[2 * index + 1];
+    (0..graph.nodes.len()).map(is_cut).collect()
 }

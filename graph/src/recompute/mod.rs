@@ -10,6 +10,7 @@ mod attention;
 mod cut;
 mod flow;
 mod rebuild;
+mod replay;
 mod rounds;
 mod segments;
 
@@ -17,9 +18,10 @@ pub use segments::Segments;
 
 /// The graph with what is not kept cloned before its first backward use.
 pub fn recompute(graph: &Graph) -> Graph {
-    let phases = Phases::of(graph);
-    let kept = cut::kept(graph, &phases);
-    rounds::recompute(&rebuild::rebuild(graph, &phases, &kept))
+    let graph = rounds::recompute(graph);
+    let phases = Phases::of(&graph);
+    let kept = cut::kept(&graph, &phases);
+    rebuild::rebuild(&graph, &phases, &kept)
 }
 
 /// How a node takes part.

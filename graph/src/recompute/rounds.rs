@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::cut::{SIZE, minimum};
 use super::is_view;
+use super::replay::Replay;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
 use crate::types::Type;
 
@@ -84,12 +85,19 @@ impl<'g> Pair<'g> {
         let sum =
             |values: &mut dyn Iterator<Item = Value>| values.map(|v| self.cost(v.index())).fold(0, i64::saturating_add);
         let random = self.forward.body.nodes.iter().any(|n| matches!(n.op, Op::Random(_)));
-        !random && sum(&mut kept.iter().copied()) < sum(&mut self.rows.iter().map(|(_, _, v)| *v))
+        let less = || sum(&mut kept.iter().copied()) < sum(&mut self.rows.iter().map(|(_, _, v)| *v));
+        !random && (less() || Replay::of(self.forward, kept).is_some())
     }
 
     fn rewrite(&self, kept: &[Value]) -> Graph {
-        let (forward, numbers) = self.stacking(kept);
+        let replay = Replay::of(self.forward, kept);
         let (backward, operands) = self.going_back(kept);
+        let is_replayed = |value: &Value| match self.forward.body.node(*value).op {
+            Op::Input(number) => replay.as_ref().is_some_and(|r| r.states.contains(&number)),
+            _ => false,
+        };
+        let kept: Vec<Value> = kept.iter().copied().filter(|value| !is_replayed(value)).collect();
+        let (forward, numbers) = self.stacking(&kept);
         let mut out = Graph { nodes: vec![], outputs: vec![], ..self.graph.clone() };
         let mut map: Vec<Value> = vec![];
         let mut stacks = HashMap::new();
@@ -107,6 +115,9 @@ impl<'g> Pair<'g> {
                 },
                 _ if index == self.there => op = Op::Repeat(Box::new(forward.clone())),
                 _ if index == self.back => {
+                    if let Some(replay) = &replay {
+                        self.replay(replay, &mut out, &map, inputs[0], &mut stacks);
+                    }
                     let operand = |o: &Operand| match o {
                         Operand::AsBefore(i) => inputs[*i],
                         Operand::Forward(i) => map[self.graph.nodes[self.there].inputs[*i].index()],
@@ -130,6 +141,38 @@ impl<'g> Pair<'g> {
         }
         out.outputs = self.graph.outputs.iter().map(|o| Output { value: map[o.value.index()], ..o.clone() }).collect();
         out
+    }
+
+    /// Puts a loop that makes states again into the graph, once the first gradient of the way back is there; its stacks are those of the
+    /// states.
+    fn replay(
+        &self,
+        replay: &Replay,
+        out: &mut Graph,
+        map: &[Value],
+        gradient: Value,
+        stacks: &mut HashMap<Value, Value>,
+    ) {
+        let node = &self.graph.nodes[self.there];
+        let from = |number: &usize| map[node.inputs[*number].index()];
+        let mut operands: Vec<Value> = vec![];
+        for first in replay.states.iter().map(from) {
+            let (ty, origin) = (out.ty(first).clone(), out.node(first).origin.clone());
+            operands.push(out.push(Op::After, vec![first, gradient], ty, origin));
+        }
+        operands.extend(replay.given.iter().map(from));
+        operands.extend(replay.kept.iter().map(|value| stacks[value]));
+        let again =
+            out.push(Op::Repeat(Box::new(replay.repeat.clone())), operands, node.ty.clone(), node.origin.clone());
+        for (number, state) in replay.states.iter().enumerate() {
+            let value = self.forward.body.nodes.iter().position(|n| n.op == Op::Input(*state));
+            let Some(value) = value.map(|index| Value(index as u32)) else { continue };
+            let mut ty = self.forward.body.ty(value).clone();
+            ty.shape.insert(0, self.forward.count.clone());
+            let origin = self.forward.body.node(value).origin.clone();
+            let result = Op::Get(replay.states.len() + number);
+            stacks.insert(value, out.push(result, vec![again], ty, origin));
+        }
     }
 
     /// Whether the rounds that go back read the value where it lies.
