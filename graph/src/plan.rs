@@ -5,8 +5,10 @@
 //! sizes. Best fit by decreasing size, ties by longer life (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net
 //! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
 
+mod gaps;
+
 use crate::fuse::Kernels;
-use crate::program::{ArenaClass, Family, Launch, Level, Place, Step};
+use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
 
 /// Offsets and coefficients are multiples of this many floats, so that every buffer starts on a cache line.
@@ -30,6 +32,8 @@ struct Block {
     first: usize,
     last: usize,
     offset: i64,
+    /// When others lie in its place, in the rounds of a loop.
+    taken: Vec<(usize, usize)>,
 }
 
 /// Which launches write and read each buffer: first and last one. What lives when a loop begins or ends lives all through it.
@@ -92,9 +96,11 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
             classes.len() - 1
         });
         let floats = (coefficient + ALIGN - 1) / ALIGN * ALIGN;
-        blocks.push(Block { buffers: vec![id], class, floats, first, last, offset: 0 });
+        blocks.push(Block { buffers: vec![id], class, floats, first, last, offset: 0, taken: vec![] });
     }
     join_in_place(kernels, &mut blocks);
+    let sizes: Vec<Size> = kernels.buffers.iter().map(|b| b.size.clone()).collect();
+    gaps::fill(&kernels.launches, &kernels.schedule, &sizes, &mut blocks);
     let mut plan = Plan { classes: vec![], bound: vec![] };
     for (class, monomial) in classes.into_iter().enumerate() {
         let mut members: Vec<&mut Block> = blocks.iter_mut().filter(|b| b.class == class).collect();
@@ -224,14 +230,24 @@ impl Launch {
 
     /// Pairs (read, written) of buffers whose elements are read only at points that write the same element.
     pub fn in_place(&self) -> Vec<(usize, usize)> {
-        let one_stage = self.stages.len() == 1 && self.stages[0].level == Level::Element;
-        if !one_stage || matches!(self.family, Family::Row | Family::Column) {
+        if matches!(self.family, Family::Scatter(_)) {
             return vec![];
         }
         let operands = self.operands();
         let mut pairs = vec![];
-        for store in &self.stores {
+        for (number, store) in self.stores.iter().enumerate() {
+            let written = self.stages.iter().position(|stage| stage.outputs.contains(&Target::Store(number)));
+            let Some(written) = written.filter(|&at| self.stages[at].level == Level::Element) else { continue };
+            // Every stage goes over all elements of a row before the next one does.
+            let later: Vec<usize> = self.stages[written + 1..]
+                .iter()
+                .flat_map(|stage| &stage.inputs)
+                .filter_map(|input| if let Source::Load(load) = input { Some(self.loads[*load].buffer) } else { None })
+                .collect();
             for load in &self.loads {
+                if later.contains(&load.buffer) {
+                    continue;
+                }
                 let (from, to) = (load.buffer, store.buffer);
                 let same_place = |l: &crate::program::Access| {
                     self.stores.iter().any(|s| s.buffer == to && s.dims == l.dims && s.index == l.index)

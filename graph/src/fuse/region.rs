@@ -8,7 +8,7 @@
 use super::lower::{Kernels, Lower, lower_at};
 use super::view::strip_reshapes;
 use super::{Class, class};
-use crate::graph::{Graph, Op, Repeat, Role, Value};
+use crate::graph::{Graph, Node, Op, Repeat, Role, Value};
 use crate::plan::{extend_through_loops, lives};
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Right, Source, Stage, Step, Target, Tile};
 use crate::scalar::Code;
@@ -69,9 +69,9 @@ impl Lower<'_> {
             let kept = stacks.contains(&Stack::Before(i)) || stacks.contains(&Stack::After(i));
             let mut state = match kept {
                 true => {
-                    // One row more than rounds: round r reads a row and writes the next one.
-                    let rows = &size * count;
-                    let whole = self.arena(&name, &rows + &size);
+                    // One row more than rounds that run: round r reads a row and writes the next one.
+                    let (rows, runs) = (&size * count, &size * &self.runs(node, repeat, &stacks));
+                    let whole = self.arena(&name, &runs + &size);
                     let none = Size::constant(0);
                     let (old, new) = if repeat.reverse { (&size, &none) } else { (&none, &size) };
                     let (front, back) = (self.part(whole, &none, &size), self.part(whole, &rows, &size));
@@ -157,8 +157,19 @@ impl Lower<'_> {
             self.out.launches.push(launch);
             self.out.places.push(origin.loc);
         }
-        let (count, reverse) = (repeat.count.clone(), repeat.reverse);
+        let (count, reverse) = (self.runs(node, repeat, &stacks), repeat.reverse);
         self.out.schedule.push(Step::Repeat { count, reverse, body: steps });
+    }
+
+    /// How many rounds run: not the last one, if all that anybody reads are the states before each round.
+    fn runs(&self, node: Value, repeat: &Repeat, stacks: &[Stack]) -> Size {
+        let reads_last = |n: &Node| matches!(n.op, Op::Get(i) if i < repeat.states) && n.inputs == [node];
+        let idle = !repeat.reverse
+            && !self.graph.node(node).op.has_effects()
+            && repeat.count.as_const().is_some_and(|count| count > 1)
+            && stacks.iter().all(|stack| matches!(stack, Stack::Before(_)))
+            && !self.graph.nodes.iter().any(reads_last);
+        if idle { &repeat.count - &1.into() } else { repeat.count.clone() }
     }
 
     /// The buffers of the loop's results. Returns those of the stacks that the body writes, with the size of a row.

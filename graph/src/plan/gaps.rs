@@ -1,0 +1,98 @@
+//! What lies in the place of a loop's state while nobody needs it: in a round, between the last read of the old value and the write of the new
+//! one.
+
+use super::{Block, span};
+use crate::program::{Access, Launch, Step};
+use crate::size::Size;
+
+/// Between which launches of a round a buffer holds nothing: the last that reads the old value, and the one that writes the new one.
+#[derive(Clone, Copy)]
+struct Gap {
+    from: usize,
+    to: usize,
+}
+
+/// Joins blocks that live inside a gap with the block around it.
+pub(super) fn fill(launches: &[Launch], schedule: &[Step], sizes: &[Size], blocks: &mut Vec<Block>) {
+    for step in schedule {
+        let Step::Repeat { body, .. } = step else { continue };
+        fill(launches, body, sizes, blocks);
+        let mut owner = 0;
+        while owner < blocks.len() {
+            let gap = gap(launches, body, sizes, &blocks[owner]);
+            while let Some(at) = gap.and_then(|gap| candidate(launches, &gap, owner, blocks)) {
+                let buffers = blocks[at].buffers.clone();
+                let (first, last) = (blocks[at].first, blocks[at].last);
+                blocks[owner].buffers.extend(buffers);
+                blocks[owner].taken.push((first, last));
+                blocks.remove(at);
+                owner -= usize::from(at < owner);
+            }
+            owner += 1;
+        }
+    }
+}
+
+/// The gap of a block in the rounds of a loop, if the block is one buffer there that is written as a whole.
+fn gap(launches: &[Launch], body: &[Step], sizes: &[Size], block: &Block) -> Option<Gap> {
+    let (start, end) = span(body)?;
+    if block.first >= start && block.last <= end || block.last < start || block.first > end {
+        return None;
+    }
+    let own = |buffer: &usize| block.buffers.contains(buffer);
+    let direct = |launch: usize| body.contains(&Step::Launch(launch));
+    let mut reads = vec![];
+    let mut writes = vec![];
+    for (launch, l) in launches.iter().enumerate().take(end + 1).skip(start) {
+        if l.reads().iter().any(own) {
+            reads.push(launch);
+        }
+        writes.extend(l.stores.iter().filter(|s| own(&s.buffer)).map(|s| (launch, s)));
+    }
+    let [(to, store)] = writes[..] else { return None };
+    let from = *reads.iter().rfind(|read| **read <= to)?;
+    let later = reads.iter().any(|read| *read > to);
+    let whole = covers(&launches[to], store, &sizes[store.buffer]);
+    (from < to && !later && direct(from) && direct(to) && whole).then_some(Gap { from, to })
+}
+
+/// Whether a store writes every element of its buffer.
+fn covers(launch: &Launch, store: &Access, size: &Size) -> bool {
+    let loops: Vec<&Size> = launch.space.iter().chain(&launch.reduce).collect();
+    let mut seen = vec![];
+    let along = |(dim, index): (&Size, &crate::program::Index)| {
+        if dim.is(1) {
+            return true;
+        }
+        let plain =
+            index.terms.len() == 1 && index.terms[0].1 == 1 && *index == crate::program::Index::of(index.terms[0].0);
+        plain && !seen.contains(&index.terms[0].0) && loops.get(index.terms[0].0) == Some(&dim) && {
+            seen.push(index.terms[0].0);
+            true
+        }
+    };
+    store.outside.is_none()
+        && store.within.is_empty()
+        && Size::product(&store.dims) == *size
+        && store.dims.iter().zip(&store.index).all(along)
+}
+
+/// The largest block that fits into the gap of another one.
+fn candidate(launches: &[Launch], gap: &Gap, owner: usize, blocks: &[Block]) -> Option<usize> {
+    let around = &blocks[owner];
+    let in_place = |launch: usize, from: &Block, to: &Block| {
+        from.floats == to.floats
+            && launches[launch].in_place().iter().any(|(a, b)| from.buffers.contains(a) && to.buffers.contains(b))
+    };
+    let fits = |at: &usize| {
+        let block = &blocks[*at];
+        *at != owner
+            && (block.class, block.floats <= around.floats) == (around.class, true)
+            && block.first >= gap.from
+            && block.last <= gap.to
+            && (block.first > gap.from || in_place(gap.from, around, block))
+            && (block.last < gap.to || in_place(gap.to, block, around))
+            && around.taken.iter().all(|(first, last)| block.last < *first || *last < block.first)
+    };
+    (0..blocks.len()).filter(fits).max_by_key(|at| (blocks[*at].floats, blocks[*at].last - blocks[*at].first))
+}
