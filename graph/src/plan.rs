@@ -6,12 +6,13 @@
 //! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
 
 mod gaps;
+mod rows;
 
 use crate::fuse::Kernels;
 use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
 
-/// Offsets and coefficients are multiples of this many floats, so that every buffer starts on a cache line.
+/// Offsets and coefficients are multiples of this many floats where that costs little, so that every buffer starts on a cache line.
 const ALIGN: i64 = 16;
 
 /// A finished plan.
@@ -74,6 +75,7 @@ fn span(body: &[Step]) -> Option<(usize, usize)> {
 /// Places every arena buffer.
 pub fn plan(kernels: &mut Kernels) -> Plan {
     let mut lives = lives(&kernels.launches, &kernels.schedule, kernels.buffers.len());
+    rows::reuse(kernels, &lives);
     for row in 0..lives.len() {
         // Rows keep the whole alive.
         let Some(whole) = kernels.rows_of[row] else { continue };
@@ -95,9 +97,9 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
             classes.push(monomial);
             classes.len() - 1
         });
-        let floats = (coefficient + ALIGN - 1) / ALIGN * ALIGN;
-        blocks.push(Block { buffers: vec![id], class, floats, first, last, offset: 0, taken: vec![] });
+        blocks.push(Block { buffers: vec![id], class, floats: coefficient, first, last, offset: 0, taken: vec![] });
     }
+    align(&classes, &mut blocks);
     join_in_place(kernels, &mut blocks);
     let sizes: Vec<Size> = kernels.buffers.iter().map(|b| b.size.clone()).collect();
     gaps::fill(&kernels.launches, &kernels.schedule, &sizes, &mut blocks);
@@ -122,36 +124,79 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     plan
 }
 
+/// Rounds the floats of all blocks up: to whole cache lines, but in a class of run-time size that would grow by more than a fiftieth, only to
+/// what all its blocks have in common.
+fn align(classes: &[Size], blocks: &mut [Block]) {
+    let rounded = |floats: i64, to: i64| (floats + to - 1) / to * to;
+    for (class, monomial) in classes.iter().enumerate() {
+        let members = || blocks.iter().filter(|b| b.class == class).map(|b| b.floats);
+        let (plain, lines) = (members().sum::<i64>(), members().map(|floats| rounded(floats, ALIGN)).sum::<i64>());
+        let dear = monomial.as_const().is_none() && lines * 50 > plain * 51;
+        let to = if dear { members().fold(ALIGN, gcd) } else { ALIGN };
+        blocks.iter_mut().filter(|b| b.class == class).for_each(|b| b.floats = rounded(b.floats, to));
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// The most floats that live at one time.
 fn max_live(blocks: &[&mut Block]) -> i64 {
     let live = |t: usize| blocks.iter().filter(|b| (b.first..=b.last).contains(&t)).map(|b| b.floats).sum::<i64>();
     blocks.iter().map(|b| live(b.first)).max().unwrap_or(0)
 }
 
-/// Best fit in an order, repaired by a bounded search; returns the height.
+/// Best fit in a few orders, the best one repaired by a bounded search; returns the height.
 fn place(blocks: &mut [&mut Block], bound: i64) -> i64 {
-    let mut order: Vec<usize> = (0..blocks.len()).collect();
-    order.sort_by_key(|&i| (-blocks[i].floats, blocks[i].first as i64 - blocks[i].last as i64, blocks[i].first));
-    let (mut best, mut offsets) = best_fit(blocks, &order);
-    // Move a buffer that reaches the top to the front: bounded by rounds, not by time, so that builds repeat.
-    for round in 0..64 {
-        if best <= bound {
+    let life = |b: &Block| (b.last - b.first + 1) as i64;
+    let keys: [&dyn Fn(&Block) -> (i64, i64, usize); 4] = [
+        &|b| (-b.floats, -life(b), b.first),
+        &|b| (-life(b), -b.floats, b.first),
+        &|b| (-b.floats * life(b), -b.floats, b.first),
+        &|b| (b.first as i64, -b.floats, b.last),
+    ];
+    let mut best: Option<(i64, Vec<i64>, Vec<usize>)> = None;
+    for key in keys {
+        let mut order: Vec<usize> = (0..blocks.len()).collect();
+        order.sort_by_key(|&i| key(blocks[i]));
+        let (height, offsets) = best_fit(blocks, &order);
+        if best.as_ref().is_none_or(|(least, ..)| height < *least) {
+            best = Some((height, offsets, order));
+        }
+        if height <= bound {
+            break;
+        }
+    }
+    let Some((mut height, mut offsets, mut order)) = best else { return 0 };
+    let mut random = 1u64;
+    let mut below = |n: usize| {
+        // Knuth's MMIX generator: builds repeat.
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (random >> 33) as usize % n.max(1)
+    };
+    // Move a buffer that reaches the top, or any other one, forward: bounded by rounds, not by time.
+    for round in 0..SEARCH / blocks.len().max(1) {
+        if height <= bound {
             break;
         }
         let top: Vec<usize> =
-            (0..order.len()).filter(|&i| offsets[order[i]] + blocks[order[i]].floats == best).collect();
-        let Some(&at) = top.get(round % top.len().max(1)) else { break };
+            (0..order.len()).filter(|&i| offsets[order[i]] + blocks[order[i]].floats == height).collect();
+        let at = if round % 2 == 0 { top[below(top.len())] } else { below(order.len()) };
         let mut other = order.clone();
         let moved = other.remove(at);
-        other.insert(at / 2, moved);
-        let (height, places) = best_fit(blocks, &other);
-        if height <= best {
-            (best, offsets, order) = (height, places, other);
+        other.insert(below(at + 1), moved);
+        let (found, places) = best_fit(blocks, &other);
+        if found <= height {
+            (height, offsets, order) = (found, places, other);
         }
     }
     blocks.iter_mut().zip(&offsets).for_each(|(b, o)| b.offset = *o);
-    best
+    height
 }
+
+/// Placements of one block that a search may try in all.
+const SEARCH: usize = 40_000;
 
 /// Puts each block into the smallest gap that holds it among the blocks that live at the same time.
 fn best_fit(blocks: &[&mut Block], order: &[usize]) -> (i64, Vec<i64>) {

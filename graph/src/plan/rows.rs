@@ -1,0 +1,82 @@
+//! What lies in the place of a row of a stack: once the way back has read the row of a round, nobody reads it again.
+
+use super::span;
+use crate::fuse::Kernels;
+use crate::program::{Launch, Place, Step};
+
+/// Lets buffers that live in the rest of a round, and are as large as a row, lie in that row.
+pub(super) fn reuse(kernels: &mut Kernels, lives: &[Option<(usize, usize)>]) {
+    let schedule = kernels.schedule.clone();
+    in_steps(kernels, lives, &schedule, 0);
+}
+
+fn in_steps(kernels: &mut Kernels, lives: &[Option<(usize, usize)>], steps: &[Step], depth: usize) {
+    for step in steps {
+        let Step::Repeat { body, .. } = step else { continue };
+        in_steps(kernels, lives, body, depth + 1);
+        let Some((start, end)) = span(body) else { continue };
+        let mut wholes: Vec<usize> = kernels.rows_of.iter().flatten().copied().collect();
+        wholes.sort_unstable();
+        wholes.dedup();
+        for whole in wholes {
+            let Some((row, mut last)) = dead_row(kernels, whole, depth, start, end) else { continue };
+            while body.contains(&Step::Launch(last))
+                && let Some(next) = heir(kernels, lives, row, last, end)
+            {
+                let buffer = kernels.buffers[row].clone();
+                let taken = &mut kernels.buffers[next];
+                (taken.place, taken.start, taken.strides) = (buffer.place, buffer.start, buffer.strides);
+                kernels.rows_of[next] = Some(whole);
+                last = lives[next].map_or(end, |(_, last)| last);
+            }
+        }
+    }
+}
+
+/// A row of a stack of which each round of a loop, in launches `start..=end`, reads its own one for the last time; and the launch that does.
+fn dead_row(kernels: &Kernels, whole: usize, depth: usize, start: usize, end: usize) -> Option<(usize, usize)> {
+    let is_part = |b: usize| b == whole || kernels.rows_of[b] == Some(whole);
+    let touches = |launch: &Launch| launch.touches().into_iter().filter(|b| is_part(*b)).collect::<Vec<_>>();
+    let mut found: Option<(usize, usize)> = None;
+    for (number, launch) in kernels.launches.iter().enumerate().skip(start) {
+        for part in touches(launch) {
+            let buffer = &kernels.buffers[part];
+            let moves = buffer.strides.len() == depth + 1 && buffer.strides[depth] == buffer.size;
+            let known = found.is_none_or(|(row, _)| {
+                let row = &kernels.buffers[row];
+                (&row.start, &row.strides, &row.size) == (&buffer.start, &buffer.strides, &buffer.size)
+            });
+            if number > end || !moves || !known || launch.stores.iter().any(|s| s.buffer == part) {
+                return None;
+            }
+            found = Some((found.map_or(part, |(row, _)| row), number));
+        }
+    }
+    found
+}
+
+/// The buffer that lives longest of those that can take the place of a row after launch `last`.
+fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: usize, end: usize) -> Option<usize> {
+    let place = &kernels.buffers[row];
+    let launch = &kernels.launches[last];
+    let is_row = |b: &usize| {
+        let other = &kernels.buffers[*b];
+        (&other.place, &other.start, &other.strides) == (&place.place, &place.start, &place.strides)
+            && (*b == row || kernels.rows_of[*b] == kernels.rows_of[row])
+    };
+    let in_place = |b: usize| {
+        let read: Vec<usize> = launch.touches().into_iter().filter(is_row).collect();
+        let pairs = launch.in_place();
+        read.iter().all(|row| pairs.contains(&(*row, b)))
+    };
+    let fits = |b: &usize| {
+        let buffer = &kernels.buffers[*b];
+        let free = matches!(buffer.place, Place::Arena { .. }) && buffer.strides.is_empty() && buffer.start.is_zero();
+        let lives =
+            lives[*b].is_some_and(|(first, until)| until <= end && (first > last || first == last && in_place(*b)));
+        let whole = kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));
+        free && lives && !whole && buffer.size == place.size
+    };
+    let length = |b: &usize| lives[*b].map_or(0, |(first, last)| last - first);
+    (0..kernels.buffers.len()).filter(fits).max_by_key(|b| (length(b), std::cmp::Reverse(*b)))
+}
