@@ -29,7 +29,8 @@ pub fn optimise(graph: &Graph) -> Graph {
     for output in &mut rebuild.out.outputs {
         output.value = map[output.value.index()];
     }
-    without_dead_code(&crate::loops::simplify(&without_dead_code(&rebuild.out)))
+    let collected = without_dead_code(&crate::loops::collect(&rebuild.out));
+    without_dead_code(&crate::loops::simplify(&collected))
 }
 
 /// The graph with each value once: two calls of one function with the same operands are one, before they get a gradient each.

@@ -1,4 +1,5 @@
-//! What lies in the place of a row of a stack: once the way back has read the row of a round, nobody reads it again.
+//! What lies in the place of a row of a stack: once a loop has read the row of a round for the last time, nobody reads it again. That is a
+//! buffer of the rest of the round, or the row of another stack, which then takes the whole stack's place.
 
 use super::span;
 use crate::fuse::Kernels;
@@ -20,6 +21,12 @@ fn in_steps(kernels: &mut Kernels, lives: &[Option<(usize, usize)>], steps: &[St
         wholes.dedup();
         for whole in wholes {
             let Some((row, mut last)) = dead_row(kernels, whole, depth, start, end) else { continue };
+            if body.contains(&Step::Launch(last))
+                && let Some(next) = heir_stack(kernels, row, last, start, end)
+            {
+                move_stack(kernels, next, row, whole);
+                continue;
+            }
             while body.contains(&Step::Launch(last))
                 && let Some(next) = heir(kernels, lives, row, last, end)
             {
@@ -53,6 +60,47 @@ fn dead_row(kernels: &Kernels, whole: usize, depth: usize, start: usize, end: us
         }
     }
     found
+}
+
+/// A stack whose rows are first written where that launch reads the row that dies, and that nobody touches before the loop.
+fn heir_stack(kernels: &Kernels, row: usize, last: usize, start: usize, end: usize) -> Option<usize> {
+    let place = &kernels.buffers[row];
+    let launch = &kernels.launches[last];
+    let pairs = launch.in_place();
+    let reads = launch.reads().into_iter().filter(|b| kernels.rows_of[*b] == kernels.rows_of[row]).collect::<Vec<_>>();
+    let written = launch.stores.iter().map(|s| s.buffer);
+    let mut candidates = written.filter_map(|part| {
+        let (whole, buffer) = (kernels.rows_of[part]?, &kernels.buffers[part]);
+        let is_part = |b: &usize| *b == whole || kernels.rows_of[*b] == Some(whole);
+        let alike = |b: &usize| {
+            let other = &kernels.buffers[*b];
+            (&other.size, &other.strides, other.start.is_zero()) == (&place.size, &place.strides, true)
+        };
+        let touched =
+            |number: usize| kernels.launches[number].touches().into_iter().filter(is_part).collect::<Vec<_>>();
+        let fits = matches!(buffer.place, Place::Arena { .. })
+            && Some(whole) != kernels.rows_of[row]
+            && reads.iter().all(|read| pairs.contains(&(*read, part)))
+            && (0..last).all(|number| touched(number).is_empty())
+            && (last.max(start)..=end).all(|number| touched(number).iter().all(alike))
+            && kernels.buffers[whole].start.is_zero()
+            && kernels.buffers[whole].strides.is_empty();
+        fits.then_some(whole)
+    });
+    candidates.next()
+}
+
+/// Lets a stack lie where another one does, whose row `row` is.
+fn move_stack(kernels: &mut Kernels, stack: usize, row: usize, into: usize) {
+    let (place, start) = (kernels.buffers[row].place.clone(), kernels.buffers[row].start.clone());
+    for part in 0..kernels.buffers.len() {
+        if part == stack || kernels.rows_of[part] == Some(stack) {
+            let buffer = &mut kernels.buffers[part];
+            buffer.place = place.clone();
+            buffer.start = &buffer.start + &start;
+            kernels.rows_of[part] = Some(into);
+        }
+    }
 }
 
 /// The buffer that lives longest of those that can take the place of a row after launch `last`.

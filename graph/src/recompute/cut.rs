@@ -49,10 +49,13 @@ const WRITE: i64 = 64;
 /// For each of the nodes `inside`, whether its value is in memory for what reads it there.
 fn written(graph: &Graph, inside: &dyn Fn(usize) -> bool) -> Vec<bool> {
     let mut written = vec![false; graph.nodes.len()];
+    graph.outputs.iter().for_each(|output| written[output.value.index()] = true);
     for (index, node) in graph.nodes.iter().enumerate().rev().filter(|(index, _)| inside(*index)) {
         for operand in &node.inputs {
             written[operand.index()] |= match &node.op {
                 op if is_view(op) => written[index],
+                // No kernel makes a part of what another one reads.
+                Op::Slice { .. } => true,
                 // Light steps run in the kernel of what they read, but for a reduction; that runs with light steps before it.
                 op if is_light(op) => false,
                 Op::Reduce(..) => !is_light(&graph.node(*operand).op),

@@ -92,7 +92,7 @@ fn is_view(op: &Op) -> bool {
 
 /// Whether the node costs next to nothing where its operands are at hand.
 fn is_light(op: &Op) -> bool {
-    is_view(op) || matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast)
+    is_view(op) || matches!(op, Op::Slice { .. } | Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast)
 }
 
 /// Whether the node needs no operands and no memory: constants, indices, random numbers by counter.

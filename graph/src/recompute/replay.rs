@@ -32,6 +32,10 @@ impl Replay {
         // Arguments and parameters lie there for any loop.
         let rest: HashSet<Value> = kept.iter().copied().filter(|v| !is_given(&body.node(*v).op)).collect();
         let mut needs = Needs { forward, rest: &rest, states: &states, scores: scores(body), seen: HashSet::new() };
+        // A next state that is kept is a row of the same stack as the state.
+        if states.iter().any(|&number| rest.contains(&body.outputs[number].value)) {
+            return None;
+        }
         let follows = states.iter().all(|&number| needs.follow(body.outputs[number].value));
         if states.is_empty() || !follows {
             return None;

@@ -11,17 +11,22 @@ use crate::types::Type;
 
 /// The graph with less on the stacks between each loop and the one that goes back over its rounds.
 pub(super) fn recompute(graph: &Graph) -> Graph {
+    let pairs = (0..graph.nodes.len()).filter(|&back| Pair::of(graph, back, true).is_some()).count();
     let mut graph = graph.clone();
-    for back in 0..graph.nodes.len() {
-        let Some(pair) = Pair::of(&graph, back) else { continue };
-        let kept = pair.kept();
-        if pair.spares(&kept) {
-            graph = pair.rewrite(&kept);
-            // Nodes were inserted before the loop: the others are found by the next call.
-            return recompute(&graph);
-        }
+    // States that are made again lie there when their own way back begins: that spares room if other loops have theirs.
+    while let Some(next) = sparing(&graph, pairs > 1) {
+        graph = next;
     }
     graph
+}
+
+/// The graph with one more pair of loops that keeps less.
+fn sparing(graph: &Graph, replays: bool) -> Option<Graph> {
+    let mut pairs = (0..graph.nodes.len()).filter_map(|back| Pair::of(graph, back, replays));
+    pairs.find_map(|pair| {
+        let kept = pair.kept();
+        pair.spares(&kept).then(|| pair.rewrite(&kept))
+    })
 }
 
 /// A loop and the one that goes back over its rounds.
@@ -33,10 +38,12 @@ struct Pair<'g> {
     backward: &'g Repeat,
     /// Rows that the way back reads of what the other one stacks: number of the operand, of the result, the value in the body.
     rows: Vec<(usize, usize, Value)>,
+    /// Whether states may be made again.
+    replays: bool,
 }
 
 impl<'g> Pair<'g> {
-    fn of(graph: &'g Graph, back: usize) -> Option<Pair<'g>> {
+    fn of(graph: &'g Graph, back: usize, replays: bool) -> Option<Pair<'g>> {
         let Op::Repeat(backward) = &graph.nodes[back].op else { return None };
         let inputs = &graph.nodes[back].inputs;
         let first_row = backward.states + backward.shared;
@@ -60,7 +67,7 @@ impl<'g> Pair<'g> {
             mine.then(|| (operand, result, forward.body.outputs[result].value))
         });
         let rows: Vec<_> = rows.collect();
-        (!rows.is_empty()).then_some(Pair { graph, there, back, forward, backward, rows })
+        (!rows.is_empty()).then_some(Pair { graph, there, back, forward, backward, rows, replays })
     }
 
     /// Elements of a value of the body; 0 for what the rounds that go back can read where it lies.
@@ -86,11 +93,11 @@ impl<'g> Pair<'g> {
             |values: &mut dyn Iterator<Item = Value>| values.map(|v| self.cost(v.index())).fold(0, i64::saturating_add);
         let random = self.forward.body.nodes.iter().any(|n| matches!(n.op, Op::Random(_)));
         let less = || sum(&mut kept.iter().copied()) < sum(&mut self.rows.iter().map(|(_, _, v)| *v));
-        !random && (less() || Replay::of(self.forward, kept).is_some())
+        !random && (less() || self.replay_of(kept).is_some())
     }
 
     fn rewrite(&self, kept: &[Value]) -> Graph {
-        let replay = Replay::of(self.forward, kept);
+        let replay = self.replay_of(kept);
         let (backward, operands) = self.going_back(kept);
         let is_replayed = |value: &Value| match self.forward.body.node(*value).op {
             Op::Input(number) => replay.as_ref().is_some_and(|r| r.states.contains(&number)),
@@ -141,6 +148,12 @@ impl<'g> Pair<'g> {
         }
         out.outputs = self.graph.outputs.iter().map(|o| Output { value: map[o.value.index()], ..o.clone() }).collect();
         out
+    }
+
+    /// A scan has many short rounds: to go through them again costs more than a state.
+    fn replay_of(&self, kept: &[Value]) -> Option<Replay> {
+        let is_scan = self.forward.count.as_const().is_none();
+        if self.replays && !is_scan { Replay::of(self.forward, kept) } else { None }
     }
 
     /// Puts a loop that makes states again into the graph, once the first gradient of the way back is there; its stacks are those of the
