@@ -42,6 +42,9 @@ fn in_steps(kernels: &mut Kernels, lives: &[Option<(usize, usize)>], steps: &[St
 
 /// A row of a stack of which each round of a loop, in launches `start..=end`, reads its own one for the last time; and the launch that does.
 fn dead_row(kernels: &Kernels, whole: usize, depth: usize, start: usize, end: usize) -> Option<(usize, usize)> {
+    if !matches!(kernels.buffers[whole].place, Place::Arena { .. }) {
+        return None;
+    }
     let is_part = |b: usize| b == whole || kernels.rows_of[b] == Some(whole);
     let touches = |launch: &Launch| launch.touches().into_iter().filter(|b| is_part(*b)).collect::<Vec<_>>();
     let mut found: Option<(usize, usize)> = None;
