@@ -120,6 +120,8 @@ fn plans_are_sound() {
     sound::<Mlp>("mlp");
     sound::<Third>("third");
     sound::<ResNet20Small>("resnet20");
+    sound::<ResNet50Thin>("resnet50");
+    sound::<MobileNetV2Thin>("mobilenet");
     sound::<UNet>("unet");
     sound::<ViT>("vit");
     sound::<Diffusion>("diffusion");

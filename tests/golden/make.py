@@ -6,7 +6,7 @@
 
 <net>.safetensors (networks.py lists the nets) holds what a net makes of a small batch, f64. Its initial parameters, running statistics
 and the batch are not in it: draw.py draws them from a seed, and so does castnet; `about`, in the file's metadata, has the seed, a
-factor of SGD's learning rate, the arguments [name, type, shape, low, high], and the parameters and statistics [name, shape, low, high] in the order in which they are drawn.
+factor of SGD's learning rate, AdamW's eps (1e-8 if there is none), the arguments [name, type, shape, low, high], and the parameters and statistics [name, shape, low, high] in the order in which they are drawn.
 
     result.<name>               forward results in inference mode, with the drawn running statistics
     loss.inference, .training   the loss in both modes
