@@ -20,12 +20,12 @@ factor of SGD's learning rate, AdamW's eps (1e-8 if there is none), the argument
 
 Of a tensor of more than 32 elements the file has a sketch: its norm and 16 sums of its elements under random signs (draw.py).
 
-operators.safetensors, windows.safetensors and losses.safetensors hold single operators (operators.py, windows.py and losses.py list
-them), and operators.json, windows.json and losses.json say what they are:
+operators.safetensors, elements.safetensors, shapes.safetensors, windows.safetensors and losses.safetensors hold single operators (the
+scripts of these names list them), and the json files say what they are:
 
     <case>.in0, <case>.in1, ... inputs, f32 (targets: u8, masks: bool)
-    <case>.out                  the result, f64
-    <case>.w, <case>.grad0, ... weights of the result's shape, f32, and the gradients of sum(out * w), f64
+    <case>.out                  the result, f64 (or what PyTorch makes of it: i64, bool)
+    <case>.w, <case>.grad0, ... weights of the result's shape, f32, and the gradients of sum(out * w), f64, where there are any
 
 All is computed in f64 from values that f32 holds exactly. The seed of a network is the first for which no ReLU input and no
 difference between the two largest values of a pooling window is less than 1e-5 in the training pass, since there rounding in f32
@@ -41,9 +41,11 @@ import sys
 import torch
 from safetensors.torch import save_file
 
+import elements
 import losses
 import networks
 import operators
+import shapes
 import windows
 from networks import relative
 
@@ -81,7 +83,7 @@ def main():
     for name, kind, more in networks.NETS:
         if not wanted or name in wanted:
             networks.make(name, kind, more, save)
-    for stem, module in (("operators", operators), ("windows", windows), ("losses", losses)):
+    for stem, module in (("operators", operators), ("elements", elements), ("shapes", shapes), ("windows", windows), ("losses", losses)):
         if not wanted or stem in wanted:
             operator_goldens(stem, module.CASES)
 
