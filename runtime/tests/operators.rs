@@ -93,7 +93,7 @@ fn given(name: Option<&str>, value: Arg) -> Given {
 }
 
 fn ty(dtype: DType, shape: &[usize]) -> Type {
-    Type::new(dtype, shape.iter().map(|&s| Size::constant(s as i64)).collect())
+    Type::new(dtype, shape.iter().map(|&s| Size::constant(s as i64)).collect::<Vec<_>>())
 }
 
 impl Case {
