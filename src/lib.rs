@@ -43,7 +43,7 @@
 #[doc(hidden)]
 pub mod __private;
 
-pub use castnet_macros::network;
+pub use castnet_macros::{check, network};
 pub use castnet_runtime::*;
 
 /// What a program that trains a network needs.

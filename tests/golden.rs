@@ -104,11 +104,11 @@ fn value<N: Example>(net: &N, name: &str) -> Array {
 }
 
 /// Ten steps with a new optimizer, each as one program and, on a second model, as gradients that are then applied.
-fn ten_steps<N: Example, O: Optimizer>(name: &str, group: &str, optimizer: impl Fn(f64) -> O) {
+fn ten_steps<N: Example, O: Optimizer>(name: &str, group: &str, optimizer: impl Fn(&Golden) -> O) {
     let golden = Golden::read(name);
     let batch = golden.batch();
     let (mut fused, mut apart): (N, N) = (golden.net(), golden.net());
-    let (mut first, mut second) = (optimizer(golden.rate), optimizer(golden.rate));
+    let (mut first, mut second) = (optimizer(&golden), optimizer(&golden));
     for step in 0..STEPS {
         let loss = fused.train(&mut first, &batch).unwrap().get().unwrap();
         let (same, gradients) = apart.differentiate(&batch).unwrap();
@@ -131,20 +131,20 @@ fn ten_steps<N: Example, O: Optimizer>(name: &str, group: &str, optimizer: impl 
     all.finish(name);
 }
 
-fn sgd(rate: f64) -> Sgd {
-    Sgd::new(0.01 * rate).momentum(0.9).weight_decay(5e-4)
+fn sgd(golden: &Golden) -> Sgd {
+    Sgd::new(0.01 * golden.rate).momentum(0.9).weight_decay(5e-4)
 }
 
-fn nesterov(rate: f64) -> Sgd {
-    Sgd::new(0.01 * rate).momentum(0.9).nesterov(true)
+fn nesterov(golden: &Golden) -> Sgd {
+    Sgd::new(0.01 * golden.rate).momentum(0.9).nesterov(true)
 }
 
-fn adamw(_: f64) -> AdamW {
-    AdamW::new(1e-3).weight_decay(0.01)
+fn adamw(golden: &Golden) -> AdamW {
+    AdamW::new(1e-3).weight_decay(0.01).eps(golden.eps)
 }
 
-fn clipped(rate: f64) -> AdamW {
-    adamw(rate).clip_norm(0.1)
+fn clipped(golden: &Golden) -> AdamW {
+    adamw(golden).clip_norm(0.1)
 }
 
 /// All that holds for every net.
@@ -176,6 +176,18 @@ fn third() {
 #[test]
 fn resnet20() {
     agrees::<ResNet20Small>("resnet20");
+}
+
+/// Thin, but as deep as published, with the published blocks: 3, 4, 6 and 3 bottlenecks.
+#[test]
+fn resnet50() {
+    agrees::<ResNet50Thin>("resnet50");
+}
+
+/// Thin, but with the published table of inverted residuals.
+#[test]
+fn mobilenet() {
+    agrees::<MobileNetV2Thin>("mobilenet");
 }
 
 #[test]

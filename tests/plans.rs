@@ -2,29 +2,14 @@
 
 mod nets;
 
-use std::collections::BTreeMap;
-
+use castnet::check::unshare;
 use castnet::prelude::*;
 use castnet::{Device, Model};
 use castnet_graph::check::check_plan;
 use castnet_graph::net::Net;
-use castnet_graph::program::{Place, Program};
+use castnet_graph::program::Program;
 use nets::*;
 use serde_json::Value;
-
-/// Gives each buffer a copy of the arena to itself: it lies there as it did, and nothing else does.
-fn unshare(program: &mut Program) {
-    let mut copies: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for buffer in &mut program.buffers {
-        // Rows of one stack lie at one place under one name.
-        let key = (buffer.name.clone(), format!("{:?}", buffer.place));
-        let next = copies.len() as i64;
-        if let Place::Arena { class, offset } = &mut buffer.place {
-            *offset += program.arena[*class].height * *copies.entry(key).or_insert(next);
-        }
-    }
-    program.arena.iter_mut().for_each(|class| class.height *= copies.len() as i64);
-}
 
 fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
     net.functions.iter_mut().flat_map(|f| std::iter::once(&mut f.inference).chain(&mut f.training))
@@ -120,6 +105,8 @@ fn plans_are_sound() {
     sound::<Mlp>("mlp");
     sound::<Third>("third");
     sound::<ResNet20Small>("resnet20");
+    sound::<ResNet50Thin>("resnet50");
+    sound::<MobileNetV2Thin>("mobilenet");
     sound::<UNet>("unet");
     sound::<ViT>("vit");
     sound::<Diffusion>("diffusion");

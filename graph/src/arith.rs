@@ -181,7 +181,7 @@ fn sizes(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked<Arg
         }
     };
     let small = |c: i64| c.checked_abs().is_some_and(|c| c <= LARGEST);
-    if size.terms().len() > 16 || size.terms().iter().any(|(m, c)| m.0.len() > 8 || !small(*c)) {
+    if size.terms().len() > 16 || size.terms().iter().any(|(m, c)| m.names().len() > 8 || !small(*c)) {
         let message = format!("the size `{x} {} {y}` is too large", names(f).0);
         return b.report(Diagnostic::new("N0517", at, message).help("sizes are at most 2147483647"));
     }

@@ -1,17 +1,18 @@
 //! Builds a graph: every node is checked as it is added, and a mistake becomes one diagnostic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
+use crate::hash::HashMap;
 use crate::loops::Rounds;
 use crate::net::Init;
 use crate::program::Layout;
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type, broadcast, shape_text};
+use crate::types::{DType, Shape, Type, broadcast, shape_text};
 
 /// Stops the building of the present expression: the mistake is already in [`Builder::diagnostics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl<'p> Builder<'p> {
             training,
             diagnostics: vec![],
             origin: Origin::default(),
-            loaded: HashMap::new(),
+            loaded: HashMap::default(),
             states: BTreeMap::new(),
             streams: 0,
             rounds: vec![],
@@ -225,7 +226,7 @@ impl<'p> Builder<'p> {
         }
         let declared = &self.parameters.list[number];
         let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
-        let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect());
+        let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect::<Shape>());
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
         let op = match self.rounds.last() {
             Some(rounds) if rounds.parameters.contains(&number) => {
@@ -299,7 +300,7 @@ impl<'p> Builder<'p> {
 
     /// Axis `i` of the result is axis `order[i]` of the value.
     pub fn permute(&mut self, value: Value, order: &[usize]) -> Value {
-        let shape = order.iter().map(|&a| self.graph.shape(value)[a].clone()).collect();
+        let shape: Shape = order.iter().map(|&a| self.graph.shape(value)[a].clone()).collect();
         let ty = Type::new(self.graph.dtype(value), shape);
         self.push(Op::Permute(order.to_vec()), vec![value], ty)
     }

@@ -253,13 +253,7 @@ pub struct Repeat {
 impl Repeat {
     /// The states of the net that its rounds read or assign; sorted.
     pub fn states_of_net(&self) -> Vec<usize> {
-        let body = Node {
-            op: Op::Repeat(Box::new(self.clone())),
-            inputs: vec![],
-            ty: Type::new(DType::F32, vec![]),
-            origin: Origin::default(),
-        };
-        Graph { nodes: vec![body], ..Graph::default() }.states()
+        self.body.states_in(&[rounds(self)])
     }
 
     /// Puts an argument into the body, and its operand into the loop's.
@@ -447,6 +441,17 @@ impl Graph {
         Graph { name: name.into(), ..Graph::default() }
     }
 
+    /// A graph of the same name, arguments and rules, without nodes and outputs: where a pass begins to write.
+    pub fn head(&self) -> Graph {
+        Graph {
+            name: self.name.clone(),
+            arguments: self.arguments.clone(),
+            nodes: vec![],
+            outputs: vec![],
+            rules: self.rules.clone(),
+        }
+    }
+
     /// The node that makes a value.
     pub fn node(&self, value: Value) -> &Node {
         &self.nodes[value.index()]
@@ -505,14 +510,23 @@ impl Graph {
 
     /// The numbers of the states that the graph reads or assigns, in all rounds of its loops; sorted, each once.
     pub fn states(&self) -> Vec<usize> {
-        let mut all = self.numbers(
+        self.states_in(&[])
+    }
+
+    /// `counts`: the rounds of the loops around the graph.
+    fn states_in(&self, counts: &[usize]) -> Vec<usize> {
+        let mut all = vec![];
+        self.collect(
+            counts,
             &|node| match &node.op {
                 Op::State(number) => Some((*number, &[][..])),
                 Op::RoundState { first, steps } => Some((*first, steps)),
                 _ => None,
             },
             &Output::state,
+            &mut all,
         );
+        all.sort_unstable();
         all.dedup();
         all
     }

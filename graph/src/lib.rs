@@ -13,6 +13,7 @@ mod float;
 pub mod fuse;
 pub mod grad;
 pub mod graph;
+mod hash;
 mod indices;
 pub mod layers;
 pub mod loops;

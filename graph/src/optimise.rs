@@ -2,10 +2,10 @@
 
 mod slices;
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
+use crate::hash::HashMap;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -61,7 +61,7 @@ pub fn without_dead_code(graph: &Graph) -> Graph {
             }
         }
     }
-    let mut out = Graph { nodes: vec![], ..graph.clone() };
+    let mut out = Graph { outputs: graph.outputs.clone(), ..graph.head() };
     let mut map = vec![Value(0); graph.nodes.len()];
     for (index, node) in graph.nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
         let mut node = node.clone();
@@ -116,7 +116,7 @@ struct Rebuild {
 impl Rebuild {
     /// Nothing yet of a graph.
     fn of(graph: &Graph) -> Rebuild {
-        Rebuild { out: Graph { nodes: vec![], outputs: vec![], ..graph.clone() }, seen: HashMap::new() }
+        Rebuild { out: graph.head(), seen: HashMap::default() }
     }
 
     fn add(&mut self, node: Node) -> Value {

@@ -1,8 +1,9 @@
 //! Scalar code as Rust: what `network!` writes for the stages of a net.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write;
 
+use crate::hash::HashMap;
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
 use crate::scalar::{Binary, Code, Instr, Slot, Unary};
@@ -40,7 +41,7 @@ pub struct Printed {
 /// The distinct codes of a net, in the order in which they first occur. Copies, which compute nothing, are left out.
 pub fn kernels(net: &Net) -> Vec<Printed> {
     let mut printed: Vec<Printed> = vec![];
-    let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
+    let mut known: HashMap<Vec<u64>, usize> = HashMap::default();
     let mut names = HashSet::new();
     for (function, f) in net.functions.iter().enumerate() {
         let programs = [(false, Some(&f.inference)), (true, f.training.as_ref())];

@@ -109,7 +109,8 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
     let mut values: HashMap<Value, Tensor> = HashMap::new();
     let mut loops: HashMap<Value, Vec<Tensor>> = HashMap::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        let x = |i: usize| &values[&node.inputs[i]];
+        let operands: Vec<&Tensor> = node.inputs.iter().map(|v| &values[v]).collect();
+        let x = |i: usize| operands[i];
         let shape: Vec<usize> = node.ty.shape.iter().map(|s| s.eval(inputs.sizes) as usize).collect();
         let mut result = match &node.op {
             Op::Input(i) => arguments[*i].clone(),

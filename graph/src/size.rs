@@ -1,60 +1,86 @@
 //! Sizes: polynomials with integer coefficients in the declared run-time names.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::{Add, Mul, Sub};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A product of run-time sizes, sorted by name, a name once for each power: `[]` is 1, `[N, T]` is N·T.
+/// A product of run-time sizes, sorted by name, a name once for each power: no names are 1, `[N, T]` is N·T.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Monomial(pub Vec<Arc<str>>);
+pub struct Monomial {
+    /// `None` if there are none: constants are the most common sizes, and are to be made and copied at no cost.
+    names: Option<Arc<[Arc<str>]>>,
+}
 
 impl Ord for Monomial {
     /// By degree, then by names: printed from the last to the first.
-    fn cmp(&self, other: &Monomial) -> std::cmp::Ordering {
-        self.0.len().cmp(&other.0.len()).then_with(|| other.0.cmp(&self.0))
+    fn cmp(&self, other: &Monomial) -> Ordering {
+        let (a, b) = (self.names(), other.names());
+        a.len().cmp(&b.len()).then_with(|| b.cmp(a))
     }
 }
 
 impl PartialOrd for Monomial {
-    fn partial_cmp(&self, other: &Monomial) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Monomial) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Monomial {
+    /// The product of names.
+    pub fn new(mut names: Vec<Arc<str>>) -> Monomial {
+        names.sort();
+        Monomial { names: if names.is_empty() { None } else { Some(names.into()) } }
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> &[Arc<str>] {
+        self.names.as_deref().unwrap_or(&[])
+    }
+
+    /// Whether this is 1.
+    pub fn is_one(&self) -> bool {
+        self.names.is_none()
+    }
+
     /// The product of two monomials.
     pub fn product(&self, other: &Monomial) -> Monomial {
-        let mut names = self.0.clone();
-        names.extend(other.0.iter().cloned());
-        names.sort();
-        Monomial(names)
+        match (&self.names, &other.names) {
+            (None, _) => other.clone(),
+            (_, None) => self.clone(),
+            (Some(a), Some(b)) => Monomial::new([&a[..], &b[..]].concat()),
+        }
     }
 
     /// `self / other`, if that is a monomial.
     pub fn quotient(&self, other: &Monomial) -> Option<Monomial> {
-        let mut names = self.0.clone();
-        for name in &other.0 {
+        if other.is_one() {
+            return Some(self.clone());
+        }
+        let mut names = self.names().to_vec();
+        for name in other.names() {
             let at = names.iter().position(|n| n == name)?;
             names.remove(at);
         }
-        Some(Monomial(names))
+        Some(Monomial::new(names))
     }
 
     /// The value under a binding of names.
     pub fn eval(&self, value: &dyn Fn(&str) -> i64) -> i64 {
-        self.0.iter().map(|n| value(n)).product()
+        self.names().iter().map(|n| value(n)).product()
     }
 }
 
 impl fmt::Display for Monomial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("1");
+        match self.is_one() {
+            true => f.write_str("1"),
+            false => f.write_str(&self.names().join("*")),
         }
-        f.write_str(&self.0.join("*"))
     }
 }
 
@@ -62,10 +88,60 @@ impl fmt::Display for Monomial {
 ///
 /// Two sizes are equal exactly if their polynomials are; a run-time name is never assumed to have a value. Arithmetic saturates: the
 /// macro refuses sizes long before they are that large.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone)]
 pub struct Size {
-    /// Sorted by monomial, coefficients not zero.
-    terms: Vec<(Monomial, i64)>,
+    terms: Terms,
+}
+
+/// Sorted by monomial, coefficients not zero. Nearly all sizes have one term, most are constants: a compilation makes, compares and copies
+/// tens of thousands, in a compiler that is itself built without optimisation.
+#[derive(Clone)]
+enum Terms {
+    Zero,
+    One((Monomial, i64)),
+    /// Two or more.
+    Many(Arc<[(Monomial, i64)]>),
+}
+
+impl Default for Size {
+    fn default() -> Size {
+        Size { terms: Terms::Zero }
+    }
+}
+
+impl PartialEq for Size {
+    fn eq(&self, other: &Size) -> bool {
+        match (self.as_const(), other.as_const()) {
+            (None, None) => self.terms() == other.terms(),
+            (a, b) => a == b,
+        }
+    }
+}
+
+impl Eq for Size {}
+
+impl Hash for Size {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.terms().hash(state);
+    }
+}
+
+impl Ord for Size {
+    fn cmp(&self, other: &Size) -> Ordering {
+        self.terms().cmp(other.terms())
+    }
+}
+
+impl PartialOrd for Size {
+    fn partial_cmp(&self, other: &Size) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Size {
@@ -76,32 +152,36 @@ impl Size {
 
     /// The run-time size called `name`.
     pub fn symbol(name: &str) -> Size {
-        Size::term(Monomial(vec![name.into()]), 1)
+        Size::term(Monomial::new(vec![name.into()]), 1)
     }
 
     /// `coefficient · monomial`.
     pub fn term(monomial: Monomial, coefficient: i64) -> Size {
-        let terms = if coefficient == 0 { vec![] } else { vec![(monomial, coefficient)] };
+        let terms = if coefficient == 0 { Terms::Zero } else { Terms::One((monomial, coefficient)) };
         Size { terms }
     }
 
     /// Monomials with their coefficients, sorted, none zero.
     pub fn terms(&self) -> &[(Monomial, i64)] {
-        &self.terms
+        match &self.terms {
+            Terms::Zero => &[],
+            Terms::One(term) => std::slice::from_ref(term),
+            Terms::Many(terms) => terms,
+        }
     }
 
     /// The value, if no run-time name occurs.
     pub fn as_const(&self) -> Option<i64> {
-        match self.terms.as_slice() {
-            [] => Some(0),
-            [(m, c)] if m.0.is_empty() => Some(*c),
+        match &self.terms {
+            Terms::Zero => Some(0),
+            Terms::One((m, c)) if m.is_one() => Some(*c),
             _ => None,
         }
     }
 
     /// Whether this is 0.
     pub fn is_zero(&self) -> bool {
-        self.terms.is_empty()
+        matches!(self.terms, Terms::Zero)
     }
 
     /// Whether this is the constant `value`.
@@ -111,15 +191,15 @@ impl Size {
 
     /// `coefficient · monomial`, if there is one term only.
     pub fn as_term(&self) -> Option<(&Monomial, i64)> {
-        match self.terms.as_slice() {
-            [(m, c)] => Some((m, *c)),
+        match &self.terms {
+            Terms::One((m, c)) => Some((m, *c)),
             _ => None,
         }
     }
 
     /// The names that occur.
     pub fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.terms.iter().flat_map(|(m, _)| m.0.iter().cloned()).collect();
+        let mut names: Vec<_> = self.terms().iter().flat_map(|(m, _)| m.names().iter().cloned()).collect();
         names.sort();
         names.dedup();
         names
@@ -128,20 +208,19 @@ impl Size {
     /// `self / other` where it comes out even as a polynomial (`other` of one term), else `None`.
     pub fn div_exact(&self, other: &Size) -> Option<Size> {
         let (monomial, coefficient) = other.as_term()?;
-        let mut terms = Vec::with_capacity(self.terms.len());
-        for (m, c) in &self.terms {
+        let mut terms = Vec::with_capacity(self.terms().len());
+        for (m, c) in self.terms() {
             if c.checked_rem(coefficient)? != 0 {
                 return None;
             }
             terms.push((m.quotient(monomial)?, c / coefficient));
         }
-        terms.sort();
-        Some(Size { terms })
+        Some(Size::from_terms(terms))
     }
 
     /// `floor(self / divisor)` where that is a polynomial: every coefficient but the constant's divides.
     pub fn div_floor(&self, divisor: i64) -> Option<Size> {
-        let terms = self.terms.iter().map(|(m, c)| match m.0.is_empty() {
+        let terms = self.terms().iter().map(|(m, c)| match m.is_one() {
             true => Some((m.clone(), c.div_euclid(divisor))),
             false => (c % divisor == 0).then(|| (m.clone(), c / divisor)),
         });
@@ -150,14 +229,14 @@ impl Size {
 
     /// The value under a binding of names.
     pub fn eval(&self, value: &dyn Fn(&str) -> i64) -> i64 {
-        self.terms.iter().map(|(m, c)| c * m.eval(value)).sum()
+        self.terms().iter().map(|(m, c)| c * m.eval(value)).sum()
     }
 
     /// Whether this is at most `other` for every value of the names, which are at least 1. `false` if that cannot be told.
     pub fn at_most(&self, other: &Size) -> bool {
         let gap = other - self;
-        let rises = gap.terms.iter().all(|(m, c)| m.0.is_empty() || *c > 0);
-        rises && gap.terms.iter().map(|(_, c)| c).sum::<i64>() >= 0
+        let rises = gap.terms().iter().all(|(m, c)| m.is_one() || *c > 0);
+        rises && gap.terms().iter().map(|(_, c)| c).sum::<i64>() >= 0
     }
 
     /// The product of many sizes.
@@ -175,7 +254,12 @@ impl Size {
             }
         }
         sum.retain(|(_, c)| *c != 0);
-        Size { terms: sum }
+        let terms = match sum.len() {
+            0 => Terms::Zero,
+            1 => return sum.pop().map_or(Size::default(), |(m, c)| Size::term(m, c)),
+            _ => Terms::Many(sum.into()),
+        };
+        Size { terms }
     }
 }
 
@@ -188,7 +272,12 @@ impl From<i64> for Size {
 impl Add for &Size {
     type Output = Size;
     fn add(self, other: &Size) -> Size {
-        Size::from_terms(self.terms.iter().chain(&other.terms).cloned().collect())
+        match (self.as_const(), other.as_const()) {
+            (Some(a), Some(b)) => Size::constant(a.saturating_add(b)),
+            (Some(0), _) => other.clone(),
+            (_, Some(0)) => self.clone(),
+            _ => Size::from_terms([self.terms(), other.terms()].concat()),
+        }
     }
 }
 
@@ -202,23 +291,26 @@ impl Sub for &Size {
 impl Mul for &Size {
     type Output = Size;
     fn mul(self, other: &Size) -> Size {
-        let mut terms = Vec::with_capacity(self.terms.len() * other.terms.len());
-        for (m, c) in &self.terms {
-            for (n, d) in &other.terms {
-                terms.push((m.product(n), c.saturating_mul(*d)));
-            }
+        match (&self.terms, &other.terms) {
+            (Terms::Zero, _) | (_, Terms::Zero) => return Size::default(),
+            (Terms::One((m, c)), Terms::One((n, d))) => return Size::term(m.product(n), c.saturating_mul(*d)),
+            _ => {}
         }
-        Size::from_terms(terms)
+        let products = |(m, c): &(Monomial, i64)| {
+            let (m, c) = (m.clone(), *c);
+            other.terms().iter().map(move |(n, d)| (m.product(n), c.saturating_mul(*d)))
+        };
+        Size::from_terms(self.terms().iter().flat_map(products).collect())
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return f.write_str("0");
+        if let Some(value) = self.as_const() {
+            return fmt::Display::fmt(&value, f);
         }
         // Highest monomials first, the constant last: `N*T + 2*N + 1`.
-        for (i, (m, c)) in self.terms.iter().rev().enumerate() {
+        for (i, (m, c)) in self.terms().iter().rev().enumerate() {
             let sign = match (i, *c < 0) {
                 (0, true) => "-",
                 (0, false) => "",
@@ -226,7 +318,7 @@ impl fmt::Display for Size {
                 (_, false) => " + ",
             };
             let c = c.abs();
-            match (m.0.is_empty(), c) {
+            match (m.is_one(), c) {
                 (true, _) => write!(f, "{sign}{c}")?,
                 (false, 1) => write!(f, "{sign}{m}")?,
                 (false, _) => write!(f, "{sign}{c}*{m}")?,
@@ -272,8 +364,7 @@ impl FromStr for Size {
                     names.push(factor.into());
                 }
             }
-            names.sort();
-            terms.push((Monomial(names), coefficient));
+            terms.push((Monomial::new(names), coefficient));
         }
         Ok(Size::from_terms(terms))
     }

@@ -1,6 +1,8 @@
 //! Element types, shapes and tensor types.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,19 +88,98 @@ impl fmt::Display for DType {
     }
 }
 
+/// The sizes of a tensor's axes, outermost first: a list that is copied at no cost, as every pass copies every node.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shape(Arc<[Size]>);
+
+impl Shape {
+    /// Puts an axis in front of axis `at`.
+    pub fn insert(&mut self, at: usize, size: Size) {
+        let mut sizes = self.0.to_vec();
+        sizes.insert(at, size);
+        *self = sizes.into();
+    }
+
+    /// Takes an axis out.
+    pub fn remove(&mut self, at: usize) -> Size {
+        let mut sizes = self.0.to_vec();
+        let size = sizes.remove(at);
+        *self = sizes.into();
+        size
+    }
+}
+
+impl From<Vec<Size>> for Shape {
+    fn from(sizes: Vec<Size>) -> Shape {
+        Shape(sizes.into())
+    }
+}
+
+impl From<&[Size]> for Shape {
+    fn from(sizes: &[Size]) -> Shape {
+        Shape(sizes.into())
+    }
+}
+
+impl FromIterator<Size> for Shape {
+    fn from_iter<I: IntoIterator<Item = Size>>(sizes: I) -> Shape {
+        Shape(sizes.into_iter().collect())
+    }
+}
+
+impl Deref for Shape {
+    type Target = [Size];
+    fn deref(&self) -> &[Size] {
+        &self.0
+    }
+}
+
+impl DerefMut for Shape {
+    fn deref_mut(&mut self) -> &mut [Size] {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl PartialEq<&[Size]> for Shape {
+    fn eq(&self, other: &&[Size]) -> bool {
+        self.0[..] == **other
+    }
+}
+
+impl PartialEq<Vec<Size>> for Shape {
+    fn eq(&self, other: &Vec<Size>) -> bool {
+        self.0[..] == other[..]
+    }
+}
+
+impl<'s> IntoIterator for &'s Shape {
+    type Item = &'s Size;
+    type IntoIter = std::slice::Iter<'s, Size>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shape_text(self))
+    }
+}
+
 /// Element type and shape of a tensor; a scalar has the empty shape.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Type {
     /// The type of the elements.
     pub dtype: DType,
     /// Outermost axis first.
-    pub shape: Vec<Size>,
+    pub shape: Shape,
 }
 
 impl Type {
     /// A tensor type.
-    pub fn new(dtype: DType, shape: Vec<Size>) -> Type {
-        Type { dtype, shape }
+    pub fn new(dtype: DType, shape: impl Into<Shape>) -> Type {
+        Type { dtype, shape: shape.into() }
     }
 
     /// The number of axes.

@@ -1,8 +1,9 @@
 //! Checks what must hold between two stages. Written independently of the passes; a broken rule is a mistake in castnet.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Op, Role, Window};
+use crate::hash::HashMap;
 use crate::program::{Access, Place, Program, Source, Target};
 use crate::size::Size;
 use crate::types::broadcast;
@@ -15,7 +16,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             return wrong("an operand does not come first");
         }
         let shape = |i: usize| graph.shape(node.inputs[i]);
-        let same = |i: usize| shape(i) == node.ty.shape;
+        let same = |i: usize| node.ty.shape == shape(i);
         let arity = match node.op {
             Op::Input(_)
             | Op::Parameter(_)
@@ -96,7 +97,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
 
 /// A state belongs to the rounds of loops or to the graph itself, has one type, and is assigned once.
 fn verify_states(graph: &Graph) -> Result<(), String> {
-    let mut types = HashMap::new();
+    let mut types = HashMap::default();
     let mut assigned = BTreeSet::new();
     let reads = graph.nodes.iter().filter_map(|n| Some((n.op.state()?, &n.ty)));
     let writes = graph.outputs.iter().filter_map(|o| Some((o.role.state()?, graph.ty(o.value))));

@@ -4,6 +4,7 @@
 //! of them, `emit` writes those as Rust. `expand` is the whole of it.
 
 mod ast;
+mod check;
 mod diagnostics;
 mod emit;
 mod expand;
@@ -18,4 +19,10 @@ mod tests;
 #[proc_macro]
 pub fn network(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand::expand(tokens.into()).into()
+}
+
+/// Writes tests of a network, in a test module: `castnet::check!(LeNet);`. See "Testing a network" in `docs/language.md`.
+#[proc_macro]
+pub fn check(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    check::expand(tokens.into()).into()
 }

@@ -239,7 +239,8 @@ fn mistakes_are_found_when_the_net_is_built() {
         let mut p = Parameters::default();
         let mut b = Builder::new("", &mut p, false);
         if let Ok(layer) = layers::declare(&mut b, "layer", place, kind, place, args) {
-            let ty = |dtype: DType, shape: &[i64]| Type::new(dtype, shape.iter().map(|s| (*s).into()).collect());
+            let ty =
+                |dtype: DType, shape: &[i64]| Type::new(dtype, shape.iter().map(|s| (*s).into()).collect::<Vec<_>>());
             let mut call = vec![given(Arg::Tensor(b.argument("x", ty(DType::F32, shape))))];
             for (name, dtype, shape) in more {
                 call.push(named(name, Arg::Tensor(b.argument(name, ty(*dtype, shape)))));

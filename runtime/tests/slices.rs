@@ -71,7 +71,7 @@ impl Case<'_> {
         let mut b = Builder::new("Case.f", parameters, objective);
         let weights: Vec<Value> = (0..self.parameters.len()).map(|i| b.parameter(i)).collect();
         let argument = |b: &mut Builder, (name, dtype, shape): &(&str, DType, &[&str])| {
-            b.argument(name, Type::new(*dtype, shape.iter().map(|s| size(s)).collect()))
+            b.argument(name, Type::new(*dtype, shape.iter().map(|s| size(s)).collect::<Vec<_>>()))
         };
         let arguments: Vec<Value> = self.arguments.iter().map(|a| argument(&mut b, a)).collect();
         let y = (self.body)(&mut b, &weights, &arguments);

@@ -14,7 +14,7 @@ use castnet_graph::types::{DType, Type};
 use castnet_runtime::{Array, Device, Error, Model, Sgd};
 
 fn ty(shape: &[&str]) -> Type {
-    Type::new(DType::F32, shape.iter().map(|s| s.parse::<Size>().unwrap()).collect())
+    Type::new(DType::F32, shape.iter().map(|s| s.parse::<Size>().unwrap()).collect::<Vec<_>>())
 }
 
 fn op(b: &mut Builder, name: &str, args: &[Arg]) -> Value {

@@ -6,7 +6,7 @@
 
 <net>.safetensors (networks.py lists the nets) holds what a net makes of a small batch, f64. Its initial parameters, running statistics
 and the batch are not in it: draw.py draws them from a seed, and so does castnet; `about`, in the file's metadata, has the seed, a
-factor of SGD's learning rate, the arguments [name, type, shape, low, high], and the parameters and statistics [name, shape, low, high] in the order in which they are drawn.
+factor of SGD's learning rate, AdamW's eps (1e-8 if there is none), the arguments [name, type, shape, low, high], and the parameters and statistics [name, shape, low, high] in the order in which they are drawn.
 
     result.<name>               forward results in inference mode, with the drawn running statistics
     loss.inference, .training   the loss in both modes
@@ -20,18 +20,19 @@ factor of SGD's learning rate, the arguments [name, type, shape, low, high], and
 
 Of a tensor of more than 32 elements the file has a sketch: its norm and 16 sums of its elements under random signs (draw.py).
 
-operators.safetensors, windows.safetensors and losses.safetensors hold single operators (operators.py, windows.py and losses.py list
-them), and operators.json, windows.json and losses.json say what they are:
+operators.safetensors, elements.safetensors, shapes.safetensors, windows.safetensors and losses.safetensors hold single operators (the
+scripts of these names list them), and the json files say what they are:
 
     <case>.in0, <case>.in1, ... inputs, f32 (targets: u8, masks: bool)
-    <case>.out                  the result, f64
-    <case>.w, <case>.grad0, ... weights of the result's shape, f32, and the gradients of sum(out * w), f64
+    <case>.out                  the result, f64 (or what PyTorch makes of it: i64, bool)
+    <case>.w, <case>.grad0, ... weights of the result's shape, f32, and the gradients of sum(out * w), f64, where there are any
 
 All is computed in f64 from values that f32 holds exactly. The seed of a network is the first for which no ReLU input and no
 difference between the two largest values of a pooling window is less than 1e-5 in the training pass, since there rounding in f32
 decides which way a gradient goes. Where some gradient is truly 0, such as that of an attention's key bias, what is computed is rounding,
 and AdamW makes whole steps of it: those parameters (`without gradient`) are compared with SGD only. As a check of the tolerances with
-which castnet is compared, PyTorch's own f32 must stay within a fifth of them.
+which castnet is compared, PyTorch's own f32 must stay within a fifth of them. The two deep nets, resnet50 and mobilenet, are
+thin (depth and blocks are the published ones), and their norms are drawn so that f32 can follow f64 (`keep_away`, `CLEAR`, `EPS`).
 """
 import json
 import pathlib
@@ -40,9 +41,11 @@ import sys
 import torch
 from safetensors.torch import save_file
 
+import elements
 import losses
 import networks
 import operators
+import shapes
 import windows
 from networks import relative
 
@@ -80,7 +83,7 @@ def main():
     for name, kind, more in networks.NETS:
         if not wanted or name in wanted:
             networks.make(name, kind, more, save)
-    for stem, module in (("operators", operators), ("windows", windows), ("losses", losses)):
+    for stem, module in (("operators", operators), ("elements", elements), ("shapes", shapes), ("windows", windows), ("losses", losses)):
         if not wanted or stem in wanted:
             operator_goldens(stem, module.CASES)
 

@@ -150,12 +150,10 @@ def draw_parameters(net, seed):
 
 def bounds(module, name, tensor):
     """Where values are drawn in: PyTorch's default for products, around the neutral ones for norms."""
+    if name in getattr(module, "WITHIN", {}):
+        return module.WITHIN[name]
     if name == "running_mean":
         return -0.25, 0.25
-    if name == "weight" and hasattr(module, "SMALL"):  # the last norm of a branch, so that a deep net is not chaotic from the start
-        return 0.125, 0.375
-    if name == "bias" and hasattr(module, "AWAY"):  # from the kinks of the ReLU behind the norm, or f32 cannot follow f64 for ten steps
-        return 1.0, 3.0
     if name == "running_var" or (name == "weight" and tensor.ndim == 1):
         return 0.5, 1.5
     if isinstance(module, nn.RNNBase):

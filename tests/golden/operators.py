@@ -1,6 +1,6 @@
 """The operators of operators.safetensors: one `Case` a line, each with PyTorch's computation and castnet's text for it.
 
-In the text, `x`, `y`, `z`, `u` are the inputs in order. Inputs come from a shuffled grid (`grid`): its values keep a distance from each
+In the text, `x`, `y`, `z`, `u`, `v` are the inputs in order. Inputs come from a shuffled grid (`grid`): its values keep a distance from each
 other and from 0, so no result lies at a kink, except in the cases marked `tie`, which are there to fix what happens at one.
 """
 import dataclasses
@@ -68,51 +68,36 @@ def tensors_of(case):
 
 
 def evaluate(case, dtype):
-    """Inputs, result, weights and gradients by key; computed in `dtype`."""
+    """Inputs, result, and weights and gradients if there are any, by key; computed in `dtype`."""
     drawn, generator = tensors_of(case)
     inputs = [x.to(dtype).requires_grad_(i.grad) if x.is_floating_point() else x for i, x in zip(case.inputs, drawn)]
     out = case.compute(*inputs)
+    result = {f"in{i}": x.to(torch.uint8) if x.dtype == torch.int64 else x for i, x in enumerate(drawn)}
+    result["out"] = out.detach().to(dtype) if out.is_floating_point() else out
+    if not any(x.requires_grad for x in inputs):
+        return result
     w = grid(out.shape, -1.0, 1.0, generator)
     (out * w.to(dtype)).sum().backward()
-    result = {f"in{i}": x.to(torch.uint8) if x.dtype == torch.int64 else x for i, x in enumerate(drawn)}
-    result |= {"out": out.detach(), "w": w}
-    return result | {f"grad{i}": x.grad for i, x in enumerate(inputs) if x.requires_grad}
+    return result | {"w": w} | {f"grad{i}": x.grad for i, x in enumerate(inputs) if x.requires_grad}
+
+
+TYPES = {torch.uint8: "u8", torch.int64: "i64", torch.bool: "bool", torch.float32: "f32", torch.float64: "f32"}
 
 
 def describe(case, result):
     """The case's entry in operators.json."""
     inputs = []
-    for i, name in zip(range(len(case.inputs)), "xyzu"):
+    for i, name in zip(range(len(case.inputs)), "xyzuv"):
         value = result[f"in{i}"]
-        inputs.append({
-            "name": name,
-            "type": {torch.uint8: "u8", torch.bool: "bool", torch.float32: "f32"}[value.dtype],
-            "shape": list(value.shape),
-            "grad": f"grad{i}" in result,
-        })
+        inputs.append({"name": name, "type": TYPES[value.dtype], "shape": list(value.shape), "grad": f"grad{i}" in result})
     return {
         "name": case.name,
         "operator": case.operator,
         "text": case.text,
-        "args": arguments(case.text),
         "inputs": inputs,
-        "output": {"type": "f32", "shape": list(result["out"].shape)},
+        "output": {"type": TYPES[result["out"].dtype], "shape": list(result["out"].shape)},
         "tie": case.tie,
     }
-
-
-def arguments(text):
-    """`x.max_pool2d(3, stride = 2)` -> ["3", "stride = 2"]; none for an infix operator."""
-    if "(" not in text:
-        return []
-    inside, parts, depth = text[text.index("(") + 1 : -1], [""], 0
-    for c in inside:
-        depth += (c == "[") - (c == "]")
-        if c == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += c
-    return [p.strip() for p in parts if p.strip()]
 
 
 CASES = []

@@ -25,6 +25,8 @@ pub struct Golden {
     seed: u64,
     /// A factor of SGD's learning rate.
     pub rate: f64,
+    /// AdamW's.
+    pub eps: f64,
     inputs: Vec<Drawn>,
     parameters: Vec<Drawn>,
     /// Parameters of which some gradient is 0 but for rounding.
@@ -61,6 +63,7 @@ impl Golden {
         Golden {
             seed: about["seed"].as_u64().unwrap(),
             rate: about["rate"].as_f64().unwrap(),
+            eps: about.get("eps").map_or(1e-8, |eps| eps.as_f64().unwrap()),
             inputs: list("inputs").map(|x| drawn(&x[0], x[1].as_str().unwrap(), &x[2], &x[3], &x[4])).collect(),
             parameters: list("parameters").map(|x| drawn(&x[0], "f32", &x[1], &x[2], &x[3])).collect(),
             without_gradient: list("without gradient").map(text).collect(),

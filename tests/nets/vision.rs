@@ -83,7 +83,7 @@ network! {
     }
 
     pub net ResNet50 = ResNetDeep<64>;
-    pub net ResNet50Thin = ResNetDeep<8>;
+    pub net ResNet50Thin = ResNetDeep<4>;
 }
 
 network! {
@@ -129,7 +129,7 @@ network! {
     }
 
     pub net MobileNetV2 = MobileNet<8>;
-    pub net MobileNetV2Thin = MobileNet<2>;
+    pub net MobileNetV2Thin = MobileNet<1>;
 }
 
 network! {

@@ -4,78 +4,34 @@
 use castnet::prelude::*;
 
 network! {
-    pub net Net0 {
-        layer0: Linear(7);
-        layer4: Linear(8);
+    pub net Net7 {
+        layer0: Linear(3);
+        layer5: Conv2d(2, 3, 2, 0, 1);
 
-        pub train fn loss(x: f32[N, 11], target: u8[N]) -> f32 {
+        pub train fn loss(x: f32[N, 1, 5, 8], target: u8[N]) -> f32 {
             let v0 = x;
-            let v126 = target;
-            let v5 = layer0(v0);
-            let v15 = layer4(v5);
-            let v18 = mul(v15, 0.5);
-            let v19 = sin(v18);
-            let v21 = tanh(v19);
+            let v71 = target;
+            let v7 = layer0(v0);
+            let v21 = layer5(v7);
             let v24 = mul(v21, 0.5);
             let v25 = sin(v24);
-            let v37 = sub(v25, v25);
-            let v40 = mul(v37, 0.5);
-            let v41 = sin(v40);
-            let v44 = mul(v41, 0.5);
-            let v45 = sin(v44);
-            let v55 = sigmoid(v45);
-            let v58 = mul(v55, 0.5);
-            let v59 = sin(v58);
-            let v90 = dropout(v59, 0.25);
-            let v96 = clamp(v90, -0.6, 0.7);
-            let v99 = mul(v96, 0.5);
-            let v100 = sin(v99);
-            let v119 = mean(v100, 1, true);
-            let v121 = sub(v100, v119);
-            let v124 = mul(v121, 0.5);
-            let v125 = sin(v124);
-            let v149 = cross_entropy(v125, v126);
-            v149
-        }
-    }
-}
-
-network! {
-    pub net Net2 {
-        layer0: Linear(8);
-        layer2: Linear(8);
-
-        pub train fn loss(x: f32[N, 1], target: f32[N, 1, 1, 8]) -> f32 {
-            let v0 = x;
-            let v83 = target;
-            let v5 = layer0(v0);
-            let v6 = cos(v5);
-            let v9 = mul(v6, 0.5);
-            let v10 = sin(v9);
-            let v20 = unsqueeze(v5, 1);
-            let v22 = amax(v10, 1, true);
-            let v24 = sub(v10, v22);
-            let v27 = mul(v24, 0.5);
-            let v28 = sin(v27);
-            let v29 = exp(v20);
-            let v32 = mul(v29, 0.5);
-            let v33 = sin(v32);
-            let v43 = dropout(v28, 0.25);
-            let v48 = add(v33, v20);
-            let v51 = mul(v48, 0.5);
-            let v52 = sin(v51);
-            let v61 = unsqueeze(v52, 1);
-            let v68 = layer2(v61);
-            let v69 = erf(v68);
-            let v72 = mul(v69, 0.5);
-            let v73 = sin(v72);
-            let v74 = square(v73);
-            let v77 = add(v74, 0.5);
-            let v78 = rsqrt(v77);
-            let v81 = mul(v78, 0.5);
-            let v82 = sin(v81);
-            let v88 = mse_loss(v82, v83);
-            v88
+            let v33 = flatten(v25, 1);
+            let v34 = square(v33);
+            let v37 = mul(v34, 0.5);
+            let v38 = sin(v37);
+            let v39 = abs(v38);
+            let v42 = mul(v39, 0.5);
+            let v43 = sin(v42);
+            let v51 = tanh(v43);
+            let v54 = mul(v51, 0.5);
+            let v55 = sin(v54);
+            let v62 = square(v55);
+            let v65 = add(v62, 0.5);
+            let v66 = sqrt(v65);
+            let v69 = mul(v66, 0.5);
+            let v70 = sin(v69);
+            let v94 = cross_entropy(v70, v71);
+            v94
         }
     }
 }
@@ -83,50 +39,90 @@ network! {
 network! {
     pub net Net10 {
         layer0: Linear(8);
-        layer1: Linear(4);
-        layer4: Dropout(0.3);
         layer5: Linear(37);
 
-        pub train fn loss(x: f32[N, 37], target: f32[N, 4]) -> f32 {
+        pub train fn loss(x: f32[N, 37]) -> f32 {
             let v0 = x;
-            let v132 = target;
             let v5 = layer0(v0);
-            let v6 = softmax(v0, 1);
-            let v7 = square(v5);
-            let v10 = add(v7, 0.5);
-            let v13 = reciprocal(v10);
-            let v16 = mul(v13, 0.5);
-            let v17 = sin(v16);
-            let v23 = layer5(v17);
-            let v26 = mul(v23, 0.5);
-            let v27 = sin(v26);
-            let v40 = neg(v27);
-            let v43 = mul(v40, 0.5);
-            let v44 = sin(v43);
-            let v46 = softmax(v44, 1);
-            let v48 = square(v46);
-            let v51 = add(v48, 0.5);
-            let v52 = sqrt(v51);
-            let v55 = mul(v52, 0.5);
-            let v56 = sin(v55);
-            let v58 = silu(v56);
-            let v61 = mul(v58, 0.5);
-            let v62 = sin(v61);
-            let v63 = sub(v62, v6);
-            let v66 = mul(v63, 0.5);
-            let v67 = sin(v66);
-            let v85 = layer4(v67);
-            let v110 = dropout(v85, 0.25);
-            let v111 = tanh(v85);
-            let v114 = mul(v111, 0.5);
-            let v115 = sin(v114);
-            let v125 = layer1(v115);
-            let v128 = mul(v125, 0.5);
-            let v129 = sin(v128);
-            let v130 = softmax(v129, 1);
-            let v131 = log_softmax(v130, 0);
-            let v137 = mse_loss(v131, v132);
-            v137
+            let v11 = layer5(v5);
+            let v14 = mul(v11, 0.5);
+            let v15 = sin(v14);
+            let v28 = unsqueeze(v15, 1);
+            let v29 = square(v28);
+            let v32 = add(v29, 0.5);
+            let v33 = sqrt(v32);
+            let v36 = mul(v33, 0.5);
+            let v37 = sin(v36);
+            let v38 = flatten(v37, 1);
+            let v49 = gelu(v38);
+            let v52 = mul(v49, 0.5);
+            let v53 = sin(v52);
+            let v62 = sigmoid(v53);
+            let v65 = mul(v62, 0.5);
+            let v66 = sin(v65);
+            let v73 = layer0(v66);
+            let v76 = mul(v73, 0.5);
+            let v77 = sin(v76);
+            let v78 = arange(1);
+            let v81 = mul(v78, 3);
+            let v84 = remainder(v81, 8);
+            let v87 = index_select(v77, 1, v84);
+            let v99 = mean(v87, 1, true);
+            let v100 = sub(v87, v99);
+            let v103 = mul(v100, 0.5);
+            let v104 = sin(v103);
+            let v116 = amax(v104, 0, true);
+            let v118 = sub(v104, v116);
+            let v121 = mul(v118, 0.5);
+            let v122 = sin(v121);
+            let v138 = clamp(v122, -0.6, 0.7);
+            let v141 = mul(v138, 0.5);
+            let v142 = sin(v141);
+            let v143 = sin(v142);
+            let v146 = mean(v143);
+            v146
+        }
+    }
+}
+
+network! {
+    pub net Net14 {
+        layer0: Linear(7);
+        layer1: Dropout(0.3);
+        layer4: Linear(3);
+
+        pub train fn loss(x: f32[N, 1], target: u8[N]) -> f32 {
+            let v0 = x;
+            let v86 = target;
+            let v5 = layer0(v0);
+            let v16 = log_softmax(v5, 0);
+            let v21 = layer4(v16);
+            let v24 = mul(v21, 0.5);
+            let v25 = sin(v24);
+            let v35 = layer1(v25);
+            let v37 = abs(v35);
+            let v40 = mul(v37, 0.5);
+            let v41 = sin(v40);
+            let v46 = arange(5);
+            let v49 = mul(v46, 3);
+            let v52 = remainder(v49, 3);
+            let v53 = expand(v52, [N, -1]);
+            let v54 = gather(v41, 1, v53);
+            let v55 = square(v54);
+            let v58 = add(v55, 0.5);
+            let v59 = rsqrt(v58);
+            let v62 = mul(v59, 0.5);
+            let v63 = sin(v62);
+            let v74 = t(v63);
+            let v75 = matmul(v74, v63);
+            let v78 = mul(v75, 0.05);
+            let v79 = tanh(v78);
+            let v80 = matmul(v63, v79);
+            let v81 = tanh(v80);
+            let v84 = mul(v81, 0.5);
+            let v85 = sin(v84);
+            let v109 = cross_entropy(v85, v86);
+            v109
         }
     }
 }
@@ -136,49 +132,34 @@ network! {
         layer0: Linear(11);
         layer3: Linear(7);
 
-        pub train fn loss(x: f32[N, 37], target: u8[N]) -> f32 {
+        pub train fn loss(x: f32[N, 37], target: f32[N, 1, 7]) -> f32 {
             let v0 = x;
-            let v105 = target;
+            let v103 = target;
             let v5 = layer0(v0);
-            let v6 = square(v0);
-            let v9 = mul(v6, 0.5);
-            let v10 = sin(v9);
-            let v20 = dropout(v10, 0.25);
-            let v21 = abs(v5);
-            let v24 = mul(v21, 0.5);
-            let v25 = sin(v24);
-            let v26 = mul(v25, v25);
-            let v29 = mul(v26, 0.5);
-            let v30 = sin(v29);
-            let v36 = add(v30, v5);
-            let v39 = mul(v36, 0.5);
-            let v40 = sin(v39);
-            let v41 = t(v40);
-            let v42 = matmul(v41, v40);
-            let v45 = mul(v42, 0.05);
-            let v46 = tanh(v45);
-            let v47 = matmul(v40, v46);
-            let v48 = add(v47, v5);
-            let v51 = mul(v48, 0.5);
-            let v52 = sin(v51);
-            let v62 = dropout(v47, 0.25);
-            let v63 = ge(v52, v62);
-            let v66 = where_(v63, v52, 0.1);
-            let v67 = square(v66);
-            let v70 = add(v67, 0.5);
-            let v73 = reciprocal(v70);
-            let v76 = mul(v73, 0.5);
-            let v77 = sin(v76);
-            let v87 = dropout(v66, 0.25);
-            let v89 = sum(v77, 1, true);
-            let v91 = sub(v77, v89);
-            let v94 = mul(v91, 0.5);
-            let v95 = sin(v94);
-            let v100 = layer3(v95);
-            let v103 = mul(v100, 0.5);
-            let v104 = sin(v103);
-            let v128 = cross_entropy(v104, v105);
-            v128
+            let v15 = dropout(v0, 0.25);
+            let v33 = dropout(v5, 0.25);
+            let v38 = cos(v33);
+            let v41 = mul(v38, 0.5);
+            let v42 = sin(v41);
+            let v46 = tanh(v42);
+            let v49 = mul(v46, 0.5);
+            let v50 = sin(v49);
+            let v51 = square(v50);
+            let v54 = add(v51, 0.5);
+            let v55 = rsqrt(v54);
+            let v58 = mul(v55, 0.5);
+            let v59 = sin(v58);
+            let v65 = unsqueeze(v59, 1);
+            let v71 = clamp(v65, -0.6, 0.7);
+            let v74 = mul(v71, 0.5);
+            let v75 = sin(v74);
+            let v76 = cos(v75);
+            let v79 = mul(v76, 0.5);
+            let v80 = sin(v79);
+            let v87 = layer3(v80);
+            let v102 = dropout(v87, 0.25);
+            let v108 = mse_loss(v102, v103);
+            v108
         }
     }
 }
@@ -187,81 +168,42 @@ network! {
     pub net Net17 {
         layer0: Linear(1);
         layer1: Linear(5);
-        layer5: Linear(4);
+        layer3: Linear(5);
 
-        pub train fn loss(x: f32[N, 1]) -> f32 {
+        pub train fn loss(x: f32[N, 1], target: f32[N, 5]) -> f32 {
             let v0 = x;
+            let v110 = target;
             let v5 = layer0(v0);
-            let v6 = neg(v5);
-            let v9 = mul(v6, 0.5);
-            let v10 = sin(v9);
-            let v11 = tanh(v0);
-            let v14 = mul(v11, 0.5);
-            let v15 = sin(v14);
-            let v21 = clamp(v10, -0.6, 0.7);
-            let v24 = mul(v21, 0.5);
-            let v25 = sin(v24);
-            let v26 = square(v15);
-            let v29 = add(v26, 0.5);
-            let v32 = reciprocal(v29);
-            let v35 = mul(v32, 0.5);
-            let v36 = sin(v35);
-            let v37 = tanh(v36);
+            let v23 = dropout(v5, 0.25);
+            let v28 = layer3(v23);
+            let v31 = mul(v28, 0.5);
+            let v32 = sin(v31);
+            let v37 = layer1(v32);
             let v40 = mul(v37, 0.5);
             let v41 = sin(v40);
-            let v44 = relu(v25);
-            let v47 = mul(v44, 0.5);
-            let v48 = sin(v47);
-            let v49 = neg(v36);
-            let v52 = mul(v49, 0.5);
-            let v53 = sin(v52);
-            let v59 = maximum(v41, v53);
-            let v62 = mul(v59, 0.5);
-            let v63 = sin(v62);
-            let v64 = add(v48, v63);
+            let v42 = sub(v41, v41);
+            let v45 = mul(v42, 0.5);
+            let v46 = sin(v45);
+            let v54 = minimum(v46, v23);
+            let v57 = mul(v54, 0.5);
+            let v58 = sin(v57);
+            let v64 = silu(v58);
             let v67 = mul(v64, 0.5);
             let v68 = sin(v67);
-            let v69 = neg(v68);
-            let v72 = mul(v69, 0.5);
-            let v73 = sin(v72);
-            let v78 = layer1(v63);
-            let v81 = mul(v78, 0.5);
-            let v82 = sin(v81);
-            let v85 = add(v82, v5);
-            let v88 = mul(v85, 0.5);
-            let v89 = sin(v88);
-            let v91 = lt(v89, v5);
-            let v94 = where_(v91, v89, 0.1);
-            let v115 = sub(v94, v73);
-            let v118 = mul(v115, 0.5);
-            let v119 = sin(v118);
-            let v145 = layer5(v119);
-            let v148 = mul(v145, 0.5);
-            let v149 = sin(v148);
-            let v150 = sin(v149);
-            let v153 = mean(v150);
-            v153
-        }
-    }
-}
-
-network! {
-    pub net Net18 {
-        layer0: Linear(4);
-
-        pub train fn loss(x: f32[2*N + 1, 2, 7, 8]) -> f32 {
-            let v0 = x;
-            let v7 = layer0(v0);
-            let v38 = mean(v7, 1, true);
-            let v40 = sub(v7, v38);
-            let v43 = mul(v40, 0.5);
-            let v44 = sin(v43);
-            let v45 = cos(v44);
-            let v48 = mul(v45, 0.5);
-            let v49 = sin(v48);
-            let v50 = sin(v49);
-            let v53 = mean(v50);
-            v53
+            let v84 = tanh(v68);
+            let v87 = mul(v84, 0.5);
+            let v88 = sin(v87);
+            let v89 = tanh(v88);
+            let v92 = mul(v89, 0.5);
+            let v93 = sin(v92);
+            let v96 = roll(v93, 1, 1);
+            let v103 = t(v96);
+            let v104 = matmul(v103, v96);
+            let v107 = mul(v104, 0.05);
+            let v108 = tanh(v107);
+            let v109 = matmul(v96, v108);
+            let v115 = mse_loss(v109, v110);
+            v115
         }
     }
 }
@@ -270,120 +212,200 @@ network! {
     pub net Net19 {
         layer0: Linear(11);
         layer1: Linear(37);
+        layer2: Linear(32);
         layer5: Linear(37);
 
-        pub train fn loss(x: f32[N, 2], target: u8[N]) -> f32 {
+        pub train fn loss(x: f32[N, 2]) -> f32 {
             let v0 = x;
-            let v132 = target;
             let v5 = layer0(v0);
-            let v11 = erf(v5);
-            let v14 = mul(v11, 0.5);
-            let v15 = sin(v14);
-            let v28 = amax(v15, 0, true);
-            let v30 = sub(v15, v28);
-            let v33 = mul(v30, 0.5);
-            let v34 = sin(v33);
-            let v47 = layer5(v34);
-            let v50 = mul(v47, 0.5);
-            let v51 = sin(v50);
-            let v57 = t(v51);
-            let v58 = matmul(v57, v51);
-            let v61 = mul(v58, 0.05);
-            let v62 = tanh(v61);
-            let v63 = matmul(v51, v62);
-            let v71 = abs(v63);
-            let v74 = mul(v71, 0.5);
-            let v75 = sin(v74);
-            let v76 = tanh(v75);
-            let v79 = mul(v76, 0.5);
-            let v80 = sin(v79);
-            let v87 = silu(v80);
-            let v90 = mul(v87, 0.5);
-            let v91 = sin(v90);
-            let v112 = layer1(v91);
-            let v115 = mul(v112, 0.5);
-            let v116 = sin(v115);
-            let v127 = erf(v116);
-            let v130 = mul(v127, 0.5);
-            let v131 = sin(v130);
-            let v155 = cross_entropy(v131, v132);
-            v155
+            let v10 = layer1(v5);
+            let v13 = mul(v10, 0.5);
+            let v14 = sin(v13);
+            let v19 = layer5(v14);
+            let v22 = mul(v19, 0.5);
+            let v23 = sin(v22);
+            let v45 = dropout(v14, 0.25);
+            let v46 = abs(v23);
+            let v49 = mul(v46, 0.5);
+            let v50 = sin(v49);
+            let v62 = layer2(v50);
+            let v65 = mul(v62, 0.5);
+            let v66 = sin(v65);
+            let v67 = tanh(v66);
+            let v70 = mul(v67, 0.5);
+            let v71 = sin(v70);
+            let v72 = tanh(v66);
+            let v75 = mul(v72, 0.5);
+            let v76 = sin(v75);
+            let v83 = sub(v71, v76);
+            let v86 = mul(v83, 0.5);
+            let v87 = sin(v86);
+            let v89 = tanh(v87);
+            let v92 = mul(v89, 0.5);
+            let v93 = sin(v92);
+            let v108 = arange(2);
+            let v111 = mul(v108, 3);
+            let v114 = remainder(v111, 32);
+            let v117 = index_select(v93, 1, v114);
+            let v118 = sin(v117);
+            let v121 = mean(v118);
+            v121
         }
     }
 }
 
 network! {
-    pub net Net24 {
+    pub net Net27 {
+        layer1: Linear(3);
+        layer4: Linear(7);
+
+        pub train fn loss(x: f32[N, 3], target: u8[N]) -> f32 {
+            let v0 = x;
+            let v15 = target;
+            let v5 = layer1(v0);
+            let v10 = layer4(v5);
+            let v13 = mul(v10, 0.5);
+            let v14 = sin(v13);
+            let v38 = cross_entropy(v14, v15);
+            v38
+        }
+    }
+}
+
+network! {
+    pub net Net31 {
         layer0: Linear(1);
-        layer2: Linear(1);
-        layer3: Dropout(0.3);
+        layer4: Conv2d(7, 2, 2, 1, 2);
 
-        pub train fn loss(x: f32[N, 3, 5, 6]) -> f32 {
+        pub train fn loss(x: f32[N, 2, 5, 7], target: f32[N, 7, 5, 1]) -> f32 {
             let v0 = x;
+            let v182 = target;
             let v7 = layer0(v0);
-            let v13 = max_pool2d(v7, 3, 1, 1);
-            let v20 = layer2(v13);
-            let v37 = permute(v20, [0, 3, 1, 2]);
-            let v38 = cos(v37);
-            let v41 = mul(v38, 0.5);
-            let v42 = sin(v41);
-            let v43 = max_pool2d(v42, 3, 2, 1);
-            let v54 = layer3(v37);
-            let v55 = flatten(v43, 1);
-            let v61 = clamp(v54, -0.6, 0.7);
-            let v64 = mul(v61, 0.5);
-            let v65 = sin(v64);
-            let v75 = dropout(v55, 0.25);
-            let v91 = erf(v65);
-            let v94 = mul(v91, 0.5);
-            let v95 = sin(v94);
-            let v96 = sin(v95);
-            let v99 = mean(v96);
-            v99
+            let v8 = cos(v7);
+            let v11 = mul(v8, 0.5);
+            let v12 = sin(v11);
+            let v19 = softmax(v7, 1);
+            let v20 = ge(v12, v19);
+            let v23 = where_(v20, v12, 0.1);
+            let v42 = select(v23, 1, 1);
+            let v43 = unsqueeze(v42, 1);
+            let v55 = amax(v43, 0, true);
+            let v57 = sub(v43, v55);
+            let v60 = mul(v57, 0.5);
+            let v61 = sin(v60);
+            let v66 = exp(v43);
+            let v69 = mul(v66, 0.5);
+            let v70 = sin(v69);
+            let v82 = max_pool2d(v61, 3, 1, 1);
+            let v92 = mul(v70, 0.5);
+            let v93 = sin(v92);
+            let v98 = layer4(v82);
+            let v101 = mul(v98, 0.5);
+            let v102 = sin(v101);
+            let v118 = clamp(v102, -0.6, 0.7);
+            let v121 = mul(v118, 0.5);
+            let v122 = sin(v121);
+            let v143 = arange(5);
+            let v146 = mul(v143, 3);
+            let v149 = remainder(v146, 3);
+            let v152 = index_select(v122, 2, v149);
+            let v165 = square(v152);
+            let v168 = add(v165, 0.5);
+            let v171 = reciprocal(v168);
+            let v174 = mul(v171, 0.5);
+            let v175 = sin(v174);
+            let v177 = sub(v175, v93);
+            let v180 = mul(v177, 0.5);
+            let v181 = sin(v180);
+            let v187 = mse_loss(v181, v182);
+            v187
         }
     }
 }
 
 network! {
-    pub net Net26 {
-        layer1: Conv2d(17, 2, 2, 0, 2);
-        layer4: Conv2d(1, 1, 2, 1, 2);
-        layer5: Linear(7);
+    pub net Net32 {
+        layer0: Dropout(0.3);
+        layer3: Linear(7);
+        layer5: Linear(1);
 
-        pub train fn loss(x: f32[N, 3, 7, 6]) -> f32 {
+        pub train fn loss(x: f32[N, 3, 7, 8]) -> f32 {
             let v0 = x;
-            let v18 = layer4(v0);
-            let v21 = mul(v18, 0.5);
-            let v22 = sin(v21);
-            let v26 = silu(v22);
+            let v10 = layer0(v0);
+            let v16 = tanh(v0);
+            let v19 = mul(v16, 0.5);
+            let v20 = sin(v19);
+            let v26 = exp(v20);
             let v29 = mul(v26, 0.5);
             let v30 = sin(v29);
-            let v38 = layer5(v30);
-            let v44 = layer1(v38);
-            let v47 = mul(v44, 0.5);
-            let v48 = sin(v47);
-            let v49 = sin(v48);
-            let v52 = mean(v49);
-            v52
+            let v36 = neg(v30);
+            let v39 = mul(v36, 0.5);
+            let v40 = sin(v39);
+            let v56 = permute(v40, [0, 3, 1, 2]);
+            let v69 = select(v56, 3, 0);
+            let v70 = unsqueeze(v69, 3);
+            let v79 = roll(v70, 2, 1);
+            let v89 = layer0(v79);
+            let v106 = layer3(v79);
+            let v118 = layer5(v106);
+            let v126 = log_softmax(v118, 3);
+            let v136 = dropout(v126, 0.25);
+            let v137 = permute(v126, [0, 3, 1, 2]);
+            let v138 = arange(2);
+            let v141 = mul(v138, 3);
+            let v144 = remainder(v141, 3);
+            let v147 = index_select(v137, 3, v144);
+            let v149 = amax(v147, 0, true);
+            let v151 = sub(v147, v149);
+            let v154 = mul(v151, 0.5);
+            let v155 = sin(v154);
+            let v157 = sin(v155);
+            let v160 = mean(v157);
+            v160
         }
     }
 }
 
 network! {
-    pub net Net37 {
-        layer0: Conv2d(3, 2, 1, 1, 2);
-        layer5: Linear(5);
+    pub net Net52 {
+        layer0: Conv2d(3, 1, 1, 1, 2);
+        layer4: Dropout(0.3);
+        layer5: Linear(4);
 
-        pub train fn loss(x: f32[N, 5, 7, 4], target: u8[N, 7, 5]) -> f32 {
+        pub train fn loss(x: f32[N, 5, 7, 4], target: u8[N, 9, 3]) -> f32 {
             let v0 = x;
-            let v36 = target;
+            let v135 = target;
             let v6 = layer0(v0);
-            let v13 = layer5(v6);
-            let v31 = tanh(v13);
-            let v34 = mul(v31, 0.5);
-            let v35 = sin(v34);
-            let v59 = cross_entropy(v35, v36);
-            v59
+            let v16 = dropout(v6, 0.25);
+            let v27 = layer4(v6);
+            let v28 = add(v27, v6);
+            let v31 = mul(v28, 0.5);
+            let v32 = sin(v31);
+            let v33 = permute(v32, [0, 3, 1, 2]);
+            let v40 = layer5(v27);
+            let v50 = dropout(v33, 0.25);
+            let v56 = clamp(v33, -0.6, 0.7);
+            let v59 = mul(v56, 0.5);
+            let v60 = sin(v59);
+            let v67 = sum(v40, 0, true);
+            let v69 = sub(v40, v67);
+            let v72 = mul(v69, 0.5);
+            let v73 = sin(v72);
+            let v83 = dropout(v50, 0.25);
+            let v93 = layer4(v60);
+            let v94 = narrow(v73, 3, 1, 3);
+            let v108 = arange(4);
+            let v111 = mul(v108, 3);
+            let v114 = remainder(v111, 3);
+            let v117 = index_select(v94, 1, v114);
+            let v123 = clamp(v117, -0.6, 0.7);
+            let v126 = mul(v123, 0.5);
+            let v127 = sin(v126);
+            let v129 = tanh(v127);
+            let v132 = mul(v129, 0.5);
+            let v133 = sin(v132);
+            let v158 = cross_entropy(v133, v135);
+            v158
         }
     }
 }

@@ -237,7 +237,7 @@ pub(super) fn expression(size: &Size) -> String {
             (false, false) => " + ",
             (false, true) => " - ",
         };
-        let names: Vec<String> = monomial.0.iter().map(|name| symbol(name)).collect();
+        let names: Vec<String> = monomial.names().iter().map(|name| symbol(name)).collect();
         let magnitude = coefficient.unsigned_abs();
         let number = (magnitude != 1 || names.is_empty()).then(|| magnitude.to_string());
         let factors: Vec<String> = number.into_iter().chain(names).collect();

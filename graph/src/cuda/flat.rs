@@ -67,7 +67,9 @@ fn by_four(body: &Body<'_>) -> Option<Skeleton> {
     let points = loops.points();
     let [stage] = &body.launch.stages[..] else { return None };
     points.div_exact(&4.into())?;
-    if loops.space != 1 || stage.inputs.iter().any(|s| matches!(s, Source::Index(_) | Source::Random { .. })) {
+    // A gathered element lies elsewhere, however its operand lies along the loop.
+    let alone = |s: &Source| matches!(s, Source::Index(_) | Source::Random { .. } | Source::Gather { .. });
+    if loops.space != 1 || stage.inputs.iter().any(alone) {
         return None;
     }
     let (mut dense, mut fixed): (Vec<usize>, Vec<usize>) = (vec![], vec![]);

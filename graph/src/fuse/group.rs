@@ -6,11 +6,12 @@
 //! - no path leaves the merged group and comes back;
 //! - at most one tile is inside, and then nothing is reduced.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::view::{trace, waits_for};
+use super::view::{Base, trace, waits_for};
 use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Op, Value, Window};
+use crate::hash::HashMap;
 use crate::size::Size;
 
 /// Nodes over one iteration space.
@@ -66,8 +67,8 @@ pub(crate) fn groups(graph: &Graph) -> Vec<Group> {
     // What a tile flows into, as long as nothing else wants it; and what the gradient of a pool flows into, if all of it is pointwise.
     grouping.pass(all(), |g, producer, consumer| {
         let Some((_, group)) = g.group(producer) else { return false };
-        let pointwise = || g.readers(producer).all(|reader| class(graph, reader) == Class::Point);
-        class(graph, consumer) == Class::Point
+        let pointwise = || g.readers(producer).all(|reader| g.class(reader) == Class::Point);
+        g.class(consumer) == Class::Point
             && (group.tile.is_some() && readers[producer.index()] == 1
                 || group.unrolled.is_some() && !g.hard.contains(&producer) && pointwise())
     });
@@ -87,6 +88,9 @@ struct Grouping<'g> {
     order: Vec<usize>,
     /// Where each group stands in it.
     place: Vec<usize>,
+    classes: Vec<Class>,
+    /// For each computed node, what its operands are views of.
+    operands: Vec<Vec<Base>>,
     /// Computed nodes whose value a node reads, through any view.
     reads: Vec<Vec<Value>>,
     /// The other way round.
@@ -99,9 +103,11 @@ struct Grouping<'g> {
 
 impl<'g> Grouping<'g> {
     fn new(graph: &'g Graph) -> Grouping<'g> {
+        let classes: Vec<Class> = (0..graph.nodes.len()).map(|i| class(graph, Value(i as u32))).collect();
         let computed = |v: Value| {
-            matches!(class(graph, v), Class::Point | Class::Reduce | Class::Tile | Class::Alone | Class::Region)
+            matches!(classes[v.index()], Class::Point | Class::Reduce | Class::Tile | Class::Alone | Class::Region)
         };
+        let mut operands = vec![vec![]; graph.nodes.len()];
         let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
         let joined = graph.nodes.iter().filter(|node| matches!(node.op, Op::Cat(_)));
         hard.extend(joined.flat_map(|node| &node.inputs));
@@ -113,12 +119,14 @@ impl<'g> Grouping<'g> {
             }
             for &operand in &node.inputs {
                 waits_for(graph, operand).iter().for_each(|v| awaited_by[v.index()].push(Value(index as u32)));
-                let base = trace(graph, operand).value;
+                let seen = trace(graph, operand);
+                let base = seen.value;
+                operands[index].push(seen);
                 let memory = super::view::strip_reshapes(graph, base);
                 if matches!(graph.node(memory).op, Op::Get(_)) {
                     reads[index].push(graph.node(memory).inputs[0]);
                 }
-                if class(graph, memory) == Class::Joined {
+                if classes[memory.index()] == Class::Joined {
                     reads[index].extend(&graph.node(memory).inputs);
                 }
                 if computed(memory) {
@@ -130,7 +138,7 @@ impl<'g> Grouping<'g> {
             }
         }
         // Loops over the same states run in the order in which they were written, as if the later one read what the earlier one makes.
-        let mut touched: HashMap<usize, Value> = HashMap::new();
+        let mut touched: HashMap<usize, Value> = HashMap::default();
         for (index, node) in graph.nodes.iter().enumerate() {
             let Op::Repeat(repeat) = &node.op else { continue };
             for state in repeat.states_of_net() {
@@ -142,21 +150,25 @@ impl<'g> Grouping<'g> {
         for (index, values) in reads.iter().enumerate() {
             values.iter().for_each(|v| read_by[v.index()].push(Value(index as u32)));
         }
+        let all = (0..graph.nodes.len()).map(|i| Value(i as u32));
+        let alone: Vec<Value> = all.filter(|v| computed(*v)).collect();
         let of = vec![None; graph.nodes.len()];
+        let (groups, order, place) = (vec![], vec![], vec![]);
         let mut grouping =
-            Grouping { graph, of, groups: vec![], order: vec![], place: vec![], reads, read_by, awaited_by, hard };
-        for index in 0..graph.nodes.len() {
-            let value = Value(index as u32);
-            if computed(value) {
-                grouping.of[index] = Some(grouping.groups.len());
-                let group = grouping.single(value);
-                grouping.groups.push(Some(group));
-            }
+            Grouping { graph, of, groups, order, place, classes, operands, reads, read_by, awaited_by, hard };
+        for value in alone {
+            grouping.of[value.index()] = Some(grouping.groups.len());
+            let group = grouping.single(value);
+            grouping.groups.push(Some(group));
         }
         // Operands come first.
         grouping.order = (0..grouping.groups.len()).collect();
         grouping.place = grouping.order.clone();
         grouping
+    }
+
+    fn class(&self, value: Value) -> Class {
+        self.classes[value.index()]
     }
 
     /// The nodes that read a value.
@@ -183,8 +195,8 @@ impl<'g> Grouping<'g> {
             if self.of[consumer.index()].is_none() || needs_memory(&self.graph.node(consumer).op) {
                 continue;
             }
-            for operand in &self.graph.node(consumer).inputs {
-                let base = trace(self.graph, *operand).value;
+            for operand in 0..self.operands[consumer.index()].len() {
+                let base = self.operands[consumer.index()][operand].value;
                 if self.of[base.index()].is_some() && wanted(self, base, consumer) {
                     self.try_merge(base, consumer);
                 }
@@ -194,7 +206,7 @@ impl<'g> Grouping<'g> {
 
     fn single(&self, value: Value) -> Group {
         let node = self.graph.node(value);
-        let is_tile = class(self.graph, value) == Class::Tile;
+        let is_tile = self.class(value) == Class::Tile;
         let shape = match &node.op {
             Op::Reduce(..) => self.graph.shape(node.inputs[0]),
             _ => &node.ty.shape,
@@ -226,7 +238,7 @@ impl<'g> Grouping<'g> {
             nodes: vec![value],
             loops,
             reduced,
-            maps: HashMap::from([(value, map)]),
+            maps: HashMap::from_iter([(value, map)]),
             tile: is_tile.then_some(value),
             unrolled,
         }
@@ -259,7 +271,7 @@ impl<'g> Grouping<'g> {
     fn merged(&self, pg: &Group, cg: &Group, producer: Value, consumer: Value) -> Option<Group> {
         let weight_gradient =
             |g: &Group| g.tile.is_some_and(|t| matches!(self.graph.node(t).op, Op::Conv2dWeightGrad(_)));
-        let alone = |g: &Group| class(self.graph, g.nodes[0]) == Class::Alone;
+        let alone = |g: &Group| self.class(g.nodes[0]) == Class::Alone;
         if weight_gradient(pg) || alone(pg) || cg.tile.is_some() && pg.tile.is_some() {
             return None;
         }
@@ -271,8 +283,7 @@ impl<'g> Grouping<'g> {
         // Producer's loop → consumer's loop, by every operand that leads to the producer.
         let mut to: Vec<Option<usize>> = vec![None; pg.loops.len()];
         let consumer_axes = cg.operand_axes(self.graph, consumer);
-        for &operand in &self.graph.node(consumer).inputs {
-            let base = trace(self.graph, operand);
+        for base in &self.operands[consumer.index()] {
             if base.value != producer {
                 continue;
             }
@@ -385,8 +396,7 @@ impl<'g> Grouping<'g> {
     fn reads_itself_alike(&self, group: &Group, node: Value) -> bool {
         let memory = needs_memory(&self.graph.node(node).op);
         let mine = group.operand_axes(self.graph, node);
-        self.graph.node(node).inputs.iter().all(|&operand| {
-            let base = trace(self.graph, operand);
+        self.operands[node.index()].iter().all(|base| {
             if group.unrolled.is_some() && matches!(self.graph.node(base.value).op, Op::Random(_)) {
                 return false;
             }
@@ -410,7 +420,7 @@ impl<'g> Grouping<'g> {
         let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
         let mut stored = group.nodes.iter().filter(|&&node| group.is_element(node)).filter(|node| {
             let read_outside = || self.readers(**node).any(|reader| !inside.contains(&reader));
-            class(self.graph, **node) != Class::Reduce && (self.hard.contains(node) || read_outside())
+            self.class(**node) != Class::Reduce && (self.hard.contains(node) || read_outside())
         });
         let outermost_reduced = group.nodes.iter().any(|&node| match &self.graph.node(node).op {
             Op::Reduce(_, over) => over.contains(&0) && !self.graph.shape(self.graph.node(node).inputs[0])[0].is(1),
@@ -465,10 +475,9 @@ impl<'g> Grouping<'g> {
     /// Whether the consumer's group reads the producer's through a reshape that no index follows, or from where its parts are joined.
     fn reshaped_between(&self, p: usize, c: usize) -> bool {
         let nodes = self.groups[c].iter().flat_map(|g| &g.nodes);
-        let operands = nodes.flat_map(|n| &self.graph.node(*n).inputs);
-        operands.map(|&v| trace(self.graph, v).value).any(|base| {
+        nodes.flat_map(|n| &self.operands[n.index()]).map(|operand| operand.value).any(|base| {
             let memory = super::view::strip_reshapes(self.graph, base);
-            match class(self.graph, memory) {
+            match self.class(memory) {
                 Class::Joined => self.graph.node(memory).inputs.iter().any(|part| self.of[part.index()] == Some(p)),
                 _ => base != memory && self.of[memory.index()] == Some(p),
             }
@@ -490,11 +499,11 @@ impl<'g> Grouping<'g> {
 
     /// For each parameter and each state, by number, the groups that read it.
     fn readers_of_memory(&self) -> HashMap<(Option<usize>, Option<usize>), BTreeSet<usize>> {
-        let mut readers: HashMap<_, BTreeSet<usize>> = HashMap::new();
-        for (index, node) in self.graph.nodes.iter().enumerate() {
+        let mut readers: HashMap<_, BTreeSet<usize>> = HashMap::default();
+        for index in 0..self.graph.nodes.len() {
             let Some(group) = self.of[index] else { continue };
-            for &operand in &node.inputs {
-                let op = &self.graph.node(trace(self.graph, operand).value).op;
+            for operand in &self.operands[index] {
+                let op = &self.graph.node(operand.value).op;
                 if op.parameter().is_some() || op.state().is_some() {
                     readers.entry((op.parameter(), op.state())).or_default().insert(group);
                 }

@@ -3,13 +3,14 @@
 //! Images lie channels last after the first convolution, since that is what its kernels read and write fastest; everything that is
 //! pointwise follows its operands; results and what is reshaped lie row-major.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::group::Group;
 use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
 use crate::graph::{Graph, Op, Value};
+use crate::hash::HashMap;
 use crate::program::{Layout, PANEL};
 use crate::size::Size;
 
@@ -55,7 +56,7 @@ pub(crate) struct Layouts {
 }
 
 pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize) -> Layout) -> Layouts {
-    let mut fixed: HashMap<Value, ValueLayout> = HashMap::new();
+    let mut fixed: HashMap<Value, ValueLayout> = HashMap::default();
     let plain = |v: Value| ValueLayout::plain(graph.shape(v).len());
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);

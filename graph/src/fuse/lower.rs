@@ -1,16 +1,17 @@
 //! From groups to launches over buffers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Group, groups};
 use super::layout::{Layouts, ValueLayout, layouts};
 use super::prepare::{prepare, roles};
 use super::rederive::rederive;
 use super::stage::{StageBuilder, reduction};
-use super::view::{strip_reshapes, trace};
+use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states};
 use crate::diagnostic::Loc;
 use crate::graph::{Graph, Op, Role, Value};
+use crate::hash::HashMap;
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
 use crate::size::Size;
@@ -61,21 +62,21 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) ->
         layouts,
         parameters,
         depth,
-        loop_states: HashMap::new(),
+        loop_states: HashMap::default(),
         out: Kernels {
             buffers: vec![],
             launches: vec![],
             places: vec![],
-            graph: graph.clone(),
+            graph: Graph::default(),
             schedule: vec![],
             rows_of: vec![],
         },
         roles: roles(&graph).into_iter().collect(),
-        group_of: HashMap::new(),
+        group_of: HashMap::default(),
         readers: readers(&graph),
         parts: super::parts(&graph).map(|(part, whole, place)| (part, (whole, place))).collect(),
-        buffer_of: HashMap::new(),
-        state_buffers: HashMap::new(),
+        buffer_of: HashMap::default(),
+        state_buffers: HashMap::default(),
         current: 0,
         loads: vec![],
         stores: vec![],
@@ -102,8 +103,10 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) ->
             }
         }
     }
-    states::assign_after_reads(&mut lower.out);
-    lower.out
+    let mut out = lower.out;
+    states::assign_after_reads(&mut out);
+    out.graph = graph;
+    out
 }
 
 /// For each node in memory, the computed nodes that read it, through any view.
@@ -115,7 +118,7 @@ fn readers(graph: &Graph) -> Vec<Vec<Value>> {
             continue;
         }
         for &operand in &node.inputs {
-            readers[strip_reshapes(graph, trace(graph, operand).value).index()].push(reader);
+            readers[strip_reshapes(graph, base_of(graph, operand)).index()].push(reader);
         }
     }
     readers
@@ -472,9 +475,9 @@ struct Depths {
 
 impl Depths {
     fn new(graph: &Graph, group: &Group) -> Depths {
-        let mut of: HashMap<Value, usize> = HashMap::new();
+        let mut of: HashMap<Value, usize> = HashMap::default();
         for &node in &group.nodes {
-            let operands = graph.node(node).inputs.iter().map(|&v| trace(graph, v).value);
+            let operands = graph.node(node).inputs.iter().map(|&v| base_of(graph, v));
             let below = operands.filter_map(|v| of.get(&v).copied()).max().unwrap_or(0);
             let own = usize::from(class(graph, node) == Class::Reduce);
             of.insert(node, below + own);
@@ -491,7 +494,7 @@ impl Depths {
                 continue;
             }
             for &operand in &graph.node(node).inputs {
-                let base = trace(graph, operand).value;
+                let base = base_of(graph, operand);
                 let row = group.maps.contains_key(&base) && !group.is_element(base);
                 if row && class(graph, base) != Class::Reduce {
                     out.insert(base);

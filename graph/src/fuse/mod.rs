@@ -82,7 +82,7 @@ pub(crate) fn parts(graph: &Graph) -> impl Iterator<Item = (Value, Value, (usize
 
 /// Whether no argument, parameter or reduction stands under the node.
 fn made_of_nothing(graph: &Graph, value: Value) -> bool {
-    let below = |v: &Value| matches!(class(graph, view::trace(graph, *v).value), Class::Free);
+    let below = |v: &Value| class(graph, view::base_of(graph, *v)) == Class::Free;
     graph.node(value).inputs.iter().all(below)
 }
 

@@ -6,14 +6,14 @@
 
 use std::collections::HashSet;
 
-use super::view::{is_barrier, same_but_ones, strip_reshapes, trace};
+use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Node, Op, Origin, Role, Value};
 use crate::program::Layout;
 use crate::types::{DType, Type};
 
 pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph {
-    let mut out = Graph { nodes: vec![], outputs: vec![], ..graph.clone() };
+    let mut out = graph.head();
     let mut map: Vec<Value> = vec![];
     for node in &graph.nodes {
         let mut node = node.clone();
@@ -148,7 +148,7 @@ fn has_floats(out: &Graph, base: Value) -> bool {
 
 /// The value, or a copy if an element of it cannot be found by its index alone: there is none in memory, or it lies in panels.
 fn addressed(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
-    let base = trace(out, value).value;
+    let base = base_of(out, value);
     match class(out, base) != Class::Free && layout_in_panels(out, base, layouts).is_none() {
         true => value,
         false => copy(out, value),

@@ -4,7 +4,7 @@
 //! A value is cheap if arithmetic alone makes it (no exponential, no root), in at most [`STEPS`] steps, from at most one value of its own
 //! size; the others are smaller.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 
 use super::group::Group;
 use super::view::{is_barrier, strip_reshapes, trace};
@@ -63,13 +63,13 @@ struct Recipe {
 
 impl<'g> Rederive<'g> {
     fn new(graph: &'g Graph, groups: &'g [Group]) -> Rederive<'g> {
-        let mut group_of = HashMap::new();
+        let mut group_of = HashMap::default();
         for (id, group) in groups.iter().enumerate() {
             group_of.extend(group.nodes.iter().map(|&n| (n, id)));
         }
         let mut hard: HashSet<Value> = prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
         hard.extend(parts(graph).map(|(part, ..)| strip_reshapes(graph, part)));
-        let mut stored = HashSet::new();
+        let mut stored = HashSet::default();
         for (index, node) in graph.nodes.iter().enumerate() {
             let reader = Value(index as u32);
             if matches!(class(graph, reader), Class::View | Class::Free | Class::Leaf) {
@@ -87,7 +87,7 @@ impl<'g> Rederive<'g> {
             }
         }
         let out = Graph { nodes: vec![], outputs: vec![], ..graph.clone() };
-        let (cheap, map, again) = (HashSet::new(), vec![], HashMap::new());
+        let (cheap, map, again) = (HashSet::default(), vec![], HashMap::default());
         Rederive { graph, groups, group_of, hard, stored, cheap, out, map, again }
     }
 

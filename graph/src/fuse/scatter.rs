@@ -10,7 +10,7 @@ impl Lower<'_> {
     pub(crate) fn scatter_launch(&mut self, scatter: Value, axis: usize) -> Launch {
         let (graph, node) = (self.graph, self.graph.node(scatter));
         let [dy, index] = [node.inputs[0], node.inputs[1]];
-        let (space, shape) = (node.ty.shape.clone(), graph.shape(dy));
+        let (space, shape) = (node.ty.shape.to_vec(), graph.shape(dy));
         // The axes of `dy` in the place of the indexed one are what is summed over.
         let summed = axis..axis + shape.len() + 1 - space.len();
         let dim = |a: usize| match a {

@@ -1,12 +1,11 @@
 //! Emits the scalar code of one stage: values at symbolic indices, each once.
 
-use std::collections::HashMap;
-
 use super::layout::ValueLayout;
 use super::lower::Lower;
 use super::view::{follow, is_barrier, trace};
 use super::{Class, class};
 use crate::graph::{Op, Value, Window};
+use crate::hash::HashMap;
 use crate::program::{Index, Level, Source, Stage, Target};
 use crate::scalar::{Binary, Code, Instr, Reduction, Slot, Unary};
 use crate::size::Size;
@@ -38,8 +37,8 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             inputs: vec![],
             instrs: vec![],
             outputs: vec![],
-            known: HashMap::new(),
-            winners: HashMap::new(),
+            known: HashMap::default(),
+            winners: HashMap::default(),
         }
     }
 

@@ -95,6 +95,23 @@ pub(crate) fn trace(graph: &Graph, view: Value) -> Base {
     }
 }
 
+/// The node that [`trace`] ends at.
+pub(crate) fn base_of(graph: &Graph, view: Value) -> Value {
+    let mut value = view;
+    loop {
+        let node = graph.node(value);
+        let follows = match node.op {
+            Op::Broadcast | Op::Permute(_) | Op::Slice { .. } | Op::After => true,
+            Op::Reshape => same_but_ones(graph.shape(node.inputs[0]), &node.ty.shape),
+            _ => false,
+        };
+        match follows {
+            true => value = node.inputs[0],
+            false => return value,
+        }
+    }
+}
+
 /// Whether two shapes differ by axes of size 1 only.
 pub(crate) fn same_but_ones(a: &[Size], b: &[Size]) -> bool {
     a.iter().filter(|s| !s.is(1)).eq(b.iter().filter(|s| !s.is(1)))
@@ -114,7 +131,7 @@ pub(crate) fn waits_for(graph: &Graph, operand: Value) -> Vec<Value> {
     while super::class(graph, value) == super::Class::View {
         let node = graph.node(value);
         if node.op == Op::After {
-            let awaited = strip_reshapes(graph, trace(graph, node.inputs[1]).value);
+            let awaited = strip_reshapes(graph, base_of(graph, node.inputs[1]));
             let is_part = matches!(graph.node(awaited).op, Op::Get(_));
             waits.push(if is_part { graph.node(awaited).inputs[0] } else { awaited });
         }

@@ -3,12 +3,12 @@
 //! The rules are those of every textbook (Griewank & Walther, *Evaluating Derivatives*, chapter 3); where a function's derivative can be
 //! written by its result (tanh, exp, relu), it is, so that only the result must be kept.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
+use crate::hash::HashMap;
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -113,8 +113,8 @@ impl<'p> Pass<'p> {
             sources: graph.nodes.iter().enumerate().map(source).collect(),
             b: Builder::resume(graph, no_parameters),
             updated,
-            found: HashMap::new(),
-            results: HashMap::new(),
+            found: HashMap::default(),
+            results: HashMap::default(),
         }
     }
 

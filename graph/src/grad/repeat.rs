@@ -1,10 +1,9 @@
 //! The gradient of a loop: the loop in the other direction, over what the rounds kept.
 
-use std::collections::HashMap;
-
 use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::hash::HashMap;
 use crate::optimise::{optimise, without_dead_code};
 use crate::recompute::recompute;
 use crate::scalar::Binary;
@@ -183,7 +182,7 @@ impl Joint {
     /// The body alone, and where its values stand there.
     fn forward_body(&self, repeat: &Repeat) -> (Graph, HashMap<Value, Value>) {
         let mut body = Graph { arguments: repeat.body.arguments.clone(), ..Graph::new(&*repeat.body.name) };
-        let mut map = HashMap::new();
+        let mut map = HashMap::default();
         for (index, node) in self.graph.nodes.iter().enumerate().filter(|(i, _)| self.forward[*i]) {
             let mut node = node.clone();
             node.inputs.iter_mut().for_each(|v| *v = map[v]);

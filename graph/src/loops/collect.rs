@@ -1,7 +1,7 @@
 //! A weight that every round of a loop uses has a gradient that is summed through the rounds, product by product. Where the factors of the
 //! products are rows of stacks, the sum is one product of the stacks, outside the loop: longer, so faster, and no state goes round.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 
 use crate::graph::{Graph, Node, Op, Repeat, Role, Value};
 use crate::scalar::Binary;
@@ -12,7 +12,7 @@ use crate::types::Type;
 pub(crate) fn collect(graph: &Graph) -> Graph {
     let mut out = Graph { nodes: vec![], ..graph.clone() };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    let mut sums: HashMap<(Value, usize), Value> = HashMap::new();
+    let mut sums: HashMap<(Value, usize), Value> = HashMap::default();
     for node in &graph.nodes {
         let mut node = node.clone();
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);

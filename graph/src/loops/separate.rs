@@ -1,9 +1,10 @@
 //! Parameters that several loops use, or a loop and something beside it (an encoder that is applied to two inputs): before gradients are
 //! taken, the rounds of such loops are written out, so that all gradients of a parameter meet in one sum.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::graph::{Graph, Node, Op, Output, Repeat, Role, Value};
+use crate::hash::HashMap;
 use crate::optimise::without_dead_code;
 
 /// The graph in which a parameter is read by one loop only, or by none.
@@ -59,12 +60,8 @@ fn step(body: &Graph) -> Option<usize> {
 
 /// The graph with the rounds of a loop one after the other. The loop has states and shared values only.
 fn written_out(graph: &Graph, index: usize) -> Graph {
-    let mut write = Write {
-        out: Graph { nodes: vec![], outputs: vec![], ..graph.clone() },
-        parameters: HashMap::new(),
-        streams: streams(graph),
-        assigned: vec![],
-    };
+    let mut write =
+        Write { out: graph.head(), parameters: HashMap::default(), streams: streams(graph), assigned: vec![] };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     let mut last: Vec<Value> = vec![];
     for (at, node) in graph.nodes.iter().enumerate() {

@@ -131,7 +131,7 @@ pub(crate) fn check_window(b: &mut Builder, bound: &Bound, window: &Window, slot
 /// Where the number of windows depends on a run-time size: the image must have room for one, `least`.
 pub(crate) fn at_least_one(b: &mut Builder, size: &Size, count: &Size, least: &Size) {
     // With all names at least 1, what grows with them is least where they are 1.
-    let grows = count.terms().iter().all(|(m, c)| m.0.is_empty() || *c > 0);
+    let grows = count.terms().iter().all(|(m, c)| m.is_one() || *c > 0);
     if count.as_const().is_none() && !(grows && count.eval(&|_| 1) >= 1) {
         b.rule(Rule::new(size.clone(), Relation::AtLeast, least.clone()));
     }

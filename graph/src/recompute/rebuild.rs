@@ -1,17 +1,16 @@
 //! Writes the graph in which the backward pass makes again what is not kept.
 
-use std::collections::HashMap;
-
 use super::{Phase, Phases, is_free, is_given, is_light, is_view};
 use crate::graph::{Graph, Node, Op, Value};
+use crate::hash::HashMap;
 
 /// Clones what is not `kept` before its first backward use.
 ///
 /// A clone waits for what the gradient is made of with which it is used ([`Op::After`]): else it could be made in the forward pass, in the kernel that makes
 /// what it reads, and would lie in memory all the time.
 pub(super) fn rebuild(graph: &Graph, phases: &Phases, kept: &[bool]) -> Graph {
-    let empty = Graph { nodes: vec![], outputs: vec![], ..graph.clone() };
-    let mut rebuild = Rebuild { graph, phases, kept, map: HashMap::new(), again: HashMap::new(), out: empty };
+    let empty = graph.head();
+    let mut rebuild = Rebuild { graph, phases, kept, map: HashMap::default(), again: HashMap::default(), out: empty };
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         let inputs = match phases.0[index] {

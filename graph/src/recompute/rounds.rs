@@ -1,12 +1,11 @@
 //! The same for loops: what the rounds of a loop stack for the loop that goes back is a minimum cut of its body; the rounds that go back make
 //! the rest again.
 
-use std::collections::HashMap;
-
 use super::cut::{SIZE, minimum};
 use super::is_view;
 use super::replay::Replay;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::hash::HashMap;
 use crate::types::Type;
 
 /// The graph with less on the stacks between each loop and the one that goes back over its rounds.
@@ -105,9 +104,9 @@ impl<'g> Pair<'g> {
         };
         let kept: Vec<Value> = kept.iter().copied().filter(|value| !is_replayed(value)).collect();
         let (forward, numbers) = self.stacking(&kept);
-        let mut out = Graph { nodes: vec![], outputs: vec![], ..self.graph.clone() };
+        let mut out = self.graph.head();
         let mut map: Vec<Value> = vec![];
-        let mut stacks = HashMap::new();
+        let mut stacks = HashMap::default();
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let mut op = node.op.clone();
             let mut inputs: Vec<Value> = node.inputs.iter().map(|v| map[v.index()]).collect();
@@ -225,8 +224,8 @@ impl<'g> Pair<'g> {
             old: &old.body,
             there: &self.forward.body,
             out: Graph::new(&old.body.name),
-            inputs: HashMap::new(),
-            again: HashMap::new(),
+            inputs: HashMap::default(),
+            again: HashMap::default(),
         };
         let mut operands = vec![];
         for operand in 0..first_row {

@@ -2,11 +2,10 @@
 //! again, products too, when it gets there (Chen et al., *Training Deep Nets with Sublinear Memory Cost*, 2016). With √n segments of n
 //! equal layers, memory grows with √n, for one more forward pass.
 
-use std::collections::HashMap;
-
 use super::rebuild::start;
 use super::{Phase, Phases, is_free, is_given, is_view};
 use crate::graph::{Graph, Node, Op, Output, Value};
+use crate::hash::HashMap;
 
 /// The forward pass of a graph (that went through [`super::recompute`]), and where it can be cut.
 pub struct Segments<'g> {
@@ -114,8 +113,8 @@ impl<'g> Segments<'g> {
         let borders = self.borders(count);
         let (kept, _) = self.kept(&borders);
         let last = borders.last().copied().unwrap_or(0);
-        let out = Graph { nodes: vec![], outputs: vec![], ..self.graph.clone() };
-        let mut rebuild = Rebuild { segments: self, kept, last, map: vec![], again: HashMap::new(), out };
+        let out = self.graph.head();
+        let mut rebuild = Rebuild { segments: self, kept, last, map: vec![], again: HashMap::default(), out };
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let inputs = match self.phases.0[index] {
                 Phase::Forward => node.inputs.iter().map(|v| rebuild.map[v.index()]).collect(),

@@ -213,7 +213,7 @@ impl<'t> Line<'t> {
             return Err(Line { rest: before }.wrong("an element type"));
         };
         let shape = if self.rest.starts_with('[') { self.list("[", "]", Line::size)? } else { vec![] };
-        Ok(Type { dtype, shape })
+        Ok(Type::new(dtype, shape))
     }
 
     /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] in 0..10 for cross_entropy) {`

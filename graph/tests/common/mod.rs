@@ -17,7 +17,7 @@ pub fn size(text: &str) -> Size {
 }
 
 pub fn ty(dtype: DType, shape: &[&str]) -> Type {
-    Type::new(dtype, shape.iter().map(|s| size(s)).collect())
+    Type::new(dtype, shape.iter().map(|s| size(s)).collect::<Vec<_>>())
 }
 
 pub fn given(value: Arg) -> Given {

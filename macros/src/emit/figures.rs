@@ -157,7 +157,7 @@ impl Sizes {
         for (monomial, coefficient) in size.terms() {
             let coefficient = Literal::i64_suffixed(*coefficient);
             let mut term = quote!((#coefficient));
-            for name in &monomial.0 {
+            for name in monomial.names() {
                 let argument = self.names.iter().position(|n| **n == **name).map(|i| &self.arguments[i])?;
                 term = quote!(#term * #argument as i64);
             }

@@ -16,7 +16,7 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Pla
     let net = target.net;
     let parameters = compiled.map_or(0, |c| c.net.parameters.iter().map(|p| p.len()).sum());
     let parameters = Literal::usize_unsuffixed(parameters);
-    let report = compiled.map(|c| super::explain::text(c, places)).unwrap_or_default();
+    let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
         let compiled = compiled.and_then(|c| c.net.functions.get(index));

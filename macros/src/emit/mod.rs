@@ -1,8 +1,8 @@
 //! Compiled nets as Rust: a struct with methods, the tables, the kernels.
 
 use castnet_graph::compile::Compiled;
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{ToTokens, quote};
 
 use crate::ast::{Member, Members, Name, Part};
 use crate::lower::{Target, type_text};
@@ -57,6 +57,23 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
             #watch
         };
     }
+}
+
+/// A long text as a literal. A raw one: nothing in it has to be escaped, which takes long character by character in a macro that is built
+/// without optimisation, and it can be read where the expansion is looked at.
+fn text(text: &str) -> TokenStream {
+    let mut marks = String::new();
+    while text.contains(&format!("\"{marks}")) {
+        marks.push('#');
+    }
+    let raw = format!("r{marks}\"{text}\"{marks}");
+    // Of the compiler itself where there is one: `proc_macro2` would read the text before it hands it on.
+    let literal = match proc_macro::is_available() {
+        true => raw.parse().ok().map(|l| proc_macro::TokenStream::from(proc_macro::TokenTree::Literal(l)).into()),
+        false => raw.parse::<Literal>().ok().map(Literal::into_token_stream),
+    };
+    // A carriage return alone is what no raw literal can hold.
+    literal.unwrap_or_else(|| text.to_token_stream())
 }
 
 /// A name of the user's as a token at its place.

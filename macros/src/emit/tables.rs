@@ -11,7 +11,7 @@ use crate::places::Places;
 /// `static __NET` and `static __KERNELS`.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let name = &target.name.text;
-    let json = compiled.and_then(|c| serde_json::to_string(&c.net).ok()).unwrap_or_default();
+    let json = super::text(&compiled.and_then(|c| serde_json::to_string(&c.net).ok()).unwrap_or_default());
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();

@@ -183,9 +183,10 @@ fn learn<'a>(
     for name in &open {
         let symbol = Size::symbol(&hidden(name));
         let (with, rest): (Vec<_>, Vec<_>) =
-            polynomial.terms().iter().partition(|(m, _)| m.0.iter().any(|n| **n == *hidden(name)));
+            polynomial.terms().iter().partition(|(m, _)| m.names().iter().any(|n| **n == *hidden(name)));
         let [(monomial, coefficient)] = &with[..] else { continue };
-        if Size::term(monomial.clone(), 1) != symbol || rest.iter().any(|(m, _)| m.0.iter().any(|n| n.starts_with('?')))
+        if Size::term(monomial.clone(), 1) != symbol
+            || rest.iter().any(|(m, _)| m.names().iter().any(|n| n.starts_with('?')))
         {
             continue;
         }

@@ -27,7 +27,7 @@ impl Expected {
 
     /// The type, if no size is left open.
     pub fn known(&self) -> Option<types::Type> {
-        Some(types::Type::new(self.dtype, self.axes.iter().cloned().collect::<Option<_>>()?))
+        Some(types::Type::new(self.dtype, self.axes.iter().cloned().collect::<Option<types::Shape>>()?))
     }
 
     /// `f32[N, _]`.

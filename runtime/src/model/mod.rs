@@ -74,7 +74,7 @@ impl Model {
         Model::of(Arc::new(loaded), device, seed)
     }
 
-    fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
+    pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = Memory::zeroed(4 * loaded.floats);
         init::initialise(&loaded.net, seed, parameters.slice_mut());
@@ -196,6 +196,27 @@ impl Model {
 
     pub(crate) fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
+    }
+
+    /// Another model that stands where this one does, with the same kernels.
+    pub(crate) fn twin(&self) -> Result<Model> {
+        let mut twin = Model::of(self.loaded.clone(), &self.device, self.seed)?;
+        twin.take_over(self)?;
+        Ok(twin)
+    }
+
+    /// Parameters, states, seed and counter of random numbers of another model of this network.
+    pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
+        self.copy_from(other)?;
+        self.rewind(other);
+        Ok(())
+    }
+
+    /// As [`Model::take_over`], but for the parameters.
+    pub(crate) fn rewind(&mut self, other: &Model) {
+        self.copy_states(other);
+        self.seed = other.seed;
+        *self.runs.get_mut() = other.steps();
     }
 
     /// Takes what a checkpoint holds.

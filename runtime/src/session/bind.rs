@@ -63,9 +63,9 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
 
 /// The only name of `coefficient · name + constant`, with its coefficient.
 fn linear(size: &Size) -> Option<(&str, i64)> {
-    let mut names = size.terms().iter().filter(|(m, _)| !m.0.is_empty());
+    let mut names = size.terms().iter().filter(|(m, _)| !m.is_one());
     match (names.next(), names.next()) {
-        (Some((m, c)), None) if m.0.len() == 1 => Some((&m.0[0], *c)),
+        (Some((m, c)), None) if m.names().len() == 1 => Some((&m.names()[0], *c)),
         _ => None,
     }
 }
@@ -176,7 +176,7 @@ mod tests {
     fn program(arguments: &[(&str, DType, &[&str])]) -> Program {
         let named = |(name, dtype, shape): &(&str, DType, &[&str])| Named {
             name: name.to_string(),
-            ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect()),
+            ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect::<Vec<_>>()),
             below: vec![],
         };
         Program {

@@ -93,7 +93,7 @@ impl Sizes<'_> {
         // Far from the end of i64, so that nothing computed from sizes overflows.
         const LIMIT: f64 = (1u64 << 50) as f64;
         let magnitude = size.terms().iter().map(|(m, c)| {
-            let names = m.0.iter().map(|name| self.value(name) as f64);
+            let names = m.names().iter().map(|name| self.value(name) as f64);
             (*c as f64).abs() * names.product::<f64>()
         });
         if magnitude.sum::<f64>() > LIMIT {

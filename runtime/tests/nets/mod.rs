@@ -58,7 +58,8 @@ fn call(b: &mut Traced, name: &str, args: Vec<Arg>) -> Option<Value> {
     match ops::call(&mut b.b, name, Loc::default(), &given) {
         Ok(Arg::Tensor(value)) => {
             let texts: Vec<String> = args.iter().map(arg_text).collect();
-            let reads = args.iter().filter_map(|a| if let Arg::Tensor(v) = a { Some(*v) } else { None }).collect();
+            let mut reads = vec![];
+            args.iter().for_each(|arg| tensors(arg, &mut reads));
             // A function may give back its operand (dropout outside training): then there is nothing to write down.
             if !args.contains(&Arg::Tensor(value)) {
                 b.lines.push((value, format!("{name}({})", texts.join(", ")), reads));
@@ -80,6 +81,15 @@ fn apply(b: &mut Traced, layer: &Layer, x: Value) -> Option<Value> {
         b.lines.push((y, format!("{}(v{})", layer.name, x.0), vec![x]));
     }
     Some(y)
+}
+
+/// The tensors of an argument.
+fn tensors(arg: &Arg, into: &mut Vec<Value>) {
+    match arg {
+        Arg::Tensor(value) => into.push(*value),
+        Arg::List(list) => list.iter().for_each(|arg| tensors(arg, into)),
+        _ => {}
+    }
 }
 
 fn arg_text(arg: &Arg) -> String {
@@ -236,7 +246,7 @@ fn tame(b: &mut Traced, y: Value) -> Value {
 
 fn step(b: &mut Traced, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) -> Option<Value> {
     let rank = b.b.rank(x);
-    match r.below(24) {
+    match r.below(30) {
         0..=4 => {
             let layer = &plan.layers[r.below(plan.layers.len())];
             apply(b, layer, x)
@@ -295,7 +305,53 @@ fn step(b: &mut Traced, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) 
         }
         22 if rank > 1 => call(b, "unsqueeze", vec![t(x), int(1)]).filter(|_| rank < 4),
         23 => call(b, "dropout", vec![t(x), Arg::Float(0.25)]),
+        24..=28 => moved(b, r, pool, x),
         _ => call(b, "tanh", vec![t(x)]),
+    }
+}
+
+/// Elements at other places: parts, joined, turned, padded, looked up.
+fn moved(b: &mut Traced, r: &mut Numbers, pool: &[Value], x: Value) -> Option<Value> {
+    let shape = b.b.shape(x);
+    let known: Vec<usize> = (0..shape.len()).filter(|axis| shape[*axis].as_const().is_some_and(|s| s > 1)).collect();
+    let axis = if known.is_empty() { return None } else { r.pick(&known) };
+    let size = shape[axis].as_const()?;
+    let dim = int(axis as i64);
+    match r.below(7) {
+        0 => {
+            let start = r.below(size as usize) as i64;
+            let length = 1 + r.below((size - start) as usize) as i64;
+            call(b, "narrow", vec![t(x), dim, int(start), int(length)])
+        }
+        1 => {
+            let part = call(b, "select", vec![t(x), dim, int(r.below(size as usize) as i64)])?;
+            call(b, "unsqueeze", vec![t(part), int(axis as i64)])
+        }
+        2 => {
+            // With another value, if one fits, else with what it is turned around.
+            let y = r.pick(pool);
+            call(b, "cat", vec![Arg::List(vec![t(x), t(y)]), dim.clone()]).or_else(|| {
+                let y = call(b, "flip", vec![t(x), dim.clone()])?;
+                call(b, "cat", vec![Arg::List(vec![t(x), t(y)]), dim])
+            })
+        }
+        3 => call(b, "roll", vec![t(x), int(r.below(5) as i64 - 2), dim]),
+        4 if axis + 1 == shape.len() => {
+            let borders = [r.below(4) as i64 - 1, r.below(4) as i64 - 1].map(int);
+            call(b, "pad", vec![t(x), Arg::List(borders.to_vec())])
+        }
+        lookup => {
+            // Places that no decision depends on: 0, 3, 6, … around the end.
+            let places = call(b, "arange", vec![int(1 + r.below(5) as i64)])?;
+            let far = call(b, "mul", vec![t(places), int(3)])?;
+            let index = call(b, "remainder", vec![t(far), int(size)])?;
+            if lookup == 5 || shape.len() != 2 || axis != 1 {
+                return call(b, "index_select", vec![t(x), dim, t(index)]);
+            }
+            let sizes = vec![Arg::Size(shape[0].clone()), int(-1)];
+            let index = call(b, "expand", vec![t(index), Arg::List(sizes)])?;
+            call(b, "gather", vec![t(x), dim, t(index)])
+        }
     }
 }
 

@@ -1,0 +1,121 @@
+//! Calls with arguments that look random.
+
+use castnet_graph::net::Function;
+use castnet_graph::program::{Named, Program};
+use castnet_graph::types::DType;
+use castnet_kernels::random::uniform;
+
+use super::Mistake;
+use super::sizes::{self, Sizes};
+use crate::array::{Array, Element};
+use crate::model::Model;
+
+/// A function with arguments.
+pub(super) struct Call {
+    /// Its number.
+    pub(super) function: usize,
+    /// `LeNet.loss`.
+    pub(super) name: String,
+    /// Whether it is a `train fn`.
+    pub(super) trains: bool,
+    pub(super) arguments: Vec<Array>,
+    pub(super) sizes: Sizes,
+    /// For messages: `N = 3, seed 1`.
+    pub(super) drawn: String,
+}
+
+/// What floating-point arguments are drawn from.
+const RANGES: [(f32, f32); 3] = [(-1.0, 1.0), (0.1, 2.1), (0.05, 0.95)];
+
+/// Integers without bounds are drawn below this.
+const INTEGERS: i64 = 4;
+
+impl Call {
+    /// A call of every function of a model.
+    pub(super) fn all(model: &Model) -> Result<Vec<Call>, Mistake> {
+        (0..model.net().functions.len()).map(|function| Call::new(model, function, RANGES[0], 0)).collect()
+    }
+
+    /// A call of one function with finite results, if there is one: where there are logarithms and roots, with other numbers. The loss of a
+    /// `train fn` must be finite.
+    pub(super) fn finite(model: &Model, function: usize, draw: u64) -> Result<Call, Mistake> {
+        let mut calls = vec![];
+        for range in RANGES {
+            let call = Call::new(model, function, range, draw)?;
+            let mut twin = model.twin()?;
+            let results = match call.trains {
+                true => twin.grad(function, &call.arguments())?.0,
+                false => twin.infer_mut(function, &call.arguments())?,
+            };
+            let finite = |array: &Array| array.as_slice::<f32>().is_ok_and(|all| all.iter().all(|x| x.is_finite()));
+            if results.iter().all(|array| finite(array) || array.dtype() != DType::F32) {
+                return Ok(call);
+            }
+            // The loss alone is enough if not all of them are to be had.
+            calls.push((call, results.first().is_some_and(finite)));
+        }
+        let best = calls.iter().position(|(_, finite)| *finite).unwrap_or(0);
+        let (call, finite) = calls.swap_remove(best);
+        if call.trains && !finite {
+            let Call { name, drawn, .. } = call;
+            return Err(Mistake(format!("`{name}` ({drawn}): the loss of random arguments is not finite")));
+        }
+        Ok(call)
+    }
+
+    fn new(model: &Model, function: usize, range: (f32, f32), draw: u64) -> Result<Call, Mistake> {
+        let seed = model.seed().wrapping_add(draw);
+        let Function { inference, training, .. } = &model.net().functions[function];
+        let programs: Vec<&Program> = std::iter::once(inference).chain(training).collect();
+        let sizes = sizes::choose(&programs)?;
+        let argument = |number: usize| {
+            let both: Vec<&Named> = programs.iter().map(|p| &p.arguments[number]).collect();
+            let key = (function * 1000 + number) as u64;
+            draw_argument(&both, &sizes, range, |index| uniform(seed, key, 0x5eed, index as u64))
+        };
+        let arguments = (0..inference.arguments.len()).map(argument).collect::<Result<_, _>>()?;
+        let drawn: String = sizes.iter().map(|(name, value)| format!("{name} = {value}, ")).collect();
+        let drawn = format!("{drawn}seed {seed}");
+        Ok(Call { function, name: inference.name.clone(), trains: training.is_some(), arguments, sizes, drawn })
+    }
+
+    pub(super) fn arguments(&self) -> Vec<&Array> {
+        self.arguments.iter().collect()
+    }
+}
+
+/// An argument, as both programs of a function declare it.
+fn draw_argument(
+    both: &[&Named],
+    sizes: &Sizes,
+    range: (f32, f32),
+    unit: impl Fn(usize) -> f32,
+) -> Result<Array, Mistake> {
+    let ty = &both[0].ty;
+    let shape: Vec<usize> = ty.shape.iter().map(|s| sizes::eval(s, sizes) as usize).collect();
+    let len: usize = shape.iter().product();
+    let float = |index: usize| range.0 + (range.1 - range.0) * unit(index);
+    let bounds = both.iter().flat_map(|named| &named.below);
+    let range = bounds.fold(None, |known: Option<(i64, i64)>, below| {
+        let (least, limit) = (sizes::eval(&below.least, sizes), sizes::eval(&below.limit, sizes));
+        Some(known.map_or((least, limit), |(a, b)| (a.max(least), b.min(limit))))
+    });
+    let (least, limit) = range.unwrap_or((0, INTEGERS));
+    let integer = |index: usize| least + (unit(index) * (limit - least) as f32) as i64;
+    let array = match ty.dtype {
+        DType::F32 => fill(&shape, (0..len).map(float)),
+        DType::F64 => fill(&shape, (0..len).map(|i| f64::from(float(i)))),
+        DType::U8 => fill(&shape, (0..len).map(|i| integer(i) as u8)),
+        DType::I8 => fill(&shape, (0..len).map(|i| integer(i) as i8)),
+        DType::I32 => fill(&shape, (0..len).map(|i| integer(i) as i32)),
+        DType::U32 => fill(&shape, (0..len).map(|i| integer(i) as u32)),
+        DType::I64 => fill(&shape, (0..len).map(integer)),
+        DType::Bool => fill(&shape, (0..len).map(|i| unit(i) < 0.5)),
+        DType::F16 | DType::BF16 => return Err(Mistake(format!("arguments of {} are not drawn yet", ty.dtype))),
+    };
+    Ok(array?)
+}
+
+fn fill<T: Element>(shape: &[usize], elements: impl Iterator<Item = T>) -> crate::Result<Array> {
+    Array::from_vec(shape, elements.collect())
+}

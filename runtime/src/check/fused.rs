@@ -1,0 +1,130 @@
+//! What runs beside what was written.
+
+use std::collections::BTreeMap;
+
+use castnet_graph::reference::Tensor;
+
+use super::arguments::Call;
+use super::exact::{Exact, Values, norm, tensor};
+use super::{Mistake, shaken};
+use crate::model::Model;
+
+/// How far apart they may be, by the norm of what is expected,
+const TOLERANCE: f64 = 1e-4;
+/// and by how much f32 costs if every operation of the function is rounded to it.
+const ROUNDINGS: f64 = 10.0;
+/// A gradient is held against at least this share of all of them: of what cancels to nothing, rounding is all there is.
+const SHARE: f64 = 1e-3;
+/// Arguments that are tried before something is wrong: where a kink is near, f32 decides it another way than f64.
+const DRAWS: u64 = 3;
+
+/// Every function, fused and planned, in f32, gives what it gives as it was written, operation by operation, in f64: results, states,
+/// gradients.
+///
+/// # Errors
+/// What is too far apart, and by how much.
+pub fn fused(model: &Model, explained: &str) -> Result<(), Mistake> {
+    for (number, function) in model.net().functions.iter().enumerate() {
+        for training in [false, true] {
+            if training && function.training.is_none() {
+                continue;
+            }
+            let mut found = Ok(());
+            for draw in 0..DRAWS {
+                found = with_arguments(model, number, explained, training, draw);
+                if found.is_ok() {
+                    break;
+                }
+            }
+            found?;
+        }
+    }
+    Ok(())
+}
+
+fn with_arguments(model: &Model, function: usize, explained: &str, training: bool, draw: u64) -> Result<(), Mistake> {
+    let mut twin = shaken(model, draw)?;
+    let call = Call::finite(&twin, function, draw)?;
+    let exact = Exact::new(&twin, &call, explained, training)?;
+    let graph = if training { exact.with_gradients(&twin)? } else { exact.graph.clone() };
+    let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&graph, true));
+    let found = if training { train(&mut twin, &call)? } else { infer(&mut twin, &call)? };
+    let net = model.net();
+    let groups = [
+        ("result", &expected.results, &rounded.results, &found.results),
+        ("state", &expected.states, &rounded.states, &found.states),
+        ("gradient of", &expected.gradients, &rounded.gradients, &found.gradients),
+    ];
+    for (what, expected, rounded, found) in groups {
+        let whole =
+            if what == "result" { 0.0 } else { SHARE * expected.values().map(|t| norm(&t.data)).fold(0.0, f64::max) };
+        for (number, expected) in expected {
+            let name = match what {
+                "result" => number.to_string(),
+                "state" => format!("`{}`", net.states[*number].name),
+                _ => format!("`{}`", net.parameters[*number].name),
+            };
+            let Some(found) = found.get(number) else {
+                return Err(Mistake(format!("`{}` ({}): there is no {what} {name}", call.name, call.drawn)));
+            };
+            if let Some((distance, allowed)) = apart(expected, &rounded[number], found, whole) {
+                return Err(Mistake(format!(
+                    "`{}` ({}), {}: {what} {name} is {distance:.1e} away from what was written gives in f64, {allowed:.1e} are allowed \
+                     (norm {:.1e})",
+                    call.name,
+                    call.drawn,
+                    if training { "training" } else { "inference" },
+                    norm(&expected.data),
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The norm of the difference and what is allowed, if it is more.
+fn apart(expected: &Tensor, rounded: &Tensor, found: &Tensor, whole: f64) -> Option<(f64, f64)> {
+    if expected.shape != found.shape {
+        return Some((f64::INFINITY, 0.0));
+    }
+    let difference = |other: &Tensor| -> f64 {
+        // What is not finite in both is the same.
+        let pairs = expected.data.iter().zip(&other.data).filter(|(a, b)| a.is_finite() || b.is_finite());
+        norm(&pairs.map(|(a, b)| a - b).collect::<Vec<_>>())
+    };
+    let finite: Vec<f64> = expected.data.iter().copied().filter(|x| x.is_finite()).collect();
+    let rounding = difference(rounded);
+    let allowed = TOLERANCE * norm(&finite).max(whole)
+        + if rounding.is_finite() { ROUNDINGS * rounding } else { 0.0 }
+        + f64::from(f32::MIN_POSITIVE);
+    let distance = difference(found);
+    (distance.is_nan() || distance > allowed).then_some((distance, allowed))
+}
+
+fn infer(model: &mut Model, call: &Call) -> Result<Values, Mistake> {
+    let results = model.infer_mut(call.function, &call.arguments())?;
+    Ok(Values { results: numbered(&results)?, states: states(model)?, ..Values::default() })
+}
+
+fn train(model: &mut Model, call: &Call) -> Result<Values, Mistake> {
+    let (results, gradients) = model.grad(call.function, &call.arguments())?;
+    let mut by_number = BTreeMap::new();
+    for &number in &model.net().functions[call.function].reaches {
+        by_number.insert(number, tensor(&gradients.parameter(&model.net().parameters[number].name)?)?);
+    }
+    Ok(Values { results: numbered(&results)?, states: states(model)?, gradients: by_number })
+}
+
+fn numbered(results: &[crate::array::Array]) -> Result<BTreeMap<usize, Tensor>, Mistake> {
+    results.iter().enumerate().map(|(i, array)| Ok((i, tensor(array)?))).collect()
+}
+
+fn states(model: &Model) -> Result<BTreeMap<usize, Tensor>, Mistake> {
+    let mut states = BTreeMap::new();
+    for (number, state) in model.net().states.iter().enumerate() {
+        if let Some(array) = model.state(&state.name)? {
+            states.insert(number, tensor(&array)?);
+        }
+    }
+    Ok(states)
+}

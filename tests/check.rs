@@ -1,0 +1,189 @@
+//! `castnet::check!`, and that what it writes can fail.
+
+mod nets;
+
+use castnet::prelude::*;
+use castnet::{Device, Model, check};
+use castnet_graph::net::Net;
+use castnet_graph::program::{Place, Program, Target};
+use castnet_graph::scalar::{Binary, Instr};
+
+network! {
+    /// Blocks with states and randomness.
+    block Part<WIDTH>(x: f32[N, C]) -> f32[N, WIDTH] {
+        linear: Linear(WIDTH);
+        norm:   BatchNorm1d();
+
+        norm(linear(x)).relu()
+    }
+
+    /// Two parts, dropout, an embedding.
+    pub net Parts {
+        words: Embedding(11, 6);
+        first: Part<9>;
+        rest:  Part<7>;
+        out:   Linear(5);
+
+        pub fn scores(word: u32[N], x: f32[N, 6]) -> f32[N, 5] {
+            out(rest(first(words(word) + x)).dropout(0.3))
+        }
+
+        pub train fn loss(word: u32[N], x: f32[N, 6], class: u8[N]) -> f32 {
+            scores(word, x).cross_entropy(class)
+        }
+    }
+}
+
+network! {
+    /// A layer of a loop.
+    block Layer(x: f32[N, T, D]) -> f32[N, T, D] {
+        norm: LayerNorm();
+        up:   Linear(2 * D);
+        down: Linear(D);
+        x + down(up(norm(x)).gelu()).dropout(0.1)
+    }
+
+    /// A loop over blocks and one over time, rules, a frozen layer, an embedding with padding, logarithms and roots, a gradient as a value,
+    /// two ways to train.
+    pub net Odd {
+        const D: usize = 4;
+        words:  Embedding(9, D, padding_idx = 0);
+        #[freeze]
+        fixed:  Linear(D, bias = false);
+        layers: [Layer; 3];
+        param start: f32[D] = zeros;
+        head:   Linear(1);
+        critic: Linear(1);
+        where T <= 6, T % 2 == 0;
+
+        fn features(word: i64[N, T]) -> f32[N, D] {
+            let x = layers(fixed(words(word)));
+            let (last, _) = scan(x, start.expand([N, D]), |s, x| { let s = (0.5 * s + x).tanh(); (s, s) }, dim = 1);
+            last
+        }
+
+        /// Arguments that may not be negative.
+        pub fn distance(word: i64[N, T], weight: f32[N]) -> f32[N] {
+            weight.sqrt() * head(features(word)).squeeze(1)
+        }
+
+        pub train[words, layers, start, head] fn loss(word: i64[N, T], weight: f32[N]) -> f32 {
+            (distance(word, weight) + weight.log()).square().mean()
+        }
+
+        pub train[critic] fn penalty(x: f32[N, D], y: f32[N, D]) -> (f32, f32[N]) {
+            let scores = critic(x * y).tanh();
+            let [slope] = grad(scores.sum(), [x]);
+            ((slope.square().sum(1) + 0.1).sqrt().mean() + scores.mean(), scores.squeeze(1))
+        }
+    }
+
+    /// A loss that is no number.
+    pub net Endless {
+        scale: Linear(1);
+
+        pub train fn loss(x: f32[N, 2]) -> f32 {
+            (scale(x).square() + 1.0).neg().log().mean()
+        }
+    }
+
+    /// Too large to be tried.
+    pub net Large {
+        scale: Linear(1);
+        where N > 3000000;
+
+        pub train fn loss(x: f32[N, 2]) -> f32 {
+            scale(x).mean()
+        }
+    }
+}
+
+mod written {
+    use super::nets::{LeNet, LstmClassifier};
+
+    castnet::check!(LeNet);
+    castnet::check!(LstmClassifier);
+    castnet::check!(super::Parts);
+    castnet::check!(crate::Odd);
+}
+
+fn broken(change: impl FnOnce(&mut Net)) -> Model {
+    let mut net = Parts::new(&Device::cpu(), 1).unwrap().as_ref().net().clone();
+    change(&mut net);
+    Model::from_net(net, &Device::cpu(), 1).unwrap()
+}
+
+fn training(net: &mut Net) -> &mut Program {
+    net.functions.iter_mut().find_map(|f| f.training.as_mut()).unwrap()
+}
+
+#[test]
+fn a_wrong_coefficient_is_found() {
+    let model = broken(|net| {
+        let number = net.parameters.iter().position(|p| p.name == "out.bias").unwrap();
+        let program = training(net);
+        let gradient = program.buffers.iter().position(|b| b.place == Place::Gradient(number)).unwrap();
+        let launch = program.launches.iter_mut().find(|l| l.stores.iter().any(|s| s.buffer == gradient)).unwrap();
+        let stage = launch.stages.last_mut().unwrap();
+        assert!(matches!(stage.outputs[..], [Target::Store(_)]));
+        let code = &mut stage.code;
+        let last = code.inputs + code.instrs.len() as u16;
+        code.instrs.push(Instr::Const(1.1));
+        code.instrs.push(Instr::Binary(Binary::Mul, code.outputs[0], last));
+        code.outputs[0] = last + 1;
+    });
+    let error = check::fused(&model, Parts::explain()).unwrap_err().to_string();
+    for part in ["`Parts.loss`", "training", "gradient of `out.bias`", "in f64", "seed ", "N = "] {
+        assert!(error.contains(part), "{error}");
+    }
+    // The rest is right: the same wrong kernel everywhere, and what was written.
+    check::memory(&model).unwrap();
+    check::kernels(&model).unwrap();
+    check::gradients(&model, Parts::explain()).unwrap();
+}
+
+#[test]
+fn a_wrong_plan_is_found() {
+    let model = broken(|net| {
+        let program = training(net);
+        // All activations of a class at one place.
+        for buffer in &mut program.buffers {
+            if let Place::Arena { offset, .. } = &mut buffer.place {
+                *offset = 0;
+            }
+        }
+    });
+    let error = check::memory(&model).unwrap_err().to_string();
+    assert!(error.contains("Parts.loss"), "{error}");
+    assert!(check::fused(&model, Parts::explain()).is_err());
+}
+
+#[test]
+fn what_cannot_be_checked_is_a_mistake() {
+    let endless = Endless::new(&Device::cpu(), 1).unwrap();
+    for found in
+        [check::gradients(endless.as_ref(), Endless::explain()), check::fused(endless.as_ref(), Endless::explain())]
+    {
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains("`Endless.loss`") && error.contains("not finite"), "{error}");
+    }
+    let large = Large::new(&Device::cpu(), 1).unwrap();
+    type Check = fn(&Model) -> Result<(), check::Mistake>;
+    let all: [Check; 6] = [
+        |model| check::gradients(model, Large::explain()),
+        |model| check::fused(model, Large::explain()),
+        check::memory,
+        check::one_thread,
+        check::kernels,
+        check::saved,
+    ];
+    for check in all {
+        let error = check(large.as_ref()).unwrap_err().to_string();
+        assert!(error.contains("`Large.loss`: no values of N") && error.contains("(`N > 3000000`)"), "{error}");
+    }
+    // Another net's text.
+    let parts = Parts::new(&Device::cpu(), 1).unwrap();
+    let error =
+        check::gradients(parts.as_ref(), Endless::explain().split("_step").next().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`explain()` does not show it"), "{error}");
+}
