@@ -32,7 +32,7 @@ difference between the two largest values of a pooling window is less than 1e-5 
 decides which way a gradient goes. Where some gradient is truly 0, such as that of an attention's key bias, what is computed is rounding,
 and AdamW makes whole steps of it: those parameters (`without gradient`) are compared with SGD only. As a check of the tolerances with
 which castnet is compared, PyTorch's own f32 must stay within a fifth of them. The two deep nets, resnet50 and mobilenet, are
-thin (depth and blocks are the published ones), and their norms are drawn so that f32 can follow f64 (`keep_away`, `CLEAR`, `EPS`).
+thin (depth and blocks are the published ones), and their norms are drawn so that f32 can follow f64 (`keep_away`, `CLEAR`, `EPS`); resnet20 has the greater `EPS` only.
 """
 import json
 import pathlib

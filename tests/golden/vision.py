@@ -51,7 +51,7 @@ class ResNet20(Classifier):
 class ResNet20Small(ResNet20):
     """The same net on smaller images."""
 
-    IMAGE = (3, 16, 16)
+    IMAGE, EPS = (3, 16, 16), 1e-4
 
 
 def keep_away(net):
