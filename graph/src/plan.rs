@@ -150,16 +150,17 @@ fn max_live(blocks: &[&mut Block]) -> i64 {
 /// Best fit in a few orders, the best one repaired by a bounded search; returns the height.
 fn place(blocks: &mut [&mut Block], bound: i64) -> i64 {
     let life = |b: &Block| (b.last - b.first + 1) as i64;
-    let keys: [&dyn Fn(&Block) -> (i64, i64, usize); 4] = [
-        &|b| (-b.floats, -life(b), b.first),
-        &|b| (-life(b), -b.floats, b.first),
-        &|b| (-b.floats * life(b), -b.floats, b.first),
-        &|b| (b.first as i64, -b.floats, b.last),
-    ];
+    // Largest first, longest first, both, and as they come.
+    let key = |b: &Block, way: usize| match way {
+        0 => (-b.floats, -life(b), b.first),
+        1 => (-life(b), -b.floats, b.first),
+        2 => (-b.floats * life(b), -b.floats, b.first),
+        _ => (b.first as i64, -b.floats, b.last),
+    };
     let mut best: Option<(i64, Vec<i64>, Vec<usize>)> = None;
-    for key in keys {
+    for way in 0..4 {
         let mut order: Vec<usize> = (0..blocks.len()).collect();
-        order.sort_by_key(|&i| key(blocks[i]));
+        order.sort_by_key(|&i| key(blocks[i], way));
         let (height, offsets) = best_fit(blocks, &order);
         if best.as_ref().is_none_or(|(least, ..)| height < *least) {
             best = Some((height, offsets, order));
