@@ -294,8 +294,6 @@ pub enum Statement {
     Let {
         /// `x`, `(a, b)`, `[q, k, v]`.
         pattern: Pattern,
-        /// `let mut`.
-        mutable: bool,
         /// The declared type, if any (of one name).
         ty: Option<Type>,
         /// The value.
@@ -343,8 +341,8 @@ pub enum Over {
 /// What a `let` binds.
 #[derive(Clone, Debug)]
 pub enum Pattern {
-    /// `x`.
-    Name(Name),
+    /// `x`; whether it is `mut x`.
+    Name(Name, bool),
     /// `_`.
     Ignore,
     /// `(a, b)`, `[q, k, v]`.

@@ -73,9 +73,28 @@ impl Body {
             _ => {}
         });
     }
+
+    /// Calls `visit` for every name that is assigned to.
+    pub fn assigned<'a>(&'a self, visit: &mut dyn FnMut(&'a str)) {
+        self.statements.iter().for_each(|s| s.assigned(visit));
+        self.walk(&mut |e| {
+            if let ExprKind::Block(body) | ExprKind::Closure(_, body) = &e.kind {
+                body.statements.iter().for_each(|s| s.assigned(visit));
+            }
+        });
+    }
 }
 
 impl Statement {
+    fn assigned<'a>(&'a self, visit: &mut dyn FnMut(&'a str)) {
+        match self {
+            Statement::Assign(name, _) => visit(&name.text),
+            Statement::For(one) => one.body.iter().for_each(|s| s.assigned(visit)),
+            Statement::If { then, otherwise, .. } => then.iter().chain(otherwise).for_each(|s| s.assigned(visit)),
+            Statement::Let { .. } | Statement::Assert(..) => {}
+        }
+    }
+
     /// Calls `visit` for every expression, in order.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {

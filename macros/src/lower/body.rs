@@ -128,9 +128,7 @@ impl<'a> Lowering<'a, '_, '_> {
     fn statements(&mut self, frame: &mut Frame<'a>, statements: &'a [Statement]) {
         for statement in statements {
             match statement {
-                Statement::Let { pattern, mutable, ty, value } => {
-                    self.let_(frame, pattern, *mutable, ty.as_ref(), value)
-                }
+                Statement::Let { pattern, ty, value } => self.let_(frame, pattern, ty.as_ref(), value),
                 Statement::Assign(name, value) => self.assign(frame, name, value),
                 Statement::For(one) => self.for_(frame, one),
                 Statement::If { condition, then, otherwise } => match self.truth(frame, condition) {
@@ -158,14 +156,7 @@ impl<'a> Lowering<'a, '_, '_> {
         }
     }
 
-    fn let_(
-        &mut self,
-        frame: &mut Frame<'a>,
-        pattern: &'a Pattern,
-        mutable: bool,
-        declared: Option<&'a Type>,
-        written: &'a Expr,
-    ) {
+    fn let_(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, declared: Option<&'a Type>, written: &'a Expr) {
         let mut value = self.expression(frame, written);
         if let Some(declared) = declared {
             let declared_type = self.ty(frame, declared);
@@ -186,14 +177,14 @@ impl<'a> Lowering<'a, '_, '_> {
                 },
             };
         }
-        self.bind_pattern(frame, pattern, value, mutable);
+        self.bind_pattern(frame, pattern, value);
     }
 
     /// Binds the names of a pattern to the parts of a value.
-    pub fn bind_pattern(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, value: Arg, mutable: bool) {
+    pub fn bind_pattern(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, value: Arg) {
         match pattern {
             Pattern::Ignore => {}
-            Pattern::Name(name) => frame.bind(&name.text, Local::Value(value), mutable),
+            Pattern::Name(name, mutable) => frame.bind(&name.text, Local::Value(value), *mutable),
             Pattern::Many(patterns, at) => {
                 let values = match value {
                     Arg::List(values) if values.len() == patterns.len() => values,
@@ -211,7 +202,7 @@ impl<'a> Lowering<'a, '_, '_> {
                     }
                 };
                 for (pattern, value) in patterns.iter().zip(values) {
-                    self.bind_pattern(frame, pattern, value, mutable);
+                    self.bind_pattern(frame, pattern, value);
                 }
             }
         }
@@ -315,12 +306,12 @@ impl<'a> Lowering<'a, '_, '_> {
         for round in rounds {
             let mark = frame.enter();
             match (&one.pattern, round) {
-                (Pattern::Name(name), round) => frame.bind(&name.text, round, false),
-                (pattern, Local::Value(value)) => self.bind_pattern(frame, pattern, value, false),
+                (Pattern::Name(name, _), round) => frame.bind(&name.text, round, false),
+                (pattern, Local::Value(value)) => self.bind_pattern(frame, pattern, value),
                 (Pattern::Ignore, Local::Part(_)) => {}
                 (Pattern::Many(_, at), Local::Part(_)) => {
                     self.mistake(Diagnostic::new("N0518", *at, "a layer has no parts").help("write one name"));
-                    self.bind_pattern(frame, &one.pattern, Arg::Unknown, false);
+                    self.bind_pattern(frame, &one.pattern, Arg::Unknown);
                 }
             }
             self.statements(frame, &one.body);
@@ -343,7 +334,7 @@ fn last(expr: &Expr) -> &Expr {
 
 fn pattern_text(pattern: &Pattern) -> String {
     match pattern {
-        Pattern::Name(name) => name.text.clone(),
+        Pattern::Name(name, _) => name.text.clone(),
         Pattern::Ignore => "_".into(),
         Pattern::Many(parts, _) => format!("({})", parts.iter().map(pattern_text).collect::<Vec<_>>().join(", ")),
     }

@@ -107,8 +107,8 @@ impl<'a> Lowering<'a, '_, '_> {
             let mut lowering = Lowering { pass, b, active };
             let state = rebuilt(&init_value, &mut states.iter());
             let row = rebuilt(&xs_value, &mut rows.iter());
-            lowering.bind_pattern(&mut closure_frame, state_pattern, state, false);
-            lowering.bind_pattern(&mut closure_frame, row_pattern, row, false);
+            lowering.bind_pattern(&mut closure_frame, state_pattern, state);
+            lowering.bind_pattern(&mut closure_frame, row_pattern, row);
             let (next, output) = lowering.round(&mut closure_frame, body, &init_value, states)?;
             let (mut nexts, mut outputs) = (vec![], vec![]);
             collect(&next, &mut nexts);

@@ -74,6 +74,9 @@ fn mentioned<'a>(bodies: &[&'a Body]) -> HashSet<&'a str> {
         body.names(&mut |name| {
             named.insert(name);
         });
+        body.assigned(&mut |name| {
+            named.insert(name);
+        });
     }
     named
 }
@@ -91,6 +94,9 @@ fn reachable(net: &Net) -> HashSet<&str> {
             {
                 open.push(next);
             }
+        });
+        net.functions[index].body.assigned(&mut |name| {
+            named.insert(name);
         });
     }
     named

@@ -8,19 +8,25 @@ use crate::ast::Pattern;
 
 impl Parser<'_> {
     /// The pattern after `let`; `None` if it could not be read.
-    pub(super) fn let_pattern(&mut self, cursor: &mut Cursor, mutable: &mut bool) -> Option<Pattern> {
+    pub(super) fn let_pattern(&mut self, cursor: &mut Cursor) -> Option<Pattern> {
         let help = "write `let x = …;`";
+        if cursor.is_word(0, "mut") && matches!(cursor.peek_nth(1), Some(TokenTree::Group(_))) {
+            self.syntax(cursor.span(), "`mut` stands before a name", "write `let (mut a, mut b) = …;`");
+            cursor.next();
+        }
         if !cursor.is_ident(0) && !matches!(cursor.peek(), Some(TokenTree::Group(_))) && !cursor.is_sign(0, '&') {
             self.expected(cursor, "a name after `let`", help);
             return None;
         }
         let start = cursor.clone();
-        let pattern = self.pattern(cursor, mutable)?;
+        let pattern = self.pattern(cursor, &mut false)?;
         if cursor.is_sign(0, '=') || cursor.is_colon(0) || cursor.is_sign(0, ';') || cursor.done() {
             return Some(pattern);
         }
         match (start.peek(), &pattern) {
-            (Some(token), Pattern::Name(_)) if cursor.is_parentheses(0) || cursor.is_path(0) || cursor.is_braces(0) => {
+            (Some(token), Pattern::Name(..))
+                if cursor.is_parentheses(0) || cursor.is_path(0) || cursor.is_braces(0) =>
+            {
                 self.syntax(token.span(), "only names, `(a, b)` and `[a, b]` are patterns", help);
             }
             (Some(TokenTree::Ident(ident)), _) => self.expected(cursor, &format!("`=` after `let {ident}`"), help),
@@ -29,9 +35,10 @@ impl Parser<'_> {
         None
     }
 
-    /// A pattern at the start of `cursor`; `None`, and reported, if there is none.
+    /// A pattern at the start of `cursor`; `None`, and reported, if there is none. `mutable` becomes true if a name in it is.
     pub(super) fn pattern(&mut self, cursor: &mut Cursor, mutable: &mut bool) -> Option<Pattern> {
-        *mutable |= cursor.eat_word("mut");
+        let is_mutable = cursor.eat_word("mut");
+        *mutable |= is_mutable;
         match cursor.peek() {
             Some(TokenTree::Ident(ident)) if ident == "_" => {
                 cursor.next();
@@ -44,7 +51,7 @@ impl Parser<'_> {
                     self.syntax(ident.span(), "`ref` does not occur in networks", "remove it");
                     return self.pattern(cursor, mutable);
                 }
-                Some(Pattern::Name(self.name(&ident)))
+                Some(Pattern::Name(self.name(&ident), is_mutable))
             }
             Some(TokenTree::Group(group))
                 if matches!(group.delimiter(), Delimiter::Parenthesis | Delimiter::Bracket) =>

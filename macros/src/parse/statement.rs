@@ -11,8 +11,7 @@ impl Parser<'_> {
     /// `let x: f32[N, 4] = value;`.
     pub(super) fn let_(&mut self, cursor: &mut Cursor, statements: &mut Vec<Statement>) {
         cursor.next();
-        let mut mutable = cursor.eat_word("mut");
-        let Some(pattern) = self.let_pattern(cursor, &mut mutable) else {
+        let Some(pattern) = self.let_pattern(cursor) else {
             self.lost = true;
             // The value is still read for its own mistakes.
             cursor.take_while(|c| !c.is_sign(0, '=') && !c.is_sign(0, ';') && !c.is_word(0, "let"));
@@ -36,7 +35,7 @@ impl Parser<'_> {
             true => self.value(cursor),
             false => {
                 let wanted = match &pattern {
-                    Pattern::Name(name) => format!("`=` and the value of `{}`", name.text),
+                    Pattern::Name(name, _) => format!("`=` and the value of `{}`", name.text),
                     _ => "`=` and a value".into(),
                 };
                 self.expected(cursor, &wanted, "write `let x = …;`");
@@ -45,7 +44,7 @@ impl Parser<'_> {
                 Expr::broken(self.places.at(colon))
             }
         };
-        statements.push(Statement::Let { pattern, mutable, ty: ty.flatten(), value });
+        statements.push(Statement::Let { pattern, ty: ty.flatten(), value });
     }
 
     /// The value of a `let` or an assignment, with its `;`.

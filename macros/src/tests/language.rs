@@ -71,6 +71,9 @@ fn right_nets_of_blocks() {
             "fc(x).matmul(scale)",
         ),
         ("state last: f32[8] = zeros;", "let z = x - last; last = x.mean(0); z"),
+        ("state last: f32[8] = zeros;", "last = x.mean(0); x"),
+        ("state last: f32[8] = zeros;", "for i in 0..2 { last = x.mean(0); } x"),
+        ("", "let (mut a, b) = (x, x); a = a.relu(); a + b"),
         ("", "x[.., 0..4] + x[.., -4..8] * x[0, 3]"),
         (
             "",
@@ -116,6 +119,8 @@ fn wrong_nets_of_blocks() {
         ("h: Heads<3>;", "h(x)", "N0520: the rule `D % COUNT == 0` does not hold: 8 % 3 == 0"),
         ("fc: if D > 9 { Linear(8) };", "fc(x)", "N0522: `fc` is not there: its condition does not hold"),
         ("p: Pair;", "p(x, y).0", "N0506: `b` of `Pair` must be f32[N, C], found f32[N, 4] (here C is 8)"),
+        ("", "let (mut a, b) = (x, x); b = a; a = b; a", "N0519: `b` does not change: it was bound without `mut`"),
+        ("", "let mut (a, b) = (x, x); a + b", "N0601: `mut` stands before a name"),
         ("", "let z = x; z = y; z", "N0519: `z` does not change: it was bound without `mut`"),
         ("", "let (a, b) = x; a", "N0518: this pattern has 2 parts, the value is a tensor f32[N, 8]"),
         (

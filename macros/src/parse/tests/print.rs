@@ -146,9 +146,9 @@ fn statements(list: &[Statement], depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     for statement in list {
         match statement {
-            Statement::Let { pattern: p, mutable, ty: t, value } => {
-                let (mutable, t) = (if *mutable { "mut " } else { "" }, t.as_ref().map(|t| format!(": {}", ty(t))));
-                *out += &format!("{indent}let {mutable}{}{} = {};\n", pattern(p), t.unwrap_or_default(), expr(value));
+            Statement::Let { pattern: p, ty: t, value } => {
+                let t = t.as_ref().map(|t| format!(": {}", ty(t)));
+                *out += &format!("{indent}let {}{} = {};\n", pattern(p), t.unwrap_or_default(), expr(value));
             }
             Statement::Assign(name, value) => *out += &format!("{indent}{} = {};\n", name.text, expr(value)),
             Statement::Assert(condition, text) => *out += &format!("{indent}assert {}, {text:?};\n", expr(condition)),
@@ -174,7 +174,8 @@ fn statements(list: &[Statement], depth: usize, out: &mut String) {
 
 fn pattern(one: &Pattern) -> String {
     match one {
-        Pattern::Name(name) => name.text.clone(),
+        Pattern::Name(name, true) => format!("mut {}", name.text),
+        Pattern::Name(name, false) => name.text.clone(),
         Pattern::Ignore => "_".into(),
         Pattern::Many(list, _) => format!("({})", list.iter().map(pattern).collect::<Vec<_>>().join(", ")),
     }
