@@ -24,6 +24,38 @@ network! {
     }
 }
 
+network! {
+    /// Two convolutions around a shortcut.
+    pub block Residual<CHANNELS, STRIDE = 1>(x: f32[N, C, H, W]) -> f32[N, CHANNELS, _, _] {
+        conv1: Conv2d(CHANNELS, kernel_size = 3, stride = STRIDE, padding = 1, bias = false);
+        bn1:   BatchNorm2d();
+        conv2: Conv2d(CHANNELS, kernel_size = 3, padding = 1, bias = false);
+        bn2:   BatchNorm2d();
+        down:  if STRIDE != 1 || C != CHANNELS { Conv2d(CHANNELS, kernel_size = 1, stride = STRIDE, bias = false) };
+
+        let y = bn1(conv1(x)).relu();
+        let shortcut = if STRIDE != 1 || C != CHANNELS { down(x) } else { x };
+        (bn2(conv2(y)) + shortcut).relu()
+    }
+
+    pub net ResNet<DEPTH, SIZE = 32> {
+        stem:   Conv2d(16, kernel_size = 3, padding = 1, bias = false);
+        stage1: [Residual<16>; DEPTH];
+        stage2: [Residual<32, 2>, Residual<32>, Residual<32>];
+        head:   Linear(10);
+
+        pub fn scores(image: f32[N, 3, SIZE, SIZE]) -> f32[N, 10] {
+            head(stage2(stage1(stem(image))).mean([2, 3]))
+        }
+
+        pub train fn loss(image: f32[N, 3, SIZE, SIZE], class: u8[N]) -> f32 {
+            scores(image).cross_entropy(class)
+        }
+    }
+
+    pub net ResNet14 = ResNet<3>;
+}
+
 /// Compiled, not run: five epochs of MNIST are too long for a test.
 #[allow(dead_code)]
 fn train_and_save() -> castnet::Result<()> {
