@@ -3,7 +3,7 @@
 
 use crate::hash::HashMap;
 
-use crate::graph::{Graph, Node, Op, Repeat, Role, Value};
+use crate::graph::{Graph, Op, Origin, Repeat, Role, Value};
 use crate::scalar::Binary;
 use crate::size::Size;
 use crate::types::Type;
@@ -21,12 +21,11 @@ pub(crate) fn collect(graph: &Graph) -> Graph {
             Op::Repeat(repeat) => {
                 let products = (0..repeat.states).filter_map(|state| Some((state, product(repeat, state)?)));
                 let products: Vec<(usize, [Factor; 2])> = products.collect();
-                let (repeat, operands, ty) = (repeat.clone(), node.inputs.clone(), node.ty.clone());
-                let value = out.push(node.op, node.inputs, node.ty, node.origin.clone());
+                let (repeat, operands, origin) = (repeat.clone(), node.inputs.clone(), node.origin.clone());
+                let value = out.push(node.op, node.inputs, node.ty, node.origin);
                 for (state, factors) in products {
-                    let node =
-                        Node { op: Op::Copy, inputs: operands.clone(), ty: ty.clone(), origin: node.origin.clone() };
-                    let sum = outside(&mut out, &node, &repeat, value, operands[state], factors);
+                    let of = Loop { repeat: &repeat, operands: &operands, value, origin: &origin };
+                    let sum = of.outside(&mut out, state, factors);
                     sums.insert((value, state), sum);
                 }
                 value
@@ -76,26 +75,39 @@ fn product(repeat: &Repeat, state: usize) -> Option<[Factor; 2]> {
     Some([factor(term.inputs[0])?, factor(term.inputs[1])?])
 }
 
-/// The sum as one product, added to what the state began with.
-fn outside(out: &mut Graph, node: &Node, repeat: &Repeat, of: Value, first: Value, factors: [Factor; 2]) -> Value {
-    let origin = &node.origin;
-    let inputs = factors.map(|factor| {
-        let (stack, ty) = match factor {
-            Factor::Operand(number) => (node.inputs[number], out.ty(node.inputs[number]).clone()),
+/// A loop in the new graph.
+struct Loop<'l> {
+    repeat: &'l Repeat,
+    operands: &'l [Value],
+    value: Value,
+    origin: &'l Origin,
+}
+
+impl Loop<'_> {
+    /// The sum in a state as one product, added to what the state began with.
+    fn outside(&self, out: &mut Graph, state: usize, factors: [Factor; 2]) -> Value {
+        let factors = factors.map(|factor| self.rows(out, factor)).to_vec();
+        let first = self.operands[state];
+        let ty = out.ty(first).clone();
+        let product = out.push(Op::MatMul { ta: true, tb: false }, factors, ty.clone(), self.origin.clone());
+        match out.as_const(first) {
+            Some(0.0) => product,
+            _ => out.push(Op::Binary(Binary::Add), vec![first, product], ty, self.origin.clone()),
+        }
+    }
+
+    /// A stack of matrices as one matrix.
+    fn rows(&self, out: &mut Graph, factor: Factor) -> Value {
+        let stack = match factor {
+            Factor::Operand(number) => self.operands[number],
             Factor::Result(number) => {
-                let mut ty = repeat.body.ty(repeat.body.outputs[number].value).clone();
-                ty.shape.insert(0, repeat.count.clone());
-                (out.push(Op::Get(number), vec![of], ty.clone(), origin.clone()), ty)
+                let mut ty = self.repeat.body.ty(self.repeat.body.outputs[number].value).clone();
+                ty.shape.insert(0, self.repeat.count.clone());
+                out.push(Op::Get(number), vec![self.value], ty, self.origin.clone())
             }
         };
-        let rows = Size::product(&ty.shape[..2]);
-        let ty = Type::new(ty.dtype, vec![rows, ty.shape[2].clone()]);
-        out.push(Op::Reshape, vec![stack], ty, origin.clone())
-    });
-    let ty = out.ty(first).clone();
-    let product = out.push(Op::MatMul { ta: true, tb: false }, inputs.to_vec(), ty.clone(), origin.clone());
-    match out.as_const(first) {
-        Some(0.0) => product,
-        _ => out.push(Op::Binary(Binary::Add), vec![first, product], ty, origin.clone()),
+        let ty = out.ty(stack);
+        let ty = Type::new(ty.dtype, vec![Size::product(&ty.shape[..2]), ty.shape[2].clone()]);
+        out.push(Op::Reshape, vec![stack], ty, self.origin.clone())
     }
 }
