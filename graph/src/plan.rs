@@ -46,21 +46,31 @@ pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Opti
             lives[buffer] = Some((first, step));
         }
     }
-    lives.iter_mut().for_each(|life| extend_through_loops(life, schedule));
+    let loops = loops(schedule);
+    lives.iter_mut().for_each(|life| extend(life, &loops));
     lives
 }
 
 pub(crate) fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
-    for step in schedule {
-        let Step::Repeat { body, .. } = step else { continue };
-        extend_through_loops(life, body);
-        let (Some((first, last)), Some((start, end))) = (life.as_mut(), span(body)) else { continue };
+    extend(life, &loops(schedule));
+}
+
+fn extend(life: &mut Option<(usize, usize)>, loops: &[(usize, usize)]) {
+    let Some((first, last)) = life else { return };
+    for &(start, end) in loops {
         let inside = start <= *first && *last <= end;
         let apart = *last < start || end < *first;
         if !inside && !apart {
             (*first, *last) = ((*first).min(start), (*last).max(end));
         }
     }
+}
+
+/// The first and last launch of every loop, inner loops before those around them.
+fn loops(schedule: &[Step]) -> Vec<(usize, usize)> {
+    let bodies =
+        schedule.iter().filter_map(|step| if let Step::Repeat { body, .. } = step { Some(body) } else { None });
+    bodies.flat_map(|body| loops(body).into_iter().chain(span(body))).collect()
 }
 
 /// The first and last launch of a body.
@@ -76,13 +86,14 @@ fn span(body: &[Step]) -> Option<(usize, usize)> {
 pub fn plan(kernels: &mut Kernels) -> Plan {
     let mut lives = lives(&kernels.launches, &kernels.schedule, kernels.buffers.len());
     rows::reuse(kernels, &lives);
+    let loops = loops(&kernels.schedule);
     for row in 0..lives.len() {
         // Rows keep the whole alive.
         let Some(whole) = kernels.rows_of[row] else { continue };
         let Some((first, last)) = lives[row].take() else { continue };
         let (a, b) = lives[whole].unwrap_or((first, last));
         lives[whole] = Some((a.min(first), b.max(last)));
-        extend_through_loops(&mut lives[whole], &kernels.schedule);
+        extend(&mut lives[whole], &loops);
     }
     let mut classes: Vec<Size> = vec![];
     let mut blocks: Vec<Block> = vec![];
