@@ -62,8 +62,9 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
 /// A long text as a literal. A raw one: nothing in it has to be escaped, which takes long character by character in a macro that is built
 /// without optimisation, and it can be read where the expansion is looked at.
 fn text(text: &str) -> TokenStream {
-    let mut marks = String::new();
-    while text.contains(&format!("\"{marks}")) {
+    // Quotation marks are everywhere, others nearly nowhere.
+    let mut marks = String::from("#");
+    while text.contains('#') && text.contains(&format!("\"{marks}")) {
         marks.push('#');
     }
     let raw = format!("r{marks}\"{text}\"{marks}");
