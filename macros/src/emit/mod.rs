@@ -40,16 +40,19 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
             #tables
             #methods
             impl ::core::convert::AsRef<::castnet::__private::Model> for #name {
+                #[inline]
                 fn as_ref(&self) -> &::castnet::__private::Model {
                     &self.model
                 }
             }
             impl ::core::convert::AsMut<::castnet::__private::Model> for #name {
+                #[inline]
                 fn as_mut(&mut self) -> &mut ::castnet::__private::Model {
                     &mut self.model
                 }
             }
             impl ::core::fmt::Debug for #name {
+                #[inline]
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     ::core::fmt::Debug::fmt(&self.model, f)
                 }
