@@ -4,7 +4,7 @@ use castnet_kernels::BlockKernel;
 pub use castnet_kernels::block_kernel;
 pub use castnet_runtime::optimizer::Footprint;
 pub use castnet_runtime::{
-    Array, Device, EmittedKernel, Error, Gradients, LazyNet, Loss, Model, NetTable, Optimizer, Result,
+    Array, Device, EmittedKernel, Error, Gradients, Loss, Model, NetTable, Network, Optimizer, Result,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,6 +50,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If the file cannot be read or does not fit.
+        #[inline]
         pub fn load(&mut self, path: impl $crate::__private::File) -> $crate::__private::Result<()> {
             self.model.load(path)
         }
@@ -58,6 +59,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If the file cannot be written.
+        #[inline]
         pub fn save(&self, path: impl $crate::__private::File) -> $crate::__private::Result<()> {
             self.model.save(path)
         }
@@ -67,6 +69,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If the file cannot be read or does not fit; net and optimizer are as they were then.
+        #[inline]
         pub fn load_training(
             &mut self,
             path: impl $crate::__private::File,
@@ -80,6 +83,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If the file cannot be written, or the optimizer holds the state of another model.
+        #[inline]
         pub fn save_training(
             &self,
             path: impl $crate::__private::File,
@@ -93,6 +97,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If there is none of this name.
+        #[inline]
         pub fn parameter(&self, name: &str) -> $crate::__private::Result<$crate::__private::Array> {
             self.model.parameter(name)
         }
@@ -101,6 +106,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If there is none of this name, or type or shape differ.
+        #[inline]
         pub fn set_parameter(&mut self, name: &str, value: &$crate::__private::Array) -> $crate::__private::Result<()> {
             self.model.set_parameter(name, value)
         }
@@ -109,6 +115,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If there is none of this name.
+        #[inline]
         pub fn state(&self, name: &str) -> $crate::__private::Result<::core::option::Option<$crate::__private::Array>> {
             self.model.state(name)
         }
@@ -117,11 +124,13 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// If there is none of this name, or type or shape differ.
+        #[inline]
         pub fn set_state(&mut self, name: &str, value: &$crate::__private::Array) -> $crate::__private::Result<()> {
             self.model.set_state(name, value)
         }
 
         /// Gives all states their first values again.
+        #[inline]
         pub fn reset_states(&mut self) {
             self.model.reset_states()
         }
@@ -130,6 +139,7 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// Never for a model of the same type.
+        #[inline]
         pub fn copy_from(&mut self, other: &Self) -> $crate::__private::Result<()> {
             self.model.copy_from(&other.model)
         }
@@ -138,11 +148,13 @@ macro_rules! __network_methods {
         ///
         /// # Errors
         /// Never for a model of the same type.
+        #[inline]
         pub fn lerp(&mut self, other: &Self, t: f32) -> $crate::__private::Result<()> {
             self.model.lerp(&other.model, t)
         }
 
         /// Whether a step whose loss is not finite is an error that names the place and leaves the parameters as they were; off at first.
+        #[inline]
         pub fn stop_on_nan(&mut self, stop: bool) {
             self.model.stop_on_nan(stop)
         }

@@ -46,21 +46,31 @@ pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Opti
             lives[buffer] = Some((first, step));
         }
     }
-    lives.iter_mut().for_each(|life| extend_through_loops(life, schedule));
+    let loops = loops(schedule);
+    lives.iter_mut().for_each(|life| extend(life, &loops));
     lives
 }
 
 pub(crate) fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
-    for step in schedule {
-        let Step::Repeat { body, .. } = step else { continue };
-        extend_through_loops(life, body);
-        let (Some((first, last)), Some((start, end))) = (life.as_mut(), span(body)) else { continue };
+    extend(life, &loops(schedule));
+}
+
+fn extend(life: &mut Option<(usize, usize)>, loops: &[(usize, usize)]) {
+    let Some((first, last)) = life else { return };
+    for &(start, end) in loops {
         let inside = start <= *first && *last <= end;
         let apart = *last < start || end < *first;
         if !inside && !apart {
             (*first, *last) = ((*first).min(start), (*last).max(end));
         }
     }
+}
+
+/// The first and last launch of every loop, inner loops before those around them.
+fn loops(schedule: &[Step]) -> Vec<(usize, usize)> {
+    let bodies =
+        schedule.iter().filter_map(|step| if let Step::Repeat { body, .. } = step { Some(body) } else { None });
+    bodies.flat_map(|body| loops(body).into_iter().chain(span(body))).collect()
 }
 
 /// The first and last launch of a body.
@@ -76,13 +86,14 @@ fn span(body: &[Step]) -> Option<(usize, usize)> {
 pub fn plan(kernels: &mut Kernels) -> Plan {
     let mut lives = lives(&kernels.launches, &kernels.schedule, kernels.buffers.len());
     rows::reuse(kernels, &lives);
+    let loops = loops(&kernels.schedule);
     for row in 0..lives.len() {
         // Rows keep the whole alive.
         let Some(whole) = kernels.rows_of[row] else { continue };
         let Some((first, last)) = lives[row].take() else { continue };
         let (a, b) = lives[whole].unwrap_or((first, last));
         lives[whole] = Some((a.min(first), b.max(last)));
-        extend_through_loops(&mut lives[whole], &kernels.schedule);
+        extend(&mut lives[whole], &loops);
     }
     let mut classes: Vec<Size> = vec![];
     let mut blocks: Vec<Block> = vec![];
@@ -143,8 +154,17 @@ fn gcd(a: i64, b: i64) -> i64 {
 
 /// The most floats that live at one time.
 fn max_live(blocks: &[&mut Block]) -> i64 {
-    let live = |t: usize| blocks.iter().filter(|b| (b.first..=b.last).contains(&t)).map(|b| b.floats).sum::<i64>();
-    blocks.iter().map(|b| live(b.first)).max().unwrap_or(0)
+    let end = blocks.iter().map(|b| b.last + 2).max().unwrap_or(0);
+    let mut change = vec![0; end];
+    for block in blocks {
+        change[block.first] += block.floats;
+        change[block.last + 1] -= block.floats;
+    }
+    let lives = change.iter().scan(0, |live, change| {
+        *live += change;
+        Some(*live)
+    });
+    lives.max().unwrap_or(0)
 }
 
 /// Best fit in a few orders, the best one repaired by a bounded search; returns the height.
@@ -227,20 +247,24 @@ fn best_fit(blocks: &[&mut Block], order: &[usize]) -> (i64, Vec<i64>) {
 
 /// Joins a buffer that dies in a launch with one that the launch writes at the very same places.
 fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
+    let mut block_of = vec![None; kernels.buffers.len()];
+    for (number, block) in blocks.iter().enumerate() {
+        block.buffers.iter().for_each(|&buffer| block_of[buffer] = Some(number));
+    }
     for (step, launch) in kernels.launches.iter().enumerate() {
         for (from, to) in launch.in_place() {
-            let position = |buffer: usize| blocks.iter().position(|b| b.buffers.contains(&buffer));
-            let (Some(a), Some(b)) = (position(from), position(to)) else { continue };
+            let (Some(a), Some(b)) = (block_of[from], block_of[to]) else { continue };
             let (old, new) = (&blocks[a], &blocks[b]);
             if a == b || old.last != step || new.first != step || (old.class, old.floats) != (new.class, new.floats) {
                 continue;
             }
-            let (last, buffers) = (new.last, new.buffers.clone());
+            let (last, buffers) = (new.last, std::mem::take(&mut blocks[b].buffers));
+            buffers.iter().for_each(|&buffer| block_of[buffer] = Some(a));
             blocks[a].last = last;
             blocks[a].buffers.extend(buffers);
-            blocks.remove(b);
         }
     }
+    blocks.retain(|block| !block.buffers.is_empty());
 }
 
 impl Launch {

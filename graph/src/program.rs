@@ -3,8 +3,11 @@
 //! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
 //! same meaning.
 
+mod index;
+
 use std::sync::Arc;
 
+pub use index::Index;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::Rule;
@@ -157,16 +160,19 @@ pub struct Launch {
     /// The space, outermost first: for a tile, `[batch or image dims.., row dims.., column]`.
     pub space: Vec<Size>,
     /// The dims that are reduced, outermost first; as loop dims they are numbered on from the space (empty for tiles).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduce: Vec<Size>,
     /// Which skeleton runs it.
     pub family: Family,
     /// What stages read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loads: Vec<Access>,
     /// What stages write.
     pub stores: Vec<Access>,
     /// What is computed, in order.
     pub stages: Vec<Stage>,
     /// If the only store is the last contribution to the gradient of this parameter: an optimizer may update in place of storing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates: Option<usize>,
 }
 
@@ -290,7 +296,7 @@ pub struct Access {
     /// The index along each dim.
     pub index: Vec<Index>,
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
-    #[serde(with = "crate::float::option")]
+    #[serde(default, with = "crate::float::option", skip_serializing_if = "Option::is_none")]
     pub outside: Option<f32>,
     /// Further indices that count as outside unless they are at least 0 and below a size: of views that end before the memory does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -301,51 +307,6 @@ impl Access {
     /// The element at an index, which is inside.
     pub fn new(buffer: usize, dims: Vec<Size>, index: Vec<Index>) -> Access {
         Access { buffer, dims, index, outside: None, within: vec![] }
-    }
-}
-
-/// `((Σ coefficient · loop index + offset) / divide) mod modulo`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Index {
-    /// Loop dim and coefficient.
-    pub terms: Vec<(usize, i64)>,
-    /// Added.
-    pub offset: Size,
-    /// Divided by (1: not at all). If `exact`, a remainder counts as outside; else rounded down.
-    pub divide: i64,
-    /// See `divide`.
-    pub exact: bool,
-    /// Remainder taken, if not 0.
-    pub modulo: i64,
-}
-
-impl Index {
-    /// The loop index itself.
-    pub fn of(dim: usize) -> Index {
-        Index { terms: vec![(dim, 1)], ..Index::zero() }
-    }
-
-    /// Always 0.
-    pub fn zero() -> Index {
-        Index { terms: vec![], offset: Size::default(), divide: 1, exact: false, modulo: 0 }
-    }
-
-    /// The index plus a size.
-    pub fn plus(mut self, size: &Size) -> Index {
-        self.offset = &self.offset + size;
-        self
-    }
-
-    /// The linear form times a number.
-    pub fn times(mut self, factor: i64) -> Index {
-        self.terms.iter_mut().for_each(|(_, c)| *c *= factor);
-        self.offset = &self.offset * &factor.into();
-        self
-    }
-
-    /// Whether it is a plain linear form.
-    pub fn is_affine(&self) -> bool {
-        self.divide == 1 && self.modulo == 0
     }
 }
 

@@ -1,6 +1,6 @@
 //! Element types, shapes and tensor types.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -200,16 +200,22 @@ impl Type {
 
 /// `[N, 1, 28, 28]`.
 pub fn shape_text(shape: &[Size]) -> String {
-    let sizes: Vec<_> = shape.iter().map(Size::to_string).collect();
-    format!("[{}]", sizes.join(", "))
+    let mut text = String::from("[");
+    for (axis, size) in shape.iter().enumerate() {
+        text.push_str(if axis == 0 { "" } else { ", " });
+        let _ = write!(text, "{size}");
+    }
+    text.push(']');
+    text
 }
 
 impl fmt::Display for Type {
     /// `f32[N, 1, 28, 28]`, a scalar as `f32`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.dtype.name())?;
         match self.is_scalar() {
-            true => write!(f, "{}", self.dtype),
-            false => write!(f, "{}{}", self.dtype, shape_text(&self.shape)),
+            true => Ok(()),
+            false => f.write_str(&shape_text(&self.shape)),
         }
     }
 }

@@ -97,37 +97,53 @@ pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f
 /// # let _ = conv1_tanh;
 /// ```
 ///
+/// With `const` before the name it is a constant, and the functions are compiled where it is used: not at all if nobody does.
+///
 /// Every value is an `f32`; a truth value is 1 or 0. In scope are the functions of [`math::fused`](crate::math::fused). The results are
 /// named after the arrow.
 #[macro_export]
 macro_rules! block_kernel {
-    ($(#[$attribute:meta])* $visibility:vis $name:ident($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) { $($body:tt)* }) => {
+    ($(#[$attribute:meta])* $visibility:vis const $name:ident $($kernel:tt)*) => {
         $(#[$attribute])*
         #[allow(non_upper_case_globals)]
-        $visibility static $name: $crate::BlockKernel = {
-            $crate::__block_function! {
-                #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
-                avx512 fused ($($input)*) ($($output)*) { $($body)* }
-            }
-            $crate::__block_function! {
-                #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-                avx2 fused ($($input)*) ($($output)*) { $($body)* }
-            }
-            $crate::__block_function! {
-                #[inline(never)]
-                portable plain ($($input)*) ($($output)*) { $($body)* }
-            }
-            $crate::BlockKernel { avx512, avx2, portable }
-        };
+        $visibility const $name: $crate::BlockKernel = $crate::__block_functions! { (#[inline]) $($kernel)* };
     };
+    ($(#[$attribute:meta])* $visibility:vis $name:ident $($kernel:tt)*) => {
+        $(#[$attribute])*
+        #[allow(non_upper_case_globals)]
+        $visibility static $name: $crate::BlockKernel = $crate::__block_functions! { (#[inline(never)]) $($kernel)* };
+    };
+}
+
+/// The functions of a [`BlockKernel`], one an instruction set.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __block_functions {
+    ((#[$inline:meta]) ($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) { $($body:tt)* }) => {{
+        $crate::__block_function! {
+            #[$inline]
+            #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
+            avx512 fused ($($input)*) ($($output)*) { $($body)* }
+        }
+        $crate::__block_function! {
+            #[$inline]
+            #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+            avx2 fused ($($input)*) ($($output)*) { $($body)* }
+        }
+        $crate::__block_function! {
+            #[$inline]
+            portable plain ($($input)*) ($($output)*) { $($body)* }
+        }
+        $crate::BlockKernel { avx512, avx2, portable }
+    }};
 }
 
 /// One function of a [`BlockKernel`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __block_function {
-    (#[$attribute:meta] $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
-        #[$attribute]
+    ($(#[$attribute:meta])* $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
+        $(#[$attribute])*
         #[allow(unused_variables, unused_mut, unused_assignments, unused_imports, clippy::all)]
         unsafe fn $name(n: usize, inputs: *const *const f32, outputs: *const *mut f32) {
             use $crate::math::$math::*;

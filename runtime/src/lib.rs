@@ -25,6 +25,6 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use gradients::Gradients;
 pub use model::{Loss, Model};
-pub use net::{EmittedKernel, LazyNet, NetTable};
+pub use net::{EmittedKernel, NetTable, Network};
 pub use optimizer::{Adam, AdamW, Constant, Cosine, Optimizer, Schedule, Sgd, Warmup};
 pub use pool::{set_threads, threads};

@@ -1,6 +1,8 @@
 //! What generated code hands over: a compiled network as tables.
 
-use std::sync::{Arc, OnceLock};
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_graph::net::Net;
 use castnet_graph::program::Program;
@@ -36,39 +38,37 @@ pub struct EmittedKernel {
     pub kernel: &'static BlockKernel,
 }
 
-/// A [`NetTable`] that is read at first use, once a process.
+/// A type that `network!` wrote, with the network that it is.
 ///
-/// ```ignore
-/// static LE_NET: LazyNet = LazyNet::new(NetTable { name: "LeNet", json: "…", kernels: &[], places: &[] });
-/// let model = Model::new(&LE_NET, &Device::cpu(), 1)?;
-/// ```
-pub struct LazyNet {
-    table: NetTable,
-    loaded: OnceLock<Result<Arc<Loaded>, String>>,
+/// The table is a constant and not a static, so that a network of which nobody makes a model is not compiled: neither its table nor its
+/// kernels.
+pub trait Network: 'static {
+    /// The network.
+    const TABLE: NetTable;
 }
 
-impl LazyNet {
-    /// A table not yet read.
-    pub const fn new(table: NetTable) -> LazyNet {
-        LazyNet { table, loaded: OnceLock::new() }
-    }
+/// The networks of this process that were read already: each is read at first use, once.
+static LOADED: Mutex<BTreeMap<TypeId, Result<Arc<Loaded>, String>>> = Mutex::new(BTreeMap::new());
 
-    /// The network as data.
-    ///
-    /// # Errors
-    /// If the table is not valid.
-    pub fn net(&self) -> Result<&Net> {
-        self.loaded().map(|loaded| &loaded.net)
-    }
+/// The network of a type, read and checked.
+pub(crate) fn loaded<N: Network>() -> Result<Arc<Loaded>> {
+    read(TypeId::of::<N>(), table::<N>())
+}
 
-    pub(crate) fn loaded(&self) -> Result<&Arc<Loaded>> {
-        let read = || {
-            let net = serde_json::from_str(self.table.json).map_err(|e| e.to_string())?;
-            Loaded::new(net, self.table.kernels, self.table.places).map(Arc::new)
-        };
-        let bad = |what: &String| Error::BadNet { net: self.table.name.to_string(), what: what.clone() };
-        self.loaded.get_or_init(read).as_ref().map_err(bad)
-    }
+/// The one place that refers to a table, so that there is one copy of it.
+#[inline(never)]
+fn table<N: Network>() -> &'static NetTable {
+    &const { N::TABLE }
+}
+
+fn read(id: TypeId, table: &'static NetTable) -> Result<Arc<Loaded>> {
+    let read = || {
+        let net = serde_json::from_str(table.json).map_err(|e| e.to_string())?;
+        Loaded::new(net, table.kernels, table.places).map(Arc::new)
+    };
+    let bad = |what: String| Error::BadNet { net: table.name.to_string(), what };
+    let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(id).or_insert_with(read).clone().map_err(bad)
 }
 
 /// A network read and checked.

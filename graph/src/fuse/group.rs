@@ -378,17 +378,14 @@ impl<'g> Grouping<'g> {
         if group.unrolled.is_some() && group.tile.is_some() {
             return false;
         }
+        let long = set((0..group.loops.len()).filter(|l| !group.loops[*l].is(1)));
+        let reduced = set((0..group.loops.len()).filter(|l| group.reduced[*l]));
         group.nodes.iter().all(|node| {
-            if !self.reads_itself_alike(group, *node) {
-                return false;
-            }
-            let map = &group.maps[node];
-            let covers = |l: usize| map.contains(&Some(l)) || group.loops[l].is(1);
-            let kept = (0..group.loops.len()).filter(|l| !group.reduced[*l]).all(covers);
-            let all = (0..group.loops.len()).all(covers);
-            let none = (0..group.loops.len()).filter(|l| group.reduced[*l]).all(|l| !map.contains(&Some(l)));
+            let own = set(group.maps[node].iter().copied().flatten());
+            let kept = long & !reduced & !own == 0;
+            let (all, none) = (long & !own == 0, own & reduced == 0);
             let rank = group.unrolled.is_none_or(|_| self.graph.shape(*node).len() == 4);
-            kept && (all || none) && rank
+            kept && (all || none) && rank && self.reads_itself_alike(group, *node)
         })
     }
 
@@ -545,6 +542,11 @@ impl<'g> Grouping<'g> {
         let mut groups = self.groups;
         order.into_iter().filter_map(|id| groups[id].take()).collect()
     }
+}
+
+/// A set of loops, a bit each.
+fn set(loops: impl Iterator<Item = usize>) -> u128 {
+    loops.fold(0, |set, l| set | 1u128.checked_shl(l as u32).unwrap_or(0))
 }
 
 /// Whether a path leads from one group to another, or they are the same.

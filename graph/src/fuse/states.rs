@@ -7,13 +7,18 @@ use crate::types::DType;
 
 /// Redirects stores to states that would be seen by later reads, which must see what the state was before.
 pub(super) fn assign_after_reads(kernels: &mut Kernels) {
-    for state in 0..kernels.buffers.len() {
+    // For each buffer, the first launch that writes it and the last one that reads it.
+    let (mut writers, mut readers) = (vec![None; kernels.buffers.len()], vec![None; kernels.buffers.len()]);
+    for (number, launch) in kernels.launches.iter().enumerate() {
+        launch.stores.iter().for_each(|s| writers[s.buffer] = writers[s.buffer].or(Some(number)));
+        launch.reads().into_iter().for_each(|buffer| readers[buffer] = Some(number));
+    }
+    for state in 0..writers.len() {
         if !matches!(kernels.buffers[state].place, Place::State(_)) {
             continue;
         }
-        let assigns = |launch: &Launch| launch.stores.iter().any(|s| s.buffer == state);
-        let Some(writer) = kernels.launches.iter().position(assigns) else { continue };
-        let read_later = kernels.launches[writer + 1..].iter().any(|l| l.reads().contains(&state));
+        let Some(writer) = writers[state] else { continue };
+        let read_later = readers[state] > Some(writer);
         if !read_later && reads_what_it_writes(&kernels.launches[writer], state) {
             continue;
         }

@@ -56,13 +56,16 @@ impl<'g> Pair<'g> {
             return None;
         }
         let uses = graph.use_counts();
-        let readers = |result: usize| -> usize {
-            let is_it = |n: &crate::graph::Node| n.op == Op::Get(result) && n.inputs[0].index() == there;
-            (0..graph.nodes.len()).filter(|&i| is_it(&graph.nodes[i])).map(|i| uses[i]).sum()
-        };
+        let mut readers: HashMap<usize, usize> = HashMap::default();
+        for (node, uses) in graph.nodes.iter().zip(uses) {
+            match node.op {
+                Op::Get(result) if node.inputs[0].index() == there => *readers.entry(result).or_default() += uses,
+                _ => {}
+            }
+        }
         let rows = (first_row..inputs.len()).filter_map(|operand| {
             let (of, result) = stack(operand)?;
-            let mine = of == there && result >= forward.states && readers(result) == 1;
+            let mine = of == there && result >= forward.states && readers[&result] == 1;
             mine.then(|| (operand, result, forward.body.outputs[result].value))
         });
         let rows: Vec<_> = rows.collect();

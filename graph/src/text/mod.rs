@@ -4,7 +4,7 @@
 //! %4 = add(%2, %3)        f32[N, 20, 24, 24]   conv1
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
@@ -69,14 +69,20 @@ impl Graph {
     fn fmt_at(&self, f: &mut fmt::Formatter<'_>, indent: &str, place: &dyn Fn(Loc) -> Option<String>) -> fmt::Result {
         let arguments: Vec<_> = self.arguments.iter().map(Argument::to_string).collect();
         writeln!(f, "{indent}graph {}({}) {{", self.name, arguments.join(", "))?;
-        let lines: Vec<_> =
-            self.nodes.iter().enumerate().map(|(i, n)| (format!("%{i} = {}", operation(n)), n)).collect();
-        let width = lines.iter().map(|(l, _)| l.chars().count()).max().unwrap_or(0).min(56);
-        let types = self.nodes.iter().map(|n| n.ty.to_string().len()).max().unwrap_or(0);
-        for (line, node) in lines {
-            let at = place(node.origin.loc).map_or(String::new(), |line| format!("  {line}"));
-            let line = format!("{line:width$}  {:types$}  {}{at}", node.ty.to_string(), node.origin.name);
-            writeln!(f, "{indent}    {}", line.trim_end())?;
+        let lines: Vec<_> = self.nodes.iter().map(|n| (operation(n), n.ty.to_string(), n)).collect();
+        let number = |i: usize| i.checked_ilog10().unwrap_or(0) as usize + "%0 = ".len();
+        let widths = lines.iter().enumerate().map(|(i, (line, ..))| number(i) + line.chars().count());
+        let width = widths.max().unwrap_or(0).min(56);
+        let types = lines.iter().map(|(_, ty, _)| ty.len()).max().unwrap_or(0);
+        for (i, (line, ty, node)) in lines.iter().enumerate() {
+            let rest = width.saturating_sub(number(i));
+            let mut text = format!("{indent}    %{i} = {line:rest$}  {ty:types$}  {}", node.origin.name);
+            if let Some(line) = place(node.origin.loc) {
+                text += "  ";
+                text += &line;
+            }
+            f.write_str(text.trim_end())?;
+            f.write_str("\n")?;
             if let Op::Repeat(repeat) = &node.op {
                 repeat.body.fmt_at(f, &format!("{indent}        "), place)?;
             }
@@ -129,7 +135,11 @@ fn rounds(steps: &[usize]) -> String {
 }
 
 fn list(values: &[Value]) -> String {
-    values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+    let mut text = String::new();
+    for (i, value) in values.iter().enumerate() {
+        let _ = write!(text, "{}{value}", if i == 0 { "" } else { ", " });
+    }
+    text
 }
 
 /// States; what every round sees; stacks.

@@ -1,5 +1,7 @@
 //! What the compiler tells: as text in the program, and with `CASTNET_EXPLAIN=1` as files.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use castnet_graph::compile::Compiled;
@@ -12,7 +14,10 @@ use crate::places::Places;
 
 /// Everything about all functions but what only files have room for.
 pub(super) fn text(compiled: &Compiled, places: &Places) -> String {
-    Explain { compiled, line: &|loc: Loc| places.line(loc), settings: Settings::default() }.text()
+    // A place has many nodes, and is asked of the compiler once.
+    let lines: RefCell<HashMap<Loc, Option<String>>> = RefCell::default();
+    let line = |loc: Loc| lines.borrow_mut().entry(loc).or_insert_with(|| places.line(loc)).clone();
+    Explain { compiled, line: &line, settings: Settings::default() }.text()
 }
 
 /// Writes the reports if the environment asks for them (`1`, or run-time sizes and a machine: `N=256,cores=8`); a failure is ignored. Gives

@@ -35,6 +35,7 @@ pub(super) fn figures(
             all.extend(quote! {
                 #[doc = #doc]
                 #[allow(dead_code)]
+                #[inline]
                 #visibility const fn flops(#parameters) -> u64 {
                     Self::#flops(#(#arguments),*)
                 }
@@ -99,12 +100,14 @@ fn of_program(
     quote! {
         #[doc = #flops_doc]
         #[allow(dead_code, unused_variables)]
+        #[inline]
         #visibility const fn #flops_name(#parameters) -> u64 {
             (#flops) as u64
         }
 
         #[doc = #memory_doc]
         #[allow(dead_code, unused_variables)]
+        #[inline]
         #visibility const fn #memory_name #generics(#parameters) -> usize {
             (#fixed) as usize #states
         }

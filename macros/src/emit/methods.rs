@@ -33,8 +33,9 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Pla
             ///
             /// # Errors
             /// If the device is not available.
+            #[inline]
             pub fn new(device: &::castnet::__private::Device, seed: u64) -> ::castnet::__private::Result<Self> {
-                ::core::result::Result::Ok(Self { model: ::castnet::__private::Model::new(&__NET, device, seed)? })
+                ::core::result::Result::Ok(Self { model: ::castnet::__private::Model::new::<Self>(device, seed)? })
             }
 
             #(#functions)*
@@ -44,6 +45,7 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Pla
             ::castnet::__private::network_methods!();
 
             /// What the compiler made of the network: graphs, gradients, kernels, the memory plan, operations and bytes.
+            #[inline]
             pub fn explain() -> &'static str {
                 #report
             }
@@ -91,6 +93,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// # Errors
         /// If an argument does not have the type above; nothing has run then.
         #dead
+        #[inline]
         #visibility fn #name(#receiver #(, #arguments: &#array)*) -> ::castnet::__private::Result<#ty> {
             let results = self.model.#infer(#index, &[#(#arguments),*])?;
             #value
@@ -119,6 +122,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// # Errors
         /// If an argument does not have the type above, or the optimizer holds the state of another model; nothing has run then.
         #dead
+        #[inline]
         #visibility fn #step(
             &mut self, #optimizer: &mut impl ::castnet::__private::Optimizer #(, #arguments: &#array)*
         ) -> ::castnet::__private::Result<#step_ty> {
@@ -132,6 +136,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// # Errors
         /// If an argument does not have the type above; nothing has run then.
         #dead
+        #[inline]
         #visibility fn #grad(
             &mut self #(, #arguments: &#array)*
         ) -> ::castnet::__private::Result<(#ty, ::castnet::__private::Gradients)> {
@@ -146,6 +151,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// # Errors
         /// If an argument does not have the type above, or the gradients are another network's; nothing has run then.
         #dead
+        #[inline]
         #visibility fn #grad_add(
             &mut self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &#array)*
         ) -> ::castnet::__private::Result<#ty> {

@@ -40,16 +40,19 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
             #tables
             #methods
             impl ::core::convert::AsRef<::castnet::__private::Model> for #name {
+                #[inline]
                 fn as_ref(&self) -> &::castnet::__private::Model {
                     &self.model
                 }
             }
             impl ::core::convert::AsMut<::castnet::__private::Model> for #name {
+                #[inline]
                 fn as_mut(&mut self) -> &mut ::castnet::__private::Model {
                     &mut self.model
                 }
             }
             impl ::core::fmt::Debug for #name {
+                #[inline]
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     ::core::fmt::Debug::fmt(&self.model, f)
                 }
@@ -62,8 +65,9 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> To
 /// A long text as a literal. A raw one: nothing in it has to be escaped, which takes long character by character in a macro that is built
 /// without optimisation, and it can be read where the expansion is looked at.
 fn text(text: &str) -> TokenStream {
-    let mut marks = String::new();
-    while text.contains(&format!("\"{marks}")) {
+    // Quotation marks are everywhere, others nearly nowhere.
+    let mut marks = String::from("#");
+    while text.contains('#') && text.contains(&format!("\"{marks}")) {
         marks.push('#');
     }
     let raw = format!("r{marks}\"{text}\"{marks}");

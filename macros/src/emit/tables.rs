@@ -1,6 +1,9 @@
 //! The tables: the net as JSON, its places, and the kernels that replace interpreted stages in optimised builds.
 
+use std::io::{self, Write};
+
 use castnet_graph::compile::Compiled;
+use castnet_graph::net::Net;
 use castnet_graph::printer::{self, Printed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
@@ -8,35 +11,67 @@ use quote::quote;
 use crate::lower::Target;
 use crate::places::Places;
 
-/// `static __NET` and `static __KERNELS`.
+/// The net's table and `__KERNELS`: constants, and kernels that are compiled where the constants are used. A net of which no model is made
+/// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
-    let name = &target.name.text;
-    let json = super::text(&compiled.and_then(|c| serde_json::to_string(&c.net).ok()).unwrap_or_default());
+    let (name, ty) = (&target.name.text, super::ident(target.name, places));
+    let json = super::text(&compiled.and_then(|c| json(&c.net)).unwrap_or_default());
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
     let functions = printed.iter().map(function);
     let entries = printed.iter().flat_map(entries);
     quote! {
-        static __NET: ::castnet::__private::LazyNet = ::castnet::__private::LazyNet::new(::castnet::__private::NetTable {
-            name: #name,
-            json: #json,
-            kernels: __KERNELS,
-            places: &[#(#texts),*],
-        });
+        impl ::castnet::__private::Network for #ty {
+            const TABLE: ::castnet::__private::NetTable = ::castnet::__private::NetTable {
+                name: #name,
+                json: #json,
+                kernels: __KERNELS,
+                places: &[#(#texts),*],
+            };
+        }
 
         // In a dev build the block interpreter, which is optimised there too, beats unoptimised kernels.
         #[cfg(debug_assertions)]
-        static __KERNELS: &[::castnet::__private::EmittedKernel] = &[];
+        const __KERNELS: &[::castnet::__private::EmittedKernel] = &[];
 
         #[cfg(not(debug_assertions))]
-        static __KERNELS: &[::castnet::__private::EmittedKernel] = &[#(#entries),*];
+        const __KERNELS: &[::castnet::__private::EmittedKernel] = &[#(#entries),*];
 
         // A module, so that no name of the user's is in scope.
         #[cfg(not(debug_assertions))]
         mod __kernels {
             #(#functions)*
         }
+    }
+}
+
+/// The net as one line.
+fn json(net: &Net) -> Option<String> {
+    let mut text = Bytes(vec![]);
+    serde_json::to_writer(&mut text, net).ok()?;
+    String::from_utf8(text.0).ok()
+}
+
+/// Takes many short pieces: most are one byte.
+struct Bytes(Vec<u8>);
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match bytes {
+            [byte] => self.0.push(*byte),
+            _ => self.0.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -51,7 +86,7 @@ fn function(printed: &Printed) -> TokenStream {
     quote! {
         ::castnet::__private::block_kernel! {
             #[doc = #doc]
-            pub(super) #name(#(#inputs),*) -> (#(#outputs),*) { #body }
+            pub(super) const #name(#(#inputs),*) -> (#(#outputs),*) { #body }
         }
     }
 }
@@ -67,7 +102,7 @@ fn entries(printed: &Printed) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-/// The name of a kernel's `static`: upper case, so that no local of a kernel has it.
+/// The name of a kernel: upper case, so that no local of a kernel has it.
 fn constant(printed: &Printed) -> Ident {
     Ident::new(&printed.name.to_uppercase(), Span::call_site())
 }

@@ -2,6 +2,7 @@
 
 use crate::expand::expand;
 
+mod cost;
 mod fuzz;
 mod language;
 pub mod mutate;
@@ -85,7 +86,7 @@ fn lenet_is_readable_rust() {
     let text = prettyplease::unparse(&file(LENET));
     // The report has snapshots of its own.
     let (before, report) = text.split_once("\nLeNet.scores(").expect("a report");
-    let (_, after) = report.split_once("\n\"\n").expect("the end of the report");
+    let (_, after) = report.split_once("\n\"#\n").expect("the end of the report");
     let text = format!("{before} …\n{after}");
     // The tables are long lines of JSON; the rest is for people.
     let short = |line: &str| match line.char_indices().nth(120) {

@@ -16,7 +16,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
-use crate::net::{LazyNet, Loaded};
+use crate::net::{self, Loaded, Network};
 use crate::session::Session;
 pub(crate) use states::{States, may_have};
 use train::Training;
@@ -58,8 +58,8 @@ impl Model {
     ///
     /// # Errors
     /// If the network's tables are not valid.
-    pub fn new(net: &'static LazyNet, device: &Device, seed: u64) -> Result<Model> {
-        Model::of(net.loaded()?.clone(), device, seed)
+    pub fn new<N: Network>(device: &Device, seed: u64) -> Result<Model> {
+        Model::of(net::loaded::<N>()?, device, seed)
     }
 
     /// A new model of a network that was compiled while the program runs. Without compiled stages, the interpreter runs all of them.
