@@ -31,6 +31,9 @@ pub struct Shape;
 #[derive(Clone, Copy)]
 pub struct OneOf<T>(PhantomData<T>);
 
+/// Layers or blocks whose number a constant says.
+pub struct Array<T>(PhantomData<T>);
+
 impl<T> Deref for OneOf<T> {
     type Target = Tensor;
     fn deref(&self) -> &Tensor {

@@ -103,6 +103,8 @@ fn head(what: &str) -> String {
 fn documented(indent: &str, name: &str, signature: &[Param], doc: &str) -> String {
     let written = |p: &Param| if p.optional { format!("{} = {}", p.name, p.default) } else { p.name.to_string() };
     let call: Vec<String> = signature.iter().map(written).collect();
+    // Brackets would be links.
+    let doc = doc.replace('[', "\\[").replace(']', "\\]");
     format!("{indent}/// `{name}({})`\n{indent}///\n{indent}/// {doc}\n", call.join(", "))
 }
 

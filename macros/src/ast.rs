@@ -314,6 +314,8 @@ pub enum Statement {
     },
     /// `assert!(D % HEADS == 0, "…")`.
     Assert(Expr, Option<String>),
+    /// An expression that nothing uses, which was reported: only editors want it.
+    Stray(Expr),
 }
 
 /// `for i in 0..4 { … }`.

@@ -4,7 +4,7 @@ use super::Tensor;
 
 /// `Linear(out_features, in_features = inferred, bias = true)`
 ///
-/// x · weightᵀ + bias over the last axis; weight [out_features, in_features], first values uniform in ±1/√in_features.
+/// x · weightᵀ + bias over the last axis; weight \[out_features, in_features\], first values uniform in ±1/√in_features.
 pub struct Linear {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -14,7 +14,7 @@ pub struct Linear {
 
 /// `Embedding(num_embeddings, embedding_dim, padding_idx = None)`
 ///
-/// The rows of the weight [num_embeddings, embedding_dim] that the input names: integers of any shape give that shape and the features. First values N(0, 1); row `padding_idx` is zero and stays so.
+/// The rows of the weight \[num_embeddings, embedding_dim\] that the input names: integers of any shape give that shape and the features. First values N(0, 1); row `padding_idx` is zero and stays so.
 pub struct Embedding {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -22,7 +22,7 @@ pub struct Embedding {
 
 /// `BatchNorm1d(eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true, num_features = inferred)`
 ///
-/// Batch norm of [N, channels] or [N, channels, length] with running statistics.
+/// Batch norm of \[N, channels\] or \[N, channels, length\] with running statistics.
 pub struct BatchNorm1d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -32,7 +32,7 @@ pub struct BatchNorm1d {
 
 /// `BatchNorm2d(eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true, num_features = inferred)`
 ///
-/// Batch norm of [N, channels, height, width] with running statistics.
+/// Batch norm of \[N, channels, height, width\] with running statistics.
 pub struct BatchNorm2d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -42,7 +42,7 @@ pub struct BatchNorm2d {
 
 /// `InstanceNorm2d(eps = 1e-5, affine = false, num_features = inferred)`
 ///
-/// Mean 0 and variance 1 of each channel of each image of [N, channels, height, width].
+/// Mean 0 and variance 1 of each channel of each image of \[N, channels, height, width\].
 pub struct InstanceNorm2d {}
 
 /// `LayerNorm(normalized_shape = the last axis, eps = 1e-5, elementwise_affine = true, bias = true)`
@@ -75,7 +75,7 @@ pub struct GroupNorm {
 
 /// `Conv1d(out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, in_channels = inferred)`
 ///
-/// Cross-correlation of [N, channels, length]; weight [out, in / groups, kernel], first values uniform in ±1/√(in / groups · kernel).
+/// Cross-correlation of \[N, channels, length\]; weight \[out, in / groups, kernel\], first values uniform in ±1/√(in / groups · kernel).
 pub struct Conv1d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -85,7 +85,7 @@ pub struct Conv1d {
 
 /// `Conv2d(out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, in_channels = inferred)`
 ///
-/// Cross-correlation of [N, channels, height, width]; weight [out, in / groups, kernel height, kernel width], first values uniform in ±1/√(in / groups · kernel area).
+/// Cross-correlation of \[N, channels, height, width\]; weight \[out, in / groups, kernel height, kernel width\], first values uniform in ±1/√(in / groups · kernel area).
 pub struct Conv2d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -95,7 +95,7 @@ pub struct Conv2d {
 
 /// `ConvTranspose1d(out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1, in_channels = inferred)`
 ///
-/// The transpose of Conv1d; weight [in, out / groups, kernel], first values uniform in ±1/√(out / groups · kernel).
+/// The transpose of Conv1d; weight \[in, out / groups, kernel\], first values uniform in ±1/√(out / groups · kernel).
 pub struct ConvTranspose1d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -105,7 +105,7 @@ pub struct ConvTranspose1d {
 
 /// `ConvTranspose2d(out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1, in_channels = inferred)`
 ///
-/// The transpose of Conv2d; weight [in, out / groups, kernel height, kernel width], first values uniform in ±1/√(out / groups · kernel area).
+/// The transpose of Conv2d; weight \[in, out / groups, kernel height, kernel width\], first values uniform in ±1/√(out / groups · kernel area).
 pub struct ConvTranspose2d {
     /// The tensor `weight`.
     pub weight: Tensor,
@@ -115,7 +115,7 @@ pub struct ConvTranspose2d {
 
 /// `LSTM(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
 ///
-/// Long short-term memory over [T, batch, features]: (output, h_n, c_n). `lengths`, of the batch, as by pack_padded_sequence: from 1 to T; the output is 0 behind them, the last states are those at them.
+/// Long short-term memory over \[T, batch, features\]: (output, h_n, c_n). `lengths`, of the batch, as by pack_padded_sequence: from 1 to T; the output is 0 behind them, the last states are those at them.
 pub struct LSTM {
     /// The tensor `weight_ih_l0`.
     pub weight_ih_l0: Tensor,
@@ -129,7 +129,7 @@ pub struct LSTM {
 
 /// `GRU(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
 ///
-/// Gated recurrent units over [T, batch, features]: (output, h_n). `lengths` as for `LSTM`.
+/// Gated recurrent units over \[T, batch, features\]: (output, h_n). `lengths` as for `LSTM`.
 pub struct GRU {
     /// The tensor `weight_ih_l0`.
     pub weight_ih_l0: Tensor,
@@ -143,7 +143,7 @@ pub struct GRU {
 
 /// `RNN(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false, nonlinearity = "tanh")`
 ///
-/// h = tanh(x · weight_ihᵀ + bias_ih + h · weight_hhᵀ + bias_hh) over [T, batch, features], or with "relu": (output, h_n). `lengths` as for `LSTM`.
+/// h = tanh(x · weight_ihᵀ + bias_ih + h · weight_hhᵀ + bias_hh) over \[T, batch, features\], or with "relu": (output, h_n). `lengths` as for `LSTM`.
 pub struct RNN {
     /// The tensor `weight_ih_l0`.
     pub weight_ih_l0: Tensor,
@@ -162,7 +162,7 @@ pub struct Dropout {}
 
 /// `MaxPool1d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
 ///
-/// The maximum of each window of [N, channels, length].
+/// The maximum of each window of \[N, channels, length\].
 pub struct MaxPool1d {}
 
 /// `MaxPool2d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
@@ -172,7 +172,7 @@ pub struct MaxPool2d {}
 
 /// `AvgPool1d(kernel_size, stride = kernel_size, padding = 0, ceil_mode = false, count_include_pad = true)`
 ///
-/// The mean of each window of [N, channels, length].
+/// The mean of each window of \[N, channels, length\].
 pub struct AvgPool1d {}
 
 /// `AvgPool2d(kernel_size, stride = kernel_size, padding = 0, ceil_mode = false, count_include_pad = true)`

@@ -213,11 +213,11 @@ impl Tensor {
     pub fn log_softmax<Output>(&self, dim: impl Int) -> Output { any() }
     /// `cross_entropy(input, target, weight = None, ignore_index = None, reduction = "mean", label_smoothing = 0.0, dim = 1)`
     ///
-    /// -log softmax(input)[target] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says ("sum", "none"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call.
+    /// -log softmax(input)\[target\] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says ("sum", "none"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call.
     pub fn cross_entropy<Output>(&self, target: impl Operand, weight: impl Operand, ignore_index: impl Int, reduction: impl Text, label_smoothing: impl Float, dim: impl Int) -> Output { any() }
     /// `nll_loss(input, target, weight = None, ignore_index = None, reduction = "mean")`
     ///
-    /// -input[target] along axis 1, the axis of the classes: `cross_entropy` of what is a logarithm already.
+    /// -input\[target\] along axis 1, the axis of the classes: `cross_entropy` of what is a logarithm already.
     pub fn nll_loss<Output>(&self, target: impl Operand, weight: impl Operand, ignore_index: impl Int, reduction: impl Text) -> Output { any() }
     /// `mse_loss(input, target, reduction = "mean")`
     ///
@@ -265,7 +265,7 @@ impl Tensor {
     pub fn linear<Output>(&self, weight: impl Operand, bias: impl Operand) -> Output { any() }
     /// `scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p = 0.0, is_causal = false, scale = None)`
     ///
-    /// softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query[.., L, E] unless given. A bool mask is true where a key may be seen, any other one is added; a query that a bool mask lets see nothing gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.
+    /// softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query\[.., L, E\] unless given. A bool mask is true where a key may be seen, any other one is added; a query that a bool mask lets see nothing gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.
     pub fn scaled_dot_product_attention<Output>(&self, key: impl Operand, value: impl Operand, attn_mask: impl Operand, dropout_p: impl Float, is_causal: impl Bool, scale: impl Float) -> Output { any() }
     /// `layer_norm(input, normalized_shape = the last axis, weight = None, bias = None, eps = 1e-5)`
     ///
@@ -285,23 +285,23 @@ impl Tensor {
     pub fn batch_norm<Output>(&self, running_mean: impl Operand, running_var: impl Operand, weight: impl Operand, bias: impl Operand, training: impl Bool, eps: impl Float) -> Output { any() }
     /// `conv1d(input, weight, bias = None, stride = 1, padding = 0, dilation = 1, groups = 1)`
     ///
-    /// Cross-correlation of input[n, c, l] with weight[o, c / groups, k], plus bias[o].
+    /// Cross-correlation of input\[n, c, l\] with weight\[o, c / groups, k\], plus bias\[o\].
     pub fn conv1d<Output>(&self, weight: impl Operand, bias: impl Operand, stride: impl Pair, padding: impl Padding, dilation: impl Pair, groups: impl Int) -> Output { any() }
     /// `conv2d(input, weight, bias = None, stride = 1, padding = 0, dilation = 1, groups = 1)`
     ///
-    /// Cross-correlation of input[n, c, h, w] with weight[o, c / groups, kh, kw], plus bias[o].
+    /// Cross-correlation of input\[n, c, h, w\] with weight\[o, c / groups, kh, kw\], plus bias\[o\].
     pub fn conv2d<Output>(&self, weight: impl Operand, bias: impl Operand, stride: impl Pair, padding: impl Padding, dilation: impl Pair, groups: impl Int) -> Output { any() }
     /// `conv_transpose1d(input, weight, bias = None, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`
     ///
-    /// The transpose of conv1d: each element of input[n, c, l] spreads weight[c, o / groups, k], plus bias[o].
+    /// The transpose of conv1d: each element of input\[n, c, l\] spreads weight\[c, o / groups, k\], plus bias\[o\].
     pub fn conv_transpose1d<Output>(&self, weight: impl Operand, bias: impl Operand, stride: impl Pair, padding: impl Pair, output_padding: impl Pair, groups: impl Int, dilation: impl Pair) -> Output { any() }
     /// `conv_transpose2d(input, weight, bias = None, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`
     ///
-    /// The transpose of conv2d: each element of input[n, c, h, w] spreads weight[c, o / groups, kh, kw], plus bias[o].
+    /// The transpose of conv2d: each element of input\[n, c, h, w\] spreads weight\[c, o / groups, kh, kw\], plus bias\[o\].
     pub fn conv_transpose2d<Output>(&self, weight: impl Operand, bias: impl Operand, stride: impl Pair, padding: impl Pair, output_padding: impl Pair, groups: impl Int, dilation: impl Pair) -> Output { any() }
     /// `max_pool1d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
     ///
-    /// The maximum of each window of [n, c, l].
+    /// The maximum of each window of \[n, c, l\].
     pub fn max_pool1d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool) -> Output { any() }
     /// `max_pool2d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
     ///
@@ -309,7 +309,7 @@ impl Tensor {
     pub fn max_pool2d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool) -> Output { any() }
     /// `avg_pool1d(input, kernel_size, stride = kernel_size, padding = 0, ceil_mode = false, count_include_pad = true)`
     ///
-    /// The mean of each window of [n, c, l]; padding counts as zeros, or not at all.
+    /// The mean of each window of \[n, c, l\]; padding counts as zeros, or not at all.
     pub fn avg_pool1d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, ceil_mode: impl Bool, count_include_pad: impl Bool) -> Output { any() }
     /// `avg_pool2d(input, kernel_size, stride = kernel_size, padding = 0, ceil_mode = false, count_include_pad = true)`
     ///
@@ -317,7 +317,7 @@ impl Tensor {
     pub fn avg_pool2d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, ceil_mode: impl Bool, count_include_pad: impl Bool) -> Output { any() }
     /// `adaptive_avg_pool1d(input, output_size)`
     ///
-    /// The means of so many windows of nearly equal length over all of [n, c, l].
+    /// The means of so many windows of nearly equal length over all of \[n, c, l\].
     pub fn adaptive_avg_pool1d<Output>(&self, output_size: impl Pair) -> Output { any() }
     /// `adaptive_avg_pool2d(input, output_size)`
     ///
@@ -329,15 +329,15 @@ impl Tensor {
     pub fn adaptive_max_pool2d<Output>(&self, output_size: impl Pair) -> Output { any() }
     /// `interpolate(input, size = None, scale_factor = None, mode = "nearest", align_corners = false)`
     ///
-    /// An image of [n, c, h, w] in another size: each pixel repeated (`"nearest"`), or mixed by distance (`"bilinear"`).
+    /// An image of \[n, c, h, w\] in another size: each pixel repeated (`"nearest"`), or mixed by distance (`"bilinear"`).
     pub fn interpolate<Output>(&self, size: impl Pair, scale_factor: impl Pair, mode: impl Text, align_corners: impl Bool) -> Output { any() }
     /// `pixel_shuffle(input, upscale_factor)`
     ///
-    /// [n, c·r², h, w] becomes [n, c, h·r, w·r]: channels become pixels.
+    /// \[n, c·r², h, w\] becomes \[n, c, h·r, w·r\]: channels become pixels.
     pub fn pixel_shuffle<Output>(&self, upscale_factor: impl Int) -> Output { any() }
     /// `pixel_unshuffle(input, downscale_factor)`
     ///
-    /// [n, c, h·r, w·r] becomes [n, c·r², h, w]: pixels become channels.
+    /// \[n, c, h·r, w·r\] becomes \[n, c·r², h, w\]: pixels become channels.
     pub fn pixel_unshuffle<Output>(&self, downscale_factor: impl Int) -> Output { any() }
     /// `reshape(input, shape)`
     ///
@@ -349,7 +349,7 @@ impl Tensor {
     pub fn flatten<Output>(&self, start_dim: impl Int, end_dim: impl Int) -> Output { any() }
     /// `permute(input, dims)`
     ///
-    /// Axis i of the result is axis dims[i].
+    /// Axis i of the result is axis dims\[i\].
     pub fn permute<Output>(&self, dims: impl Ints) -> Output { any() }
     /// `transpose(input, dim0, dim1)`
     ///
@@ -369,7 +369,7 @@ impl Tensor {
     pub fn squeeze<Output>(&self, dim: impl Int) -> Output { any() }
     /// `select(input, dim, index)`
     ///
-    /// The elements at `index` of axis `dim`, which disappears: `x[.., index]`.
+    /// The elements at `index` of axis `dim`, which disappears: `x\[.., index\]`.
     pub fn select<Output>(&self, dim: impl Int, index: impl Size) -> Output { any() }
     /// `narrow(input, dim, start, length)`
     ///
@@ -413,7 +413,7 @@ impl Tensor {
     pub fn roll<Output>(&self, shifts: impl Ints, dims: impl Ints) -> Output { any() }
     /// `pad(input, pad, mode = "constant", value = 0)`
     ///
-    /// More elements before and behind: `[left, right, top, bottom, …]`, the last axis first; negative numbers cut off. `mode`: "constant" (`value`), "reflect", "replicate", "circular".
+    /// More elements before and behind: `\[left, right, top, bottom, …\]`, the last axis first; negative numbers cut off. `mode`: "constant" (`value`), "reflect", "replicate", "circular".
     pub fn pad<Output>(&self, pad: impl Sizes, mode: impl Text, value: impl Float) -> Output { any() }
     /// `zeros_like(input)`
     ///

@@ -98,7 +98,10 @@ impl Statement {
     /// Calls `visit` for every expression, in order.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {
-            Statement::Let { value, .. } | Statement::Assign(_, value) | Statement::Assert(value, _) => {
+            Statement::Let { value, .. }
+            | Statement::Assign(_, value)
+            | Statement::Assert(value, _)
+            | Statement::Stray(value) => {
                 value.walk(visit);
             }
             Statement::For(one) => {

@@ -215,7 +215,7 @@ fn suffixed(name: &Ident, suffix: &str) -> Ident {
 }
 
 /// `` `image`: f32[N, 1, 28, 28] → f32[N, 10] ``.
-fn shapes(function: &Function, compiled: Option<&CompiledFunction>) -> String {
+pub(super) fn shapes(function: &Function, compiled: Option<&CompiledFunction>) -> String {
     let written = |p: &crate::ast::Parameter| p.ty.as_ref().map(type_text).unwrap_or_default();
     let arguments: Vec<_> = match compiled {
         Some(f) => f.inference.arguments.iter().map(|a| format!("`{}: {}`", a.name, a.ty)).collect(),

@@ -12,9 +12,11 @@ mod explain;
 mod export;
 mod figures;
 mod methods;
+mod shadow;
 mod tables;
 
 pub use export::export;
+pub use shadow::shadow;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own.

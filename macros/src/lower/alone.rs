@@ -12,7 +12,7 @@ use super::expr::Lowering;
 use super::parts::Owner;
 use super::scope::Frame;
 use super::signature::{self, Signature};
-use super::{Pass, blocks, names, unused};
+use super::{Findings, Pass, blocks, names, unused};
 use crate::ast::{Block, File, Members, Name, Net};
 
 /// What is known of the blocks of a file.
@@ -24,7 +24,7 @@ pub struct Blocks {
 
 impl Blocks {
     /// Checks every block that is defined here; blocks of other calls of `network!` are checked there.
-    pub fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
+    pub fn check(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
         let mut signatures = vec![];
         let mut broken = HashSet::new();
         for (number, block) in file.blocks.iter().enumerate() {
@@ -47,7 +47,7 @@ impl Blocks {
             if blocks.broken.borrow().contains(&number) {
                 continue;
             }
-            let mut found = alone(file, &blocks, number).err().unwrap_or_default();
+            let mut found = findings.on_trial(|| alone(file, &blocks, findings, number)).err().unwrap_or_default();
             if !block.body.is_broken() && !block.foreign {
                 unused::parts(&block.members, &[&block.body], &[], &mut found);
             }
@@ -64,7 +64,7 @@ impl Blocks {
 }
 
 /// The mistakes of a block that no use can make right.
-fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnostic>> {
+fn alone(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Result<(), Vec<Diagnostic>> {
     let block = &file.blocks[number];
     let net = stand_in(block);
     let pass = Pass {
@@ -76,6 +76,7 @@ fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnost
         states: vec![],
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
+        findings,
     };
     let signature = &blocks.signatures[number];
     // With symbols most layers cannot be built: sizes stand for them from the start.

@@ -55,6 +55,7 @@ impl<'a> Lowering<'a, '_, '_> {
             if !l.rules_and_constants(&mut frame, &block.members) {
                 return Arg::Unknown;
             }
+            l.note_sizes(&frame, &block.parameters, &block.members);
             if first {
                 l.declare(&mut frame, used.options);
                 let inner = Inner {

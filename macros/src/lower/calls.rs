@@ -124,7 +124,9 @@ impl<'a> Lowering<'a, '_, '_> {
         if result.is_ok() && self.has_huge_parameter(layer, callee.at) {
             return Arg::Unknown;
         }
-        self.checked(result, callee.at)
+        let value = self.checked(result, callee.at);
+        self.pass.findings.note_layer(layer, given.first().map(|g| &g.value), &value, self.b);
+        value
     }
 
     fn has_huge_parameter(&mut self, layer: &Layer, at: Loc) -> bool {
@@ -161,7 +163,7 @@ impl<'a> Lowering<'a, '_, '_> {
     /// Runs the body of something that has no mistake of its own: what is wrong depends on this call. One mistake a call, at the call.
     pub fn inlined(&mut self, callee: &Name, callable: &Callable<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
         let before = self.b.diagnostics.len();
-        let value = body(self);
+        let value = self.pass.findings.inlined(|| body(self));
         self.b.diagnostics.truncate(before + 1);
         if self.b.diagnostics.len() == before {
             return value;

@@ -107,6 +107,7 @@ impl Parser<'_> {
                 let (one, stray) = self.if_(cursor);
                 statements.extend(one);
                 stray.iter().for_each(|stray| self.no_effect(stray, wants));
+                statements.extend(stray.map(Statement::Stray));
             } else if let Some(expression) = self.last_or_stray(cursor, wants, &mut statements) {
                 tail = Some(expression);
             }
@@ -151,6 +152,7 @@ impl Parser<'_> {
         if left > 0 {
             self.missing_semicolon(cursor);
             self.lost = true;
+            statements.push(Statement::Stray(expression));
             return None;
         }
         let silent = self.lost || returned || matches!(expression.kind, ExprKind::Broken);
@@ -177,6 +179,7 @@ impl Parser<'_> {
             _ if !silent => self.no_effect(&expression, wants),
             _ => {}
         }
+        statements.push(Statement::Stray(expression));
         None
     }
 

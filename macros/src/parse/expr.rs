@@ -60,7 +60,7 @@ impl Parser<'_> {
             return Err(self.too_deep(first));
         }
         let parser = |input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<TokenStream>()?));
-        let all = self.for_syn(tokens.into_iter().collect());
+        let all = self.for_syn(tokens.iter().cloned().collect());
         match parser.parse2(all) {
             Ok((expression, left)) => Ok((expression, left.into_iter().count())),
             Err(error) => {
@@ -74,7 +74,9 @@ impl Parser<'_> {
                     None => error.to_string(),
                 };
                 self.syntax(span, message, "");
-                Err(Expr::broken(self.places.at(span)))
+                let at = self.places.at(span);
+                self.places.keep(at, tokens);
+                Err(Expr::broken(at))
             }
         }
     }

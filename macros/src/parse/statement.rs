@@ -167,8 +167,9 @@ impl Parser<'_> {
             self.lost = true;
             return;
         };
-        let (body, stray) = self.rounds(&group);
+        let (mut body, stray) = self.rounds(&group);
         stray.iter().for_each(|stray| self.no_effect(stray, Wants::Nothing));
+        body.extend(stray.map(Statement::Stray));
         match (pattern, over) {
             (Some(pattern), Some(over)) => statements.push(Statement::For(For { at, pattern, over, body })),
             _ => self.lost = true,
