@@ -351,6 +351,9 @@ pub enum Pattern {
     Many(Vec<Pattern>, Loc),
 }
 
+/// What stands for a name that is still to be written: `x.`, `x + `.
+pub const UNFINISHED: &str = "__unfinished";
+
 /// An expression.
 #[derive(Clone, Debug)]
 pub struct Expr {

@@ -1,7 +1,7 @@
 //! Diagnostics as `compile_error!`: one for each mistake, at its token, notes and help in the text.
 
 use castnet_graph::diagnostic::Diagnostic;
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::places::Places;
@@ -30,17 +30,11 @@ fn compile_error(diagnostic: &Diagnostic, places: &Places) -> TokenStream {
     syn::Error::new_spanned(quote!(#first #last), text(diagnostic, places)).to_compile_error()
 }
 
-/// The same for an editor, which would show the words of this macro call where the mistake is: they stand nowhere. Its sign and its braces
-/// say where the mistake starts and ends.
+/// The same for an editor, which shows on hover what all the words mean that stand at the mistake: only the one does that tells it the place.
 fn editor_error(diagnostic: &Diagnostic, places: &Places) -> TokenStream {
-    let (first, last) = places.ends(diagnostic.at);
-    let mut text = Literal::string(&text(diagnostic, places));
-    text.set_span(Span::mixed_site());
-    let path = quote_spanned!(Span::mixed_site()=> ::core::compile_error);
-    let sign = quote_spanned!(first=> !);
-    let mut message = Group::new(Delimiter::Brace, TokenTree::Literal(text).into());
-    message.set_span(last);
-    quote!(#path #sign #message)
+    let text = text(diagnostic, places);
+    let name = Ident::new("compile_error", places.span(diagnostic.at));
+    quote_spanned!(Span::mixed_site()=> ::core::#name! { #text })
 }
 
 /// The message with its notes and help, as rustc sets those of its own.

@@ -12,7 +12,7 @@ use super::callable::Callable;
 use super::expr::Lowering;
 use super::parts::Part;
 use super::scope::{Frame, Local};
-use crate::ast::{Argument, Expr, ExprKind, Name};
+use crate::ast::{Argument, Expr, ExprKind, Name, UNFINISHED};
 
 /// How the note starts that says in which function a call goes wrong.
 const INSIDE: &str = "this happens in";
@@ -42,6 +42,9 @@ impl<'a> Lowering<'a, '_, '_> {
             }
         }
         let given = self.all_given(frame, arguments);
+        if name == UNFINISHED {
+            return Arg::Unknown;
+        }
         if matches!(name, "div_ceil" | "div_floor")
             && let [Given { value: Arg::Size(size), .. }, Given { value: Arg::Size(by), name: None, .. }] = &given[..]
         {

@@ -14,7 +14,7 @@ use super::Pass;
 use super::parts::Part;
 use super::scope::{Frame, Local};
 use super::signature::is_size_name;
-use crate::ast::{Argument, BuildParameter, Expr, ExprKind, Item, ItemKind, Members};
+use crate::ast::{Argument, BuildParameter, Expr, ExprKind, Item, ItemKind, Members, UNFINISHED};
 
 /// Lowers expressions into one graph.
 pub(super) struct Lowering<'a, 'b, 'p> {
@@ -320,6 +320,12 @@ impl<'a> Lowering<'a, '_, '_> {
 
     /// `wte.weight`, `pair.0`.
     fn field(&mut self, frame: &mut Frame<'a>, x: &'a Expr, name: &'a crate::ast::Name) -> Arg {
+        if name.text == UNFINISHED {
+            if self.part(frame, x).is_none() {
+                self.expression(frame, x);
+            }
+            return Arg::Unknown;
+        }
         if let Some(part) = self.part(frame, x) {
             return match &*part {
                 Part::Broken => Arg::Unknown,

@@ -5,14 +5,12 @@ use castnet_graph::call::{Kind, Param};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::ops;
 use castnet_graph::types::DType;
-use proc_macro2::{Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
 
 use super::names::Named;
-use super::types::unknown;
 use super::{Shadow, token};
-use crate::ast::{Argument, Expr, ExprKind, Item, ItemKind, Name};
-use crate::lower::Shown;
+use crate::ast::{Argument, Expr, ExprKind, Item, ItemKind, Member, Name, UNFINISHED};
 
 impl<'a> Shadow<'a> {
     /// An expression as an argument.
@@ -20,7 +18,7 @@ impl<'a> Shadow<'a> {
         match &e.kind {
             ExprKind::Broken => match self.places.unread(e.at) {
                 // What cannot be read here, rust-analyzer reads as far as it goes.
-                Some(tokens) => quote!({ #tokens }),
+                Some(tokens) => tokens.clone(),
                 None => quote!(()),
             },
             ExprKind::Name(name) => self.name(name, e.at),
@@ -69,24 +67,15 @@ impl<'a> Shadow<'a> {
     fn receiver(&mut self, e: &'a Expr) -> TokenStream {
         match &e.kind {
             ExprKind::Name(name) => match self.named(name) {
-                Named::Local if !self.is_list(e.at, name) => {
-                    let name = token(name, self.places.span(e.at));
-                    quote!(#name)
-                }
-                Named::Part(_) => {
+                Named::Local | Named::Part(_) => {
                     let name = token(name, self.places.span(e.at));
                     quote!(#name)
                 }
                 _ => opaque(&[self.value(e)]),
             },
-            ExprKind::Call(..) if !matches!(self.findings.of(e.at)[..], [Shown::List(_)]) => self.value(e),
-            ExprKind::Field(..) | ExprKind::Apply(..) => self.value(e),
+            ExprKind::Call(..) | ExprKind::Field(..) | ExprKind::Apply(..) => self.value(e),
             _ => opaque(&[self.value(e)]),
         }
-    }
-
-    fn is_list(&self, _at: Loc, name: &str) -> bool {
-        self.lists.iter().any(|list| list == name)
     }
 
     fn name(&mut self, name: &str, at: Loc) -> TokenStream {
@@ -123,6 +112,7 @@ impl<'a> Shadow<'a> {
         let Some(operator) = ops::find(name) else {
             // Nobody knows it, or it is still being written.
             return match arguments.split_first() {
+                Some((first, _)) if name == UNFINISHED => self.receiver(&first.value),
                 Some((first, rest)) => {
                     let (first, rest) = (self.receiver(&first.value), self.arguments(rest));
                     quote!(#first.#ident(#(#rest),*))
@@ -171,45 +161,25 @@ impl<'a> Shadow<'a> {
 
     /// `wte.weight`, `pair.0`, `x.shape`.
     fn field(&mut self, x: &'a Expr, name: &'a Name) -> TokenStream {
-        let span = self.places.span(name.at);
-        let numbered = name.text.starts_with(|c: char| c.is_ascii_digit());
-        let whole = match &x.kind {
+        // Layers have the tensors of their defaults; recurrent ones with more layers have more of them.
+        let is_known = match &x.kind {
             ExprKind::Name(base) => match self.named(base) {
-                // Layers have the tensors of their defaults; recurrent ones with more layers have more of them.
                 Named::Part(part) => match self.layer(&part.member) {
-                    Some(kind) => matches!(kind.name, "LSTM" | "GRU" | "RNN") && is_tensor(&name.text),
-                    None => !matches!(part.member, crate::ast::Member::Param(..) | crate::ast::Member::State(..)),
+                    Some(kind) => !matches!(kind.name, "LSTM" | "GRU" | "RNN") || !is_tensor(&name.text),
+                    None => matches!(part.member, Member::Param(..) | Member::State(..)),
                 },
-                Named::Local => numbered && !self.is_list(x.at, base),
-                _ => numbered,
+                _ => true,
             },
-            ExprKind::Call(..) => numbered && !matches!(self.findings.of(x.at)[..], [Shown::List(_)]),
-            ExprKind::Index(..) | ExprKind::Field(..) => numbered || is_tensor(&name.text),
-            _ => numbered,
+            _ => !is_tensor(&name.text),
         };
-        if whole {
-            return opaque(&[self.value(x)]);
+        if name.text == UNFINISHED {
+            return self.receiver(x);
         }
-        let base = match (&x.kind, numbered) {
-            (ExprKind::Name(base), true) => {
-                let base = token(base, self.places.span(x.at));
-                quote!(#base)
-            }
-            (_, true) => self.value(x),
-            (_, false) => self.receiver(x),
-        };
-        match (numbered, name.text.parse::<usize>()) {
-            (true, Ok(number)) => {
-                let number = Literal::usize_unsuffixed(number);
-                quote!((&#base.#number))
-            }
-            (true, Err(_)) => opaque(&[base]),
-            (false, _) => {
-                let name = token(&name.text, span);
-                let dot = quote_spanned!(span=> .);
-                quote!(#base #dot #name)
-            }
+        if !is_known || name.text.starts_with(|c: char| c.is_ascii_digit()) {
+            return opaque(&[self.receiver(x)]);
         }
+        let (base, name) = (self.receiver(x), token(&name.text, self.places.span(name.at)));
+        quote!(#base.#name)
     }
 
     fn item(&mut self, item: &'a Item, all: &mut Vec<TokenStream>) {
@@ -220,12 +190,9 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// The type that was found of a call.
-    pub(super) fn found(&mut self, at: Loc) -> TokenStream {
-        match &self.findings.of(at)[..] {
-            [] => unknown(),
-            found => self.types.of(found),
-        }
+    /// The type that was found of a name or call.
+    pub(super) fn found(&mut self, at: Loc) -> Ident {
+        self.types.alias(&self.findings.of(at))
     }
 }
 

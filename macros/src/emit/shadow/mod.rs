@@ -33,8 +33,6 @@ struct Shadow<'a> {
     sizes: BTreeSet<String>,
     /// The names that are bound at a place.
     locals: Vec<String>,
-    /// Those of them that are tuples or lists.
-    lists: Vec<String>,
     types: Types,
     /// The layers that occur.
     kinds: BTreeSet<&'a str>,
@@ -99,7 +97,7 @@ fn uses(call: &Call) -> TokenStream {
 impl<'a> Shadow<'a> {
     fn new(file: &'a File, places: &'a Places, findings: &'a Findings, owner: Owner<'a>) -> Shadow<'a> {
         let (sizes, types) = (BTreeSet::new(), Types::default());
-        Shadow { file, places, findings, owner, sizes, locals: vec![], lists: vec![], types, kinds: BTreeSet::new() }
+        Shadow { file, places, findings, owner, sizes, locals: vec![], types, kinds: BTreeSet::new() }
     }
 
     /// The run-time sizes that these arguments bind, as structs: each where it stands first.
@@ -131,21 +129,20 @@ impl<'a> Shadow<'a> {
 
     /// All of it, as a constant that nobody can name.
     fn finish(mut self, uses: &TokenStream, sizes: TokenStream, bodies: TokenStream) -> TokenStream {
-        let members = self.members();
-        let declarations = self.declarations();
+        let (declarations, members) = (self.declarations(), self.members());
         let types = self.types.items(&self.sizes);
         let kinds = self.kinds.iter().map(|kind| Ident::new(kind, Span::call_site()));
         quote! {
             #[allow(warnings, clippy::all)]
             const _: () = {
-                use ::castnet::__editor;
-                use __editor::layers::{#(#kinds),*};
-                #uses
+                #bodies
+                #declarations
+                #members
                 #sizes
                 #types
-                #members
-                #declarations
-                #bodies
+                #uses
+                use ::castnet::__editor;
+                use __editor::layers::{#(#kinds),*};
             };
         }
     }

@@ -10,7 +10,6 @@ use super::types::unknown;
 use super::{Shadow, token};
 use crate::ast::{Axis, Body, Expr, Function, Over, Parameter, Pattern, Promise, Statement, Type};
 use crate::emit::{docs, ident, methods};
-use crate::lower::Shown;
 
 impl<'a> Shadow<'a> {
     /// What a function of the net is called in an editor: the method, if it is one.
@@ -74,7 +73,7 @@ impl<'a> Shadow<'a> {
             let ty = self.found(parameter.name.at);
             let name = ident(&parameter.name, self.places);
             bound.extend(quote!(let #name: #ty = __editor::any();));
-            self.local(&parameter.name.text, parameter.name.at);
+            self.local(&parameter.name.text);
         }
         match result {
             Some(Promise::One(ty)) => self.axes(ty, &mut sizes),
@@ -160,9 +159,9 @@ impl<'a> Shadow<'a> {
             Pattern::Ignore => (quote!(_), unknown()),
             Pattern::Name(name) => {
                 let ty = self.found(name.at);
-                self.local(&name.text, name.at);
+                self.local(&name.text);
                 let name = ident(name, self.places);
-                (quote!(#name), ty)
+                (quote!(#name), quote!(#ty))
             }
             Pattern::Many(patterns, _) => {
                 let (names, types): (Vec<_>, Vec<_>) = patterns.iter().map(|p| self.pattern(p)).unzip();
@@ -172,11 +171,7 @@ impl<'a> Shadow<'a> {
     }
 
     /// From here on a name is a local one.
-    fn local(&mut self, name: &str, at: Loc) {
-        self.lists.retain(|list| list != name);
-        if let [Shown::List(_)] = self.findings.of(at)[..] {
-            self.lists.push(name.to_string());
-        }
+    fn local(&mut self, name: &str) {
         self.locals.push(name.to_string());
     }
 

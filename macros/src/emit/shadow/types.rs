@@ -18,12 +18,22 @@ pub(super) struct Types {
     structs: BTreeMap<String, (String, Vec<bool>)>,
     /// Sizes with names: `N`, `N·T`.
     sizes: BTreeSet<String>,
+    /// The types of names and calls, in order.
+    aliases: Vec<TokenStream>,
 }
 
 /// A value has no more types than this, for readers.
 const ALTERNATIVES: usize = 6;
 
 impl Types {
+    /// A name for the type of a value that was found to be this. To complete what is written at the cursor, rust-analyzer compares what the
+    /// macro gives with a word there and without it: up to the cursor it must be the same text, whatever types follow from that word.
+    pub fn alias(&mut self, found: &[Shown]) -> Ident {
+        let ty = self.of(found);
+        self.aliases.push(ty);
+        format_ident!("__Type{}", self.aliases.len())
+    }
+
     /// The type of a value that was found to be this; several, if it differs from use to use.
     pub fn of(&mut self, found: &[Shown]) -> TokenStream {
         match found {
@@ -76,7 +86,7 @@ impl Types {
         quote!(#ident)
     }
 
-    /// The structs, and those of sizes that `declared` does not have yet.
+    /// All of them, and the sizes that `declared` does not have yet.
     pub fn items(&self, declared: &BTreeSet<String>) -> TokenStream {
         let sizes = self.sizes.difference(declared).map(|name| {
             let ident = Ident::new(name, Span::call_site());
@@ -102,7 +112,11 @@ impl Types {
                 }
             }
         });
-        quote!(#(#sizes)* #(#structs)*)
+        let aliases = self.aliases.iter().enumerate().map(|(i, ty)| {
+            let name = format_ident!("__Type{}", i + 1);
+            quote!(type #name = #ty;)
+        });
+        quote!(#(#aliases)* #(#sizes)* #(#structs)*)
     }
 }
 
