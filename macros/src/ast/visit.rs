@@ -33,10 +33,19 @@ impl Expr {
         }
     }
 
+    /// Whether it could not be read, or ends before its end.
+    fn is_unfinished(&self) -> bool {
+        match &self.kind {
+            ExprKind::Broken => true,
+            ExprKind::Field(_, name) | ExprKind::Call(name, _) => name.text == UNFINISHED,
+            _ => false,
+        }
+    }
+
     /// Whether a part of it could not be read.
     pub fn is_broken(&self) -> bool {
         let mut broken = false;
-        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        self.walk(&mut |e| broken |= e.is_unfinished());
         broken
     }
 }
@@ -61,7 +70,7 @@ impl Body {
     /// Whether a part could not be read.
     pub fn is_broken(&self) -> bool {
         let mut broken = false;
-        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        self.walk(&mut |e| broken |= e.is_unfinished());
         broken
     }
 

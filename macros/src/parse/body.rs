@@ -6,7 +6,7 @@ use super::attributes::Place;
 use super::members::is_member;
 use super::statement::assignment;
 use super::{Cursor, Parser, refuse};
-use crate::ast::{Body, Expr, ExprKind, Members, Name, Statement};
+use crate::ast::{Body, Expr, Members, Name, Statement};
 
 /// What a body is for.
 #[derive(Clone, Copy)]
@@ -150,12 +150,14 @@ impl Parser<'_> {
         let (expression, left) = self.leading_expression(tokens, end);
         cursor.back(left);
         if left > 0 {
-            self.missing_semicolon(cursor);
+            if !expression.is_broken() {
+                self.missing_semicolon(cursor);
+            }
             self.lost = true;
             statements.push(Statement::Stray(expression));
             return None;
         }
-        let silent = self.lost || returned || matches!(expression.kind, ExprKind::Broken);
+        let silent = self.lost || returned || expression.is_broken();
         let ended = cursor.is_sign(0, ';');
         let semicolon = cursor.span();
         while cursor.eat_sign(';') {}
@@ -170,7 +172,7 @@ impl Parser<'_> {
             }
             Wants::Nothing if cursor.done() && !ended => return Some(expression),
             _ if !ended => {
-                if !matches!(expression.kind, ExprKind::Broken) {
+                if !expression.is_broken() {
                     let help = "statements end with `;`, only the result has none";
                     self.syntax(cursor.span(), "expected `;` before this", help);
                 }
@@ -185,7 +187,7 @@ impl Parser<'_> {
 
     /// Reports an expression whose value nothing uses.
     pub(super) fn no_effect(&mut self, expression: &Expr, wants: Wants) {
-        if matches!(expression.kind, ExprKind::Broken) || self.lost {
+        if expression.is_broken() || self.lost {
             return;
         }
         let help = match wants {

@@ -58,9 +58,11 @@ impl Parser<'_> {
         let (value, left) = self.leading_expression(tokens, end);
         cursor.back(left);
         if left > 0 {
-            self.missing_semicolon(cursor);
+            if !value.is_broken() {
+                self.missing_semicolon(cursor);
+            }
             self.lost = true;
-        } else if !cursor.eat_sign(';') && !matches!(value.kind, ExprKind::Broken) {
+        } else if !cursor.eat_sign(';') && !value.is_broken() {
             self.syntax(cursor.last_span(), "expected `;` after this", "a statement ends with `;`");
         }
         value

@@ -214,7 +214,7 @@ fn expr(e: &Expr) -> String {
         ExprKind::Tuple(parts) => format!("({})", list(parts)),
         ExprKind::Call(name, given) => format!("{}({})", name.text, arguments(given)),
         ExprKind::Apply(callee, given) => format!("{}({})", expr(callee), arguments(given)),
-        ExprKind::Field(x, name) => format!("{}.{}", expr(x), name.text),
+        ExprKind::Field(x, name) => format!("{}.{}", expr(x), name.text.replace(UNFINISHED, "?")),
         ExprKind::Index(x, items) => {
             let item = |item: &Item| match &item.kind {
                 ItemKind::All => "..".to_string(),
