@@ -50,7 +50,10 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     let mut names: Vec<&str> = vec![];
     for target in targets(&file, mistakes) {
         let before = mistakes.len();
-        let compiled = lower::lower(&file, &blocks, &target, &findings, mistakes).and_then(|source| match compile(source) {
+        let source = lower::lower(&file, &blocks, &target, &findings, mistakes);
+        let elements = source.as_ref().map_or(0, |source| source.parameters.elements());
+        // An editor asks at every key, and shows nothing of the program.
+        let compiled = source.filter(|_| !editor).and_then(|source| match compile(source) {
             Ok(compiled) => Some(compiled),
             Err(more) => {
                 mistakes.extend(more);
@@ -61,7 +64,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
             mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
         }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), places));
+            output.extend(emit::emit(&target, compiled.as_ref(), elements, places));
         }
         names.push(&target.name.text);
     }

@@ -11,11 +11,10 @@ use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
-pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
     let name = ident(target.name, places);
     let net = target.net;
-    let parameters = compiled.map_or(0, |c| c.net.parameters.iter().map(|p| p.len()).sum());
-    let parameters = Literal::usize_unsuffixed(parameters);
+    let parameters = Literal::usize_unsuffixed(elements);
     let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
