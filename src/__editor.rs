@@ -4,7 +4,7 @@
 //! There a network's functions are ordinary Rust functions, operators are the methods of [`Tensor`], and layers are statics of the types in
 //! [`layers`]. Types of values are made where they occur, so that they read as in a network: `f32<N, 20, 12, 12>`.
 
-#![allow(unused_variables)]
+#![allow(unused_variables, clippy::too_many_arguments)]
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -31,8 +31,10 @@ pub struct Shape;
 #[derive(Clone, Copy)]
 pub struct OneOf<T>(PhantomData<T>);
 
-/// Layers or blocks whose number a constant says.
+/// Layers or blocks of one kind.
 pub struct Array<T>(PhantomData<T>);
+
+pub use std::option::Option;
 
 impl<T> Deref for OneOf<T> {
     type Target = Tensor;

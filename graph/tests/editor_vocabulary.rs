@@ -45,8 +45,7 @@ fn the_functions_are_up_to_date() {
     for operator in OPERATORS.iter().flat_map(|list| list.iter()).filter(|o| !is_method(o.signature)) {
         let arguments: Vec<String> = operator.signature.iter().map(argument).collect();
         page += &documented("", operator.name, operator.signature, operator.doc);
-        page +=
-            &format!("pub fn {}<Output>({}) -> Output {{ any() }}\n", operator.name, arguments.join(", "));
+        page += &format!("pub fn {}<Output>({}) -> Output {{ any() }}\n", operator.name, arguments.join(", "));
     }
     for (name, signature, doc) in WORDS {
         let names = signature.split(", ").map(|p| p.split(' ').next().unwrap_or(p));

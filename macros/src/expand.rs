@@ -46,7 +46,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     share::link(&mut file, call, places, mistakes);
     let findings = Findings::new(editor);
     let blocks = Blocks::check(&file, &findings, mistakes);
-    let (mut output, mut shadow) = (TokenStream::new(), TokenStream::new());
+    let mut output = TokenStream::new();
     let mut names: Vec<&str> = vec![];
     for target in targets(&file, mistakes) {
         let before = mistakes.len();
@@ -70,13 +70,14 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     }
     if editor {
         // First, since its text up to the cursor does not depend on what follows.
-        shadow.extend(emit::shadow(&file, call, &findings, places));
+        let mut seen = emit::shadow(&file, call, &findings, places);
+        seen.extend(output);
+        output = emit::settle(seen, call);
     }
     for export in share::exports(&file, call, items) {
         output.extend(emit::export(&export, places));
     }
-    shadow.extend(output);
-    shadow
+    output
 }
 
 /// The nets to be made: those without parameters, and instances of those that have some.

@@ -12,10 +12,12 @@ mod explain;
 mod export;
 mod figures;
 mod methods;
+mod settle;
 mod shadow;
 mod tables;
 
 pub use export::export;
+pub use settle::settle;
 pub use shadow::shadow;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net

@@ -155,7 +155,10 @@ impl<'a> Lowering<'a, '_, '_> {
         let mut frame = Frame::inside(caller.owner.clone(), pass.sizes.clone(), false);
         if pass.states[index] != Some(State::Clean) {
             // Recursive functions and those with mistakes were reported; what they give is unknown.
-            if pass.findings.is_wanted() && signature.whole && bind(self, callable, signature, &mut frame, callee, given) {
+            if pass.findings.is_wanted()
+                && signature.whole
+                && bind(self, callable, signature, &mut frame, callee, given)
+            {
                 return self.promise(&mut frame, callable);
             }
             return Arg::Unknown;

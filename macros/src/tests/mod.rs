@@ -2,6 +2,7 @@
 
 use crate::expand::expand;
 
+mod editor;
 mod fuzz;
 mod language;
 pub mod mutate;

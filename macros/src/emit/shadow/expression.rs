@@ -19,7 +19,7 @@ impl<'a> Shadow<'a> {
             ExprKind::Broken => match self.places.unread(e.at) {
                 // What cannot be read here, rust-analyzer reads as far as it goes.
                 Some(tokens) => tokens.clone(),
-                None => quote!(()),
+                None => quote!(&()),
             },
             ExprKind::Name(name) => self.name(name, e.at),
             ExprKind::Int(value) => {

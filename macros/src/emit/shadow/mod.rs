@@ -36,6 +36,8 @@ struct Shadow<'a> {
     types: Types,
     /// The layers that occur.
     kinds: BTreeSet<&'a str>,
+    /// Those of `castnet::__editor` that stand without a path.
+    words: BTreeSet<&'static str>,
 }
 
 /// What a net and a block have in common.
@@ -87,7 +89,7 @@ fn uses(call: &Call) -> TokenStream {
     let uses = call.imports.iter().zip(&call.paths).map(|(import, path)| {
         let alias = &import.alias;
         match path.clone().into_iter().last() {
-            Some(last) if last.to_string() == alias.to_string() => quote!(use #path;),
+            Some(last) if *alias == last.to_string() => quote!(use #path;),
             _ => quote!(use #path as #alias;),
         }
     });
@@ -97,7 +99,17 @@ fn uses(call: &Call) -> TokenStream {
 impl<'a> Shadow<'a> {
     fn new(file: &'a File, places: &'a Places, findings: &'a Findings, owner: Owner<'a>) -> Shadow<'a> {
         let (sizes, types) = (BTreeSet::new(), Types::default());
-        Shadow { file, places, findings, owner, sizes, locals: vec![], types, kinds: BTreeSet::new() }
+        Shadow {
+            file,
+            places,
+            findings,
+            owner,
+            sizes,
+            locals: vec![],
+            types,
+            kinds: BTreeSet::new(),
+            words: BTreeSet::new(),
+        }
     }
 
     /// The run-time sizes that these arguments bind, as structs: each where it stands first.
@@ -131,6 +143,7 @@ impl<'a> Shadow<'a> {
     fn finish(mut self, uses: &TokenStream, sizes: TokenStream, bodies: TokenStream) -> TokenStream {
         let (declarations, members) = (self.declarations(), self.members());
         let types = self.types.items(&self.sizes);
+        let words = self.words.iter().map(|word| Ident::new(word, Span::call_site()));
         let kinds = self.kinds.iter().map(|kind| Ident::new(kind, Span::call_site()));
         quote! {
             #[allow(warnings, clippy::all)]
@@ -141,7 +154,7 @@ impl<'a> Shadow<'a> {
                 #sizes
                 #types
                 #uses
-                use ::castnet::__editor;
+                use ::castnet::__editor::{self, #(#words),*};
                 use __editor::layers::{#(#kinds),*};
             };
         }

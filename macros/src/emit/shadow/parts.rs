@@ -6,7 +6,7 @@ use quote::quote;
 
 use super::types::unknown;
 use super::{Shadow, token};
-use crate::ast::{ExprKind, Make, Member, Part};
+use crate::ast::{Make, Member, Part};
 use crate::emit::ident;
 use crate::lower::Shown;
 
@@ -24,15 +24,15 @@ impl<'a> Shadow<'a> {
             }
         }
         let mut constants = TokenStream::new();
-        let parameters = self.owner.parameters.iter().map(|p| &p.name);
-        for name in parameters.chain(self.owner.members.constants.iter().map(|c| &c.name)) {
+        let parameters = self.owner.parameters.iter().map(|p| (&p.name, false));
+        for (name, is_constant) in parameters.chain(self.owner.members.constants.iter().map(|c| (&c.name, true))) {
             if seen.contains(&name.text.as_str()) {
                 continue;
             }
             seen.push(&name.text);
             let token = ident(name, self.places);
             match &self.findings.of(name.at)[..] {
-                [Shown::Size(size)] if size.as_const().is_some_and(|c| c >= 0) => {
+                [Shown::Size(size)] if is_constant && size.as_const().is_some_and(|c| c >= 0) => {
                     let value = Literal::i64_unsuffixed(size.as_const().unwrap_or(0));
                     constants.extend(quote!(const #token: usize = #value;));
                 }
@@ -80,21 +80,18 @@ impl<'a> Shadow<'a> {
             Member::Make(make) => self.make(make),
             Member::If(_, then, None) => {
                 let then = self.member(then);
-                quote!(::core::option::Option<#then>)
+                self.words.insert("Option");
+                quote!(Option<#then>)
             }
             Member::If(_, then, Some(otherwise)) => {
                 let (then, otherwise) = (self.member(then), self.member(otherwise));
-                quote!(__editor::OneOf<(#then, #otherwise)>)
+                self.words.insert("OneOf");
+                quote!(OneOf<(#then, #otherwise)>)
             }
-            Member::Repeat(element, count) => {
+            Member::Repeat(element, _) => {
                 let element = self.member(element);
-                match count.kind {
-                    ExprKind::Int(count) if (0..=10_000).contains(&count) => {
-                        let count = Literal::i64_unsuffixed(count);
-                        quote!([#element; #count])
-                    }
-                    _ => quote!(__editor::Array<#element>),
-                }
+                self.words.insert("Array");
+                quote!(Array<#element>)
             }
             Member::List(elements) => {
                 let elements: Vec<TokenStream> = elements.iter().map(|e| self.member(e)).collect();

@@ -90,7 +90,7 @@ impl Types {
     pub fn items(&self, declared: &BTreeSet<String>) -> TokenStream {
         let sizes = self.sizes.difference(declared).map(|name| {
             let ident = Ident::new(name, Span::call_site());
-            quote!(struct #ident;)
+            quote!(struct #ident {})
         });
         let structs = self.structs.iter().map(|(module, (name, numbers))| {
             let (module, name) = (format_ident!("{module}"), format_ident!("{name}"));
