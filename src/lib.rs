@@ -41,6 +41,8 @@
 //! The language is described in `docs/language.md`, what the compiler says about mistakes in `docs/diagnostics.md`.
 
 #[doc(hidden)]
+pub mod __editor;
+#[doc(hidden)]
 pub mod __private;
 
 pub use castnet_macros::{check, network};

@@ -91,6 +91,14 @@ pub struct Parameters {
     pub states: Vec<DeclaredState>,
 }
 
+impl Parameters {
+    /// The number of elements of those whose shapes are known.
+    pub fn elements(&self) -> usize {
+        let shapes = self.list.iter().filter_map(|p| p.shape.as_ref());
+        shapes.map(|(shape, _)| shape.iter().product::<i64>() as usize).sum()
+    }
+}
+
 /// Adds nodes to a graph.
 pub struct Builder<'p> {
     /// What was built so far.

@@ -314,6 +314,8 @@ pub enum Statement {
     },
     /// `assert!(D % HEADS == 0, "…")`.
     Assert(Expr, Option<String>),
+    /// An expression that nothing uses, which was reported: only editors want it.
+    Stray(Expr),
 }
 
 /// `for i in 0..4 { … }`.
@@ -348,6 +350,9 @@ pub enum Pattern {
     /// `(a, b)`, `[q, k, v]`.
     Many(Vec<Pattern>, Loc),
 }
+
+/// What stands for a name that is still to be written: `x.`, `x + `.
+pub const UNFINISHED: &str = "__unfinished";
 
 /// An expression.
 #[derive(Clone, Debug)]

@@ -1,20 +1,23 @@
 //! Diagnostics as `compile_error!`: one for each mistake, at its token, notes and help in the text.
 
 use castnet_graph::diagnostic::Diagnostic;
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use crate::places::Places;
 
 /// One `compile_error!` for each mistake, in the order of the source, none twice.
-pub fn render(mut diagnostics: Vec<Diagnostic>, places: &Places) -> TokenStream {
+pub fn render(mut diagnostics: Vec<Diagnostic>, places: &Places, editor: bool) -> TokenStream {
     diagnostics.sort_by_key(|d| places.order(d.at));
     let mut seen: Vec<(&'static str, String, (usize, usize))> = vec![];
     let mut rendered = TokenStream::new();
     for diagnostic in &diagnostics {
         let key = (diagnostic.code, diagnostic.message.clone(), places.order(diagnostic.at));
         if !seen.contains(&key) {
-            rendered.extend(compile_error(diagnostic, places));
+            rendered.extend(match editor {
+                true => editor_error(diagnostic, places),
+                false => compile_error(diagnostic, places),
+            });
             seen.push(key);
         }
     }
@@ -25,6 +28,13 @@ fn compile_error(diagnostic: &Diagnostic, places: &Places) -> TokenStream {
     let (first, last) = places.ends(diagnostic.at);
     let (first, last) = (Ident::new("first", first), Ident::new("last", last));
     syn::Error::new_spanned(quote!(#first #last), text(diagnostic, places)).to_compile_error()
+}
+
+/// The same for an editor, which shows on hover what all the words mean that stand at the mistake: only the one does that tells it the place.
+fn editor_error(diagnostic: &Diagnostic, places: &Places) -> TokenStream {
+    let text = text(diagnostic, places);
+    let name = Ident::new("compile_error", places.span(diagnostic.at));
+    quote_spanned!(Span::mixed_site()=> ::core::#name! { #text })
 }
 
 /// The message with its notes and help, as rustc sets those of its own.

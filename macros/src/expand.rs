@@ -5,33 +5,55 @@ use castnet_graph::diagnostic::{Diagnostic, Note, did_you_mean};
 use proc_macro2::TokenStream;
 
 use crate::ast::{File, Instance, Name, Net};
-use crate::lower::{self, Blocks, Target};
+use crate::lower::{self, Blocks, Findings, Target};
 use crate::places::Places;
 use crate::share::{self, Call, Step};
 use crate::{diagnostics, emit, parse};
 
 /// What `network! { tokens }` stands for.
 pub fn expand(tokens: TokenStream) -> TokenStream {
+    expand_for(tokens, is_editor())
+}
+
+/// What rust-analyzer writes where the cursor is before it asks what could stand there.
+const CURSOR: &str = "intellijRulezz";
+
+/// Whether an editor asks: rust-analyzer runs macros in a process of its own, which has this variable. `CASTNET_EDITOR=1` has the same
+/// effect, so that rustc can check what editors see.
+fn is_editor() -> bool {
+    ["RUST_ANALYZER_INTERNALS_DO_NOT_USE", "CASTNET_EDITOR"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// The same, for an editor or for rustc.
+pub fn expand_for(tokens: TokenStream, editor: bool) -> TokenStream {
     let mut places = Places::new();
     let mut mistakes = vec![];
+    let completes = editor && share::idents(&tokens).iter().any(|ident| ident.contains(CURSOR));
     let mut output = match share::step(tokens, &mut places, &mut mistakes) {
         Step::Ask(output) => output,
-        Step::Whole(call) => whole(&call, &mut places, &mut mistakes),
+        Step::Whole(call) => whole(&call, editor, &mut places, &mut mistakes),
     };
-    output.extend(diagnostics::render(mistakes, &places));
+    // What is being written is no mistake, and one told there would hide what could be written.
+    if !completes {
+        output.extend(diagnostics::render(mistakes, &places, editor));
+    }
     output
 }
 
 /// A call with all that it uses of others.
-fn whole(call: &Call, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> TokenStream {
+fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> TokenStream {
     let (mut file, items) = parse::parse(call.own.clone(), places, mistakes);
     share::link(&mut file, call, places, mistakes);
-    let blocks = Blocks::check(&file, mistakes);
+    let findings = Findings::new(editor);
+    let blocks = Blocks::check(&file, &findings, mistakes);
     let mut output = TokenStream::new();
     let mut names: Vec<&str> = vec![];
     for target in targets(&file, mistakes) {
         let before = mistakes.len();
-        let compiled = lower::lower(&file, &blocks, &target, mistakes).and_then(|source| match compile(source) {
+        let source = lower::lower(&file, &blocks, &target, &findings, mistakes);
+        let elements = source.as_ref().map_or(0, |source| source.parameters.elements());
+        // An editor asks at every key, and shows nothing of the program.
+        let compiled = source.filter(|_| !editor).and_then(|source| match compile(source) {
             Ok(compiled) => Some(compiled),
             Err(more) => {
                 mistakes.extend(more);
@@ -42,9 +64,15 @@ fn whole(call: &Call, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> To
             mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
         }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), places));
+            output.extend(emit::emit(&target, compiled.as_ref(), elements, places));
         }
         names.push(&target.name.text);
+    }
+    if editor {
+        // First, since its text up to the cursor does not depend on what follows.
+        let mut seen = emit::shadow(&file, call, &findings, places);
+        seen.extend(output);
+        output = emit::settle(seen, call);
     }
     for export in share::exports(&file, call, items) {
         output.extend(emit::export(&export, places));

@@ -1,5 +1,7 @@
 //! Places in the user's source: numbers outside this crate, spans here.
 
+use std::collections::HashMap;
+
 use castnet_graph::diagnostic::Loc;
 use proc_macro2::{Span, TokenStream, TokenTree};
 
@@ -8,6 +10,8 @@ pub struct Places {
     entries: Vec<Place>,
     /// Those in items of other calls.
     foreign: std::ops::Range<u32>,
+    /// Tokens of expressions that could not be read.
+    unread: HashMap<Loc, TokenStream>,
 }
 
 struct Place {
@@ -18,7 +22,8 @@ struct Place {
 impl Places {
     /// Only "nowhere", which is the call of the macro.
     pub fn new() -> Places {
-        Places { entries: vec![Place { first: Span::call_site(), last: Span::call_site() }], foreign: 0..0 }
+        let nowhere = Place { first: Span::call_site(), last: Span::call_site() };
+        Places { entries: vec![nowhere], foreign: 0..0, unread: HashMap::new() }
     }
 
     /// The places that `read` finds are in items of other calls.
@@ -57,6 +62,16 @@ impl Places {
     pub fn between(&mut self, first: Loc, last: Loc) -> Loc {
         let (first, last) = (self.span(first), self.get(last).last);
         self.add(first, last)
+    }
+
+    /// Keeps the tokens of an expression that could not be read.
+    pub fn keep(&mut self, at: Loc, tokens: Vec<TokenTree>) {
+        self.unread.insert(at, tokens.into_iter().collect());
+    }
+
+    /// The tokens of an expression that could not be read.
+    pub fn unread(&self, at: Loc) -> Option<&TokenStream> {
+        self.unread.get(&at)
     }
 
     fn add(&mut self, first: Span, last: Span) -> Loc {

@@ -33,10 +33,19 @@ impl Expr {
         }
     }
 
+    /// Whether it could not be read, or ends before its end.
+    fn is_unfinished(&self) -> bool {
+        match &self.kind {
+            ExprKind::Broken => true,
+            ExprKind::Field(_, name) | ExprKind::Call(name, _) => name.text == UNFINISHED,
+            _ => false,
+        }
+    }
+
     /// Whether a part of it could not be read.
     pub fn is_broken(&self) -> bool {
         let mut broken = false;
-        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        self.walk(&mut |e| broken |= e.is_unfinished());
         broken
     }
 }
@@ -61,7 +70,7 @@ impl Body {
     /// Whether a part could not be read.
     pub fn is_broken(&self) -> bool {
         let mut broken = false;
-        self.walk(&mut |e| broken |= matches!(e.kind, ExprKind::Broken));
+        self.walk(&mut |e| broken |= e.is_unfinished());
         broken
     }
 
@@ -91,14 +100,17 @@ impl Statement {
             Statement::Assign(name, _) => visit(&name.text),
             Statement::For(one) => one.body.iter().for_each(|s| s.assigned(visit)),
             Statement::If { then, otherwise, .. } => then.iter().chain(otherwise).for_each(|s| s.assigned(visit)),
-            Statement::Let { .. } | Statement::Assert(..) => {}
+            Statement::Let { .. } | Statement::Assert(..) | Statement::Stray(_) => {}
         }
     }
 
     /// Calls `visit` for every expression, in order.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {
-            Statement::Let { value, .. } | Statement::Assign(_, value) | Statement::Assert(value, _) => {
+            Statement::Let { value, .. }
+            | Statement::Assign(_, value)
+            | Statement::Assert(value, _)
+            | Statement::Stray(value) => {
                 value.walk(visit);
             }
             Statement::For(one) => {

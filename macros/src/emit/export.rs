@@ -40,5 +40,5 @@ fn hidden(export: &Export, places: &Places) -> Ident {
     let (span, here) = (places.span(export.name.at), Span::call_site());
     let place = |span: Span| format!("{}:{}:{}", span.file(), span.start().line, span.start().column);
     let number = crate::share::fingerprint(&format!("{} {} {}", export.scope, place(span), place(here)));
-    format_ident!("__castnet_{}_{number:016x}", export.name.text)
+    format_ident!("__castnet_{}_{number:016x}", export.name.text, span = span)
 }

@@ -11,11 +11,10 @@ use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
-pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
     let name = ident(target.name, places);
     let net = target.net;
-    let parameters = compiled.map_or(0, |c| c.net.parameters.iter().map(|p| p.len()).sum());
-    let parameters = Literal::usize_unsuffixed(parameters);
+    let parameters = Literal::usize_unsuffixed(elements);
     let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
@@ -221,7 +220,7 @@ fn suffixed(name: &Ident, suffix: &str) -> Ident {
 }
 
 /// `` `image`: f32[N, 1, 28, 28] → f32[N, 10] ``.
-fn shapes(function: &Function, compiled: Option<&CompiledFunction>) -> String {
+pub(super) fn shapes(function: &Function, compiled: Option<&CompiledFunction>) -> String {
     let written = |p: &crate::ast::Parameter| p.ty.as_ref().map(type_text).unwrap_or_default();
     let arguments: Vec<_> = match compiled {
         Some(f) => f.inference.arguments.iter().map(|a| format!("`{}: {}`", a.name, a.ty)).collect(),

@@ -12,19 +12,23 @@ mod explain;
 mod export;
 mod figures;
 mod methods;
+mod settle;
+mod shadow;
 mod tables;
 
 pub use export::export;
+pub use settle::settle;
+pub use shadow::shadow;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
-/// gives no errors of its own.
-pub fn emit(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+/// gives no errors of its own. `elements`: of all parameters.
+pub fn emit(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
     let name = ident(target.name, places);
     let visibility = &target.head.visibility;
     let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
     let parts = parts(&target.net.members);
     let tables = tables::tables(target, compiled, places);
-    let methods = methods::methods(target, compiled, places);
+    let methods = methods::methods(target, compiled, elements, places);
     let watch = match compiled {
         Some(compiled) => explain::write(compiled, places),
         None => TokenStream::new(),

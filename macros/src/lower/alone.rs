@@ -1,9 +1,10 @@
 //! Blocks on their own: what is wrong with them whatever they are used with.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use castnet_graph::builder::{Builder, Options, Parameters};
+use castnet_graph::call::Arg;
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::size::Size;
 
@@ -12,8 +13,8 @@ use super::expr::Lowering;
 use super::parts::Owner;
 use super::scope::Frame;
 use super::signature::{self, Signature};
-use super::{Pass, blocks, names, unused};
-use crate::ast::{Block, File, Members, Name, Net};
+use super::{Findings, Pass, names, unused};
+use crate::ast::{Block, BuildParameter, ExprKind, File, Members, Name, Net};
 
 /// What is known of the blocks of a file.
 pub struct Blocks {
@@ -24,7 +25,7 @@ pub struct Blocks {
 
 impl Blocks {
     /// Checks every block that is defined here; blocks of other calls of `network!` are checked there.
-    pub fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
+    pub fn check(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
         let mut signatures = vec![];
         let mut broken = HashSet::new();
         for (number, block) in file.blocks.iter().enumerate() {
@@ -44,10 +45,13 @@ impl Blocks {
         let blocks = Blocks { signatures, broken: RefCell::new(broken) };
         for number in inner_first(file) {
             let block = &file.blocks[number];
+            if findings.is_wanted() && !block.foreign && blocks.signatures[number].whole {
+                by_names(file, &blocks, findings, number);
+            }
             if blocks.broken.borrow().contains(&number) {
                 continue;
             }
-            let mut found = alone(file, &blocks, number).err().unwrap_or_default();
+            let mut found = findings.on_trial(|| alone(file, &blocks, findings, number)).err().unwrap_or_default();
             if !block.body.is_broken() && !block.foreign {
                 unused::parts(&block.members, &[&block.body], &[], &mut found);
             }
@@ -63,47 +67,27 @@ impl Blocks {
     }
 }
 
-/// The mistakes of a block that no use can make right.
-fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnostic>> {
+/// What an editor shows in a block: its values by the names in its head.
+fn by_names(file: &File, blocks: &Blocks, findings: &Findings, number: usize) {
     let block = &file.blocks[number];
-    let net = stand_in(block);
-    let pass = Pass {
-        file,
-        net: &net,
-        name: &block.name.text,
-        sizes: Default::default(),
-        signatures: vec![],
-        states: vec![],
-        blocks: &blocks.signatures,
-        broken_blocks: &blocks.broken,
-    };
-    let signature = &blocks.signatures[number];
+    // Those that are no sizes, such as `BIAS = true`, keep their defaults.
+    let is_size = |p: &&BuildParameter| p.default.as_ref().is_none_or(|d| matches!(d.kind, ExprKind::Int(_)));
+    let parameters: Vec<String> = block.parameters.iter().filter(is_size).map(|p| p.name.text.clone()).collect();
+    let names = [&parameters[..], &blocks.signatures[number].sizes].concat();
+    findings.by_names(&names, |sample| {
+        let given = parameters.iter().map(|name| (name.clone(), Arg::Size(sample(name).into())));
+        attempt(file, blocks, findings, number, given.collect(), &|name| Size::constant(sample(name)));
+    });
+}
+
+/// The mistakes of a block that no use can make right.
+fn alone(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Result<(), Vec<Diagnostic>> {
+    let block = &file.blocks[number];
     // With symbols most layers cannot be built: sizes stand for them from the start.
-    let attempt = |sample: i64| {
-        let mut parameters = Parameters::default();
-        let mut builder = Builder::new(block.name.text.as_str(), &mut parameters, true);
-        let mut lowering = Lowering::new(&pass, &mut builder);
-        let owner = Owner {
-            members: &block.members,
-            functions: &[],
-            scope: block.scope,
-            path: String::new(),
-            parts: RefCell::default(),
-        };
-        let mut frame = Frame::inside(owner.into(), blocks::sample(block, sample), block.lost);
-        for parameter in &block.parameters {
-            if let Some(default) = &parameter.default {
-                let value = lowering.expression(&mut frame, default);
-                frame.sizes.insert(parameter.name.text.clone(), value);
-            }
-        }
-        lowering.active.push(number);
-        lowering.arguments(&mut frame, Callable::block(block), signature, &|_| Size::constant(sample));
-        if lowering.rules_and_constants(&mut frame, &block.members) {
-            lowering.declare(&mut frame, Options::default());
-            lowering.body(Callable::block(block), signature, &mut frame);
-        }
-        builder.diagnostics
+    let attempt = |size: i64| {
+        let without = block.parameters.iter().filter(|p| p.default.is_none());
+        let given = without.map(|p| (p.name.text.clone(), Arg::Size(size.into())));
+        attempt(file, blocks, findings, number, given.collect(), &|_| Size::constant(size))
     };
     let mut mistakes = attempt(16);
     for sample in [1, 48, 5] {
@@ -116,6 +100,54 @@ fn alone(file: &File, blocks: &Blocks, number: usize) -> Result<(), Vec<Diagnost
     // A rule that these sizes break may hold for others.
     mistakes.retain(|m| m.code != "N0520");
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+/// The mistakes of a block with these build-time parameters, the others by their defaults, and these sizes.
+fn attempt(
+    file: &File,
+    blocks: &Blocks,
+    findings: &Findings,
+    number: usize,
+    given: HashMap<String, Arg>,
+    size: &dyn Fn(&str) -> Size,
+) -> Vec<Diagnostic> {
+    let block = &file.blocks[number];
+    let net = stand_in(block);
+    let pass = Pass {
+        file,
+        net: &net,
+        name: &block.name.text,
+        sizes: Default::default(),
+        signatures: vec![],
+        states: vec![],
+        blocks: &blocks.signatures,
+        broken_blocks: &blocks.broken,
+        findings,
+    };
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(block.name.text.as_str(), &mut parameters, true);
+    let mut lowering = Lowering::new(&pass, &mut builder);
+    let owner = Owner {
+        members: &block.members,
+        functions: &[],
+        scope: block.scope,
+        path: String::new(),
+        parts: RefCell::default(),
+    };
+    let mut frame = Frame::inside(owner.into(), given, block.lost);
+    for parameter in &block.parameters {
+        if let (Some(default), false) = (&parameter.default, frame.sizes.contains_key(&parameter.name.text)) {
+            let value = lowering.expression(&mut frame, default);
+            frame.sizes.insert(parameter.name.text.clone(), value);
+        }
+    }
+    lowering.active.push(number);
+    lowering.arguments(&mut frame, Callable::block(block), &blocks.signatures[number], size);
+    if lowering.rules_and_constants(&mut frame, &block.members) {
+        lowering.declare(&mut frame, Options::default());
+        lowering.body(Callable::block(block), &blocks.signatures[number], &mut frame);
+    }
+    builder.diagnostics
 }
 
 /// A net around a block, for what asks for one.

@@ -61,6 +61,7 @@ fn bound<'a>(
             l.mistake(d.help(help));
             return None;
         }
+        l.pass.findings.inlined(|| l.note(parameter.name.at, &Arg::Tensor(value)));
         frame.bind(&parameter.name.text, Local::Value(Arg::Tensor(value)), false);
         tensors.push((parameter, argument, value));
     }

@@ -1,7 +1,6 @@
 //! Calls of blocks, and of arrays of them: rounds of one body where the elements are equal.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use castnet_graph::builder::{Builder, Reported};
@@ -55,6 +54,7 @@ impl<'a> Lowering<'a, '_, '_> {
             if !l.rules_and_constants(&mut frame, &block.members) {
                 return Arg::Unknown;
             }
+            l.note_sizes(&frame, &block.parameters, &block.members);
             if first {
                 l.declare(&mut frame, used.options);
                 let inner = Inner {
@@ -341,9 +341,4 @@ impl Moved {
             }),
         }
     }
-}
-
-/// What a block that is checked on its own is given for a parameter without default.
-pub(super) fn sample(block: &crate::ast::Block, size: i64) -> HashMap<String, Arg> {
-    block.parameters.iter().map(|p| (p.name.text.clone(), Arg::Size(size.into()))).collect()
 }

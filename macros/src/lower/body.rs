@@ -57,6 +57,7 @@ impl<'a> Lowering<'a, '_, '_> {
             let known = known.filter(|ty| !self.is_huge(ty, parameter.name.at));
             self.b.origin = Origin { loc: parameter.name.at, name: parameter.name.text.as_str().into() };
             let arg = known.map_or(Arg::Unknown, |ty| Arg::Tensor(self.b.argument(&parameter.name.text, ty)));
+            self.note(parameter.name.at, &arg);
             frame.bind(&parameter.name.text, Local::Value(arg), false);
         }
     }
@@ -140,6 +141,7 @@ impl<'a> Lowering<'a, '_, '_> {
                     }
                 },
                 Statement::Assert(condition, message) => self.rule(frame, condition, message.as_deref()),
+                Statement::Stray(_) => {}
             }
         }
     }
@@ -151,7 +153,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 Statement::Assign(name, _) => drop(frame.assign(&name.text, Arg::Unknown)),
                 Statement::For(one) => self.unknown(frame, one.body.iter()),
                 Statement::If { then, otherwise, .. } => self.unknown(frame, then.iter().chain(otherwise)),
-                Statement::Let { .. } | Statement::Assert(..) => {}
+                Statement::Let { .. } | Statement::Assert(..) | Statement::Stray(_) => {}
             }
         }
     }
@@ -184,7 +186,10 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn bind_pattern(&mut self, frame: &mut Frame<'a>, pattern: &'a Pattern, value: Arg) {
         match pattern {
             Pattern::Ignore => {}
-            Pattern::Name(name, mutable) => frame.bind(&name.text, Local::Value(value), *mutable),
+            Pattern::Name(name, mutable) => {
+                self.note(name.at, &value);
+                frame.bind(&name.text, Local::Value(value), *mutable);
+            }
             Pattern::Many(patterns, at) => {
                 let values = match value {
                     Arg::List(values) if values.len() == patterns.len() => values,
@@ -306,8 +311,8 @@ impl<'a> Lowering<'a, '_, '_> {
         for round in rounds {
             let mark = frame.enter();
             match (&one.pattern, round) {
-                (Pattern::Name(name, _), round) => frame.bind(&name.text, round, false),
                 (pattern, Local::Value(value)) => self.bind_pattern(frame, pattern, value),
+                (Pattern::Name(name, _), part) => frame.bind(&name.text, part, false),
                 (Pattern::Ignore, Local::Part(_)) => {}
                 (Pattern::Many(_, at), Local::Part(_)) => {
                     self.mistake(Diagnostic::new("N0518", *at, "a layer has no parts").help("write one name"));

@@ -12,7 +12,7 @@ use super::callable::Callable;
 use super::expr::Lowering;
 use super::parts::Part;
 use super::scope::{Frame, Local};
-use crate::ast::{Argument, Expr, ExprKind, Name};
+use crate::ast::{Argument, Expr, ExprKind, Name, Promise, UNFINISHED};
 
 /// How the note starts that says in which function a call goes wrong.
 const INSIDE: &str = "this happens in";
@@ -42,6 +42,9 @@ impl<'a> Lowering<'a, '_, '_> {
             }
         }
         let given = self.all_given(frame, arguments);
+        if name == UNFINISHED {
+            return Arg::Unknown;
+        }
         if matches!(name, "div_ceil" | "div_floor")
             && let [Given { value: Arg::Size(size), .. }, Given { value: Arg::Size(by), name: None, .. }] = &given[..]
         {
@@ -124,7 +127,9 @@ impl<'a> Lowering<'a, '_, '_> {
         if result.is_ok() && self.has_huge_parameter(layer, callee.at) {
             return Arg::Unknown;
         }
-        self.checked(result, callee.at)
+        let value = self.checked(result, callee.at);
+        self.pass.findings.note_layer(layer, given.first().map(|g| &g.value), &value, self.b);
+        value
     }
 
     fn has_huge_parameter(&mut self, layer: &Layer, at: Loc) -> bool {
@@ -144,24 +149,44 @@ impl<'a> Lowering<'a, '_, '_> {
 
     /// `scores(image)`: the body of the function, inlined.
     fn own_function(&mut self, caller: &Frame<'a>, index: usize, callee: &Name, given: &[Given]) -> Arg {
-        if self.pass.states[index] != Some(State::Clean) {
-            // Recursive functions and those with mistakes were reported; what they give is unknown.
-            return Arg::Unknown;
-        }
         let pass = self.pass;
         let callable = Callable::function(&pass.net.functions[index]);
         let signature = &pass.signatures[index];
         let mut frame = Frame::inside(caller.owner.clone(), pass.sizes.clone(), false);
+        if pass.states[index] != Some(State::Clean) {
+            // Recursive functions and those with mistakes were reported; what they give is unknown.
+            if pass.findings.is_wanted()
+                && signature.whole
+                && bind(self, callable, signature, &mut frame, callee, given)
+            {
+                return self.promise(&mut frame, callable);
+            }
+            return Arg::Unknown;
+        }
         if !bind(self, callable, signature, &mut frame, callee, given) || self.is_too_large(callee.at) {
             return Arg::Unknown;
         }
         self.inlined(callee, &callable, |l| l.body(callable, signature, &mut frame))
     }
 
+    /// What an editor shows of a call whose body has a mistake: tensors of the types that are promised. No program comes of it.
+    fn promise(&mut self, frame: &mut Frame<'a>, callable: Callable<'a>) -> Arg {
+        let types = callable.promise.and_then(|promise| self.promised(frame, promise)).unwrap_or_default();
+        let values = types.iter().map(|ty| {
+            let stand_in = ty.known().map(|ty| Arg::Tensor(self.b.argument("promised", ty)));
+            stand_in.unwrap_or(Arg::Unknown)
+        });
+        let mut values: Vec<Arg> = values.collect();
+        match callable.promise {
+            Some(Promise::Tuple(..)) => Arg::List(values),
+            _ => values.pop().unwrap_or(Arg::Unknown),
+        }
+    }
+
     /// Runs the body of something that has no mistake of its own: what is wrong depends on this call. One mistake a call, at the call.
     pub fn inlined(&mut self, callee: &Name, callable: &Callable<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
         let before = self.b.diagnostics.len();
-        let value = body(self);
+        let value = self.pass.findings.inlined(|| body(self));
         self.b.diagnostics.truncate(before + 1);
         if self.b.diagnostics.len() == before {
             return value;

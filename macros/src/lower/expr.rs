@@ -14,7 +14,7 @@ use super::Pass;
 use super::parts::Part;
 use super::scope::{Frame, Local};
 use super::signature::is_size_name;
-use crate::ast::{Argument, Expr, ExprKind, Item, ItemKind};
+use crate::ast::{Argument, BuildParameter, Expr, ExprKind, Item, ItemKind, Members, UNFINISHED};
 
 /// Lowers expressions into one graph.
 pub(super) struct Lowering<'a, 'b, 'p> {
@@ -95,8 +95,16 @@ impl<'a> Lowering<'a, '_, '_> {
             ExprKind::Block(body) => self.block_of(frame, body),
             ExprKind::Index(x, items) => self.index(frame, x, items, at),
             ExprKind::Field(x, name) => self.field(frame, x, name),
-            ExprKind::Call(callee, arguments) => self.call(frame, callee, arguments),
-            ExprKind::Apply(callee, arguments) => self.apply(frame, callee, arguments),
+            ExprKind::Call(callee, arguments) => {
+                let value = self.call(frame, callee, arguments);
+                self.note(at, &value);
+                value
+            }
+            ExprKind::Apply(callee, arguments) => {
+                let value = self.apply(frame, callee, arguments);
+                self.note(at, &value);
+                value
+            }
             ExprKind::Closure(..) => {
                 let d = Diagnostic::new("N0305", at, "a closure stands as the last argument of `scan`");
                 self.mistake(d.help("write `scan(xs, init, |state, x| (next, output))`"))
@@ -312,6 +320,12 @@ impl<'a> Lowering<'a, '_, '_> {
 
     /// `wte.weight`, `pair.0`.
     fn field(&mut self, frame: &mut Frame<'a>, x: &'a Expr, name: &'a crate::ast::Name) -> Arg {
+        if name.text == UNFINISHED {
+            if self.part(frame, x).is_none() {
+                self.expression(frame, x);
+            }
+            return Arg::Unknown;
+        }
         if let Some(part) = self.part(frame, x) {
             return match &*part {
                 Part::Broken => Arg::Unknown,
@@ -467,6 +481,21 @@ impl<'a> Lowering<'a, '_, '_> {
             }
             (_, true) => d.help("here only numbers, constants and lists of them are known"),
             _ => d.help(format!("bind it before: `let {name} = …;`")),
+        }
+    }
+
+    /// Remembers for an editor what a name or call was found to be.
+    pub fn note(&self, at: Loc, value: &Arg) {
+        self.pass.findings.note(at, value, self.b);
+    }
+
+    /// The same for constants and build-time parameters.
+    pub fn note_sizes(&self, frame: &Frame<'a>, parameters: &[BuildParameter], members: &Members) {
+        let names = parameters.iter().map(|p| &p.name).chain(members.constants.iter().map(|c| &c.name));
+        for name in names {
+            if let Some(value) = frame.sizes.get(&name.text) {
+                self.note(name.at, value);
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! a function with mistakes are accepted silently. The sizes of a private function or a block are patterns: on its own, only those of its
 //! mistakes count that no use can make right.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -26,6 +26,7 @@ mod calls;
 mod constants;
 mod expected;
 mod expr;
+mod findings;
 mod loops;
 mod names;
 mod order;
@@ -38,6 +39,7 @@ mod unused;
 
 pub use alone::Blocks;
 pub use expected::type_text;
+pub use findings::{Findings, Shown};
 pub use names::is_method;
 
 use callable::Callable;
@@ -83,10 +85,17 @@ struct Pass<'a> {
     /// Of the file's blocks.
     blocks: &'a [Signature],
     broken_blocks: &'a RefCell<HashSet<usize>>,
+    findings: &'a Findings,
 }
 
 /// The graphs of a net; `None` if there are mistakes, which go to `diagnostics`.
-pub fn lower(file: &File, blocks: &Blocks, target: &Target, diagnostics: &mut Vec<Diagnostic>) -> Option<Source> {
+pub fn lower(
+    file: &File,
+    blocks: &Blocks,
+    target: &Target,
+    findings: &Findings,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Source> {
     let before = diagnostics.len();
     let net = target.net;
     names::twice(&net.name, &net.parameters, &net.members, &net.functions, diagnostics);
@@ -100,6 +109,7 @@ pub fn lower(file: &File, blocks: &Blocks, target: &Target, diagnostics: &mut Ve
         states: vec![Some(State::Broken); net.functions.len()],
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
+        findings,
     };
     let mut parameters = Parameters::default();
     let owner = pass.declare(target, &mut parameters, diagnostics)?;
@@ -155,6 +165,7 @@ impl<'a> Pass<'a> {
         if known {
             lowering.constants(&mut frame, &net.members.constants);
             lowering.declare(&mut frame, Options::default());
+            lowering.note_sizes(&frame, &net.parameters, &net.members);
         }
         let sizes = std::mem::take(&mut frame.sizes);
         diagnostics.append(&mut builder.diagnostics);
@@ -189,12 +200,15 @@ impl<'a> Pass<'a> {
 
     /// The mistakes of a private function that no use can make right: those that it makes whatever its sizes are.
     fn private(&self, target: &Target<'a>, index: usize) -> Result<(), Vec<Diagnostic>> {
+        // Only the first one has the sizes that are written.
+        let trial = Cell::new(false);
         let attempt = |size: &dyn Fn(&str) -> Size| {
             // Parts of its own: what they are depends on the sizes.
             let (mut parameters, mut ignored) = (Parameters::default(), vec![]);
             let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
             let owner = pass.declare(target, &mut parameters, &mut ignored)?;
-            self.graph(&owner, index, &mut parameters, false, size).err()
+            let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err();
+            if trial.replace(true) { self.findings.on_trial(graph) } else { graph() }
         };
         alone::certain(&attempt, &[1, 32, 5040])
     }

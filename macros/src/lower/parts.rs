@@ -394,6 +394,8 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
             return Part::Broken;
         }
+        let sizes = shape.iter().map(|&s| Size::constant(s)).collect();
+        self.pass.findings.note_type(ty.at, Type { dtype: ty.dtype, shape: sizes });
         let declared =
             Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
         self.b.parameters.list.push(declared);
@@ -421,6 +423,7 @@ impl<'a> Lowering<'a, '_, '_> {
         };
         let shape: Vec<i64> = known_type.shape.iter().map(|s| s.as_const().unwrap_or(1)).collect();
         let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
+        self.pass.findings.note_type(ty.at, known_type.clone());
         let ty = Some(known_type);
         self.b.parameters.states.push(DeclaredState { name: path.into(), ty, init });
         Part::State(self.b.parameters.states.len() - 1)

@@ -6,7 +6,7 @@ use super::attributes::Place;
 use super::members::is_member;
 use super::statement::assignment;
 use super::{Cursor, Parser, refuse};
-use crate::ast::{Body, Expr, ExprKind, Members, Name, Statement};
+use crate::ast::{Body, Expr, Members, Name, Statement};
 
 /// What a body is for.
 #[derive(Clone, Copy)]
@@ -107,6 +107,7 @@ impl Parser<'_> {
                 let (one, stray) = self.if_(cursor);
                 statements.extend(one);
                 stray.iter().for_each(|stray| self.no_effect(stray, wants));
+                statements.extend(stray.map(Statement::Stray));
             } else if let Some(expression) = self.last_or_stray(cursor, wants, &mut statements) {
                 tail = Some(expression);
             }
@@ -149,11 +150,14 @@ impl Parser<'_> {
         let (expression, left) = self.leading_expression(tokens, end);
         cursor.back(left);
         if left > 0 {
-            self.missing_semicolon(cursor);
+            if !expression.is_broken() {
+                self.missing_semicolon(cursor);
+            }
             self.lost = true;
+            statements.push(Statement::Stray(expression));
             return None;
         }
-        let silent = self.lost || returned || matches!(expression.kind, ExprKind::Broken);
+        let silent = self.lost || returned || expression.is_broken();
         let ended = cursor.is_sign(0, ';');
         let semicolon = cursor.span();
         while cursor.eat_sign(';') {}
@@ -168,7 +172,7 @@ impl Parser<'_> {
             }
             Wants::Nothing if cursor.done() && !ended => return Some(expression),
             _ if !ended => {
-                if !matches!(expression.kind, ExprKind::Broken) {
+                if !expression.is_broken() {
                     let help = "statements end with `;`, only the result has none";
                     self.syntax(cursor.span(), "expected `;` before this", help);
                 }
@@ -177,12 +181,13 @@ impl Parser<'_> {
             _ if !silent => self.no_effect(&expression, wants),
             _ => {}
         }
+        statements.push(Statement::Stray(expression));
         None
     }
 
     /// Reports an expression whose value nothing uses.
     pub(super) fn no_effect(&mut self, expression: &Expr, wants: Wants) {
-        if matches!(expression.kind, ExprKind::Broken) || self.lost {
+        if expression.is_broken() || self.lost {
             return;
         }
         let help = match wants {

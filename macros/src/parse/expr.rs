@@ -1,11 +1,11 @@
 //! Expressions: read by syn, turned into our own; what Rust has and networks have not is refused with what to write instead.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned;
 
 use super::{Cursor, DEPTH, Parser};
-use crate::ast::{Argument, Body, Expr, ExprKind, Name};
+use crate::ast::{Argument, Body, Expr, ExprKind, Name, UNFINISHED};
 
 /// What syn reads of tokens, and how many it leaves.
 type Read = Result<(syn::Expr, usize), Expr>;
@@ -60,7 +60,7 @@ impl Parser<'_> {
             return Err(self.too_deep(first));
         }
         let parser = |input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<TokenStream>()?));
-        let all = self.for_syn(tokens.into_iter().collect());
+        let all = self.for_syn(tokens.iter().cloned().collect());
         match parser.parse2(all) {
             Ok((expression, left)) => Ok((expression, left.into_iter().count())),
             Err(error) => {
@@ -74,7 +74,13 @@ impl Parser<'_> {
                     None => error.to_string(),
                 };
                 self.syntax(span, message, "");
-                Err(Expr::broken(self.places.at(span)))
+                let mended = mended(&tokens).map(|mended| self.for_syn(mended));
+                if let Some(Ok((expression, left))) = mended.map(|mended| parser.parse2(mended)) {
+                    return Ok((expression, left.into_iter().count()));
+                }
+                let at = self.places.at(span);
+                self.places.keep(at, tokens);
+                Err(Expr::broken(at))
             }
         }
     }
@@ -98,6 +104,7 @@ impl Parser<'_> {
                     let help = "layers, functions and constants are called by their names alone";
                     self.refuse_expression(ident, "functions of a net have no `self`", help)
                 }
+                Some(ident) if ident == UNFINISHED => Expr::broken(self.places.at(ident.span())),
                 Some(ident) => {
                     let at = self.places.at(ident.span());
                     let kind = match ident.to_string().as_str() {
@@ -300,6 +307,42 @@ impl Parser<'_> {
         };
         Expr { at, kind: ExprKind::Closure(patterns, Box::new(body)) }
     }
+}
+
+/// The tokens with a name wherever one is missing: after a `.`, after an operator at the end or before a `,`. `None` if none is.
+fn mended(tokens: &[TokenTree]) -> Option<TokenStream> {
+    let mut found = false;
+    let mut mended = vec![];
+    for (i, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) if group.delimiter() != Delimiter::Brace => {
+                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                let inside = self::mended(&inner);
+                found |= inside.is_some();
+                let mut new = Group::new(group.delimiter(), inside.unwrap_or_else(|| group.stream()));
+                new.set_span(group.span());
+                mended.push(new.into());
+            }
+            other => mended.push(other.clone()),
+        }
+        let TokenTree::Punct(sign) = token else { continue };
+        let is_sign = |at: Option<usize>, sign: char| match at.and_then(|at| tokens.get(at)) {
+            Some(TokenTree::Punct(p)) => p.as_char() == sign,
+            _ => false,
+        };
+        let ends = i + 1 == tokens.len() || is_sign(Some(i + 1), ',');
+        let misses = match sign.as_char() {
+            '.' if is_sign(i.checked_sub(1), '.') || is_sign(Some(i + 1), '.') => false,
+            '.' => !matches!(tokens.get(i + 1), Some(TokenTree::Ident(_) | TokenTree::Literal(_))),
+            '+' | '-' | '*' | '/' | '%' | '&' | '|' | '=' | '<' | '>' | '!' => ends,
+            _ => false,
+        };
+        if misses {
+            found = true;
+            mended.push(Ident::new(UNFINISHED, sign.span()).into());
+        }
+    }
+    found.then(|| mended.into_iter().collect())
 }
 
 /// Whether an expression is nested so deeply that reading it might overflow the stack: each group is a step down, and so may be each sign

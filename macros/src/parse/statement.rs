@@ -58,9 +58,11 @@ impl Parser<'_> {
         let (value, left) = self.leading_expression(tokens, end);
         cursor.back(left);
         if left > 0 {
-            self.missing_semicolon(cursor);
+            if !value.is_broken() {
+                self.missing_semicolon(cursor);
+            }
             self.lost = true;
-        } else if !cursor.eat_sign(';') && !matches!(value.kind, ExprKind::Broken) {
+        } else if !cursor.eat_sign(';') && !value.is_broken() {
             self.syntax(cursor.last_span(), "expected `;` after this", "a statement ends with `;`");
         }
         value
@@ -167,8 +169,9 @@ impl Parser<'_> {
             self.lost = true;
             return;
         };
-        let (body, stray) = self.rounds(&group);
+        let (mut body, stray) = self.rounds(&group);
         stray.iter().for_each(|stray| self.no_effect(stray, Wants::Nothing));
+        body.extend(stray.map(Statement::Stray));
         match (pattern, over) {
             (Some(pattern), Some(over)) => statements.push(Statement::For(For { at, pattern, over, body })),
             _ => self.lost = true,

@@ -2,7 +2,7 @@
 
 use castnet_graph::diagnostic::{Diagnostic, Loc};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 
 use super::{Call, Import, tokens};
 use crate::parse::Cursor;
@@ -32,6 +32,7 @@ pub fn step(tokens: TokenStream, places: &mut Places, mistakes: &mut Vec<Diagnos
     let (mut call, mut uses) = match tokens::answer(tokens.clone()) {
         Some((mut call, mut uses, answer)) => {
             let asked = uses.remove(0);
+            call.paths.push(asked.path);
             call.imports.push(Import { alias: asked.alias, scope: answer.scope, name: answer.name });
             call.add(answer.scopes);
             (call, uses)
@@ -60,7 +61,9 @@ pub fn step(tokens: TokenStream, places: &mut Places, mistakes: &mut Vec<Diagnos
             let state = tokens::state(&call, &uses);
             // What is found under this name may be no block: rustc's errors then stand here.
             let span = Span::call_site().located_at(alias.span());
-            Step::Ask(quote_spanned!(span=> #path ! { @castnet [::castnet::network] #state }))
+            // But what is not about it stands elsewhere, or editors would show that here.
+            let network = quote!([::castnet::network]);
+            Step::Ask(quote_spanned!(span=> #path ! { @castnet #network #state }))
         }
     }
 }
@@ -103,7 +106,7 @@ impl Reader<'_> {
             own.extend(cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_braces(0)));
             own.extend(cursor.next());
         }
-        (Call { own, imports: vec![], scopes: vec![], lost: self.lost }, uses)
+        (Call { own, lost: self.lost, ..Call::default() }, uses)
     }
 
     /// `[pub] use path::Name;`.

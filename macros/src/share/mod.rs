@@ -15,6 +15,7 @@ mod tokens;
 pub use export::{Export, exports};
 pub use import::{Step, step};
 pub use link::link;
+pub use tokens::idents;
 
 /// One call of `network!` with all that it uses.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub struct Call {
     pub own: TokenStream,
     /// What it uses of others.
     pub imports: Vec<Import>,
+    /// The paths of its `use`s.
+    pub paths: Vec<TokenStream>,
     /// Where that was written, and what that uses in turn.
     pub scopes: Vec<Shared>,
     /// A `use` could not be read.

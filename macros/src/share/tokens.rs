@@ -21,10 +21,10 @@ pub(super) struct Answer {
 
 /// All that is known before the next block is asked for.
 pub(super) fn state(call: &Call, uses: &[Use]) -> TokenStream {
-    let Call { own, imports, scopes, lost } = call;
+    let Call { own, imports, paths, scopes, lost } = call;
     let uses = uses.iter().map(|Use { alias, path }| quote!(#alias { #path }));
     let (imports, scopes) = (imports.iter().map(import), scopes.iter().map(shared));
-    quote!([{ #own } #lost [#(#uses)*] [#(#imports)*] [#(#scopes)*]])
+    quote!([{ #own } #lost [#(#uses)*] [#(#imports)*] [#({ #paths })*] [#(#scopes)*]])
 }
 
 fn import(Import { alias, scope, name }: &Import) -> TokenStream {
@@ -53,8 +53,9 @@ pub(super) fn answer(tokens: TokenStream) -> Option<(Call, Vec<Use>, Answer)> {
     let lost = state.eat_ident()? == "true";
     let uses = list(&mut state, |c| Some(Use { alias: c.eat_ident()?, path: c.eat_braces()?.stream() }))?;
     let imports = list(&mut state, read_import)?;
+    let paths = list(&mut state, |c| Some(c.eat_braces()?.stream()))?;
     let scopes = list(&mut state, read_shared)?;
-    (!uses.is_empty()).then_some((Call { own, imports, scopes, lost }, uses, answer))
+    (!uses.is_empty()).then_some((Call { own, imports, paths, scopes, lost }, uses, answer))
 }
 
 fn read_import(cursor: &mut Cursor) -> Option<Import> {
@@ -93,7 +94,7 @@ fn text(cursor: &mut Cursor) -> Option<String> {
 }
 
 /// Every name in these tokens.
-pub(super) fn idents(tokens: &TokenStream) -> HashSet<String> {
+pub fn idents(tokens: &TokenStream) -> HashSet<String> {
     let mut found = HashSet::new();
     let mut level = vec![tokens.clone()];
     while let Some(tokens) = level.pop() {

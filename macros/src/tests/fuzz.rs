@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, TokenStream};
 
 use super::mutate::{Random, Tree, count, mutate, tokens, trees};
 use super::{LENET, RICH};
-use crate::expand::expand;
+use crate::expand::{expand, expand_for};
 
 /// Small networks with everything that the language has.
 const LANGUAGE: &str = "
@@ -79,6 +79,8 @@ fn items(source: &str) -> Vec<Vec<Tree>> {
 
 /// What is wrong with the output, if anything.
 fn verdict(input: TokenStream) -> Result<bool, String> {
+    // Editors ask in the middle of everything.
+    expand_for(input.clone(), true);
     let output = expand(input).to_string();
     let file = syn::parse_str::<syn::File>(&output).map_err(|error| format!("not Rust: {error}\n{output}"))?;
     let is_error = |item: &&syn::Item| match item {

@@ -3,6 +3,7 @@
 use crate::expand::expand;
 
 mod cost;
+mod editor;
 mod fuzz;
 mod language;
 pub mod mutate;

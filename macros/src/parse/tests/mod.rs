@@ -29,7 +29,7 @@ fn statement(statement: &str) -> Vec<String> {
     let source =
         format!("net A {{ pub fn f(x: f32[N]) -> f32[N] {{ let a = first(x); {statement} let b = x + ; b }} }}");
     let (tree, mut mistakes) = parse(&source);
-    assert!(tree.contains("let a = first(x);") && tree.contains("let b = ?;"), "{statement}: {tree}");
+    assert!(tree.contains("let a = first(x);") && tree.contains("let b = (x Add ?);"), "{statement}: {tree}");
     let last = mistakes.pop();
     assert_eq!(last.as_deref(), Some("N0601: expected an expression after this"), "{statement}");
     mistakes

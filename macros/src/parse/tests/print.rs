@@ -151,6 +151,7 @@ fn statements(list: &[Statement], depth: usize, out: &mut String) {
                 *out += &format!("{indent}let {}{} = {};\n", pattern(p), t.unwrap_or_default(), expr(value));
             }
             Statement::Assign(name, value) => *out += &format!("{indent}{} = {};\n", name.text, expr(value)),
+            Statement::Stray(stray) => *out += &format!("{indent}stray {};\n", expr(stray)),
             Statement::Assert(condition, text) => *out += &format!("{indent}assert {}, {text:?};\n", expr(condition)),
             Statement::For(one) => {
                 let over = match &one.over {
@@ -213,7 +214,7 @@ fn expr(e: &Expr) -> String {
         ExprKind::Tuple(parts) => format!("({})", list(parts)),
         ExprKind::Call(name, given) => format!("{}({})", name.text, arguments(given)),
         ExprKind::Apply(callee, given) => format!("{}({})", expr(callee), arguments(given)),
-        ExprKind::Field(x, name) => format!("{}.{}", expr(x), name.text),
+        ExprKind::Field(x, name) => format!("{}.{}", expr(x), name.text.replace(UNFINISHED, "?")),
         ExprKind::Index(x, items) => {
             let item = |item: &Item| match &item.kind {
                 ItemKind::All => "..".to_string(),
