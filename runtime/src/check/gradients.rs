@@ -53,9 +53,10 @@ fn with_arguments(model: &Model, function: usize, explained: &str, draw: u64) ->
     let parameters = exact.parameters.clone();
     let probe = Probe { parameters: &parameters, gradients: &gradients, loss: &exact.objective(), seed: start.seed() };
     let all: Vec<usize> = gradients.keys().copied().collect();
-    let Some(wrong) = probe.disagreement(&all) else { return Ok(()) };
+    let Some(wrong) = probe.disagreement(&all, &all) else { return Ok(()) };
     // Which of them it is.
-    let (numbers, wrong) = all.iter().find_map(|&n| Some((vec![n], probe.disagreement(&[n])?))).unwrap_or((all, wrong));
+    let (numbers, wrong) =
+        all.iter().find_map(|&n| Some((vec![n], probe.disagreement(&[n], &all)?))).unwrap_or((all, wrong));
     let names: Vec<String> = numbers.iter().map(|&n| format!("`{}`", start.net().parameters[n].name)).collect();
     Err(Mistake(format!(
         "`{}` ({}), parameter {}: the derivative {} is {:e} by the gradient, {:e} by central differences of the loss ({:e} apart are \
@@ -86,15 +87,15 @@ struct Disagreement {
 }
 
 impl Probe<'_> {
-    /// The first direction along which some parameters' gradients are not the loss's derivative.
-    fn disagreement(&self, numbers: &[usize]) -> Option<Disagreement> {
-        (0..DIRECTIONS).find_map(|direction| self.along(numbers, direction))
+    /// The first direction along which some parameters' gradients are not the loss's derivative; each moves as far as it does with `all`.
+    fn disagreement(&self, numbers: &[usize], all: &[usize]) -> Option<Disagreement> {
+        (0..DIRECTIONS).find_map(|direction| self.along(numbers, all, direction))
     }
 
-    fn along(&self, numbers: &[usize], direction: u64) -> Option<Disagreement> {
+    fn along(&self, numbers: &[usize], all: &[usize], direction: u64) -> Option<Disagreement> {
         // How much of the derivative each parameter has if all its elements move by their size.
         let weight = |n: &usize| norm(&self.gradients[n].data) * size(&self.parameters[*n].data);
-        let most = numbers.iter().map(weight).fold(0.0, f64::max);
+        let most = all.iter().map(weight).fold(0.0, f64::max);
         let (mut claimed, mut expected, mut towards) = (0.0, 0.0, vec![]);
         for n in numbers {
             let (gradient, unit) = (&self.gradients[n].data, size(&self.parameters[*n].data));
@@ -156,8 +157,8 @@ mod tests {
         .map(|data| Tensor::new(vec![data.len()], data));
         let gradients = gradients.into_iter().enumerate().collect();
         let probe = Probe { parameters: &parameters, gradients: &gradients, loss: &loss, seed: 1 };
-        probe.disagreement(&[0, 1])?;
-        Some([0, 1].into_iter().filter(|&n| probe.disagreement(&[n]).is_some()).collect())
+        probe.disagreement(&[0, 1], &[0, 1])?;
+        Some([0, 1].into_iter().filter(|&n| probe.disagreement(&[n], &[0, 1]).is_some()).collect())
     }
 
     #[test]
