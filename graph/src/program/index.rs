@@ -53,7 +53,7 @@ impl Index {
     /// The loop whose index it is, if it is nothing else.
     fn dim(&self) -> Option<usize> {
         match self.terms[..] {
-            [(dim, 1)] if self.offset.is_zero() && self.is_affine() => Some(dim),
+            [(dim, 1)] if self.offset.is_zero() && self.is_affine() && !self.exact => Some(dim),
             _ => None,
         }
     }
