@@ -277,8 +277,9 @@ impl Rebuild {
         Some(self.with(node, op, inputs, node.ty.clone()))
     }
 
-    /// A sum of products: factors that do not vary along the axes are multiplied once. What is infinite or NaN stays so, but where a factor is
-    /// 0 or infinite the result can differ from that of the sum as written, as can rounding.
+    /// A sum of products: factors that do not vary along the axes are multiplied once. A NaN among the operands makes the result NaN, as
+    /// before; but a sum that only overflows without its factor does so here, and an infinite factor times an element of 0 is no NaN of its own
+    /// any more. Rounding differs.
     fn factors_of_sum(&mut self, node: &Node, axes: &[usize], x: Value) -> Option<Value> {
         let mut factors = vec![];
         self.factors(x, 3, &mut factors);

@@ -2,8 +2,9 @@
 //!
 //! A buffer lives from the launch that writes it to the last launch that reads it. Within a class (all buffers whose size is a multiple
 //! of one monomial) placing them is integer offset assignment over the coefficients, so the plan holds for every value of the run-time
-//! sizes. Best fit by decreasing size, ties by longer life (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net
-//! Inference*, 2020); where that misses the max-live lower bound, a bounded local search moves buffers forward in the order.
+//! sizes. Best fit, the largest first, ties by longer life (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net
+//! Inference*, 2020); where that misses the max-live lower bound, other orders are tried, and a bounded local search moves buffers forward in
+//! the best one. Before that, `rows` and `gaps` let buffers lie where a loop needs its own no more.
 
 mod gaps;
 mod rows;

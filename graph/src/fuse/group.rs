@@ -59,8 +59,18 @@ impl Group {
     }
 }
 
-/// The groups in an order in which they may run.
-pub(crate) fn groups(graph: &Graph) -> Vec<Group> {
+/// What grouping finds.
+pub(crate) struct Grouped {
+    /// In an order in which they may run.
+    pub groups: Vec<Group>,
+    /// Computed values that lie in memory whoever reads them: results, and operands of what reads memory.
+    pub hard: BTreeSet<Value>,
+    /// For each node, the computed nodes that it reads, through any view.
+    pub reads: Vec<Vec<Value>>,
+}
+
+/// The groups of a graph.
+pub(crate) fn groups(graph: &Graph) -> Grouped {
     let mut grouping = Grouping::new(graph);
     let all = || (0..graph.nodes.len()).map(|i| Value(i as u32));
     let readers = grouping.reader_counts();
@@ -511,7 +521,7 @@ impl<'g> Grouping<'g> {
 
     /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers where it can (gradients
     /// of a product of two parameters read each other's: then the update comes at the end of the step).
-    fn finish(self) -> Vec<Group> {
+    fn finish(self) -> Grouped {
         let mut successors = self.successors();
         let readers = self.readers_of_memory();
         for (value, role) in super::prepare::roles(self.graph) {
@@ -540,7 +550,8 @@ impl<'g> Grouping<'g> {
             }
         }
         let mut groups = self.groups;
-        order.into_iter().filter_map(|id| groups[id].take()).collect()
+        let groups = order.into_iter().filter_map(|id| groups[id].take()).collect();
+        Grouped { groups, hard: self.hard, reads: self.reads }
     }
 }
 

@@ -43,10 +43,10 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
 fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
     let first = groups(&graph);
     match rederive(&graph, &first) {
-        None => (graph, first),
+        None => (graph, first.groups),
         Some(graph) => {
-            let groups = groups(&graph);
-            (graph, groups)
+            let second = groups(&graph);
+            (graph, second.groups)
         }
     }
 }

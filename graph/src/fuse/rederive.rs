@@ -6,22 +6,20 @@
 
 use crate::hash::{HashMap, HashSet};
 
-use super::group::Group;
+use super::group::Grouped;
 use super::view::{is_barrier, strip_reshapes, trace};
-use super::{Class, class, needs_memory, parts, prepare};
+use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Op, Output, Value};
 use crate::optimise::without_dead_code;
+use crate::recompute::SIZE;
 use crate::scalar::{Binary, Unary};
 
 /// The most steps that are taken again.
 const STEPS: usize = 8;
 
-/// What a run-time size counts as.
-const SIZE: i64 = 256;
-
 /// The graph whose kernels make cheap values themselves; `None` if that changes nothing.
-pub(crate) fn rederive(graph: &Graph, groups: &[Group]) -> Option<Graph> {
-    let mut rederive = Rederive::new(graph, groups);
+pub(crate) fn rederive(graph: &Graph, grouped: &Grouped) -> Option<Graph> {
+    let mut rederive = Rederive::new(graph, grouped);
     rederive.find();
     if rederive.cheap.is_empty() {
         return None;
@@ -40,10 +38,8 @@ pub(crate) fn rederive(graph: &Graph, groups: &[Group]) -> Option<Graph> {
 
 struct Rederive<'g> {
     graph: &'g Graph,
-    groups: &'g [Group],
+    grouped: &'g Grouped,
     group_of: HashMap<Value, usize>,
-    /// What lies in memory whoever reads it: results, and operands of what reads memory.
-    hard: HashSet<Value>,
     /// What a kernel reads of another one.
     stored: HashSet<Value>,
     /// Stored values that need not be.
@@ -62,33 +58,19 @@ struct Recipe {
 }
 
 impl<'g> Rederive<'g> {
-    fn new(graph: &'g Graph, groups: &'g [Group]) -> Rederive<'g> {
+    fn new(graph: &'g Graph, grouped: &'g Grouped) -> Rederive<'g> {
         let mut group_of = HashMap::default();
-        for (id, group) in groups.iter().enumerate() {
+        for (id, group) in grouped.groups.iter().enumerate() {
             group_of.extend(group.nodes.iter().map(|&n| (n, id)));
         }
-        let mut hard: HashSet<Value> = prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
-        hard.extend(parts(graph).map(|(part, ..)| strip_reshapes(graph, part)));
         let mut stored = HashSet::default();
-        for (index, node) in graph.nodes.iter().enumerate() {
-            let reader = Value(index as u32);
-            if matches!(class(graph, reader), Class::View | Class::Free | Class::Leaf) {
-                continue;
-            }
-            for &operand in &node.inputs {
-                let base = trace(graph, operand).value;
-                let memory = strip_reshapes(graph, base);
-                if needs_memory(&node.op) || base != memory {
-                    hard.insert(memory);
-                }
-                if group_of.get(&memory) != group_of.get(&reader) {
-                    stored.insert(memory);
-                }
-            }
+        for (reader, values) in grouped.reads.iter().enumerate() {
+            let own = group_of.get(&Value(reader as u32));
+            stored.extend(values.iter().filter(|value| group_of.get(value) != own));
         }
-        let out = Graph { nodes: vec![], outputs: vec![], ..graph.clone() };
+        let out = graph.head();
         let (cheap, map, again) = (HashSet::default(), vec![], HashMap::default());
-        Rederive { graph, groups, group_of, hard, stored, cheap, out, map, again }
+        Rederive { graph, grouped, group_of, stored, cheap, out, map, again }
     }
 
     fn find(&mut self) {
@@ -97,14 +79,14 @@ impl<'g> Rederive<'g> {
 
     fn is_cheap(&self, value: Value) -> bool {
         let mut recipe = Recipe::default();
-        let is_element = self.group_of.get(&value).is_some_and(|&g| self.groups[g].is_element(value));
+        let is_element = self.group_of.get(&value).is_some_and(|&g| self.grouped.groups[g].is_element(value));
         if !is_element || !self.is_step(value) || !self.follow(value, &mut recipe) {
             return false;
         }
         let size = |v: Value| self.graph.ty(v).len().eval(&|_| SIZE);
         let mut large = recipe.leaves.iter().filter(|leaf| 4 * size(**leaf) > size(value));
         let lies_there = |leaf: Value| {
-            class(self.graph, leaf) == Class::Leaf || self.hard.contains(&leaf) || self.stored.contains(&leaf)
+            class(self.graph, leaf) == Class::Leaf || self.grouped.hard.contains(&leaf) || self.stored.contains(&leaf)
         };
         large.next().is_none_or(|&leaf| size(leaf) <= size(value) && lies_there(leaf)) && large.next().is_none()
     }
@@ -116,7 +98,7 @@ impl<'g> Rederive<'g> {
             Op::Binary(f) => !matches!(f, Binary::Div | Binary::Rem | Binary::Pow),
             op => matches!(op, Op::Select | Op::Cast),
         };
-        arithmetic && class(self.graph, value) == Class::Point && !self.hard.contains(&value)
+        arithmetic && class(self.graph, value) == Class::Point && !self.grouped.hard.contains(&value)
     }
 
     /// Adds what the value is made of; whether that can be done.

@@ -14,6 +14,7 @@ mod replay;
 mod rounds;
 mod segments;
 
+pub(crate) use cut::SIZE;
 pub use segments::Segments;
 
 /// The graph with what is not kept cloned before its first backward use.
