@@ -205,8 +205,10 @@ impl<'g> Grouping<'g> {
             if self.of[consumer.index()].is_none() || needs_memory(&self.graph.node(consumer).op) {
                 continue;
             }
-            for operand in 0..self.operands[consumer.index()].len() {
-                let base = self.operands[consumer.index()][operand].value;
+            // Of two tiles that one kernel could end with the sum of, the one that is made later: the other one's operands are free by then.
+            let mut bases: Vec<Value> = self.operands[consumer.index()].iter().map(|o| o.value).collect();
+            bases.sort_by_key(|base| std::cmp::Reverse(*base));
+            for base in bases {
                 if self.of[base.index()].is_some() && wanted(self, base, consumer) {
                     self.try_merge(base, consumer);
                 }

@@ -9,6 +9,7 @@ use crate::graph::{Graph, Op, Role, Value};
 mod attention;
 mod cut;
 mod flow;
+mod products;
 mod rebuild;
 mod replay;
 mod rounds;
@@ -19,7 +20,7 @@ pub use segments::Segments;
 
 /// The graph with what is not kept cloned before its first backward use.
 pub fn recompute(graph: &Graph) -> Graph {
-    let graph = rounds::recompute(graph);
+    let graph = products::recompute(&rounds::recompute(graph));
     let phases = Phases::of(&graph);
     let kept = cut::kept(&graph, &phases);
     rebuild::rebuild(&graph, &phases, &kept)

@@ -29,20 +29,20 @@ fn sparing(graph: &Graph, replays: bool) -> Option<Graph> {
 }
 
 /// A loop and the one that goes back over its rounds.
-struct Pair<'g> {
-    graph: &'g Graph,
-    there: usize,
-    back: usize,
-    forward: &'g Repeat,
-    backward: &'g Repeat,
+pub(super) struct Pair<'g> {
+    pub graph: &'g Graph,
+    pub there: usize,
+    pub back: usize,
+    pub forward: &'g Repeat,
+    pub backward: &'g Repeat,
     /// Rows that the way back reads of what the other one stacks: number of the operand, of the result, the value in the body.
-    rows: Vec<(usize, usize, Value)>,
+    pub rows: Vec<(usize, usize, Value)>,
     /// Whether states may be made again.
     replays: bool,
 }
 
 impl<'g> Pair<'g> {
-    fn of(graph: &'g Graph, back: usize, replays: bool) -> Option<Pair<'g>> {
+    pub fn of(graph: &'g Graph, back: usize, replays: bool) -> Option<Pair<'g>> {
         let Op::Repeat(backward) = &graph.nodes[back].op else { return None };
         let inputs = &graph.nodes[back].inputs;
         let first_row = backward.states + backward.shared;
