@@ -6,7 +6,7 @@
 //! - What lies in memory in the forward pass anyway, because a product or another pass over it reads it, costs nothing more than its place;
 //!   to keep anything else is a write, and costs a little more.
 //! - Matrix products, convolutions, pools, reductions and loops are never made again: their values spring from the source. So are views kept
-//!   as what they are views of. The exception are the scores of attention (`attention`).
+//!   as what they are views of. The exceptions are the scores of attention (`attention`), and rows that are looked up in a parameter.
 //! - What the backward pass reads flows into the sink.
 //!
 //! Of several cuts that cost the same, the one nearest to the backward pass is taken: the least is made again.
@@ -46,6 +46,18 @@ pub(super) fn kept(graph: &Graph, phases: &Phases) -> Vec<bool> {
 /// How much less than its place the write of a value counts.
 const WRITE: i64 = 64;
 
+/// Whether the node copies rows of a table, where table and indices lie there all the time.
+fn is_looked_up(graph: &Graph, index: usize) -> bool {
+    let lies_there = |mut value: Value| {
+        while is_view(&graph.node(value).op) || graph.node(value).op == Op::Cast {
+            value = graph.node(value).inputs[0];
+        }
+        is_given(&graph.node(value).op)
+    };
+    let node = &graph.nodes[index];
+    matches!(node.op, Op::Gather { .. }) && node.inputs.iter().all(|v| lies_there(*v))
+}
+
 /// For each of the nodes `inside`, whether its value is in memory for what reads it there.
 fn written(graph: &Graph, inside: &dyn Fn(usize) -> bool) -> Vec<bool> {
     let mut written = vec![false; graph.nodes.len()];
@@ -74,7 +86,7 @@ pub(super) fn minimum(
     cost: &dyn Fn(usize) -> i64,
 ) -> Vec<bool> {
     let scores = attention::scores(graph);
-    let is_remade = |index: usize| is_light(&graph.nodes[index].op) || scores[index];
+    let is_remade = |index: usize| is_light(&graph.nodes[index].op) || scores[index] || is_looked_up(graph, index);
     let is_written = written(graph, inside);
     let cost = |index: usize| match cost(index) {
         cost @ (0 | INFINITE..) => cost,
