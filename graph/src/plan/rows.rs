@@ -8,21 +8,30 @@ use crate::program::{Launch, Place, Step};
 /// Lets buffers that live in the rest of a round, and are as large as a row, lie in that row.
 pub(super) fn reuse(kernels: &mut Kernels, lives: &[Option<(usize, usize)>]) {
     let schedule = kernels.schedule.clone();
-    in_steps(kernels, lives, &schedule, 0);
+    let touched: Vec<Vec<usize>> = kernels.launches.iter().map(Launch::touches).collect();
+    in_steps(kernels, lives, &touched, &schedule, 0);
 }
 
-fn in_steps(kernels: &mut Kernels, lives: &[Option<(usize, usize)>], steps: &[Step], depth: usize) {
+/// `touched`: what each launch reads and writes.
+fn in_steps(
+    kernels: &mut Kernels,
+    lives: &[Option<(usize, usize)>],
+    touched: &[Vec<usize>],
+    steps: &[Step],
+    depth: usize,
+) {
     for step in steps {
         let Step::Repeat { body, .. } = step else { continue };
-        in_steps(kernels, lives, body, depth + 1);
+        in_steps(kernels, lives, touched, body, depth + 1);
         let Some((start, end)) = span(body) else { continue };
-        let mut wholes: Vec<usize> = kernels.rows_of.iter().flatten().copied().collect();
+        let mut wholes: Vec<usize> =
+            touched[start..=end].iter().flatten().filter_map(|&part| kernels.rows_of[part]).collect();
         wholes.sort_unstable();
         wholes.dedup();
         for whole in wholes {
-            let Some((row, mut last)) = dead_row(kernels, whole, depth, start, end) else { continue };
+            let Some((row, mut last)) = dead_row(kernels, touched, whole, depth, start, end) else { continue };
             if body.contains(&Step::Launch(last))
-                && let Some(next) = heir_stack(kernels, row, last, start, end)
+                && let Some(next) = heir_stack(kernels, touched, row, last, start, end)
             {
                 move_stack(kernels, next, row, whole);
                 continue;
@@ -41,15 +50,21 @@ fn in_steps(kernels: &mut Kernels, lives: &[Option<(usize, usize)>], steps: &[St
 }
 
 /// A row of a stack of which each round of a loop, in launches `start..=end`, reads its own one for the last time; and the launch that does.
-fn dead_row(kernels: &Kernels, whole: usize, depth: usize, start: usize, end: usize) -> Option<(usize, usize)> {
+fn dead_row(
+    kernels: &Kernels,
+    touched: &[Vec<usize>],
+    whole: usize,
+    depth: usize,
+    start: usize,
+    end: usize,
+) -> Option<(usize, usize)> {
     if !matches!(kernels.buffers[whole].place, Place::Arena { .. }) {
         return None;
     }
     let is_part = |b: usize| b == whole || kernels.rows_of[b] == Some(whole);
-    let touches = |launch: &Launch| launch.touches().into_iter().filter(|b| is_part(*b)).collect::<Vec<_>>();
     let mut found: Option<(usize, usize)> = None;
     for (number, launch) in kernels.launches.iter().enumerate().skip(start) {
-        for part in touches(launch) {
+        for &part in touched[number].iter().filter(|b| is_part(**b)) {
             let buffer = &kernels.buffers[part];
             let moves = buffer.strides.len() == depth + 1 && buffer.strides[depth] == buffer.size;
             let known = found.is_none_or(|(row, _)| {
@@ -66,7 +81,14 @@ fn dead_row(kernels: &Kernels, whole: usize, depth: usize, start: usize, end: us
 }
 
 /// A stack whose rows are first written where that launch reads the row that dies, and that nobody touches before the loop.
-fn heir_stack(kernels: &Kernels, row: usize, last: usize, start: usize, end: usize) -> Option<usize> {
+fn heir_stack(
+    kernels: &Kernels,
+    touched: &[Vec<usize>],
+    row: usize,
+    last: usize,
+    start: usize,
+    end: usize,
+) -> Option<usize> {
     let place = &kernels.buffers[row];
     let launch = &kernels.launches[last];
     let pairs = launch.in_place();
@@ -79,13 +101,12 @@ fn heir_stack(kernels: &Kernels, row: usize, last: usize, start: usize, end: usi
             let other = &kernels.buffers[*b];
             (&other.size, &other.strides, other.start.is_zero()) == (&place.size, &place.strides, true)
         };
-        let touched =
-            |number: usize| kernels.launches[number].touches().into_iter().filter(is_part).collect::<Vec<_>>();
+        let touches = |number: usize| touched[number].iter().filter(|b| is_part(b));
         let fits = matches!(buffer.place, Place::Arena { .. })
             && Some(whole) != kernels.rows_of[row]
             && reads.iter().all(|read| pairs.contains(&(*read, part)))
-            && (0..last).all(|number| touched(number).is_empty())
-            && (last.max(start)..=end).all(|number| touched(number).iter().all(alike))
+            && (0..last).all(|number| touches(number).next().is_none())
+            && (last.max(start)..=end).all(|number| touches(number).all(alike))
             && kernels.buffers[whole].start.is_zero()
             && kernels.buffers[whole].strides.is_empty();
         fits.then_some(whole)
@@ -125,8 +146,8 @@ fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: u
         let free = matches!(buffer.place, Place::Arena { .. }) && buffer.strides.is_empty() && buffer.start.is_zero();
         let lives =
             lives[*b].is_some_and(|(first, until)| until <= end && (first > last || first == last && in_place(*b)));
-        let whole = kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));
-        free && lives && !whole && buffer.size == place.size
+        let whole = || kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));
+        free && lives && buffer.size == place.size && !whole()
     };
     let length = |b: &usize| lives[*b].map_or(0, |(first, last)| last - first);
     (0..kernels.buffers.len()).filter(fits).max_by_key(|b| (length(b), std::cmp::Reverse(*b)))
