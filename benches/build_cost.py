@@ -89,9 +89,10 @@ def sources():
         return re.sub(r"CharGpt = Gpt<[^>]*>", f"Gpt2 = Gpt<{arguments}>", gpt) + GPT_MAIN
 
     resnet = call_with("tests/nets/vision.rs", "pub net ResNet50 ")
+    [thin] = re.findall(r"^    pub net ResNet50Thin = .*\n", resnet, re.MULTILINE)
     return {
         "gpt": gpt_of("12, 768, 12, 50257, 1024"),
-        "resnet": resnet.replace("    pub net ResNet50Thin = ResNetDeep<8>;\n", "") + RESNET_MAIN,
+        "resnet": resnet.replace(thin, "") + RESNET_MAIN,
         "ten": "".join(LENET % (i, 20 + i) for i in range(10)),
         "blocks4": gpt_of("4, 64, 4, 256, 64"),
         "blocks40": gpt_of("40, 64, 4, 256, 64"),
