@@ -146,10 +146,10 @@ fn a_wrong_coefficient_is_found() {
 fn a_wrong_plan_is_found() {
     let model = broken(|net| {
         let program = training(net);
-        // All activations of a class at one place.
+        // All activations at one place.
         for buffer in &mut program.buffers {
-            if let Place::Arena { offset, .. } = &mut buffer.place {
-                *offset = 0;
+            if let Place::Arena(offset) = &mut buffer.place {
+                *offset = 0.into();
             }
         }
     });

@@ -1,7 +1,6 @@
 //! The checker of memory plans: independent of the planner. It runs the schedule, round by round, over memory that remembers who wrote it.
 //!
-//! Run-time sizes get small numbers. That loses nothing: within a class all places and lengths are multiples of one size, so two buffers
-//! meet for these numbers exactly if they meet for all others.
+//! Run-time sizes get numbers, several times: all small, and each of them large beside the others, since places and lengths are polynomials.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,21 +11,37 @@ use crate::size::Size;
 /// Every activation that is read was written, and nothing else was written over it in between; and what a launch writes meets what it
 /// reads only where it may work in place.
 pub fn check_plan(program: &Program) -> Result<(), String> {
-    let numbers = numbers(program);
-    let mut check = Check { program, numbers, owners: vec![BTreeMap::new(); program.arena.len()], rounds: vec![] };
-    check.steps(&program.schedule)
+    bindings(program).into_iter().try_for_each(|numbers| {
+        let mut check = Check { program, numbers, owners: BTreeMap::new(), rounds: vec![] };
+        check.steps(&program.schedule)
+    })
 }
 
-/// A number for each run-time name, different ones, so large that every size is positive (a loop then has a few rounds).
-fn numbers(program: &Program) -> Vec<(Arc<str>, i64)> {
+/// A number for each run-time name.
+type Numbers = Vec<(Arc<str>, i64)>;
+
+/// Numbers for which every size is positive: all alike and as small as can be, different ones, and each one large, or small, beside the others.
+fn bindings(program: &Program) -> Vec<Numbers> {
     let names = program.symbols();
     let mut counts = vec![];
     rounds(&program.schedule, &mut counts);
     let shapes = program.arguments.iter().flat_map(|a| &a.ty.shape);
     let sizes: Vec<&Size> = program.buffers.iter().map(|b| &b.size).chain(shapes).chain(counts).collect();
-    let from = |least: i64| names.iter().cloned().zip(least..).collect::<Vec<_>>();
-    let positive = |numbers: &Vec<(Arc<str>, i64)>| sizes.iter().all(|size| eval(size, numbers) > 0);
-    (1..12).map(|power| from(1 + (1 << power))).find(positive).unwrap_or_else(|| from(1 << 12))
+    let positive = |numbers: &Numbers| sizes.iter().all(|size| eval(size, numbers) > 0);
+    let each = |value: &dyn Fn(usize) -> i64| -> Numbers {
+        names.iter().enumerate().map(|(i, name)| (name.clone(), value(i))).collect()
+    };
+    let least = (0..12).map(|power| 1 << power).find(|n| positive(&each(&|_| *n))).unwrap_or(1 << 12);
+    let mut all = vec![each(&|_| least), each(&|i| least + 2 + i as i64)];
+    for one in 0..names.len() {
+        all.push(each(&|i| if i == one { least + 40 } else { least }));
+        all.push(each(&|i| if i == one { least } else { least + 20 }));
+    }
+    all.dedup();
+    // The first one, if no other, for what it says of sizes that are never positive.
+    let first = all[0].clone();
+    all.retain(positive);
+    if all.is_empty() { vec![first] } else { all }
 }
 
 fn rounds<'p>(steps: &'p [Step], counts: &mut Vec<&'p Size>) {
@@ -38,30 +53,29 @@ fn rounds<'p>(steps: &'p [Step], counts: &mut Vec<&'p Size>) {
     }
 }
 
-fn eval(size: &Size, numbers: &[(Arc<str>, i64)]) -> i64 {
+fn eval(size: &Size, numbers: &Numbers) -> i64 {
     size.eval(&|name| numbers.iter().find(|(n, _)| **n == *name).map_or(1, |(_, number)| *number))
 }
 
 struct Check<'p> {
     program: &'p Program,
-    numbers: Vec<(Arc<str>, i64)>,
-    /// For each class, by its first float: the end of a piece of memory, and the buffer that it was last written as.
-    owners: Vec<BTreeMap<i64, (i64, usize)>>,
+    numbers: Numbers,
+    /// By its first float: the end of a piece of memory, and the buffer that it was last written as.
+    owners: BTreeMap<i64, (i64, usize)>,
     /// The rounds of the loops around the launch.
     rounds: Vec<i64>,
 }
 
-/// Where a buffer lies in a round: class, first float and the one behind the last.
+/// Where a buffer lies in a round: first float and the one behind the last.
 #[derive(Clone, Copy, PartialEq)]
 struct Span {
-    class: usize,
     from: i64,
     to: i64,
 }
 
 impl Span {
     fn meets(&self, other: &Span) -> bool {
-        self.class == other.class && self.from < other.to && other.from < self.to
+        self.from < other.to && other.from < self.to
     }
 }
 
@@ -118,7 +132,7 @@ impl Check<'_> {
 
     fn check_read(&self, launch: &Launch, read: usize, span: Span) -> Result<(), String> {
         let name = |buffer: usize| &self.program.buffers[buffer].name;
-        let owners = &self.owners[span.class];
+        let owners = &self.owners;
         let first = owners.range(..=span.from).next_back().map_or(span.from, |(from, _)| *from);
         let mut at = span.from;
         for (&from, &(to, owner)) in owners.range(first..span.to).filter(|(_, (to, _))| *to > span.from) {
@@ -138,7 +152,7 @@ impl Check<'_> {
     }
 
     fn write(&mut self, buffer: usize, span: Span) {
-        let owners = &mut self.owners[span.class];
+        let owners = &mut self.owners;
         let first = owners.range(..=span.from).next_back().map_or(span.from, |(from, _)| *from);
         let met: Vec<(i64, (i64, usize))> = owners.range(first..span.to).map(|(from, piece)| (*from, *piece)).collect();
         for (from, (to, owner)) in met.into_iter().filter(|(_, (to, _))| *to > span.from) {
@@ -163,15 +177,15 @@ impl Check<'_> {
     /// Where a buffer lies in this round, if in the arena.
     fn span(&self, buffer: usize) -> Result<Option<Span>, String> {
         let buffer = &self.program.buffers[buffer];
-        let Place::Arena { class, offset } = buffer.place else { return Ok(None) };
-        let Some(part) = self.program.arena.get(class) else { return Err(format!("`{}` has no class", buffer.name)) };
+        let Place::Arena(offset) = &buffer.place else { return Ok(None) };
         let eval = |size: &Size| eval(size, &self.numbers);
         let moved: i64 = buffer.strides.iter().zip(&self.rounds).map(|(stride, round)| eval(stride) * round).sum();
-        let unit = eval(&part.monomial);
-        let from = offset * unit + eval(&buffer.start) + moved;
+        let offset = eval(offset);
+        let from = offset + eval(&buffer.start) + moved;
         let to = from + eval(&buffer.size);
-        match offset * unit <= from && to <= part.height * unit {
-            true => Ok(Some(Span { class, from, to })),
+        let height = self.program.arena.iter().map(eval).max().unwrap_or(0);
+        match offset <= from && to <= height {
+            true => Ok(Some(Span { from, to })),
             false => Err(format!("`{}` does not lie in the arena", buffer.name)),
         }
     }

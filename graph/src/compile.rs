@@ -11,7 +11,7 @@ use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
-use crate::program::{ArenaClass, Layout, Named, Program, arena_bytes};
+use crate::program::{Layout, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
@@ -129,7 +129,7 @@ type Lowered = (Graph, Kernels, Plan);
 /// Cuts the forward pass into segments that are made again, as few as keep the arena within so many bytes; if none does, those that take
 /// the least. A few of the numbers of segments are tried, those that should do by estimate first.
 fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph) -> Lowered) -> Lowered {
-    let bytes = |l: &Lowered| arena_bytes(&l.2.classes, &|name| budget.value(name));
+    let bytes = |l: &Lowered| arena_bytes(&l.2.arena, &|name| budget.value(name));
     let written = whole.0.clone();
     let segments = Segments::new(&written, &|name| budget.value(name));
     let mut choices = segments.choices();
@@ -189,12 +189,12 @@ impl Compiled {
         };
         let mut best = lowered(optimised);
         if let Some(budget) = &function.memory {
-            let bytes = |arena: &[ArenaClass]| arena_bytes(arena, &|name| budget.value(name));
+            let bytes = |arena: &[Size]| arena_bytes(arena, &|name| budget.value(name));
             let allowed = budget.bytes - budget.of(parameters, training, 0).total();
-            if training && bytes(&best.2.classes) > allowed {
+            if training && bytes(&best.2.arena) > allowed {
                 best = within(best, allowed, budget, &lowered);
             }
-            let taken = budget.of(parameters, training, bytes(&best.2.classes));
+            let taken = budget.of(parameters, training, bytes(&best.2.arena));
             if taken.total() > budget.bytes {
                 return Err(budget.exceeded(&graph.name, &taken));
             }
@@ -258,7 +258,7 @@ impl Compiled {
             buffers: kernels.buffers,
             schedule: kernels.schedule,
             launches,
-            arena: plan.classes,
+            arena: plan.arena,
             bound: plan.bound,
             flops,
         }

@@ -1,17 +1,21 @@
 //! The memory plan: where each activation lies.
 //!
-//! A buffer lives from the launch that writes it to the last launch that reads it. Within a class (all buffers whose size is a multiple
-//! of one monomial) placing them is integer offset assignment over the coefficients, so the plan holds for every value of the run-time
-//! sizes. Best fit, the largest first, ties by longer life (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net
-//! Inference*, 2020); where that misses the max-live lower bound, other orders are tried, and a bounded local search moves buffers forward in
-//! the best one. Before that, `rows` and `gaps` let buffers lie where a loop needs its own no more.
+//! A buffer lives from the launch that writes it to the last launch that reads it. Places are polynomials in the run-time sizes, as lengths are,
+//! and two buffers that live at one time are apart for all sizes (which are at least 1), so the plan holds for every value of them. Best fit, in
+//! the best of a few orders (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net Inference*, 2020); where that misses what
+//! is alive at once, a bounded local search moves buffers forward (`place`). Before that, `rows` and `gaps` let buffers lie where a loop needs
+//! its own no more.
 
 mod gaps;
+mod place;
+mod polynomial;
 mod rows;
 
 use crate::fuse::Kernels;
-use crate::program::{ArenaClass, Family, Launch, Level, Place, Source, Step, Target};
+use crate::program::{Family, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
+use place::{Piece, alive, place};
+use polynomial::{Basis, Polynomial};
 
 /// Offsets and coefficients are multiples of this many floats where that costs little, so that every buffer starts on a cache line.
 const ALIGN: i64 = 16;
@@ -19,10 +23,10 @@ const ALIGN: i64 = 16;
 /// A finished plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// One part of the arena a class.
-    pub classes: Vec<ArenaClass>,
-    /// Max-live lower bound, a coefficient for each class.
-    pub bound: Vec<i64>,
+    /// Floats of the arena: the greatest of these.
+    pub arena: Vec<Size>,
+    /// Floats that are alive at one time: the greatest of these.
+    pub bound: Vec<Size>,
 }
 
 /// One piece of memory: a buffer, or several that take each other's place.
@@ -33,7 +37,6 @@ struct Block {
     floats: i64,
     first: usize,
     last: usize,
-    offset: i64,
     /// When others lie in its place, in the rounds of a loop.
     taken: Vec<(usize, usize)>,
 }
@@ -99,7 +102,7 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     let mut classes: Vec<Size> = vec![];
     let mut blocks: Vec<Block> = vec![];
     for (id, buffer) in kernels.buffers.iter().enumerate() {
-        let (Place::Arena { .. }, Some((first, last))) = (&buffer.place, lives[id]) else { continue };
+        let (Place::Arena(_), Some((first, last))) = (&buffer.place, lives[id]) else { continue };
         // A size of several terms is a class of its own.
         let (monomial, coefficient) = match buffer.size.as_term() {
             Some((m, c)) => (Size::term(m.clone(), 1), c),
@@ -109,23 +112,24 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
             classes.push(monomial);
             classes.len() - 1
         });
-        blocks.push(Block { buffers: vec![id], class, floats: coefficient, first, last, offset: 0, taken: vec![] });
+        blocks.push(Block { buffers: vec![id], class, floats: coefficient, first, last, taken: vec![] });
     }
     align(&classes, &mut blocks);
     join_in_place(kernels, &mut blocks);
     let sizes: Vec<Size> = kernels.buffers.iter().map(|b| b.size.clone()).collect();
     gaps::fill(&kernels.launches, &kernels.schedule, &sizes, &mut blocks);
-    let mut plan = Plan { classes: vec![], bound: vec![] };
-    for (class, monomial) in classes.into_iter().enumerate() {
-        let mut members: Vec<&mut Block> = blocks.iter_mut().filter(|b| b.class == class).collect();
-        let bound = max_live(&members);
-        let height = place(&mut members, bound);
-        plan.classes.push(ArenaClass { monomial, height });
-        plan.bound.push(bound);
-    }
-    for block in &blocks {
+    let lengths: Vec<Size> = blocks.iter().map(|b| &classes[b.class] * &b.floats.into()).collect();
+    let basis = Basis::new(lengths.iter());
+    let piece = |(block, length): (&Block, &Size)| {
+        let (class, size) = (block.class, basis.polynomial(length));
+        Piece { class, size, first: block.first, last: block.last }
+    };
+    let pieces: Vec<Piece> = blocks.iter().zip(&lengths).map(piece).collect();
+    let bound = alive(&basis, &pieces);
+    let placement = place(&basis, &pieces, &bound);
+    for (block, offset) in blocks.iter().zip(&placement.offsets) {
         for &buffer in &block.buffers {
-            kernels.buffers[buffer].place = Place::Arena { class: block.class, offset: block.offset };
+            kernels.buffers[buffer].place = Place::Arena(basis.size(offset));
         }
     }
     for row in 0..kernels.buffers.len() {
@@ -133,7 +137,8 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
             kernels.buffers[row].place = kernels.buffers[whole].place.clone();
         }
     }
-    plan
+    let sizes = |all: &[Polynomial]| all.iter().map(|p| basis.size(p)).collect();
+    Plan { arena: sizes(&placement.ends), bound: sizes(&bound) }
 }
 
 /// Rounds the floats of all blocks up: to whole cache lines, but in a class of run-time size that would grow by more than a fiftieth, only to
@@ -151,99 +156,6 @@ fn align(classes: &[Size], blocks: &mut [Block]) {
 
 fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// The most floats that live at one time.
-fn max_live(blocks: &[&mut Block]) -> i64 {
-    let end = blocks.iter().map(|b| b.last + 2).max().unwrap_or(0);
-    let mut change = vec![0; end];
-    for block in blocks {
-        change[block.first] += block.floats;
-        change[block.last + 1] -= block.floats;
-    }
-    let lives = change.iter().scan(0, |live, change| {
-        *live += change;
-        Some(*live)
-    });
-    lives.max().unwrap_or(0)
-}
-
-/// Best fit in a few orders, the best one repaired by a bounded search; returns the height.
-fn place(blocks: &mut [&mut Block], bound: i64) -> i64 {
-    let life = |b: &Block| (b.last - b.first + 1) as i64;
-    // Largest first, longest first, both, and as they come.
-    let key = |b: &Block, way: usize| match way {
-        0 => (-b.floats, -life(b), b.first),
-        1 => (-life(b), -b.floats, b.first),
-        2 => (-b.floats * life(b), -b.floats, b.first),
-        _ => (b.first as i64, -b.floats, b.last),
-    };
-    let mut best: Option<(i64, Vec<i64>, Vec<usize>)> = None;
-    for way in 0..4 {
-        let mut order: Vec<usize> = (0..blocks.len()).collect();
-        order.sort_by_key(|&i| key(blocks[i], way));
-        let (height, offsets) = best_fit(blocks, &order);
-        if best.as_ref().is_none_or(|(least, ..)| height < *least) {
-            best = Some((height, offsets, order));
-        }
-        if height <= bound {
-            break;
-        }
-    }
-    let Some((mut height, mut offsets, mut order)) = best else { return 0 };
-    let mut random = 1u64;
-    let mut below = |n: usize| {
-        // Knuth's MMIX generator: builds repeat.
-        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (random >> 33) as usize % n.max(1)
-    };
-    // Move a buffer that reaches the top, or any other one, forward: bounded by rounds, not by time.
-    for round in 0..SEARCH / blocks.len().max(1) {
-        if height <= bound {
-            break;
-        }
-        let top: Vec<usize> =
-            (0..order.len()).filter(|&i| offsets[order[i]] + blocks[order[i]].floats == height).collect();
-        let at = if round % 2 == 0 { top[below(top.len())] } else { below(order.len()) };
-        let mut other = order.clone();
-        let moved = other.remove(at);
-        other.insert(below(at + 1), moved);
-        let (found, places) = best_fit(blocks, &other);
-        if found <= height {
-            (height, offsets, order) = (found, places, other);
-        }
-    }
-    blocks.iter_mut().zip(&offsets).for_each(|(b, o)| b.offset = *o);
-    height
-}
-
-/// Placements of one block that a search may try in all.
-const SEARCH: usize = 40_000;
-
-/// Puts each block into the smallest gap that holds it among the blocks that live at the same time.
-fn best_fit(blocks: &[&mut Block], order: &[usize]) -> (i64, Vec<i64>) {
-    let mut offsets = vec![0; blocks.len()];
-    let mut placed: Vec<usize> = vec![];
-    let mut height = 0;
-    for &i in order {
-        let block = &blocks[i];
-        let meets = |j: &&usize| blocks[**j].first <= block.last && block.first <= blocks[**j].last;
-        let mut taken: Vec<(i64, i64)> =
-            placed.iter().filter(meets).map(|&j| (offsets[j], offsets[j] + blocks[j].floats)).collect();
-        taken.sort_unstable();
-        let (mut end, mut best) = (0, None);
-        for (from, to) in taken {
-            let gap = from - end;
-            if gap >= block.floats && best.is_none_or(|(size, _)| gap < size) {
-                best = Some((gap, end));
-            }
-            end = end.max(to);
-        }
-        offsets[i] = best.map_or(end, |(_, at)| at);
-        height = height.max(offsets[i] + block.floats);
-        placed.push(i);
-    }
-    (height, offsets)
 }
 
 /// Joins a buffer that dies in a launch with one that the launch writes at the very same places.

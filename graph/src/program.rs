@@ -39,10 +39,10 @@ pub struct Program {
     pub launches: Vec<Launch>,
     /// What runs, in order.
     pub schedule: Vec<Step>,
-    /// The arena of activations: one part a monomial class.
-    pub arena: Vec<ArenaClass>,
-    /// The max-live lower bound of the arena, a coefficient for each class (the plan is optimal where it equals the heights).
-    pub bound: Vec<i64>,
+    /// Floats (4 bytes each) of the arena of activations: the greatest of these, which can be another one for other run-time sizes.
+    pub arena: Vec<Size>,
+    /// Floats that are alive at one time: the greatest of these. No plan takes less.
+    pub bound: Vec<Size>,
     /// Floating-point operations of one run.
     pub flops: Size,
 }
@@ -72,15 +72,6 @@ pub struct Below {
     pub or: Option<i64>,
     /// The operator or layer that says so: `cross_entropy`, `wte`.
     pub by: Arc<str>,
-}
-
-/// One part of the arena: `height · monomial` floats (4 bytes each).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ArenaClass {
-    /// The monomial: `1`, `N`, `N*T` …
-    pub monomial: Size,
-    /// How many times the monomial, in floats; a multiple of 16.
-    pub height: i64,
 }
 
 /// A piece of memory.
@@ -124,13 +115,15 @@ pub enum Place {
     Gradient(usize),
     /// State number `.0` of the net, row-major; read before it is written.
     State(usize),
-    /// In the arena: `offset · monomial` floats into class `class`.
-    Arena {
-        /// Index into [`Program::arena`].
-        class: usize,
-        /// A coefficient of the class's monomial; a multiple of 16.
-        offset: i64,
-    },
+    /// In the arena, so many floats behind its beginning.
+    Arena(Size),
+}
+
+impl Place {
+    /// In the arena, nobody knows yet where.
+    pub(crate) fn open() -> Place {
+        Place::Arena(Size::constant(0))
+    }
 }
 
 /// A part of the schedule.
@@ -442,6 +435,6 @@ impl Program {
 }
 
 /// Bytes of an arena under a binding of the run-time sizes.
-pub fn arena_bytes(arena: &[ArenaClass], value: &dyn Fn(&str) -> i64) -> i64 {
-    arena.iter().map(|c| 4 * c.height * c.monomial.eval(value)).sum()
+pub fn arena_bytes(arena: &[Size], value: &dyn Fn(&str) -> i64) -> i64 {
+    4 * arena.iter().map(|size| size.eval(value)).max().unwrap_or(0)
 }

@@ -336,7 +336,7 @@ fn networks_that_contradict_themselves_are_refused() {
     assert!(broken(|n| n.functions[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
     assert!(broken(|n| n.functions[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
     let mut net = regression(K as i64, O as i64);
-    net.functions[1].inference.arena[0].height = 16;
+    net.functions[1].inference.arena[0] = &castnet_graph::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);
     let model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` ends beyond its place"));

@@ -150,9 +150,8 @@ impl<'a> Body<'a> {
         let Some((mine, size)) = place(buffer) else { return true };
         let others = self.buffers.iter().filter(|(b, _)| *b != buffer).filter_map(|(b, _)| place(*b));
         let mut overlaps = others.map(|(other, other_size)| match (mine, other) {
-            (Place::Arena { class: a, offset: from }, Place::Arena { class: b, offset: other_from }) => {
-                let end = |at: i64, size: &crate::size::Size| size.as_term().map_or(i64::MAX, |(_, c)| at + c);
-                a == b && *from < end(*other_from, other_size) && *other_from < end(*from, size)
+            (Place::Arena(from), Place::Arena(other_from)) => {
+                !(from + size).at_most(other_from) && !(other_from + other_size).at_most(from)
             }
             (a, b) => a == b,
         });

@@ -122,11 +122,15 @@ fn head(program: &Program) -> String {
 
 /// How much memory activations take, and how near that is to what must be alive at once.
 fn memory(program: &Program) -> String {
-    let sum = |heights: &mut dyn Iterator<Item = i64>| {
-        let terms = program.arena.iter().zip(heights).map(|(class, h)| &class.monomial * &Size::constant(h));
-        terms.fold(Size::constant(0), |a, b| &a + &b)
-    };
-    let planned = sum(&mut program.arena.iter().map(|c| c.height));
-    let bound = sum(&mut program.bound.iter().copied());
+    let (planned, bound) = (greatest(&program.arena), greatest(&program.bound));
     format!("{planned} floats of activations, {bound} of them alive at once")
+}
+
+/// The greatest of some sizes.
+fn greatest(sizes: &[Size]) -> String {
+    match sizes {
+        [] => "0".into(),
+        [one] => one.to_string(),
+        all => format!("max({})", all.iter().map(Size::to_string).collect::<Vec<_>>().join(", ")),
+    }
 }

@@ -152,25 +152,18 @@ g rect { stroke: #1c1c1e; }
 ";
 
 fn blocks<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<Block<'p>> {
-    let mut starts = vec![];
-    let mut end = 0;
-    for class in &program.arena {
-        starts.push(end);
-        end += 4 * class.height * class.monomial.eval(value);
-    }
     let lives = lives(&program.launches, &program.schedule, program.buffers.len());
     let backward =
         program.launches.iter().position(|launch| launch.name.starts_with("d ") || launch.name.contains(" + d "));
     let mut blocks = vec![];
     for (buffer, life) in program.buffers.iter().zip(lives) {
-        let (Place::Arena { class, offset }, Some(life)) = (&buffer.place, life) else { continue };
+        let (Place::Arena(offset), Some(life)) = (&buffer.place, life) else { continue };
         let kind = match backward {
             _ if buffer.name.starts_with("d ") => Kind::Gradient,
             Some(first) if life.0 < first && life.1 >= first => Kind::Saved,
             _ => Kind::Passing,
         };
-        let start = starts[*class] + 4 * offset * program.arena[*class].monomial.eval(value);
-        let start = start + buffer.dtype.bytes() as i64 * buffer.start.eval(value);
+        let start = 4 * offset.eval(value) + buffer.dtype.bytes() as i64 * buffer.start.eval(value);
         let bytes = buffer.dtype.bytes() as i64 * buffer.size.eval(value);
         blocks.push(Block { name: &buffer.name, kind, life, start, bytes });
     }

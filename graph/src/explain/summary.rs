@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::cost::{Cost, launches};
-use super::{Explain, title};
+use super::{Explain, greatest, title};
 use crate::compile::Report;
 use crate::size::Size;
 
@@ -33,8 +33,8 @@ impl Explain<'_> {
         let value = |name: &str| self.settings.size(name);
         let binding = self.settings.binding(program);
         let at = if binding.is_empty() { String::new() } else { format!(" at {binding}") };
-        let arena = program.arena.iter().map(|c| &c.monomial * &(4 * c.height).into());
-        let arena = arena.fold(Size::constant(0), |a, b| &a + &b);
+        let bytes: Vec<Size> = program.arena.iter().map(|size| size * &4.into()).collect();
+        let arena = greatest(&bytes);
         let mut text = format!("== {}{at} ==\n", title(report));
         let _ = writeln!(text, "floating-point operations {}, arena {arena} bytes", program.flops);
         let launches = launches(program, &value);

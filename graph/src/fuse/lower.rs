@@ -17,7 +17,7 @@ use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place,
 use crate::size::Size;
 use crate::types::DType;
 
-/// Kernels over buffers whose arena places are still open (`Place::Arena` with class and offset 0).
+/// Kernels over buffers whose arena places are still open ([`Place::open`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernels {
     /// Arguments, parameters, results, gradients, activations.
@@ -223,7 +223,7 @@ impl<'g> Lower<'g> {
             (_, Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })) => Place::Gradient(*number),
             (Op::State(number) | Op::RoundState { first: number, .. }, _) => Place::State(*number),
             (_, Some(Role::State(number) | Role::RoundState { first: number, .. })) => Place::State(*number),
-            (_, None) => Place::Arena { class: 0, offset: 0 },
+            (_, None) => Place::open(),
         };
         if let Place::State(number) = place
             && let Some(&known) = self.state_buffers.get(&number)

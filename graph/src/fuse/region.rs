@@ -203,7 +203,7 @@ impl Lower<'_> {
     }
 
     fn arena(&mut self, name: &str, size: Size) -> usize {
-        let place = Place::Arena { class: 0, offset: 0 };
+        let place = Place::open();
         self.add_buffer(Buffer::new(name, DType::F32, size, place), None)
     }
 

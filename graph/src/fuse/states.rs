@@ -23,7 +23,7 @@ pub(super) fn assign_after_reads(kernels: &mut Kernels) {
             continue;
         }
         let name = format!("next {}", kernels.buffers[state].name);
-        let (size, place) = (kernels.buffers[state].size.clone(), Place::Arena { class: 0, offset: 0 });
+        let (size, place) = (kernels.buffers[state].size.clone(), Place::open());
         let next = kernels.buffers.len();
         kernels.buffers.push(Buffer::new(name, DType::F32, size.clone(), place));
         kernels.rows_of.push(None);

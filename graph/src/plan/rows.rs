@@ -58,7 +58,7 @@ fn dead_row(
     start: usize,
     end: usize,
 ) -> Option<(usize, usize)> {
-    if !matches!(kernels.buffers[whole].place, Place::Arena { .. }) {
+    if !matches!(kernels.buffers[whole].place, Place::Arena(_)) {
         return None;
     }
     let is_part = |b: usize| b == whole || kernels.rows_of[b] == Some(whole);
@@ -102,7 +102,7 @@ fn heir_stack(
             (&other.size, &other.strides, other.start.is_zero()) == (&place.size, &place.strides, true)
         };
         let touches = |number: usize| touched[number].iter().filter(|b| is_part(b));
-        let fits = matches!(buffer.place, Place::Arena { .. })
+        let fits = matches!(buffer.place, Place::Arena(_))
             && Some(whole) != kernels.rows_of[row]
             && reads.iter().all(|read| pairs.contains(&(*read, part)))
             && (0..last).all(|number| touches(number).next().is_none())
@@ -143,7 +143,7 @@ fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: u
     };
     let fits = |b: &usize| {
         let buffer = &kernels.buffers[*b];
-        let free = matches!(buffer.place, Place::Arena { .. }) && buffer.strides.is_empty() && buffer.start.is_zero();
+        let free = matches!(buffer.place, Place::Arena(_)) && buffer.strides.is_empty() && buffer.start.is_zero();
         let lives =
             lives[*b].is_some_and(|(first, until)| until <= end && (first > last || first == last && in_place(*b)));
         let whole = || kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));

@@ -38,9 +38,10 @@ impl Program {
         };
         writeln!(f, "program {}({}) -> ({})", self.name, named(&self.arguments), named(&self.results))?;
         writeln!(f, "\nmemory")?;
-        for (class, bound) in self.arena.iter().zip(&self.bound) {
-            let over = if class.height == *bound { "the lower bound" } else { "over the lower bound" };
-            writeln!(f, "    {} floats a {}: {over} of {bound}", class.height, class.monomial)?;
+        for (what, sizes) in [("of the arena", &self.arena), ("alive at one time", &self.bound)] {
+            let sizes: Vec<_> = sizes.iter().map(Size::to_string).collect();
+            let most = if sizes.len() > 1 { "the greatest of " } else { "" };
+            writeln!(f, "    floats {what}: {most}{}", sizes.join(", "))?;
         }
         let lives = crate::plan::lives(&self.launches, &self.schedule, self.buffers.len());
         let rows: Vec<_> = self.buffers.iter().enumerate().map(|(i, b)| (i, b, place(self, b))).collect();
@@ -78,7 +79,7 @@ impl Program {
 fn place(program: &Program, buffer: &Buffer) -> String {
     let moved = |size: &Size, what: &str| match size.is_zero() {
         true => String::new(),
-        false if size.terms().len() > 1 => format!(" + ({size}){what}"),
+        false if size.terms().len() > 1 && !what.is_empty() => format!(" + ({size}){what}"),
         false => format!(" + {size}{what}"),
     };
     let rounds = buffer.strides.iter().map(|stride| moved(stride, "·round"));
@@ -89,11 +90,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Parameter(i) => format!("parameter {i}"),
         Place::Gradient(i) => format!("gradient {i}"),
         Place::State(i) => format!("state {i}"),
-        Place::Arena { class, offset } => match program.arena.get(*class) {
-            Some(c) if c.monomial.as_const() == Some(1) => format!("arena + {offset}"),
-            Some(c) => format!("arena {} + {offset}·{}", c.monomial, c.monomial),
-            None => "arena".into(),
-        },
+        Place::Arena(offset) => format!("arena{}", moved(offset, "")),
     };
     place + &behind
 }

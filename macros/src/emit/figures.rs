@@ -75,13 +75,12 @@ fn of_program(
     let visibility = &function.head.visibility;
     let (flops_name, memory_name) = (format_ident!("{name}_flops"), format_ident!("{name}_memory"));
     let nothing = Size::constant(0);
-    let arena = program.map_or(nothing.clone(), |p| {
-        p.arena.iter().fold(nothing.clone(), |sum, class| &sum + &(&class.monomial * &(4 * class.height).into()))
-    });
+    let arena = sizes.greatest(program.map_or(&[], |p| &p.arena));
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
     let copies = if step { 2 } else { 1 };
-    let fixed = sizes.value(&(&arena + &(4 * copies * floats).into()));
-    let (Some(flops), Some(fixed)) = (flops, fixed) else { return TokenStream::new() };
+    let (Some(flops), Some(arena)) = (flops, arena) else { return TokenStream::new() };
+    let parameters_bytes = Literal::i64_suffixed(4 * copies * floats);
+    let fixed = quote!(4 * #arena + #parameters_bytes);
     let parameters = sizes.parameters();
     let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");
     let memory_doc = format!(
@@ -155,6 +154,25 @@ impl Sizes {
     }
 
     /// A size as an expression of type i64; `None` if a name occurs that no argument has.
+    /// The greatest of some sizes.
+    fn greatest(&self, sizes: &[Size]) -> Option<TokenStream> {
+        let values = sizes.iter().map(|size| self.value(size)).collect::<Option<Vec<_>>>()?;
+        Some(match &values[..] {
+            [] => quote!(0i64),
+            [one] => quote!((#one)),
+            [first, rest @ ..] => quote!({
+                let mut most: i64 = #first;
+                #({
+                    let next: i64 = #rest;
+                    if next > most {
+                        most = next;
+                    }
+                })*
+                most
+            }),
+        })
+    }
+
     fn value(&self, size: &Size) -> Option<TokenStream> {
         let mut terms = vec![];
         for (monomial, coefficient) in size.terms() {

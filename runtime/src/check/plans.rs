@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use castnet_graph::check::check_plan;
 use castnet_graph::net::Net;
 use castnet_graph::program::{Place, Program};
+use castnet_graph::size::Size;
 
 use super::Mistake;
 use super::arguments::Call;
@@ -53,13 +54,15 @@ fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
 /// Gives each buffer a copy of the arena to itself: it lies there as it did, and nothing else does.
 pub fn unshare(program: &mut Program) {
     let mut copies: BTreeMap<(String, String), i64> = BTreeMap::new();
+    // At least as much as the greatest.
+    let whole = program.arena.iter().fold(Size::constant(0), |sum, floats| &sum + floats);
     for buffer in &mut program.buffers {
         // Rows of one stack lie at one place under one name.
         let key = (buffer.name.clone(), format!("{:?}", buffer.place));
         let next = copies.len() as i64;
-        if let Place::Arena { class, offset } = &mut buffer.place {
-            *offset += program.arena[*class].height * *copies.entry(key).or_insert(next);
+        if let Place::Arena(offset) = &mut buffer.place {
+            *offset = &*offset + &(&whole * &(*copies.entry(key).or_insert(next)).into());
         }
     }
-    program.arena.iter_mut().for_each(|class| class.height *= copies.len() as i64);
+    program.arena = vec![&whole * &(copies.len() as i64).into()];
 }

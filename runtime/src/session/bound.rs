@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_graph::program::{ArenaClass, Launch, Place, Program};
+use castnet_graph::program::{Launch, Place, Program};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
@@ -103,11 +103,6 @@ impl Sizes<'_> {
         size.eval(&|name| self.value(name))
     }
 
-    /// Bytes of `floats` floats of a class.
-    fn bytes(&self, class: &ArenaClass, floats: i64) -> Result<usize> {
-        Ok(4 * self.length(&(&class.monomial * &floats.into()), "the arena")?)
-    }
-
     /// The value of a size that must not be negative.
     pub(super) fn length(&self, size: &Size, what: &str) -> Result<usize> {
         let found = self.eval(size);
@@ -142,24 +137,21 @@ impl Bound {
         flat.steps(&program.schedule, 0..0, 0)?;
         let Flat { phases, rounds, .. } = flat;
 
-        let mut class_starts = Vec::with_capacity(program.arena.len() + 1);
         let mut arena_bytes = 0;
-        for class in &program.arena {
-            class_starts.push(arena_bytes);
-            arena_bytes += sizes.bytes(class, class.height)?;
+        for floats in &program.arena {
+            arena_bytes = arena_bytes.max(4 * sizes.length(floats, "the arena")?);
         }
-        class_starts.push(arena_bytes);
 
         let states = StatePlaces::new(loaded, program, &sizes)?;
         let mut homes = Vec::with_capacity(program.buffers.len());
         let mut strides = Vec::with_capacity(program.buffers.len() * depth);
         for buffer in &program.buffers {
             let width = buffer.dtype.bytes();
-            let place = match buffer.place {
+            let place = match &buffer.place {
                 Place::Argument(_) | Place::Result(_) => 0,
-                Place::State(i) => states.starts[i],
-                Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[i],
-                Place::Arena { class, offset } => class_starts[class] + sizes.bytes(&program.arena[class], offset)?,
+                Place::State(i) => states.starts[*i],
+                Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[*i],
+                Place::Arena(offset) => 4 * sizes.length(offset, &buffer.name)?,
             };
             let start = place + sizes.length(&buffer.start, &buffer.name)? * width;
             homes.push(Home { place: buffer.place.clone(), start, len: sizes.length(&buffer.size, &buffer.name)? });
@@ -181,7 +173,7 @@ impl Bound {
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
                     Place::State(_) => states.bytes,
-                    Place::Arena { class, .. } => class_starts[class + 1],
+                    Place::Arena(_) => arena_bytes,
                 })
             })
             .collect();

@@ -144,9 +144,7 @@ impl Session {
         let number = program.buffers.iter().position(|b| b.name == name)?;
         let home = &self.kept.first()?.homes[number];
         match home.place {
-            Place::Arena { .. } => {
-                self.arena.slice().get(home.start / 4..home.start / 4 + home.len).map(<[f32]>::to_vec)
-            }
+            Place::Arena(_) => self.arena.slice().get(home.start / 4..home.start / 4 + home.len).map(<[f32]>::to_vec),
             _ => None,
         }
     }

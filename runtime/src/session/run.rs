@@ -190,7 +190,7 @@ impl Session {
                 Place::Parameter(_) => operands.parameters.0.cast(),
                 Place::Gradient(_) => operands.gradients.0.cast(),
                 Place::State(_) => states,
-                Place::Arena { .. } => arena,
+                Place::Arena(_) => arena,
             };
             *address = Shared::new(base.wrapping_add(home.start));
         }

@@ -106,7 +106,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     let scores_buffers = buffers(vec![buffer("scores", &no, Place::Result(0))]);
     let scores = program("Regression.scores", vec![x.clone()], scores, scores_buffers, vec![linear.clone()]);
 
-    let d = Place::Arena { class: 0, offset: 0 };
+    let d = Place::Arena(0.into());
     let mut residual = linear;
     residual.name = "residual".into();
     residual.loads.push(access(4, &[&"N", o], no_index()));
@@ -149,7 +149,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
         buffer("d fc.bias", o, Place::Gradient(2)),
         buffer("d fc.weight", panels * 32 * k, Place::Gradient(0)),
     ]);
-    let arena = vec![ArenaClass { monomial: size("N"), height: (o + 15) / 16 * 16 }];
+    let arena = vec![&size("N") * &((o + 15) / 16 * 16).into()];
     let objective = |launches| {
         let mut p =
             program("Regression.loss", vec![x.clone(), y.clone()], named("loss", &[]), loss_buffers.clone(), launches);
@@ -193,7 +193,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     // Going backwards, round r reads what lies behind and writes what lies before.
     let (from, to) = if reverse { (floats, 0) } else { (0, floats) };
     let moving = |name: &str, place| Buffer { strides: vec![floats.into()], ..buffer(name, width, place) };
-    let arena = |offset| Place::Arena { class: 0, offset };
+    let arena = |offset: i64| Place::Arena(offset.into());
     let start = if reverse { 3 * floats } else { 0 };
     let buffers = vec![
         moving("from", arena(from)),
@@ -213,7 +213,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     );
     p.schedule =
         vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
-    p.arena = vec![ArenaClass { monomial: 1.into(), height: 4 * floats }];
+    p.arena = vec![(4 * floats).into()];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
     Net { name: "Rounds".into(), parameters: parameters.collect(), states: vec![], functions: vec![function] }
 }

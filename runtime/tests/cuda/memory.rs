@@ -31,7 +31,7 @@ pub struct Memory<'a> {
     program: &'a Program,
     sizes: &'a dyn Fn(&str) -> i64,
     words: Vec<u64>,
-    /// Where arguments, results and classes of the arena start, in bytes; parameters and gradients one by one.
+    /// Where arguments, results and the arena start, in bytes; parameters and gradients one by one.
     starts: Starts,
 }
 
@@ -42,7 +42,7 @@ struct Starts {
     parameters: Vec<usize>,
     gradients: Vec<usize>,
     states: Vec<usize>,
-    classes: Vec<usize>,
+    arena: usize,
 }
 
 impl<'a> Memory<'a> {
@@ -72,7 +72,7 @@ impl<'a> Memory<'a> {
                 let bytes = |s: &State| s.ty.len().eval(sizes) as usize * s.ty.dtype.bytes();
                 net.states.iter().map(|s| place(bytes(s))).collect()
             },
-            classes: program.arena.iter().map(|c| place(4 * (c.height * c.monomial.eval(sizes)) as usize)).collect(),
+            arena: place(program.arena_bytes(sizes) as usize),
         };
         let mut memory = Memory { program, sizes, words: vec![u64::MAX; end / 8], starts };
         for (number, state) in net.states.iter().enumerate() {
@@ -104,15 +104,13 @@ impl<'a> Memory<'a> {
     fn home(&self, buffer: usize, at: &Rounds) -> std::ops::Range<usize> {
         let b = &self.program.buffers[buffer];
         let (width, value) = (b.dtype.bytes() as i64, self.sizes);
-        let start = match b.place {
-            Place::Argument(i) => self.starts.arguments[i],
-            Place::Result(i) => self.starts.results[i],
-            Place::Parameter(i) => self.starts.parameters[i],
-            Place::Gradient(i) => self.starts.gradients[i],
-            Place::State(i) => self.starts.states[i],
-            Place::Arena { class, offset } => {
-                self.starts.classes[class] + 4 * (offset * self.program.arena[class].monomial.eval(value)) as usize
-            }
+        let start = match &b.place {
+            Place::Argument(i) => self.starts.arguments[*i],
+            Place::Result(i) => self.starts.results[*i],
+            Place::Parameter(i) => self.starts.parameters[*i],
+            Place::Gradient(i) => self.starts.gradients[*i],
+            Place::State(i) => self.starts.states[*i],
+            Place::Arena(offset) => self.starts.arena + 4 * offset.eval(value) as usize,
         };
         if let Place::State(i) = b.place {
             // Strides count states.
