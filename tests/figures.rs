@@ -17,6 +17,17 @@ network! {
     }
 }
 
+network! {
+    net Counting {
+        state seen: i64[1000] = 0;
+
+        pub fn count(x: f32[N]) -> f32[N] {
+            seen = seen + 1;
+            x + 1.0
+        }
+    }
+}
+
 /// Constants, as the sizes are.
 const FLOPS: u64 = Small::flops(3, 5);
 const MEMORY: usize = Small::loss_step_memory::<AdamW>(3, 5);
@@ -39,4 +50,5 @@ fn figures_are_constants_of_the_run_time_sizes() {
     assert_eq!(MEMORY - of_sgd, parameters);
     assert!(Small::scores_memory(3, 5) > parameters && of_sgd > 3 * parameters);
     assert!(Small::scores_memory(6, 5) > Small::scores_memory(3, 5));
+    assert!(Counting::count_memory(1) >= 8 * 1000);
 }

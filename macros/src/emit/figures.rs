@@ -19,17 +19,17 @@ pub(super) fn figures(
     places: &Places,
     new: &dyn Fn(usize) -> bool,
 ) -> TokenStream {
-    let floats = compiled.map_or(0, |c| c.net.offsets().1) as i64;
+    let kept = Kept::new(compiled);
     let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
     let each = entries.iter().enumerate().filter(|(index, _)| new(*index)).map(|(index, function)| {
         let found = compiled.and_then(|c| c.net.functions.get(index));
-        let mut all = of_function(net, function, found, floats, places);
-        if index == 0 {
+        let mut all = of_function(net, function, found, &kept, places);
+        let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
+        if index == 0 && found.is_none_or(|f| sizes.value(&f.inference.flops).is_some()) {
             let name = ident(&function.name, places);
             let flops = format_ident!("{name}_flops");
             let doc =
                 format!(" Floating-point operations of one call of [`{name}`](Self::{name}), the first function.");
-            let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
             let (parameters, arguments) = (sizes.parameters(), &sizes.arguments);
             let visibility = &function.head.visibility;
             all.extend(quote! {
@@ -46,19 +46,36 @@ pub(super) fn figures(
     each.collect()
 }
 
+/// What a model holds between calls.
+struct Kept {
+    /// Floats of all parameters, padding included.
+    floats: i64,
+    /// Bytes of all states.
+    states: Size,
+}
+
+impl Kept {
+    fn new(compiled: Option<&Compiled>) -> Kept {
+        let states = compiled.iter().flat_map(|c| &c.net.states);
+        let states = states.map(|s| &s.ty.len() * &(s.ty.dtype.bytes() as i64).into());
+        let floats = compiled.map_or(0, |c| c.net.offsets().1) as i64;
+        Kept { floats, states: states.fold(Size::constant(0), |sum, bytes| &sum + &bytes) }
+    }
+}
+
 fn of_function(
     net: &Net,
     function: &Function,
     found: Option<&CompiledFunction>,
-    floats: i64,
+    kept: &Kept,
     places: &Places,
 ) -> TokenStream {
     let name = ident(&function.name, places);
     let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
-    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, floats);
+    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, kept);
     if function.train.is_some() {
         let training = found.and_then(|f| f.training.as_ref());
-        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, floats));
+        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, kept));
     }
     all
 }
@@ -70,7 +87,7 @@ fn of_program(
     program: Option<&Program>,
     sizes: &Sizes,
     step: bool,
-    floats: i64,
+    kept: &Kept,
 ) -> TokenStream {
     let visibility = &function.head.visibility;
     let (flops_name, memory_name) = (format_ident!("{name}_flops"), format_ident!("{name}_memory"));
@@ -78,39 +95,45 @@ fn of_program(
     let arena = sizes.greatest(program.map_or(&[], |p| &p.arena));
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
     let copies = if step { 2 } else { 1 };
-    let (Some(flops), Some(arena)) = (flops, arena) else { return TokenStream::new() };
-    let parameters_bytes = Literal::i64_suffixed(4 * copies * floats);
-    let fixed = quote!(4 * #arena + #parameters_bytes);
+    let constant = sizes.value(&(&kept.states + &(4 * copies * kept.floats).into()));
+    let fixed = arena.zip(constant).map(|(arena, constant)| quote!(4 * #arena + #constant));
     let parameters = sizes.parameters();
     let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");
     let memory_doc = format!(
-        " Bytes that [`{name}`](Self::{name}) needs: parameters, {}activations. Arguments, results and the scratch of each thread come \
-         to that.",
+        " Bytes that [`{name}`](Self::{name}) needs: parameters, states, {}activations. Arguments, results and the scratch of \
+         each thread come to that.",
         if step { "gradients, what the optimizer `O` remembers, " } else { "" }
     );
     let (generics, states) = match step {
         true => {
-            let floats = Literal::usize_unsuffixed(4 * floats as usize);
+            let floats = Literal::usize_unsuffixed(4 * kept.floats as usize);
             let optimizer = Ident::new("O", Span::mixed_site());
             (quote!(<#optimizer: ::castnet::__private::Footprint>), quote!(+ #optimizer::STATES * #floats))
         }
         false => (TokenStream::new(), TokenStream::new()),
     };
-    quote! {
-        #[doc = #flops_doc]
-        #[allow(dead_code, unused_variables)]
-        #[inline]
-        #visibility const fn #flops_name(#parameters) -> u64 {
-            (#flops) as u64
+    // What depends on a size that no argument of this function has, such as a state's, has no figure.
+    let flops = flops.map(|flops| {
+        quote! {
+            #[doc = #flops_doc]
+            #[allow(dead_code, unused_variables)]
+            #[inline]
+            #visibility const fn #flops_name(#parameters) -> u64 {
+                (#flops) as u64
+            }
         }
-
-        #[doc = #memory_doc]
-        #[allow(dead_code, unused_variables)]
-        #[inline]
-        #visibility const fn #memory_name #generics(#parameters) -> usize {
-            (#fixed) as usize #states
+    });
+    let memory = fixed.map(|fixed| {
+        quote! {
+            #[doc = #memory_doc]
+            #[allow(dead_code, unused_variables)]
+            #[inline]
+            #visibility const fn #memory_name #generics(#parameters) -> usize {
+                (#fixed) as usize #states
+            }
         }
-    }
+    });
+    quote!(#flops #memory)
 }
 
 /// The run-time sizes of a function, in the order in which they occur in its arguments.
