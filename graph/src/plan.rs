@@ -120,11 +120,10 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     gaps::fill(&kernels.launches, &kernels.schedule, &sizes, &mut blocks);
     let lengths: Vec<Size> = blocks.iter().map(|b| &classes[b.class] * &b.floats.into()).collect();
     let basis = Basis::new(lengths.iter());
-    let piece = |(block, length): (&Block, &Size)| {
-        let (class, size) = (block.class, basis.polynomial(length));
-        Piece { class, size, first: block.first, last: block.last }
-    };
-    let pieces: Vec<Piece> = blocks.iter().zip(&lengths).map(piece).collect();
+    let polynomials = basis.polynomials(&lengths).into_iter();
+    let piece =
+        |(block, size): (&Block, Polynomial)| Piece { class: block.class, size, first: block.first, last: block.last };
+    let pieces: Vec<Piece> = blocks.iter().zip(polynomials).map(piece).collect();
     let bound = alive(&basis, &pieces);
     let placement = place(&basis, &pieces, &bound);
     for (block, offset) in blocks.iter().zip(&placement.offsets) {

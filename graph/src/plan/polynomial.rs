@@ -6,70 +6,73 @@ use crate::size::{Monomial, Size};
 /// The monomials of a plan's sizes and all that divide them, and what they are worth where plans are weighed.
 pub(super) struct Basis {
     monomials: Vec<Monomial>,
-    /// For each monomial, its coefficients with each name `n` written as `1 + n'`.
-    shifts: Vec<Vec<i64>>,
-    /// For each sample of run-time sizes, the values of the monomials.
+    /// For each sample of run-time sizes, the values of the monomials with the names less 1.
     samples: Vec<Vec<i64>>,
 }
 
-/// A polynomial over a [`Basis`]: its coefficients, then those over what the names are more than 1. One is at most another for all sizes if all of the
-/// latter are.
+/// A size with each name `n` written as `1 + n'`: the coefficients over a [`Basis`]. As no size is less than 1, one is at most another for all
+/// sizes if each of its coefficients is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Polynomial(Box<[i64]>);
 
-/// What run-time sizes count as where plans are weighed: all alike, and one of them alone.
+/// What run-time sizes count as where plans are weighed: all alike, and (with [`OTHERS`] of the others) one of them alone.
 const SAMPLES: [i64; 4] = [256, 64, 16, 1];
+
+/// See [`SAMPLES`].
+const OTHERS: [[i64; 2]; 2] = [[128, 1], [1, 128]];
 
 impl Basis {
     pub fn new<'s>(sizes: impl Iterator<Item = &'s Size>) -> Basis {
-        let all = sizes.flat_map(|s| s.terms().iter().map(|(m, _)| m));
-        let all = all.flat_map(|m| shifted(m).terms().iter().map(|(m, _)| m.clone()).collect::<Vec<_>>());
-        let mut monomials: Vec<Monomial> = all.chain([Monomial::default()]).collect();
+        let mut plain: Vec<&Monomial> = sizes.flat_map(|s| s.terms().iter().map(|(m, _)| m)).collect();
+        plain.sort_unstable();
+        plain.dedup();
+        let divisors = plain.iter().flat_map(|m| shifted(m).terms().iter().map(|(m, _)| m.clone()).collect::<Vec<_>>());
+        let mut monomials: Vec<Monomial> = divisors.chain([Monomial::default()]).collect();
         monomials.sort();
         monomials.dedup();
-        let at: HashMap<&Monomial, usize> = monomials.iter().enumerate().map(|(i, m)| (m, i)).collect();
-        let row = |monomial: &Monomial| {
-            let mut row = vec![0; monomials.len()];
-            shifted(monomial).terms().iter().for_each(|(m, c)| row[at[m]] = *c);
-            row
-        };
-        let shifts = monomials.iter().map(row).collect();
         let mut names: Vec<_> = monomials.iter().flat_map(|m| m.names().iter().cloned()).collect();
         names.sort();
         names.dedup();
-        let worth = |value: &dyn Fn(&str) -> i64| monomials.iter().map(|m| m.eval(value)).collect();
+        let worth = |value: &dyn Fn(&str) -> i64| monomials.iter().map(|m| m.eval(&|name| value(name) - 1)).collect();
         let mut samples: Vec<Vec<i64>> = SAMPLES.iter().map(|n| worth(&|_| *n)).collect();
         if names.is_empty() {
             samples.truncate(1);
         }
-        if names.len() > 1 {
-            for name in &names {
-                samples.push(worth(&|n| if *n == **name { 128 } else { 1 }));
-                samples.push(worth(&|n| if *n == **name { 1 } else { 128 }));
-            }
+        for name in names.iter().filter(|_| names.len() > 1) {
+            samples.extend(OTHERS.map(|[one, others]| worth(&|n| if *n == **name { one } else { others })));
         }
-        Basis { monomials, shifts, samples }
+        Basis { monomials, samples }
     }
 
-    pub fn polynomial(&self, size: &Size) -> Polynomial {
-        let mut all = vec![0; 2 * self.monomials.len()];
-        for (monomial, coefficient) in size.terms() {
-            let Ok(at) = self.monomials.binary_search(monomial) else { continue };
-            all[at] = *coefficient;
-            let above = &mut all[self.monomials.len()..];
-            above.iter_mut().zip(&self.shifts[at]).for_each(|(sum, c)| *sum += coefficient * c);
+    /// The sizes as polynomials.
+    pub fn polynomials(&self, sizes: &[Size]) -> Vec<Polynomial> {
+        let mut rows: HashMap<&Monomial, Vec<(usize, i64)>> = HashMap::default();
+        let mut all = vec![];
+        for size in sizes {
+            let mut sum = self.zero();
+            for (monomial, coefficient) in size.terms() {
+                let row = rows.entry(monomial).or_insert_with(|| {
+                    let at = |m: &Monomial| self.monomials.binary_search(m).unwrap_or(0);
+                    shifted(monomial).terms().iter().map(|(m, c)| (at(m), *c)).collect()
+                });
+                row.iter().for_each(|(at, c)| sum.0[*at] += coefficient * c);
+            }
+            all.push(sum);
         }
-        Polynomial(all.into())
+        all
     }
 
     pub fn zero(&self) -> Polynomial {
-        Polynomial(vec![0; 2 * self.monomials.len()].into())
+        Polynomial(vec![0; self.monomials.len()].into())
     }
 
     /// The size again.
     pub fn size(&self, polynomial: &Polynomial) -> Size {
-        let terms = self.monomials.iter().zip(&polynomial.0);
-        terms.fold(Size::constant(0), |sum, (m, c)| &sum + &Size::term(m.clone(), *c))
+        let terms = self.monomials.iter().zip(&polynomial.0).filter(|(_, c)| **c != 0);
+        terms.fold(Size::constant(0), |sum, (monomial, c)| {
+            let less = monomial.names().iter().map(|name| &Size::symbol(name) - &1.into()).collect::<Vec<_>>();
+            &sum + &(&Size::product(&less) * &(*c).into())
+        })
     }
 
     pub fn samples(&self) -> usize {
@@ -78,40 +81,19 @@ impl Basis {
 
     /// The value at a sample of run-time sizes; at the first one all are large.
     pub fn at(&self, polynomial: &Polynomial, sample: usize) -> i64 {
-        let products = self.samples[sample].iter().zip(&polynomial.0).map(|(value, c)| value.saturating_mul(*c));
-        products.fold(0, i64::saturating_add)
-    }
-
-    /// Whether one is at most the other for all sizes, which are at least 1.
-    pub fn at_most(&self, a: &Polynomial, b: &Polynomial) -> bool {
-        let from = self.monomials.len();
-        a.0[from..].iter().zip(&b.0[from..]).all(|(a, b)| a <= b)
-    }
-
-    /// The least polynomial of which it can be told that it is at least as much as both.
-    pub fn join(&self, a: &Polynomial, b: &Polynomial) -> Polynomial {
-        if self.at_most(a, b) {
-            return b.clone();
+        let (values, mut sum) = (&self.samples[sample], 0i64);
+        for (at, coefficient) in polynomial.0.iter().enumerate() {
+            sum = sum.saturating_add(values[at].saturating_mul(*coefficient));
         }
-        if self.at_most(b, a) {
-            return a.clone();
-        }
-        let from = self.monomials.len();
-        let most = a.0[from..].iter().zip(&b.0[from..]).map(|(a, b)| *a.max(b));
-        // Written over the names themselves: what the names are more than 1 is the name less 1.
-        let back = most.zip(&self.monomials).fold(Size::constant(0), |sum, (c, above)| {
-            let names = above.names().iter().map(|name| &Size::symbol(name) - &1.into()).collect::<Vec<_>>();
-            &sum + &(&Size::product(&names) * &c.into())
-        });
-        self.polynomial(&back)
+        sum
     }
 
     /// Those of which none is at most another one.
     pub fn greatest(&self, all: impl Iterator<Item = Polynomial>) -> Vec<Polynomial> {
         let mut greatest: Vec<Polynomial> = vec![];
         for one in all {
-            if greatest.iter().all(|other| !self.at_most(&one, other)) {
-                greatest.retain(|other| !self.at_most(other, &one));
+            if greatest.iter().all(|other| !one.at_most(other)) {
+                greatest.retain(|other| !other.at_most(&one));
                 greatest.push(one);
             }
         }
@@ -125,12 +107,40 @@ fn shifted(monomial: &Monomial) -> Size {
     Size::product(&factors)
 }
 
+// Plain loops: this is the innermost part of the planner, in a compiler that is itself built without optimisation.
 impl Polynomial {
+    /// Whether this is at most the other one for all sizes.
+    pub fn at_most(&self, other: &Polynomial) -> bool {
+        for at in 0..self.0.len() {
+            if self.0[at] > other.0[at] {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Becomes the least polynomial of which it can be told that it is at least as much as both.
+    pub fn join(&mut self, other: &Polynomial) {
+        for at in 0..self.0.len() {
+            if self.0[at] < other.0[at] {
+                self.0[at] = other.0[at];
+            }
+        }
+    }
+
     pub fn plus(&self, other: &Polynomial) -> Polynomial {
-        Polynomial(self.0.iter().zip(&other.0).map(|(a, b)| a + b).collect())
+        let mut sum = self.clone();
+        for at in 0..sum.0.len() {
+            sum.0[at] += other.0[at];
+        }
+        sum
     }
 
     pub fn minus(&self, other: &Polynomial) -> Polynomial {
-        Polynomial(self.0.iter().zip(&other.0).map(|(a, b)| a - b).collect())
+        let mut rest = self.clone();
+        for at in 0..rest.0.len() {
+            rest.0[at] -= other.0[at];
+        }
+        rest
     }
 }
