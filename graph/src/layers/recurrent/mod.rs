@@ -125,7 +125,7 @@ fn declare(b: &mut Builder, bound: &Bound) -> Checked<Tensors> {
         for direction in ["", "_reverse"].into_iter().take(options.directions as usize) {
             for kind in kinds {
                 // The rounds read weight_hh as it lies; what a loop reads lies row by row.
-                let layout = if *kind == "weight_ih" { Layout::Panels(vec![1]) } else { Layout::Plain };
+                let layout = if kind.starts_with("weight") { Layout::Panels(vec![1]) } else { Layout::Plain };
                 tensors.push((format!("{kind}_l{number}{direction}").into(), layout));
             }
         }
