@@ -176,6 +176,27 @@ pub struct Bound {
     values: Vec<Option<(Arg, Loc)>>,
 }
 
+/// The mistake of an argument by position after one by name, if there is one: of each argument its name, and its place.
+pub fn misplaced<'a>(
+    callee: &str,
+    arguments: impl IntoIterator<Item = (Option<&'a str>, Loc)>,
+    help: &str,
+) -> Option<Diagnostic> {
+    let mut named = None;
+    for (name, at) in arguments {
+        match (name, named) {
+            (Some(name), _) => named = Some(name),
+            (None, None) => {}
+            (None, Some(name)) => {
+                let message = format!("`{callee}` gets an argument by position after `{name} = …`");
+                let help = format!("give those without a name first: {help}");
+                return Some(Diagnostic::new("N0307", at, message).help(help));
+            }
+        }
+    }
+    None
+}
+
 /// Binds arguments to a signature: too many, unknown names, given twice, missing and of the wrong kind are mistakes.
 ///
 /// `Ok(None)` if an argument is [`Arg::Unknown`]: the mistake was reported before.
@@ -189,6 +210,11 @@ pub fn bind(
 ) -> Checked<Option<Bound>> {
     let mut values: Vec<Option<(Arg, Loc)>> = vec![None; signature.len()];
     let before = b.diagnostics.len();
+    let names = given.iter().map(|g| (g.name.as_ref().map(|(name, _)| name.as_str()), g.at));
+    if let Some(d) = misplaced(callee, names, &usage(callee, signature)) {
+        b.diagnostics.push(d);
+        return Err(crate::builder::Reported);
+    }
     let mut positional = 0;
     for argument in given {
         let slot = match &argument.name {

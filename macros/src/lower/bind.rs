@@ -1,6 +1,6 @@
 //! Arguments of the net's own functions and blocks: the size names in their types are patterns, bound at each call.
 
-use castnet_graph::call::{Arg, Given};
+use castnet_graph::call::{Arg, Given, misplaced};
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use castnet_graph::size::Size;
 
@@ -97,6 +97,11 @@ fn slots(l: &mut Lowering, callable: &Callable, callee: &Name, given: &[Given]) 
     let parameters: Vec<&str> = callable.parameters.iter().map(|p| p.name.text.as_str()).collect();
     let usage = format!("write `{name}({})`", parameters.join(", "));
     let mut slots: Vec<Option<usize>> = vec![None; parameters.len()];
+    let names = given.iter().map(|g| (g.name.as_ref().map(|(name, _)| name.as_str()), g.at));
+    if let Some(d) = misplaced(name, names, &usage) {
+        l.mistake(d.note(callable.name.at, "it is defined here"));
+        return None;
+    }
     let before = l.b.diagnostics.len();
     let mut positional = 0;
     for (number, argument) in given.iter().enumerate() {

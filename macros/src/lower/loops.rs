@@ -1,7 +1,7 @@
 //! `scan`, a loop over an axis, and `grad`, a gradient as a value.
 
 use castnet_graph::builder::Reported;
-use castnet_graph::call::Arg;
+use castnet_graph::call::{Arg, misplaced};
 use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::graph::Value;
 
@@ -15,6 +15,10 @@ const SCAN: &str = "write `let (last, outputs) = scan(xs, init, |state, x| (next
 impl<'a> Lowering<'a, '_, '_> {
     /// `scan(xs, init, |state, x| (next, output), dim = 1)`.
     pub fn scan(&mut self, frame: &mut Frame<'a>, callee: &Name, arguments: &'a [Argument]) -> Arg {
+        let names = arguments.iter().map(|a| (a.name.as_ref().map(|name| name.text.as_str()), a.value.at));
+        if let Some(d) = misplaced("scan", names, SCAN) {
+            return self.mistake(d);
+        }
         let mut slots: [Option<&'a Argument>; 5] = [None; 5];
         let mut positional = 0;
         for argument in arguments {

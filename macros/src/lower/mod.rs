@@ -130,9 +130,11 @@ pub fn lower(
         pass.states[index] = Some(if found.is_ok() && whole { State::Clean } else { State::Broken });
         diagnostics.extend(found.err().unwrap_or_default());
     }
+    // Some are not whole without a mistake of their own: what they call has one, or a block of another call.
+    let whole = pass.states.iter().all(|state| *state == Some(State::Clean));
     let functions: Vec<_> = functions.into_iter().flatten().collect();
     unused::check(net, &functions, &parameters, diagnostics);
-    (diagnostics.len() == before).then(|| Source { name: target.name.text.clone(), parameters, functions })
+    (whole && diagnostics.len() == before).then(|| Source { name: target.name.text.clone(), parameters, functions })
 }
 
 /// An owner with nothing in it, for what stands outside nets.

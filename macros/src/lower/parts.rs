@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use castnet_graph::builder::{Declared, DeclaredState, Options};
-use castnet_graph::call::{Arg, Given};
+use castnet_graph::call::{Arg, Given, misplaced};
 use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::net::Init;
@@ -298,6 +298,11 @@ impl<'a> Lowering<'a, '_, '_> {
             true => format!("write `{}`: it has no parameters", used.text),
             false => format!("write `{}<{}>`", used.text, names.join(", ")),
         };
+        let order = written.iter().map(|a| (a.name.as_ref().map(|name| name.text.as_str()), a.value.at));
+        if let Some(d) = misplaced(&used.text, order, &usage) {
+            self.mistake(d.note(defined.at, "it is defined here"));
+            return None;
+        }
         let mut slots: Vec<Option<(Arg, Loc)>> = vec![None; parameters.len()];
         let mut positional = 0;
         for argument in written {

@@ -149,6 +149,13 @@ fn foreign_mistakes_stay_where_they_were_made() {
     let user = "use a::{Wrong, Half};
         net Test { wrong: Wrong; half: Half; pub fn f(x: f32[N]) -> f32[N] { half(wrong(x)) } }";
     assert_eq!(call(user, &mut macros), [""; 0]);
+    // What else is there is not unused for that.
+    let trained = "use a::Wrong;
+        net Test { wrong: Wrong; fc: Linear(3); pub train fn loss(x: f32[N]) -> f32 { fc(wrong(x).reshape([N, 1])).sum() } }";
+    assert_eq!(call(trained, &mut macros), [""; 0]);
+    let beside = "use a::Wrong;
+        net Test { wrong: Wrong; fc: Linear(3); pub fn f(x: f32[N, 2]) -> f32[N, 3] { fc(x) } pub train fn loss(x: f32[N]) -> f32 { wrong(x).sum() } }";
+    assert_eq!(call(beside, &mut macros), [""; 0]);
     // Tokens that look like an answer and are none.
     assert_eq!(call("@castnet nothing", &mut macros).len(), 1);
 }

@@ -10,9 +10,10 @@ castnet::network! {
         zero:    Linear(0);
         pair:    Conv2d(20, kernel_size = [1, 2, 3]);
         fc:      Linear(8);
+        order:   Conv2d(kernel_size = 3, 20);
 
         pub fn used(x: f32[N, 8]) -> f32[N, 8] {
-            missing(x) + twice(x) + many(x) + kind(x) + range(x) + zero(x) + pair(x)
+            missing(x) + twice(x) + many(x) + kind(x) + range(x) + zero(x) + pair(x) + order(x)
         }
 
         pub fn of_operators(x: f32[N, 1, 8, 8], y: f32[N, 8]) -> f32[N, 8] {
@@ -24,6 +25,7 @@ castnet::network! {
             let f = y.clamp(1.0, 0.0);
             let g = y.dropout(p = -0.1);
             let h = x.max_pool2d(2, stride = 0);
+            let i = y.sum(keepdim = true, 1);
             y.cross_entropy()
         }
 
@@ -43,6 +45,7 @@ castnet::network! {
             let b = x.mix(x, 0.5, 1);
             let c = x.mix(x, 0.5, a = x);
             let d = x.mix(x, ratio = 0.5);
+            let e = x.mix(rate = 0.5, x);
             let e = mix(b = x, a = x, rate = 0.5);
             e
         }
