@@ -11,6 +11,7 @@ use castnet_graph::size::Size;
 use super::callable::Callable;
 use super::expr::Lowering;
 use super::parts::Owner;
+use super::samples::{FIRST_PLAIN, RUNS, Samples};
 use super::scope::Frame;
 use super::signature::{self, Signature};
 use super::{Findings, Pass, names, unused};
@@ -73,34 +74,62 @@ fn by_names(file: &File, blocks: &Blocks, findings: &Findings, number: usize) {
     // Those that are no sizes, such as `BIAS = true`, keep their defaults.
     let is_size = |p: &&BuildParameter| p.default.as_ref().is_none_or(|d| matches!(d.kind, ExprKind::Int(_)));
     let parameters: Vec<String> = block.parameters.iter().filter(is_size).map(|p| p.name.text.clone()).collect();
-    let names = [&parameters[..], &blocks.signatures[number].sizes].concat();
-    findings.by_names(&names, |sample| {
-        let given = parameters.iter().map(|name| (name.clone(), Arg::Size(sample(name).into())));
-        attempt(file, blocks, findings, number, given.collect(), &|name| Size::constant(sample(name)));
+    let samples = Samples::new(block, &[&parameters[..], &blocks.signatures[number].sizes].concat());
+    findings.by_names(&samples, |run| {
+        let size = |name: &str| Size::constant(samples.number(name, run));
+        let given = parameters.iter().map(|name| (name.clone(), Arg::Size(size(name))));
+        attempt(file, blocks, findings, number, given.collect(), &size);
     });
 }
 
 /// The mistakes of a block that no use can make right.
 fn alone(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Result<(), Vec<Diagnostic>> {
     let block = &file.blocks[number];
-    // With symbols most layers cannot be built: sizes stand for them from the start.
-    let attempt = |size: i64| {
-        let without = block.parameters.iter().filter(|p| p.default.is_none());
-        let given = without.map(|p| (p.name.text.clone(), Arg::Size(size.into())));
-        attempt(file, blocks, findings, number, given.collect(), &|_| Size::constant(size))
+    let open: Vec<String> =
+        block.parameters.iter().filter(|p| p.default.is_none()).map(|p| p.name.text.clone()).collect();
+    // What is given for a parameter need be no size.
+    let mut others: HashMap<String, Arg> = HashMap::new();
+    // With symbols most layers cannot be built: numbers stand for them from the start.
+    let samples = Samples::new(block, &[&open[..], &blocks.signatures[number].sizes].concat());
+    let attempt = |others: &HashMap<String, Arg>, run: usize| {
+        let size = |name: &str| Size::constant(samples.number(name, run));
+        let value = |name: &String| others.get(name).cloned().unwrap_or_else(|| Arg::Size(size(name)));
+        let given = open.iter().map(|name| (name.clone(), value(name)));
+        attempt(file, blocks, findings, number, given.collect(), &size)
     };
-    let mut mistakes = attempt(16);
-    for sample in [1, 48, 5] {
+    let mut mistakes = attempt(&others, FIRST_PLAIN);
+    for name in &open {
+        for other in [Arg::Bool(true), Arg::Float(0.5)] {
+            let wrong = |mistakes: &[Diagnostic]| mistakes.iter().filter(|m| OF_KINDS.contains(&m.code)).count();
+            if wrong(&mistakes) == 0 {
+                break;
+            }
+            let mut with = others.clone();
+            with.insert(name.clone(), other);
+            let again = attempt(&with, FIRST_PLAIN);
+            if wrong(&again) < wrong(&mistakes) {
+                (others, mistakes) = (with, again);
+            }
+        }
+    }
+    for run in FIRST_PLAIN + 1..RUNS {
         if mistakes.is_empty() {
             break;
         }
-        let again = attempt(sample);
+        let again = attempt(&others, run);
         mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
     }
     // A rule that these sizes break may hold for others.
     mistakes.retain(|m| m.code != "N0520");
-    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    samples.say(&mut mistakes, &[0, 1].map(|run| attempt(&others, run)));
+    Err(mistakes)
 }
+
+/// Mistakes that a parameter may make by being a size, where `true` or a fraction is meant.
+const OF_KINDS: [&str; 5] = ["N0201", "N0305", "N0306", "N0512", "N0521"];
 
 /// The mistakes of a block with these build-time parameters, the others by their defaults, and these sizes.
 fn attempt(

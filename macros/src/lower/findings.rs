@@ -10,6 +10,8 @@ use castnet_graph::layers::Layer;
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 
+use super::samples::{NAMELESS, Samples};
+
 /// What an editor shows of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shown {
@@ -91,19 +93,19 @@ impl Findings {
         result
     }
 
-    /// Lowers a block twice, with a number for each of these names, and says what it finds with the names: a size that is a name's number
-    /// both times is that name.
-    pub(super) fn by_names(&self, names: &[String], mut lower: impl FnMut(&dyn Fn(&str) -> i64)) {
+    /// Lowers a block twice, with other samples each time, and says what it finds with the names: a size that is a name's number both times
+    /// is that name.
+    pub(super) fn by_names(&self, samples: &Samples, mut lower: impl FnMut(usize)) {
         for run in 0..2 {
             self.sampling.set(Some(run));
-            lower(&|name| names.iter().position(|n| n == name).map_or(1, |at| sample(at, run)));
+            lower(run);
             self.sampling.set(None);
         }
         let [first, second] = self.samples.take();
         let mut values = self.values.borrow_mut();
         for (at, first) in first {
             let Some(second) = second.get(&at).filter(|second| second.len() == first.len()) else { continue };
-            let named = first.iter().zip(second).map(|(a, b)| a.named(b, names));
+            let named = first.iter().zip(second).map(|(a, b)| a.named(b, samples));
             values.entry(at).or_default().named = named.collect();
         }
     }
@@ -175,26 +177,17 @@ impl Findings {
     }
 }
 
-/// The number that stands for a name: composite, so that most rules about divisors hold, and no two of one run make a third.
-fn sample(name: usize, run: usize) -> i64 {
-    const PRIMES: [[i64; 10]; 2] = [[5, 7, 11, 13, 17, 19, 23, 29, 31, 37], [41, 43, 47, 53, 59, 61, 67, 71, 73, 79]];
-    12 * PRIMES[run][name % 10]
-}
-
-/// What stands for a size that has no name.
-const NAMELESS: &str = "unknown";
-
 impl Shown {
     /// What this is by names, if `other` is the same with the second samples.
-    fn named(&self, other: &Shown, names: &[String]) -> Shown {
+    fn named(&self, other: &Shown, samples: &Samples) -> Shown {
         match (self, other) {
             (Shown::Tensor(a), Shown::Tensor(b)) if a.shape.len() == b.shape.len() => {
-                let sizes = a.shape.iter().zip(&b.shape).map(|(a, b)| name_of(a, b, names));
+                let sizes = a.shape.iter().zip(&b.shape).map(|(a, b)| name_of(a, b, samples));
                 Shown::Tensor(Type { dtype: a.dtype, shape: sizes.collect() })
             }
-            (Shown::Size(a), Shown::Size(b)) => Shown::Size(name_of(a, b, names)),
+            (Shown::Size(a), Shown::Size(b)) => Shown::Size(name_of(a, b, samples)),
             (Shown::List(a), Shown::List(b)) if a.len() == b.len() => {
-                Shown::List(a.iter().zip(b).map(|(a, b)| a.named(b, names)).collect())
+                Shown::List(a.iter().zip(b).map(|(a, b)| a.named(b, samples)).collect())
             }
             (a, b) if a == b => a.clone(),
             _ => Shown::Unknown,
@@ -214,20 +207,13 @@ impl Shown {
     }
 }
 
-/// The size that is `first` and `second` with the two samples: a number, a name, a multiple of one, a product of two.
-fn name_of(first: &Size, second: &Size, names: &[String]) -> Size {
+/// The size that is `first` and `second` with the two samples.
+fn name_of(first: &Size, second: &Size, samples: &Samples) -> Size {
     if first == second {
         return first.clone();
     }
-    let (Some(first), Some(second)) = (first.as_const(), second.as_const()) else { return Size::symbol(NAMELESS) };
-    let fits = |size: &Size| {
-        let value = |run| size.eval(&|name| names.iter().position(|n| n == name).map_or(0, |at| sample(at, run)));
-        value(0) == first && value(1) == second
-    };
-    let symbols: Vec<Size> = names.iter().map(|name| Size::symbol(name)).collect();
-    let multiples = symbols.iter().flat_map(|s| (1..=8).map(move |k| s * &Size::constant(k)));
-    let products = symbols.iter().flat_map(|a| symbols.iter().map(move |b| a * b));
-    multiples.chain(products).find(fits).unwrap_or_else(|| Size::symbol(NAMELESS))
+    let found = first.as_const().zip(second.as_const()).and_then(|(first, second)| samples.name([first, second]));
+    found.unwrap_or_else(|| Size::symbol(NAMELESS))
 }
 
 fn shown(value: &Arg, b: &Builder) -> Shown {

@@ -32,6 +32,7 @@ mod names;
 mod order;
 mod parts;
 mod rules;
+mod samples;
 mod scope;
 mod signature;
 mod train;

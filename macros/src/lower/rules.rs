@@ -122,11 +122,17 @@ fn relation(f: Binary) -> Option<Relation> {
 }
 
 /// A rule as it was written, as far as it is made of names and numbers.
-fn text(rule: &Expr) -> String {
+pub(super) fn text(rule: &Expr) -> String {
+    let sum = |e: &Expr| matches!(e.kind, ExprKind::Binary(Binary::Add | Binary::Sub, ..));
+    // A sum that is multiplied or divided stood in parentheses.
+    let factor = |e: &Expr| if sum(e) { format!("({})", text(e)) } else { text(e) };
     match &rule.kind {
         ExprKind::Name(name) => name.clone(),
         ExprKind::Int(value) => value.to_string(),
         ExprKind::Unary(_, x) => format!("-{}", text(x)),
+        ExprKind::Binary(f @ (Binary::Mul | Binary::Div | Binary::Rem), x, y) => {
+            format!("{} {} {}", factor(x), castnet_graph::arith::sign(*f), factor(y))
+        }
         ExprKind::Binary(f, x, y) => format!("{} {} {}", text(x), castnet_graph::arith::sign(*f), text(y)),
         ExprKind::Call(callee, arguments) => {
             let arguments: Vec<String> = arguments.iter().map(|a| text(&a.value)).collect();

@@ -164,3 +164,48 @@ fn mistakes_of_blocks_are_reported_once() {
         assert!(found[0].starts_with(wrong), "{found:?}");
     }
 }
+
+#[test]
+fn blocks_alone_are_told_by_their_names() {
+    for (block, wrong) in [
+        (
+            "block Bad(x: f32[N, D]) -> f32[N, D] { x.sum(1) }",
+            "N0509: block `Bad` promises f32[N, D] but its body gives f32[N]",
+        ),
+        (
+            "block Bad(x: f32[B, T, D]) -> f32[B, T, D] { fc: Linear(4 * D); fc(x).reshape([B, 2 * T * D]) }",
+            "N0108: `reshape` of [B, T, 4*D] to [B, 2*D*T]: 4*B*D*T elements against 2*B*D*T",
+        ),
+        (
+            "block Bad<HEADS>(x: f32[B, T, D]) -> f32[B, T, D] { where D % HEADS == 0; x.reshape([B, T, HEADS, D / HEADS]) }",
+            "N0509: block `Bad` promises f32[B, T, D] but its body gives f32[B, T, HEADS, D / HEADS]",
+        ),
+        (
+            "block Bad<WIDTH>(x: f32[N, D]) -> f32[N, D] { const HALF: usize = WIDTH / 2; up: Linear(HALF); up(x).reshape([2, N, HALF]) }",
+            "N0108: `reshape` of [N, HALF] to [2, N, HALF]",
+        ),
+        (
+            "block Bad(x: f32[N, 3, H, W]) -> f32[N, 3, _, _] { x.reshape([N, 3, H + 1, W]) }",
+            "N0108: `reshape` of [N, 3, H, W] to [N, 3, H + 1, W]: 3*H*N*W elements against 3*(H + 1)*N*W",
+        ),
+        // What is given for a parameter need be no size.
+        (
+            "block Good<BIAS>(x: f32[N, D]) -> f32[N, D] { fc: Linear(D, bias = BIAS); if BIAS { fc(x) } else { x } }",
+            "",
+        ),
+        (
+            "block Good<P, BIAS>(x: f32[N, D]) -> f32[N, D] { fc: Linear(D, bias = BIAS); drop: Dropout(P); if BIAS { fc(x) } else { x.drop() } }",
+            "",
+        ),
+        (
+            "block Bad<P, BIAS>(x: f32[N, D]) -> f32[N, D] { fc: Linear(D, bias = BIAS); drop: Dropout(P); fc(x.drop()).sum(1) }",
+            "N0509: block `Bad` promises f32[N, D] but its body gives f32[N]",
+        ),
+    ] {
+        let found = mistakes(block);
+        match wrong {
+            "" => assert_eq!(found, [""; 0], "{block}"),
+            wrong => assert!(found.len() == 1 && found[0].starts_with(wrong), "{block}: {found:#?}"),
+        }
+    }
+}
