@@ -1,6 +1,6 @@
 //! Builds a graph: every node is checked as it is added, and a mistake becomes one diagnostic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Loc};
@@ -117,6 +117,12 @@ pub struct Builder<'p> {
     pub(crate) streams: u32,
     /// The loops in whose body this is, outermost first.
     pub(crate) rounds: Vec<Rounds>,
+    /// The states of loops that were added to this graph.
+    pub(crate) looped: BTreeSet<usize>,
+    /// States that no loop may have for its rounds, since they are used outside of it too.
+    pub apart: BTreeSet<usize>,
+    /// States that a loop has and that were used outside of it too: the graph is to be built again, with these [`Builder::apart`].
+    pub mixed: BTreeSet<usize>,
 }
 
 impl<'p> Builder<'p> {
@@ -132,6 +138,9 @@ impl<'p> Builder<'p> {
             states: BTreeMap::new(),
             streams: 0,
             rounds: vec![],
+            looped: BTreeSet::new(),
+            apart: BTreeSet::new(),
+            mixed: BTreeSet::new(),
         }
     }
 
@@ -183,6 +192,9 @@ impl<'p> Builder<'p> {
     pub fn state(&mut self, number: usize) -> Value {
         if let Some(&value) = self.states.get(&number) {
             return value;
+        }
+        if self.looped.contains(&number) {
+            self.mixed.insert(number);
         }
         let declared = &self.parameters.states[number];
         let ty = declared.ty.clone().unwrap_or_else(|| Type::new(DType::F32, vec![]));

@@ -1,8 +1,12 @@
 //! `check!`: tests of a network, written out.
 
-use proc_macro2::TokenStream;
+use castnet_graph::diagnostic::Diagnostic;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
+
+use crate::diagnostics;
+use crate::places::Places;
 
 /// The tests, what they call, and whether that needs the net as it was written.
 const TESTS: [(&str, &str, bool); 6] = [
@@ -16,9 +20,10 @@ const TESTS: [(&str, &str, bool); 6] = [
 
 /// A module of tests, named after the network.
 pub fn expand(tokens: TokenStream) -> TokenStream {
-    let path: Path = match syn::parse2(tokens) {
+    let mut places = Places::new();
+    let path = match read(tokens, &mut places) {
         Ok(path) => path,
-        Err(error) => return error.to_compile_error(),
+        Err(mistake) => return diagnostics::render(vec![mistake], &places, false),
     };
     let Some(last) = path.segments.last() else { return TokenStream::new() };
     let module = format_ident!("check_{}", snake(&last.ident.to_string()), span = last.ident.span());
@@ -41,6 +46,26 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
 
             #(#tests)*
         }
+    }
+}
+
+/// The name of a net, with the modules before it.
+fn read(tokens: TokenStream, places: &mut Places) -> Result<Path, Diagnostic> {
+    let mut wrong = |span, message: &str| {
+        let help = "write `castnet::check!(LeNet);`, a line for each net";
+        Diagnostic::new("N0601", places.at(span), message).help(help)
+    };
+    let after = tokens.clone().into_iter().last().map_or(Span::call_site(), |token| token.span());
+    let path: Path = syn::parse2(tokens).map_err(|error| match error.to_string().starts_with("unexpected end") {
+        true => wrong(after, "expected the name of a net"),
+        false => wrong(error.span(), "expected the name of a net and nothing more"),
+    })?;
+    match path.segments.iter().find(|s| !s.arguments.is_none()) {
+        None => Ok(path),
+        Some(segment) => Err(wrong(
+            segment.ident.span(),
+            "a net that is tested has no parameters: make one of the template, `net Small = Gpt<4>;`",
+        )),
     }
 }
 
@@ -82,6 +107,15 @@ mod tests {
         assert_eq!(snake("LeNet"), "le_net");
         assert_eq!(snake("ResNet20"), "res_net20");
         assert_eq!(snake("UNet"), "unet");
+    }
+
+    #[test]
+    fn what_is_no_name_is_a_mistake() {
+        for wrong in ["", "5", "\"LeNet\"", "LeNet, Net", "LeNet LeNet", "nets::", "Gpt<4>", "LeNet()", "net LeNet { }"]
+        {
+            let text = expand(wrong.parse().unwrap()).to_string();
+            assert!(text.contains("compile_error") && text.contains("N0601"), "{wrong}: {text}");
+        }
     }
 
     #[test]

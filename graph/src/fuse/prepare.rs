@@ -26,8 +26,10 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph
         let mut value = map[output.value.index()];
         let memory = strip_reshapes(&out, value);
         let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
+        // A state's memory is what it was before to whoever reads it: who reads what it becomes must find that elsewhere.
+        let read = output.role.state().is_some() && out.nodes.iter().any(|node| node.inputs.contains(&memory));
         // A value that only one result wants, and that stands as it is, is written where the result goes.
-        if !computed || !lies_as(&out, value, &output.role, layouts) || !taken.insert(memory) {
+        if !computed || read || !lies_as(&out, value, &output.role, layouts) || !taken.insert(memory) {
             value = copy(&mut out, value);
             taken.insert(value);
         }

@@ -19,6 +19,13 @@ pub struct Rounds {
     pub states: Range<usize>,
 }
 
+impl Rounds {
+    /// The states of all rounds.
+    fn all_states(&self) -> Range<usize> {
+        self.states.start..self.states.start + self.states.len() * self.count.max(1) as usize
+    }
+}
+
 /// A body that was built: its graph without outputs, and what it returned.
 struct Body<R> {
     graph: Graph,
@@ -39,14 +46,15 @@ struct Loop<'v> {
 
 impl Builder<'_> {
     /// Whether [`Builder::repeat`] takes these sets of parameters here. If not, the rounds have to be written out one after the other:
-    /// in the body of a loop, all sets must belong to the first round of that loop.
+    /// in the body of a loop, all sets must belong to the first round of that loop; and states of the rounds are used in loops only.
     pub fn can_repeat(&self, rounds: &Rounds) -> bool {
         let inside = |outer: &Range<usize>, own: &Range<usize>| {
             let end = own.start + own.len() * rounds.count.max(1) as usize;
             own.is_empty() || outer.start <= own.start && end <= outer.end
         };
         let within = |r: &Rounds| inside(&r.parameters, &rounds.parameters) && inside(&r.states, &rounds.states);
-        self.rounds.iter().all(within)
+        let mut states = rounds.all_states();
+        self.rounds.iter().all(within) && !states.any(|s| self.states.contains_key(&s) || self.apart.contains(&s))
     }
 
     /// `states = body(states)`, round after round, each with parameters (and states of the net) of its own.
@@ -76,6 +84,7 @@ impl Builder<'_> {
         })?;
         self.check_states(states, &body.graph, &body.result)?;
         self.shape_rounds(&rounds)?;
+        self.looped.extend(rounds.all_states());
         let repeat = Loop { count: count.into(), reverse: false, states, shared, rows: &[] };
         Ok(self.run(repeat, body.graph, &body.carried, &body.result, &[])?.0)
     }
@@ -242,6 +251,7 @@ impl Builder<'_> {
         let mut inner = Builder::new(format!("{} round", self.graph.name), self.parameters, self.training);
         inner.rounds = [&self.rounds[..], &[rounds]].concat();
         inner.streams = self.streams;
+        inner.apart = self.apart.clone();
         for (ty, origin) in arguments {
             inner.origin = origin.clone();
             inner.argument(&origin.name, ty);
@@ -250,8 +260,10 @@ impl Builder<'_> {
         let arguments: Vec<Value> = (0..count).map(Value).collect();
         let result = body(&mut inner, &arguments);
         let (graph, diagnostics, streams, last) = (inner.graph, inner.diagnostics, inner.streams, inner.states);
+        let mixed = inner.mixed;
         self.streams = streams;
         self.diagnostics.extend(diagnostics);
+        self.mixed.extend(mixed);
         let state = |(i, n): (usize, &crate::graph::Node)| match n.op {
             Op::State(number) => Some((number, Value(i as u32), *last.get(&number)?)),
             _ => None,

@@ -5,7 +5,7 @@
 //! mistakes count that no use can make right.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use castnet_graph::builder::{Builder, Options, Parameters};
@@ -226,13 +226,21 @@ impl<'a> Pass<'a> {
         size: &dyn Fn(&str) -> Size,
     ) -> Result<Graph, Vec<Diagnostic>> {
         let name = format!("{}.{}", self.name, self.net.functions[index].name.text);
-        let mut builder = Builder::new(name, parameters, training);
-        Lowering::new(self, &mut builder).alone(owner.clone(), index, size);
-        let diagnostics = std::mem::take(&mut builder.diagnostics);
-        let graph = builder.graph;
-        match diagnostics.is_empty() && !graph.outputs.is_empty() {
-            true => Ok(graph),
-            false => Err(diagnostics),
+        let mut apart = BTreeSet::new();
+        loop {
+            let mut builder = Builder::new(name.as_str(), parameters, training);
+            builder.apart = apart.clone();
+            Lowering::new(self, &mut builder).alone(owner.clone(), index, size);
+            let diagnostics = std::mem::take(&mut builder.diagnostics);
+            let (graph, mixed) = (builder.graph, builder.mixed);
+            if !diagnostics.is_empty() || graph.outputs.is_empty() {
+                return Err(diagnostics);
+            }
+            // Rounds whose states stand elsewhere too are written out: once more, now that it is known.
+            if mixed.is_subset(&apart) {
+                return Ok(graph);
+            }
+            apart.extend(mixed);
         }
     }
 }

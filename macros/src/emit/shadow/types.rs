@@ -131,7 +131,13 @@ fn count(size: &Size) -> Option<u64> {
 
 /// A size that is no number as a name: `N`, `N·T`, `_2·N_plus_1`.
 fn name(size: &Size) -> String {
-    let text = size.to_string().replace(" + ", "_plus_").replace(" - ", "_minus_").replace(" / ", "_over_").replace(" * ", "·").replace('*', "·");
+    let text = size
+        .to_string()
+        .replace(" + ", "_plus_")
+        .replace(" - ", "_minus_")
+        .replace(" / ", "_over_")
+        .replace(" * ", "·")
+        .replace('*', "·");
     let text: String = text.chars().map(|c| if c.is_alphanumeric() || c == '·' { c } else { '_' }).collect();
     match text.starts_with(|c: char| c.is_alphabetic() || c == '_') && text != "_" {
         true => text,

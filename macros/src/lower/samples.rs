@@ -1,0 +1,257 @@
+//! Numbers that stand for the names in a block's head where it is lowered on its own, and what two runs with different ones say by names.
+
+use castnet_graph::diagnostic::{Diagnostic, Loc, Note};
+use castnet_graph::scalar::Binary;
+use castnet_graph::size::Size;
+
+use super::rules;
+use crate::ast::{Axis, Block, Expr, ExprKind, Promise, Type};
+
+/// What a name is in each run: two runs with numbers of their own, in which names can be told from each other; then those in which all names
+/// are the same number, [`PLAIN`].
+type Numbers = [i64; RUNS];
+
+/// A number in the first run, and in the second.
+type Pair = [i64; 2];
+
+/// What stands for all names of a block in the third run and those after it: a mistake that is there with each is one of the block.
+const PLAIN: [i64; 4] = [16, 1, 48, 5];
+
+/// How many runs there are.
+pub(super) const RUNS: usize = 2 + PLAIN.len();
+
+/// The first run in which all names are the same number.
+pub(super) const FIRST_PLAIN: usize = 2;
+
+/// Numbers for each name of a block.
+pub(super) struct Samples<'a> {
+    block: &'a Block,
+    names: Vec<(String, Numbers)>,
+    /// What else has numbers that follow from these: constants, and quotients as they are written.
+    others: Vec<(String, Pair)>,
+    /// Sums as they are written.
+    sums: Vec<(String, Pair)>,
+}
+
+/// What stands for a size that has no name.
+pub(super) const NAMELESS: &str = "unknown";
+
+impl<'a> Samples<'a> {
+    /// For these names of a block. Divisions that are written in it come out even.
+    pub fn new(block: &'a Block, names: &[String]) -> Samples<'a> {
+        const PRIMES: [Pair; 10] =
+            [[5, 41], [7, 43], [11, 47], [13, 53], [17, 59], [19, 61], [23, 67], [29, 71], [31, 73], [37, 79]];
+        let numbers = |(at, name): (usize, &String)| {
+            // Composite, so that most rules about divisors hold, and so that no two of one run make a third.
+            let [first, second] = PRIMES[at % PRIMES.len()].map(|prime| 12 * prime);
+            let [a, b, c, d] = PLAIN;
+            (name.clone(), [first, second, a, b, c, d])
+        };
+        let names = names.iter().enumerate().map(numbers).collect();
+        let mut samples = Samples { block, names, others: vec![], sums: vec![] };
+        let (mut divisions, mut sums) = (vec![], vec![]);
+        all(block, &mut |e| match &e.kind {
+            ExprKind::Binary(Binary::Div | Binary::Rem, x, y) => divisions.push((e, &**x, &**y)),
+            ExprKind::Binary(Binary::Add | Binary::Sub, ..) => sums.push(e),
+            _ => {}
+        });
+        // A quotient may be divided again.
+        for _ in 0..3 {
+            divisions.iter().for_each(|(_, x, y)| samples.come_out_even(x, y));
+        }
+        let constants = block.members.constants.iter().map(|c| (c.name.text.clone(), &c.value));
+        let quotients = divisions.iter().map(|(e, ..)| (rules::text(e), *e));
+        samples.others = constants.chain(quotients).filter_map(|(text, e)| Some((text, samples.pair(e)?))).collect();
+        let sums = sums.into_iter().filter_map(|e| Some((format!("({})", rules::text(e)), samples.pair(e)?)));
+        samples.sums = sums.collect();
+        samples
+    }
+
+    /// What a size is in the first two runs, if it differs.
+    fn pair(&self, e: &Expr) -> Option<Pair> {
+        let pair = [self.eval(e, 0, 0)?, self.eval(e, 1, 0)?];
+        (pair[0] != pair[1]).then_some(pair)
+    }
+
+    /// The number of a name in a run.
+    pub fn number(&self, name: &str, run: usize) -> i64 {
+        self.names.iter().find(|(n, _)| n == name).map_or(1, |(_, numbers)| numbers[run])
+    }
+
+    /// Makes `x / y` come out even, by a multiple of a name in `x`.
+    fn come_out_even(&mut self, x: &Expr, y: &Expr) {
+        for run in 0..RUNS {
+            let (Some(over), Some(by)) = (self.eval(x, run, 0), self.eval(y, run, 0)) else { continue };
+            if by <= 0 || over % by == 0 {
+                continue;
+            }
+            let mut name = None;
+            x.walk(&mut |e| match &e.kind {
+                ExprKind::Name(text) if name.is_none() => name = self.names.iter().position(|(n, _)| n == text),
+                _ => {}
+            });
+            if let Some(at) = name {
+                self.names[at].1[run] *= by / gcd(over, by);
+            }
+        }
+    }
+
+    /// The value of a size in a run; `None` if it is not made of names and numbers.
+    fn eval(&self, e: &Expr, run: usize, depth: usize) -> Option<i64> {
+        match &e.kind {
+            ExprKind::Int(value) => Some(*value),
+            ExprKind::Name(name) => match self.names.iter().find(|(n, _)| n == name) {
+                Some((_, numbers)) => Some(numbers[run]),
+                None => {
+                    let constant = self.block.members.constants.iter().find(|c| c.name.text == *name)?;
+                    if depth < 20 { self.eval(&constant.value, run, depth + 1) } else { None }
+                }
+            },
+            ExprKind::Binary(f, x, y) => {
+                let (x, y) = (self.eval(x, run, depth)?, self.eval(y, run, depth)?);
+                match f {
+                    Binary::Add => x.checked_add(y),
+                    Binary::Sub => x.checked_sub(y),
+                    Binary::Mul => x.checked_mul(y),
+                    Binary::Div => (x.checked_rem(y)? == 0).then(|| x / y),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The size that is this number in one run and that one in the other: a name, a multiple of one, a product, a sum.
+    pub fn name(&self, [first, second]: Pair) -> Option<Size> {
+        if first == second {
+            return Some(Size::constant(first));
+        }
+        let names = self.names.iter().map(|(text, numbers)| (text.as_str(), [numbers[0], numbers[1]]));
+        let mut atoms: Vec<(&str, Pair)> =
+            names.chain(self.others.iter().map(|(text, pair)| (&**text, *pair))).collect();
+        if let Some(multiple) = product(&atoms, 1, [first, second]) {
+            return Some(multiple);
+        }
+        for factor in 1..=4 {
+            for (text, pair) in &atoms {
+                let rest = [first - factor * pair[0], second - factor * pair[1]];
+                if rest[0] == rest[1] && rest[0].abs() <= 16 {
+                    return Some(&(&Size::symbol(text) * &Size::constant(factor)) + &Size::constant(rest[0]));
+                }
+            }
+        }
+        let mut pairs = atoms.iter().enumerate().flat_map(|(i, a)| atoms[i..].iter().map(move |b| (a, b)));
+        if let Some((a, b)) = pairs.find(|(a, b)| [a.1[0] + b.1[0], a.1[1] + b.1[1]] == [first, second]) {
+            return Some(&Size::symbol(a.0) + &Size::symbol(b.0));
+        }
+        atoms.extend(self.sums.iter().map(|(text, pair)| (&**text, *pair)));
+        (2..=4).find_map(|degree| product(&atoms, degree, [first, second]))
+    }
+
+    /// Mistakes by names: those that both runs have too are told with what they say, the others with what the names were.
+    pub fn say(&self, mistakes: &mut [Diagnostic], runs: &[Vec<Diagnostic>; 2]) {
+        for number in 0..mistakes.len() {
+            let (code, at) = (mistakes[number].code, mistakes[number].at);
+            let nth = mistakes[..number].iter().filter(|m| m.code == code && m.at == at).count();
+            let find = |run: &'_ [Diagnostic]| run.iter().filter(|m| m.code == code && m.at == at).nth(nth).cloned();
+            let both = find(&runs[0]).zip(find(&runs[1])).and_then(|(first, second)| self.merge(first, &second));
+            match both {
+                Some(said) => mistakes[number] = said,
+                None if has_number(&mistakes[number].message) && !self.names.is_empty() => {
+                    let names = self.names.iter().map(|(name, numbers)| format!("{name} is {}", numbers[FIRST_PLAIN]));
+                    let text = format!("in a sample, where {}", names.collect::<Vec<_>>().join(", "));
+                    mistakes[number].notes.push(Note { text, at: Loc::default() });
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// One mistake as two runs tell it.
+    fn merge(&self, mut first: Diagnostic, second: &Diagnostic) -> Option<Diagnostic> {
+        if first.notes.len() != second.notes.len() {
+            return None;
+        }
+        first.message = self.text(&first.message, &second.message)?;
+        for (note, other) in first.notes.iter_mut().zip(&second.notes) {
+            note.text = self.text(&note.text, &other.text)?;
+        }
+        first.help = match (first.help, &second.help) {
+            (Some(help), Some(other)) => Some(self.text(&help, other)?),
+            (None, None) => None,
+            _ => return None,
+        };
+        Some(first)
+    }
+
+    /// A text with names in the place of the numbers in which two texts differ.
+    fn text(&self, first: &str, second: &str) -> Option<String> {
+        let (first, second) = (words(first), words(second));
+        if first.len() != second.len() {
+            return None;
+        }
+        let both = first.iter().zip(&second).map(|(a, b)| {
+            if a == b {
+                return Some(a.to_string());
+            }
+            self.name([a.parse().ok()?, b.parse().ok()?]).map(|size| size.to_string())
+        });
+        both.collect()
+    }
+}
+
+/// The product of a number and this many atoms that is `left` in the two runs.
+fn product(atoms: &[(&str, Pair)], degree: usize, left: Pair) -> Option<Size> {
+    if degree == 0 {
+        return (left[0] == left[1] && left[0] > 0).then(|| Size::constant(left[0]));
+    }
+    atoms.iter().enumerate().find_map(|(at, (text, pair))| {
+        let divides = (0..2).all(|run| left[run].checked_rem(pair[run]) == Some(0));
+        let rest = divides.then(|| [left[0] / pair[0], left[1] / pair[1]])?;
+        Some(&Size::symbol(text) * &product(&atoms[at..], degree - 1, rest)?)
+    })
+}
+
+/// A text as numbers and what stands between them.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = vec![];
+    let mut start = 0;
+    let mut before: Option<bool> = None;
+    for (at, c) in text.char_indices() {
+        let digit = c.is_ascii_digit();
+        if before.is_some_and(|b| b != digit) {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        before = Some(digit);
+    }
+    words.push(&text[start..]);
+    words
+}
+
+fn has_number(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit())
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
+}
+
+/// Every expression of a block.
+fn all<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Expr)) {
+    let results: &[Type] = match &block.result {
+        None => &[],
+        Some(Promise::One(ty)) => std::slice::from_ref(ty),
+        Some(Promise::Tuple(types, _)) => types,
+    };
+    let types = block.inputs.iter().filter_map(|p| p.ty.as_ref()).chain(results);
+    for axis in types.flat_map(|ty| &ty.axes) {
+        if let Axis::Size(size) = axis {
+            size.walk(visit);
+        }
+    }
+    block.members.rules.iter().for_each(|rule| rule.walk(visit));
+    block.members.constants.iter().for_each(|constant| constant.value.walk(visit));
+    block.members.parts.iter().for_each(|part| part.walk(visit));
+    block.body.walk(visit);
+}

@@ -1,0 +1,3 @@
+//! Networks that one would not think of at first: what is written must be what runs.
+
+mod states;
