@@ -244,6 +244,14 @@ impl Size {
         sizes.into_iter().fold(Size::constant(1), |a, b| &a * b)
     }
 
+    /// Writes what `Display` does; numbers, which nearly all sizes are, the short way.
+    pub(crate) fn write_to(&self, text: &mut String) {
+        match self.as_const() {
+            Some(value) => text.push_str(&value.to_string()),
+            None => text.push_str(&self.to_string()),
+        }
+    }
+
     fn from_terms(mut terms: Vec<(Monomial, i64)>) -> Size {
         terms.sort();
         let mut sum: Vec<(Monomial, i64)> = Vec::with_capacity(terms.len());

@@ -1,6 +1,6 @@
 //! Element types, shapes and tensor types.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -192,6 +192,14 @@ impl Type {
         Size::product(&self.shape)
     }
 
+    /// Writes what `Display` does.
+    pub(crate) fn write_to(&self, text: &mut String) {
+        text.push_str(self.dtype.name());
+        if !self.is_scalar() {
+            write_shape(text, &self.shape);
+        }
+    }
+
     /// Whether this is the type of a scalar.
     pub fn is_scalar(&self) -> bool {
         self.shape.is_empty()
@@ -200,23 +208,26 @@ impl Type {
 
 /// `[N, 1, 28, 28]`.
 pub fn shape_text(shape: &[Size]) -> String {
-    let mut text = String::from("[");
+    let mut text = String::new();
+    write_shape(&mut text, shape);
+    text
+}
+
+fn write_shape(text: &mut String, shape: &[Size]) {
+    text.push('[');
     for (axis, size) in shape.iter().enumerate() {
         text.push_str(if axis == 0 { "" } else { ", " });
-        let _ = write!(text, "{size}");
+        size.write_to(text);
     }
     text.push(']');
-    text
 }
 
 impl fmt::Display for Type {
     /// `f32[N, 1, 28, 28]`, a scalar as `f32`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.dtype.name())?;
-        match self.is_scalar() {
-            true => Ok(()),
-            false => f.write_str(&shape_text(&self.shape)),
-        }
+        let mut text = String::new();
+        self.write_to(&mut text);
+        f.write_str(&text)
     }
 }
 

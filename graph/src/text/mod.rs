@@ -47,86 +47,161 @@ impl fmt::Display for Argument {
 impl fmt::Display for Graph {
     /// One node a line; constants and views stand like all others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_at(f, "", &|_| None)
-    }
-}
-
-/// A graph or a program with the line in the source beside each part: `src/main.rs:14`.
-struct Placed<'a, T, P: ?Sized>(&'a T, &'a P);
-
-impl fmt::Display for Placed<'_, Graph, dyn Fn(Loc) -> Option<String> + '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_at(f, "", self.1)
+        f.write_str(&self.with_lines(&|_| None))
     }
 }
 
 impl Graph {
-    /// As `Display`, with the line in the source where each node comes from.
+    /// As `Display`, with the line in the source where each node comes from: `src/main.rs:14`.
     pub fn with_lines(&self, line: &dyn Fn(Loc) -> Option<String>) -> String {
-        Placed(self, line).to_string()
+        let mut text = String::new();
+        self.write_at(&mut text, "", line);
+        text
     }
 
-    fn fmt_at(&self, f: &mut fmt::Formatter<'_>, indent: &str, place: &dyn Fn(Loc) -> Option<String>) -> fmt::Result {
+    /// Every expansion of `network!` writes thousands of lines: into one text, without what `format!` has for every case.
+    fn write_at(&self, out: &mut String, indent: &str, place: &dyn Fn(Loc) -> Option<String>) {
         let arguments: Vec<_> = self.arguments.iter().map(Argument::to_string).collect();
-        writeln!(f, "{indent}graph {}({}) {{", self.name, arguments.join(", "))?;
-        let lines: Vec<_> = self.nodes.iter().map(|n| (operation(n), n.ty.to_string(), n)).collect();
-        let number = |i: usize| i.checked_ilog10().unwrap_or(0) as usize + "%0 = ".len();
-        let widths = lines.iter().enumerate().map(|(i, (line, ..))| number(i) + line.chars().count());
+        let _ = writeln!(out, "{indent}graph {}({}) {{", self.name, arguments.join(", "));
+        // All operations and all types, each with its width.
+        let (mut operations, mut types) = (Pieces::default(), Pieces::default());
+        for node in &self.nodes {
+            operation(&mut operations.text, node);
+            operations.end();
+            node.ty.write_to(&mut types.text);
+            types.end();
+        }
+        let digits = |i: usize| i.checked_ilog10().unwrap_or(0) as usize + 1;
+        let number = |i: usize| "% = ".len() + digits(i);
+        let widths = operations.widths.iter().enumerate().map(|(i, width)| number(i) + width);
         let width = widths.max().unwrap_or(0).min(56);
-        let types = lines.iter().map(|(_, ty, _)| ty.len()).max().unwrap_or(0);
-        for (i, (line, ty, node)) in lines.iter().enumerate() {
-            let rest = width.saturating_sub(number(i));
-            let mut text = format!("{indent}    %{i} = {line:rest$}  {ty:types$}  {}", node.origin.name);
-            if let Some(line) = place(node.origin.loc) {
-                text += "  ";
-                text += &line;
+        let type_width = types.widths.iter().copied().max().unwrap_or(0);
+        let (mut operations, mut types) = (operations.each(), types.each());
+        let (mut loc, mut line) = (None, None);
+        for (i, node) in self.nodes.iter().enumerate() {
+            out.push_str(indent);
+            out.push_str("    %");
+            out.push_str(&i.to_string());
+            out.push_str(" = ");
+            let own = operations.write_next(out);
+            pad(out, (width + 2).saturating_sub(number(i)).saturating_sub(own).max(2));
+            let own = types.write_next(out);
+            pad(out, type_width + 2 - own);
+            out.push_str(&node.origin.name);
+            if loc != Some(node.origin.loc) {
+                (loc, line) = (Some(node.origin.loc), place(node.origin.loc));
             }
-            f.write_str(text.trim_end())?;
-            f.write_str("\n")?;
+            if let Some(line) = &line {
+                out.push_str("  ");
+                out.push_str(line);
+            }
+            while out.ends_with(' ') {
+                out.pop();
+            }
+            out.push('\n');
             if let Op::Repeat(repeat) = &node.op {
-                repeat.body.fmt_at(f, &format!("{indent}        "), place)?;
+                repeat.body.write_at(out, &format!("{indent}        "), place);
             }
         }
         for rule in &self.rules {
-            writeln!(f, "{indent}    where {rule}")?;
+            let _ = writeln!(out, "{indent}    where {rule}");
         }
         for output in &self.outputs {
-            writeln!(f, "{indent}    {} = {}", output.role, output.value)?;
+            let _ = writeln!(out, "{indent}    {} = {}", output.role, output.value);
         }
-        writeln!(f, "{indent}}}")
+        let _ = writeln!(out, "{indent}}}");
+    }
+}
+
+/// Texts one behind the other.
+#[derive(Default)]
+struct Pieces {
+    text: String,
+    /// Where each one ends.
+    ends: Vec<usize>,
+    /// How many characters each one has.
+    widths: Vec<usize>,
+}
+
+impl Pieces {
+    /// The text that was not a piece becomes one.
+    fn end(&mut self) {
+        let start = self.ends.last().copied().unwrap_or(0);
+        self.ends.push(self.text.len());
+        self.widths.push(self.text[start..].chars().count());
+    }
+
+    fn each(&self) -> Each<'_> {
+        Each { pieces: self, next: 0 }
+    }
+}
+
+/// Pieces, from the first to the last.
+struct Each<'p> {
+    pieces: &'p Pieces,
+    next: usize,
+}
+
+impl Each<'_> {
+    /// Writes the next piece; gives its width.
+    fn write_next(&mut self, out: &mut String) -> usize {
+        let (at, pieces) = (self.next, self.pieces);
+        let start = if at == 0 { 0 } else { pieces.ends[at - 1] };
+        out.push_str(&pieces.text[start..pieces.ends[at]]);
+        self.next += 1;
+        pieces.widths[at]
+    }
+}
+
+fn pad(out: &mut String, mut width: usize) {
+    const SPACES: &str = "                                                                ";
+    while width > 0 {
+        let now = width.min(SPACES.len());
+        out.push_str(&SPACES[..now]);
+        width -= now;
     }
 }
 
 /// `add(%2, %3)`.
-fn operation(node: &Node) -> String {
-    let operands = list(&node.inputs);
-    let named = |name: String| format!("{name}({operands})");
-    match &node.op {
-        Op::Input(i) => format!("argument {i}"),
-        Op::Parameter(i) => format!("parameter {i}"),
-        Op::RoundParameter { first, steps } => format!("parameter {first}{}", rounds(steps)),
-        Op::State(i) => format!("state {i}"),
-        Op::RoundState { first, steps } => format!("state {first}{}", rounds(steps)),
-        Op::Const(c) => format!("{c:?}"),
-        Op::Size(size) => format!("size {size}"),
-        Op::Iota(axis) => format!("iota along {axis}"),
-        Op::Random(stream) => format!("random stream {stream}"),
-        Op::Get(i) => format!("{}.{i}", node.inputs[0]),
+fn operation(out: &mut String, node: &Node) {
+    let _ = match &node.op {
+        Op::Input(i) => write!(out, "argument {i}"),
+        Op::Parameter(i) => write!(out, "parameter {i}"),
+        Op::RoundParameter { first, steps } => write!(out, "parameter {first}{}", rounds(steps)),
+        Op::State(i) => write!(out, "state {i}"),
+        Op::RoundState { first, steps } => write!(out, "state {first}{}", rounds(steps)),
+        Op::Const(c) => write!(out, "{c:?}"),
+        Op::Size(size) => write!(out, "size {size}"),
+        Op::Iota(axis) => write!(out, "iota along {axis}"),
+        Op::Random(stream) => write!(out, "random stream {stream}"),
+        Op::Get(i) => write!(out, "{}.{i}", node.inputs[0]),
         Op::MatMul { ta, tb } => {
             let t = |t: &bool| if *t { "ᵀ" } else { "" };
-            format!("{}{} · {}{}", node.inputs[0], t(ta), node.inputs[1], t(tb))
+            write!(out, "{}{} · {}{}", node.inputs[0], t(ta), node.inputs[1], t(tb))
         }
-        Op::Repeat(repeat) => format!(
+        Op::Repeat(repeat) => write!(
+            out,
             "repeat {}{}({})",
             repeat.count,
             if repeat.reverse { " reversed" } else { "" },
             operands_of_loop(repeat, &node.inputs)
         ),
-        Op::Unary(g) => named(lower(g)),
-        Op::Binary(g) => named(lower(g)),
-        Op::Reduce(g, axes) => named(format!("{}{axes:?}", lower(g))),
-        op => named(primitives::write(op)),
-    }
+        op => {
+            match op {
+                Op::Unary(g) => out.push_str(&lower(g)),
+                Op::Binary(g) => out.push_str(&lower(g)),
+                Op::Reduce(g, axes) => {
+                    out.push_str(&lower(g));
+                    let _ = write!(out, "{axes:?}");
+                }
+                op => out.push_str(&primitives::write(op)),
+            }
+            out.push('(');
+            list(out, &node.inputs);
+            out.push(')');
+            Ok(())
+        }
+    };
 }
 
 /// ` + 6·round + 2·round`: the outermost loop's first.
@@ -134,19 +209,23 @@ fn rounds(steps: &[usize]) -> String {
     steps.iter().map(|step| format!(" + {step}·round")).collect()
 }
 
-fn list(values: &[Value]) -> String {
-    let mut text = String::new();
+fn list(out: &mut String, values: &[Value]) {
     for (i, value) in values.iter().enumerate() {
-        let _ = write!(text, "{}{value}", if i == 0 { "" } else { ", " });
+        out.push_str(if i == 0 { "%" } else { ", %" });
+        out.push_str(&value.0.to_string());
     }
-    text
 }
 
 /// States; what every round sees; stacks.
 fn operands_of_loop(repeat: &Repeat, inputs: &[Value]) -> String {
     let (states, rest) = inputs.split_at(repeat.states.min(inputs.len()));
     let (shared, stacks) = rest.split_at(repeat.shared.min(rest.len()));
-    let text = format!("{}; {}; {}", list(states), list(shared), list(stacks));
+    let mut text = String::new();
+    list(&mut text, states);
+    text.push_str("; ");
+    list(&mut text, shared);
+    text.push_str("; ");
+    list(&mut text, stacks);
     text.trim_end_matches([' ', ';']).to_string()
 }
 

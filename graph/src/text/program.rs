@@ -1,8 +1,9 @@
 //! The textual form of programs.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 
-use super::{Placed, lower};
+use super::{lower, pad};
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
@@ -12,13 +13,7 @@ use crate::types::shape_text;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_with(f, &|_| None)
-    }
-}
-
-impl fmt::Display for Placed<'_, Program, dyn Fn(&Launch) -> Option<String> + '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_with(f, self.1)
+        f.write_str(&self.with_lines(&|_| None))
     }
 }
 
@@ -26,53 +21,55 @@ impl fmt::Display for Placed<'_, Program, dyn Fn(&Launch) -> Option<String> + '_
 type Line<'a> = &'a dyn Fn(&Launch) -> Option<String>;
 
 impl Program {
-    /// As `Display`, with the line in the source where each launch comes from.
+    /// As `Display`, with the line in the source where each launch comes from: `src/main.rs:14`.
     pub fn with_lines(&self, line: &dyn Fn(&Launch) -> Option<String>) -> String {
-        Placed(self, line).to_string()
-    }
-
-    fn fmt_with(&self, f: &mut fmt::Formatter<'_>, line: Line<'_>) -> fmt::Result {
+        let mut text = String::new();
         let named = |list: &[crate::program::Named]| {
             let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
             all.join(", ")
         };
-        writeln!(f, "program {}({}) -> ({})", self.name, named(&self.arguments), named(&self.results))?;
-        writeln!(f, "\nmemory")?;
+        let (arguments, results) = (named(&self.arguments), named(&self.results));
+        let _ = writeln!(text, "program {}({arguments}) -> ({results})\n\nmemory", self.name);
         for (what, sizes) in [("of the arena", &self.arena), ("alive at one time", &self.bound)] {
             let sizes: Vec<_> = sizes.iter().map(Size::to_string).collect();
             let most = if sizes.len() > 1 { "the greatest of " } else { "" };
-            writeln!(f, "    floats {what}: {most}{}", sizes.join(", "))?;
+            let _ = writeln!(text, "    floats {what}: {most}{}", sizes.join(", "));
         }
         let lives = crate::plan::lives(&self.launches, &self.schedule, self.buffers.len());
-        let rows: Vec<_> = self.buffers.iter().enumerate().map(|(i, b)| (i, b, place(self, b))).collect();
-        let width = rows.iter().map(|(_, b, _)| b.name.len()).max().unwrap_or(0);
-        let sizes = rows.iter().map(|(_, b, _)| b.size.to_string().len()).max().unwrap_or(0);
-        for (i, buffer, place) in rows {
-            let life = lives[i].map_or(String::new(), |(a, b)| format!("kernels {a} to {b}"));
-            writeln!(
-                f,
-                "    b{i:<3} {:width$}  {:>sizes$} {}  {place:28} {life}",
-                buffer.name,
-                buffer.size.to_string(),
-                buffer.dtype
-            )?;
+        let sizes: Vec<String> = self.buffers.iter().map(|b| b.size.to_string()).collect();
+        let width = self.buffers.iter().map(|b| b.name.len()).max().unwrap_or(0);
+        let size_width = sizes.iter().map(String::len).max().unwrap_or(0);
+        for ((i, buffer), size) in self.buffers.iter().enumerate().zip(&sizes) {
+            let _ = write!(text, "    b{i:<3} {}", buffer.name);
+            pad(&mut text, width.saturating_sub(buffer.name.chars().count()) + 2 + size_width - size.len());
+            text.push_str(size);
+            text.push(' ');
+            text.push_str(buffer.dtype.name());
+            text.push_str("  ");
+            let place = place(self, buffer);
+            text.push_str(&place);
+            pad(&mut text, 28usize.saturating_sub(place.chars().count()) + 1);
+            if let Some((first, last)) = lives[i] {
+                let _ = write!(text, "kernels {first} to {last}");
+            }
+            text.push('\n');
         }
-        writeln!(f, "\nkernels")?;
-        self.fmt_steps(f, &self.schedule, "    ", line)
+        text.push_str("\nkernels\n");
+        self.write_steps(&mut text, &self.schedule, "    ", line);
+        text
     }
 
-    fn fmt_steps(&self, f: &mut fmt::Formatter<'_>, steps: &[Step], indent: &str, line: Line<'_>) -> fmt::Result {
+    fn write_steps(&self, text: &mut String, steps: &[Step], indent: &str, line: Line<'_>) {
         for step in steps {
             match step {
-                Step::Launch(i) => self.launches[*i].fmt_as(f, *i, indent, line)?,
+                Step::Launch(i) => self.launches[*i].write(text, *i, indent, line),
                 Step::Repeat { count, reverse, body } => {
                     let way = if *reverse { " from the last" } else { "" };
-                    writeln!(f, "{indent}repeat {count} times{way}")?;
-                    self.fmt_steps(f, body, &format!("{indent}    "), line)?;
+                    let _ = writeln!(text, "{indent}repeat {count} times{way}");
+                    self.write_steps(text, body, &format!("{indent}    "), line);
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -106,103 +103,132 @@ impl Launch {
                 "scattered along {} of {}, {} = {} at {}",
                 axis,
                 shape_text(&self.space),
-                access_text(&self.stores[0], &dim_name),
-                format_args!("sums of {}", access_text(&self.loads[1], &dim_name)),
-                access_text(&self.loads[0], &dim_name),
+                access_text(&self.stores[0]),
+                format_args!("sums of {}", access_text(&self.loads[1])),
+                access_text(&self.loads[0]),
             ),
             Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
         }
     }
 
-    fn fmt_as(&self, f: &mut fmt::Formatter<'_>, number: usize, indent: &str, line: Line<'_>) -> fmt::Result {
-        let place = line(self).map_or(String::new(), |line| format!("  {line}"));
-        writeln!(f, "{indent}{number:>2}  {}{place}", self.name)?;
-        writeln!(f, "{indent}      {}", self.shape_text())?;
+    fn write(&self, text: &mut String, number: usize, indent: &str, line: Line<'_>) {
+        let _ = write!(text, "{indent}{number:>2}  {}", self.name);
+        if let Some(line) = line(self) {
+            text.push_str("  ");
+            text.push_str(&line);
+        }
+        for part in ["\n", indent, "      ", &self.shape_text(), "\n"] {
+            text.push_str(part);
+        }
         for stage in &self.stages {
-            self.fmt_stage(f, stage, indent, &dim_name)?;
+            self.write_stage(text, stage, indent);
         }
         if let Some(parameter) = self.updates {
-            writeln!(f, "{indent}      updates parameter {parameter}")?;
+            let _ = writeln!(text, "{indent}      updates parameter {parameter}");
         }
-        Ok(())
     }
 
-    fn fmt_stage(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        stage: &Stage,
-        indent: &str,
-        dim: &dyn Fn(usize) -> String,
-    ) -> fmt::Result {
-        let several = self.stages.len() > 1;
-        if several {
-            writeln!(f, "{indent}      each {}", if stage.level == Level::Element { "element" } else { "row" })?;
+    fn write_stage(&self, text: &mut String, stage: &Stage, indent: &str) {
+        if self.stages.len() > 1 {
+            let each = if stage.level == Level::Element { "element" } else { "row" };
+            let _ = writeln!(text, "{indent}      each {each}");
         }
         let inputs = stage.inputs.iter().map(|s| match s {
-            Source::Load(l) => access_text(&self.loads[*l], dim),
+            Source::Load(l) => access_text(&self.loads[*l]),
             Source::Acc => "acc".into(),
             Source::Row(r) => format!("row{r}"),
-            Source::Index(d) => dim(*d),
+            Source::Index(d) => dim_name(*d).into_owned(),
             Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
             Source::Size(size) => size.to_string(),
             Source::Random { stream, .. } => format!("random{stream}"),
             Source::Gather { from, dim: at, index } => {
-                let (from, value) = (&self.loads[*from], access_text(&self.loads[*index], dim));
-                let named = |(d, i): (usize, &Index)| if d == *at { value.clone() } else { index_text(i, dim) };
+                let (from, value) = (&self.loads[*from], access_text(&self.loads[*index]));
+                let named = |(d, i): (usize, &Index)| if d == *at { value.clone() } else { index_text(i) };
                 let index: Vec<_> = from.index.iter().enumerate().map(named).collect();
                 format!("b{}[{}]", from.buffer, index.join(", "))
             }
         });
         let (lines, names) = code_text(&stage.code, &inputs.collect::<Vec<_>>());
         for line in lines {
-            writeln!(f, "{indent}        {line}")?;
+            for part in [indent, "        ", &line, "\n"] {
+                text.push_str(part);
+            }
         }
         for (name, target) in names.iter().zip(&stage.outputs) {
             let target = match target {
-                Target::Store(s) => access_text(&self.stores[*s], dim),
+                Target::Store(s) => access_text(&self.stores[*s]),
                 Target::Row(r) => format!("row{r}"),
                 Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
                 Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
             };
-            writeln!(f, "{indent}        {target} = {name}")?;
+            for part in [indent, "        ", &target, " = ", name, "\n"] {
+                text.push_str(part);
+            }
         }
-        Ok(())
     }
 }
 
 /// The name of a loop.
-fn dim_name(d: usize) -> String {
-    ["i", "j", "k", "l", "m", "n", "o", "p"].get(d).map_or(format!("i{d}"), |l| l.to_string())
+fn dim_name(d: usize) -> Cow<'static, str> {
+    match ["i", "j", "k", "l", "m", "n", "o", "p"].get(d) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("i{d}")),
+    }
 }
 
 /// `b3[i, 2·j + 1]`.
-fn access_text(access: &Access, dim: &dyn Fn(usize) -> String) -> String {
-    let index: Vec<_> = access.index.iter().map(|i| index_text(i, dim)).collect();
-    let within = |(index, size): &(Index, Size)| format!(" while {} in 0..{size}", index_text(index, dim));
-    let within: String = access.within.iter().map(within).collect();
-    let outside = access.outside.map_or(String::new(), |o| format!(" else {o:?}"));
-    format!("b{}[{}]{within}{outside}", access.buffer, index.join(", "))
-}
-
-fn index_text(index: &Index, dim: &dyn Fn(usize) -> String) -> String {
-    let mut text = String::new();
-    for (d, c) in &index.terms {
-        let term = if *c == 1 { dim(*d) } else { format!("{c}·{}", dim(*d)) };
-        text = if text.is_empty() { term } else { format!("{text} + {term}") };
+fn access_text(access: &Access) -> String {
+    let mut text = format!("b{}[", access.buffer);
+    for (axis, index) in access.index.iter().enumerate() {
+        text.push_str(if axis == 0 { "" } else { ", " });
+        write_index(&mut text, index);
     }
-    match index.offset.as_const() {
-        _ if text.is_empty() => text = index.offset.to_string(),
-        Some(0) => {}
-        Some(o) if o < 0 => text += &format!(" - {}", -o),
-        _ => text += &format!(" + {}", index.offset),
+    text.push(']');
+    for (index, size) in &access.within {
+        let _ = write!(text, " while {} in 0..{size}", index_text(index));
     }
-    if index.divide != 1 {
-        text = format!("({text}) {} {}", if index.exact { "÷" } else { "/" }, index.divide);
-    }
-    if index.modulo != 0 {
-        text = format!("({text}) % {}", index.modulo);
+    if let Some(outside) = access.outside {
+        let _ = write!(text, " else {outside:?}");
     }
     text
+}
+
+fn index_text(index: &Index) -> String {
+    let mut text = String::new();
+    write_index(&mut text, index);
+    text
+}
+
+fn write_index(text: &mut String, index: &Index) {
+    let start = text.len();
+    for (d, c) in &index.terms {
+        if text.len() > start {
+            text.push_str(" + ");
+        }
+        if *c != 1 {
+            let _ = write!(text, "{c}·");
+        }
+        text.push_str(&dim_name(*d));
+    }
+    match index.offset.as_const() {
+        _ if text.len() == start => index.offset.write_to(text),
+        Some(0) => {}
+        Some(o) if o < 0 => {
+            let _ = write!(text, " - {}", -o);
+        }
+        _ => {
+            text.push_str(" + ");
+            index.offset.write_to(text);
+        }
+    }
+    if index.divide != 1 {
+        text.insert(start, '(');
+        let _ = write!(text, ") {} {}", if index.exact { "÷" } else { "/" }, index.divide);
+    }
+    if index.modulo != 0 {
+        text.insert(start, '(');
+        let _ = write!(text, ") % {}", index.modulo);
+    }
 }
 
 /// Each output as one expression over the inputs; what is used more than once gets a name and a line of its own.
