@@ -89,14 +89,15 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
         reports: vec![],
     };
     let mut mistakes = vec![];
-    for function in &source.functions {
-        let inference = compiled.program(function, function.inference.clone(), false);
-        let training = function.training.clone().map(|graph| compiled.program(function, graph, true));
+    for mut function in source.functions {
+        let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
+        let inference = compiled.program(&function, inference, false);
+        let training = training.map(|graph| compiled.program(&function, graph, true));
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
                 let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
-                compiled.net.functions.push(Function { name: function.name.clone(), inference, training, reaches });
+                compiled.net.functions.push(Function { name: function.name, inference, training, reaches });
             }
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
@@ -169,18 +170,18 @@ impl Compiled {
         let checked = |pass: &str, g: Graph| crate::verify::verify(&g).map(|()| g).map_err(|what| broken(pass, what));
 
         self.states_have_sizes(&graph)?;
-        let written = checked("build", graph.clone())?;
+        crate::verify::verify(&graph).map_err(|what| broken("build", what))?;
         let updated = |number: usize| {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
-        let differentiated = match training {
-            true => gradients(share(&written), &updated).map_err(|e| e.diagnostic(Loc::default()))?,
-            false => written.clone(),
+        let optimised = match training {
+            true => {
+                let whole = gradients(share(&graph), &updated).map_err(|e| e.diagnostic(Loc::default()))?;
+                let optimised = checked("optimise", optimise(&checked("grad", whole)?))?;
+                checked("recompute", without_dead_code(&recompute(&optimised)))?
+            }
+            false => checked("optimise", optimise(&graph))?,
         };
-        let differentiated = checked("grad", differentiated)?;
-        let optimised = checked("optimise", optimise(&differentiated))?;
-        let optimised =
-            if training { checked("recompute", without_dead_code(&recompute(&optimised)))? } else { optimised };
         let parameters = &self.net.parameters;
         let lowered = |graph: Graph| {
             let mut kernels = lower(&graph, parameters);
@@ -193,6 +194,7 @@ impl Compiled {
             let allowed = budget.bytes - budget.of(parameters, training, 0).total();
             if training && bytes(&best.2.arena) > allowed {
                 best = within(best, allowed, budget, &lowered);
+                crate::verify::verify(&best.0).map_err(|what| broken("recompute", what))?;
             }
             let taken = budget.of(parameters, training, bytes(&best.2.arena));
             if taken.total() > budget.bytes {
@@ -200,7 +202,6 @@ impl Compiled {
             }
         }
         let (optimised, kernels, planned) = best;
-        let optimised = checked("recompute", optimised)?;
         let program = self.assemble(&graph, kernels, planned);
         crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;

@@ -15,6 +15,7 @@ pub mod grad;
 pub mod graph;
 mod hash;
 mod indices;
+mod json;
 pub mod layers;
 pub mod loops;
 pub mod net;

@@ -6,6 +6,7 @@
 //! - no path leaves the merged group and comes back;
 //! - at most one tile is inside, and then nothing is reduced.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::view::{Base, trace, waits_for};
@@ -404,7 +405,8 @@ impl<'g> Grouping<'g> {
     /// What the node reads inside the group, it reads at its own point of the loops.
     fn reads_itself_alike(&self, group: &Group, node: Value) -> bool {
         let memory = needs_memory(&self.graph.node(node).op);
-        let mine = group.operand_axes(self.graph, node);
+        // Most nodes read nothing inside.
+        let mine = OnceCell::new();
         self.operands[node.index()].iter().all(|base| {
             if group.unrolled.is_some() && matches!(self.graph.node(base.value).op, Op::Random(_)) {
                 return false;
@@ -414,7 +416,9 @@ impl<'g> Grouping<'g> {
                 Some(_) if memory || !base.is_whole() => false,
                 Some(map) => base.axes.iter().zip(map).all(|(from, l)| match (from.axis, l) {
                     (_, None) => true,
-                    (Some(axis), Some(l)) => mine[axis] == Some(*l),
+                    (Some(axis), Some(l)) => {
+                        mine.get_or_init(|| group.operand_axes(self.graph, node))[axis] == Some(*l)
+                    }
                     (None, Some(_)) => false,
                 }),
             }
@@ -564,12 +568,12 @@ fn set(loops: impl Iterator<Item = usize>) -> u128 {
 
 /// Whether a path leads from one group to another, or they are the same.
 fn leads_to(successors: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    let (mut seen, mut open) = (vec![false; successors.len()], vec![from]);
     while let Some(group) = open.pop() {
         if group == to {
             return true;
         }
-        if seen.insert(group) {
+        if !std::mem::replace(&mut seen[group], true) {
             open.extend(&successors[group]);
         }
     }

@@ -14,12 +14,18 @@ struct Gap {
 
 /// Joins blocks that live inside a gap with the block around it.
 pub(super) fn fill(launches: &[Launch], schedule: &[Step], sizes: &[Size], blocks: &mut Vec<Block>) {
-    for step in schedule {
+    let reads: Vec<Vec<usize>> = launches.iter().map(Launch::reads).collect();
+    in_steps(launches, &reads, schedule, sizes, blocks);
+}
+
+/// `reads`: what each launch reads.
+fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], sizes: &[Size], blocks: &mut Vec<Block>) {
+    for step in steps {
         let Step::Repeat { body, .. } = step else { continue };
-        fill(launches, body, sizes, blocks);
+        in_steps(launches, reads, body, sizes, blocks);
         let mut owner = 0;
         while owner < blocks.len() {
-            let gap = gap(launches, body, sizes, &blocks[owner]);
+            let gap = gap(launches, reads, body, sizes, &blocks[owner]);
             while let Some(at) = gap.and_then(|gap| candidate(launches, &gap, owner, blocks)) {
                 let buffers = blocks[at].buffers.clone();
                 let (first, last) = (blocks[at].first, blocks[at].last);
@@ -34,24 +40,25 @@ pub(super) fn fill(launches: &[Launch], schedule: &[Step], sizes: &[Size], block
 }
 
 /// The gap of a block in the rounds of a loop, if the block is one buffer there that is written as a whole.
-fn gap(launches: &[Launch], body: &[Step], sizes: &[Size], block: &Block) -> Option<Gap> {
+fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], sizes: &[Size], block: &Block) -> Option<Gap> {
     let (start, end) = span(body)?;
     if block.first >= start && block.last <= end || block.last < start || block.first > end {
         return None;
     }
     let own = |buffer: &usize| block.buffers.contains(buffer);
     let direct = |launch: usize| body.contains(&Step::Launch(launch));
-    let mut reads = vec![];
-    let mut writes = vec![];
+    let mut written = None;
     for (launch, l) in launches.iter().enumerate().take(end + 1).skip(start) {
-        if l.reads().iter().any(own) {
-            reads.push(launch);
+        for store in l.stores.iter().filter(|s| own(&s.buffer)) {
+            if written.replace((launch, store)).is_some() {
+                return None;
+            }
         }
-        writes.extend(l.stores.iter().filter(|s| own(&s.buffer)).map(|s| (launch, s)));
     }
-    let [(to, store)] = writes[..] else { return None };
-    let from = *reads.iter().rfind(|read| **read <= to)?;
-    let later = reads.iter().any(|read| *read > to);
+    let (to, store) = written?;
+    let is_read = |launch: &usize| reads[*launch].iter().any(own);
+    let from = (start..=to).rfind(is_read)?;
+    let later = (to + 1..=end).any(|launch| is_read(&launch));
     let whole = covers(&launches[to], store, &sizes[store.buffer]);
     (from < to && !later && direct(from) && direct(to) && whole).then_some(Gap { from, to })
 }

@@ -1,9 +1,6 @@
 //! The tables: the net as JSON, its places, and the kernels that replace interpreted stages in optimised builds.
 
-use std::io::{self, Write};
-
 use castnet_graph::compile::Compiled;
-use castnet_graph::net::Net;
 use castnet_graph::printer::{self, Printed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
@@ -15,7 +12,7 @@ use crate::places::Places;
 /// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let (name, ty) = (&target.name.text, super::ident(target.name, places));
-    let json = super::text(&compiled.and_then(|c| json(&c.net)).unwrap_or_default());
+    let json = super::text(&compiled.map(|c| c.net.json()).unwrap_or_default());
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
@@ -43,35 +40,6 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
         mod __kernels {
             #(#functions)*
         }
-    }
-}
-
-/// The net as one line.
-fn json(net: &Net) -> Option<String> {
-    let mut text = Bytes(vec![]);
-    serde_json::to_writer(&mut text, net).ok()?;
-    String::from_utf8(text.0).ok()
-}
-
-/// Takes many short pieces: most are one byte.
-struct Bytes(Vec<u8>);
-
-impl Write for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match bytes {
-            [byte] => self.0.push(*byte),
-            _ => self.0.extend_from_slice(bytes),
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
