@@ -219,7 +219,7 @@ pub enum Tile {
         /// Panels of `[(r,s,c), o]`.
         weight: usize,
     },
-    /// `acc[(r,s,c), o] = Σ_{n,y,x} input[…] · dy[n, y, x, o]`; space `[(r,s,c), o]`.
+    /// `acc[(r,s,c), o] = Σ_{n,y,x} input[…] · dy[n, y, x, o]`; space `[r, s, c, o]`.
     Conv2dWeightGrad {
         /// Geometry.
         conv: Conv,

@@ -101,16 +101,14 @@ impl Access {
         dims.extend(checked);
         let inside = access.outside.is_none() || dims.iter().all(|d| d.is_inside(sizes));
         let map = if inside && dims.iter().all(Dim::is_linear) {
-            let mut sum = Form { offset: 0, steps: vec![0; sizes.len()] };
-            for dim in &dims {
-                sum.offset += dim.form.offset * dim.stride;
-                for (sum, step) in sum.steps.iter_mut().zip(&dim.form.steps) {
-                    *sum += step * dim.stride;
-                }
-            }
-            Map::Affine(sum)
+            Map::Affine(sum(&dims, sizes.len()))
+        } else if inside {
+            // Neighbours among the loops become one more often if what is linear is one form.
+            let (linear, mut dims): (Vec<Dim>, Vec<Dim>) = dims.into_iter().partition(Dim::is_linear);
+            dims.push(Dim::linear(sum(&linear, sizes.len())));
+            Map::General(dims, None)
         } else {
-            Map::General(dims, if inside { None } else { access.outside })
+            Map::General(dims, access.outside)
         };
         Access { buffer: access.buffer, dtype, map }
     }
@@ -175,6 +173,18 @@ impl Access {
     }
 }
 
+/// The linear form of indices that are linear, over so many loops.
+fn sum(dims: &[Dim], loops: usize) -> Form {
+    let mut sum = Form { offset: 0, steps: vec![0; loops] };
+    for dim in dims {
+        sum.offset += dim.form.offset * dim.stride;
+        for (sum, step) in sum.steps.iter_mut().zip(&dim.form.steps) {
+            *sum += step * dim.stride;
+        }
+    }
+    sum
+}
+
 /// Where a block lies under general indices.
 fn place(dims: &[Dim], checked: bool, block: &Block<'_>) -> Place {
     let (mut offset, mut plane, mut row, mut col, mut mixed) = (0, 0, 0, 0, false);
@@ -203,6 +213,11 @@ impl Dim {
         let mut dim = Dim { form, divide: index.divide, exact: index.exact, modulo: index.modulo, size, stride };
         dim.simplify(sizes);
         dim
+    }
+
+    /// An index that is always inside and neither divided nor wrapped.
+    fn linear(form: Form) -> Dim {
+        Dim { form, divide: 1, exact: false, modulo: 0, size: i64::MAX, stride: 1 }
     }
 
     fn is_linear(&self) -> bool {

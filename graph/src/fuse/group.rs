@@ -206,10 +206,9 @@ impl<'g> Grouping<'g> {
             if self.of[consumer.index()].is_none() || needs_memory(&self.graph.node(consumer).op) {
                 continue;
             }
-            // Of two tiles that one kernel could end with the sum of, the one that is made later: the other one's operands are free by then.
-            let mut bases: Vec<Value> = self.operands[consumer.index()].iter().map(|o| o.value).collect();
-            bases.sort_by_key(|base| std::cmp::Reverse(*base));
-            for base in bases {
+            // Of two tiles whose sum one kernel could end with, the last: it is made later, when the other one's operands are free.
+            for operand in (0..self.operands[consumer.index()].len()).rev() {
+                let base = self.operands[consumer.index()][operand].value;
                 if self.of[base.index()].is_some() && wanted(self, base, consumer) {
                     self.try_merge(base, consumer);
                 }
@@ -282,10 +281,8 @@ impl<'g> Grouping<'g> {
 
     /// The two groups over the consumer's loops, if their spaces are one.
     fn merged(&self, pg: &Group, cg: &Group, producer: Value, consumer: Value) -> Option<Group> {
-        let weight_gradient =
-            |g: &Group| g.tile.is_some_and(|t| matches!(self.graph.node(t).op, Op::Conv2dWeightGrad(_)));
         let alone = |g: &Group| self.class(g.nodes[0]) == Class::Alone;
-        if weight_gradient(pg) || alone(pg) || cg.tile.is_some() && pg.tile.is_some() {
+        if alone(pg) || cg.tile.is_some() && pg.tile.is_some() {
             return None;
         }
         if pg.unrolled.is_some() && cg.unrolled.is_some() && pg.unrolled != cg.unrolled {
@@ -525,8 +522,8 @@ impl<'g> Grouping<'g> {
         readers
     }
 
-    /// Kahn's algorithm, the group with the earliest node first; what updates a parameter waits for its readers where it can (gradients
-    /// of a product of two parameters read each other's: then the update comes at the end of the step).
+    /// The groups in order; what updates a parameter waits for its readers where it can (gradients of a product of two parameters read
+    /// each other's: then the update comes at the end of the step).
     fn finish(self) -> Grouped {
         let mut successors = self.successors();
         let readers = self.readers_of_memory();
@@ -539,26 +536,31 @@ impl<'g> Grouping<'g> {
                 }
             }
         }
-        let mut waiting = vec![0; self.groups.len()];
-        successors.iter().flatten().for_each(|&s| waiting[s] += 1);
-        let key = |id: usize| self.groups[id].as_ref().map_or(Value(0), |g| g.nodes[0]);
-        let alive = (0..self.groups.len()).filter(|&id| self.groups[id].is_some());
-        let mut ready: BTreeSet<(Value, usize)> =
-            alive.filter(|&id| waiting[id] == 0).map(|id| (key(id), id)).collect();
-        let mut order = vec![];
-        while let Some((_, id)) = ready.pop_first() {
-            order.push(id);
-            for &next in &successors[id] {
-                waiting[next] -= 1;
-                if waiting[next] == 0 {
-                    ready.insert((key(next), next));
-                }
-            }
-        }
         let mut groups = self.groups;
+        let first: Vec<Option<Value>> = groups.iter().map(|g| Some(g.as_ref()?.nodes[0])).collect();
+        let order = order(&first, &successors);
         let groups = order.into_iter().filter_map(|id| groups[id].take()).collect();
         Grouped { groups, hard: self.hard, reads: self.reads }
     }
+}
+
+/// An order in which groups may run, by Kahn's algorithm, the one with the earliest first node first; those without one are left out.
+pub(crate) fn order(first: &[Option<Value>], successors: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut waiting = vec![0; first.len()];
+    successors.iter().flatten().for_each(|&s| waiting[s] += 1);
+    let key = |id: usize| first[id].map(|first| (first, id));
+    let mut ready: BTreeSet<(Value, usize)> = (0..first.len()).filter(|&id| waiting[id] == 0).filter_map(key).collect();
+    let mut order = vec![];
+    while let Some((_, id)) = ready.pop_first() {
+        order.push(id);
+        for &next in &successors[id] {
+            waiting[next] -= 1;
+            if waiting[next] == 0 {
+                ready.extend(key(next));
+            }
+        }
+    }
+    order
 }
 
 /// A set of loops, a bit each.

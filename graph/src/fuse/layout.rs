@@ -73,7 +73,6 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
                     fixed.insert(memory, plain(memory));
                 }
             }
-            Op::Conv2dWeightGrad(_) => drop(fixed.insert(value, ValueLayout::of(&conv_panels(4), 4))),
             Op::Conv2d(_) | Op::Conv2dInputGrad(_) => {
                 let weight = node.inputs[1];
                 fixed.entry(weight).or_insert(ValueLayout::of(&conv_panels(4), 4));
@@ -130,6 +129,7 @@ impl Layouts {
         if let Some(tile) = group.tile {
             return match graph.node(tile).op {
                 Op::Conv2d(_) | Op::Conv2dInputGrad(_) => vec![0, 2, 3, 1],
+                Op::Conv2dWeightGrad(_) => vec![2, 3, 1, 0],
                 _ => (0..group.loops.len()).collect(),
             };
         }

@@ -8,7 +8,7 @@ use super::prepare::{prepare, roles};
 use super::rederive::rederive;
 use super::stage::{StageBuilder, reduction};
 use super::view::{base_of, strip_reshapes};
-use super::{Class, class, states};
+use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::graph::{Graph, Op, Role, Value};
 use crate::hash::HashMap;
@@ -39,16 +39,18 @@ pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
     lower_at(graph, parameters, 0)
 }
 
-/// The groups, after a second look at what would lie between them.
+/// The groups, after a second look at what would lie between them, and at the order of sums.
 fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
     let first = groups(&graph);
-    match rederive(&graph, &first) {
-        None => (graph, first.groups),
+    let looks = [rederive, sums::in_order];
+    let (graph, grouped) = looks.iter().fold((graph, first), |(graph, grouped), look| match look(&graph, &grouped) {
+        None => (graph, grouped),
         Some(graph) => {
-            let second = groups(&graph);
-            (graph, second.groups)
+            let grouped = groups(&graph);
+            (graph, grouped)
         }
-    }
+    });
+    (graph, grouped.groups)
 }
 
 /// The same for a graph that is the body of the innermost of `depth` loops.

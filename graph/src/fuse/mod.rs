@@ -20,6 +20,7 @@ mod region;
 mod scatter;
 mod stage;
 mod states;
+mod sums;
 mod tile;
 mod view;
 

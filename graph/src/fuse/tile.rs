@@ -57,12 +57,9 @@ impl Lower<'_> {
             }
             Op::Conv2dWeightGrad(w) => {
                 let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b));
-                let rows = conv.kernel[0] * conv.kernel[1] * conv.c / conv.groups;
-                let space = vec![rows.into(), conv.o.into()];
                 let kind = Tile::Conv2dWeightGrad { conv, input: self.image(a), dy: self.image(b) };
-                // Its rows already run over (kernel row, kernel column, input channel).
-                let stage = self.panel_store(tile, &space, &[1]);
-                (kind, space, vec![stage])
+                self.set_loops(&[2, 3, 1, 0], &[]);
+                (kind, self.taps_first(tile), self.epilogue(stored))
             }
             _ => (Tile::MatMul { k: 1.into(), a: self.matrix(a, false), b: self.right(b, false) }, vec![], vec![]),
         };
@@ -149,6 +146,12 @@ impl Lower<'_> {
     fn channels_last(&self, value: Value) -> Vec<Size> {
         let shape = self.graph.shape(value);
         [0, 2, 3, 1].map(|axis| shape[axis].clone()).to_vec()
+    }
+
+    /// The space of a weight's gradient: (kernel row, kernel column, input channel), output channel.
+    fn taps_first(&self, value: Value) -> Vec<Size> {
+        let shape = self.graph.shape(value);
+        [2, 3, 1, 0].map(|axis| shape[axis].clone()).to_vec()
     }
 
     fn conv(&self, w: &Window, x: &[Size], y: &[Size]) -> Conv {
