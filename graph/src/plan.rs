@@ -12,7 +12,7 @@ mod polynomial;
 mod rows;
 
 use crate::fuse::Kernels;
-use crate::program::{Family, Launch, Level, Place, Source, Step, Target};
+use crate::program::{Access, Family, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
 use place::{Piece, alive, place};
 use polynomial::{Basis, Polynomial};
@@ -231,9 +231,7 @@ impl Launch {
                     continue;
                 }
                 let (from, to) = (load.buffer, store.buffer);
-                let same_place = |l: &crate::program::Access| {
-                    self.stores.iter().any(|s| s.buffer == to && s.dims == l.dims && s.index == l.index)
-                };
+                let same_place = |l: &Access| self.stores.iter().any(|s| s.buffer == to && s.is_where(l));
                 let everywhere = self.loads.iter().filter(|l| l.buffer == from).all(same_place);
                 if everywhere && !operands.contains(&from) && !pairs.contains(&(from, to)) {
                     pairs.push((from, to));

@@ -301,6 +301,15 @@ impl Access {
     pub fn new(buffer: usize, dims: Vec<Size>, index: Vec<Index>) -> Access {
         Access { buffer, dims, index, outside: None, within: vec![] }
     }
+
+    /// Whether each element lies where the other one's does; an axis of size 1 more or less moves none.
+    pub fn is_where(&self, other: &Access) -> bool {
+        fn long(access: &Access) -> impl Iterator<Item = (&Size, &Index)> {
+            let first = |index: &Index| index.terms.is_empty() && index.offset.is_zero();
+            access.dims.iter().zip(&access.index).filter(move |(size, index)| !(size.is(1) && first(index)))
+        }
+        long(self).eq(long(other))
+    }
 }
 
 /// A pure elementwise function with where its inputs come from and where its outputs go.
