@@ -1,7 +1,7 @@
 //! Fusion: from the graph of primitives to kernels.
 //!
 //! ```text
-//! Graph ─prepare→ Graph ─group, rederive, group→ groups of nodes ─layout→ where each value lies ─lower→ launches over buffers
+//! Graph ─prepare→ Graph ─group, rederive, group, sums, group→ groups of nodes ─layout→ where each value lies ─lower→ launches over buffers
 //! ```
 //!
 //! A group is one kernel: pointwise nodes over one iteration space, at most one tile (matrix product or convolution) whose write-back
