@@ -16,10 +16,9 @@ use castnet_graph::program::{Family, Launch, Place, Tile};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
-use castnet_kernels::random::uniform;
 use castnet_runtime::optimizer::{AdamW, Optimizer, Sgd};
 use castnet_runtime::{Array, Device, Model};
-use reference::{distance, tensor};
+use reference::{distance, tensor, uniform};
 
 fn given(value: Arg) -> Given {
     Given { name: None, value, at: Loc::default() }
@@ -91,7 +90,7 @@ impl Case {
         let size = |s: &&str| s.parse::<Size>().unwrap().eval(&|_| n) as usize;
         let shape: Vec<usize> = self.shape.iter().map(size).collect();
         let len = shape.iter().product::<usize>() as u64;
-        let numbers = |use_of: usize| (0..len).map(|i| uniform(7, 0, use_of as u32, i) - 0.5).collect();
+        let numbers = |use_of: usize| (0..len).map(|i| uniform(7, 0, use_of as u32, i) as f32 - 0.5).collect();
         (0..self.uses).map(|i| Array::from_vec(&shape, numbers(i)).unwrap()).collect()
     }
 
