@@ -203,7 +203,10 @@ fn uneven(b: &mut Builder, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
             at,
             format!("{x} / {y} does not come out even for every value of {}", names_in(x, y)),
         )
-        .help("write the size as a multiple of the divisor in the type of the input"),
+        .help(match (x.as_term().map(|(m, _)| m.names()), y.as_const()) {
+            (Some([name]), Some(by)) => format!("promise it, `where {name} % {by} == 0;`: it is checked at each call"),
+            _ => "write the size as a multiple of the divisor in the type of the input".into(),
+        }),
     };
     b.report(d)
 }

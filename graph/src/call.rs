@@ -221,6 +221,10 @@ pub fn bind(
             None => {
                 positional += 1;
                 if positional > signature.len() {
+                    // `torch.relu(x)`: what stands first is no argument, which was reported.
+                    if given.first().is_some_and(|g| g.value == Arg::Unknown) {
+                        return Ok(None);
+                    }
                     let d = Diagnostic::new(
                         "N0303",
                         argument.at,

@@ -144,6 +144,15 @@ impl fmt::Debug for Size {
     }
 }
 
+/// What stands in the name of a part of a size, `T_over_2`: nobody can write it.
+const PART: &str = "_over_";
+
+/// Of what a name is a part, and how many parts that has: `T` and 2 of `T_over_2`, `T` and 1 of `T`.
+pub fn whole(name: &str) -> (&str, i64) {
+    let part = name.split_once(PART).and_then(|(whole, parts)| Some((whole, parts.parse().ok()?)));
+    part.unwrap_or((name, 1))
+}
+
 impl Size {
     /// The constant `value`.
     pub fn constant(value: i64) -> Size {
@@ -153,6 +162,11 @@ impl Size {
     /// The run-time size called `name`.
     pub fn symbol(name: &str) -> Size {
         Size::term(Monomial::new(vec![name.into()]), 1)
+    }
+
+    /// The run-time size `name`, of which a rule says that `parts` divide it: so many times its part, a size with a name of its own.
+    pub fn divided(name: &str, parts: i64) -> Size {
+        Size::term(Monomial::new(vec![format!("{name}{PART}{parts}").into()]), parts)
     }
 
     /// `coefficient · monomial`.

@@ -3,7 +3,7 @@
 use castnet_graph::compile::Compiled;
 use castnet_graph::net::Function as CompiledFunction;
 use castnet_graph::program::Program;
-use castnet_graph::size::Size;
+use castnet_graph::size::{Size, whole};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 
@@ -153,7 +153,7 @@ impl Sizes {
         match program {
             Some(program) => {
                 let sizes = program.arguments.iter().flat_map(|a| &a.ty.shape);
-                sizes.flat_map(Size::names).for_each(|name| add(&name));
+                sizes.flat_map(Size::names).for_each(|name| add(whole(&name).0));
             }
             // There are mistakes: the names as they are written, so that calls give no errors of their own.
             None => {
@@ -202,8 +202,13 @@ impl Sizes {
             let coefficient = Literal::i64_suffixed(*coefficient);
             let mut term = quote!((#coefficient));
             for name in monomial.names() {
-                let argument = self.names.iter().position(|n| **n == **name).map(|i| &self.arguments[i])?;
-                term = quote!(#term * #argument as i64);
+                let (whole, parts) = whole(name);
+                let argument = self.names.iter().position(|n| n == whole).map(|i| &self.arguments[i])?;
+                let count = Literal::i64_suffixed(parts);
+                term = match parts {
+                    1 => quote!(#term * #argument as i64),
+                    _ => quote!(#term * (#argument as i64 / #count)),
+                };
             }
             terms.push(term);
         }

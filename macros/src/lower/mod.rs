@@ -13,6 +13,7 @@ use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::graph::Graph;
+use castnet_graph::rules::Rule;
 use castnet_graph::size::Size;
 
 use crate::ast::{Argument, File, Members, Name, Net};
@@ -70,6 +71,19 @@ pub struct Target<'a> {
     pub net: &'a Net,
     /// What an instance gives for the template's parameters.
     pub arguments: &'a [Argument],
+}
+
+/// The mistakes of a function; none, if it only calls a function with mistakes.
+struct Mistakes {
+    list: Vec<Diagnostic>,
+    /// The rules for its sizes.
+    rules: Vec<Rule>,
+}
+
+impl From<Vec<Diagnostic>> for Mistakes {
+    fn from(list: Vec<Diagnostic>) -> Mistakes {
+        Mistakes { list, rules: vec![] }
+    }
 }
 
 /// What lowering one function needs to know about the rest.
@@ -185,20 +199,52 @@ impl<'a> Pass<'a> {
     ) -> Result<SourceFunction, Vec<Diagnostic>> {
         let function = &self.net.functions[index];
         let before = parameters.clone();
-        let mut graphs = || {
-            let inference = self.graph(owner, index, parameters, false, &Size::symbol)?;
-            let training = function.train.as_ref();
-            let training = training.map(|_| self.graph(owner, index, parameters, true, &Size::symbol)).transpose()?;
-            let trains = self.trains(owner, function, parameters)?;
-            let memory = self.memory(function, &inference)?;
-            Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains, memory })
+        let mut graphs = |size: &dyn Fn(&str) -> Size| {
+            let mut graphs = || {
+                let inference = self.graph(owner, index, parameters, false, size)?;
+                let training = function.train.as_ref();
+                let training = training.map(|_| self.graph(owner, index, parameters, true, size)).transpose()?;
+                let trains = self.trains(owner, function, parameters)?;
+                let memory = self.memory(function, &inference)?;
+                Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains, memory })
+            };
+            graphs().inspect_err(|_: &Mistakes| {
+                // The parts keep their numbers; what the mistakes said of shapes is forgotten.
+                for (number, declared) in parameters.list.iter_mut().enumerate() {
+                    declared.shape = before.list.get(number).and_then(|b| b.shape.clone());
+                }
+            })
         };
-        graphs().inspect_err(|_| {
-            // The parts keep their numbers; what the mistakes said of shapes is forgotten.
-            for (number, declared) in parameters.list.iter_mut().enumerate() {
-                declared.shape = before.list.get(number).and_then(|b| b.shape.clone());
+        let mut mistakes = match graphs(&Size::symbol) {
+            Ok(found) => return Ok(found),
+            Err(mistakes) => mistakes,
+        };
+        // Rules that sizes are multiples of something are relied on where it would not do otherwise. What is divided may be divided again.
+        let mut divisors = HashMap::new();
+        loop {
+            let more = rules::divisors(&mistakes.rules, &self.signatures[index].sizes, &divisors);
+            if more == divisors || mistakes.list.is_empty() {
+                return Err(mistakes.list);
             }
-        })
+            divisors = more;
+            let size = |name: &str| match divisors.get(name) {
+                Some(&parts) => Size::divided(name, parts),
+                None => Size::symbol(name),
+            };
+            let mut again = match self.findings.on_trial(|| graphs(&size)) {
+                Ok(found) => return Ok(found),
+                Err(again) => again,
+            };
+            for mistake in &mut again.list {
+                // What is wrong in any case is told with the sizes that are written.
+                let known = mistakes.list.iter().find(|m| m.code == mistake.code && m.at == mistake.at);
+                match known {
+                    Some(known) => *mistake = known.clone(),
+                    None => divisors.iter().for_each(|(name, parts)| rules::undivided(mistake, name, *parts)),
+                }
+            }
+            mistakes = again;
+        }
     }
 
     /// The mistakes of a private function that no use can make right: those that it makes whatever its sizes are.
@@ -210,7 +256,7 @@ impl<'a> Pass<'a> {
             let (mut parameters, mut ignored) = (Parameters::default(), vec![]);
             let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
             let owner = pass.declare(target, &mut parameters, &mut ignored)?;
-            let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err();
+            let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err().map(|m| m.list);
             if trial.replace(true) { self.findings.on_trial(graph) } else { graph() }
         };
         alone::certain(&attempt, &[1, 32, 5040])
@@ -224,7 +270,7 @@ impl<'a> Pass<'a> {
         parameters: &mut Parameters,
         training: bool,
         size: &dyn Fn(&str) -> Size,
-    ) -> Result<Graph, Vec<Diagnostic>> {
+    ) -> Result<Graph, Mistakes> {
         let name = format!("{}.{}", self.name, self.net.functions[index].name.text);
         let mut apart = BTreeSet::new();
         loop {
@@ -234,7 +280,7 @@ impl<'a> Pass<'a> {
             let diagnostics = std::mem::take(&mut builder.diagnostics);
             let (graph, mixed) = (builder.graph, builder.mixed);
             if !diagnostics.is_empty() || graph.outputs.is_empty() {
-                return Err(diagnostics);
+                return Err(Mistakes { list: diagnostics, rules: graph.rules });
             }
             // Rounds whose states stand elsewhere too are written out: once more, now that it is known.
             if mixed.is_subset(&apart) {

@@ -35,7 +35,10 @@ impl Walk<'_, '_> {
             }
         });
         for callee in callees {
-            // A layer of that name was reported as defined twice.
+            // A layer of that name comes first, which was reported as defined twice.
+            if self.net.members.parts.iter().any(|part| part.name.text == callee.text) {
+                continue;
+            }
             let Some(target) = self.net.functions.iter().position(|f| f.name.text == callee.text) else { continue };
             match self.path.iter().position(|&f| f == target) {
                 Some(start) => self.report(start, callee),

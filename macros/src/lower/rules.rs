@@ -1,10 +1,12 @@
 //! `where` rules and `assert!`: sizes that must hold, at build time where they are known, else when the function runs.
 
+use std::collections::HashMap;
+
 use castnet_graph::call::Arg;
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::rules::{Relation, Rule};
 use castnet_graph::scalar::Binary;
-use castnet_graph::size::Size;
+use castnet_graph::size::{Size, whole};
 
 use super::expr::Lowering;
 use super::scope::Frame;
@@ -107,6 +109,40 @@ impl<'a> Lowering<'a, '_, '_> {
         });
         all
     }
+}
+
+/// By what rules say that these sizes can be divided, `T % 2 == 0`, beside what is `known`, which stands in the rules as parts of sizes.
+pub(super) fn divisors(rules: &[Rule], sizes: &[String], known: &HashMap<String, i64>) -> HashMap<String, i64> {
+    let mut divisors = known.clone();
+    for rule in rules.iter().filter(|r| r.modulo > 1 && r.relation == Relation::Equal && r.right.is_zero()) {
+        let Some((monomial, factor)) = rule.left.as_term() else { continue };
+        let [name] = monomial.names() else { continue };
+        let (name, parts) = whole(name);
+        let by = rule.modulo / gcd(factor, rule.modulo);
+        if by > 1 && sizes.iter().any(|size| size == name) {
+            let by = parts.saturating_mul(by);
+            let all = divisors.entry(name.to_string()).or_insert(1);
+            // Beyond all measure there is nothing to rely on.
+            *all = (*all / gcd(*all, by)).checked_mul(by).filter(|all| *all <= 1 << 20).unwrap_or(*all);
+        }
+    }
+    divisors.retain(|_, by| *by > 1);
+    divisors
+}
+
+/// Tells a mistake by a size instead of by its part.
+pub(super) fn undivided(mistake: &mut Diagnostic, name: &str, parts: i64) {
+    let (all, part) = (Size::divided(name, parts).to_string(), Size::divided(name, parts).names());
+    let part = part.first().map_or("", |part| part);
+    let mend = |text: &mut String| *text = text.replace(&all, name).replace(part, &format!("{name} / {parts}"));
+    mend(&mut mistake.message);
+    mistake.notes.iter_mut().for_each(|note| mend(&mut note.text));
+    mistake.help.iter_mut().for_each(mend);
+}
+
+/// The greatest number that divides both.
+pub(super) fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
 }
 
 fn relation(f: Binary) -> Option<Relation> {

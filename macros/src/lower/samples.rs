@@ -91,7 +91,7 @@ impl<'a> Samples<'a> {
                 _ => {}
             });
             if let Some(at) = name {
-                self.names[at].1[run] *= by / gcd(over, by);
+                self.names[at].1[run] *= by / rules::gcd(over, by);
             }
         }
     }
@@ -231,10 +231,6 @@ fn words(text: &str) -> Vec<&str> {
 
 fn has_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit())
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.abs() } else { gcd(b, a % b) }
 }
 
 /// Every expression of a block.

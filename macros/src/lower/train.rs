@@ -6,6 +6,7 @@ use castnet_graph::budget::{Budget, Optimizer};
 use castnet_graph::builder::Parameters;
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use castnet_graph::graph::Graph;
+use castnet_graph::size::whole;
 
 use super::Pass;
 use super::parts::{Owner, is_inside};
@@ -86,9 +87,16 @@ impl<'a> Pass<'a> {
                         }
                     }
                 }
-                (size, ExprKind::Int(value)) if *value >= 1 && open.iter().any(|o| o == size) => {
-                    open.retain(|o| o != size);
-                    budget.sizes.push((size.into(), *value));
+                (size, ExprKind::Int(value)) if *value >= 1 && open.iter().any(|o| whole(o).0 == size) => {
+                    for name in open.extract_if(.., |o| whole(o).0 == size) {
+                        let (_, parts) = whole(&name);
+                        if value % parts != 0 {
+                            let message = format!("a rule says that {parts} divides `{size}`, and it is {value} here");
+                            let d = Diagnostic::new("N0632", argument.value.at, message);
+                            mistakes.push(d.help(format!("write a multiple of {parts}")));
+                        }
+                        budget.sizes.push((name.clone(), value / parts));
+                    }
                 }
                 (size, _) => {
                     let message =
@@ -98,6 +106,7 @@ impl<'a> Pass<'a> {
             }
         }
         if !open.is_empty() && mistakes.is_empty() {
+            let open: Vec<&str> = open.iter().map(|name| whole(name).0).collect();
             let message =
                 format!("the budget of `{}` says nothing of the size {}", function.name.text, open.join(", "));
             mistakes.push(Diagnostic::new("N0632", memory.at, message).help(help));

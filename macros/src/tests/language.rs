@@ -87,6 +87,7 @@ fn right_nets_of_blocks() {
         ("", "let mut z = x; if D > 4 && D != 7 { z = z + 1; } else { z = y; } z"),
         ("", "let pair = (x, y); pair.0 + pair.0"),
         ("", "let mut z = x; z += 1; z *= 2; z"),
+        ("relu: Linear(8);", "x.relu()"),
     ] {
         assert_eq!(net(parts, body), [""; 0], "{parts} {body}");
     }
@@ -99,6 +100,8 @@ fn wrong_nets_of_blocks() {
         ("s: Scale<1, 2, 3>;", "s(x)", "N0303: `Scale` takes 2 parameters in `<…>`, 3 are given"),
         ("s: Scale<1, WIDE = 2>;", "s(x)", "N0302: `Scale` has no parameter `WIDE`"),
         ("s: Scale<1, BY = 2>;", "s(x)", "N0304: `Scale` gets its parameter `BY` twice"),
+        ("f: Linear(8);", "f(x)", "N0502: the name `f` is defined twice in `Test`"),
+        ("", "torch.relu(x)", "N0501: there is no value `torch`"),
         ("s: Scale<WIDTH = 8, 1>;", "s(x)", "N0307: `Scale` gets an argument by position after `WIDTH = …`"),
         ("s: Scale<BY = 2, 1>;", "s(x)", "N0307: `Scale` gets an argument by position after `BY = …`"),
         ("p: Pair;", "p(b = x, x).0", "N0307: `p` gets an argument by position after `b = …`"),
@@ -162,6 +165,34 @@ fn mistakes_of_blocks_are_reported_once() {
         let found = mistakes(&format!("{block} {fine}"));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with(wrong), "{found:?}");
+    }
+}
+
+#[test]
+fn rules_are_relied_on() {
+    let net = |rule: &str, body: &str| {
+        let source = format!(
+            "net Test {{ {rule} conv: Conv1d(2, kernel_size = 2, stride = 2); pub fn f(x: f32[N, 2, T]) -> f32[N, 2, _] {{ let used = conv(x); {body} }} }}"
+        );
+        mistakes(&source).into_iter().map(|m| m.lines().next().unwrap_or_default().to_string()).collect::<Vec<_>>()
+    };
+    let promised = "where T % 2 == 0;";
+    for (rule, body) in [
+        (promised, "let y: f32[N, 2, T / 2] = used; y"),
+        (promised, "x.reshape([N, 4, T / 2]).chunk(2, dim = 1)[0] + used"),
+        ("where T % 2 == 0, T % 3 == 0;", "x[.., .., 0..T / 6]"),
+        ("where 3 * T % 4 == 0;", "x[.., .., T / 4..]"),
+        ("where T % 8 == 0;", "conv(conv(used))"),
+    ] {
+        assert_eq!(net(rule, body), [""; 0], "{rule} {body}");
+    }
+    for (rule, body, wrong) in [
+        ("", "x", "N0107: `conv` with a stride of 2 needs a length that divides by it, found T"),
+        (promised, "x.reshape([N, 2, T / 3, 3]).sum(3)", "N0511: T / 3 does not come out even for every value of T"),
+        (promised, "x + used", "N0101: shapes do not meet in `+`: [N, 2, T] and [N, 2, T / 2]"),
+        (promised, "x.thanh()", "N0401: there is no operator, layer or function `thanh`"),
+    ] {
+        assert_eq!(net(rule, body), [wrong], "{rule} {body}");
     }
 }
 
