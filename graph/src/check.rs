@@ -12,7 +12,19 @@ use crate::size::Size;
 /// reads only where it may work in place.
 pub fn check_plan(program: &Program) -> Result<(), String> {
     bindings(program).into_iter().try_for_each(|numbers| {
-        let mut check = Check { program, numbers, owners: BTreeMap::new(), rounds: vec![] };
+        let eval = |size: &Size| eval(size, &numbers);
+        let places = program.buffers.iter().map(|buffer| match &buffer.place {
+            Place::Arena(offset) => Some(Lies {
+                offset: eval(offset),
+                start: eval(&buffer.start),
+                strides: buffer.strides.iter().map(eval).collect(),
+                length: eval(&buffer.size),
+            }),
+            _ => None,
+        });
+        let places = places.collect();
+        let height = program.arena.iter().map(eval).max().unwrap_or(0);
+        let mut check = Check { program, places, height, numbers, owners: BTreeMap::new(), rounds: vec![] };
         check.steps(&program.schedule)
     })
 }
@@ -57,8 +69,20 @@ fn eval(size: &Size, numbers: &Numbers) -> i64 {
     size.eval(&|name| numbers.iter().find(|(n, _)| **n == *name).map_or(1, |(_, number)| *number))
 }
 
+/// The numbers of a buffer in the arena.
+struct Lies {
+    offset: i64,
+    start: i64,
+    strides: Vec<i64>,
+    length: i64,
+}
+
 struct Check<'p> {
     program: &'p Program,
+    /// Of each buffer in the arena.
+    places: Vec<Option<Lies>>,
+    /// Where the arena ends.
+    height: i64,
     numbers: Numbers,
     /// By its first float: the end of a piece of memory, and the buffer that it was last written as.
     owners: BTreeMap<i64, (i64, usize)>,
@@ -176,17 +200,13 @@ impl Check<'_> {
 
     /// Where a buffer lies in this round, if in the arena.
     fn span(&self, buffer: usize) -> Result<Option<Span>, String> {
-        let buffer = &self.program.buffers[buffer];
-        let Place::Arena(offset) = &buffer.place else { return Ok(None) };
-        let eval = |size: &Size| eval(size, &self.numbers);
-        let moved: i64 = buffer.strides.iter().zip(&self.rounds).map(|(stride, round)| eval(stride) * round).sum();
-        let offset = eval(offset);
-        let from = offset + eval(&buffer.start) + moved;
-        let to = from + eval(&buffer.size);
-        let height = self.program.arena.iter().map(eval).max().unwrap_or(0);
-        match offset <= from && to <= height {
+        let Some(place) = &self.places[buffer] else { return Ok(None) };
+        let moved: i64 = place.strides.iter().zip(&self.rounds).map(|(stride, round)| stride * round).sum();
+        let from = place.offset + place.start + moved;
+        let to = from + place.length;
+        match place.offset <= from && to <= self.height {
             true => Ok(Some(Span { from, to })),
-            false => Err(format!("`{}` does not lie in the arena", buffer.name)),
+            false => Err(format!("`{}` does not lie in the arena", self.program.buffers[buffer].name)),
         }
     }
 }
