@@ -99,7 +99,7 @@ impl<'p, 'g> Again<'p, 'g> {
     /// A result of a loop.
     fn get(&mut self, of: Value) -> Option<Value> {
         let Op::Repeat(repeat) = &self.out.node(of).op else { return None };
-        let first = repeat.body.outputs.first()?;
+        let first = repeat.body.outputs.first().filter(|o| o.role == Role::Result(0))?;
         let mut ty = repeat.body.ty(first.value).clone();
         if repeat.states == 0 {
             ty.shape.insert(0, repeat.count.clone());
