@@ -18,7 +18,7 @@ pub(super) struct Placement {
     pub ends: Vec<Polynomial>,
 }
 
-/// Placements of one block that a search may try in all.
+/// Placements of one block that a search may try in all, over a basis of up to 8 monomials.
 const SEARCH: usize = 40_000;
 
 /// What lives at one time, at each of the times where no other one has as much.
@@ -98,7 +98,7 @@ impl Search<'_> {
     fn run(&self) -> Placement {
         let first = self.by_class();
         let cost = self.cost(&first);
-        let rounds = SEARCH / self.pieces.len().max(1);
+        let rounds = SEARCH / (self.pieces.len() * self.basis.len().div_ceil(8)).max(1);
         // Greedily; where that is stuck, once more from the beginning, more at random.
         let mut best = self.improved(&first, cost, rounds / 4, true);
         if best.1.worst > GOOD {

@@ -75,6 +75,11 @@ impl Basis {
         })
     }
 
+    /// How many monomials there are.
+    pub fn len(&self) -> usize {
+        self.monomials.len()
+    }
+
     pub fn samples(&self) -> usize {
         self.samples.len()
     }
@@ -142,5 +147,38 @@ impl Polynomial {
             rest.0[at] -= other.0[at];
         }
         rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_that_of_all_sizes_of_at_least_1() {
+        let sizes: Vec<Size> = ["0", "64", "64*B", "64*B*T", "B*T + 63", "16*B*T + 16*B", "16*B*T", "T - 1"]
+            .map(|s| s.parse().unwrap())
+            .into();
+        let basis = Basis::new(sizes.iter());
+        let polynomials = basis.polynomials(&sizes);
+        for (size, polynomial) in sizes.iter().zip(&polynomials) {
+            assert_eq!(basis.size(polynomial), *size);
+        }
+        let values = |size: &Size| {
+            let at = |b: i64, t: i64| size.eval(&|name| if name == "B" { b } else { t });
+            [1, 2, 3, 50].into_iter().flat_map(|b| [1, 2, 7, 90].map(|t| at(b, t))).collect::<Vec<_>>()
+        };
+        for (a, p) in sizes.iter().zip(&polynomials) {
+            for (b, q) in sizes.iter().zip(&polynomials) {
+                let always = values(a).iter().zip(values(b)).all(|(x, y)| *x <= y);
+                assert_eq!(p.at_most(q), always, "{a} and {b}");
+                let mut join = p.clone();
+                join.join(q);
+                assert!(p.at_most(&join) && q.at_most(&join), "{a} and {b}");
+                assert_eq!(p.plus(q).minus(q), *p);
+            }
+        }
+        let [small, large] = ["64", "T - 1"].map(|s| basis.polynomials(&[s.parse().unwrap()]).remove(0));
+        assert_eq!(basis.greatest([small.clone(), large.clone(), small.clone()].into_iter()), [small, large]);
     }
 }
