@@ -17,7 +17,7 @@ use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place,
 use crate::size::Size;
 use crate::types::DType;
 
-/// Kernels over buffers whose arena places are still open ([`Place::open`]).
+/// Kernels over buffers whose arena places are still open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernels {
     /// Arguments, parameters, results, gradients, activations.
