@@ -115,6 +115,8 @@ fn plans_are_sound() {
     sound::<Vae>("vae");
     sound::<GanCritic>("gan_critic");
     sound::<GanGenerator>("gan_generator");
+    sound::<LstmClassifier>("lstm");
+    sound::<GruClassifier>("gru");
 }
 
 #[test]
