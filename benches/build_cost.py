@@ -52,28 +52,6 @@ fn main() -> castnet::Result<()> {
 }
 """
 
-LENET = """
-network! {
-    pub net LeNet%d {
-        conv1: Conv2d(%d, kernel_size = 5);
-        conv2: Conv2d(50, kernel_size = 5);
-        fc1:   Linear(500);
-        fc2:   Linear(10);
-
-        pub fn scores(image: f32[N, 1, 28, 28]) -> f32[N, 10] {
-            let x = conv1(image).tanh().max_pool2d(2);
-            let x = conv2(x).tanh().max_pool2d(2);
-            fc2(fc1(x.flatten(1)).tanh())
-        }
-
-        pub train fn loss(image: f32[N, 1, 28, 28], digit: u8[N]) -> f32 {
-            scores(image).cross_entropy(digit)
-        }
-    }
-}
-"""
-
-
 def call_with(path, text):
     """The `network! { … }` of a file that contains `text`."""
     source = (ROOT / path).read_text()
@@ -89,11 +67,14 @@ def sources():
         return re.sub(r"CharGpt = Gpt<[^>]*>", f"Gpt2 = Gpt<{arguments}>", gpt) + GPT_MAIN
 
     resnet = call_with("tests/nets/vision.rs", "pub net ResNet50 ")
+    lenet = call_with("examples/lenet.rs", "pub net LeNet ")
     [thin] = re.findall(r"^    pub net ResNet50Thin = .*\n", resnet, re.MULTILINE)
     return {
         "gpt": gpt_of("12, 768, 12, 50257, 1024"),
         "resnet": resnet.replace(thin, "") + RESNET_MAIN,
-        "ten": "".join(LENET % (i, 20 + i) for i in range(10)),
+        "ten": "".join(
+            lenet.replace("net LeNet", f"net LeNet{i}").replace("Conv2d(20", f"Conv2d({20 + i}") for i in range(10)
+        ),
         "blocks4": gpt_of("4, 64, 4, 256, 64"),
         "blocks40": gpt_of("40, 64, 4, 256, 64"),
     }

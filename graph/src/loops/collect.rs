@@ -116,7 +116,7 @@ fn added(repeat: &Repeat, state: usize) -> Option<Value> {
     (reads == 1 && !stacked && is_term && varies).then_some(term)
 }
 
-/// Whether all rounds see the same value, or it is read through a view.
+/// Whether all rounds see the same value: the sum is `count` times the term then, and no stack spares anything.
 fn is_shared(repeat: &Repeat, value: Value) -> bool {
     match repeat.body.node(value).op {
         Op::Input(number) => (repeat.states..repeat.states + repeat.shared).contains(&number),

@@ -19,6 +19,7 @@ pub fn settle(tokens: TokenStream, call: &Call) -> TokenStream {
     let Some(first) = first.filter(|_| proc_macro::is_available()) else { return tokens };
     let mut words = crate::share::idents(&call.own);
     words.retain(|word| !KEYWORDS.contains(&word.as_str()));
+    // No panic: inside a macro, as here, every span has one of rustc's to unwrap.
     moved(tokens, first.span().unwrap().start().into(), &words)
 }
 
