@@ -11,7 +11,7 @@ use castnet_graph::program::{Right, Strided};
 use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
 use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, Kernel, Run, block_kernel};
+use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, block_kernel};
 use common::{access, size};
 
 block_kernel! { tanh_(x) -> (y) { let y = tanh(x); } }
@@ -105,7 +105,7 @@ fn launch(
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
     let context = Context { seed: 1, step: 1 };
-    let run = Run { bases: &bases, strides: &[], rounds: &[], context: &context, round: 0, update: None };
+    let run = Run { places: Places::new(&bases, &[], &[]), context: &context, round: 0, update: None };
     report(name, elements, || {
         for chunk in 0..kernel.chunks() {
             // SAFETY: the buffers are as long as the launch says.

@@ -28,16 +28,43 @@ pub trait Update: Sync {
     unsafe fn update(&self, parameter: usize, at: usize, gradient: &[f32]);
 }
 
+/// Where the buffers of a program lie in some rounds of its loops. A kernel has no other way to an address, so that none can forget the
+/// round.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    bases: &'a [*mut u8],
+    strides: &'a [isize],
+    rounds: &'a [u32],
+}
+
+// SAFETY: the pointers are only used by `Kernel::run`, whose caller vouches for what lies there and for exclusive access by chunk.
+unsafe impl Send for Places<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Places<'_> {}
+
+impl<'a> Places<'a> {
+    /// `bases`: the start of every buffer in the first rounds of all loops. `strides`: the bytes by which each buffer moves on from one round
+    /// to the next; for each buffer as many numbers, one for each loop around a launch, outermost first; empty if the program has no loops.
+    /// `rounds`: the round of each loop around the launch.
+    pub fn new(bases: &'a [*mut u8], strides: &'a [isize], rounds: &'a [u32]) -> Places<'a> {
+        Places { bases, strides, rounds }
+    }
+
+    /// Where a buffer starts in this round.
+    #[inline]
+    pub(crate) fn base(&self, buffer: usize) -> *mut u8 {
+        let depth = self.strides.len() / self.bases.len().max(1);
+        let strides = &self.strides[buffer * depth..][..depth];
+        let moved = strides.iter().zip(self.rounds).map(|(stride, round)| stride * *round as isize).sum();
+        self.bases[buffer].wrapping_offset(moved)
+    }
+}
+
 /// The operands of a run, the same for all its chunks.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// The start of every buffer of the program, in the first rounds of all loops.
-    pub bases: &'a [*mut u8],
-    /// The bytes by which each buffer moves on from one round to the next: for each buffer as many numbers, one for each loop around a
-    /// launch, outermost first. Empty if the program has no loops.
-    pub strides: &'a [isize],
-    /// The round of each loop around the launch.
-    pub rounds: &'a [u32],
+    /// Where the buffers lie.
+    pub places: Places<'a>,
     /// Seed and step.
     pub context: &'a Context,
     /// The round of the loops around the launch, counted through; 0 outside.
@@ -46,19 +73,11 @@ pub struct Run<'a> {
     pub update: Option<&'a dyn Update>,
 }
 
-// SAFETY: the pointers are only used by `Kernel::run`, whose caller vouches for what lies there and for exclusive access by chunk.
-unsafe impl Send for Run<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Run<'_> {}
-
 impl Run<'_> {
     /// Where a buffer starts in this round.
     #[inline]
     pub(crate) fn base(&self, buffer: usize) -> *mut u8 {
-        let depth = self.strides.len() / self.bases.len().max(1);
-        let strides = &self.strides[buffer * depth..][..depth];
-        let moved = strides.iter().zip(self.rounds).map(|(stride, round)| stride * *round as isize).sum();
-        self.bases[buffer].wrapping_offset(moved)
+        self.places.base(buffer)
     }
 }
 
@@ -125,7 +144,7 @@ impl Kernel {
     /// Runs one chunk. Never allocates.
     ///
     /// # Safety
-    /// `run.base` points to buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one kernel may run at the
+    /// `run.places` are buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one kernel may run at the
     /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned.
     pub unsafe fn run(&self, chunk: usize, run: &Run<'_>, scratch: &mut [u8]) {
         assert!(chunk < self.chunks() && scratch.len() >= self.scratch_bytes(), "no such chunk, or too little scratch");

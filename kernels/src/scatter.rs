@@ -130,6 +130,7 @@ impl Scatter {
         let piece = |n: i64, of: i64, i: i64| n * i / of..n * (i + 1) / of;
         let points: i64 = self.before.iter().map(|l| l.0).product();
         let own = piece(self.size, ranges, range);
+        let bases = [self.index.0, self.values, self.out].map(|buffer| run.base(buffer));
         for mut point in piece(points, rows, row) {
             let mut at = self.start;
             for (count, steps) in self.before.iter().rev() {
@@ -139,21 +140,21 @@ impl Scatter {
             }
             // SAFETY: the range lies in the result and belongs to this chunk; what is read lies in its buffers.
             unsafe {
-                let out = run.bases[self.out].cast::<f32>();
+                let out = bases[2].cast::<f32>();
                 let first = out.offset((at[2] + own.start * self.stride) as isize);
                 std::slice::from_raw_parts_mut(first, ((own.end - own.start) * self.stride) as usize).fill(0.0);
-                self.sums(&own, at, run);
+                self.sums(&own, at, bases);
             }
         }
     }
 
-    /// Goes through all that may arrive from place `at` on.
-    unsafe fn sums(&self, own: &std::ops::Range<i64>, mut at: [i64; 3], run: &Run<'_>) {
+    /// Goes through all that may arrive from place `at` on. `bases`: where index, value and result lie in this round.
+    unsafe fn sums(&self, own: &std::ops::Range<i64>, mut at: [i64; 3], bases: [*mut u8; 3]) {
         let mut point = [0; MAX_DIMS];
         let count: i64 = self.outer.iter().map(|l| l.0).product();
         for _ in 0..count {
             // SAFETY: the caller's promise.
-            unsafe { self.line(own, at, run) };
+            unsafe { self.line(own, at, bases) };
             for (d, (size, steps)) in self.outer.iter().enumerate().rev() {
                 point[d] += 1;
                 (0..3).for_each(|f| at[f] += steps[f]);
@@ -168,14 +169,14 @@ impl Scatter {
 
     /// The innermost loop.
     #[inline]
-    unsafe fn line(&self, own: &std::ops::Range<i64>, at: [i64; 3], run: &Run<'_>) {
+    unsafe fn line(&self, own: &std::ops::Range<i64>, at: [i64; 3], bases: [*mut u8; 3]) {
         let (n, steps) = self.inner;
-        let (index, dtype) = self.index;
+        let dtype = self.index.1;
         // SAFETY: the caller's promise; an index is held below the size, and only those of this chunk are followed.
         unsafe {
-            let indices = run.bases[index];
-            let values = run.bases[self.values].cast::<f32>().cast_const().offset(at[1] as isize);
-            let out = run.bases[self.out].cast::<f32>().offset(at[2] as isize);
+            let indices = bases[0];
+            let values = bases[1].cast::<f32>().cast_const().offset(at[1] as isize);
+            let out = bases[2].cast::<f32>().offset(at[2] as isize);
             let named = |i: i64| {
                 let place = (at[0] + i * steps[0]) as isize * dtype.bytes() as isize;
                 transfer::index(dtype, indices.offset(place)).clamp(0, (self.size - 1).max(0))

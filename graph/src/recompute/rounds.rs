@@ -155,7 +155,10 @@ impl<'g> Pair<'g> {
     /// A scan has many short rounds: to go through them again costs more than a state.
     fn replay_of(&self, kept: &[Value]) -> Option<Replay> {
         let is_scan = self.forward.count.as_const().is_none();
-        if self.replays && !is_scan { Replay::of(self.forward, kept) } else { None }
+        // A loop that makes states again already would be replaced by itself, without end.
+        let mut first = self.graph.nodes[self.there].inputs[..self.forward.states].iter();
+        let is_replay = first.any(|v| matches!(self.graph.node(*v).op, Op::After));
+        if self.replays && !is_scan && !is_replay { Replay::of(self.forward, kept) } else { None }
     }
 
     /// Puts a loop that makes states again into the graph, once the first gradient of the way back is there; its stacks are those of the

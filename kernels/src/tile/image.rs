@@ -96,7 +96,7 @@ pub(super) struct Image {
 impl Image {
     pub fn new(operand: &Strided, value: &dyn Fn(&str) -> i64) -> Image {
         let strides = std::array::from_fn(|d| operand.strides[d].eval(value) as isize);
-        Image { buffer: operand.buffer, first: 0, strides }
+        Image { buffer: operand.buffer, first: operand.offset.eval(value) as isize, strides }
     }
 
     /// Whether channels lie side by side.

@@ -7,7 +7,7 @@ use castnet_graph::scalar::{Code, Instr, Reduction};
 use castnet_graph::size::Size;
 use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, Kernel, Run, Update, random};
+use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, Update, random};
 
 /// A generator of test data (SplitMix64).
 pub struct Random(pub u64);
@@ -245,7 +245,7 @@ pub fn run(
         })
         .collect();
     let bases: Vec<*mut u8> = bytes.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
-    let run = Run { bases: &bases, strides: &[], rounds: &[], context, round: ROUND, update };
+    let run = Run { places: Places::new(&bases, &[], &[]), context, round: ROUND, update };
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 128];
     for chunk in (0..kernel.chunks()).rev() {
         scratch.fill(0xff);

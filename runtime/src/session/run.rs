@@ -2,7 +2,7 @@
 
 use castnet_graph::program::Place;
 use castnet_graph::types::DType;
-use castnet_kernels::{Context, Run, Update};
+use castnet_kernels::{Context, Places, Run, Update};
 
 use super::Session;
 use super::bound::{Bound, launch_of};
@@ -57,9 +57,7 @@ impl Work for Execution<'_> {
         };
         let update = in_place.as_ref().map(|u| u as &dyn Update);
         let run = Run {
-            bases,
-            strides: &self.bound.strides,
-            rounds: &self.bound.rounds[now.rounds.clone()],
+            places: Places::new(bases, &self.bound.strides, &self.bound.rounds[now.rounds.clone()]),
             context: self.context,
             round: now.round as u64,
             update,

@@ -6,7 +6,7 @@ use castnet_graph::program::{Layout, Named, Place, Program, Step, Target};
 use castnet_graph::scalar::Reduction;
 use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Kernel, Run};
+use castnet_kernels::{Context, Kernel, Places, Run};
 
 use super::emulator::{Argument, Emulator, Kernels};
 
@@ -144,8 +144,8 @@ impl<'a> Memory<'a> {
         let starts: Vec<usize> = (0..dtypes.len()).map(|b| self.home(b, at).start).collect();
         let base: *mut u8 = self.words.as_mut_ptr().cast();
         let bases: Vec<*mut u8> = starts.iter().map(|&start| base.wrapping_add(start)).collect();
-        let run =
-            Run { bases: &bases, strides: &[], rounds: &[], context: &CONTEXT, round: at.through as u64, update: None };
+        let places = Places::new(&bases, &[], &[]);
+        let run = Run { places, context: &CONTEXT, round: at.through as u64, update: None };
         let mut scratch = vec![0; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
         for chunk in 0..kernel.chunks() {
