@@ -2,6 +2,7 @@
 
 use castnet_kernels::BlockKernel;
 pub use castnet_kernels::block_kernel;
+pub use castnet_macros::{check, network};
 pub use castnet_runtime::optimizer::Footprint;
 pub use castnet_runtime::{
     Array, Device, EmittedKernel, Error, Gradients, Loss, Model, NetTable, Network, Optimizer, Result,

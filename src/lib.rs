@@ -45,12 +45,27 @@ pub mod __editor;
 #[doc(hidden)]
 pub mod __private;
 
-pub use castnet_macros::{check, network};
 pub use castnet_runtime::*;
+
+/// Compiles networks while `cargo build` runs. The language is described in `docs/language.md`, its mistakes in `docs/diagnostics.md`.
+#[macro_export]
+macro_rules! network {
+    ($($tokens:tt)*) => {
+        $crate::__private::network! { @castnet [$crate] $($tokens)* }
+    };
+}
+
+/// Writes tests of a network, in a test module: `castnet::check!(LeNet);`. See "Testing a network" in `docs/language.md`.
+#[macro_export]
+macro_rules! check {
+    ($($tokens:tt)*) => {
+        $crate::__private::check! { @castnet [$crate] $($tokens)* }
+    };
+}
 
 /// What a program that trains a network needs.
 pub mod prelude {
-    pub use castnet_macros::network;
+    pub use crate::network;
     pub use castnet_runtime::{
         Adam, AdamW, Array, Constant, Cosine, Device, Gradients, Loss, Optimizer, Schedule, Sgd, Warmup,
     };

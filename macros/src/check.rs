@@ -5,8 +5,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
 
-use crate::diagnostics;
 use crate::places::Places;
+use crate::{diagnostics, share};
 
 /// The tests, what they call, and whether that needs the net as it was written.
 const TESTS: [(&str, &str, bool); 6] = [
@@ -21,6 +21,7 @@ const TESTS: [(&str, &str, bool); 6] = [
 /// A module of tests, named after the network.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     let mut places = Places::new();
+    let (castnet, tokens) = share::castnet(tokens);
     let path = match read(tokens, &mut places) {
         Ok(path) => path,
         Err(mistake) => return diagnostics::render(vec![mistake], &places, false),
@@ -33,9 +34,9 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         let written = written.then(|| quote!(, <#net>::explain()));
         quote! {
             #[test]
-            fn #test() -> ::core::result::Result<(), ::castnet::check::Mistake> {
-                let net = <#net>::new(&::castnet::Device::cpu(), 1)?;
-                ::castnet::check::#function(::core::convert::AsRef::as_ref(&net) #written)
+            fn #test() -> ::core::result::Result<(), #castnet::check::Mistake> {
+                let net = <#net>::new(&#castnet::Device::cpu(), 1)?;
+                #castnet::check::#function(::core::convert::AsRef::as_ref(&net) #written)
             }
         }
     });

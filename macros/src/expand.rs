@@ -44,6 +44,11 @@ pub fn expand_for(tokens: TokenStream, editor: bool) -> TokenStream {
 fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> TokenStream {
     let (mut file, items) = parse::parse(call.own.clone(), places, mistakes);
     share::link(&mut file, call, places, mistakes);
+    let (alias, castnet) = match editor {
+        true => emit::alias(&file, &call.castnet),
+        false => (TokenStream::new(), call.castnet.clone()),
+    };
+    places.call_castnet(castnet);
     let findings = Findings::new(editor);
     let blocks = Blocks::check(&file, &findings, mistakes);
     let mut output = TokenStream::new();
@@ -70,7 +75,8 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     }
     if editor {
         // First, since its text up to the cursor does not depend on what follows.
-        let mut seen = emit::shadow(&file, call, &findings, places);
+        let mut seen = alias;
+        seen.extend(emit::shadow(&file, call, &findings, places));
         seen.extend(output);
         output = emit::settle(seen, call);
     }

@@ -15,13 +15,15 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-/// Compiles networks while `cargo build` runs. The language is described in `docs/language.md`, its mistakes in `docs/diagnostics.md`.
+/// What `castnet::network!` calls, with what castnet is called there in front.
+#[doc(hidden)]
 #[proc_macro]
 pub fn network(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand::expand(tokens.into()).into()
 }
 
-/// Writes tests of a network, in a test module: `castnet::check!(LeNet);`. See "Testing a network" in `docs/language.md`.
+/// What `castnet::check!` calls, with what castnet is called there in front.
+#[doc(hidden)]
 #[proc_macro]
 pub fn check(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     check::expand(tokens.into()).into()

@@ -1,9 +1,10 @@
-//! Places in the user's source: numbers outside this crate, spans here.
+//! Places in the user's source: numbers outside this crate, spans here; and what castnet is called there.
 
 use std::collections::HashMap;
 
 use castnet_graph::diagnostic::Loc;
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::quote;
 
 /// The table from [`Loc`] to spans; 0 is "nowhere".
 pub struct Places {
@@ -12,6 +13,8 @@ pub struct Places {
     foreign: std::ops::Range<u32>,
     /// Tokens of expressions that could not be read.
     unread: HashMap<Loc, TokenStream>,
+    /// The path of the crate `castnet`.
+    castnet: TokenStream,
 }
 
 struct Place {
@@ -23,7 +26,17 @@ impl Places {
     /// Only "nowhere", which is the call of the macro.
     pub fn new() -> Places {
         let nowhere = Place { first: Span::call_site(), last: Span::call_site() };
-        Places { entries: vec![nowhere], foreign: 0..0, unread: HashMap::new() }
+        Places { entries: vec![nowhere], foreign: 0..0, unread: HashMap::new(), castnet: quote!(::castnet) }
+    }
+
+    /// From here on the crate is called so: a path that means the same in every module.
+    pub fn call_castnet(&mut self, path: TokenStream) {
+        self.castnet = path;
+    }
+
+    /// What the crate is called where the macro's output stands.
+    pub fn castnet(&self) -> &TokenStream {
+        &self.castnet
     }
 
     /// The places that `read` finds are in items of other calls.

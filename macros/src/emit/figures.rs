@@ -72,21 +72,22 @@ fn of_function(
 ) -> TokenStream {
     let name = ident(&function.name, places);
     let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
-    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, kept);
+    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, None, kept);
     if function.train.is_some() {
         let training = found.and_then(|f| f.training.as_ref());
-        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, kept));
+        let step = Some(places.castnet());
+        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, step, kept));
     }
     all
 }
 
-/// `f_flops` and `f_memory`; of a step with an optimizer.
+/// `f_flops` and `f_memory`; of a step with an optimizer, for which castnet's name is needed.
 fn of_program(
     function: &Function,
     name: &Ident,
     program: Option<&Program>,
     sizes: &Sizes,
-    step: bool,
+    step: Option<&TokenStream>,
     kept: &Kept,
 ) -> TokenStream {
     let visibility = &function.head.visibility;
@@ -94,7 +95,7 @@ fn of_program(
     let nothing = Size::constant(0);
     let arena = sizes.greatest(program.map_or(&[], |p| &p.arena));
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
-    let copies = if step { 2 } else { 1 };
+    let copies = if step.is_some() { 2 } else { 1 };
     let constant = sizes.value(&(&kept.states + &(4 * copies * kept.floats).into()));
     let fixed = arena.zip(constant).map(|(arena, constant)| quote!(4 * #arena + #constant));
     let parameters = sizes.parameters();
@@ -102,15 +103,15 @@ fn of_program(
     let memory_doc = format!(
         " Bytes that [`{name}`](Self::{name}) needs: parameters, states, {}activations. Arguments, results and the scratch of \
          each thread come to that.",
-        if step { "gradients, what the optimizer `O` remembers, " } else { "" }
+        if step.is_some() { "gradients, what the optimizer `O` remembers, " } else { "" }
     );
     let (generics, states) = match step {
-        true => {
+        Some(castnet) => {
             let floats = Literal::usize_unsuffixed(4 * kept.floats as usize);
             let optimizer = Ident::new("O", Span::mixed_site());
-            (quote!(<#optimizer: ::castnet::__private::Footprint>), quote!(+ #optimizer::STATES * #floats))
+            (quote!(<#optimizer: #castnet::__private::Footprint>), quote!(+ #optimizer::STATES * #floats))
         }
-        false => (TokenStream::new(), TokenStream::new()),
+        None => (TokenStream::new(), TokenStream::new()),
     };
     // What depends on a size that no argument of this function has, such as a state's, has no figure.
     let flops = flops.map(|flops| {

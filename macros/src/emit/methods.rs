@@ -13,7 +13,7 @@ use crate::places::Places;
 /// `impl Name { … }`.
 pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
     let name = ident(target.name, places);
-    let net = target.net;
+    let (net, castnet) = (target.net, places.castnet());
     let parameters = Literal::usize_unsuffixed(elements);
     let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
@@ -33,15 +33,15 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, elements: us
             /// # Errors
             /// If the device is not available.
             #[inline]
-            pub fn new(device: &::castnet::__private::Device, seed: u64) -> ::castnet::__private::Result<Self> {
-                ::core::result::Result::Ok(Self { model: ::castnet::__private::Model::new::<Self>(device, seed)? })
+            pub fn new(device: &#castnet::__private::Device, seed: u64) -> #castnet::__private::Result<Self> {
+                ::core::result::Result::Ok(Self { model: #castnet::__private::Model::new::<Self>(device, seed)? })
             }
 
             #(#functions)*
 
             #figures
 
-            ::castnet::__private::network_methods!();
+            #castnet::__private::network_methods!();
 
             /// What the compiler made of the network: graphs, gradients, kernels, the memory plan, operations and bytes.
             #[inline]
@@ -62,7 +62,7 @@ fn is_new(target: &Target, index: usize) -> bool {
 
 /// The methods of one entry point.
 fn function(index: usize, function: &Function, compiled: Option<&CompiledFunction>, places: &Places) -> TokenStream {
-    let name = ident(&function.name, places);
+    let (name, castnet) = (ident(&function.name, places), places.castnet());
     let index = Literal::usize_unsuffixed(index);
     let mut arguments: Vec<Ident> = vec![];
     for parameter in &function.parameters {
@@ -76,8 +76,8 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
     let dead = function.head.visibility.is_empty().then(|| quote!(#[allow(dead_code)]));
     let text = docs(&function.head.docs, || format!(" The function `{name}` of the network."));
     let shapes = shapes(function, compiled);
-    let array = quote!(::castnet::__private::Array);
-    let results = Results::of(function);
+    let array = quote!(#castnet::__private::Array);
+    let results = Results::of(function, castnet);
     let (ty, value) = (results.ty(), results.value());
     let assigns = compiled.is_some_and(CompiledFunction::assigns_state);
     let (receiver, infer) = match assigns {
@@ -93,7 +93,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         /// If an argument does not have the type above; nothing has run then.
         #dead
         #[inline]
-        #visibility fn #name(#receiver #(, #arguments: &#array)*) -> ::castnet::__private::Result<#ty> {
+        #visibility fn #name(#receiver #(, #arguments: &#array)*) -> #castnet::__private::Result<#ty> {
             let results = self.model.#infer(#index, &[#(#arguments),*])?;
             #value
         }
@@ -123,8 +123,8 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         #dead
         #[inline]
         #visibility fn #step(
-            &mut self, #optimizer: &mut impl ::castnet::__private::Optimizer #(, #arguments: &#array)*
-        ) -> ::castnet::__private::Result<#step_ty> {
+            &mut self, #optimizer: &mut impl #castnet::__private::Optimizer #(, #arguments: &#array)*
+        ) -> #castnet::__private::Result<#step_ty> {
             #step_value
         }
 
@@ -138,7 +138,7 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         #[inline]
         #visibility fn #grad(
             &mut self #(, #arguments: &#array)*
-        ) -> ::castnet::__private::Result<(#ty, ::castnet::__private::Gradients)> {
+        ) -> #castnet::__private::Result<(#ty, #castnet::__private::Gradients)> {
             let (results, gradients) = self.model.grad(#index, &[#(#arguments),*])?;
             ::core::result::Result::Ok(({ #value }?, gradients))
         }
@@ -152,8 +152,8 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         #dead
         #[inline]
         #visibility fn #grad_add(
-            &mut self, #gradients: &mut ::castnet::__private::Gradients #(, #arguments: &#array)*
-        ) -> ::castnet::__private::Result<#ty> {
+            &mut self, #gradients: &mut #castnet::__private::Gradients #(, #arguments: &#array)*
+        ) -> #castnet::__private::Result<#ty> {
             let results = self.model.grad_add(#index, #gradients, &[#(#arguments),*])?;
             #value
         }
@@ -161,22 +161,24 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
 }
 
 /// What a function gives: one array, or a tuple of several.
-struct Results {
+struct Results<'a> {
+    castnet: &'a TokenStream,
     tuple: bool,
     count: usize,
 }
 
-impl Results {
-    fn of(function: &Function) -> Results {
+impl Results<'_> {
+    fn of<'a>(function: &Function, castnet: &'a TokenStream) -> Results<'a> {
         match &function.result {
-            Some(Promise::Tuple(types, _)) => Results { tuple: true, count: types.len() },
-            _ => Results { tuple: false, count: 1 },
+            Some(Promise::Tuple(types, _)) => Results { castnet, tuple: true, count: types.len() },
+            _ => Results { castnet, tuple: false, count: 1 },
         }
     }
 
     /// `Array`, `(Array, Array)`.
     fn ty(&self) -> TokenStream {
-        let arrays = (0..self.count).map(|_| quote!(::castnet::__private::Array));
+        let castnet = self.castnet;
+        let arrays = (0..self.count).map(|_| quote!(#castnet::__private::Array));
         match self.tuple {
             true => quote!((#(#arrays,)*)),
             false => quote!(#(#arrays)*),
@@ -185,10 +187,11 @@ impl Results {
 
     /// From `results`, a list, to a `Result` of that type.
     fn value(&self) -> TokenStream {
+        let castnet = self.castnet;
         match self.tuple {
-            false => quote!(::castnet::__private::only(results)),
+            false => quote!(#castnet::__private::only(results)),
             true => {
-                let parts = (0..self.count).map(|_| quote!(::castnet::__private::next(&mut results)?));
+                let parts = (0..self.count).map(|_| quote!(#castnet::__private::next(&mut results)?));
                 quote! {
                     let mut results = results.into_iter();
                     ::core::result::Result::Ok((#(#parts,)*))
@@ -199,18 +202,19 @@ impl Results {
 
     /// The type and body of a step: the loss, and what else the function gives.
     fn step(&self, index: &Literal, optimizer: &Ident, arguments: &[Ident]) -> (TokenStream, TokenStream) {
+        let castnet = self.castnet;
         if !self.tuple {
             let value = quote!(self.model.step(#index, #optimizer, &[#(#arguments),*]));
-            return (quote!(::castnet::__private::Loss), value);
+            return (quote!(#castnet::__private::Loss), value);
         }
-        let arrays = (1..self.count).map(|_| quote!(::castnet::__private::Array));
-        let parts = (1..self.count).map(|_| quote!(::castnet::__private::next(&mut results)?));
+        let arrays = (1..self.count).map(|_| quote!(#castnet::__private::Array));
+        let parts = (1..self.count).map(|_| quote!(#castnet::__private::next(&mut results)?));
         let value = quote! {
             let (loss, results) = self.model.step_with_results(#index, #optimizer, &[#(#arguments),*])?;
             let mut results = results.into_iter();
             ::core::result::Result::Ok((loss, #(#parts,)*))
         };
-        (quote!((::castnet::__private::Loss, #(#arrays,)*)), value)
+        (quote!((#castnet::__private::Loss, #(#arrays,)*)), value)
     }
 }
 

@@ -17,13 +17,13 @@ mod shadow;
 mod tables;
 
 pub use export::export;
-pub use settle::settle;
+pub use settle::{alias, settle};
 pub use shadow::shadow;
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own. `elements`: of all parameters.
 pub fn emit(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
-    let name = ident(target.name, places);
+    let (name, castnet) = (ident(target.name, places), places.castnet());
     let visibility = &target.head.visibility;
     let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
     let parts = parts(&target.net.members);
@@ -37,21 +37,21 @@ pub fn emit(target: &Target, compiled: Option<&Compiled>, elements: usize, place
         #docs
         #parts
         #visibility struct #name {
-            model: ::castnet::__private::Model,
+            model: #castnet::__private::Model,
         }
 
         const _: () = {
             #tables
             #methods
-            impl ::core::convert::AsRef<::castnet::__private::Model> for #name {
+            impl ::core::convert::AsRef<#castnet::__private::Model> for #name {
                 #[inline]
-                fn as_ref(&self) -> &::castnet::__private::Model {
+                fn as_ref(&self) -> &#castnet::__private::Model {
                     &self.model
                 }
             }
-            impl ::core::convert::AsMut<::castnet::__private::Model> for #name {
+            impl ::core::convert::AsMut<#castnet::__private::Model> for #name {
                 #[inline]
-                fn as_mut(&mut self) -> &mut ::castnet::__private::Model {
+                fn as_mut(&mut self) -> &mut #castnet::__private::Model {
                     &mut self.model
                 }
             }

@@ -11,16 +11,16 @@ use crate::places::Places;
 /// The net's table and `__KERNELS`: constants, and kernels that are compiled where the constants are used. A net of which no model is made
 /// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
-    let (name, ty) = (&target.name.text, super::ident(target.name, places));
+    let (name, ty, castnet) = (&target.name.text, super::ident(target.name, places), places.castnet());
     let json = super::text(&compiled.map(|c| c.net.json()).unwrap_or_default());
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
-    let functions = printed.iter().map(function);
-    let entries = printed.iter().flat_map(entries);
+    let functions = printed.iter().map(|printed| function(printed, castnet));
+    let entries = printed.iter().flat_map(|printed| entries(printed, castnet));
     quote! {
-        impl ::castnet::__private::Network for #ty {
-            const TABLE: ::castnet::__private::NetTable = ::castnet::__private::NetTable {
+        impl #castnet::__private::Network for #ty {
+            const TABLE: #castnet::__private::NetTable = #castnet::__private::NetTable {
                 name: #name,
                 json: #json,
                 kernels: __KERNELS,
@@ -30,10 +30,10 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
 
         // In a dev build the block interpreter, which is optimised there too, beats unoptimised kernels.
         #[cfg(debug_assertions)]
-        const __KERNELS: &[::castnet::__private::EmittedKernel] = &[];
+        const __KERNELS: &[#castnet::__private::EmittedKernel] = &[];
 
         #[cfg(not(debug_assertions))]
-        const __KERNELS: &[::castnet::__private::EmittedKernel] = &[#(#entries),*];
+        const __KERNELS: &[#castnet::__private::EmittedKernel] = &[#(#entries),*];
 
         // A module, so that no name of the user's is in scope.
         #[cfg(not(debug_assertions))]
@@ -44,7 +44,7 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
 }
 
 /// The item that compiles one code.
-fn function(printed: &Printed) -> TokenStream {
+fn function(printed: &Printed, castnet: &TokenStream) -> TokenStream {
     let name = constant(printed);
     let doc = format!(" {}", printed.doc);
     // What the printer writes is Rust; if ever it were not, rustc would say so: never a panic.
@@ -52,7 +52,7 @@ fn function(printed: &Printed) -> TokenStream {
     let (inputs, outputs) = (printed.inputs.iter().map(tokens), printed.outputs.iter().map(tokens));
     let body = tokens(&printed.body.join("\n"));
     quote! {
-        ::castnet::__private::block_kernel! {
+        #castnet::__private::block_kernel! {
             #[doc = #doc]
             pub(super) const #name(#(#inputs),*) -> (#(#outputs),*) { #body }
         }
@@ -60,13 +60,13 @@ fn function(printed: &Printed) -> TokenStream {
 }
 
 /// Where the code runs: an entry for each of its stages.
-fn entries(printed: &Printed) -> impl Iterator<Item = TokenStream> {
+fn entries<'a>(printed: &'a Printed, castnet: &'a TokenStream) -> impl Iterator<Item = TokenStream> {
     let name = constant(printed);
     printed.stages.iter().map(move |id| {
         let number = Literal::usize_unsuffixed;
         let (function, launch, stage) = (number(id.function), number(id.launch), number(id.stage));
         let training = id.training;
-        quote!(::castnet::__private::emitted(#function, #training, #launch, #stage, &__kernels::#name))
+        quote!(#castnet::__private::emitted(#function, #training, #launch, #stage, &__kernels::#name))
     })
 }
 

@@ -65,6 +65,7 @@ impl Parser<'_> {
                 "fn" | "train" | "const" | "where" | "param" | "state" => format!("`{i}` stands inside a net or block"),
                 "struct" | "class" | "model" | "network" | "module" => NET.into(),
                 "layer" => BLOCK.into(),
+                "crate" => "`crate = path;` is the first item".into(),
                 other => did_you_mean(other, known).map_or(NET.into(), |m| format!("did you mean `{m}`?")),
             },
             Some(_) => NET.into(),

@@ -32,9 +32,20 @@ pub fn step(tokens: TokenStream, places: &mut Places, mistakes: &mut Vec<Diagnos
     let (mut call, mut uses) = match tokens::answer(tokens.clone()) {
         Some((mut call, mut uses, answer)) => {
             let asked = uses.remove(0);
-            call.paths.push(asked.path);
-            call.imports.push(Import { alias: asked.alias, scope: answer.scope, name: answer.name });
-            call.add(answer.scopes);
+            match answer {
+                Some(answer) => {
+                    call.paths.push(asked.path);
+                    call.imports.push(Import { alias: asked.alias, scope: answer.scope, name: answer.name });
+                    call.add(answer.scopes);
+                }
+                None => {
+                    let (at, name) = (places.at(asked.alias.span()), &asked.alias);
+                    let message = format!("`{name}` was written for another version of castnet");
+                    let help = "let both crates use one version: `cargo tree --duplicates` shows which they use";
+                    mistakes.push(Diagnostic::new("N0405", at, message).help(help));
+                    call.lost = true;
+                }
+            }
             (call, uses)
         }
         None => Reader { places, mistakes, lost: false }.call(tokens),
@@ -61,8 +72,9 @@ pub fn step(tokens: TokenStream, places: &mut Places, mistakes: &mut Vec<Diagnos
             let state = tokens::state(&call, &uses);
             // What is found under this name may be no block: rustc's errors then stand here.
             let span = Span::call_site().located_at(alias.span());
+            let castnet = &call.castnet;
             // But what is not about it stands elsewhere, or editors would show that here.
-            let network = quote!([::castnet::network]);
+            let network = quote!([#castnet::__private::network]);
             Step::Ask(quote_spanned!(span=> #path ! { @castnet #network #state }))
         }
     }
@@ -90,7 +102,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// All items: the `use`s, and the tokens of the others.
     fn call(&mut self, tokens: TokenStream) -> (Call, Vec<Use>) {
+        let (castnet, tokens) = tokens::castnet(tokens);
         let mut cursor = Cursor::new(tokens, Span::call_site());
+        let castnet = self.castnet(&mut cursor).unwrap_or(castnet);
         let (mut own, mut uses) = (TokenStream::new(), vec![]);
         while !cursor.done() {
             let n = cursor.attributes();
@@ -106,7 +120,34 @@ impl Reader<'_> {
             own.extend(cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_braces(0)));
             own.extend(cursor.next());
         }
-        (Call { own, lost: self.lost, ..Call::default() }, uses)
+        (Call { castnet, own, lost: self.lost, ..Call::default() }, uses)
+    }
+
+    /// `crate = ::nets::castnet;`, the first item: what castnet is called here.
+    fn castnet(&mut self, cursor: &mut Cursor) -> Option<TokenStream> {
+        if !(cursor.is_word(0, "crate") && cursor.is_sign(1, '=')) {
+            return None;
+        }
+        cursor.next();
+        cursor.next();
+        let (start, span) = (cursor.clone(), cursor.span());
+        // A path from the root: what is written stands in modules of its own too.
+        let mut right = cursor.is_path(0) || cursor.eat_word("crate");
+        while right && cursor.is_path(0) {
+            cursor.next();
+            cursor.next();
+            right = cursor.eat_ident().is_some();
+        }
+        let path = cursor.since(&start);
+        let form = "write `crate = ::name;` for a dependency, `crate = crate::name;` for what this crate names so";
+        if !right {
+            self.report(span, "expected the path of castnet, from the root on", form);
+            cursor.take_while(|c| !c.is_sign(0, ';') && !c.is_braces(0));
+        } else if !cursor.is_sign(0, ';') {
+            self.report(cursor.last_span(), "expected `;` after this", form);
+        }
+        cursor.eat_sign(';');
+        right.then_some(path)
     }
 
     /// `[pub] use path::Name;`.

@@ -2,7 +2,7 @@
 //!
 //! A macro sees only its own tokens. So every block that others may use comes with a `macro_rules!` of its name ([`exports`]), which hands its
 //! tokens, and those of everything that it uses itself, to whoever calls it. A `network!` with `use path::Name;` expands to `path::Name! { … }`
-//! with all that it knows so far; that macro calls `network!` again with the tokens of the block in front; and so on, until nothing is left to
+//! with all that it knows so far; that macro calls the macro behind `network!` again with the tokens of the block in front; and so on, until nothing is left to
 //! be asked for ([`step`]). Each block keeps the scope in which it was written: the names that it uses mean what they mean there ([`link`]).
 
 use proc_macro2::{Ident, TokenStream};
@@ -15,11 +15,13 @@ mod tokens;
 pub use export::{Export, exports};
 pub use import::{Step, step};
 pub use link::link;
-pub use tokens::idents;
+pub use tokens::{PROTOCOL, castnet, idents};
 
 /// One call of `network!` with all that it uses.
 #[derive(Default)]
 pub struct Call {
+    /// What castnet is called where it stands.
+    pub castnet: TokenStream,
     /// Its items, without the `use`s.
     pub own: TokenStream,
     /// What it uses of others.

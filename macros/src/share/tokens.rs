@@ -19,12 +19,29 @@ pub(super) struct Answer {
     pub scopes: Vec<Shared>,
 }
 
+/// What this build of castnet hands from macro to macro; another build may do so in another form.
+pub const PROTOCOL: u32 = 1;
+
+/// Splits off what `network!` and `check!` put in front: `@castnet [path]`, what castnet is called where they are called. Without it
+/// that is `::castnet`.
+pub fn castnet(tokens: TokenStream) -> (TokenStream, TokenStream) {
+    let mut cursor = Cursor::new(tokens.clone(), Span::call_site());
+    let path = match cursor.eat_sign('@') && cursor.eat_word("castnet") {
+        true => cursor.eat_group(Delimiter::Bracket),
+        false => None,
+    };
+    match path {
+        Some(path) => (path.stream(), tokens.into_iter().skip(3).collect()),
+        None => (quote!(::castnet), tokens),
+    }
+}
+
 /// All that is known before the next block is asked for.
 pub(super) fn state(call: &Call, uses: &[Use]) -> TokenStream {
-    let Call { own, imports, paths, scopes, lost } = call;
+    let Call { castnet, own, imports, paths, scopes, lost } = call;
     let uses = uses.iter().map(|Use { alias, path }| quote!(#alias { #path }));
     let (imports, scopes) = (imports.iter().map(import), scopes.iter().map(shared));
-    quote!([{ #own } #lost [#(#uses)*] [#(#imports)*] [#({ #paths })*] [#(#scopes)*]])
+    quote!([{ #castnet } { #own } #lost [#(#uses)*] [#(#imports)*] [#({ #paths })*] [#(#scopes)*]])
 }
 
 fn import(Import { alias, scope, name }: &Import) -> TokenStream {
@@ -38,24 +55,33 @@ pub(super) fn shared(Shared { id, imports, items }: &Shared) -> TokenStream {
     quote!((#id [#(#imports)*] [#(#items)*]))
 }
 
-/// `@castnet (id name [scopes]) [state]`; `None` if it is something else.
-pub(super) fn answer(tokens: TokenStream) -> Option<(Call, Vec<Use>, Answer)> {
+/// `@castnet 1 (id name [scopes]) [state]`; `None` if it is something else. No answer, if it is of another [`PROTOCOL`].
+pub(super) fn answer(tokens: TokenStream) -> Option<(Call, Vec<Use>, Option<Answer>)> {
     let mut cursor = Cursor::new(tokens, Span::call_site());
     if !(cursor.eat_sign('@') && cursor.eat_word("castnet")) {
         return None;
     }
+    let protocol = match cursor.next()? {
+        TokenTree::Literal(version) => version.to_string(),
+        _ => return None,
+    };
     let mut inside = open(&mut cursor, Delimiter::Parenthesis)?;
-    let (scope, name) = (text(&mut inside)?, text(&mut inside)?);
-    let answer = Answer { scope, name, scopes: list(&mut inside, read_shared)? };
+    let answer = match protocol == PROTOCOL.to_string() {
+        true => {
+            let (scope, name) = (text(&mut inside)?, text(&mut inside)?);
+            Some(Answer { scope, name, scopes: list(&mut inside, read_shared)? })
+        }
+        false => None,
+    };
 
     let mut state = open(&mut cursor, Delimiter::Bracket)?;
-    let own = state.eat_braces()?.stream();
+    let (castnet, own) = (state.eat_braces()?.stream(), state.eat_braces()?.stream());
     let lost = state.eat_ident()? == "true";
     let uses = list(&mut state, |c| Some(Use { alias: c.eat_ident()?, path: c.eat_braces()?.stream() }))?;
     let imports = list(&mut state, read_import)?;
     let paths = list(&mut state, |c| Some(c.eat_braces()?.stream()))?;
     let scopes = list(&mut state, read_shared)?;
-    (!uses.is_empty()).then_some((Call { own, imports, paths, scopes, lost }, uses, answer))
+    (!uses.is_empty()).then_some((Call { castnet, own, imports, paths, scopes, lost }, uses, answer))
 }
 
 fn read_import(cursor: &mut Cursor) -> Option<Import> {

@@ -48,12 +48,12 @@ fn call(source: &str, macros: &mut Macros) -> Vec<String> {
         let path: Vec<String> = asked.path.segments.iter().map(|s| s.ident.to_string()).collect();
         let answer = macros.get(&path[path.len() - 1]).unwrap_or_else(|| panic!("no macro {path:?}"));
         let state = asked.tokens.clone().into_iter().last().expect("a state");
-        tokens = quote!(@castnet #answer #state);
+        tokens = quote!(@castnet 1 #answer #state);
     }
     panic!("the chain has no end");
 }
 
-/// What the first rule of a macro hands out: the group in parentheses after `@castnet`.
+/// What the first rule of a macro hands out: the group in parentheses after `@castnet 1`.
 fn answer(rules: TokenStream) -> TokenStream {
     let body = rules.into_iter().find_map(|token| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
@@ -64,7 +64,7 @@ fn answer(rules: TokenStream) -> TokenStream {
         Some(token) => Some(token),
     });
     let Some(TokenTree::Group(call)) = call else { panic!("no call of `network!`") };
-    call.stream().into_iter().nth(2).expect("a definition").into()
+    call.stream().into_iter().nth(3).expect("a definition").into()
 }
 
 const BLOCKS: &str = "
@@ -158,4 +158,60 @@ fn foreign_mistakes_stay_where_they_were_made() {
     assert_eq!(call(beside, &mut macros), [""; 0]);
     // Tokens that look like an answer and are none.
     assert_eq!(call("@castnet nothing", &mut macros).len(), 1);
+}
+
+#[test]
+fn castnet_is_called_as_it_is_named_in_front() {
+    let net = "net Small { fc: Linear(2); pub train fn loss(x: f32[N, 3]) -> f32 { fc(x).sum() } }";
+    let text = |source: &str| expand(source.parse().expect("tokens")).to_string();
+    let plain = text(net);
+    assert!(plain.contains(":: castnet :: __private"));
+    // As `network!` hands it on, and as the first item says: all that is written says so.
+    for front in ["@castnet [a::cn]", "crate = crate::a::cn;", "@castnet [elsewhere] crate = ::a::cn;"] {
+        let other = text(&format!("{front} {net}"));
+        assert!(!other.contains("castnet ::") && !other.contains("elsewhere"), "{front}: {other}");
+        assert_eq!(other.matches("cn :: __private").count(), plain.matches("castnet :: __private").count(), "{front}");
+    }
+    let mut macros = Macros::new();
+    call(BLOCKS, &mut macros);
+    let user = "crate = crate::a::cn; use a::Outer;
+        net Test { outer: Outer<3>; pub fn f(x: f32[N, 5]) -> f32[N, 3] { outer(x) } }";
+    let asked = text(user);
+    assert!(asked.contains("[crate :: a :: cn :: __private :: network]"), "{asked}");
+    assert_eq!(call(user, &mut macros), [""; 0]);
+
+    for (wrong, said) in [
+        ("crate = cn;", "N0601: expected the path of castnet, from the root on"),
+        ("crate = self::cn;", "N0601: expected the path of castnet, from the root on"),
+        ("crate = ::a::;", "N0601: expected the path of castnet, from the root on"),
+        ("crate = ;", "N0601: expected the path of castnet, from the root on"),
+        ("crate = ::cn", "N0601: expected `;` after this"),
+        (
+            "net A { pub fn f(x: f32[N]) -> f32[N] { x } } crate = ::cn;",
+            "N0601: expected `net` or `block`, found `crate`",
+        ),
+    ] {
+        let source = match wrong.ends_with("::cn;") && wrong.starts_with("net") {
+            true => wrong.to_string(),
+            false => format!("{wrong} {net}"),
+        };
+        assert_eq!(call(&source, &mut macros), [said], "{wrong}");
+    }
+}
+
+#[test]
+fn blocks_of_another_protocol_are_told() {
+    let mut macros = Macros::new();
+    call(BLOCKS, &mut macros);
+    let asked = expand(
+        "use a::Outer; net Test { outer: Outer<3>; pub fn f(x: f32[N, 5]) -> f32[N, 3] { outer(x) } }".parse().unwrap(),
+    );
+    let asked: syn::File = syn::parse2(asked).expect("Rust");
+    let [syn::Item::Macro(asked)] = &asked.items[..] else { panic!("it asks") };
+    let state = asked.mac.tokens.clone().into_iter().last().expect("a state");
+    let answer = quote!(@castnet 2 (whatever it may be) #state);
+    let said: syn::File = syn::parse2(expand(answer)).expect("Rust");
+    let said: Vec<String> = said.items.iter().filter_map(is_error).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("N0405: `Outer` was written for another version of castnet"), "{said:?}");
 }

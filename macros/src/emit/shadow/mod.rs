@@ -26,6 +26,7 @@ use types::Types;
 /// Writes one net or block for editors.
 struct Shadow<'a> {
     file: &'a File,
+    call: &'a Call,
     places: &'a Places,
     findings: &'a Findings,
     owner: Owner<'a>,
@@ -60,7 +61,7 @@ pub fn shadow(file: &File, call: &Call, findings: &Findings, places: &Places) ->
             net: net.parameters.is_empty().then_some(&net.name),
         };
         let heads = net.functions.iter().flat_map(|f| &f.parameters);
-        let mut shadow = Shadow::new(file, places, findings, owner);
+        let mut shadow = Shadow::new(file, call, places, findings, owner);
         let sizes = shadow.declare(heads);
         let functions = shadow.functions();
         shadow.finish(&uses, sizes, functions)
@@ -70,7 +71,7 @@ pub fn shadow(file: &File, call: &Call, findings: &Findings, places: &Places) ->
         let (docs, visibility) =
             (docs(&block.head.docs, || format!(" The block `{}`.", block.name.text)), &block.head.visibility);
         let owner = Owner { members: &block.members, parameters: &block.parameters, functions: &[], net: None };
-        let mut shadow = Shadow::new(file, places, findings, owner);
+        let mut shadow = Shadow::new(file, call, places, findings, owner);
         let sizes = shadow.declare(block.inputs.iter());
         let body = shadow.callable(&block.inputs, block.result.as_ref(), &block.body);
         let inside = shadow.finish(&uses, sizes, quote!(fn __body() { #body }));
@@ -97,10 +98,11 @@ fn uses(call: &Call) -> TokenStream {
 }
 
 impl<'a> Shadow<'a> {
-    fn new(file: &'a File, places: &'a Places, findings: &'a Findings, owner: Owner<'a>) -> Shadow<'a> {
+    fn new(file: &'a File, call: &'a Call, places: &'a Places, findings: &'a Findings, owner: Owner<'a>) -> Shadow<'a> {
         let (sizes, types) = (BTreeSet::new(), Types::default());
         Shadow {
             file,
+            call,
             places,
             findings,
             owner,
@@ -142,7 +144,9 @@ impl<'a> Shadow<'a> {
     /// All of it, as a constant that nobody can name.
     fn finish(mut self, uses: &TokenStream, sizes: TokenStream, bodies: TokenStream) -> TokenStream {
         let (declarations, members) = (self.declarations(), self.members());
-        let types = self.types.items(&self.sizes);
+        let castnet = &self.call.castnet;
+        // In modules of their own, from where only paths from the root are seen.
+        let types = self.types.items(&self.sizes, castnet);
         let words = self.words.iter().map(|word| Ident::new(word, Span::call_site()));
         let kinds = self.kinds.iter().map(|kind| Ident::new(kind, Span::call_site()));
         quote! {
@@ -154,7 +158,7 @@ impl<'a> Shadow<'a> {
                 #sizes
                 #types
                 #uses
-                use ::castnet::__editor::{self, #(#words),*};
+                use #castnet::__editor::{self, #(#words),*};
                 use __editor::layers::{#(#kinds),*};
             };
         }

@@ -87,7 +87,7 @@ impl Types {
     }
 
     /// All of them, and the sizes that `declared` does not have yet.
-    pub fn items(&self, declared: &BTreeSet<String>) -> TokenStream {
+    pub fn items(&self, declared: &BTreeSet<String>, castnet: &TokenStream) -> TokenStream {
         let sizes = self.sizes.difference(declared).map(|name| {
             let ident = Ident::new(name, Span::call_site());
             quote!(struct #ident {})
@@ -104,9 +104,9 @@ impl Types {
                 mod #module {
                     pub struct #name<#(#declared),*>(::core::marker::PhantomData<(#(#types,)*)>);
                     impl<#(#declared),*> ::core::ops::Deref for #name<#(#all),*> {
-                        type Target = ::castnet::__editor::Tensor;
+                        type Target = #castnet::__editor::Tensor;
                         fn deref(&self) -> &Self::Target {
-                            ::castnet::__editor::any()
+                            #castnet::__editor::any()
                         }
                     }
                 }
