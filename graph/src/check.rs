@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::hash::HashSet;
 use crate::program::{Launch, Place, Program, Step};
 use crate::size::Size;
 
@@ -128,14 +129,17 @@ impl Check<'_> {
             let Some(span) = self.span(read)? else { continue };
             self.check_read(launch, read, span)?;
         }
-        let in_place = launch.in_place();
+        let in_place: HashSet<(usize, usize)> = launch.in_place().into_iter().collect();
+        let mut reads = vec![];
+        for read in launch.reads() {
+            reads.extend(self.span(read)?.map(|span| (read, span)));
+        }
         let name = |buffer: usize| &program.buffers[buffer].name;
         for (i, store) in launch.stores.iter().enumerate() {
             let Some(span) = self.span(store.buffer)? else { continue };
-            for read in launch.reads() {
-                let Some(other) = self.span(read)? else { continue };
-                let gives_way = span == other && in_place.contains(&(read, store.buffer));
-                if span.meets(&other) && !gives_way {
+            for &(read, other) in &reads {
+                let gives_way = || span == other && in_place.contains(&(read, store.buffer));
+                if span.meets(&other) && !gives_way() {
                     let (a, b) = (name(store.buffer), name(read));
                     return Err(format!("`{}` writes `{a}` over `{b}`, which it reads", launch.name));
                 }

@@ -454,6 +454,7 @@ impl Graph {
 
     /// The node that makes a value.
     pub fn node(&self, value: Value) -> &Node {
+        crate::visits::count();
         &self.nodes[value.index()]
     }
 

@@ -32,3 +32,4 @@ pub mod size;
 pub mod text;
 pub mod types;
 pub mod verify;
+pub mod visits;

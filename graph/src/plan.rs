@@ -12,7 +12,8 @@ mod polynomial;
 mod rows;
 
 use crate::fuse::Kernels;
-use crate::program::{Access, Family, Launch, Level, Place, Source, Step, Target};
+use crate::hash::{HashMap, HashSet};
+use crate::program::{Access, Family, Index, Launch, Level, Place, Source, Step, Target};
 use crate::size::Size;
 use place::{Piece, alive, place};
 use polynomial::{Basis, Polynomial};
@@ -215,29 +216,59 @@ impl Launch {
         if matches!(self.family, Family::Scatter(_)) {
             return vec![];
         }
-        let operands = self.operands();
-        let mut pairs = vec![];
-        for (number, store) in self.stores.iter().enumerate() {
-            let written = self.stages.iter().position(|stage| stage.outputs.contains(&Target::Store(number)));
-            let Some(written) = written.filter(|&at| self.stages[at].level == Level::Element) else { continue };
-            // Every stage goes over all elements of a row before the next one does.
-            let later: Vec<usize> = self.stages[written + 1..]
-                .iter()
-                .flat_map(|stage| &stage.inputs)
-                .filter_map(|input| if let Source::Load(load) = input { Some(self.loads[*load].buffer) } else { None })
-                .collect();
-            for load in &self.loads {
-                if later.contains(&load.buffer) {
-                    continue;
+        let mut positions = Positions::default();
+        // Where each buffer is read, and in which stage last: of each the number of its position.
+        let mut read: Vec<(usize, Vec<usize>, usize)> = vec![];
+        let mut number_of: HashMap<usize, usize> = HashMap::default();
+        for load in &self.loads {
+            let number = *number_of.entry(load.buffer).or_insert_with(|| {
+                read.push((load.buffer, vec![], 0));
+                read.len() - 1
+            });
+            read[number].1.push(positions.number(load));
+        }
+        let mut written: Vec<Option<usize>> = vec![None; self.stores.len()];
+        for (at, stage) in self.stages.iter().enumerate() {
+            for input in &stage.inputs {
+                if let Source::Load(load) = input {
+                    read[number_of[&self.loads[*load].buffer]].2 = at;
                 }
-                let (from, to) = (load.buffer, store.buffer);
-                let same_place = |l: &Access| self.stores.iter().any(|s| s.buffer == to && s.is_where(l));
-                let everywhere = self.loads.iter().filter(|l| l.buffer == from).all(same_place);
-                if everywhere && !operands.contains(&from) && !pairs.contains(&(from, to)) {
-                    pairs.push((from, to));
+            }
+            for output in &stage.outputs {
+                if let Target::Store(store) = output {
+                    written[*store].get_or_insert(at);
+                }
+            }
+        }
+        let mut stored: HashMap<usize, Vec<usize>> = HashMap::default();
+        for store in &self.stores {
+            stored.entry(store.buffer).or_default().push(positions.number(store));
+        }
+        let operands = self.operands();
+        let mut seen: HashSet<(usize, usize)> = HashSet::default();
+        let mut pairs = vec![];
+        for (store, at) in self.stores.iter().zip(written) {
+            let Some(at) = at.filter(|&at| self.stages[at].level == Level::Element) else { continue };
+            let stored = &stored[&store.buffer];
+            for (from, positions, last) in &read {
+                // Every stage goes over all elements of a row before the next one does.
+                let same_places = *last <= at && positions.iter().all(|position| stored.contains(position));
+                if same_places && !operands.contains(from) && seen.insert((*from, store.buffer)) {
+                    pairs.push((*from, store.buffer));
                 }
             }
         }
         pairs
+    }
+}
+
+/// Numbers for the places of accesses: equal ones for those of which each element lies where the other one's does.
+#[derive(Default)]
+struct Positions<'a>(HashMap<Vec<(&'a Size, &'a Index)>, usize>);
+
+impl<'a> Positions<'a> {
+    fn number(&mut self, access: &'a Access) -> usize {
+        let next = self.0.len();
+        *self.0.entry(access.long_axes().collect()).or_insert(next)
     }
 }

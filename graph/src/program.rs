@@ -302,13 +302,10 @@ impl Access {
         Access { buffer, dims, index, outside: None, within: vec![] }
     }
 
-    /// Whether each element lies where the other one's does; an axis of size 1 more or less moves none.
-    pub fn is_where(&self, other: &Access) -> bool {
-        fn long(access: &Access) -> impl Iterator<Item = (&Size, &Index)> {
-            let first = |index: &Index| index.terms.is_empty() && index.offset.is_zero();
-            access.dims.iter().zip(&access.index).filter(move |(size, index)| !(size.is(1) && first(index)))
-        }
-        long(self).eq(long(other))
+    /// The axes that move elements, which those of size 1 do not: each element lies where another access's does if these are equal.
+    pub(crate) fn long_axes(&self) -> impl Iterator<Item = (&Size, &Index)> {
+        let first = |index: &Index| index.terms.is_empty() && index.offset.is_zero();
+        self.dims.iter().zip(&self.index).filter(move |(size, index)| !(size.is(1) && first(index)))
     }
 }
 

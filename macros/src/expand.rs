@@ -1,7 +1,8 @@
 //! The pipeline, a line a stage.
 
-use castnet_graph::compile::compile;
-use castnet_graph::diagnostic::{Diagnostic, Note, did_you_mean};
+use castnet_graph::compile::{Compiled, Source, compile};
+use castnet_graph::diagnostic::{Diagnostic, Loc, Note, did_you_mean};
+use castnet_graph::visits;
 use proc_macro2::TokenStream;
 
 use crate::ast::{File, Instance, Name, Net};
@@ -40,6 +41,26 @@ pub fn expand_for(tokens: TokenStream, editor: bool) -> TokenStream {
     output
 }
 
+/// Bytes of stack for the compiler, some of whose passes follow operands down: a function has `lower::expr::NODES` nodes at the most, and
+/// each may stand on the one before. Only what is used of it becomes memory.
+const STACK: usize = 512 << 20;
+
+/// Compiles on a thread whose stack is deep enough for any net; where there can be none, on this one.
+fn with_deep_stack(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut waiting = Some(source);
+    let outcome = std::thread::scope(|scope| {
+        let compiled = || waiting.take().map(|source| (compile(source), visits::visits()));
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, compiled).ok()?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    let Some((compiled, visits)) = outcome.or_else(|| waiting.take().map(|source| (compile(source), 0))) else {
+        let message = "the compiler broke: its thread gave nothing back";
+        return Err(vec![Diagnostic::new("N0900", Loc::default(), message).help("please report it with the network")]);
+    };
+    visits::add(visits);
+    compiled
+}
+
 /// A call with all that it uses of others.
 fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diagnostic>) -> TokenStream {
     let (mut file, items) = parse::parse(call.own.clone(), places, mistakes);
@@ -58,7 +79,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
         let source = lower::lower(&file, &blocks, &target, &findings, mistakes);
         let elements = source.as_ref().map_or(0, |source| source.parameters.elements());
         // An editor asks at every key, and shows nothing of the program.
-        let compiled = source.filter(|_| !editor).and_then(|source| match compile(source) {
+        let compiled = source.filter(|_| !editor).and_then(|source| match with_deep_stack(source) {
             Ok(compiled) => Some(compiled),
             Err(more) => {
                 mistakes.extend(more);

@@ -15,6 +15,10 @@ use crate::graph::{Graph, Op, Value, Window};
 use crate::hash::HashMap;
 use crate::size::Size;
 
+/// Nodes of one kernel at the most. What a kernel holds of each of them for a block of elements has to fit into the second cache, or a pass
+/// of its own costs less; and merging looks at whole groups, so that without an end a long chain would take quadratic time.
+const MOST: usize = 128;
+
 /// Nodes over one iteration space.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
@@ -263,7 +267,7 @@ impl<'g> Grouping<'g> {
 
     fn try_merge(&mut self, producer: Value, consumer: Value) {
         let (Some((p, pg)), Some((c, cg))) = (self.group(producer), self.group(consumer)) else { return };
-        if p == c {
+        if p == c || pg.nodes.len() + cg.nodes.len() > MOST {
             return;
         }
         let Some(merged) = self.merged(pg, cg, producer, consumer) else { return };

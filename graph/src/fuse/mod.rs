@@ -81,10 +81,24 @@ pub(crate) fn parts(graph: &Graph) -> impl Iterator<Item = (Value, Value, (usize
     })
 }
 
-/// Whether no argument, parameter or reduction stands under the node.
+/// The most steps that are taken again wherever their result is used.
+const FREE: usize = 32;
+
+/// Whether no argument, parameter or reduction stands under the node, and not too much else: a value that is used twice counts twice, so
+/// that neither this search nor what is made again has more than a few steps.
 fn made_of_nothing(graph: &Graph, value: Value) -> bool {
-    let below = |v: &Value| class(graph, view::base_of(graph, *v)) == Class::Free;
-    graph.node(value).inputs.iter().all(below)
+    fn follow(graph: &Graph, value: Value, steps: &mut usize) -> bool {
+        let node = graph.node(value);
+        match node.op {
+            Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => true,
+            Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast if *steps < FREE => {
+                *steps += 1;
+                node.inputs.iter().all(|v| follow(graph, view::base_of(graph, *v), steps))
+            }
+            _ => false,
+        }
+    }
+    follow(graph, value, &mut 0)
 }
 
 /// Whether the node reads its operands from memory, not element by element from a neighbour in its kernel.

@@ -1,8 +1,11 @@
 //! The gradient of a slice, and of several slices of one value.
 
+use std::collections::BTreeSet;
+
 use super::Pass;
 use crate::builder::Builder;
 use crate::graph::{Op, Value};
+use crate::hash::HashMap;
 use crate::size::Size;
 
 impl Pass<'_> {
@@ -38,40 +41,59 @@ impl Pass<'_> {
     }
 }
 
+/// A row of slices that lie side by side.
+struct Row {
+    axis: usize,
+    start: Size,
+    end: Size,
+    parts: Vec<Value>,
+}
+
 /// Gradients of slices that lie side by side become one value each, with nothing to add.
 pub(super) fn join(b: &mut Builder, parts: Vec<Value>) -> Vec<Value> {
     let mut rest = vec![];
-    let mut slices: Vec<(usize, Size, Vec<Value>)> = vec![];
+    let mut rows: Vec<Row> = vec![];
     for &part in &parts {
         match slice_of(b, part) {
-            Some((axis, start, inner)) => slices.push((axis, start, vec![inner])),
+            Some((axis, start, inner)) => {
+                let end = &start + &b.graph.shape(inner)[axis];
+                rows.push(Row { axis, start, end, parts: vec![inner] });
+            }
             None => rest.push(part),
         }
     }
-    // Any two neighbours, until there are none.
-    let end = |b: &Builder, (axis, start, inner): &(usize, Size, Vec<Value>)| {
-        inner.iter().fold(start.clone(), |end, &part| &end + &b.graph.shape(part)[*axis])
-    };
-    let pair = |b: &Builder, all: &[(usize, Size, Vec<Value>)]| {
-        let pairs = (0..all.len()).flat_map(|i| (0..all.len()).map(move |j| (i, j)));
-        let mut found = pairs.filter(|&(i, j)| i != j && all[i].0 == all[j].0 && end(b, &all[i]) == all[j].1);
-        found.next()
-    };
+    // Where rows begin that were not appended to another one.
+    let mut starts: HashMap<(usize, Size), BTreeSet<usize>> = HashMap::default();
+    for (i, row) in rows.iter().enumerate() {
+        starts.entry((row.axis, row.start.clone())).or_default().insert(i);
+    }
     let mut joined = false;
-    while let Some((i, j)) = pair(b, &slices) {
-        let next = std::mem::take(&mut slices[j].2);
-        slices[i].2.extend(next);
-        slices.remove(j);
-        joined = true;
+    let mut appended = vec![false; rows.len()];
+    for i in 0..rows.len() {
+        if appended[i] {
+            continue;
+        }
+        loop {
+            let next = starts.get_mut(&(rows[i].axis, rows[i].end.clone()));
+            let Some((next, j)) = next.and_then(|next| next.iter().copied().find(|&j| j != i).map(|j| (next, j)))
+            else {
+                break;
+            };
+            next.remove(&j);
+            (appended[j], joined) = (true, true);
+            let parts = std::mem::take(&mut rows[j].parts);
+            rows[i].parts.extend(parts);
+            rows[i].end = rows[j].end.clone();
+        }
     }
     if !joined {
         return parts;
     }
     let whole = b.shape(parts[0]);
-    for (axis, start, inner) in slices {
-        let value = b.cat(&inner, axis);
+    for row in rows.into_iter().filter(|row| !row.parts.is_empty()) {
+        let value = b.cat(&row.parts, row.axis);
         let mut before = vec![Size::default(); whole.len()];
-        before[axis] = start;
+        before[row.axis] = row.start;
         rest.push(b.pad(value, before, whole.clone(), 0.0));
     }
     rest

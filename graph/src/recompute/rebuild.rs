@@ -10,7 +10,8 @@ use crate::hash::HashMap;
 /// what it reads, and would lie in memory all the time.
 pub(super) fn rebuild(graph: &Graph, phases: &Phases, kept: &[bool]) -> Graph {
     let empty = graph.head();
-    let mut rebuild = Rebuild { graph, phases, kept, map: HashMap::default(), again: HashMap::default(), out: empty };
+    let (map, again, starts) = (HashMap::default(), HashMap::default(), HashMap::default());
+    let mut rebuild = Rebuild { graph, phases, kept, map, again, starts, out: empty };
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         let inputs = match phases.0[index] {
@@ -36,6 +37,8 @@ struct Rebuild<'g> {
     map: HashMap<Value, Value>,
     /// Values as the backward pass has them.
     again: HashMap<Value, Value>,
+    /// Of gradients that were asked for.
+    starts: HashMap<Value, Option<Value>>,
     out: Graph,
 }
 
@@ -46,9 +49,7 @@ impl Rebuild<'_> {
 
     fn backward_operands(&mut self, node: &Node) -> Vec<Value> {
         let gradient = node.inputs.iter().copied().filter(|v| self.phases.is_backward(*v)).max();
-        let start = gradient
-            .and_then(|gradient| start(self.graph, self.phases, gradient))
-            .and_then(|start| self.map.get(&start).copied());
+        let start = gradient.and_then(|gradient| self.start(gradient)).and_then(|start| self.map.get(&start).copied());
         node.inputs
             .iter()
             .map(|&v| {
@@ -59,6 +60,23 @@ impl Rebuild<'_> {
                 }
             })
             .collect()
+    }
+
+    /// As [`start`], each step taken once.
+    fn start(&mut self, gradient: Value) -> Option<Value> {
+        let (mut at, mut passed) = (gradient, vec![]);
+        let found = loop {
+            if let Some(known) = self.starts.get(&at) {
+                break *known;
+            }
+            passed.push(at);
+            match start_or_next(self.graph, self.phases, at) {
+                Ok(start) => break start,
+                Err(below) => at = below,
+            }
+        };
+        self.starts.extend(passed.into_iter().map(|value| (value, found)));
+        found
     }
 
     /// What a view is a view of.
@@ -107,12 +125,20 @@ impl Rebuild<'_> {
 pub(super) fn start(graph: &Graph, phases: &Phases, gradient: Value) -> Option<Value> {
     let mut at = gradient;
     loop {
-        let node = graph.node(at);
-        match node.inputs.iter().copied().filter(|v| phases.is_backward(*v)).max() {
-            Some(below) if is_light(&node.op) => at = below,
-            Some(below) => return Some(below),
-            // Where the way back begins.
-            None => return node.inputs.iter().copied().filter(|v| !is_given(&graph.node(*v).op)).max(),
+        match start_or_next(graph, phases, at) {
+            Ok(start) => return start,
+            Err(below) => at = below,
         }
+    }
+}
+
+/// The start of a gradient, or the one below with which it shares its start.
+fn start_or_next(graph: &Graph, phases: &Phases, gradient: Value) -> Result<Option<Value>, Value> {
+    let node = graph.node(gradient);
+    match node.inputs.iter().copied().filter(|v| phases.is_backward(*v)).max() {
+        Some(below) if is_light(&node.op) => Err(below),
+        Some(below) => Ok(Some(below)),
+        // Where the way back begins.
+        None => Ok(node.inputs.iter().copied().filter(|v| !is_given(&graph.node(*v).op)).max()),
     }
 }
