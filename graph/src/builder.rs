@@ -369,6 +369,15 @@ impl<'p> Builder<'p> {
         self.push(Op::Unary(f), vec![x], ty)
     }
 
+    /// `y` with gradients of its own: `slope` for each `x`, stretched to its shape.
+    pub fn with_slopes(&mut self, y: Value, slopes: &[(Value, Value)]) -> Value {
+        let (ty, mut inputs) = (self.ty(y).clone(), vec![y]);
+        for &(x, slope) in slopes {
+            inputs.extend([x, slope].map(|v| self.broadcast_to(v, &ty.shape)));
+        }
+        self.push(Op::WithSlope, inputs, ty)
+    }
+
     /// `f(x, y)` with broadcasting; element types must agree.
     pub fn binary(&mut self, f: Binary, x: Value, y: Value) -> Checked<Value> {
         let (x, y) = self.same_dtype(x, y)?;

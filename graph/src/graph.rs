@@ -148,8 +148,13 @@ pub enum Op {
     Cast,
     /// The value itself, through which no gradient flows.
     Detach,
+    /// `y, x, s, x′, s′ …` → `y`, whose gradient is `s` for `x`, `s′` for `x′` …: what the rules of the functions that `y` is made of would
+    /// give, where they meet ∞ · 0 or 0 / 0 on their way. All have one type.
+    WithSlope,
     /// `exp(x) / Σ exp(x)` along an axis. Has a gradient of its own (by the result); decomposed after the gradient pass.
     Softmax(usize),
+    /// The same, but 0 where every x is -∞.
+    SafeSoftmax(usize),
     /// `x - log Σ exp(x)` along an axis; likewise.
     LogSoftmax(usize),
     /// `x, mean, rate` → `(x - mean) · rate`, where the mean is that of `x` over the axes and the rate 1 / √(variance + eps), both stretched to

@@ -160,7 +160,7 @@ impl Rebuild {
         let x = node.inputs.first().copied();
         let same_type = x.is_some_and(|x| *self.out.ty(x) == node.ty);
         match (&node.op, x) {
-            (Op::Detach, Some(x)) => Some(x),
+            (Op::Detach | Op::WithSlope, Some(x)) => Some(x),
             (Op::Cast | Op::Broadcast | Op::Reshape, Some(x)) if same_type => Some(x),
             (Op::Cast, Some(x)) => {
                 // Truth values are 0 and 1; integers are cut towards zero.
@@ -225,7 +225,9 @@ impl Rebuild {
                 Some(self.with(node, Op::Binary(Binary::Mul), vec![centred, node.inputs[2]], node.ty.clone()))
             }
             (Op::Reduce(Reduction::Sum, axes), Some(x)) => self.factors_of_sum(node, axes, x),
-            (Op::Softmax(axis) | Op::LogSoftmax(axis), Some(x)) => Some(self.softmax(node, x, *axis)),
+            (Op::Softmax(axis) | Op::SafeSoftmax(axis) | Op::LogSoftmax(axis), Some(x)) => {
+                Some(self.softmax(node, x, *axis))
+            }
             _ => None,
         }
     }
@@ -322,7 +324,7 @@ impl Rebuild {
         axes.iter().all(|axis| size(*axis).is(1)).then_some((below, kept))
     }
 
-    /// With the maximum taken off, so that no exponential overflows.
+    /// With the maximum taken off, so that no exponential overflows. What is safe takes off a number even if all is -∞, and divides 0 by one.
     fn softmax(&mut self, node: &Node, x: Value, axis: usize) -> Value {
         let ty = node.ty.clone();
         let mut kept = ty.shape.clone();
@@ -334,13 +336,24 @@ impl Rebuild {
             let r = me.with(node, Op::Reduce(f, vec![axis]), vec![x], reduced.clone());
             me.with(node, Op::Reshape, vec![r], kept.clone())
         };
-        let max = row(self, Reduction::Max, x);
+        let safe = matches!(node.op, Op::SafeSoftmax(_));
+        let at_least = |me: &mut Self, x: Value, least: f32| {
+            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, least.into());
+            me.with(node, Op::Binary(Binary::Max), vec![x, least], kept.clone())
+        };
+        let mut max = row(self, Reduction::Max, x);
+        if safe {
+            max = at_least(self, max, f32::MIN);
+        }
         let max = self.with(node, Op::Broadcast, vec![max], ty.clone());
         let shifted = self.with(node, Op::Binary(Binary::Sub), vec![x, max], ty.clone());
         let exp = self.with(node, Op::Unary(Unary::Exp), vec![shifted], ty.clone());
-        let sum = row(self, Reduction::Sum, exp);
+        let mut sum = row(self, Reduction::Sum, exp);
+        if safe {
+            sum = at_least(self, sum, f32::MIN_POSITIVE);
+        }
         match node.op {
-            Op::Softmax(_) => {
+            Op::Softmax(_) | Op::SafeSoftmax(_) => {
                 let sum = self.with(node, Op::Broadcast, vec![sum], ty.clone());
                 self.with(node, Op::Binary(Binary::Div), vec![exp, sum], ty)
             }

@@ -136,7 +136,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             }
             Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
             Op::Cast => Tensor::new(shape, x(0).data.iter().map(|a| cast(*a, node.ty.dtype)).collect()),
-            Op::Detach | Op::Copy | Op::After => x(0).clone(),
+            Op::Detach | Op::WithSlope | Op::Copy | Op::After => x(0).clone(),
             Op::Broadcast => {
                 let from = x(0);
                 let lead = shape.len() - from.shape.len();
@@ -182,8 +182,12 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
                 Tensor::new(shape, sums)
             }
             Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
-            Op::Softmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted.exp() / sum),
-            Op::LogSoftmax(axis) => softmax(x(0), *axis, |shifted, sum| shifted - sum.ln()),
+            Op::Softmax(axis) => softmax(x(0), *axis, f64::NEG_INFINITY, |shifted, sum| shifted.exp() / sum),
+            // Where all is -∞ a number is taken off, and each exponential is 0.
+            Op::SafeSoftmax(axis) => {
+                softmax(x(0), *axis, f64::MIN, |shifted, sum| if sum == 0.0 { 0.0 } else { shifted.exp() / sum })
+            }
+            Op::LogSoftmax(axis) => softmax(x(0), *axis, f64::NEG_INFINITY, |shifted, sum| shifted - sum.ln()),
             Op::Normalize(_) => {
                 let data = (0..x(0).data.len()).map(|i| (x(0).data[i] - x(1).data[i]) * x(2).data[i]);
                 Tensor::new(shape, data.collect())
@@ -406,7 +410,7 @@ fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
     Tensor::new(shape.to_vec(), y)
 }
 
-fn softmax(x: &Tensor, axis: usize, finish: impl Fn(f64, f64) -> f64) -> Tensor {
+fn softmax(x: &Tensor, axis: usize, least: f64, finish: impl Fn(f64, f64) -> f64) -> Tensor {
     Tensor::from_fn(&x.shape, |i| {
         let mut j = i.to_vec();
         let row: Vec<f64> = (0..x.shape[axis])
@@ -415,7 +419,7 @@ fn softmax(x: &Tensor, axis: usize, finish: impl Fn(f64, f64) -> f64) -> Tensor 
                 x.at(&j)
             })
             .collect();
-        let max = row.iter().cloned().fold(f64::NEG_INFINITY, f64::max);
+        let max = row.iter().cloned().fold(least, f64::max);
         let sum = row.iter().map(|a| (a - max).exp()).sum();
         finish(row[i[axis]] - max, sum)
     })
@@ -466,7 +470,8 @@ fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(
 fn winners(w: &Window, x: &Tensor, y: &[usize]) -> Tensor {
     let mut best: Vec<Option<(usize, f64)>> = vec![None; y.iter().product()];
     windows(w, &x.shape, y, |tap, xi, yi| match best[yi] {
-        Some((_, most)) if most >= x.data[xi] => {}
+        // Of several NaN the last wins, as in PyTorch.
+        Some((_, most)) if !(x.data[xi] > most || x.data[xi].is_nan()) => {}
         _ => best[yi] = Some((tap, x.data[xi])),
     });
     Tensor::new(y.to_vec(), best.iter().map(|b| b.map_or(-1.0, |(tap, _)| tap as f64)).collect())

@@ -32,6 +32,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Select | Op::Normalize(_) => 3,
             Op::Gather { .. } | Op::Scatter { .. } => 2,
             Op::Cat(_) => node.inputs.len().max(1),
+            Op::WithSlope => 3.max(node.inputs.len() | 1),
             Op::Repeat(_) => node.inputs.len(),
             _ => 1,
         };
@@ -40,7 +41,9 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         }
         let holds = match &node.op {
             Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
-            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After | Op::Softmax(_) | Op::LogSoftmax(_) => same(0),
+            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After => same(0),
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => same(0),
+            Op::WithSlope => (0..arity).all(same),
             Op::Binary(_) => same(0) && same(1) && graph.dtype(node.inputs[0]) == graph.dtype(node.inputs[1]),
             Op::Select | Op::Normalize(_) => same(0) && same(1) && same(2),
             Op::Broadcast => broadcast(shape(0), &node.ty.shape).as_deref() == Some(&node.ty.shape[..]),

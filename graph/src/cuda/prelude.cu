@@ -149,8 +149,9 @@ CN_FN float tanh(float x) {
     q = q * z + 1.1853471e-4f;
     q = q * z + 2.2684346e-3f;
     q = q * z + 4.893525e-3f;
-    const float y = c * p / q;
-    return fabsf(x) < 4e-4f ? x : y;
+    float y = c * p / q;
+    if (fabsf(x) < 4e-4f) y = x;
+    return fabsf(x) >= 9.010913f ? copysignf(1.0f, x) : y;
 }
 
 // By the exponential of -|x|, which never overflows.
@@ -229,7 +230,26 @@ CN_FN float pow(float x, float y) {
     return y == 0.0f || x == 1.0f || (x == -1.0f && fabsf(y) == infinity()) ? 1.0f : result;
 }
 
-// Sine and cosine: reduced to a quarter turn in double precision, then short polynomials.
+// Sine and cosine: reduced to a quarter turn in double precision, or in whole numbers where x is large, then short polynomials.
+CN_FN unsigned long long two_by_pi(unsigned word) {
+    return word == 0u ? 0xa2f9836eu : word == 1u ? 0x4e441529u : word == 2u ? 0xfc2757d1u
+        : word == 3u ? 0xf534ddc0u : word == 4u ? 0xdb629599u : 0x3c439041u;
+}
+// Of |x| >= 2^27, by Payne and Hanek: of 2^e * 2/pi only what is less than 4 counts, as x / 2^e is whole.
+CN_FN float far(float x, unsigned* turn) {
+    const unsigned bits = __float_as_uint(x), m = (bits & 0x007fffffu) | 0x00800000u;
+    const unsigned exponent = bits >> 23 & 0xffu, first = (exponent > 152u ? exponent : 152u) - 152u;
+    const unsigned word = first >> 5, shift = first & 31u;
+    const unsigned long long a = two_by_pi(word), b = two_by_pi(word + 1u), c = two_by_pi(word + 2u);
+    const unsigned high = (unsigned)((a << 32 | b) << shift >> 32);
+    const unsigned long long low = (b << 32 | c) << shift >> 32;
+    const unsigned turns = m * high + (unsigned)((unsigned long long)m * low >> 32);
+    const unsigned quarter = (turns + (1u << 29)) >> 30;
+    const float rest = (float)(int)(turns - (quarter << 30)) * (1.5707964f / 1073741824.0f);
+    const bool negative = bits >> 31 == 1u;
+    *turn = negative ? 0u - quarter : quarter;
+    return negative ? -rest : rest;
+}
 CN_FN float quarter(float x, unsigned turn) {
     const double round = 6755399441055744.0;
     const double shifted = (double)x * 0.6366197723675814 + round;
@@ -237,8 +257,11 @@ CN_FN float quarter(float x, unsigned turn) {
     // pi/2 in two parts, the first of 33 bits, so that its product with n is exact for long.
     double rest = n * -1.5707963267341256 + (double)x;
     rest = n * -6.077100506506192e-11 + rest;
-    const float r = (float)rest, z = r * r;
-    turn += (unsigned)__double_as_longlong(shifted);
+    unsigned turns = (unsigned)__double_as_longlong(shifted);
+    float r = (float)rest;
+    if (fabsf(x) >= 134217728.0f && fabsf(x) < infinity()) r = far(x, &turns);
+    const float z = r * r;
+    turn += turns;
     float s = -1.9515296e-4f;
     s = s * z + 8.332161e-3f;
     s = s * z - 1.6666655e-1f;

@@ -349,7 +349,10 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             best = Some(match best {
                 None => (element, number),
                 Some((most, at)) => {
+                    // Of several NaN the last wins, as in PyTorch.
                     let more = self.binary(Binary::Gt, element, most);
+                    let lost = self.binary(Binary::Ne, element, element);
+                    let more = self.binary(Binary::Or, more, lost);
                     (self.binary(Binary::Max, element, most), self.select(more, number, at))
                 }
             });

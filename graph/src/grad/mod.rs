@@ -199,6 +199,12 @@ impl Pass<'_> {
                     self.add(node, 2, d);
                 }
             }
+            Op::WithSlope => {
+                for i in (1..node.inputs.len()).step_by(2).filter(|&i| self.wants(node, i)).collect::<Vec<_>>() {
+                    let d = self.b.pointwise(Mul, g, node.inputs[i + 1]);
+                    self.add(node, i, d);
+                }
+            }
             Op::Cast => {
                 let d = self.b.cast(g, self.b.graph.dtype(node.inputs[0]));
                 self.add(node, 0, d);
@@ -261,7 +267,7 @@ impl Pass<'_> {
                 };
                 self.add(node, 0, d);
             }
-            Op::Softmax(axis) => {
+            Op::Softmax(axis) | Op::SafeSoftmax(axis) => {
                 let gy = self.b.pointwise(Mul, g, y);
                 let sum = self.b.reduce(Reduction::Sum, gy, &[*axis], false);
                 let sum = self.stretch(sum, y, &[*axis]);
@@ -405,8 +411,9 @@ impl Pass<'_> {
                 Pow => {
                     // 0 where the exponent is 0, also at x = 0.
                     let (slope, zero_exponent) = match b.graph.as_const(y) {
+                        Some(0.0) => return,
                         Some(c) => {
-                            let power = b.binary_const(Pow, x, c - 1.0);
+                            let power = crate::ops::power(b, x, c - 1.0);
                             (b.binary_const(Mul, power, c), None)
                         }
                         None => {
@@ -441,18 +448,26 @@ impl Pass<'_> {
                     b.unary(Unary::Neg, part)
                 }
                 Rem => {
-                    let ratio = b.pointwise(Div, x, y);
-                    let turns = b.unary(Unary::Floor, ratio);
+                    // ⌊x / y⌋ by the remainder, as x / y may be rounded to the next whole number; -1 where all of y remains.
+                    let taken = b.pointwise(Sub, x, z);
+                    let ratio = b.pointwise(Div, taken, y);
+                    let above = b.binary_const(Add, ratio, 0.5);
+                    let whole = b.unary(Unary::Floor, above);
+                    let (all, minus) = (b.pointwise(Eq, z, y), b.full(-1.0, y));
+                    let turns = b.push(Op::Select, vec![all, minus, whole], node.ty.clone());
+                    let (none, infinite) = (b.binary_const(Eq, y, 0.0), b.pointwise(Div, x, y));
+                    let turns = b.push(Op::Select, vec![none, infinite, turns], node.ty.clone());
                     let part = b.pointwise(Mul, g, turns);
                     b.unary(Unary::Neg, part)
                 }
                 Pow => {
-                    // x^y · log x, and 0 where x is 0 (for y ≥ 0, where the power is flat in y).
+                    // x^y · log x, and 0 where x is 0 and y ≥ 0, where the power is flat in y.
                     let log = b.unary(Unary::Log, x);
                     let slope = b.pointwise(Mul, z, log);
                     let d = b.pointwise(Mul, g, slope);
-                    let (is_zero, zero) = (b.binary_const(Eq, x, 0.0), b.full(0.0, d));
-                    b.push(Op::Select, vec![is_zero, zero, d], node.ty.clone())
+                    let (base, exponent) = (b.binary_const(Eq, x, 0.0), b.binary_const(Ge, y, 0.0));
+                    let (flat, zero) = (b.pointwise(And, base, exponent), b.full(0.0, d));
+                    b.push(Op::Select, vec![flat, zero, d], node.ty.clone())
                 }
                 Max | Min => self.extreme(f, y, x, z, g),
                 _ => return,
@@ -461,20 +476,20 @@ impl Pass<'_> {
         }
     }
 
-    /// The gradient of `z = max(x, other)` for `x`: against a constant by the result alone (0 at the tie, as relu and clamp in PyTorch);
-    /// of two tensors, ties share (as torch.maximum).
+    /// The gradient of `z = max(x, other)` for `x`: against a constant by the result alone (0 at the tie, as relu in PyTorch); of two
+    /// tensors, ties share (as torch.maximum). It flows through what is NaN.
     fn extreme(&mut self, f: Binary, x: Value, other: Value, z: Value, g: Value) -> Value {
         let b = &mut self.b;
         let (ty, zero) = (b.ty(g).clone(), b.full(0.0, g));
-        let strictly = if f == Binary::Max { Binary::Gt } else { Binary::Lt };
         if b.graph.as_const(other).is_some() {
-            let won = b.pointwise(strictly, z, other);
-            return b.push(Op::Select, vec![won, g, zero], ty);
+            let held = b.pointwise(if f == Binary::Max { Binary::Le } else { Binary::Ge }, z, other);
+            return b.push(Op::Select, vec![held, zero, g], ty);
         }
         let half = b.binary_const(Binary::Mul, g, 0.5);
-        let (won, tie) = (b.pointwise(strictly, x, other), b.pointwise(Binary::Eq, x, other));
-        let rest = b.push(Op::Select, vec![tie, half, zero], ty.clone());
-        b.push(Op::Select, vec![won, g, rest], ty)
+        let lost = b.pointwise(if f == Binary::Max { Binary::Lt } else { Binary::Gt }, x, other);
+        let tie = b.pointwise(Binary::Eq, x, other);
+        let rest = b.push(Op::Select, vec![tie, half, g], ty.clone());
+        b.push(Op::Select, vec![lost, zero, rest], ty)
     }
 
     fn matmul(&mut self, ta: bool, tb: bool, node: &Node, g: Value) {

@@ -12,7 +12,7 @@ use crate::types::{DType, Type, broadcast, shape_text};
 /// Attention.
 pub(super) const OPERATORS: &[Operator] = &[Operator {
     name: "scaled_dot_product_attention",
-    doc: "softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query[.., L, E] unless given. A bool mask is true where a key may be seen, any other one is added; a query that a bool mask lets see nothing gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.",
+    doc: "softmax(scale · query · keyᵀ + mask) · value; `scale` is 1 / √E of query[.., L, E] unless given. A bool mask is true where a key may be seen, any other one is added; a query that sees nothing, as all of its row is false or -∞, gives 0. `is_causal`: query i sees the keys 0 to i. In training, weights are dropped with probability `dropout_p`.",
     signature: &[
         required("query", Kind::Tensor),
         required("key", Kind::Tensor),
@@ -79,7 +79,6 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let column = b.push(Op::Iota(1), vec![], places);
         mask = Some(b.binary(Binary::Le, column, row)?);
     }
-    let mut seen = None;
     let masked = match mask {
         None => scaled,
         Some(mask) if broadcast(&shape, b.graph.shape(mask)).as_ref() != Some(&shape) => {
@@ -87,8 +86,6 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         }
         Some(mask) if b.graph.dtype(mask) == DType::Bool => {
             let mask = b.broadcast_to(mask, &shape);
-            // Every query of a causal mask sees a key; of any other mask, some may see none.
-            seen = (!causal).then_some(mask);
             let hidden = b.constant(f64::NEG_INFINITY, DType::F32);
             b.select(mask, scaled, hidden)?
         }
@@ -97,11 +94,9 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             b.binary(Binary::Add, scaled, mask)?
         }
     };
-    let mut weights = b.push(Op::Softmax(rank - 1), vec![masked], ty);
-    if let Some(seen) = seen {
-        let zero = b.constant(0.0, DType::F32);
-        weights = b.select(seen, weights, zero)?;
-    }
+    // Every query of a causal mask sees a key; of any other mask, some may see none.
+    let softmax = if mask.is_some() && !causal { Op::SafeSoftmax } else { Op::Softmax };
+    let weights = b.push(softmax(rank - 1), vec![masked], ty);
     let weights = drop_out(b, weights, p)?;
     let mut shape = shape;
     shape[rank - 1] = vs[vs.len() - 1].clone();

@@ -5,7 +5,7 @@ use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Op, Value};
+use crate::graph::Value;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::{DType, broadcast, shape_text};
 
@@ -63,7 +63,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
     Operator {
         name: "binary_cross_entropy",
-        doc: "-weight · (target · log(input) + (1 - target) · log(1 - input)) of probabilities; logarithms are held at -100, where no gradient flows.",
+        doc: "-weight · (target · log(input) + (1 - target) · log(1 - input)) of probabilities; logarithms are held at -100, and the gradient is (input - target) / max(input · (1 - input), 1e-12).",
         signature: &[X, TARGET, WEIGHT, REDUCTION],
         build: binary_cross_entropy,
     },
@@ -112,15 +112,19 @@ fn at_least(b: &mut Builder, bound: &Bound, slot: usize, least: f64) -> Checked<
     }
 }
 
-/// `slope · d² / 2` up to `width`, then a line that goes on as steeply.
+/// `slope · d² / 2` up to `width`, then a line that goes on as steeply: `slope · z · (|d| - z / 2)` with z = min(|d|, width).
 fn bowl(b: &mut Builder, bound: &Bound, d: Value, width: f64, slope: f64) -> Checked<Arg> {
     let distance = b.unary(Unary::Abs, d);
-    let near = b.binary_const(Binary::Lt, distance, width);
-    let square = b.binary(Binary::Mul, d, d)?;
-    let square = b.binary_const(Binary::Mul, square, 0.5 * slope);
-    let line = b.binary_const(Binary::Sub, distance, 0.5 * width);
-    let line = b.binary_const(Binary::Mul, line, width * slope);
-    let losses = b.select(near, square, line)?;
+    let held = b.binary_const(Binary::Min, distance, width);
+    let half = b.binary_const(Binary::Mul, held, 0.5);
+    let rest = b.binary(Binary::Sub, distance, half)?;
+    let product = b.binary(Binary::Mul, held, rest)?;
+    let losses = b.binary_const(Binary::Mul, product, slope);
+    // The slope is that of a square up to the width, its gradient 0 behind it.
+    let clamped = b.binary_const(Binary::Max, d, -width);
+    let clamped = b.binary_const(Binary::Min, clamped, width);
+    let along = b.binary_const(Binary::Mul, clamped, slope);
+    let losses = b.with_slopes(losses, &[(d, along)]);
     reduced(b, bound, losses, 2)
 }
 
@@ -168,53 +172,66 @@ fn factor(b: &mut Builder, bound: &Bound, losses: Value, slot: usize) -> Checked
     b.report(d)
 }
 
-/// log(x), held at -100; safe for the gradient where x is 0.
-fn held_log(b: &mut Builder, x: Value) -> Checked<Value> {
-    let positive = b.binary_const(Binary::Gt, x, 0.0);
-    let one = b.constant(1.0, DType::F32);
-    let safe = b.select(positive, x, one)?;
-    let log = b.unary(Unary::Log, safe);
-    let log = b.binary_const(Binary::Max, log, -100.0);
-    let least = b.constant(-100.0, DType::F32);
-    b.select(positive, log, least)
+/// log(x), held at -100.
+fn held_log(b: &mut Builder, x: Value) -> Value {
+    let log = b.unary(Unary::Log, x);
+    b.binary_const(Binary::Max, log, -100.0)
 }
 
 fn binary_cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (x, y) = pair(b, bound)?;
     let one = b.full(1.0, x);
     let (not_x, not_y) = (b.binary(Binary::Sub, one, x)?, b.binary(Binary::Sub, one, y)?);
-    let (log, log_not) = (held_log(b, x)?, held_log(b, not_x)?);
+    let (log, log_not) = (held_log(b, x), held_log(b, not_x));
     let (yes, no) = (b.binary(Binary::Mul, y, log)?, b.binary(Binary::Mul, not_y, log_not)?);
     let sum = b.binary(Binary::Add, yes, no)?;
     let losses = b.unary(Unary::Neg, sum);
+    // PyTorch's: (x - y) / max(x · (1 - x), 1e-12), finite also at 0 and 1.
+    let (difference, spread) = (b.binary(Binary::Sub, x, y)?, b.binary(Binary::Mul, x, not_x)?);
+    let spread = b.binary_const(Binary::Max, spread, 1e-12);
+    let slope = b.binary(Binary::Div, difference, spread)?;
+    let of_target = b.binary(Binary::Sub, log_not, log)?;
+    let losses = b.with_slopes(losses, &[(x, slope), (y, of_target)]);
     let losses = weighted(b, bound, losses, 2)?;
     reduced(b, bound, losses, 3)
 }
 
-/// (1 - y) · x + (1 + (pos_weight - 1) · y) · log(1 + e⁻ˣ); the last with m = max(-x, 0), held constant, as m + log(e⁻ᵐ + e⁻ˣ⁻ᵐ), whose gradient
-/// is exact everywhere.
+/// (1 - y) · x + (1 + (pos_weight - 1) · y) · log(1 + e⁻ˣ), the last as max(-x, 0) + log(1 + exp(-|x|)). The slopes are written by the sigmoid,
+/// which is finite everywhere.
 fn with_logits(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (x, y) = pair(b, bound)?;
-    let ty = b.ty(x).clone();
     let minus = b.unary(Unary::Neg, x);
-    let m = b.binary_const(Binary::Max, minus, 0.0);
-    let m = b.push(Op::Detach, vec![m], ty);
-    let minus_m = b.unary(Unary::Neg, m);
-    let rest = b.binary(Binary::Sub, minus, m)?;
-    let (left, right) = (b.unary(Unary::Exp, minus_m), b.unary(Unary::Exp, rest));
-    let sum = b.binary(Binary::Add, left, right)?;
+    let (steep, size) = (b.binary_const(Binary::Max, minus, 0.0), b.unary(Unary::Abs, x));
+    let size = b.unary(Unary::Neg, size);
+    let exp = b.unary(Unary::Exp, size);
+    let sum = b.binary_const(Binary::Add, exp, 1.0);
     let log = b.unary(Unary::Log, sum);
-    let mut softplus = b.binary(Binary::Add, m, log)?;
-    if let Some(positive) = factor(b, bound, x, 4)? {
-        let more = b.binary_const(Binary::Sub, positive, 1.0);
-        let more = b.binary(Binary::Mul, y, more)?;
-        let weight = b.binary_const(Binary::Add, more, 1.0);
-        softplus = b.binary(Binary::Mul, softplus, weight)?;
-    }
+    let softplus = b.binary(Binary::Add, steep, log)?;
     let one = b.full(1.0, y);
     let not_y = b.binary(Binary::Sub, one, y)?;
     let line = b.binary(Binary::Mul, not_y, x)?;
-    let losses = b.binary(Binary::Add, line, softplus)?;
+    let sigmoid = b.unary(Unary::Sigmoid, x);
+    let losses = match factor(b, bound, x, 4)? {
+        None => {
+            let losses = b.binary(Binary::Add, line, softplus)?;
+            let slope = b.binary(Binary::Sub, sigmoid, y)?;
+            b.with_slopes(losses, &[(x, slope), (y, minus)])
+        }
+        Some(positive) => {
+            let (more, taken) = (b.binary_const(Binary::Sub, positive, 1.0), b.binary(Binary::Mul, y, positive)?);
+            let more_of_y = b.binary(Binary::Mul, y, more)?;
+            let weight = b.binary_const(Binary::Add, more_of_y, 1.0);
+            let weighted = b.binary(Binary::Mul, softplus, weight)?;
+            let losses = b.binary(Binary::Add, line, weighted)?;
+            // For x: (1 - y + p · y) · σ - p · y.
+            let along = b.binary(Binary::Mul, weight, sigmoid)?;
+            let slope = b.binary(Binary::Sub, along, taken)?;
+            let of_target = b.binary(Binary::Mul, more, softplus)?;
+            let of_target = b.binary(Binary::Sub, of_target, x)?;
+            let of_positive = b.binary(Binary::Mul, y, softplus)?;
+            b.with_slopes(losses, &[(x, slope), (y, of_target), (positive, of_positive)])
+        }
+    };
     let losses = weighted(b, bound, losses, 2)?;
     reduced(b, bound, losses, 3)
 }
@@ -228,12 +245,12 @@ fn kl_div(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         }
         false => {
             // 0 · log(0) is 0.
-            let positive = b.binary_const(Binary::Gt, y, 0.0);
+            let nothing = b.binary_const(Binary::Eq, y, 0.0);
             let (zero, one) = (b.constant(0.0, DType::F32), b.constant(1.0, DType::F32));
-            let safe = b.select(positive, y, one)?;
+            let safe = b.select(nothing, one, y)?;
             let log = b.unary(Unary::Log, safe);
             let own = b.binary(Binary::Mul, y, log)?;
-            let own = b.select(positive, own, zero)?;
+            let own = b.select(nothing, zero, own)?;
             let cross = b.binary(Binary::Mul, y, x)?;
             b.binary(Binary::Sub, own, cross)?
         }

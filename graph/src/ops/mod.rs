@@ -31,7 +31,7 @@ pub(crate) use conv::{conv, conv_transpose};
 pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
-pub(crate) use pointwise::drop_out;
+pub(crate) use pointwise::{drop_out, power};
 pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 

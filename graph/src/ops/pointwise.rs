@@ -242,7 +242,14 @@ fn gelu_tanh(b: &mut Builder, x: Value) -> Checked<Value> {
 fn silu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
     let sigmoid = b.unary(Unary::Sigmoid, x);
-    b.binary(Binary::Mul, x, sigmoid).map(Arg::Tensor)
+    let y = b.binary(Binary::Mul, x, sigmoid)?;
+    // σ · (1 + x · (1 - σ)): of the factors of a large x one is exactly 0.
+    let one = b.full(1.0, x);
+    let rest = b.binary(Binary::Sub, one, sigmoid)?;
+    let along = b.binary(Binary::Mul, x, rest)?;
+    let sum = b.binary_const(Binary::Add, along, 1.0);
+    let slope = b.binary(Binary::Mul, sigmoid, sum)?;
+    Ok(Arg::Tensor(b.with_slopes(y, &[(x, slope)])))
 }
 
 fn square(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
@@ -258,18 +265,35 @@ fn reciprocal(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let value = match bound.float(1) {
-        Some(1.0) => x,
-        Some(2.0) => b.binary(Binary::Mul, x, x)?,
-        Some(0.5) => b.unary(Unary::Sqrt, x),
-        Some(-0.5) => b.unary(Unary::Rsqrt, x),
-        Some(c) => b.binary_const(Binary::Pow, x, c),
+    Ok(Arg::Tensor(match bound.float(1) {
+        Some(c) => power(b, x, c),
         None => {
             let y = bound.tensor(b, 1, Some(x));
             b.binary(Binary::Pow, x, y)?
         }
-    };
-    Ok(Arg::Tensor(value))
+    }))
+}
+
+/// `x` to the power of a number, by a shorter function where there is one, as in PyTorch: so √-∞ is NaN.
+pub(crate) fn power(b: &mut Builder, x: Value, c: f64) -> Value {
+    match c {
+        1.0 => x,
+        2.0 => b.pointwise(Binary::Mul, x, x),
+        0.5 => b.unary(Unary::Sqrt, x),
+        -0.5 => {
+            // The gradient is a power again, which is 0 at -∞, where the root is NaN.
+            let root = b.unary(Unary::Rsqrt, x);
+            let size = b.unary(Unary::Abs, root);
+            let square = b.pointwise(Binary::Mul, root, root);
+            let cube = b.pointwise(Binary::Mul, square, size);
+            let slope = b.binary_const(Binary::Mul, cube, -0.5);
+            let (end, zero) = (b.binary_const(Binary::Eq, x, f64::NEG_INFINITY), b.full(0.0, x));
+            let ty = b.ty(x).clone();
+            let slope = b.push(Op::Select, vec![end, zero, slope], ty);
+            b.with_slopes(root, &[(x, slope)])
+        }
+        c => b.binary_const(Binary::Pow, x, c),
+    }
 }
 
 fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
@@ -306,13 +330,25 @@ fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         }
         _ => {}
     }
-    if let Some(lo) = min {
-        x = b.binary_const(Binary::Max, x, lo);
-    }
-    if let Some(hi) = max {
-        x = b.binary_const(Binary::Min, x, hi);
-    }
-    Ok(Arg::Tensor(x))
+    let given = x;
+    let mut inside = None;
+    let mut hold = |b: &mut Builder, f: Binary, c: Option<f64>| {
+        if let Some(c) = c {
+            x = b.binary_const(f, x, c);
+            let strictly = b.binary_const(if f == Binary::Max { Binary::Gt } else { Binary::Lt }, x, c);
+            inside = Some(inside.map_or(strictly, |also| b.pointwise(Binary::And, also, strictly)));
+        }
+    };
+    hold(b, Binary::Max, min);
+    hold(b, Binary::Min, max);
+    // No gradient flows through NaN, as in PyTorch: it is not inside.
+    Ok(Arg::Tensor(match inside {
+        Some(inside) if dtype.is_float() => {
+            let slope = b.cast(inside, dtype);
+            b.with_slopes(x, &[(given, slope)])
+        }
+        _ => x,
+    }))
 }
 
 fn where_(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

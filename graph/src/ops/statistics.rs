@@ -32,10 +32,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         name: "std",
         doc: "The square root of `var`.",
         signature: SPREAD,
-        build: |b, bound| {
-            let variance = variance(b, bound)?;
-            Ok(Arg::Tensor(b.unary(Unary::Sqrt, variance)))
-        },
+        build: |b, bound| deviation(b, bound).map(Arg::Tensor),
     },
     Operator {
         name: "logsumexp",
@@ -57,8 +54,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
 ];
 
-fn variance(b: &mut Builder, bound: &Bound) -> Checked<Value> {
-    let x = float(b, bound, 0)?;
+/// How a spread divides: axes, and 1 / (number of elements - correction), a scalar.
+struct Degrees {
+    axes: Vec<usize>,
+    share: Value,
+    keep: bool,
+}
+
+fn degrees(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Degrees> {
     let axes = axes(b, bound, x)?;
     let correction = match (bound.int(2), bound.bool(4)) {
         (Some(_), Some(_)) => {
@@ -74,23 +77,94 @@ fn variance(b: &mut Builder, bound: &Bound) -> Checked<Value> {
         (Some(correction), None) => correction,
         (None, unbiased) => i64::from(unbiased != Some(false)),
     };
-    let mean = mean_over(b, x, &axes, true);
-    let distance = b.binary(Binary::Sub, x, mean)?;
-    let square = b.binary(Binary::Mul, distance, distance)?;
-    let keep = bound.bool(3).unwrap_or(false);
-    if correction == 0 {
-        return Ok(mean_over(b, square, &axes, keep));
-    }
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
-    let count = match count.as_const() {
-        Some(count) => b.constant(count as f64, DType::F32),
-        None => b.push(Op::Size(count), vec![], Type::new(DType::F32, vec![])),
+    // Of fewer elements than the correction there is no variance: 0 · (1 / 0).
+    let share = match count.as_const() {
+        Some(count) => b.constant(1.0 / (count - correction).max(0) as f64, DType::F32),
+        None => {
+            let count = b.push(Op::Size(count), vec![], Type::new(DType::F32, vec![]));
+            let less = b.binary_const(Binary::Sub, count, correction as f64);
+            let less = b.binary_const(Binary::Max, less, 0.0);
+            let one = b.full(1.0, less);
+            b.pointwise(Binary::Div, one, less)
+        }
     };
-    let count = b.binary_const(Binary::Sub, count, correction as f64);
-    // Of fewer elements than the correction there is no variance: 0 / 0.
-    let count = b.binary_const(Binary::Max, count, 0.0);
-    let total = b.reduce(Reduction::Sum, square, &axes, keep);
-    b.binary(Binary::Div, total, count)
+    Ok(Degrees { axes, share, keep: bound.bool(3).unwrap_or(false) })
+}
+
+/// The distances of the elements from their mean, exactly 0 if all are equal: they are measured from the largest on, which is held constant,
+/// as it cancels. Each is divided before it is added, as their sum may be out of range where their mean is not.
+fn distances(b: &mut Builder, x: Value, axes: &[usize]) -> Checked<Value> {
+    let top = b.reduce(Reduction::Max, x, axes, true);
+    let ty = b.ty(top).clone();
+    let top = b.push(Op::Detach, vec![top], ty);
+    let below = b.binary(Binary::Sub, x, top)?;
+    let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
+    let mean = match count.as_const() {
+        Some(count) => {
+            let parts = b.binary_const(Binary::Mul, below, 1.0 / count as f64);
+            b.reduce(Reduction::Sum, parts, axes, true)
+        }
+        None => mean_over(b, below, axes, true),
+    };
+    b.binary(Binary::Sub, below, mean)
+}
+
+/// Each square is divided before it is added, and distances are made of halves, so that nothing is out of range where the variance is not;
+/// their gradient is that of `x - mean`.
+fn variance(b: &mut Builder, bound: &Bound) -> Checked<Value> {
+    let x = float(b, bound, 0)?;
+    let Degrees { axes, share, keep } = degrees(b, bound, x)?;
+    let half = b.binary_const(Binary::Mul, x, 0.5);
+    let distance = distances(b, half, &axes)?;
+    let distance = b.binary_const(Binary::Mul, distance, 2.0);
+    let (mean, one, minus) = (mean_over(b, x, &axes, true), b.full(1.0, x), b.full(-1.0, x));
+    let distance = b.with_slopes(distance, &[(x, one), (mean, minus)]);
+    let part = b.binary(Binary::Mul, distance, share)?;
+    let square = b.binary(Binary::Mul, distance, part)?;
+    let slope = b.binary_const(Binary::Mul, part, 2.0);
+    let square = b.with_slopes(square, &[(distance, slope)]);
+    Ok(b.reduce(Reduction::Sum, square, &axes, keep))
+}
+
+/// The deviation of elements that are divided by a power of two near the largest of them, so that no square is out of range.
+fn deviation(b: &mut Builder, bound: &Bound) -> Checked<Value> {
+    let x = float(b, bound, 0)?;
+    let Degrees { axes, share, keep } = degrees(b, bound, x)?;
+    let scale = power_near(b, x, &axes);
+    let unit = b.binary(Binary::Div, x, scale)?;
+    let distance = distances(b, unit, &axes)?;
+    let square = b.binary(Binary::Mul, distance, distance)?;
+    let total = b.reduce(Reduction::Sum, square, &axes, true);
+    let variance = b.binary(Binary::Mul, total, share)?;
+    let root = b.unary(Unary::Sqrt, variance);
+    // PyTorch's gradient: 0 where the deviation is 0.
+    let (flat, half, zero) = (b.binary_const(Binary::Eq, root, 0.0), b.full(0.5, root), b.full(0.0, root));
+    let slope = b.pointwise(Binary::Div, half, root);
+    let slope = b.select(flat, zero, slope)?;
+    let root = b.with_slopes(root, &[(variance, slope)]);
+    let root = b.binary(Binary::Mul, root, scale)?;
+    if keep {
+        return Ok(root);
+    }
+    let rest = (0..b.rank(x)).filter(|axis| !axes.contains(axis));
+    let shape = rest.map(|axis| b.shape(x)[axis].clone()).collect();
+    Ok(b.reshape(root, shape))
+}
+
+/// A power of two near the largest element along axes, held constant: dividing by it is exact.
+fn power_near(b: &mut Builder, x: Value, axes: &[usize]) -> Value {
+    let size = b.unary(Unary::Abs, x);
+    let largest = b.reduce(Reduction::Max, size, axes, true);
+    let log = b.unary(Unary::Log, largest);
+    let log = b.binary_const(Binary::Mul, log, std::f64::consts::LOG2_E);
+    let whole = b.unary(Unary::Floor, log);
+    let whole = b.binary_const(Binary::Max, whole, -126.0);
+    let whole = b.binary_const(Binary::Min, whole, 126.0);
+    let two = b.full(2.0, whole);
+    let power = b.pointwise(Binary::Pow, two, whole);
+    let ty = b.ty(power).clone();
+    b.push(Op::Detach, vec![power], ty)
 }
 
 fn logsumexp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

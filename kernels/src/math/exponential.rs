@@ -66,10 +66,12 @@ pub fn log<const FMA: bool>(x: f32) -> f32 {
     if x < 0.0 { f32::NAN } else { y }
 }
 
-/// A rational function (the coefficients of Eigen's `ptanh`), exact to a few units for all x.
+/// A rational function (the coefficients of Eigen's `ptanh`), exact to a few units for all x. From `ONE` on the nearest float is 1, and it
+/// must be 1: what is taken off it for the gradient, 1 - tanh², may meet a factor as large as x³.
 #[inline(always)]
 pub fn tanh<const FMA: bool>(x: f32) -> f32 {
     const LIMIT: f32 = 7.905_311;
+    const ONE: f32 = 9.010_913;
     let c = if x > LIMIT { LIMIT } else { x };
     let c = if c < -LIMIT { -LIMIT } else { c };
     let z = c * c;
@@ -87,7 +89,8 @@ pub fn tanh<const FMA: bool>(x: f32) -> f32 {
     );
     let q = polynomial::<FMA, 4>(z, [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3]);
     let y = c * p / q;
-    if x.abs() < 4e-4 { x } else { y }
+    let y = if x.abs() < 4e-4 { x } else { y };
+    if x.abs() >= ONE { 1f32.copysign(x) } else { y }
 }
 
 /// 1 / (1 + e⁻ˣ), by the exponential of -|x|, which never overflows.

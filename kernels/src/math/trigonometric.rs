@@ -1,20 +1,51 @@
-//! Sine and cosine: reduced to a quarter turn in double precision, then short polynomials in single precision.
+//! Sine and cosine: reduced to a quarter turn in double precision, or in whole numbers where x is large, then short polynomials in single
+//! precision.
 
 use super::{fma, fma64, polynomial};
 
 /// 1.5 · 2⁵²: adding it rounds to the nearest integer, which then stands in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
+/// From here on π/2 in two parts is too short.
+const FAR: f32 = 134_217_728.0;
+/// The first 192 bits of 2/π.
+const TWO_BY_PI: [u32; 6] = [0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041];
+
+/// The same of |x| ≥ [`FAR`], by Payne and Hanek: x = m · 2ᵉ, and of 2ᵉ · 2/π only what is less than 4 counts, as m is whole. Its first 64 bits
+/// leave an error of 2⁻³⁸ quarter turns.
+#[inline(always)]
+fn reduce_far(x: f32) -> (f32, u32) {
+    let bits = x.to_bits();
+    let m = bits & 0x007f_ffff | 0x0080_0000;
+    // Two whole bits and 62 of the fraction: bits e - 1 to e + 62 of 2/π, by choice, as tables are slow.
+    let first = (bits >> 23 & 0xff).max(152) - 152;
+    let (word, shift) = (first >> 5, first & 31);
+    let at = |i: usize| {
+        let [a, b] = if word < 2 { [TWO_BY_PI[i], TWO_BY_PI[i + 1]] } else { [TWO_BY_PI[i + 2], TWO_BY_PI[i + 3]] };
+        u64::from(if word & 1 == 0 { a } else { b })
+    };
+    let (a, b, c) = (at(0), at(1), at(2));
+    let (high, low) = (((a << 32 | b) << shift >> 32) as u32, (b << 32 | c) << shift >> 32);
+    // The upper half of the product's lower 64 bits: quarter turns in units of 2⁻³⁰.
+    let turns = m.wrapping_mul(high).wrapping_add((u64::from(m) * low >> 32) as u32);
+    let quarter = turns.wrapping_add(1 << 29) >> 30;
+    let rest = turns.wrapping_sub(quarter << 30) as i32 as f32 * (std::f32::consts::FRAC_PI_2 / 1_073_741_824.0);
+    let negative = bits >> 31 == 1;
+    (if negative { -rest } else { rest }, if negative { quarter.wrapping_neg() } else { quarter })
+}
+
 /// The rest of x by quarter turns, in [-π/4, π/4], and the number of the quarter.
 #[inline(always)]
 fn reduce<const FMA: bool>(x: f32) -> (f32, u32) {
+    let far = (x.abs() >= FAR) & (x.abs() < f32::INFINITY);
+    let (far_rest, far_quarter) = reduce_far(x);
     let x = f64::from(x);
     let shifted = fma64::<FMA>(x, std::f64::consts::FRAC_2_PI, ROUND);
     let n = shifted - ROUND;
     // π/2 in two parts, the first of 33 bits, so that its product with n is exact for long.
     let r = fma64::<FMA>(n, -1.570_796_326_734_125_6, x);
     let r = fma64::<FMA>(n, -6.077_100_506_506_192e-11, r);
-    (r as f32, shifted.to_bits() as u32)
+    (if far { far_rest } else { r as f32 }, if far { far_quarter } else { shifted.to_bits() as u32 })
 }
 
 #[inline(always)]

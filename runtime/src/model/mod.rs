@@ -139,6 +139,17 @@ impl Model {
         }
     }
 
+    /// Runs all but the optimizers with another instruction set of the machine than its best; for tests.
+    #[doc(hidden)]
+    pub fn use_instruction_set(&mut self, isa: castnet_kernels::isa::Isa) {
+        for session in &mut self.inference {
+            session.get_mut().unwrap_or_else(PoisonError::into_inner).use_instruction_set(isa);
+        }
+        for training in self.training.iter_mut().flatten() {
+            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.use_instruction_set(isa);
+        }
+    }
+
     /// What a buffer of the program holds after its last run; for tests.
     #[doc(hidden)]
     pub fn intermediate(&self, function: usize, training: bool, name: &str) -> Option<Vec<f32>> {

@@ -126,6 +126,7 @@ impl Bound {
         training: bool,
         symbols: &[Arc<str>],
         values: &[i64],
+        isa: Isa,
     ) -> Result<Bound> {
         let program = loaded.program(function, training)?;
         let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
@@ -201,7 +202,6 @@ impl Bound {
         }
 
         let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
-        let isa = Isa::detect();
         let mut kernels = Vec::with_capacity(program.launches.len());
         for (number, launch) in program.launches.iter().enumerate() {
             let emitted = loaded.emitted(function, training, number);

@@ -10,6 +10,7 @@ mod states;
 use std::sync::Arc;
 
 use castnet_graph::program::{Place, Program};
+use castnet_kernels::isa::Isa;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
     poison: bool,
+    /// What the kernels are compiled for.
+    isa: Isa,
 }
 
 impl Session {
@@ -63,6 +66,7 @@ impl Session {
             scratch_start: Shared::new(std::ptr::null_mut()),
             addresses: Vec::new(),
             poison: false,
+            isa: Isa::detect(),
         })
     }
 
@@ -76,6 +80,12 @@ impl Session {
         self.poison = poison;
     }
 
+    /// Kernels of another instruction set from now on.
+    pub(crate) fn use_instruction_set(&mut self, isa: Isa) {
+        self.isa = isa.or_portable();
+        self.kept.clear();
+    }
+
     /// Binds the run-time sizes to these arguments and gets everything ready for [`Session::run`]. Allocates nothing for a binding
     /// that it has kept.
     ///
@@ -87,7 +97,8 @@ impl Session {
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {
-                let bound = Bound::new(&self.loaded, self.function, self.training, &self.symbols, &self.values)?;
+                let bound =
+                    Bound::new(&self.loaded, self.function, self.training, &self.symbols, &self.values, self.isa)?;
                 self.kept.truncate(KEPT - 1);
                 self.kept.push(bound);
                 self.kept.len() - 1

@@ -27,6 +27,7 @@ fn value(b: &mut Builder, inputs: &HashMap<&str, Value>, expression: &Expr) -> O
             match inputs.get(name.as_str()) {
                 Some(tensor) => Some(Arg::Tensor(*tensor)),
                 None if name == "None" => Some(Arg::None),
+                None if name == "inf" => Some(Arg::Float(f64::INFINITY)),
                 None => DType::from_name(&name).map(Arg::DType),
             }
         }
