@@ -253,6 +253,20 @@ pub struct Repeat {
     pub shared: usize,
     /// The body; its inputs are `Op::Input(0..)`.
     pub body: Graph,
+    /// How its values lie; decided when it is lowered, row-major until then.
+    pub border: Border,
+}
+
+/// The order of a value's axes in memory, outermost first; `None`: row-major.
+pub type Order = Option<Vec<usize>>;
+
+/// How the arguments and results of the body of a `Repeat` lie; what is missing lies row-major. A stack lies as its rows, one behind the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Border {
+    /// Of the arguments, by number.
+    pub arguments: Vec<Order>,
+    /// Of the results, by number.
+    pub results: Vec<Order>,
 }
 
 impl Repeat {

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use super::borders::{outside, taken};
 use super::group::Group;
 use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
-use crate::graph::{Graph, Op, Value};
+use crate::graph::{Border, Graph, Op, Order, Role, Value};
 use crate::hash::HashMap;
 use crate::program::{Layout, PANEL};
+use crate::recompute::SIZE;
 use crate::size::Size;
 
 /// How a value lies in memory.
@@ -27,6 +29,11 @@ impl ValueLayout {
     /// Row-major over the axes in their own order.
     pub fn plain(rank: usize) -> ValueLayout {
         ValueLayout::Order((0..rank).collect())
+    }
+
+    /// In an order.
+    pub(crate) fn in_order(order: Order, rank: usize) -> ValueLayout {
+        order.map_or_else(|| ValueLayout::plain(rank), ValueLayout::Order)
     }
 
     fn of(layout: &Layout, rank: usize) -> ValueLayout {
@@ -55,22 +62,56 @@ pub(crate) struct Layouts {
     pub orders: Vec<Vec<usize>>,
 }
 
-pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize) -> Layout) -> Layouts {
+/// How a value lies whose role says so.
+pub(super) fn by_role(
+    graph: &Graph,
+    value: Value,
+    role: &Role,
+    parameters: &dyn Fn(usize) -> Layout,
+    border: &Border,
+) -> ValueLayout {
+    let rank = graph.shape(value).len();
+    match (role, role.gradient()) {
+        (_, Some(_)) if matches!(graph.node(value).op, Op::Conv2dWeightGrad(_)) => ValueLayout::of(&conv_panels(4), 4),
+        // A parameter's gradient has the parameter's shape, if only under reshapes.
+        (_, Some(number)) => match parameters(number) {
+            Layout::Panels(_) if rank < 2 => ValueLayout::plain(rank),
+            layout => ValueLayout::of(&layout, rank),
+        },
+        (Role::Result(number), _) => ValueLayout::in_order(border.result(*number), rank),
+        _ => ValueLayout::plain(rank),
+    }
+}
+
+/// Of a graph whose arguments and results lie as `border` says.
+pub(crate) fn layouts(
+    graph: &Graph,
+    groups: &[Group],
+    parameters: &dyn Fn(usize) -> Layout,
+    border: &Border,
+) -> Layouts {
     let mut fixed: HashMap<Value, ValueLayout> = HashMap::default();
     let plain = |v: Value| ValueLayout::plain(graph.shape(v).len());
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
         match &node.op {
-            Op::Input(_) | Op::State(_) | Op::RoundState { .. } | Op::Get(_) | Op::Scatter { .. } => {
-                drop(fixed.insert(value, plain(value)))
+            Op::Input(number) => {
+                fixed.insert(value, ValueLayout::in_order(border.argument(*number), node.ty.rank()));
+            }
+            Op::Get(_) => {
+                fixed.insert(value, ValueLayout::in_order(taken(graph, value), node.ty.rank()));
+            }
+            Op::State(_) | Op::RoundState { .. } | Op::Scatter { .. } => {
+                fixed.insert(value, plain(value));
             }
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
                 fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
             }
-            Op::Repeat(_) => {
-                for &operand in &node.inputs {
+            Op::Repeat(repeat) => {
+                for (number, &operand) in node.inputs.iter().enumerate() {
                     let memory = strip_reshapes(graph, operand);
-                    fixed.insert(memory, plain(memory));
+                    let order = outside(repeat.border.argument(number), number >= repeat.states + repeat.shared);
+                    fixed.insert(memory, ValueLayout::in_order(order, graph.shape(memory).len()));
                 }
             }
             Op::Conv2d(_) | Op::Conv2dInputGrad(_) => {
@@ -85,21 +126,7 @@ pub(crate) fn layouts(graph: &Graph, groups: &[Group], parameters: &dyn Fn(usize
         }
     }
     for (value, role) in roles(graph) {
-        let layout = match role.gradient() {
-            Some(number) => {
-                // A parameter's gradient has the parameter's shape, if only under reshapes.
-                let rank = graph.shape(value).len();
-                let layout = parameters(number);
-                if matches!(graph.node(value).op, Op::Conv2dWeightGrad(_)) {
-                    ValueLayout::of(&conv_panels(4), 4)
-                } else if matches!(layout, Layout::Panels(_)) && rank < 2 {
-                    plain(value)
-                } else {
-                    ValueLayout::of(&layout, rank)
-                }
-            }
-            None => plain(value),
-        };
+        let layout = by_role(graph, value, &role, parameters, border);
         fixed.insert(value, layout);
     }
     // What is joined lies as the first of its parts.
@@ -133,19 +160,60 @@ impl Layouts {
                 _ => (0..group.loops.len()).collect(),
             };
         }
+        let mut order = self.as_operands_lie(graph, group);
+        if let Some(&last) = order.last().filter(|_| group.reduces()) {
+            // Rows if most of what is reduced lies so, else columns.
+            let elements = self.side_by_side(graph, group);
+            let best = (0..elements.len()).max_by_key(|l| elements[*l]).unwrap_or(last);
+            if elements[best] > elements[last] && group.reduced[best] != group.reduced[last] {
+                order.retain(|l| *l != best);
+                order.push(best);
+            }
+        }
+        order
+    }
+
+    /// For each loop of a group, how many of the elements that it reads lie side by side along it.
+    fn side_by_side(&self, graph: &Graph, group: &Group) -> Vec<i64> {
+        let mut elements = vec![0i64; group.loops.len()];
+        for &node in group.nodes.iter().filter(|n| !is_looked_up(graph, **n)) {
+            let along = group.operand_axes(graph, node);
+            for base in graph.node(node).inputs.iter().map(|operand| trace(graph, *operand)) {
+                if group.maps.contains_key(&base.value) || class(graph, base.value) == Class::Free {
+                    continue;
+                }
+                let shape = graph.shape(base.value);
+                let order = match self.values.get(&base.value) {
+                    Some(ValueLayout::Order(order)) => order.clone(),
+                    Some(ValueLayout::Panels(_)) => continue,
+                    // Of a reshape.
+                    None => (0..shape.len()).collect(),
+                };
+                let innermost = order.into_iter().rev().find(|axis| !shape[*axis].is(1));
+                let innermost = innermost.map(|axis| &base.axes[axis]).filter(|along| along.step == 1);
+                if let Some(l) = innermost.and_then(|base| along[base.axis?]) {
+                    elements[l] = elements[l].saturating_add(graph.ty(base.value).len().eval(&|_| SIZE));
+                }
+            }
+        }
+        elements
+    }
+
+    /// The loops in the order in which an operand lies that does not lie as they are.
+    fn as_operands_lie(&self, graph: &Graph, group: &Group) -> Vec<usize> {
         let natural: Vec<usize> = (0..group.loops.len()).collect();
         let inside: BTreeSet<Value> = group.nodes.iter().copied().collect();
         for &node in &group.nodes {
-            let along = group.operand_axes(graph, node);
-            // What is read at indices that are read themselves lies in no order of the loops.
-            if matches!(graph.node(node).op, Op::Gather { .. } | Op::Scatter { .. }) {
+            if is_looked_up(graph, node) {
                 continue;
             }
+            let along = group.operand_axes(graph, node);
             for &operand in &graph.node(node).inputs {
                 let base = trace(graph, operand);
-                let external = !inside.contains(&base.value) && class(graph, base.value) != Class::Leaf;
                 let Some(ValueLayout::Order(order)) = self.values.get(&base.value) else { continue };
-                if !external || order.len() != base.axes.len() {
+                // What is given row-major has no say.
+                let given = class(graph, base.value) == Class::Leaf && order.is_sorted();
+                if inside.contains(&base.value) || given || order.len() != base.axes.len() {
                     continue;
                 }
                 // Loops in the order in which this operand lies, if it runs along all of them.
@@ -164,4 +232,9 @@ impl Layouts {
         }
         natural
     }
+}
+
+/// What is read at indices that are read themselves lies in no order of the loops.
+fn is_looked_up(graph: &Graph, node: Value) -> bool {
+    matches!(graph.node(node).op, Op::Gather { .. } | Op::Scatter { .. })
 }

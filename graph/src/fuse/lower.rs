@@ -10,7 +10,7 @@ use super::stage::{StageBuilder, reduction};
 use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
-use crate::graph::{Graph, Op, Role, Value};
+use crate::graph::{Border, Graph, Op, Role, Value};
 use crate::hash::HashMap;
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
@@ -36,7 +36,7 @@ pub struct Kernels {
 
 /// Fuses and lowers an optimised graph over the net's parameters.
 pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
-    lower_at(graph, parameters, 0)
+    lower_at(graph, parameters, 0, &Border::default())
 }
 
 /// The groups, after a second look at what would lie between them, and at the order of sums.
@@ -53,11 +53,11 @@ fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
     (graph, grouped.groups)
 }
 
-/// The same for a graph that is the body of the innermost of `depth` loops.
-pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize) -> Kernels {
+/// The same for a graph that is the body of the innermost of `depth` loops, whose arguments and results lie as `border` says.
+pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, border: &Border) -> Kernels {
     let layout = |number: usize| parameters[number].layout.clone();
-    let (graph, groups) = grouped(prepare(graph, &layout));
-    let layouts = layouts(&graph, &groups, &layout);
+    let (graph, groups) = grouped(prepare(graph, &layout, border));
+    let layouts = layouts(&graph, &groups, &layout, border);
     let mut lower = Lower {
         graph: &graph,
         groups: &groups,

@@ -11,6 +11,7 @@
 use crate::graph::{Graph, Op, Value};
 use crate::size::Size;
 
+mod borders;
 mod group;
 mod layout;
 mod lower;

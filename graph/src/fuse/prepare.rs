@@ -6,20 +6,32 @@
 
 use std::collections::HashSet;
 
+use super::borders::{borders, outside, taken as taken_from};
+use super::layout::{ValueLayout, by_role};
 use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
-use crate::graph::{Graph, Node, Op, Origin, Role, Value};
+use crate::graph::{Border, Graph, Node, Op, Order, Origin, Role, Value};
+use crate::hash::HashMap;
 use crate::program::Layout;
 use crate::types::{DType, Type};
 
-pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph {
+pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> Graph {
     let mut out = graph.head();
     let mut map: Vec<Value> = vec![];
-    for node in &graph.nodes {
-        let mut node = node.clone();
+    let mut borders = borders(graph, border);
+    let asked = asked(graph, layouts, border);
+    let mut lie = Lie { layouts, border, asked: HashMap::default() };
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let (value, mut node) = (Value(index as u32), node.clone());
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
-        let value = add(&mut out, node, layouts);
-        map.push(value);
+        if let (Op::Repeat(repeat), Some(border)) = (&mut node.op, borders.remove(&value)) {
+            repeat.border = border;
+        }
+        let new = add(&mut out, node, &mut lie);
+        if let Some(layout) = asked.get(&value) {
+            lie.asked.insert(new, layout.clone());
+        }
+        map.push(new);
     }
     let mut taken = HashSet::new();
     for output in &graph.outputs {
@@ -28,8 +40,11 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout) -> Graph
         let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
         // A state's memory is what it was before to whoever reads it: who reads what it becomes must find that elsewhere.
         let read = output.role.state().is_some() && out.nodes.iter().any(|node| node.inputs.contains(&memory));
+        let wanted = by_role(&out, memory, &output.role, layouts, border);
+        let otherwise = lie.asked.get(&memory).is_some_and(|asked| *asked != wanted);
         // A value that only one result wants, and that stands as it is, is written where the result goes.
-        if !computed || read || !lies_as(&out, value, &output.role, layouts) || !taken.insert(memory) {
+        let stands = !otherwise && !read && lies_as(&out, value, &output.role, &lie);
+        if !computed || !stands || !taken.insert(memory) {
             value = copy(&mut out, value);
             taken.insert(value);
         }
@@ -43,7 +58,31 @@ fn copy(out: &mut Graph, value: Value) -> Value {
     out.push(Op::Copy, vec![value], ty, origin)
 }
 
-fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Value {
+/// How values lie whose place is known before there are kernels.
+struct Lie<'a> {
+    /// The parameters.
+    layouts: &'a dyn Fn(usize) -> Layout,
+    /// The arguments and results.
+    border: &'a Border,
+    /// What computed values are asked to.
+    asked: HashMap<Value, ValueLayout>,
+}
+
+/// What computed values are asked to: results by their roles, the others row-major where they are reshaped.
+fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> HashMap<Value, ValueLayout> {
+    let mut asked = HashMap::default();
+    for (value, role) in roles(graph) {
+        asked.entry(value).or_insert_with(|| by_role(graph, value, &role, layouts, border));
+    }
+    for value in (0..graph.nodes.len()).map(|index| Value(index as u32)).filter(|v| is_barrier(graph, *v)) {
+        let memory = strip_reshapes(graph, value);
+        asked.entry(memory).or_insert_with(|| ValueLayout::plain(graph.shape(memory).len()));
+    }
+    asked
+}
+
+fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
+    let layouts = lie.layouts;
     match &node.op {
         Op::Reshape => {
             let mut below = node.inputs[0];
@@ -51,7 +90,7 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
                 below = out.node(below).inputs[0];
             }
             let value = out.push(Op::Reshape, vec![below], node.ty.clone(), node.origin.clone());
-            if is_barrier(out, value) && !lies_plain(out, strip_reshapes(out, below), layouts) {
+            if is_barrier(out, value) && !lies_plain(out, strip_reshapes(out, below), lie) {
                 let laid = copy(out, below);
                 return out.push(Op::Reshape, vec![laid], node.ty, node.origin);
             }
@@ -94,7 +133,10 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
                 (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, layouts),
                 (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, layouts),
                 (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
-                (Op::Repeat(_), _) => laid_out(out, operand, layouts),
+                (Op::Repeat(repeat), _) => {
+                    let is_stack = i >= repeat.states + repeat.shared;
+                    laid_out(out, operand, outside(repeat.border.argument(i), is_stack), lie)
+                }
                 _ => in_memory(out, operand),
             };
         }
@@ -103,8 +145,13 @@ fn add(out: &mut Graph, mut node: Node, layouts: &dyn Fn(usize) -> Layout) -> Va
 }
 
 /// Whether a computed value can lie as its role asks: the gradient of a convolution's weight comes in panels.
-fn lies_as(out: &Graph, value: Value, role: &Role, layouts: &dyn Fn(usize) -> Layout) -> bool {
-    let memory = strip_reshapes(out, value);
+fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
+    let (memory, layouts) = (strip_reshapes(out, value), lie.layouts);
+    if let Role::Result(number) = role
+        && lie.border.result(*number).is_some()
+    {
+        return memory == value && can_be_asked(out, value);
+    }
     match (&out.node(memory).op, role) {
         (Op::Conv2dWeightGrad(_), role) => {
             role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts(number)))
@@ -124,13 +171,23 @@ fn is_conv_weight(out: &Graph, weight: Value, view: Value, layout: &Layout) -> b
 }
 
 /// Whether a value lies row-major in memory, or can be asked to.
-fn lies_plain(out: &Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> bool {
-    let op = &out.node(value).op;
-    match (op.parameter(), class(out, value)) {
-        (Some(number), _) => layouts(number) == Layout::Plain,
-        (None, Class::View | Class::Free) => false,
-        _ => !matches!(op, Op::Conv2dWeightGrad(_)),
+fn lies_plain(out: &Graph, value: Value, lie: &Lie) -> bool {
+    let plain = ValueLayout::plain(out.shape(value).len());
+    match &out.node(value).op {
+        Op::Parameter(number) | Op::RoundParameter { first: number, .. } => (lie.layouts)(*number) == Layout::Plain,
+        Op::Input(number) => lie.border.argument(*number).is_none(),
+        Op::Get(_) => taken_from(out, value).is_none(),
+        op => match class(out, value) {
+            Class::View | Class::Free => false,
+            _ => !matches!(op, Op::Conv2dWeightGrad(_)) && lie.asked.get(&value).is_none_or(|asked| *asked == plain),
+        },
     }
+}
+
+/// Whether a value is computed by a kernel that stores it in any order.
+fn can_be_asked(out: &Graph, value: Value) -> bool {
+    let any = matches!(class(out, value), Class::Point | Class::Reduce | Class::Tile | Class::Joined);
+    any && !matches!(out.node(value).op, Op::Conv2dWeightGrad(_))
 }
 
 /// The value, or a copy if there is nothing in memory under it, or not as floats, or with a slice in between.
@@ -174,13 +231,19 @@ fn layout_in_panels(out: &Graph, base: Value, layouts: &dyn Fn(usize) -> Layout)
     }
 }
 
-/// The operand of a loop: row-major in memory of its own shape.
-fn laid_out(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+/// The operand of a loop: in memory of its own shape, in an order.
+fn laid_out(out: &mut Graph, value: Value, order: Order, lie: &mut Lie) -> Value {
     let memory = strip_reshapes(out, value);
-    match lies_plain(out, memory, layouts) {
-        true => value,
-        false => copy(out, value),
-    }
+    let layout = ValueLayout::in_order(order.clone(), out.shape(if order.is_none() { memory } else { value }).len());
+    let stands = match (&order, &out.node(value).op) {
+        (None, _) => lies_plain(out, memory, lie),
+        (_, Op::Input(number)) => lie.border.argument(*number) == order,
+        (_, Op::Get(_)) => taken_from(out, value) == order,
+        _ => can_be_asked(out, value) && lie.asked.get(&value).is_none_or(|asked| *asked == layout),
+    };
+    let value = if stands { value } else { copy(out, value) };
+    lie.asked.insert(strip_reshapes(out, value), layout);
+    value
 }
 
 /// An operand of a matrix product: read by strides, or (on the right) panels as they lie.

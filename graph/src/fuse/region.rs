@@ -8,7 +8,7 @@
 use super::lower::{Kernels, Lower, lower_at};
 use super::view::strip_reshapes;
 use super::{Class, class};
-use crate::graph::{Graph, Node, Op, Repeat, Role, Value};
+use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
 use crate::plan::{extend_through_loops, lives};
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Right, Source, Stage, Step, Target, Tile};
 use crate::scalar::Code;
@@ -34,7 +34,7 @@ pub(crate) struct State {
 
 /// What a stacked result of a loop is.
 #[derive(Clone, Copy, PartialEq)]
-enum Stack {
+pub(super) enum Stack {
     /// The values of a state before the rounds.
     Before(usize),
     /// The values of a state after the rounds.
@@ -44,7 +44,7 @@ enum Stack {
 }
 
 /// The stacked results, in order.
-fn stacks(repeat: &Repeat) -> Vec<Stack> {
+pub(super) fn stacks(repeat: &Repeat) -> Vec<Stack> {
     let body = &repeat.body;
     let mut own = 0;
     let stack = |value: Value| {
@@ -104,7 +104,8 @@ impl Lower<'_> {
         let origin = &graph.node(node).origin;
         let mut states = self.loop_states.remove(&node).unwrap_or_default();
         let stacks = stacks(repeat);
-        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1);
+        let border = without_kept(&repeat.border, repeat.states, &stacks);
+        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1, &border);
         for (state, &operand) in states.iter().zip(operands).filter(|(state, _)| !state.made_there) {
             let size = graph.ty(operand).len();
             let from = self.operand(operand);
@@ -258,6 +259,16 @@ fn without_states(repeat: &Repeat, stacks: &[Stack]) -> Graph {
         _ => true,
     });
     body
+}
+
+/// How what is left then lies.
+fn without_kept(border: &Border, states: usize, stacks: &[Stack]) -> Border {
+    let is_left = |(number, _): &(usize, &Order)| match number.checked_sub(states) {
+        None => true,
+        Some(stack) => matches!(stacks[stack], Stack::Own(_)),
+    };
+    let results = border.results.iter().enumerate().filter(is_left).map(|(_, order)| order.clone());
+    Border { arguments: border.arguments.clone(), results: results.collect() }
 }
 
 /// Whether a round can write the next value of a state over the old one: everything that reads the old one has run, or reads each element

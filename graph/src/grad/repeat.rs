@@ -2,7 +2,7 @@
 
 use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
-use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::hash::HashMap;
 use crate::optimise::{optimise, without_dead_code};
 use crate::recompute::recompute;
@@ -46,7 +46,8 @@ impl Pass<'_> {
         }
         let body = joint.backward(repeat, &reads, &states, &sums, &rows);
         let (count, reverse, shared) = (repeat.count.clone(), !repeat.reverse, reads.shared.len());
-        let other_way = Repeat { count, reverse, states: states.len() + sums.len(), shared, body };
+        let (carried, border) = (states.len() + sums.len(), Border::default());
+        let other_way = Repeat { count, reverse, states: carried, shared, body, border };
         let ty = operands.first().map_or(Type::new(node.ty.dtype, vec![]), |v| self.b.ty(*v).clone());
         let other_way = self.b.push(Op::Repeat(Box::new(other_way)), operands, ty);
         for (result, operand) in states.into_iter().chain(sums).chain(rows).enumerate() {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Border, Graph, Op, Origin, Output, Repeat, Role, Value};
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -192,7 +192,7 @@ impl Builder<'_> {
         body.outputs.retain(|o| matches!(o.role, Role::RoundState { .. }));
         body.outputs.splice(0..0, next.iter().chain(outputs).enumerate().map(as_result));
         let own = states.len();
-        let mut repeat = Repeat { count, reverse, states: own, shared: shared.len(), body };
+        let mut repeat = Repeat { count, reverse, states: own, shared: shared.len(), body, border: Border::default() };
         for &(number, first, last) in carried {
             let before = self.state(number);
             let node = repeat.body.node(first);

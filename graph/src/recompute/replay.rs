@@ -6,7 +6,7 @@ use crate::hash::{HashMap, HashSet};
 
 use super::attention::scores;
 use super::{is_free, is_given, is_light};
-use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Border, Graph, Op, Origin, Output, Repeat, Role, Value};
 
 /// A loop that makes states again.
 pub(super) struct Replay {
@@ -84,6 +84,7 @@ impl Replay {
             states: states.len(),
             shared: shared.len(),
             body: out,
+            border: Border::default(),
         };
         Some(Replay { repeat, given: all[states.len()..].to_vec(), states, kept: stacked })
     }

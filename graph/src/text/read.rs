@@ -9,7 +9,7 @@ use serde::de::value::{Error as NoSuchName, StrDeserializer};
 
 use super::primitives;
 use crate::diagnostic::Loc;
-use crate::graph::{Argument, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::program::Below;
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -365,7 +365,7 @@ impl<'t> Line<'t> {
             }
         }
         let (states, shared) = (parts[0].len(), parts[1].len());
-        let repeat = Repeat { count, reverse, states, shared, body: Graph::default() };
+        let repeat = Repeat { count, reverse, states, shared, body: Graph::default(), border: Border::default() };
         Ok((Op::Repeat(Box::new(repeat)), parts.concat()))
     }
 }
