@@ -14,6 +14,8 @@ use castnet_graph::size::Size;
 mod isa;
 #[path = "../src/tile/mod.rs"]
 mod tile;
+#[path = "../src/transpose.rs"]
+mod transpose;
 
 use isa::Isa;
 use tile::{Sink, TileKernel};

@@ -5,6 +5,7 @@
 //! bits. Every hot loop is compiled for each [`isa::Isa`] and chosen at run time.
 
 mod access;
+mod cost;
 mod dims;
 mod emitted;
 mod epilogue;
@@ -20,6 +21,7 @@ mod scatter;
 mod stage;
 mod tile;
 mod transfer;
+mod transpose;
 pub mod update;
 mod worker;
 

@@ -1,13 +1,14 @@
 //! The skeletons without a tile: flat, row and column.
 //!
-//! The space is cut into units, each small enough that its row values stay in scratch, and units are gathered into chunks of some
-//! thousand elements. A unit runs its stages one after the other; an element stage goes through its elements by blocks.
+//! The space is cut into units, each small enough that its row values stay in scratch, and units are gathered into chunks by what they
+//! cost. A unit runs its stages one after the other; an element stage goes through its elements by blocks.
 
 use castnet_graph::program::{Family, Launch, Level};
 use castnet_graph::types::DType;
 
 use crate::BlockKernel;
-use crate::access::{Block, Map};
+use crate::access::{Access, Block, Map};
+use crate::cost;
 use crate::dims::Dims;
 use crate::isa::Isa;
 use crate::kernel::Run;
@@ -21,8 +22,8 @@ const BLOCK: i64 = MAX_BLOCK as i64;
 const LONG: i64 = 1024;
 /// Columns from which on a row is worth a call of its own.
 const WIDE: i64 = 256;
-/// Elements of a chunk.
-const CHUNK: i64 = 16384;
+/// The fewest columns of a block that is read or written turned.
+const TURNED: i64 = 16;
 /// Rows whose sums are collected apart before they join the total.
 const GROUP: i64 = 16;
 
@@ -94,15 +95,18 @@ impl Loops {
         let count = |d: usize, by: i64| pieces(dims.sizes[d], by);
         let outer = |to: usize| dims.sizes[..to].iter().product::<i64>();
         let last = dims.space - 1;
-        let (units, work) = match skeleton {
+        // Of a unit: elements, and points that row stages see.
+        let (units, work, points) = match skeleton {
             Skeleton::Flat => {
                 let blocks = count(last - 2, planes) * count(last - 1, rows) * count(last, cols);
-                (outer(last - 2) * blocks, planes * rows * cols)
+                (outer(last - 2) * blocks, planes * rows * cols, 0)
             }
-            Skeleton::Row => (outer(last) * count(last, rows), rows * dims.reduced()),
-            Skeleton::Column => (outer(last) * count(last, cols), cols * dims.reduced()),
+            Skeleton::Row => (outer(last) * count(last, rows), rows * dims.reduced(), rows),
+            Skeleton::Column => (outer(last) * count(last, cols), cols * dims.reduced(), cols),
         };
-        let share = (CHUNK / work.max(1)).max(1);
+        let each = |n: i64, level: Level| n.saturating_mul(cost::of(launch, level));
+        let unit = each(work, Level::Element).saturating_add(each(points, Level::Row));
+        let share = (cost::CHUNK / unit.max(1)).max(1);
         Loops { skeleton, dims, stages, isa, planes, rows, cols, units, share, layout }
     }
 
@@ -286,6 +290,16 @@ fn block_sizes(skeleton: Skeleton, dims: &Dims, stages: &[Stage]) -> [i64; 3] {
     let elements = || stages.iter().filter(|s| s.level == Level::Element);
     let buffers = elements().map(|s| s.inputs.len() + s.outputs.len()).max().unwrap_or(1);
     let block = (4 * BLOCK / buffers.max(1) as i64).clamp(WIDE, BLOCK);
+    // What lies the other way round is turned by squares: as many rows as make use of the cache lines that the columns touch.
+    let turned = |access: &Access| match &access.map {
+        Map::Affine(form) => form.steps[row_dim] == 1 && !matches!(form.steps[col_dim], 0 | 1),
+        Map::General(..) => false,
+    };
+    if skeleton == Skeleton::Flat && rows > 1 && elements().flat_map(Stage::accesses).any(turned) {
+        let cols = cols.min((block / rows.min(2 * TURNED)).max(TURNED));
+        let rows = rows.min(block / cols);
+        return [1, rows, cols];
+    }
     if cols > block {
         return [1, 1, cols.min(LONG).min(block)];
     }

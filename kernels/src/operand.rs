@@ -15,6 +15,13 @@ impl Block<'_> {
     fn grid(&self, plane: i64, row: i64, col: i64) -> Grid {
         Grid { planes: self.planes, rows: self.rows, cols: self.cols, plane, row, col }
     }
+
+    /// How the values of a form lie.
+    #[inline]
+    fn grid_of(&self, form: &Form) -> Grid {
+        let step = |d: usize| form.steps[d];
+        self.grid(step(self.plane_dim), step(self.row_dim), step(self.col_dim))
+    }
 }
 
 impl Worker<'_> {
@@ -67,7 +74,7 @@ impl Worker<'_> {
                     buffer
                 }
                 Input::Index(form) => {
-                    self.each(form, block, |at, value| *buffer.add(at) = value as f32);
+                    transfer::ramp(self.isa, form.at(block.point), block.grid_of(form), buffer);
                     buffer
                 }
                 Input::Constant(values) => values.as_ptr(),
@@ -126,8 +133,7 @@ impl Worker<'_> {
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut f32) {
         let context = self.run.context;
-        let step = |d: usize| form.steps[d];
-        let grid = block.grid(step(block.plane_dim), step(block.row_dim), step(block.col_dim));
+        let grid = block.grid_of(form);
         // SAFETY: the buffer takes a block.
         let fill = |point: &[i64], at: usize, n: usize| unsafe {
             let first = start + form.at(point) as u64;

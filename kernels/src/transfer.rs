@@ -2,7 +2,8 @@
 
 use castnet_graph::types::DType;
 
-use crate::isa::per_isa;
+use crate::isa::{Isa, per_isa};
+use crate::transpose::transpose;
 
 /// Floats that may be written past the end of a scratch buffer, so that short rows are written by whole vectors.
 pub(crate) const SLACK: usize = 64;
@@ -52,11 +53,84 @@ impl Grid {
     }
 }
 
+/// A grid whose elements lie side by side in memory along another axis than along columns: many matrices that are turned.
+struct Turned {
+    /// Matrices: how many, from one to the next in the grid, and in memory.
+    count: usize,
+    step: usize,
+    far: isize,
+    /// Elements that lie side by side, and from one to the next in the grid.
+    depth: usize,
+    pitch: usize,
+}
+
+impl Turned {
+    /// The fewest elements side by side that are worth it.
+    const LEAST: usize = 4;
+
+    fn of(dtype: DType, grid: Grid) -> Option<Turned> {
+        let Grid { planes, rows, cols, plane, row, col } = grid;
+        if dtype != DType::F32 || matches!(col, 0 | 1) || cols < 2 {
+            return None;
+        }
+        let turned = match (plane, row) {
+            // Planes that follow their rows are more rows.
+            (_, 1) if planes == 1 || plane == rows as i64 => {
+                Turned { count: 1, step: 0, far: 0, depth: planes * rows, pitch: cols }
+            }
+            (_, 1) => Turned { count: planes, step: rows * cols, far: plane as isize, depth: rows, pitch: cols },
+            (1, _) if planes > 1 => {
+                Turned { count: rows, step: cols, far: row as isize, depth: planes, pitch: rows * cols }
+            }
+            _ => return None,
+        };
+        (turned.depth >= Turned::LEAST).then_some(turned)
+    }
+}
+
+/// Reads a grid into contiguous floats; `to` has room for [`SLACK`] more.
+///
+/// # Safety
+/// The machine has `isa`; the grid and `to` are there.
+pub(crate) unsafe fn gather(isa: Isa, dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
+    let Some(Turned { count, step, far, depth, pitch }) = Turned::of(dtype, grid) else {
+        // SAFETY: the caller's promise.
+        return unsafe { gather_straight(isa, dtype, from, grid, to) };
+    };
+    for i in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = from.cast::<f32>().offset(i as isize * far);
+            transpose(isa, from, grid.col as isize, depth, grid.cols, to.add(i * step), pitch as isize);
+        }
+    }
+}
+
+/// Writes contiguous floats to a grid, whose elements are distinct.
+///
+/// # Safety
+/// The machine has `isa`; `from` and the grid are there.
+pub(crate) unsafe fn scatter(isa: Isa, dtype: DType, from: *const f32, to: *mut u8, grid: Grid) {
+    let Some(Turned { count, step, far, depth, pitch }) = Turned::of(dtype, grid) else {
+        // SAFETY: the caller's promise.
+        return unsafe { scatter_straight(isa, dtype, from, to, grid) };
+    };
+    for i in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let to = to.cast::<f32>().offset(i as isize * far);
+            transpose(isa, from.add(i * step), pitch as isize, grid.cols, depth, to, grid.col as isize);
+        }
+    }
+}
+
 per_isa! {
-    /// Reads a grid into contiguous floats; `to` has room for [`SLACK`] more.
-    pub(crate) fn gather(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
-    /// Writes contiguous floats to a grid, whose elements are distinct.
-    pub(crate) fn scatter(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
+    /// As [`gather`], row by row.
+    fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
+    /// As [`scatter`], row by row.
+    fn scatter_straight(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
+    /// Writes the values of a linear form over a grid, whose steps are those of the form; `to` has room for [`SLACK`] more.
+    pub(crate) fn ramp(first: i64, grid: Grid, to: *mut f32) = ramp_body;
     /// Copies rows of floats; the runs are apart.
     pub(crate) fn copy_rows(from: *const f32, from_row: i64, to: *mut f32, to_row: i64, rows: usize, cols: usize) = copy_rows_body;
     /// Writes `n` times the same; `to` has room for [`SLACK`] more.
@@ -239,6 +313,8 @@ unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32) {
             match grid.col as isize {
                 0 => fill_body(to, cols, (*from).load()),
                 1 => (0..cols).for_each(|c| *to.add(c) = (*from.add(c)).load()),
+                // Of constant length, so that vectors are shuffled.
+                2 => (0..cols).for_each(|c| *to.add(c) = (*from.add(2 * c)).load()),
                 col => (0..cols).for_each(|c| *to.add(c) = (*from.offset(c as isize * col)).load()),
             }
         }
@@ -281,6 +357,31 @@ unsafe fn scatter_as<T: Element>(from: *const f32, to: *mut u8, grid: Grid) {
             match grid.col as isize {
                 1 => (0..cols).for_each(|c| *to.add(c) = T::store(*from.add(c))),
                 col => (0..cols).for_each(|c| *to.offset(c as isize * col) = T::store(*from.add(c))),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn ramp_body(first: i64, grid: Grid, to: *mut f32) {
+    let Grid { planes, rows, cols, plane, row, col } = grid;
+    let line = (planes * rows) as i64;
+    let far = |step: i64, n: usize| step.saturating_mul(n as i64).saturating_abs();
+    let most = [far(plane, planes), far(row, rows), far(col, cols)]
+        .iter()
+        .fold(first.saturating_abs(), |sum, far| sum.saturating_add(*far));
+    for i in 0..line {
+        let start = first + i / rows as i64 * plane + i % rows as i64 * row;
+        // SAFETY: the caller's promise; a filled row may run into the slack or into the next row, which is written later.
+        unsafe {
+            let to = to.add(i as usize * cols);
+            if col == 0 {
+                fill_body(to, cols, start as f32);
+            } else if most <= i64::from(i32::MAX) {
+                let (start, col) = (start as i32, col as i32);
+                (0..cols).for_each(|c| *to.add(c) = (start + c as i32 * col) as f32);
+            } else {
+                (0..cols).for_each(|c| *to.add(c) = (start + c as i64 * col) as f32);
             }
         }
     }
@@ -345,3 +446,6 @@ unsafe fn fill_body(to: *mut f32, n: usize, value: f32) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,16 @@
 //! Convolutions in which every channel is a group of its own, and the gradients of their inputs: vectors run along the channels.
 //!
-//! Nothing is copied or padded: the positions at a border are runs of their own with fewer taps, and so are the phases of a stride in the
-//! gradient. What a kernel of so few multiplications waits for is memory; all channels of some positions go on while they are in the L1
+//! Nothing is padded: the positions at a border are runs of their own with fewer taps, and so are the phases of a stride in the
+//! gradient. Only channels that do not lie side by side are copied, some lines at a time. What a kernel of so few multiplications waits for is memory; all channels of some positions go on while they are in the L1
 //! cache.
+
+use std::ops::Range;
 
 use super::axis::{self, Run as Positions};
 use super::image::{Geometry, Image};
+use super::lines::{Held, Lines};
 use super::micro::depthwise::{Rows, Tap};
 use super::{PANEL, Run, cut, piece, wanted_chunks};
-use crate::isa::Isa;
 
 /// Sums of a block: 8 KB.
 const SUMS: usize = 2048;
@@ -20,8 +22,7 @@ const ROWS: usize = 64;
 /// The kernel: pieces of images' blocks, then pieces of channels.
 #[derive(Debug)]
 pub(super) struct Depthwise {
-    pub(super) isa: Isa,
-    source: Image,
+    source: Lines,
     weight: usize,
     spots: usize,
     channels: usize,
@@ -32,6 +33,8 @@ pub(super) struct Depthwise {
     across: Vec<Positions>,
     /// For each line of the result: which of the runs down it belongs to, and how far its source is from that of the run's first.
     line: Vec<(usize, isize)>,
+    /// For each block's lines: those of the source that its taps reach.
+    reach: Vec<Range<usize>>,
     /// For each run down and each run across: the taps of their first position.
     taps: Vec<Vec<Tap>>,
     /// Of a block: whole lines, or columns of one.
@@ -43,11 +46,34 @@ pub(super) struct Depthwise {
 
 impl Depthwise {
     /// `gradient`: `source` is that of the output, and the result that of the input.
-    pub(super) fn new(g: &Geometry, source: Image, weight: usize, gradient: bool, isa: Isa) -> Depthwise {
+    pub(super) fn new(g: &Geometry, source: Image, weight: usize, gradient: bool) -> Depthwise {
         let runs = if gradient { axis::backward } else { axis::forward };
         let (down, across) = (runs(g, 0), runs(g, 1));
         let (lines, columns) = if gradient { (g.h, g.w) } else { (g.y, g.x) };
-        let [_, high, right, _] = source.strides;
+        let wide = g.c.min(if source.is_channels_last() { WIDE } else { PANEL });
+        let rows = (SUMS / wide.next_multiple_of(16)).clamp(4, ROWS);
+        let block =
+            if columns > rows { [1, columns.div_ceil(columns.div_ceil(rows))] } else { [rows / columns, columns] };
+        // Of each line, then of each block.
+        let mut reach = vec![0..0; lines];
+        for run in &down {
+            for i in 0..run.count {
+                let of = |tap: &(usize, usize)| tap.1 + i * run.advance;
+                let (from, to) = (run.taps.iter().map(of).min(), run.taps.iter().map(of).max());
+                reach[run.first + i * run.step] = from.unwrap_or(0)..to.map_or(0, |to| to + 1);
+            }
+        }
+        let reach: Vec<Range<usize>> = reach
+            .chunks(block[0])
+            .map(|lines| {
+                let some = || lines.iter().filter(|r| !r.is_empty());
+                some().map(|r| r.start).min().unwrap_or(0)..some().map(|r| r.end).max().unwrap_or(0)
+            })
+            .collect();
+        let most = reach.iter().map(Range::len).max().unwrap_or(0);
+        let [from_lines, from_columns] = if gradient { [g.y, g.x] } else { [g.h, g.w] };
+        let source = Lines::new(source, from_lines, from_columns, most);
+        let [high, right] = source.strides();
         let mut line = vec![(0, 0); lines];
         for (number, run) in down.iter().enumerate() {
             for i in 0..run.count {
@@ -60,13 +86,8 @@ impl Depthwise {
         };
         let pairs = down.iter().flat_map(|d| across.iter().map(move |a| (d, a)));
         let taps = pairs.map(|(d, a)| d.taps.iter().flat_map(|r| a.taps.iter().map(|s| tap(r, s))).collect()).collect();
-        let wide = if g.c <= WIDE { g.c } else { WIDE };
-        let rows = (SUMS / wide.next_multiple_of(16)).clamp(4, ROWS);
-        let block =
-            if columns > rows { [1, columns.div_ceil(columns.div_ceil(rows))] } else { [rows / columns, columns] };
         let spots = g.kernel[0] * g.kernel[1];
         let mut kernel = Depthwise {
-            isa,
             source,
             weight,
             spots,
@@ -76,6 +97,7 @@ impl Depthwise {
             columns,
             across,
             line,
+            reach,
             taps,
             block,
             wide,
@@ -83,7 +105,9 @@ impl Depthwise {
         };
         let wanted = wanted_chunks(g.n * lines * columns * spots * g.c.next_multiple_of(16));
         let most = [kernel.blocks(), g.c.div_ceil(wide)];
-        kernel.pieces = cut(wanted, most, |_, p| p);
+        // What is copied is copied by each piece of the images, and the channels are apart.
+        let copied = kernel.source.copied();
+        kernel.pieces = cut(wanted, most, |r, p| if copied { r } else { p });
         kernel
     }
 
@@ -97,6 +121,10 @@ impl Depthwise {
     }
 
     pub(super) fn scratch_floats(&self) -> usize {
+        self.sums() + self.source.scratch_floats()
+    }
+
+    fn sums(&self) -> usize {
         self.block[0] * self.block[1] * self.pitch()
     }
 
@@ -104,48 +132,66 @@ impl Depthwise {
         self.images * self.lines.div_ceil(self.block[0]) * self.columns.div_ceil(self.block[1])
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, sums: *mut f32) {
+    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
         let blocks = piece(self.blocks(), self.pieces[0], chunk / self.pieces[1]);
         let parts = piece(self.channels.div_ceil(self.wide), self.pieces[1], chunk % self.pieces[1]);
-        for block in blocks {
-            let cuts = self.columns.div_ceil(self.block[1]);
-            let bands = self.lines.div_ceil(self.block[0]);
-            let (image, line, column) =
-                (block / cuts / bands, block / cuts % bands * self.block[0], block % cuts * self.block[1]);
-            let lines = line..self.lines.min(line + self.block[0]);
-            let columns = column..self.columns.min(column + self.block[1]);
-            for part in parts.clone() {
-                let first = part * self.wide;
-                let channels = first..self.channels.min(first + self.wide);
-                // SAFETY: the caller's promise; lines, columns and channels exist, and the sums have room for a block.
-                unsafe {
-                    for (i, line) in lines.clone().enumerate() {
-                        let sums = sums.add(i * columns.len() * self.pitch());
-                        self.line(run, image, line, &columns, &channels, sums);
-                    }
-                    let row = (image * self.lines + lines.start) * self.columns + columns.start;
-                    let rows = lines.len() * columns.len();
-                    run.sink.run_rows(row as i64, rows, first as i64, channels.len(), sums, self.pitch());
+        let mut held = Held::default();
+        if self.source.copied() {
+            // Neighbouring blocks read the same lines.
+            for part in parts {
+                for block in blocks.clone() {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.block(run, block, part, &mut held, scratch) };
+                }
+            }
+        } else {
+            for block in blocks {
+                for part in parts.clone() {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.block(run, block, part, &mut held, scratch) };
                 }
             }
         }
     }
 
-    /// The sums of some columns of a line.
+    /// Some positions of some channels.
+    unsafe fn block(&self, run: &Run, block: usize, part: usize, held: &mut Held, scratch: *mut f32) {
+        let cuts = self.columns.div_ceil(self.block[1]);
+        let bands = self.lines.div_ceil(self.block[0]);
+        let (image, band, column) = (block / cuts / bands, block / cuts % bands, block % cuts * self.block[1]);
+        let line = band * self.block[0];
+        let lines = line..self.lines.min(line + self.block[0]);
+        let columns = column..self.columns.min(column + self.block[1]);
+        let first = part * self.wide;
+        let channels = first..self.channels.min(first + self.wide);
+        // SAFETY: the caller's promise; lines, columns and channels exist, and the sums have room for a block.
+        unsafe {
+            let sums = scratch;
+            let source = self.source.open(run, image, &channels, &self.reach[band], held, scratch.add(self.sums()));
+            for (i, line) in lines.clone().enumerate() {
+                let sums = sums.add(i * columns.len() * self.pitch());
+                self.line(run, source, line, &columns, &channels, sums);
+            }
+            let row = (image * self.lines + lines.start) * self.columns + columns.start;
+            let rows = lines.len() * columns.len();
+            run.sink.run_rows(row as i64, rows, first as i64, channels.len(), sums, self.pitch());
+        }
+    }
+
+    /// The sums of some columns of a line; `source`: where its image begins.
     unsafe fn line(
         &self,
         run: &Run,
-        image: usize,
+        source: *const f32,
         line: usize,
-        columns: &std::ops::Range<usize>,
-        channels: &std::ops::Range<usize>,
+        columns: &Range<usize>,
+        channels: &Range<usize>,
         sums: *mut f32,
     ) {
-        let [far, _, right, _] = self.source.strides;
+        let [_, right] = self.source.strides();
         let (down, shift) = self.line[line];
         // SAFETY: the caller's promise; taps reach positions that exist.
         unsafe {
-            let source = self.source.at(run.base).offset(image as isize * far + shift + channels.start as isize);
             let weight = (run.base)(self.weight).cast_const().add(channels.start * self.spots);
             for (number, across) in self.across.iter().enumerate() {
                 let some = across.within(columns.start, columns.end);
@@ -155,7 +201,7 @@ impl Depthwise {
                 let step = across.advance as isize * right;
                 let row = across.first + some.start * across.step - columns.start;
                 Rows {
-                    source: source.offset(some.start as isize * step),
+                    source: source.wrapping_offset(shift + some.start as isize * step),
                     step,
                     count: some.len(),
                     taps: &self.taps[down * self.across.len() + number],
@@ -165,7 +211,7 @@ impl Depthwise {
                     sums: sums.add(row * self.pitch()),
                     pitch: across.step * self.pitch(),
                 }
-                .run(self.isa);
+                .run(run.isa);
             }
         }
     }

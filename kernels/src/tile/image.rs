@@ -4,6 +4,10 @@ use std::ops::Range;
 
 use castnet_graph::program::{Conv, Strided};
 
+use super::Run;
+use crate::isa::Isa;
+use crate::transpose::transpose;
+
 /// Floats of scratch for a copy with halo, unless a single line takes more.
 const HALO: usize = 1 << 16;
 
@@ -120,15 +124,6 @@ impl Image {
     }
 }
 
-/// What of all channels a kernel is for: the columns of the weight and the channels of the result from here on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Part {
-    /// The first column of the weight.
-    pub column: usize,
-    /// The first channel of the result.
-    pub channel: usize,
-}
-
 /// Some lines of an image, or several whole images.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
@@ -212,17 +207,18 @@ impl Windows {
         &self.positions[..s.images * s.lines * self.g.x]
     }
 
-    /// Makes a segment readable and gives the address of its first window.
+    /// Makes a segment of the group's channels readable and gives the address of its first window.
     ///
     /// # Safety
     ///
     /// The input must be there, and [`Windows::scratch_floats`] of scratch.
-    pub unsafe fn open(&self, base: &dyn Fn(usize) -> *mut f32, s: &Segment, scratch: *mut f32) -> *const f32 {
+    pub unsafe fn open(&self, run: &Run, s: &Segment, scratch: *mut f32) -> *const f32 {
         let g = &self.g;
         let line = (s.line * g.stride[0]) as isize - g.padding[0];
         // SAFETY: the caller's promise; lines and columns outside the input are not read.
         unsafe {
-            let from = self.image.at(base).offset(s.image as isize * self.image.strides[0]);
+            let image = self.image.channels_from(run.group * g.c);
+            let from = image.at(run.base).offset(s.image as isize * image.strides[0]);
             if !self.copied {
                 return from.offset(line * self.image.strides[1]);
             }
@@ -232,7 +228,7 @@ impl Windows {
             for i in 0..s.images {
                 let from = from.offset(i as isize * self.image.strides[0]);
                 for r in 0..high {
-                    self.copy_line(from, line + r as isize, wide, scratch.add(i * image + r * wide * g.c));
+                    self.copy_line(run.isa, from, line + r as isize, wide, scratch.add(i * image + r * wide * g.c));
                 }
             }
         }
@@ -240,7 +236,7 @@ impl Windows {
     }
 
     /// A line with zeros where it is outside.
-    unsafe fn copy_line(&self, image: *const f32, line: isize, wide: usize, out: *mut f32) {
+    unsafe fn copy_line(&self, isa: Isa, image: *const f32, line: isize, wide: usize, out: *mut f32) {
         let (g, [_, high, right, deep]) = (&self.g, self.image.strides);
         let c = g.c;
         let columns = inside(g.padding[1], wide, g.w);
@@ -253,11 +249,18 @@ impl Windows {
             std::ptr::write_bytes(out.add(columns.end * c), 0, (wide - columns.end) * c);
             let from = image.offset(line * high + (columns.start as isize - g.padding[1]) * right);
             let out = out.add(columns.start * c);
-            if (deep == 1 || c == 1) && right == c as isize {
-                std::ptr::copy_nonoverlapping(from, out, columns.len() * c);
-            } else {
-                for ch in 0..c {
-                    for x in 0..columns.len() {
+            let n = columns.len();
+            match [right, deep] {
+                _ if (deep == 1 || c == 1) && right == c as isize => std::ptr::copy_nonoverlapping(from, out, n * c),
+                [_, 1] => {
+                    for x in 0..n {
+                        let (from, to) = (from.offset(x as isize * right), out.add(x * c));
+                        (0..c).for_each(|ch| *to.add(ch) = *from.add(ch));
+                    }
+                }
+                [1, _] => transpose(isa, from, deep, n, c, out, c as isize),
+                _ => {
+                    for (x, ch) in (0..n).flat_map(|x| (0..c).map(move |ch| (x, ch))) {
                         *out.add(x * c + ch) = *from.offset(x as isize * right + ch as isize * deep);
                     }
                 }

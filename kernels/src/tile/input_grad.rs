@@ -6,10 +6,9 @@
 use std::ops::Range;
 
 use super::conv::Forward;
-use super::image::{Geometry, Image, Part};
+use super::image::{Geometry, Image};
 use super::micro::{Product, Rows};
 use super::{BLOCK, DEPTH, PANEL, Run, pack, piece, wanted_chunks};
-use crate::isa::Isa;
 
 /// Floats of the images that a chunk adds to at a time, unless one alone is larger: 256 KB.
 const IMAGES: usize = 1 << 16;
@@ -17,11 +16,9 @@ const IMAGES: usize = 1 << 16;
 /// The gradient by adding windows. A chunk is some images and some channels.
 #[derive(Debug)]
 pub(super) struct Scatter {
-    pub(super) isa: Isa,
     g: Geometry,
     dy: Image,
     weight: usize,
-    part: Part,
     /// Lines and columns of an image in scratch.
     size: [usize; 2],
     /// Channels of an image in scratch: all, or a part that is a multiple of 32.
@@ -39,8 +36,8 @@ pub(super) struct Scatter {
     runs: Vec<(usize, usize, usize)>,
 }
 
-/// The cheaper way: a convolution, or adding windows.
-pub(super) fn choose(g: Geometry, dy: Image, weight: usize, part: Part, isa: Isa) -> Result<Forward, Box<Scatter>> {
+/// The cheaper way: a convolution, or adding windows. `g`: the sizes of a group.
+pub(super) fn choose(g: Geometry, dy: Image, weight: usize, groups: usize) -> Result<Forward, Box<Scatter>> {
     let spots = g.kernel[0] * g.kernel[1];
     // Vector operations of an image.
     let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
@@ -56,13 +53,13 @@ pub(super) fn choose(g: Geometry, dy: Image, weight: usize, part: Part, isa: Isa
             padding: [0, 1].map(|d| ((g.kernel[d] - 1) * g.dilation[d]) as isize - g.padding[d]),
             ..g
         };
-        return Ok(Forward::new(reversed, dy, weight, part, true, isa));
+        return Ok(Forward::new(reversed, dy, weight, groups, true));
     }
-    Err(Box::new(Scatter::new(g, dy, weight, part, isa)))
+    Err(Box::new(Scatter::new(g, dy, weight)))
 }
 
 impl Scatter {
-    fn new(g: Geometry, dy: Image, weight: usize, part: Part, isa: Isa) -> Scatter {
+    fn new(g: Geometry, dy: Image, weight: usize) -> Scatter {
         let strides = dy.strides;
         let extent = g.extent(g.y, g.x);
         let sizes = [g.h, g.w];
@@ -99,7 +96,7 @@ impl Scatter {
                 _ => runs.push((column, 1, offset as usize)),
             }
         }
-        Scatter { isa, g, dy, weight, part, size, channels, images, pieces, positions, windows, steps, runs }
+        Scatter { g, dy, weight, size, channels, images, pieces, positions, windows, steps, runs }
     }
 
     pub(super) fn chunks(&self) -> usize {
@@ -171,22 +168,22 @@ impl Scatter {
             let weight = (run.base)(self.weight).cast_const();
             let mut k = 0;
             while k < depth {
-                let column = self.part.column + from + k;
+                let column = run.group * g.o + from + k;
                 let (at, n) = (column / PANEL * g.taps() + all, (PANEL - column % PANEL).min(depth - k));
                 let at = weight.add(at * PANEL + column % PANEL);
-                pack::transpose(self.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL));
+                pack::transpose(run.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL));
                 k += n;
             }
             for (i, image) in images.enumerate() {
                 let at = image as isize * self.dy.strides[0] + from as isize * self.dy.strides[3];
-                let a = self.dy.at(run.base).offset(at);
+                let a = self.dy.channels_from(run.group * g.o).at(run.base).offset(at);
                 let sums = sums.add(i * self.image());
                 for (rows, windows) in self.positions.chunks(BLOCK).zip(self.windows.chunks(BLOCK)) {
                     let (steps, b, acc) = (&self.steps[..depth], packed.cast_const(), block);
                     Product { a, rows, steps, b, b_rows: Rows::Even(PANEL), cols, acc, pitch: PANEL, add: false }
-                        .run(self.isa);
+                        .run(run.isa);
                     for &(first, n, offset) in &self.runs[begin..end] {
-                        pack::add_rows(self.isa, block.add(first - column), sums.add(offset), windows, n);
+                        pack::add_rows(run.isa, block.add(first - column), sums.add(offset), windows, n);
                     }
                 }
             }
@@ -208,7 +205,7 @@ impl Scatter {
                     // SAFETY: these rows of the image exist in scratch, and belong to this chunk.
                     unsafe {
                         let acc = sums.add(from + first * pitch + col);
-                        let column = (self.part.channel + channel + col) as i64;
+                        let column = (run.group * g.c + channel + col) as i64;
                         run.sink.run_rows((row + first) as i64, rows, column, cols, acc, pitch);
                     }
                 }

@@ -17,7 +17,7 @@ const DISTANT: isize = 256;
 /// A matrix product with its chunks: groups, then pieces of rows, then pieces of columns.
 #[derive(Debug)]
 pub(super) struct MatMul {
-    pub(super) isa: Isa,
+    isa: Isa,
     k: usize,
     /// Columns.
     n: usize,

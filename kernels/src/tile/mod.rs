@@ -12,7 +12,7 @@ use castnet_graph::size::Size;
 
 use crate::isa::Isa;
 
-use image::{Geometry, Image, Part};
+use image::{Geometry, Image};
 
 mod axis;
 mod conv;
@@ -20,6 +20,7 @@ mod depthwise;
 mod depthwise_grad;
 mod image;
 mod input_grad;
+mod lines;
 mod matmul;
 mod micro;
 mod pack;
@@ -48,7 +49,17 @@ pub(crate) trait Sink {
 
 /// A tile with all sizes known, cut into chunks.
 #[derive(Debug)]
-pub(crate) struct TileKernel(Kind);
+pub(crate) struct TileKernel {
+    kind: Kind,
+    isa: Isa,
+    /// Groups of channels that the kind runs for, one at a time: they differ in where their channels begin only.
+    groups: usize,
+    /// Chunks of a group.
+    each: usize,
+    /// Chunks of all: where a group is one, several groups may share one.
+    chunks: usize,
+    scratch: usize,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -58,8 +69,6 @@ enum Kind {
     Scatter(Box<input_grad::Scatter>),
     Depthwise(Box<depthwise::Depthwise>),
     DepthwiseGrad(Box<depthwise_grad::DepthwiseGrad>),
-    /// One after the other.
-    Groups(Vec<Kind>),
 }
 
 /// What a kernel needs from its surroundings to run a chunk.
@@ -67,62 +76,71 @@ struct Run<'a> {
     base: &'a dyn Fn(usize) -> *mut f32,
     sink: &'a dyn Sink,
     isa: Isa,
+    /// Which group of channels.
+    group: usize,
 }
 
 impl TileKernel {
     /// Resolves symbolic sizes with `value` and chooses the chunks.
     pub(crate) fn new(tile: &Tile, space: &[Size], isa: Isa, value: &dyn Fn(&str) -> i64) -> TileKernel {
-        TileKernel(match tile {
-            Tile::MatMul { k, a, b } => Kind::MatMul(matmul::MatMul::new(k, a, b, space, isa, value)),
+        let (kind, g) = match tile {
+            Tile::MatMul { k, a, b } => (Kind::MatMul(matmul::MatMul::new(k, a, b, space, isa, value)), None),
             Tile::Conv2d { conv, input, weight } => {
                 let (g, input) = (Geometry::new(conv, value), Image::new(input, value));
-                if g.is_depthwise() && input.is_channels_last() {
-                    let kernel = depthwise::Depthwise::new(&g, input, *weight, false, isa);
-                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
+                match g.is_depthwise() {
+                    true => {
+                        let kernel = depthwise::Depthwise::new(&g, input, *weight, false);
+                        (Kind::Depthwise(Box::new(kernel)), None)
+                    }
+                    false => (Kind::Conv(conv::Forward::new(g.group(), input, *weight, g.groups, false)), Some(g)),
                 }
-                Kind::groups(g, |g, from, to| {
-                    let part = Part { column: to, channel: to };
-                    Kind::Conv(conv::Forward::new(g, input.channels_from(from), *weight, part, false, isa))
-                })
             }
             Tile::Conv2dInputGrad { conv, dy, weight } => {
                 let (g, dy) = (Geometry::new(conv, value), Image::new(dy, value));
-                if g.is_depthwise() && dy.is_channels_last() {
-                    let kernel = depthwise::Depthwise::new(&g, dy, *weight, true, isa);
-                    return TileKernel(Kind::Depthwise(Box::new(kernel)));
-                }
-                Kind::groups(g, |g, to, from| {
-                    let part = Part { column: from, channel: to };
-                    match input_grad::choose(g, dy.channels_from(from), *weight, part, isa) {
-                        Ok(direct) => Kind::Conv(direct),
-                        Err(scatter) => Kind::Scatter(scatter),
+                match g.is_depthwise() {
+                    true => {
+                        let kernel = depthwise::Depthwise::new(&g, dy, *weight, true);
+                        (Kind::Depthwise(Box::new(kernel)), None)
                     }
-                })
+                    false => match input_grad::choose(g.group(), dy, *weight, g.groups) {
+                        Ok(direct) => (Kind::Conv(direct), Some(g)),
+                        Err(scatter) => (Kind::Scatter(scatter), Some(g)),
+                    },
+                }
             }
             Tile::Conv2dWeightGrad { conv, input, dy } => {
                 let (g, input, dy) = (Geometry::new(conv, value), Image::new(input, value), Image::new(dy, value));
-                if g.is_depthwise() && input.is_channels_last() && dy.is_channels_last() {
-                    let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy, isa);
-                    return TileKernel(Kind::DepthwiseGrad(Box::new(kernel)));
+                match g.is_depthwise() {
+                    true => {
+                        let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy);
+                        (Kind::DepthwiseGrad(Box::new(kernel)), None)
+                    }
+                    false => (Kind::WeightGrad(weight_grad::WeightGrad::new(g.group(), input, dy, g.groups)), Some(g)),
                 }
-                Kind::groups(g, |g, from, to| {
-                    let part = Part { column: to, channel: to };
-                    let (input, dy) = (input.channels_from(from), dy.channels_from(to));
-                    Kind::WeightGrad(weight_grad::WeightGrad::new(g, input, dy, part, isa))
-                })
             }
-        })
+        };
+        let each = kind.chunks();
+        let groups = g.as_ref().map_or(1, |g| g.groups);
+        let chunks = match (each, g) {
+            (1, Some(g)) => {
+                let products = g.n * g.positions() * g.group().taps() * (g.o / g.groups).next_multiple_of(16);
+                wanted_chunks(products * groups).min(groups)
+            }
+            _ => groups * each,
+        };
+        // 16 more, so that it can be aligned.
+        let scratch = 16 + kind.scratch_floats();
+        TileKernel { kind, isa, groups, each, chunks, scratch }
     }
 
     /// The number of chunks: a function of the sizes only.
     pub(crate) fn chunks(&self) -> usize {
-        self.0.chunks()
+        self.chunks
     }
 
     /// How many floats of scratch a thread needs.
     pub(crate) fn scratch_floats(&self) -> usize {
-        // 16 more, so that it can be aligned.
-        16 + self.0.scratch_floats()
+        self.scratch
     }
 
     /// Runs a chunk. `base` gives the start of a buffer of the program. Allocates nothing.
@@ -137,24 +155,21 @@ impl TileKernel {
         scratch: &mut [f32],
         sink: &dyn Sink,
     ) {
-        assert!(chunk < self.chunks() && scratch.len() >= self.scratch_floats());
+        assert!(chunk < self.chunks && scratch.len() >= self.scratch);
         let skip = scratch.as_ptr().align_offset(64).min(16);
         let scratch = scratch[skip..].as_mut_ptr();
-        // SAFETY: the caller's promise; the scratch is as long as the kernel says.
-        unsafe { self.0.run(chunk, base, sink, scratch) }
+        let groups = match self.each {
+            1 => piece(self.groups, self.chunks, chunk),
+            each => chunk / each..chunk / each + 1,
+        };
+        for group in groups {
+            // SAFETY: the caller's promise; the scratch is as long as the kernel says.
+            unsafe { self.kind.run(chunk % self.each, &Run { base, sink, isa: self.isa, group }, scratch) }
+        }
     }
 }
 
 impl Kind {
-    /// A kernel a group: `make` gets the group's sizes, its first channel of the input and of the output.
-    fn groups(g: Geometry, make: impl Fn(Geometry, usize, usize) -> Kind) -> Kind {
-        let one = g.group();
-        match g.groups {
-            1 => make(one, 0, 0),
-            groups => Kind::Groups((0..groups).map(|i| make(one.clone(), i * one.c, i * one.o)).collect()),
-        }
-    }
-
     fn chunks(&self) -> usize {
         match self {
             Kind::MatMul(t) => t.chunks(),
@@ -163,7 +178,6 @@ impl Kind {
             Kind::Scatter(t) => t.chunks(),
             Kind::Depthwise(t) => t.chunks(),
             Kind::DepthwiseGrad(t) => t.chunks(),
-            Kind::Groups(all) => all.iter().map(Kind::chunks).sum(),
         }
     }
 
@@ -175,49 +189,54 @@ impl Kind {
             Kind::Scatter(t) => t.scratch_floats(),
             Kind::Depthwise(t) => t.scratch_floats(),
             Kind::DepthwiseGrad(t) => t.scratch_floats(),
-            Kind::Groups(all) => all.iter().map(Kind::scratch_floats).max().unwrap_or(0),
         }
     }
 
-    /// Runs a chunk.
+    /// Runs a chunk of a group.
     ///
     /// # Safety
     ///
     /// As [`TileKernel::run`]; the scratch must be aligned.
-    unsafe fn run(&self, chunk: usize, base: &dyn Fn(usize) -> *mut f32, sink: &dyn Sink, scratch: *mut f32) {
+    unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                Kind::MatMul(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::Conv(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::WeightGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::Scatter(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::Depthwise(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::DepthwiseGrad(t) => t.run(chunk, &Run { base, sink, isa: t.isa }, scratch),
-                Kind::Groups(all) => {
-                    let mut chunk = chunk;
-                    for kind in all {
-                        match chunk.checked_sub(kind.chunks()) {
-                            None => return kind.run(chunk, base, sink, scratch),
-                            Some(rest) => chunk = rest,
-                        }
-                    }
-                }
+                Kind::MatMul(t) => t.run(chunk, run, scratch),
+                Kind::Conv(t) => t.run(chunk, run, scratch),
+                Kind::WeightGrad(t) => t.run(chunk, run, scratch),
+                Kind::Scatter(t) => t.run(chunk, run, scratch),
+                Kind::Depthwise(t) => t.run(chunk, run, scratch),
+                Kind::DepthwiseGrad(t) => t.run(chunk, run, scratch),
             }
         }
     }
 }
 
-/// Columns `first..first + n` of panels, counted from `first`, in pieces that no panel's end cuts.
-fn panels(first: usize, n: usize) -> Vec<std::ops::Range<usize>> {
-    let mut pieces = vec![];
-    let mut at = 0;
-    while at < n {
-        let end = (at + PANEL - (first + at) % PANEL).min(n);
-        pieces.push(at..end);
-        at = end;
+/// Columns of panels, cut into pieces where a panel ends.
+#[derive(Clone, Copy, Debug)]
+struct Columns {
+    first: usize,
+    n: usize,
+}
+
+impl Columns {
+    fn pieces(self) -> usize {
+        (self.first % PANEL + self.n).div_ceil(PANEL)
     }
-    pieces
+
+    /// A piece, counted from the first column.
+    fn piece(self, i: usize) -> std::ops::Range<usize> {
+        let before = self.first % PANEL;
+        (i * PANEL).saturating_sub(before)..((i + 1) * PANEL - before).min(self.n)
+    }
+
+    /// The fewest and the most pieces that a group of `n` columns has.
+    fn bounds(n: usize, groups: usize) -> [usize; 2] {
+        let pieces = |group: usize| Columns { first: group * n, n }.pieces();
+        // From 32 groups on they begin where others did.
+        let all = || (0..groups.min(PANEL)).map(pieces);
+        [all().min().unwrap_or(1), all().max().unwrap_or(1)]
+    }
 }
 
 /// How many chunks a kernel of so many multiplications wants: about 30 µs each, but 8 of at least 4 µs where there are few, at most 64.

@@ -90,7 +90,7 @@ impl Taps {
         // SAFETY: the positions are those that are inside; the caller's promise for the rest.
         unsafe {
             Product {
-                a: self.image.at(run.base).offset(input),
+                a: self.image.channels_from(run.group * g.c).at(run.base).offset(input),
                 rows: &self.channels[channel..channel + rows.len()],
                 steps: &column.input[..positions],
                 b: dy.offset((top - segment.line) as isize * self.dy[1] + column.x.start as isize * self.dy[2]),

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use super::image::{Geometry, Image, Part, Segment, Windows};
+use super::image::{Geometry, Image, Segment, Windows};
 use super::micro::{Product, Rows};
 use super::taps::Taps;
-use super::{BLOCK, PANEL, Run, cut, pack, piece, wanted_chunks};
-use crate::isa::Isa;
+use super::{BLOCK, Columns, PANEL, Run, cut, pack, piece, wanted_chunks};
 
 /// Positions of a segment: one piece of the reduction.
 const STEPS: usize = 512;
@@ -18,13 +17,12 @@ const CHUNKS: usize = 16;
 /// The gradient with its chunks: pieces of units, then pieces of panels.
 #[derive(Debug)]
 pub(super) struct WeightGrad {
-    pub(super) isa: Isa,
     input: Input,
     dy: Dy,
     /// Groups of up to 8 rows: the first row of each, and where the last ends.
     units: Vec<usize>,
-    panels: Vec<Range<usize>>,
-    part: Part,
+    /// The most panels that a group lies in.
+    panels: usize,
     pieces: [usize; 2],
 }
 
@@ -41,6 +39,8 @@ enum Input {
 #[derive(Debug)]
 pub(super) struct Dy {
     image: Image,
+    /// Of a group.
+    channels: usize,
     columns: usize,
     /// Positions of a segment, if they are copied to a panel because channels do not lie side by side.
     packed: Option<usize>,
@@ -50,10 +50,11 @@ pub(super) struct Dy {
 type Add<'a> = dyn Fn(Range<usize>, *const f32, usize, *mut f32) + 'a;
 
 impl WeightGrad {
-    pub(super) fn new(g: Geometry, input: Image, dy: Image, part: Part, isa: Isa) -> WeightGrad {
+    /// `g`: the sizes of a group.
+    pub(super) fn new(g: Geometry, input: Image, dy: Image, groups: usize) -> WeightGrad {
         let (taps, o) = (g.taps(), g.o);
         let pack = dy.strides[3] != 1 && o > 1;
-        let mut dy = Dy { image: dy, columns: g.x, packed: None };
+        let mut dy = Dy { image: dy, channels: g.o, columns: g.x, packed: None };
         let wanted = wanted_chunks(g.n * g.positions() * taps * o.next_multiple_of(16)).min(CHUNKS);
         // With few channels a copy with halo costs little, and taps alone would be groups too small.
         let (input, units) = if g.padding != [0, 0] && g.c >= 4 {
@@ -78,10 +79,10 @@ impl WeightGrad {
             let units = (0..=groups).map(|i| taps * i / groups).collect();
             (Input::Windows(windows, table), units)
         };
-        let panels = super::panels(part.channel, o);
-        let wanted = wanted.max((taps * panels.len() * PANEL).div_ceil(SUMS / 2));
-        let pieces = cut(wanted, [units.len() - 1, panels.len()], |r, p| p * taps + r * o);
-        WeightGrad { isa, input, dy, units, panels, part, pieces }
+        let [fewest, panels] = Columns::bounds(o, groups);
+        let wanted = wanted.max((taps * panels * PANEL).div_ceil(SUMS / 2));
+        let pieces = cut(wanted, [units.len() - 1, fewest], |r, p| p * taps + r * o);
+        WeightGrad { input, dy, units, panels, pieces }
     }
 
     pub(super) fn chunks(&self) -> usize {
@@ -90,7 +91,7 @@ impl WeightGrad {
 
     pub(super) fn scratch_floats(&self) -> usize {
         let most = |n: usize, pieces: usize| (0..pieces).map(|i| piece(n, pieces, i).len()).max().unwrap_or(0);
-        let sums = most(self.units.len() - 1, self.pieces[0]) * 8 * most(self.panels.len(), self.pieces[1]) * PANEL;
+        let sums = most(self.units.len() - 1, self.pieces[0]) * 8 * most(self.panels, self.pieces[1]) * PANEL;
         sums + self.halo() + self.dy.packed.unwrap_or(0) * PANEL
     }
 
@@ -103,7 +104,8 @@ impl WeightGrad {
 
     pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
         let units = piece(self.units.len() - 1, self.pieces[0], chunk / self.pieces[1]);
-        let panels = &self.panels[piece(self.panels.len(), self.pieces[1], chunk % self.pieces[1])];
+        let columns = Columns { first: run.group * self.dy.channels, n: self.dy.channels };
+        let panels = piece(columns.pieces(), self.pieces[1], chunk % self.pieces[1]);
         let rows = self.units[units.start]..self.units[units.end];
         let units = &self.units[units.start..=units.end];
         // SAFETY: the caller's promise; the scratch is divided as `scratch_floats` counts it.
@@ -113,9 +115,9 @@ impl WeightGrad {
             std::ptr::write_bytes(sums, 0, rows.len() * panels.len() * PANEL);
             // All panels of a segment follow each other: panel `panel` adds to its part of the sums.
             let each = |s: &Segment, add: &Add| {
-                for (i, panel) in panels.iter().enumerate() {
+                for (i, panel) in panels.clone().map(|i| columns.piece(i)).enumerate() {
                     let cols = panel.len();
-                    let dy = self.dy.open(run, s, panel, pack);
+                    let dy = self.dy.open(run, s, &panel, pack);
                     let acc = sums.add(i * rows.len() * PANEL);
                     for unit in units.windows(2) {
                         add(unit[0]..unit[1], dy, cols, acc.add((unit[0] - rows.start) * PANEL));
@@ -125,11 +127,11 @@ impl WeightGrad {
             match &self.input {
                 Input::Windows(windows, table) => {
                     for s in (0..windows.segments()).map(|i| windows.segment(i)) {
-                        let a = windows.open(run.base, &s, scratch);
+                        let a = windows.open(run, &s, scratch);
                         each(&s, &|unit, b, cols, acc| {
                             let (rows, steps) = (&windows.taps[unit], windows.rows(&s));
                             let b_rows = Rows::Table(table);
-                            Product { a, rows, steps, b, b_rows, cols, acc, pitch: PANEL, add: true }.run(self.isa);
+                            Product { a, rows, steps, b, b_rows, cols, acc, pitch: PANEL, add: true }.run(run.isa);
                         });
                     }
                 }
@@ -139,9 +141,9 @@ impl WeightGrad {
                     }
                 }
             }
-            for (i, panel) in panels.iter().enumerate() {
+            for (i, panel) in panels.clone().map(|i| columns.piece(i)).enumerate() {
                 let acc = sums.add(i * rows.len() * PANEL);
-                let column = (self.part.channel + panel.start) as i64;
+                let column = (columns.first + panel.start) as i64;
                 for first in rows.clone().step_by(BLOCK) {
                     let n = (rows.end - first).min(BLOCK);
                     let acc = acc.add((first - rows.start) * PANEL);
@@ -169,7 +171,7 @@ impl Dy {
         let first = s.image as isize * image + s.line as isize * line + panel.start as isize * channel;
         // SAFETY: positions of the segment and channels of the panel exist; `out` has a row of 32 for each position.
         unsafe {
-            let dy = self.image.at(run.base).offset(first);
+            let dy = self.image.channels_from(run.group * self.channels).at(run.base).offset(first);
             if self.packed.is_none() {
                 return dy;
             }

@@ -105,6 +105,11 @@ fn jobs(worker: u32) -> impl Iterator<Item = &'static Slot> {
     used().skip(first).chain(used().take(first)).map(|i| &JOBS[i])
 }
 
+/// Whether a job runs in which this worker takes part.
+fn runs(worker: u32) -> bool {
+    jobs(worker).any(|job| job.is_running_for(worker))
+}
+
 fn work(worker: u32) {
     loop {
         let mut worked = false;
@@ -114,7 +119,7 @@ fn work(worker: u32) {
             }
         }
         let found = || jobs(worker).any(|job| job.has_work(worker));
-        if !worked && !spin_until(found) && !sleep(worker, found) {
+        if !worked && !spin_until(found, || runs(worker)) && !sleep(worker, found) {
             return;
         }
     }

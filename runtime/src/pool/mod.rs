@@ -17,6 +17,10 @@ pub(crate) use ticket::MAX_CHUNKS;
 /// A hand-over by spinning takes a tenth of a microsecond, waking a sleeper four; beyond this a processor is better left to others.
 const SPIN: Duration = Duration::from_micros(20);
 
+/// Inside a job, where the next phase is some chunks away: a few times what a chunk takes (`castnet_kernels` aims at 8 to 30 microseconds).
+/// Beyond [`SPIN`] others who want the processor have it first.
+const PATIENCE: Duration = Duration::from_micros(200);
+
 /// What the chunks of a job do.
 pub(crate) trait Work: Sync {
     /// Does chunk `chunk` of phase `phase`. No two threads with the same `worker` number are in the same job at once; the caller's is 0.
@@ -57,8 +61,8 @@ pub(crate) fn run(counts: &[u32], limit: usize, work: &dyn Work) -> Result<(), S
     }
 }
 
-/// Spins until `done` holds; `false` if it takes too long.
-fn spin_until(done: impl Fn() -> bool) -> bool {
+/// Spins until `done` holds; `false` if it takes too long. `inside`: whether a job is running that may have work soon.
+fn spin_until(done: impl Fn() -> bool, inside: impl Fn() -> bool) -> bool {
     let start = Instant::now();
     loop {
         for _ in 0..32 {
@@ -67,8 +71,12 @@ fn spin_until(done: impl Fn() -> bool) -> bool {
             }
             std::hint::spin_loop();
         }
-        if start.elapsed() > SPIN {
+        let waited = start.elapsed();
+        if waited > PATIENCE || waited > SPIN && !inside() {
             return false;
+        }
+        if waited > SPIN {
+            std::thread::yield_now();
         }
     }
 }

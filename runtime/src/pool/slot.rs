@@ -61,6 +61,11 @@ impl Slot {
         self.ticket.left() > 0 && worker < self.limit.load(Ordering::Acquire)
     }
 
+    /// Whether a job is here, not yet finished, in which worker `worker` takes part.
+    pub(super) fn is_running_for(&self, worker: u32) -> bool {
+        !self.finished.load(Ordering::Relaxed) && worker < self.limit.load(Ordering::Relaxed)
+    }
+
     /// Runs a job as its caller, with number 0, together with whoever comes by; the slot must belong to this thread.
     ///
     /// `Err` is the message of the first chunk that panicked.
@@ -75,7 +80,7 @@ impl Slot {
         loop {
             while self.work_once(0) {}
             let changed = || self.finished.load(Ordering::Acquire) || self.ticket.left() > 0;
-            if !spin_until(changed) {
+            if !spin_until(changed, || true) {
                 self.sleep_until(changed);
             }
             if self.finished.load(Ordering::Acquire) {

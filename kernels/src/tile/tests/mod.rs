@@ -1,6 +1,6 @@
 //! Every tile against plain loops in f64, on random shapes, for every instruction set of the machine.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use castnet_graph::program::{Conv, Layout, Right, Strided, Tile};
 use castnet_graph::size::Size;
@@ -195,13 +195,18 @@ fn matrix_products_with_long_reductions_and_many_rows() {
 
 /// Tests the three tiles of a convolution, whose channels fall into groups of so many.
 fn conv(seed: u64, channels: &[i64], groups: i64) {
+    conv_of(seed, channels, groups, &[0, 1, 4, 7, 12]);
+}
+
+/// The same on images that are so much larger than the kernel.
+fn conv_of(seed: u64, channels: &[i64], groups: i64, more: &[i64]) {
     let rng = &mut Random(seed);
     let two = |rng: &mut Random, options: &[i64]| [rng.of(options), rng.of(options)];
     let kernel = two(rng, &[1, 2, 3, 3, 5]);
     let (stride, dilation) = (two(rng, &[1, 1, 2, 3]), two(rng, &[1, 1, 1, 2]));
     let padding = [0, 1].map(|d| rng.of(&[0, 0, 1, kernel[d] / 2 * dilation[d]]));
     let reach = [0, 1].map(|d| (kernel[d] - 1) * dilation[d] + 1);
-    let size = [0, 1].map(|d| (reach[d] - 2 * padding[d]).max(1) + rng.of(&[0, 1, 4, 7, 12]));
+    let size = [0, 1].map(|d| (reach[d] - 2 * padding[d]).max(1) + rng.of(more));
     let out = [0, 1].map(|d| (size[d] + 2 * padding[d] - reach[d]) / stride[d] + 1);
     let (n, c, o) = (rng.of(&[1, 1, 2, 3, 9]), rng.of(channels), if channels == [1] { 1 } else { rng.of(channels) });
     // `c` and `o` are those of a group, `all` and `outputs` those of the image.
@@ -286,4 +291,69 @@ fn grouped_convolutions() {
 #[test]
 fn depthwise_convolutions() {
     (1..=60).for_each(|seed| conv(6000 + seed, &[1], 1 + (seed as i64 * 7) % 101));
+}
+
+#[test]
+fn depthwise_convolutions_of_large_images() {
+    // Channels that lie apart are copied some lines at a time.
+    (1..=4).for_each(|seed| conv_of(7000 + seed, &[1], 20 + 13 * (seed as i64 % 3), &[70, 90]));
+}
+
+/// Calls of the sink and of `base`, and chunks: what a kernel does beside its products.
+fn calls(tile: &Tile, space: &[i64], floats: usize) -> [usize; 2] {
+    struct Calls<'a>(&'a Cell<usize>);
+    impl Sink for Calls<'_> {
+        unsafe fn run_rows(&self, _: i64, _: usize, _: i64, _: usize, _: *mut f32, _: usize) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
+    let kernel = TileKernel::new(tile, &sizes, Isa::Portable, &|_| 0);
+    let (memory, count) = (vec![0f32; floats], Cell::new(0));
+    let base = |_: usize| {
+        count.set(count.get() + 1);
+        memory.as_ptr().cast_mut()
+    };
+    let mut scratch = vec![0.0; kernel.scratch_floats()];
+    for chunk in 0..kernel.chunks() {
+        // SAFETY: there are enough floats for each operand, which are only read.
+        unsafe { kernel.run(chunk, &base, &mut scratch, &Calls(&count)) };
+    }
+    [kernel.chunks(), count.get()]
+}
+
+/// The three tiles of a 3 x 3 convolution of 2 images of 8 x 8, channels last or first.
+fn three(groups: i64, channels: i64, last: bool) -> [[usize; 2]; 3] {
+    let (c, number) = (groups * channels, Size::constant);
+    let strides = if last { [64 * c, 8 * c, c, 1] } else { [64 * c, 8, 1, 64] };
+    let image = |buffer| Strided::new(buffer, strides.map(Size::constant).to_vec());
+    let [n, h, w, y, x] = [2, 8, 8, 8, 8].map(number);
+    let two = |v: i64| [v, v];
+    let (kernel, stride, padding, dilation) = (two(3), two(1), two(1), two(1));
+    let conv = Conv { n, h, w, c, y, x, o: c, kernel, stride, padding, dilation, groups };
+    let floats = ((128 * c).max(9 * channels * (c + 31))) as usize;
+    let space = [2, 8, 8, c];
+    [
+        calls(&Tile::Conv2d { conv: conv.clone(), input: image(0), weight: 1 }, &space, floats),
+        calls(&Tile::Conv2dInputGrad { conv: conv.clone(), dy: image(0), weight: 1 }, &space, floats),
+        calls(&Tile::Conv2dWeightGrad { conv, input: image(0), dy: image(1) }, &[9 * channels, c], floats),
+    ]
+}
+
+#[test]
+fn work_grows_with_the_groups_and_not_with_their_square() {
+    for (channels, last) in [(1, true), (1, false), (2, true), (2, false), (3, false)] {
+        for (few, many) in three(240, channels, last).into_iter().zip(three(960, channels, last)) {
+            assert!(many[1] <= 5 * few[1], "{channels} channels, last: {last}: {few:?} of 240 groups, {many:?} of 960");
+            assert!(many[0] <= 64, "{channels} channels, last: {last}: {} chunks of next to nothing", many[0]);
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions_cost_the_same_in_any_layout() {
+    for (last, first) in three(960, 1, true).into_iter().zip(three(960, 1, false)) {
+        // Pieces of 32 channels in place of 512.
+        assert!(first[1] <= 16 * last[1] + 200, "channels last {last:?}, first {first:?}");
+    }
 }
