@@ -27,7 +27,7 @@ fn reduce_far(x: f32) -> (f32, u32) {
     let (a, b, c) = (at(0), at(1), at(2));
     let (high, low) = (((a << 32 | b) << shift >> 32) as u32, (b << 32 | c) << shift >> 32);
     // The upper half of the product's lower 64 bits: quarter turns in units of 2⁻³⁰.
-    let turns = m.wrapping_mul(high).wrapping_add((u64::from(m) * low >> 32) as u32);
+    let turns = m.wrapping_mul(high).wrapping_add(((u64::from(m) * low) >> 32) as u32);
     let quarter = turns.wrapping_add(1 << 29) >> 30;
     let rest = turns.wrapping_sub(quarter << 30) as i32 as f32 * (std::f32::consts::FRAC_PI_2 / 1_073_741_824.0);
     let negative = bits >> 31 == 1;
