@@ -33,6 +33,41 @@ pub const fn emitted(
     EmittedKernel { function, training, launch, stage, kernel }
 }
 
+/// A polynomial in sizes: coefficients, each with the sizes by which it is multiplied. What is more than `u64::MAX` is that.
+pub const fn size(terms: &[(i64, &[usize])]) -> u64 {
+    let (mut plus, mut minus) = (0u128, 0u128);
+    let mut term = 0;
+    while term < terms.len() {
+        let (coefficient, factors) = terms[term];
+        let mut product = coefficient.unsigned_abs() as u128;
+        let mut factor = 0;
+        while factor < factors.len() {
+            product = product.saturating_mul(factors[factor] as u128);
+            factor += 1;
+        }
+        match coefficient < 0 {
+            true => minus = minus.saturating_add(product),
+            false => plus = plus.saturating_add(product),
+        }
+        term += 1;
+    }
+    let known = if plus == u128::MAX { plus } else { plus.saturating_sub(minus) };
+    if known > u64::MAX as u128 { u64::MAX } else { known as u64 }
+}
+
+/// Bytes of the largest of these arenas of floats, of `constant`, and of what an optimizer remembers; at most `usize::MAX`.
+pub const fn memory(arenas: &[u64], constant: u64, optimizer: usize) -> usize {
+    let (mut most, mut arena) = (0, 0);
+    while arena < arenas.len() {
+        if arenas[arena] > most {
+            most = arenas[arena];
+        }
+        arena += 1;
+    }
+    let bytes = most.saturating_mul(4).saturating_add(constant).saturating_add(optimizer as u64);
+    if bytes > usize::MAX as u64 { usize::MAX } else { bytes as usize }
+}
+
 /// Anything that names a file.
 pub trait File: AsRef<Path> {}
 impl<T: AsRef<Path>> File for T {}
@@ -65,7 +100,7 @@ macro_rules! __network_methods {
             self.model.save(path)
         }
 
-        /// Sets parameters, states, optimizer and the counter of random numbers from what [`Self::save_training`] wrote, so that training goes on
+        /// Sets parameters, states, optimizer and the counters of random numbers from what [`Self::save_training`] wrote, so that training goes on
         /// as if it had not stopped. Gives what else was saved.
         ///
         /// # Errors
@@ -79,7 +114,7 @@ macro_rules! __network_methods {
             self.model.load_training(path, optimizer)
         }
 
-        /// Writes parameters, states, optimizer and the counter of random numbers to a safetensors file, and `extra`, such as where a training loop
+        /// Writes parameters, states, optimizer and the counters of random numbers to a safetensors file, and `extra`, such as where a training loop
         /// stands. Atomic.
         ///
         /// # Errors

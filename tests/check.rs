@@ -110,7 +110,8 @@ mod written {
 fn broken(change: impl FnOnce(&mut Net)) -> Model {
     let mut net = Parts::new(&Device::cpu(), 1).unwrap().as_ref().net().clone();
     change(&mut net);
-    Model::from_net(net, &Device::cpu(), 1).unwrap()
+    // SAFETY: castnet's compiler made it.
+    unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap()
 }
 
 fn training(net: &mut Net) -> &mut Program {
@@ -127,7 +128,7 @@ fn a_wrong_coefficient_is_found() {
         let stage = launch.stages.last_mut().unwrap();
         assert!(matches!(stage.outputs[..], [Target::Store(_)]));
         let code = &mut stage.code;
-        let last = code.inputs + code.instrs.len() as u16;
+        let last = code.inputs + code.instrs.len() as u32;
         code.instrs.push(Instr::Const(1.1));
         code.instrs.push(Instr::Binary(Binary::Mul, code.outputs[0], last));
         code.outputs[0] = last + 1;

@@ -52,3 +52,16 @@ fn figures_are_constants_of_the_run_time_sizes() {
     assert!(Small::scores_memory(6, 5) > Small::scores_memory(3, 5));
     assert!(Counting::count_memory(1) >= 8 * 1000);
 }
+
+#[test]
+fn figures_end_at_the_largest_number() {
+    const HUGE: usize = 1 << 40;
+    assert_eq!((Small::flops(HUGE, HUGE), Small::loss_step_flops(usize::MAX, 1)), (u64::MAX, u64::MAX));
+    assert_eq!(
+        (Small::scores_memory(HUGE, HUGE), Small::loss_step_memory::<AdamW>(1, HUGE << 20)),
+        (usize::MAX, usize::MAX)
+    );
+    // Beyond 2⁵³ and below 2⁶⁴ they are exact.
+    assert_eq!(Small::flops(HUGE, 1000) % 1000, 0);
+    assert_eq!(Small::flops(HUGE, 7), HUGE as u64 * Small::flops(1, 7));
+}

@@ -44,11 +44,17 @@ fn bindings(program: &Program) -> Vec<Numbers> {
     let each = |value: &dyn Fn(usize) -> i64| -> Numbers {
         names.iter().enumerate().map(|(i, name)| (name.clone(), value(i))).collect()
     };
-    let least = (0..12).map(|power| 1 << power).find(|n| positive(&each(&|_| *n))).unwrap_or(1 << 12);
-    let mut all = vec![each(&|_| least), each(&|i| least + 2 + i as i64)];
+    // Where a long window asks for one that is large, the others stay small.
+    let powers = || (0..34).map(|power| 1i64 << power);
+    let alone = |one: usize| powers().find(|n| positive(&each(&|i| if i == one { *n } else { 1 << 33 }))).unwrap_or(1);
+    let least: Vec<i64> = match powers().take(12).find(|n| positive(&each(&|_| *n))) {
+        Some(least) => vec![least; names.len()],
+        None => (0..names.len()).map(alone).collect(),
+    };
+    let mut all = vec![each(&|i| least[i]), each(&|i| least[i] + 2 + i as i64)];
     for one in 0..names.len() {
-        all.push(each(&|i| if i == one { least + 40 } else { least }));
-        all.push(each(&|i| if i == one { least } else { least + 20 }));
+        all.push(each(&|i| if i == one { least[i] + 40 } else { least[i] }));
+        all.push(each(&|i| if i == one { least[i] } else { least[i] + 20 }));
     }
     all.dedup();
     // The first one, if no other, for what it says of sizes that are never positive.
@@ -205,10 +211,10 @@ impl Check<'_> {
     /// Where a buffer lies in this round, if in the arena.
     fn span(&self, buffer: usize) -> Result<Option<Span>, String> {
         let Some(place) = &self.places[buffer] else { return Ok(None) };
-        let moved: i64 = place.strides.iter().zip(&self.rounds).map(|(stride, round)| stride * round).sum();
-        let from = place.offset + place.start + moved;
-        let to = from + place.length;
-        match place.offset <= from && to <= self.height {
+        let moved = place.strides.iter().zip(&self.rounds).map(|(stride, round)| stride.saturating_mul(*round));
+        let from = moved.fold(place.offset.saturating_add(place.start), i64::saturating_add);
+        let to = from.saturating_add(place.length);
+        match place.offset <= from && from <= to && to <= self.height {
             true => Ok(Some(Span { from, to })),
             false => Err(format!("`{}` does not lie in the arena", self.program.buffers[buffer].name)),
         }

@@ -48,6 +48,11 @@ impl SourceFunction {
     pub fn new(name: impl Into<String>, inference: Graph, training: Option<Graph>) -> SourceFunction {
         SourceFunction { name: name.into(), inference, training, trains: None, memory: None }
     }
+
+    /// Whether a call in inference mode draws random numbers.
+    pub fn draws(&self) -> bool {
+        self.inference.has(&|op| matches!(op, Op::Random(_)))
+    }
 }
 
 /// A net as it runs.

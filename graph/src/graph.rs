@@ -136,7 +136,8 @@ pub enum Op {
     Size(Size),
     /// The index along an axis of the node's shape.
     Iota(usize),
-    /// Uniform in [0, 1), a function of seed, step, this stream and the index in row-major order.
+    /// Uniform in [0, 1), a function of seed, function, mode, call, this stream, the round of the loops around it, and the index in row-major
+    /// order.
     Random(u32),
     /// `f(x)`, element by element.
     Unary(Unary),

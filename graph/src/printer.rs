@@ -171,7 +171,7 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn name(&self, slot: Slot) -> String {
-        self.names.get(usize::from(slot)).cloned().unwrap_or_default()
+        self.names.get(slot as usize).cloned().unwrap_or_default()
     }
 
     /// `operand`: it will stand inside another expression.
@@ -186,7 +186,7 @@ impl Text<'_> {
 
     /// The whole of what slot `slot` holds as one expression, with `room` characters at most; and whether an operator stands at its top.
     fn inline(&self, slot: Slot, room: usize) -> Option<(String, bool)> {
-        let index = slot.checked_sub(self.code.inputs).map(usize::from);
+        let index = slot.checked_sub(self.code.inputs).map(|slot| slot as usize);
         let Some(instr) = index.and_then(|i| self.code.instrs.get(i)) else { return Some((self.name(slot), false)) };
         let part = |slot: Slot| self.inline(slot, room).map(|(text, _)| text);
         let nested = |slot: Slot| {

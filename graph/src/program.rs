@@ -425,6 +425,12 @@ impl Program {
         !self.assigns.is_empty()
     }
 
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
+        let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
+        sources.any(|source| matches!(source, Source::Random { .. }))
+    }
+
     /// The names of the run-time sizes, sorted.
     pub fn symbols(&self) -> Vec<Arc<str>> {
         let sizes = self.arguments.iter().flat_map(|a| &a.ty.shape);

@@ -77,7 +77,7 @@ pub enum Reduction {
 }
 
 /// An index of a value inside one [`Code`]: first the inputs, then the results of the instructions.
-pub type Slot = u16;
+pub type Slot = u32;
 
 /// One instruction; its result is the next slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ pub enum Instr {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Code {
     /// The number of inputs: slots `0..inputs`.
-    pub inputs: u16,
+    pub inputs: Slot,
     /// In order; operands are inputs or earlier results.
     pub instrs: Vec<Instr>,
     /// The slots that come out.

@@ -71,7 +71,7 @@ impl Monomial {
 
     /// The value under a binding of names.
     pub fn eval(&self, value: &dyn Fn(&str) -> i64) -> i64 {
-        self.names().iter().map(|n| value(n)).product()
+        self.names().iter().fold(1, |product: i64, name| product.saturating_mul(value(name)))
     }
 }
 
@@ -243,14 +243,14 @@ impl Size {
 
     /// The value under a binding of names.
     pub fn eval(&self, value: &dyn Fn(&str) -> i64) -> i64 {
-        self.terms().iter().map(|(m, c)| c * m.eval(value)).sum()
+        self.terms().iter().fold(0, |sum: i64, (m, c)| sum.saturating_add(c.saturating_mul(m.eval(value))))
     }
 
     /// Whether this is at most `other` for every value of the names, which are at least 1. `false` if that cannot be told.
     pub fn at_most(&self, other: &Size) -> bool {
         let gap = other - self;
         let rises = gap.terms().iter().all(|(m, c)| m.is_one() || *c > 0);
-        rises && gap.terms().iter().map(|(_, c)| c).sum::<i64>() >= 0
+        rises && gap.eval(&|_| 1) >= 0
     }
 
     /// The product of many sizes.

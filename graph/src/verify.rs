@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Op, Role, Window};
 use crate::hash::HashMap;
-use crate::program::{Access, Place, Program, Source, Target};
+use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
 use crate::size::Size;
 use crate::types::broadcast;
 
@@ -213,6 +213,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         if !launch.loads.iter().chain(&launch.stores).all(sound) {
             return wrong("an access is out of range");
         }
+        let mut rows: Vec<usize> = vec![];
         for stage in &launch.stages {
             let source = |s: &Source| match s {
                 Source::Load(l) => *l < launch.loads.len(),
@@ -220,7 +221,10 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                     *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
                 }
                 Source::Index(dim) => *dim < dims,
-                _ => true,
+                Source::Row(slot) => rows.contains(slot),
+                Source::Random { strides, .. } => strides.len() == dims,
+                Source::Acc => matches!(launch.family, Family::Tile(_)),
+                Source::Size(_) => true,
             };
             let target = |t: &Target| !matches!(t, Target::Store(s) if *s >= launch.stores.len());
             let mut slots = stage.code.inputs;
@@ -237,12 +241,31 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 }
                 slots += 1;
             }
-            let code = usize::from(stage.code.inputs) == stage.inputs.len()
+            let code = stage.code.inputs as usize == stage.inputs.len()
                 && stage.code.outputs.len() == stage.outputs.len()
                 && stage.code.outputs.iter().all(|s| *s < slots);
             if !code || !stage.inputs.iter().all(source) || !stage.outputs.iter().all(target) {
                 return wrong("a stage is out of range");
             }
+            rows.extend(stage.outputs.iter().filter_map(|t| match t {
+                Target::Row(slot) | Target::Reduce(_, slot) => Some(*slot),
+                Target::Store(_) => None,
+            }));
+        }
+        let strided = |operand: &Strided| operand.strides.len() == launch.space.len();
+        let tile = match &launch.family {
+            Family::Tile(Tile::MatMul { a, b: Right::Strided(b), .. }) => strided(a) && strided(b),
+            Family::Tile(Tile::MatMul { a, .. }) => strided(a),
+            Family::Tile(Tile::Conv2d { input, .. }) => launch.space.len() == 4 && strided(input),
+            Family::Tile(Tile::Conv2dInputGrad { dy, .. }) => launch.space.len() == 4 && strided(dy),
+            Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => {
+                launch.space.len() == 4 && strided(input) && strided(dy)
+            }
+            Family::Scatter(axis) => *axis < launch.space.len(),
+            Family::Flat | Family::Row | Family::Column => true,
+        };
+        if !tile {
+            return wrong("an operand of a tile has another number of dims");
         }
     }
     crate::check::check_plan(program)

@@ -104,7 +104,7 @@ fn launch(
     let bases: Vec<*mut u8> = data.iter_mut().map(|d| d.as_mut_ptr().cast()).collect();
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
-    let context = Context { seed: 1, step: 1 };
+    let context = Context { root: 1, call: 1 };
     let run = Run { places: Places::new(&bases, &[], &[]), context: &context, round: 0, update: None };
     report(name, elements, || {
         for chunk in 0..kernel.chunks() {
@@ -132,8 +132,8 @@ fn plain(buffer: usize, dims: &[usize], loops: &[usize]) -> Access {
     access(buffer, dims, loops.iter().map(|&d| Index::of(d)).collect())
 }
 
-fn stage(level: Level, inputs: Vec<Source>, instrs: Vec<Instr>, out: u16, target: Target) -> Stage {
-    let code = Code { inputs: inputs.len() as u16, instrs, outputs: vec![out] };
+fn stage(level: Level, inputs: Vec<Source>, instrs: Vec<Instr>, out: u32, target: Target) -> Stage {
+    let code = Code { inputs: inputs.len() as u32, instrs, outputs: vec![out] };
     Stage { level, inputs, code, outputs: vec![target] }
 }
 
@@ -227,7 +227,7 @@ fn pools() {
         let mut outputs = vec![];
         let mut left = 5;
         for x in 0..4u16 {
-            let at = 6 + instrs.len() as u16;
+            let at = 6 + instrs.len() as u32;
             instrs.push(B(Eq, x, 4));
             instrs.push(B(Mul, at, left));
             instrs.push(B(Sub, left, at + 1));

@@ -42,10 +42,10 @@ enum Operand {
 impl Interpreter {
     /// Chooses functions and registers.
     pub(crate) fn new(code: &Code, isa: Isa) -> Interpreter {
-        let inputs = usize::from(code.inputs);
+        let inputs = code.inputs as usize;
         let last_use = last_uses(code);
         let last_input = code.instrs.iter().rposition(|i| operands(i).any(|slot| slot < inputs));
-        let hands_input_on = code.outputs.iter().any(|&slot| usize::from(slot) < inputs);
+        let hands_input_on = code.outputs.iter().any(|&slot| (slot as usize) < inputs);
 
         let mut place: Vec<Operand> = (0..inputs).map(Operand::Input).collect();
         let mut constants = Vec::new();
@@ -75,7 +75,7 @@ impl Interpreter {
                 }
             }
             // An output may lie over an input: it is written at once only if no later step reads inputs.
-            let output = code.outputs.iter().position(|&s| usize::from(s) == slot);
+            let output = code.outputs.iter().position(|&s| s as usize == slot);
             let result = match output {
                 Some(output) if !hands_input_on && last_input.is_none_or(|l| l <= number) => Operand::Output(output),
                 _ => Operand::Register(free.pop().unwrap_or_else(|| {
@@ -88,19 +88,19 @@ impl Interpreter {
         }
         if code.outputs.len() > 1 {
             // An input that is handed on is saved first: another output may lie over it.
-            for &slot in code.outputs.iter().filter(|&&slot| usize::from(slot) < inputs) {
-                if let input @ Operand::Input(_) = place[usize::from(slot)] {
+            for &slot in code.outputs.iter().filter(|&&slot| (slot as usize) < inputs) {
+                if let input @ Operand::Input(_) = place[slot as usize] {
                     let result = Operand::Register(registers);
                     registers += 1;
                     let operands = [input, Operand::Input(0), Operand::Input(0)];
                     steps.push(Step { function: single::same.function(isa), operands, arity: 1, result });
-                    place[usize::from(slot)] = result;
+                    place[slot as usize] = result;
                 }
             }
         }
         let outputs = code.outputs.iter().enumerate();
         let copies =
-            outputs.map(|(i, &slot)| (place[usize::from(slot)], i)).filter(|&(from, i)| from != Operand::Output(i));
+            outputs.map(|(i, &slot)| (place[slot as usize], i)).filter(|&(from, i)| from != Operand::Output(i));
         Interpreter { steps, constants, copies: copies.collect(), registers }
     }
 
@@ -153,15 +153,15 @@ fn operands(instr: &Instr) -> impl Iterator<Item = usize> {
         Instr::Binary(_, a, b) => ([a, b, 0], 2),
         Instr::Select(a, b, c) => ([a, b, c], 3),
     };
-    slots.into_iter().take(arity).map(usize::from)
+    slots.into_iter().take(arity).map(|slot| slot as usize)
 }
 
 /// The last instruction that reads each slot; `usize::MAX` for outputs, `None` for what no output depends on.
 fn last_uses(code: &Code) -> Vec<Option<usize>> {
-    let inputs = usize::from(code.inputs);
+    let inputs = code.inputs as usize;
     let mut last = vec![None; inputs + code.instrs.len()];
     for &slot in &code.outputs {
-        last[usize::from(slot)] = Some(usize::MAX);
+        last[slot as usize] = Some(usize::MAX);
     }
     for (number, instr) in code.instrs.iter().enumerate().rev() {
         if last[inputs + number].is_some() {

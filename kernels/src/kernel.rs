@@ -13,10 +13,10 @@ use crate::tile::TileKernel;
 /// What a run knows beside its buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// The seed of `Source::Random`.
-    pub seed: u64,
-    /// The step of training; every step draws other numbers.
-    pub step: u64,
+    /// What the keys of `Source::Random` are made of: [`root`](crate::random::root) of seed, function and mode.
+    pub root: u64,
+    /// The number of the call; every call draws other numbers.
+    pub call: u64,
 }
 
 /// Updates a contiguous run of a parameter in place of storing its gradient.
@@ -65,7 +65,7 @@ impl<'a> Places<'a> {
 pub struct Run<'a> {
     /// Where the buffers lie.
     pub places: Places<'a>,
-    /// Seed and step.
+    /// Root and call of random numbers.
     pub context: &'a Context,
     /// The round of the loops around the launch, counted through; 0 outside.
     pub round: u64,

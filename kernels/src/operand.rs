@@ -3,6 +3,7 @@
 use castnet_graph::types::DType;
 
 use crate::access::{Access, Block, Form, Map, Place};
+use crate::kernel::Context;
 use crate::random;
 use crate::reduce;
 use crate::stage::{Gather, Input, Output};
@@ -132,12 +133,13 @@ impl Worker<'_> {
     }
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut f32) {
-        let context = self.run.context;
+        let Context { root, call } = *self.run.context;
+        let key = random::key(root, stream);
         let grid = block.grid_of(form);
         // SAFETY: the buffer takes a block.
         let fill = |point: &[i64], at: usize, n: usize| unsafe {
             let first = start + form.at(point) as u64;
-            random::fill_isa(self.isa, context.seed, context.step, stream, first, buffer.add(at), n);
+            random::fill_isa(self.isa, key, call, first, buffer.add(at), n);
         };
         if grid.is_contiguous() {
             fill(block.point, 0, block.len());
@@ -146,7 +148,7 @@ impl Worker<'_> {
         } else {
             // SAFETY: as above.
             self.each(form, block, |at, index| unsafe {
-                *buffer.add(at) = random::uniform(context.seed, context.step, stream, start + index as u64);
+                *buffer.add(at) = random::uniform(key, call, start + index as u64);
             });
         }
     }

@@ -107,7 +107,7 @@ impl Stage {
         });
         let same = code.outputs.iter().all(|slot| slot < &code.inputs);
         let function = match emitted {
-            _ if same => Function::Same(code.outputs.iter().map(|&slot| usize::from(slot)).collect()),
+            _ if same => Function::Same(code.outputs.iter().map(|&slot| slot as usize).collect()),
             Some(kernel) => Function::Emitted(kernel.function(isa)),
             None => Function::Interpreted(Interpreter::new(code, isa)),
         };

@@ -57,8 +57,8 @@ fn functions_code() -> Code {
     let fold = [Add, Add, Mul, Sub, Add, Mul, Add, Div, Add, Mul, Add, Sub, Mul, Add, Add];
     let mut sum = 2;
     for (i, f) in fold.into_iter().enumerate() {
-        instrs.push(B(f, sum, 3 + i as u16));
-        sum = 1 + instrs.len() as u16;
+        instrs.push(B(f, sum, 3 + i as u32));
+        sum = 1 + instrs.len() as u32;
     }
     Code { inputs: 2, instrs, outputs: vec![33, 18] }
 }
@@ -114,7 +114,7 @@ fn exchanged_code() -> Code {
 /// A launch over `n` floats: loads from the first buffers, stores to `stores`.
 fn flat(n: usize, code: Code, stores: &[usize]) -> Launch {
     let plain = |buffer| access(buffer, &[n], vec![Index::of(0)]);
-    let inputs = (0..usize::from(code.inputs)).map(Source::Load).collect();
+    let inputs = (0..code.inputs as usize).map(Source::Load).collect();
     let outputs = (0..stores.len()).map(Target::Store).collect();
     Launch {
         name: "flat".into(),
@@ -122,7 +122,7 @@ fn flat(n: usize, code: Code, stores: &[usize]) -> Launch {
         space: vec![size(n)],
         reduce: vec![],
         family: Family::Flat,
-        loads: (0..usize::from(code.inputs)).map(plain).collect(),
+        loads: (0..code.inputs as usize).map(plain).collect(),
         stores: stores.iter().map(|&b| plain(b)).collect(),
         stages: vec![Stage { level: Level::Element, inputs, code, outputs }],
         updates: None,

@@ -53,7 +53,7 @@ impl Sizes {
     }
 
     fn check(self, launch: &Launch, data: &[Data]) {
-        let context = Context { seed: 1, step: 2 };
+        let context = Context { root: 1, call: 2 };
         let mut want = data.to_vec();
         meaning(launch, &mut want, &context, &|number| self.sum(data, number));
         for isa in Isa::available() {
@@ -72,9 +72,9 @@ fn shapes() -> Vec<Sizes> {
     shapes
 }
 
-fn stage(inputs: Vec<Source>, instrs: Vec<Instr>, outputs: Vec<u16>) -> Stage {
+fn stage(inputs: Vec<Source>, instrs: Vec<Instr>, outputs: Vec<u32>) -> Stage {
     let stores = (0..outputs.len()).map(Target::Store).collect();
-    let code = Code { inputs: inputs.len() as u16, instrs, outputs };
+    let code = Code { inputs: inputs.len() as u32, instrs, outputs };
     Stage { level: Level::Element, inputs, code, outputs: stores }
 }
 

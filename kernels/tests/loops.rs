@@ -168,7 +168,7 @@ impl<'a> Making<'a> {
         let mut instrs = vec![];
         for _ in 0..self.random.below(7) {
             let slots = (inputs + instrs.len()) as u64;
-            let mut slot = || (self.random.next() % slots) as u16;
+            let mut slot = || (self.random.next() % slots) as u32;
             let (a, b, c) = (slot(), slot(), slot());
             instrs.push(match self.random.below(9) {
                 0 => Instr::Const(self.random.unit() as f32),
@@ -183,9 +183,9 @@ impl<'a> Making<'a> {
             });
         }
         let slots = inputs + instrs.len();
-        let last = slots as u16 - 1;
-        let outputs = (0..outputs).map(|i| if i == 0 { last } else { self.random.below(slots) as u16 });
-        Code { inputs: inputs as u16, outputs: outputs.collect(), instrs }
+        let last = slots as u32 - 1;
+        let outputs = (0..outputs).map(|i| if i == 0 { last } else { self.random.below(slots) as u32 });
+        Code { inputs: inputs as u32, outputs: outputs.collect(), instrs }
     }
 
     fn stage(&mut self, level: Level, rank: usize, slots: usize, outputs: Vec<Target>) {
@@ -255,12 +255,12 @@ fn rows_and_columns() {
         if slots > 0 {
             let store = making.store(ranks[0]);
             let inputs = (0..slots).map(Source::Row).collect();
-            let mut code = Code { inputs: slots as u16, instrs: vec![], outputs: vec![] };
-            for slot in 1..slots as u16 {
-                let sum = if slot == 1 { 0 } else { slots as u16 + slot - 2 };
+            let mut code = Code { inputs: slots as u32, instrs: vec![], outputs: vec![] };
+            for slot in 1..slots as u32 {
+                let sum = if slot == 1 { 0 } else { slots as u32 + slot - 2 };
                 code.instrs.push(Instr::Binary(Binary::Add, sum, slot));
             }
-            code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u16 - 2 }];
+            code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u32 - 2 }];
             making.launch.stages.push(Stage { level: Level::Row, inputs, code, outputs: vec![store] });
         }
         check(&making.launch, &making.data, 2e-4);

@@ -77,7 +77,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     for target in targets(&file, mistakes) {
         let before = mistakes.len();
         let source = lower::lower(&file, &blocks, &target, &findings, mistakes);
-        let elements = source.as_ref().map_or(0, |source| source.parameters.elements());
+        let known = source.as_ref().map(emit::Known::of).unwrap_or_default();
         // An editor asks at every key, and shows nothing of the program.
         let compiled = source.filter(|_| !editor).and_then(|source| match with_deep_stack(source) {
             Ok(compiled) => Some(compiled),
@@ -90,7 +90,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
             mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
         }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), elements, places));
+            output.extend(emit::emit(&target, compiled.as_ref(), &known, places));
         }
         names.push(&target.name.text);
     }

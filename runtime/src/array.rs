@@ -34,7 +34,6 @@ elements!(f32 => F32, f64 => F64, i8 => I8, u8 => U8, i32 => I32, u32 => U32, i6
 /// assert_eq!(a.as_slice::<f32>()?[4], 5.0);
 /// # Ok::<(), castnet_runtime::Error>(())
 /// ```
-#[derive(Clone)]
 pub struct Array {
     dtype: DType,
     shape: Vec<usize>,
@@ -42,21 +41,51 @@ pub struct Array {
 }
 
 impl Array {
-    /// Zeros (`false`). Sizes beyond all memory panic, as they do for a `Vec`.
+    /// Zeros (`false`).
+    ///
+    /// # Panics
+    /// If there is no memory for so many, as a `Vec`: [`Array::try_zeros`] gives an `Err`.
     pub fn zeros<T: Element>(shape: &[usize]) -> Array {
         Array::zeros_of(T::DTYPE, shape)
     }
 
     /// Zeros of an element type known only when the program runs.
+    ///
+    /// # Panics
+    /// As [`Array::zeros`].
     pub fn zeros_of(dtype: DType, shape: &[usize]) -> Array {
+        Array::try_zeros_of(dtype, shape).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Zeros (`false`).
+    ///
+    /// # Errors
+    /// If there is no memory for so many.
+    pub fn try_zeros<T: Element>(shape: &[usize]) -> Result<Array> {
+        Array::try_zeros_of(T::DTYPE, shape)
+    }
+
+    /// Zeros of an element type known only when the program runs.
+    ///
+    /// # Errors
+    /// If there is no memory for so many.
+    pub fn try_zeros_of(dtype: DType, shape: &[usize]) -> Result<Array> {
+        Array::zeros_for(dtype, shape, || crate::error::type_text(dtype, shape))
+    }
+
+    /// The same, for what `name` says.
+    pub(crate) fn zeros_for(dtype: DType, shape: &[usize], name: impl FnOnce() -> String) -> Result<Array> {
         let bytes = count_of(shape).saturating_mul(dtype.bytes());
-        Array { dtype, shape: shape.to_vec(), memory: Memory::zeroed(bytes) }
+        match Memory::zeroed(bytes) {
+            Some(memory) => Ok(Array { dtype, shape: shape.to_vec(), memory }),
+            None => Err(Error::Memory { function: name(), bytes }),
+        }
     }
 
     /// A tensor of this shape from its elements in row-major order.
     ///
     /// # Errors
-    /// If the number of elements is not the product of the shape.
+    /// If the number of elements is not the product of the shape, or there is no memory for so many.
     pub fn from_vec<T: Element>(shape: &[usize], elements: Vec<T>) -> Result<Array> {
         Array::from_slice(shape, &elements)
     }
@@ -64,13 +93,13 @@ impl Array {
     /// As [`Array::from_vec`], from borrowed elements.
     ///
     /// # Errors
-    /// If the number of elements is not the product of the shape.
+    /// If the number of elements is not the product of the shape, or there is no memory for so many.
     pub fn from_slice<T: Element>(shape: &[usize], elements: &[T]) -> Result<Array> {
         let expected = count_of(shape);
         if elements.len() != expected {
             return Err(Error::ElementCount { shape: shape.to_vec(), found: elements.len(), expected });
         }
-        let mut array = Array::zeros::<T>(shape);
+        let mut array = Array::try_zeros::<T>(shape)?;
         array.memory.slice_mut().copy_from_slice(elements);
         Ok(array)
     }
@@ -242,14 +271,25 @@ impl Array {
     }
 
     /// An array from little-endian bytes, as many as it has. Those of `bool` must be 0 or 1.
-    pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Array {
-        let mut array = Array::zeros_of(dtype, shape);
+    pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Array> {
+        let mut array = Array::try_zeros_of(dtype, shape)?;
         let own = array.memory.slice_mut::<u8>();
         own.copy_from_slice(bytes);
         if cfg!(target_endian = "big") {
             own.chunks_exact_mut(dtype.bytes()).for_each(<[u8]>::reverse);
         }
-        array
+        Ok(array)
+    }
+
+    /// The same elements once more.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn copied(&self) -> Result<Array> {
+        match self.memory.copied() {
+            Some(memory) => Ok(Array { dtype: self.dtype, shape: self.shape.clone(), memory }),
+            None => Err(Error::Memory { function: self.describe(), bytes: self.memory.len() }),
+        }
     }
 
     /// The elements as they lie in memory.
@@ -285,6 +325,24 @@ fn count_of(shape: &[usize]) -> usize {
     match shape.contains(&0) {
         true => 0,
         false => shape.iter().fold(1, |product, &size| product.saturating_mul(size)),
+    }
+}
+
+impl Clone for Array {
+    /// Panics if there is no memory for another one, as [`Array::zeros`] does.
+    fn clone(&self) -> Array {
+        self.copied().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Takes the memory that is there, if it is as long.
+    fn clone_from(&mut self, other: &Array) {
+        match self.memory.len() == other.memory.len() {
+            true => {
+                (self.dtype, self.shape) = (other.dtype, other.shape.clone());
+                self.memory.slice_mut::<u8>().copy_from_slice(other.bytes());
+            }
+            false => *self = other.clone(),
+        }
     }
 }
 

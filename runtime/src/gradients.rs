@@ -23,9 +23,12 @@ pub struct Gradients {
 
 impl Gradients {
     /// All 0, nothing reached.
-    pub(crate) fn new(loaded: &Arc<Loaded>) -> Gradients {
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn new(loaded: &Arc<Loaded>) -> Result<Gradients> {
         let reached = vec![false; loaded.net.parameters.len()];
-        Gradients { loaded: loaded.clone(), arena: Memory::zeroed(4 * loaded.floats), reached }
+        Ok(Gradients { loaded: loaded.clone(), arena: loaded.arena()?, reached })
     }
 
     /// Notes what a call has reached.
@@ -51,13 +54,12 @@ impl Gradients {
     /// The gradient of one parameter, in PyTorch's shape: a copy.
     ///
     /// # Errors
-    /// If the net has no parameter of this name.
+    /// If the net has no parameter of this name, or there is no memory for a copy.
     pub fn parameter(&self, name: &str) -> Result<Array> {
         let number = self.loaded.parameter(name)?;
         let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
-        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
         let laid_out = &self.arena.slice::<f32>()[start..start + parameter.floats()];
-        Array::from_vec(&shape, layout::unpack(parameter, laid_out))
+        layout::unpack(parameter, laid_out)
     }
 
     /// The names of the parameters that were reached, in the net's order.

@@ -8,6 +8,7 @@ use png::{ColorType, Decoder, Transformations};
 
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::memory::collected;
 
 /// A grey picture: a byte a pixel, 0 black to 255 white, row by row.
 ///
@@ -83,8 +84,14 @@ impl GreyImage {
             return Err(Error::Data { what });
         }
         let height = size / width;
-        let (rows, line) = (count.div_ceil(columns), columns * (width + 1) - 1);
-        let mut pixels = vec![0; line * (rows * (height + 1) - 1)];
+        let rows = count.div_ceil(columns);
+        let line = columns.checked_mul(width + 1).map(|line| line - 1);
+        let bytes = line.and_then(|line| line.checked_mul(rows * (height + 1) - 1));
+        let pixels = bytes.and_then(|bytes| collected(bytes, std::iter::repeat_n(0, bytes)));
+        let (Some(line), Some(mut pixels)) = (line, pixels) else {
+            let function = format!("a picture of {columns} columns");
+            return Err(Error::Memory { function, bytes: bytes.unwrap_or(usize::MAX) });
+        };
         for (i, image) in values.chunks_exact(size).enumerate() {
             let corner = (i / columns) * (height + 1) * line + (i % columns) * (width + 1);
             for (y, row) in image.chunks_exact(width).enumerate() {

@@ -4,39 +4,58 @@ use castnet_graph::net::{Init, Net};
 use castnet_kernels::random::uniform;
 
 use crate::array::Array;
+use crate::error::{Error, Result};
 use crate::layout;
+use crate::memory::collected;
 
-/// The step that no training run reaches: first values share no numbers with dropout.
-const STEP: u64 = u32::MAX as u64;
+/// First values are drawn under the seed itself as key, each tensor as a call that no function ever reaches.
+const FIRST: u64 = (u32::MAX as u64) << 32;
 
-/// Fills the flat arena. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
+/// Fills the flat arena, which is all zeros. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
 /// neither on threads nor on layouts.
-pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) {
+///
+/// # Errors
+/// If there is no memory for a parameter in PyTorch's order.
+pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) -> Result<()> {
     let (offsets, _) = net.offsets();
     for (number, (parameter, start)) in net.parameters.iter().zip(offsets).enumerate() {
-        let mut plain =
-            values(parameter.init, parameter.len(), parameter.shape.first().map_or(1, |s| *s as usize), seed, number);
+        if parameter.init == Init::Constant(0.0) {
+            continue;
+        }
+        let rows = parameter.shape.first().map_or(1, |s| *s as usize);
+        let plain = values(parameter.init, parameter.len(), rows, seed, number);
+        let mut plain = plain.ok_or_else(|| no_memory(&parameter.name, parameter.len()))?;
         if let Init::NormalExceptRow(zero) = parameter.init {
             let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
             plain[zero as usize * row..][..row].fill(0.0);
         }
         layout::pack(parameter, &plain, &mut arena[start..start + parameter.floats()]);
     }
+    Ok(())
+}
+
+fn no_memory(name: &str, floats: usize) -> Error {
+    Error::Memory { function: format!("first values of {name}"), bytes: floats.saturating_mul(4) }
 }
 
 /// A state's first value; its numbers are drawn as those of a parameter behind the last one.
-pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Array {
+///
+/// # Errors
+/// If there is no memory for it.
+pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Result<Array> {
     let state = &net.states[number];
-    let mut array = Array::zeros_of(state.ty.dtype, shape);
-    let values =
-        values(state.init, array.len(), shape.first().copied().unwrap_or(1), seed, net.parameters.len() + number);
-    array.fill_from(&values);
-    array
+    let mut array = Array::zeros_for(state.ty.dtype, shape, || state.name.clone())?;
+    if state.init != Init::Constant(0.0) {
+        let rows = shape.first().copied().unwrap_or(1);
+        let values = values(state.init, array.len(), rows, seed, net.parameters.len() + number);
+        array.fill_from(&values.ok_or_else(|| no_memory(&state.name, array.len()))?);
+    }
+    Ok(array)
 }
 
-/// `count` first values of tensor `number`, in row-major order; `rows`: the size of its first axis.
-fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Vec<f32> {
-    let draw = |index: usize| f64::from(uniform(seed, STEP, number as u32, index as u64));
+/// `count` first values of tensor `number`, in row-major order; `rows`: the size of its first axis. `None`: no memory.
+fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Option<Vec<f32>> {
+    let draw = |index: usize| f64::from(uniform(seed, FIRST | number as u64, index as u64));
     // Box and Muller, 1958; 1 - u is never 0.
     let normal = |i: usize| {
         let radius = (-2.0 * (1.0 - draw(2 * i)).ln()).sqrt();
@@ -56,18 +75,20 @@ fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Ve
         Init::Orthogonal(_) | Init::NormalExceptRow(_) => normal(i) as f32,
     };
     match init {
-        Init::Orthogonal(gain) => orthogonal((0..count).map(normal).collect(), rows.max(1), gain.into()),
-        _ => (0..count).map(value).collect(),
+        Init::Orthogonal(gain) => orthogonal(collected(count, (0..count).map(normal))?, rows.max(1), gain.into()),
+        _ => collected(count, (0..count).map(value)),
     }
 }
 
 /// Orthonormal rows (or columns, where there are more rows) out of random ones: modified Gram and Schmidt in double precision, twice.
-fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Vec<f32> {
+/// `None`: no memory.
+fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Option<Vec<f32>> {
     let columns = matrix.len() / rows;
     let wide = rows <= columns;
     let (count, len) = if wide { (rows, columns) } else { (columns, rows) };
     let at = |v: usize, i: usize| if wide { v * columns + i } else { i * columns + v };
-    let mut vectors: Vec<Vec<f64>> = (0..count).map(|v| (0..len).map(|i| matrix[at(v, i)]).collect()).collect();
+    let vector = |v: usize| collected(len, (0..len).map(|i| matrix[at(v, i)]));
+    let mut vectors: Vec<Vec<f64>> = (0..count).map(vector).collect::<Option<_>>()?;
     for v in 0..count {
         let (done, rest) = vectors.split_at_mut(v);
         let vector = &mut rest[0];
@@ -80,11 +101,11 @@ fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Vec<f32> {
         let length = vector.iter().map(|a| a * a).sum::<f64>().sqrt();
         vector.iter_mut().for_each(|a| *a /= length);
     }
-    let mut out = vec![0.0; matrix.len()];
+    let mut out = collected(matrix.len(), std::iter::repeat_n(0.0, matrix.len()))?;
     for (v, vector) in vectors.iter().enumerate() {
         vector.iter().enumerate().for_each(|(i, a)| out[at(v, i)] = (gain * a) as f32);
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -101,14 +122,14 @@ mod tests {
     fn parameter(layout: Layout, init: Init, seed: u64) -> Vec<f32> {
         let net = net(layout, init);
         let mut arena = vec![0.0; net.offsets().1];
-        initialise(&net, seed, &mut arena);
-        layout::unpack(&net.parameters[0], &arena)
+        initialise(&net, seed, &mut arena).unwrap();
+        layout::unpack(&net.parameters[0], &arena).unwrap().as_slice().unwrap().to_vec()
     }
 
     #[test]
     fn orthogonal_rows_and_columns() {
         for (rows, columns) in [(3, 7), (7, 3), (5, 5)] {
-            let m = super::values(Init::Orthogonal(2.0), rows * columns, rows, 9, 0);
+            let m = super::values(Init::Orthogonal(2.0), rows * columns, rows, 9, 0).unwrap();
             let at =
                 |v: usize, i: usize| f64::from(if rows <= columns { m[v * columns + i] } else { m[i * columns + v] });
             for a in 0..rows.min(columns) {
@@ -121,7 +142,7 @@ mod tests {
                 }
             }
         }
-        let cut = super::values(Init::TruncNormal(0.0, 1.0, -0.5, 1.0), 2000, 1, 3, 0);
+        let cut = super::values(Init::TruncNormal(0.0, 1.0, -0.5, 1.0), 2000, 1, 3, 0).unwrap();
         assert!(cut.iter().all(|x| (-0.5..=1.0).contains(x)) && cut.iter().any(|x| *x > 0.9));
     }
 

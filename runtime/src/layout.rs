@@ -2,6 +2,10 @@
 
 use castnet_graph::net::Parameter;
 use castnet_graph::program::{Layout, PANEL};
+use castnet_graph::types::DType;
+
+use crate::array::Array;
+use crate::error::Result;
 
 /// Calls `visit` with the row-major position and the position in the layout of every element.
 fn each(parameter: &Parameter, mut visit: impl FnMut(usize, usize)) {
@@ -37,11 +41,16 @@ pub(crate) fn pack(parameter: &Parameter, plain: &[f32], laid_out: &mut [f32]) {
     each(parameter, |from, to| laid_out[to] = plain[from]);
 }
 
-/// Reads row-major elements from the layout.
-pub(crate) fn unpack(parameter: &Parameter, laid_out: &[f32]) -> Vec<f32> {
-    let mut plain = vec![0.0; parameter.len()];
+/// Reads a parameter out of the layout, in PyTorch's shape.
+///
+/// # Errors
+/// If there is no memory for a copy.
+pub(crate) fn unpack(parameter: &Parameter, laid_out: &[f32]) -> Result<Array> {
+    let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
+    let mut array = Array::zeros_for(DType::F32, &shape, || parameter.name.clone())?;
+    let plain = array.as_mut_slice()?;
     each(parameter, |to, from| plain[to] = laid_out[from]);
-    plain
+    Ok(array)
 }
 
 #[cfg(test)]
@@ -61,7 +70,7 @@ mod tests {
                 let index = [i / 30, i / 10 % 3, i / 5 % 2, i % 5];
                 assert_eq!(out[p.layout.position(&p.shape, &index) as usize], i as f32 + 1.0);
             }
-            assert_eq!(unpack(&p, &out), plain);
+            assert_eq!(unpack(&p, &out).unwrap().as_slice::<f32>().unwrap(), plain);
         }
     }
 }

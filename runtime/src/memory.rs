@@ -6,7 +6,7 @@
 struct Line([u8; 64]);
 
 /// Bytes on a 64-byte boundary, zero at first.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Memory {
     lines: Vec<Line>,
     bytes: usize,
@@ -28,9 +28,17 @@ impl Plain for i64 {}
 impl Plain for bool {}
 
 impl Memory {
-    /// `bytes` zero bytes.
-    pub(crate) fn zeroed(bytes: usize) -> Memory {
-        Memory { lines: vec![Line([0; 64]); bytes.div_ceil(64)], bytes }
+    /// `bytes` zero bytes. `None`: no memory.
+    pub(crate) fn zeroed(bytes: usize) -> Option<Memory> {
+        let mut memory = Memory::default();
+        memory.grow(bytes).then_some(memory)
+    }
+
+    /// The same bytes once more. `None`: no memory.
+    pub(crate) fn copied(&self) -> Option<Memory> {
+        let mut copy = Memory::zeroed(self.bytes)?;
+        copy.slice_mut::<u8>().copy_from_slice(self.slice());
+        Some(copy)
     }
 
     /// Grows to at least `bytes`, what is new being zero; never shrinks. What was there stays, but may move. `false`: no memory.
@@ -74,6 +82,14 @@ impl Memory {
         // SAFETY: as in `slice`; the borrow is unique.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.bytes / size_of::<T>()) }
     }
+}
+
+/// `count` values one after the other; `None`: no memory.
+pub(crate) fn collected<T>(count: usize, values: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).ok()?;
+    all.extend(values.take(count));
+    Some(all)
 }
 
 /// A pointer that may go to another thread: whoever uses it says why that is sound.

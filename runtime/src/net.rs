@@ -9,6 +9,7 @@ use castnet_graph::program::Program;
 use castnet_kernels::BlockKernel;
 
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::optimizer::Factors;
 use crate::validate;
 
@@ -42,7 +43,11 @@ pub struct EmittedKernel {
 ///
 /// The table is a constant and not a static, so that a network of which nobody makes a model is not compiled: neither its table nor its
 /// kernels.
-pub trait Network: 'static {
+///
+/// # Safety
+/// The table is what `network!` wrote: its programs' indices stay inside their buffers, and each kernel reads and writes no more than the
+/// stage that it stands for.
+pub unsafe trait Network: 'static {
     /// The network.
     const TABLE: NetTable;
 }
@@ -91,6 +96,15 @@ impl Loaded {
         validate::net(&net)?;
         let (offsets, floats) = net.offsets();
         Ok(Loaded { net, offsets, floats, kernels, places })
+    }
+
+    /// A flat arena of zeros.
+    ///
+    /// # Errors
+    /// If there is no memory for one.
+    pub(crate) fn arena(&self) -> Result<Memory> {
+        let bytes = self.floats.saturating_mul(4);
+        Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 
     /// One of the two programs of a function.

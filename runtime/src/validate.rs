@@ -36,6 +36,12 @@ fn function(net: &Net, function: &Function) -> Check {
 
 fn program(net: &Net, program: &Program, training: bool) -> Check {
     let at = |what: String| format!("{}: {what}", program.name);
+    let symbols = program.symbols();
+    let below = program.arguments.iter().flat_map(|a| &a.below).flat_map(|b| [&b.least, &b.limit]);
+    let mut names = program.rules.iter().flat_map(|r| r.names()).chain(below.flat_map(|size| size.names()));
+    if let Some(name) = names.find(|name| symbols.binary_search(name).is_err()) {
+        return Err(at(format!("no argument has the run-time size `{name}` of a rule")));
+    }
     for b in &program.buffers {
         let known = match b.place {
             Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
@@ -90,7 +96,7 @@ fn launch(program: &Program, launch: &Launch) -> Check {
     }
     for stage in &launch.stages {
         let code = &stage.code;
-        let arity = stage.inputs.len() == usize::from(code.inputs) && stage.outputs.len() == code.outputs.len();
+        let arity = stage.inputs.len() == code.inputs as usize && stage.outputs.len() == code.outputs.len();
         ensure(arity, || "a stage whose operands do not fit its code".to_string())?;
         let known = |s: &Source| match s {
             Source::Load(i) => *i < launch.loads.len(),

@@ -19,7 +19,7 @@ use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, set_threads};
-use reference::{distance, tensor, uniform};
+use reference::{distance, drawn, tensor};
 
 /// Channels, rows and columns of every image: no two alike, but for rows and columns, which change places.
 const IMAGE: [i64; 3] = [3, 4, 4];
@@ -216,8 +216,10 @@ fn check(number: u64) -> usize {
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
     let program = report.program.to_string();
     // Two of them, as each call draws other random numbers.
-    let mut twin = Model::from_net(compiled.net.clone(), &Device::cpu(), 3 + number).unwrap();
-    let mut model = Model::from_net(compiled.net, &Device::cpu(), 3 + number).unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut twin = unsafe { Model::from_net(compiled.net.clone(), &Device::cpu(), 3 + number) }.unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3 + number) }.unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
@@ -232,7 +234,7 @@ fn check(number: u64) -> usize {
             arguments.push(tensor(arrays.last().unwrap()));
         }
         let (seed, step) = (model.seed(), model.steps());
-        let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
+        let random = |stream: u32, index: u64| drawn(seed, step, stream, index);
         let inputs = |rounded| Inputs {
             arguments: &arguments,
             parameters: &parameters,

@@ -2,6 +2,7 @@
 
 mod common;
 
+use castnet_runtime::optimizer::{Factors, State};
 use castnet_runtime::{Adam, AdamW, Array, Cosine, Device, Error, Model, Optimizer, Result, Sgd, set_threads};
 use common::{LOSS, SCORES, noise, regression, rounds};
 
@@ -10,7 +11,8 @@ const O: usize = 37;
 const N: usize = 50;
 
 fn model(seed: u64) -> Model {
-    Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed).unwrap()
+    // SAFETY: its indices stay inside their buffers.
+    unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed) }.unwrap()
 }
 
 fn batch(n: usize) -> (Array, Array) {
@@ -142,7 +144,8 @@ fn updates_are_pytorchs() {
 #[test]
 fn repeats_move_buffers_and_parameters() -> Result<()> {
     for reverse in [false, true] {
-        let model = Model::from_net(rounds(21, reverse), &Device::cpu(), 5)?;
+        // SAFETY: its indices stay inside their buffers.
+        let model = unsafe { Model::from_net(rounds(21, reverse), &Device::cpu(), 5) }?;
         let x = noise(&[21], 9);
         let y = model.infer(0, &[&x])?.remove(0).into_ndarray::<f32>()?;
         let mut product = x.as_slice::<f32>()?.to_vec();
@@ -198,12 +201,14 @@ fn mistakes_are_errors_and_change_nothing() -> Result<()> {
 
     let mut adam = AdamW::new(1e-3);
     model.step(LOSS, &mut adam, &[&x, &y])?;
-    let mut other = Model::from_net(regression(K as i64, O as i64), &Device::cpu(), 3)?;
+    // SAFETY: its indices stay inside their buffers.
+    let mut other = unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), 3) }?;
     let (_, gradients) = other.grad(LOSS, &[&x, &y])?;
     let in_use = "this AdamW holds the state of another model of Regression; make a new optimizer for each model";
     assert_eq!(text(other.step(LOSS, &mut adam, &[&x, &y])), in_use);
     assert_eq!(text(adam.apply(&mut other, &gradients)), in_use);
-    let mut third = Model::from_net(rounds(8, false), &Device::cpu(), 3)?;
+    // SAFETY: its indices stay inside their buffers.
+    let mut third = unsafe { Model::from_net(rounds(8, false), &Device::cpu(), 3) }?;
     assert_eq!(text(third.copy_from(&other)), "copy_from: the two nets differ: Rounds and Regression");
     assert_eq!(
         text(Sgd::new(0.1).apply(&mut third, &gradients)),
@@ -279,7 +284,8 @@ fn the_number_of_threads_does_not_show() {
     let (x, y) = (noise(&[256, 400], 1), noise(&[256, 300], 2));
     let run = |threads| {
         set_threads(threads);
-        let mut model = Model::from_net(regression(400, 300), &Device::cpu(), 3).unwrap();
+        // SAFETY: its indices stay inside their buffers.
+        let mut model = unsafe { Model::from_net(regression(400, 300), &Device::cpu(), 3) }.unwrap();
         let mut adam = AdamW::new(1e-3).clip_norm(0.1);
         let losses: Vec<_> = (0..5).map(|_| model.step(LOSS, &mut adam, &[&x, &y]).unwrap()).collect();
         let mut sgd = Sgd::new(1e-3).momentum(0.9);
@@ -325,12 +331,56 @@ fn a_panic_in_an_optimizer_is_an_error() -> Result<()> {
     Ok(())
 }
 
+/// As `Sgd`, but its state is refused once, by a panic, after `quiet` times.
+struct Moody {
+    sgd: Sgd,
+    quiet: Option<u32>,
+}
+
+impl Optimizer for Moody {
+    fn name(&self) -> &'static str {
+        "Moody"
+    }
+    fn states(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn begin(&mut self, _: u64) -> Result<()> {
+        Ok(())
+    }
+    fn update(&self, factors: Factors, p: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
+        self.sgd.update(factors, p, g, first, second);
+    }
+    fn state(&self) -> &State {
+        self.sgd.state()
+    }
+    fn state_mut(&mut self) -> &mut State {
+        let quiet = self.quiet.take();
+        assert!(quiet != Some(0), "no state today");
+        self.quiet = quiet.map(|quiet| quiet - 1);
+        self.sgd.state_mut()
+    }
+}
+
+#[test]
+fn an_optimizer_that_panics_takes_nothing_away() {
+    let (mut model, (x, y)) = (model(3), batch(N));
+    // Before anything runs, with all in hand, and after the update.
+    for quiet in 0..3 {
+        let mut moody = Moody { sgd: Sgd::new(0.1), quiet: Some(quiet) };
+        let step = || model.step(LOSS, &mut moody, &[&x, &y]).map(|_| ());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).is_err();
+        assert!(panicked, "after {quiet} times");
+        model.step(LOSS, &mut moody, &[&x, &y]).unwrap();
+    }
+}
+
 #[test]
 fn networks_that_contradict_themselves_are_refused() {
     let broken = |change: fn(&mut castnet_graph::net::Net)| {
         let mut net = regression(4, 3);
         change(&mut net);
-        text(Model::from_net(net, &Device::cpu(), 1))
+        // SAFETY: its indices stay inside their buffers.
+        text(unsafe { Model::from_net(net, &Device::cpu(), 1) })
     };
     assert!(broken(|n| n.functions[1].reaches = vec![7]).ends_with("`loss` reaches an unknown parameter"));
     assert!(broken(|n| n.functions[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
@@ -338,7 +388,8 @@ fn networks_that_contradict_themselves_are_refused() {
     let mut net = regression(K as i64, O as i64);
     net.functions[1].inference.arena[0] = &castnet_graph::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);
-    let model = Model::from_net(net, &Device::cpu(), 1).unwrap();
+    // SAFETY: its indices stay inside their buffers.
+    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` ends beyond its place"));
 }
 

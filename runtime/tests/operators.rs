@@ -154,7 +154,8 @@ impl Case {
         let Some(compiled) = self.compiled() else {
             return vec![format!("{}: `{}` is a mistake", self.name, self.text)];
         };
-        let mut model = Model::from_net(compiled.net, &Device::cpu(), 0).unwrap();
+        // SAFETY: castnet's compiler made it.
+        let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
         model.poison(true);
         let mut targets = vec![];
         for (i, input) in self.inputs.iter().enumerate() {

@@ -22,7 +22,7 @@ use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 use castnet_runtime::{Array, Device, Gradients, Model, set_threads};
 use families::{Counts, in_loops};
-use reference::{distance, tensor, uniform};
+use reference::{distance, drawn, tensor};
 
 /// Features of every row.
 const WIDTH: i64 = 24;
@@ -325,8 +325,10 @@ fn check(number: u64, chaotic: &mut usize) -> [Counts; 2] {
     let net: castnet_graph::net::Net = serde_json::from_str(&text).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     // Two of them, as each call draws other random numbers.
-    let mut twin = Model::from_net(net.clone(), &Device::cpu(), 3 + number).unwrap();
-    let mut model = Model::from_net(net, &Device::cpu(), 3 + number).unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut twin = unsafe { Model::from_net(net.clone(), &Device::cpu(), 3 + number) }.unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 3 + number) }.unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
@@ -348,7 +350,7 @@ fn check(number: u64, chaotic: &mut usize) -> [Counts; 2] {
             arguments.push(tensor(arrays.last().unwrap()));
         }
         let (seed, step) = (model.seed(), model.steps());
-        let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
+        let random = |stream: u32, index: u64| drawn(seed, step, stream, index);
         let inputs = Inputs {
             arguments: &arguments,
             parameters: &parameters,

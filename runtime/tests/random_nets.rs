@@ -16,7 +16,7 @@ use castnet_graph::scalar::{Binary, Unary};
 use castnet_runtime::{Array, Device, Model};
 use nets::{Numbers, random_net};
 use penalty::gradient_penalty;
-use reference::{distance, tensor, uniform};
+use reference::{distance, drawn, tensor};
 
 const NETS: u64 = 200;
 const SEED: u64 = 7;
@@ -96,7 +96,8 @@ fn check(number: u64, source: Source) -> bool {
     let text = serde_json::to_string(&compiled.net).unwrap();
     let net: castnet_graph::net::Net = serde_json::from_str(&text).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
-    let mut model = Model::from_net(net, &Device::cpu(), SEED + number).unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED + number) }.unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
@@ -119,7 +120,7 @@ fn check(number: u64, source: Source) -> bool {
                 }
             }
             let (seed, step) = (model.seed(), model.steps());
-            let random = |stream: u32, index: u64| uniform(seed, step, stream, index);
+            let random = |stream: u32, index: u64| drawn(seed, step, stream, index);
             let sizes = |_: &str| n;
             let inputs = Inputs {
                 arguments: &arguments,

@@ -18,7 +18,7 @@ use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 use castnet_runtime::optimizer::{AdamW, Optimizer, Sgd};
 use castnet_runtime::{Array, Device, Model};
-use reference::{distance, tensor, uniform};
+use reference::{distance, drawn, tensor};
 
 fn given(value: Arg) -> Given {
     Given { name: None, value, at: Loc::default() }
@@ -90,7 +90,7 @@ impl Case {
         let size = |s: &&str| s.parse::<Size>().unwrap().eval(&|_| n) as usize;
         let shape: Vec<usize> = self.shape.iter().map(size).collect();
         let len = shape.iter().product::<usize>() as u64;
-        let numbers = |use_of: usize| (0..len).map(|i| uniform(7, 0, use_of as u32, i) as f32 - 0.5).collect();
+        let numbers = |use_of: usize| (0..len).map(|i| drawn(7, 0, use_of as u32, i) as f32 - 0.5).collect();
         (0..self.uses).map(|i| Array::from_vec(&shape, numbers(i)).unwrap()).collect()
     }
 
@@ -100,7 +100,8 @@ impl Case {
 
     fn model(&self) -> Model {
         let compiled = compile(self.source()).unwrap_or_else(|e| panic!("{}: {e:?}", self.named()));
-        Model::from_net(compiled.net, &Device::cpu(), 3).unwrap()
+        // SAFETY: castnet's compiler made it.
+        unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap()
     }
 
     /// Loss and gradients are those of the reference.

@@ -69,7 +69,8 @@ fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], smal
     let function = SourceFunction::new("loss", graph.clone(), Some(graph));
     let compiled = compile(Source { name: "Net".into(), parameters, functions: vec![function] });
     let compiled = compiled.unwrap_or_else(|e| panic!("{e:?}"));
-    let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();
+    // SAFETY: castnet's compiler made it.
+    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let tensor = |array: &Array| {
@@ -80,7 +81,7 @@ fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], smal
     let image = |sizes: &dyn Fn(&str) -> i64| {
         let shape: Vec<usize> = reference.arguments[0].ty.shape.iter().map(|s| s.eval(sizes) as usize).collect();
         let len: usize = shape.iter().product();
-        Array::from_vec(&shape, (0..len as u64).map(|i| uniform(7, 0, 0, i) - 0.5).collect()).unwrap()
+        Array::from_vec(&shape, (0..len as u64).map(|i| uniform(7, 0, i) - 0.5).collect()).unwrap()
     };
     for value in values {
         let sizes = |name: &str| value["NHW".find(name).unwrap()];

@@ -28,7 +28,7 @@ pub fn ones<Output>(size: impl Sizes, dtype: impl DType) -> Output { any() }
 pub fn full<Output>(size: impl Sizes, fill_value: impl Float, dtype: impl DType) -> Output { any() }
 /// `rand(size)`
 ///
-/// Uniform in \[0, 1). Counter-based, as all draws: the same seed draws the same numbers, other ones in every step.
+/// Uniform in \[0, 1). Counter-based, as all draws: other numbers in each call, of a `pub fn` too, and the same row of them for the same seed.
 pub fn rand<Output>(size: impl Sizes) -> Output { any() }
 /// `randn(size)`
 ///

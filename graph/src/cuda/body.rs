@@ -30,7 +30,7 @@ pub(super) struct Handing<'a> {
 
 /// Names that a kernel uses besides those of its buffers.
 const TAKEN: &[&str] = &[
-    "at", "row", "point", "column", "inside", "lane", "seed", "step", "round", "cn", "i", "j", "k", "l", "m", "n", "o",
+    "at", "row", "point", "column", "inside", "lane", "root", "call", "round", "cn", "i", "j", "k", "l", "m", "n", "o",
     "p", "r",
 ];
 
@@ -126,7 +126,7 @@ impl<'a> Body<'a> {
                 parameters.push(Parameter::Size(name));
             }
         }
-        for (parameter, name) in [(Parameter::Seed, "seed"), (Parameter::Step, "step"), (Parameter::Round, "round")] {
+        for (parameter, name) in [(Parameter::Root, "root"), (Parameter::Call, "call"), (Parameter::Round, "round")] {
             if words.contains(name) {
                 texts.push(format!("unsigned long long {name}"));
                 parameters.push(parameter);
@@ -239,7 +239,7 @@ impl<'a> Body<'a> {
                     if !round.is(0) {
                         at += &format!(" + round * {}", operand(round));
                     }
-                    lines.push(format!("const float {value} = cn::random(seed, step, {stream}u, {at});"));
+                    lines.push(format!("const float {value} = cn::random(root, call, {stream}u, {at});"));
                     value
                 }
             };

@@ -275,10 +275,14 @@ CN_FN float quarter(float x, unsigned turn) {
 CN_FN float sin(float x) { return quarter(x, 0u); }
 CN_FN float cos(float x) { return quarter(x, 1u); }
 
-// Counter-based random numbers: Philox4x32-10. Number `index` of a stream, uniform in [0, 1).
-CN_FN float random(unsigned long long seed, unsigned long long step, unsigned stream, unsigned long long index) {
-    unsigned c[4] = {(unsigned)(index >> 2), (unsigned)(index >> 34), stream, (unsigned)step};
-    unsigned k[2] = {(unsigned)seed, (unsigned)(seed >> 32)};
+// Counter-based random numbers: Philox4x32-10. Number `index` of a stream in a call, uniform in [0, 1).
+CN_FN float random(unsigned long long root, unsigned long long call, unsigned stream, unsigned long long index) {
+    unsigned long long key = root ^ stream;
+    key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    key = (key ^ (key >> 27)) * 0x94D049BB133111EBULL;
+    key ^= key >> 31;
+    unsigned c[4] = {(unsigned)(index >> 2), (unsigned)(index >> 34), (unsigned)call, (unsigned)(call >> 32)};
+    unsigned k[2] = {(unsigned)key, (unsigned)(key >> 32)};
 #pragma unroll
     for (int round = 0; round < 10; ++round) {
         const unsigned long long a = 0xD2511F53ULL * c[0], b = 0xCD9E8D57ULL * c[2];

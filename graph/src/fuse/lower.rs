@@ -80,7 +80,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, bo
         buffer_of: HashMap::default(),
         state_buffers: HashMap::default(),
         current: 0,
-        loads: vec![],
+        loads: Loads::default(),
         stores: vec![],
         rows: BTreeMap::new(),
         loops: vec![],
@@ -126,6 +126,26 @@ fn readers(graph: &Graph) -> Vec<Vec<Value>> {
     readers
 }
 
+/// What a launch reads, each access once.
+#[derive(Default)]
+struct Loads {
+    list: Vec<Access>,
+    /// The numbers of those with a buffer and an index: a window may have a thousand.
+    known: HashMap<(usize, Vec<Index>), Vec<usize>>,
+}
+
+impl Loads {
+    fn add(&mut self, access: Access) -> usize {
+        let alike = self.known.entry((access.buffer, access.index.clone())).or_default();
+        if let Some(&number) = alike.iter().find(|&&number| self.list[number] == access) {
+            return number;
+        }
+        alike.push(self.list.len());
+        self.list.push(access);
+        self.list.len() - 1
+    }
+}
+
 /// The state of lowering; the fields from `current` on are those of the launch at hand.
 pub(crate) struct Lower<'g> {
     pub graph: &'g Graph,
@@ -147,7 +167,7 @@ pub(crate) struct Lower<'g> {
     /// What reads a state and what assigns it share one buffer.
     state_buffers: HashMap<usize, usize>,
     current: usize,
-    loads: Vec<Access>,
+    loads: Loads,
     stores: Vec<Access>,
     /// Row values of this kernel.
     rows: BTreeMap<Value, usize>,
@@ -183,10 +203,7 @@ impl<'g> Lower<'g> {
 
     /// The number of an access among the loads.
     pub fn load(&mut self, access: Access) -> usize {
-        self.loads.iter().position(|a| *a == access).unwrap_or_else(|| {
-            self.loads.push(access);
-            self.loads.len() - 1
-        })
+        self.loads.add(access)
     }
 
     /// The element of a node in memory (or of a reshape of one) at an index.
@@ -284,7 +301,7 @@ impl<'g> Lower<'g> {
 
     fn launch(&mut self, id: usize) -> Launch {
         self.current = id;
-        self.loads.clear();
+        self.loads = Loads::default();
         self.stores.clear();
         self.rows.clear();
         let group = self.group();
@@ -320,7 +337,7 @@ impl<'g> Lower<'g> {
             space: sizes(&self.loops[..space.len()]),
             reduce: sizes(&self.loops[space.len()..]),
             family,
-            loads: std::mem::take(&mut self.loads),
+            loads: std::mem::take(&mut self.loads).list,
             stores: std::mem::take(&mut self.stores),
             stages,
             updates: None,
@@ -419,7 +436,7 @@ impl<'g> Lower<'g> {
     }
 
     pub fn take_accesses(&mut self) -> (Vec<Access>, Vec<Access>) {
-        (std::mem::take(&mut self.loads), std::mem::take(&mut self.stores))
+        (std::mem::take(&mut self.loads).list, std::mem::take(&mut self.stores))
     }
 
     pub fn add_store(&mut self, access: Access) -> usize {

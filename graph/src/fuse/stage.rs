@@ -14,8 +14,28 @@ use crate::types::DType;
 /// A value of the stage while it grows: inputs and instructions are numbered apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Ref {
-    Input(u16),
-    Instr(u16),
+    Input(Slot),
+    Instr(Slot),
+}
+
+/// What an instruction does, without its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Function {
+    Const(u32),
+    Unary(Unary),
+    Binary(Binary),
+    Select,
+}
+
+impl Function {
+    fn of(instr: &Instr) -> Function {
+        match instr {
+            Instr::Const(value) => Function::Const(value.to_bits()),
+            Instr::Unary(f, _) => Function::Unary(*f),
+            Instr::Binary(f, ..) => Function::Binary(*f),
+            Instr::Select(..) => Function::Select,
+        }
+    }
 }
 
 /// One stage of the kernel of the group being lowered.
@@ -23,7 +43,11 @@ pub(crate) struct StageBuilder<'l, 'g> {
     lower: &'l mut Lower<'g>,
     level: Level,
     inputs: Vec<Source>,
+    /// The loads among the inputs, which may be many, by their numbers.
+    loads: HashMap<usize, Ref>,
     instrs: Vec<(Instr, [Option<Ref>; 3])>,
+    /// Those, by what they are; constants by their bits.
+    known_instrs: HashMap<(Function, [Option<Ref>; 3]), Ref>,
     outputs: Vec<(Ref, Target)>,
     known: HashMap<(Value, Vec<Index>), Ref>,
     winners: HashMap<(Value, Vec<Index>), Ref>,
@@ -35,7 +59,9 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             lower,
             level,
             inputs: vec![],
+            loads: HashMap::default(),
             instrs: vec![],
+            known_instrs: HashMap::default(),
             outputs: vec![],
             known: HashMap::default(),
             winners: HashMap::default(),
@@ -87,19 +113,27 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
     }
 
     fn input(&mut self, source: Source) -> Ref {
-        let at = self.inputs.iter().position(|s| *s == source).unwrap_or_else(|| {
+        let known = match &source {
+            Source::Load(number) => self.loads.get(number).copied(),
+            _ => self.inputs.iter().position(|s| *s == source).map(|at| Ref::Input(at as Slot)),
+        };
+        known.unwrap_or_else(|| {
+            let new = Ref::Input(self.inputs.len() as Slot);
+            if let Source::Load(number) = source {
+                self.loads.insert(number, new);
+            }
             self.inputs.push(source);
-            self.inputs.len() - 1
-        });
-        Ref::Input(at as u16)
+            new
+        })
     }
 
     fn instr(&mut self, instr: Instr, operands: [Option<Ref>; 3]) -> Ref {
-        let at = self.instrs.iter().position(|known| *known == (instr, operands)).unwrap_or_else(|| {
+        let new = Ref::Instr(self.instrs.len() as Slot);
+        let known = *self.known_instrs.entry((Function::of(&instr), operands)).or_insert(new);
+        if known == new {
             self.instrs.push((instr, operands));
-            self.instrs.len() - 1
-        });
-        Ref::Instr(at as u16)
+        }
+        known
     }
 
     fn constant(&mut self, c: f64) -> Ref {

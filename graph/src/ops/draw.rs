@@ -1,5 +1,5 @@
-//! Random tensors: `rand`, `randn`, `bernoulli`. Counter-based streams: the same seed and step draw the same numbers on any number of
-//! threads, every step others. No gradient flows through a draw.
+//! Random tensors: `rand`, `randn`, `bernoulli`. Counter-based streams: the same seed and call draw the same numbers on any number of
+//! threads, every call others. No gradient flows through a draw.
 
 use super::create::shape;
 use super::{Operator, pointwise::float};
@@ -17,7 +17,7 @@ const SIZE: Param = required("size", Kind::Sizes);
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "rand",
-        doc: "Uniform in [0, 1). Counter-based, as all draws: the same seed draws the same numbers, other ones in every step.",
+        doc: "Uniform in [0, 1). Counter-based, as all draws: other numbers in each call, of a `pub fn` too, and the same row of them for the same seed.",
         signature: &[SIZE],
         build: |b, bound| {
             let shape = shape(b, bound)?;

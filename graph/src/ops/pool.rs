@@ -76,15 +76,18 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
 ];
 
-/// A window with more elements is done along one axis after the other.
+/// A window with more elements is done along one axis after the other, and one with more along an axis in several passes.
 const MOST_TAPS: i64 = 16;
+
+/// As many elements of a window are written out where there is no other way: they have no common divisor.
+const MOST_UNROLLED: i64 = 1024;
 
 fn max_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
     let (x, window, ends) = window(b, bound, dims, Some(4), 5)?;
     let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(Some(4)))?;
     let x = with_height(b, x, dims);
     // The first maximum of the rows' first maxima is the first of all.
-    let y = by_axes(b, x, &window, ty, Op::MaxPool2d);
+    let y = by_axes(b, bound, x, &window, ty, MAXIMUM)?;
     Ok(Arg::Tensor(without_height(b, y, dims)))
 }
 
@@ -93,12 +96,19 @@ fn avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
     let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(None))?;
     let include = bound.bool(5).unwrap_or(true);
     let x = with_height(b, x, dims);
-    let y = mean_pool(b, x, window, ty, include)?;
+    let y = mean_pool(b, bound, x, window, ty, include)?;
     Ok(Arg::Tensor(without_height(b, y, dims)))
 }
 
 /// The means of windows of `x[n, c, h, w]`; `ty` says how many.
-pub(super) fn mean_pool(b: &mut Builder, x: Value, window: Window, ty: Type, include: bool) -> Checked<Value> {
+pub(super) fn mean_pool(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    window: Window,
+    ty: Type,
+    include: bool,
+) -> Checked<Value> {
     let from = b.shape(x);
     let whole =
         |axis: usize| ty.shape[2 + axis].is(1) && from[2 + axis].is(window.kernel[axis]) && window.padding[axis] == 0;
@@ -115,11 +125,11 @@ pub(super) fn mean_pool(b: &mut Builder, x: Value, window: Window, ty: Type, inc
     };
     let sum = match whole(0) && whole(1) {
         true => b.reduce(Reduction::Sum, x, &[2, 3], true),
-        false => by_axes(b, x, &window, ty, Op::SumPool2d),
+        false => by_axes(b, bound, x, &window, ty, SUM)?,
     };
     match divisor {
         Some(divisor) => b.binary(Binary::Div, sum, divisor),
-        None => Ok(b.binary_const(Binary::Mul, sum, 1.0 / (window.kernel[0] * window.kernel[1]) as f64)),
+        None => Ok(b.binary_const(Binary::Mul, sum, 1.0 / (window.kernel[0] as f64 * window.kernel[1] as f64))),
     }
 }
 
@@ -144,26 +154,108 @@ fn counts_of(b: &mut Builder, window: &Window, from: &[Size], ty: &Type, include
     b.binary(Binary::Mul, column, along[1])
 }
 
+/// What a pool does with its windows.
+#[derive(Clone, Copy)]
+struct Pool {
+    op: fn(Window) -> Op,
+    /// What lies around an image and changes no result.
+    outside: f64,
+}
+
+const MAXIMUM: Pool = Pool { op: Op::MaxPool2d, outside: f64::NEG_INFINITY };
+const SUM: Pool = Pool { op: Op::SumPool2d, outside: 0.0 };
+
 /// A pool as one primitive, or along the width and then the height if the windows are large.
-fn by_axes(b: &mut Builder, x: Value, window: &Window, ty: Type, op: fn(Window) -> Op) -> Value {
+fn by_axes(b: &mut Builder, bound: &Bound, x: Value, window: &Window, ty: Type, pool: Pool) -> Checked<Value> {
     let [high, wide] = window.kernel;
-    if high * wide <= MOST_TAPS || high == 1 || wide == 1 {
-        return b.push(op(*window), vec![x], ty);
+    if high.saturating_mul(wide) <= MOST_TAPS {
+        return Ok(b.push((pool.op)(*window), vec![x], ty));
     }
-    let along = |axis: usize| {
+    let mut x = x;
+    for axis in [1, 0] {
         let only = |pair: [i64; 2], other: i64| if axis == 0 { [pair[0], other] } else { [other, pair[1]] };
-        Window {
+        let along = Window {
             kernel: only(window.kernel, 1),
             stride: only(window.stride, 1),
             padding: only(window.padding, 0),
             dilation: only(window.dilation, 1),
             groups: 1,
+        };
+        // Windows of one element: a stride or a border at most.
+        if along.kernel[axis] > 1 || along.stride[axis] > 1 || along.padding[axis] > 0 {
+            x = along_axis(b, bound, x, axis, &along, &ty.shape[2 + axis], pool)?;
+        }
+    }
+    Ok(x)
+}
+
+/// A pool of `count` windows along one axis. Long windows are windows of windows: of `a · b` elements, first all of `a`, then `b` of those.
+/// Of maxima the first of the first ones is the first of all, so gradients go where they would.
+fn along_axis(
+    b: &mut Builder,
+    bound: &Bound,
+    x: Value,
+    axis: usize,
+    window: &Window,
+    count: &Size,
+    pool: Pool,
+) -> Checked<Value> {
+    let (kernel, stride, dilation) = (window.kernel[axis], window.stride[axis], window.dilation[axis]);
+    let mut ty = b.ty(x).clone();
+    let size = ty.shape[2 + axis].clone();
+    let needed = &(&(count - &1.into()) * &stride.into()) + &window.reach(axis).into();
+    let (outside, whole) = (window.overhangs(axis, &size, count), &size + &window.padding[axis].into());
+    let part = (2..=MOST_TAPS).rev().chain(MOST_TAPS + 1..=MOST_UNROLLED).find(|part| kernel % part == 0);
+    let part = part.filter(|part| *part < kernel && (!outside || (&needed - &whole).as_const().is_some()));
+    let Some(part) = part.filter(|_| kernel > MOST_TAPS) else {
+        if kernel > MOST_UNROLLED {
+            let message = format!(
+                "`{}` with a window of {kernel} elements along an axis, which has no small divisor",
+                bound.callee
+            );
+            let help = format!(
+                "use a window of at most {MOST_UNROLLED}, or a multiple of a smaller number: {} is one",
+                kernel / 16 * 16
+            );
+            return bound.wrong(b, "N0306", 1, message, help);
+        }
+        ty.shape[2 + axis] = count.clone();
+        return Ok(b.push((pool.op)(*window), vec![x], ty));
+    };
+    let x = match outside {
+        false => x,
+        true => {
+            let (mut first, mut shape) = (vec![Size::default(); 4], b.shape(x));
+            first[2 + axis] = window.padding[axis].into();
+            // What no window reaches at the end may stay.
+            let beyond = (&needed - &whole).as_const().is_some_and(|rest| rest > 0);
+            shape[2 + axis] = if beyond { needed } else { whole };
+            b.pad(x, first, shape, pool.outside)
         }
     };
-    let mut between = ty.clone();
-    between.shape[2] = b.shape(x)[2].clone();
-    let rows = b.push(op(along(1)), vec![x], between);
-    b.push(op(along(0)), vec![rows], ty)
+    let rest = kernel / part;
+    // The windows of `a` that are used: those of a stride that the others' distances have in common.
+    let every = gcd(part.saturating_mul(dilation), stride);
+    let on = |mut pair: [i64; 2], value: i64| {
+        pair[axis] = value;
+        pair
+    };
+    let padding = on(window.padding, 0);
+    let inner = Window { kernel: on(window.kernel, part), stride: on(window.stride, every), padding, ..*window };
+    let outer = Window {
+        kernel: on(window.kernel, rest),
+        stride: on(window.stride, stride / every),
+        dilation: on(window.dilation, part * dilation / every),
+        padding,
+        ..*window
+    };
+    ty.shape[2 + axis] = &(&(count - &1.into()) * &outer.stride[axis].into()) + &outer.reach(axis).into();
+    let x = b.push((pool.op)(inner), vec![x], ty);
+    along_axis(b, bound, x, axis, &outer, count, pool)
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 fn slots(dilation: Option<usize>) -> Slots {
@@ -208,7 +300,7 @@ fn adaptive_avg_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg
     let (x, out) = adaptive(b, bound, dims)?;
     let y = match whole_bins(b, x, out) {
         _ if out == [1, 1] => super::reduce::mean_over(b, x, &[2, 3], true),
-        Some((window, ty)) => mean_pool(b, x, window, ty, true)?,
+        Some((window, ty)) => mean_pool(b, bound, x, window, ty, true)?,
         None => adaptive_mean(b, bound, x, dims, out)?,
     };
     Ok(Arg::Tensor(without_height(b, y, dims)))
@@ -221,5 +313,5 @@ fn adaptive_max_pool(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let message = format!("`{}` of {h} × {w} to {} × {}", bound.callee, out[0], out[1]);
         return bound.wrong(b, "N0306", 1, message, "the output_size divides the size of the image");
     };
-    Ok(Arg::Tensor(by_axes(b, x, &window, ty, Op::MaxPool2d)))
+    Ok(Arg::Tensor(by_axes(b, bound, x, &window, ty, MAXIMUM)?))
 }

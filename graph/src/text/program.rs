@@ -244,7 +244,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
     let mut slots: Vec<String> = inputs.to_vec();
     let mut lines = vec![];
     for instr in &code.instrs {
-        let at = |s: &u16| slots[*s as usize].clone();
+        let at = |s: &u32| slots[*s as usize].clone();
         let text = match instr {
             Instr::Const(c) => format!("{c:?}"),
             Instr::Unary(Unary::Neg, x) => format!("-{}", at(x)),

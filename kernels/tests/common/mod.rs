@@ -110,7 +110,7 @@ pub fn access(buffer: usize, dims: &[usize], index: Vec<Index>) -> Access {
 fn eval(code: &Code, inputs: Vec<f64>) -> Vec<f64> {
     let mut slots = inputs;
     for instr in &code.instrs {
-        let at = |s: u16| slots[usize::from(s)];
+        let at = |s: u32| slots[s as usize];
         let value = match *instr {
             Instr::Const(c) => f64::from(c),
             Instr::Unary(f, a) => reference::unary(f, at(a)),
@@ -119,7 +119,7 @@ fn eval(code: &Code, inputs: Vec<f64>) -> Vec<f64> {
         };
         slots.push(value);
     }
-    code.outputs.iter().map(|&s| slots[usize::from(s)]).collect()
+    code.outputs.iter().map(|&s| slots[s as usize]).collect()
 }
 
 fn value(name: &str) -> i64 {
@@ -197,7 +197,7 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
                     Source::Random { stream, strides, offset, round } => {
                         let inside = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
                         let index = offset.eval(&value) + inside + round.eval(&value) * ROUND as i64;
-                        random::uniform(context.seed, context.step, *stream, index as u64).into()
+                        random::uniform(random::key(context.root, *stream), context.call, index as u64).into()
                     }
                 };
                 let results = eval(&stage.code, stage.inputs.iter().map(input).collect());
@@ -264,7 +264,7 @@ pub fn run(
 
 /// Holds a launch against its meaning on every instruction set.
 pub fn check(launch: &Launch, data: &[Data], tolerance: f64) {
-    let context = Context { seed: 42, step: 7 };
+    let context = Context { root: 42, call: 7 };
     let mut want = data.to_vec();
     meaning(launch, &mut want, &context, &|_| f64::NAN);
     for isa in Isa::available() {

@@ -24,7 +24,7 @@ pub(super) fn figures(
     let each = entries.iter().enumerate().filter(|(index, _)| new(*index)).map(|(index, function)| {
         let found = compiled.and_then(|c| c.net.functions.get(index));
         let mut all = of_function(net, function, found, &kept, places);
-        let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
+        let sizes = Sizes::new(net, function, found.map(|f| &f.inference), places);
         if index == 0 && found.is_none_or(|f| sizes.value(&f.inference.flops).is_some()) {
             let name = ident(&function.name, places);
             let flops = format_ident!("{name}_flops");
@@ -71,47 +71,47 @@ fn of_function(
     places: &Places,
 ) -> TokenStream {
     let name = ident(&function.name, places);
-    let sizes = Sizes::new(net, function, found.map(|f| &f.inference));
-    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, None, kept);
+    let sizes = Sizes::new(net, function, found.map(|f| &f.inference), places);
+    let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, kept);
     if function.train.is_some() {
         let training = found.and_then(|f| f.training.as_ref());
-        let step = Some(places.castnet());
-        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, step, kept));
+        all.extend(of_program(function, &format_ident!("{name}_step"), training, &sizes, true, kept));
     }
     all
 }
 
-/// `f_flops` and `f_memory`; of a step with an optimizer, for which castnet's name is needed.
+/// `f_flops` and `f_memory`; of a step with an optimizer.
 fn of_program(
     function: &Function,
     name: &Ident,
     program: Option<&Program>,
     sizes: &Sizes,
-    step: Option<&TokenStream>,
+    step: bool,
     kept: &Kept,
 ) -> TokenStream {
     let visibility = &function.head.visibility;
     let (flops_name, memory_name) = (format_ident!("{name}_flops"), format_ident!("{name}_memory"));
     let nothing = Size::constant(0);
-    let arena = sizes.greatest(program.map_or(&[], |p| &p.arena));
+    let arena = program.map_or(&[][..], |p| &p.arena).iter().map(|size| sizes.value(size)).collect::<Option<Vec<_>>>();
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
-    let copies = if step.is_some() { 2 } else { 1 };
-    let constant = sizes.value(&(&kept.states + &(4 * copies * kept.floats).into()));
-    let fixed = arena.zip(constant).map(|(arena, constant)| quote!(4 * #arena + #constant));
+    let castnet = &sizes.castnet;
+    let copies = if step { 2 } else { 1 };
+    let constant = sizes.value(&(&kept.states + &kept.floats.saturating_mul(4 * copies).into()));
+    let fixed = arena.zip(constant);
     let parameters = sizes.parameters();
     let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");
     let memory_doc = format!(
         " Bytes that [`{name}`](Self::{name}) needs: parameters, states, {}activations. Arguments, results and the scratch of \
          each thread come to that.",
-        if step.is_some() { "gradients, what the optimizer `O` remembers, " } else { "" }
+        if step { "gradients, what the optimizer `O` remembers, " } else { "" }
     );
     let (generics, states) = match step {
-        Some(castnet) => {
-            let floats = Literal::usize_unsuffixed(4 * kept.floats as usize);
+        true => {
+            let floats = Literal::usize_unsuffixed((kept.floats as usize).saturating_mul(4));
             let optimizer = Ident::new("O", Span::mixed_site());
-            (quote!(<#optimizer: #castnet::__private::Footprint>), quote!(+ #optimizer::STATES * #floats))
+            (quote!(<#optimizer: #castnet::__private::Footprint>), quote!(#optimizer::STATES.saturating_mul(#floats)))
         }
-        None => (TokenStream::new(), TokenStream::new()),
+        false => (TokenStream::new(), quote!(0)),
     };
     // What depends on a size that no argument of this function has, such as a state's, has no figure.
     let flops = flops.map(|flops| {
@@ -120,17 +120,17 @@ fn of_program(
             #[allow(dead_code, unused_variables)]
             #[inline]
             #visibility const fn #flops_name(#parameters) -> u64 {
-                (#flops) as u64
+                #flops
             }
         }
     });
-    let memory = fixed.map(|fixed| {
+    let memory = fixed.map(|(arena, constant)| {
         quote! {
             #[doc = #memory_doc]
             #[allow(dead_code, unused_variables)]
             #[inline]
             #visibility const fn #memory_name #generics(#parameters) -> usize {
-                (#fixed) as usize #states
+                #castnet::__private::memory(&[#(#arena),*], #constant, #states)
             }
         }
     });
@@ -141,10 +141,12 @@ fn of_program(
 struct Sizes {
     names: Vec<String>,
     arguments: Vec<Ident>,
+    /// What castnet is called.
+    castnet: TokenStream,
 }
 
 impl Sizes {
-    fn new(net: &Net, function: &Function, program: Option<&Program>) -> Sizes {
+    fn new(net: &Net, function: &Function, program: Option<&Program>, places: &Places) -> Sizes {
         let mut names: Vec<String> = vec![];
         let mut add = |name: &str| {
             if !names.iter().any(|n| n == name) {
@@ -168,7 +170,7 @@ impl Sizes {
             }
         }
         let arguments = names.iter().map(|name| argument(name)).collect();
-        Sizes { names, arguments }
+        Sizes { names, arguments, castnet: places.castnet().clone() }
     }
 
     /// `n: usize, t: usize`.
@@ -177,43 +179,22 @@ impl Sizes {
         quote!(#(#arguments: usize),*)
     }
 
-    /// A size as an expression of type i64; `None` if a name occurs that no argument has.
-    /// The greatest of some sizes.
-    fn greatest(&self, sizes: &[Size]) -> Option<TokenStream> {
-        let values = sizes.iter().map(|size| self.value(size)).collect::<Option<Vec<_>>>()?;
-        Some(match &values[..] {
-            [] => quote!(0i64),
-            [one] => quote!((#one)),
-            [first, rest @ ..] => quote!({
-                let mut most: i64 = #first;
-                #({
-                    let next: i64 = #rest;
-                    if next > most {
-                        most = next;
-                    }
-                })*
-                most
-            }),
-        })
-    }
-
+    /// A size as an expression of type u64, which ends at `u64::MAX`; `None` if a name occurs that no argument has.
     fn value(&self, size: &Size) -> Option<TokenStream> {
         let mut terms = vec![];
         for (monomial, coefficient) in size.terms() {
-            let coefficient = Literal::i64_suffixed(*coefficient);
-            let mut term = quote!((#coefficient));
+            let coefficient = Literal::i64_unsuffixed(*coefficient);
+            let mut factors = vec![];
             for name in monomial.names() {
                 let (whole, parts) = whole(name);
                 let argument = self.names.iter().position(|n| n == whole).map(|i| &self.arguments[i])?;
-                let count = Literal::i64_suffixed(parts);
-                term = match parts {
-                    1 => quote!(#term * #argument as i64),
-                    _ => quote!(#term * (#argument as i64 / #count)),
-                };
+                let count = Literal::i64_unsuffixed(parts);
+                factors.push(if parts == 1 { quote!(#argument) } else { quote!(#argument / #count) });
             }
-            terms.push(term);
+            terms.push(quote!((#coefficient, &[#(#factors),*])));
         }
-        Some(if terms.is_empty() { quote!(0i64) } else { quote!(#(#terms)+*) })
+        let castnet = &self.castnet;
+        Some(quote!(#castnet::__private::size(&[#(#terms),*])))
     }
 }
 

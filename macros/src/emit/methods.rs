@@ -5,21 +5,24 @@ use castnet_graph::net::Function as CompiledFunction;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{docs, ident};
+use super::{Known, docs, ident};
 use crate::ast::{Function, Promise};
 use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
-pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
+pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, known: &Known, places: &Places) -> TokenStream {
     let name = ident(target.name, places);
     let (net, castnet) = (target.net, places.castnet());
-    let parameters = Literal::usize_unsuffixed(elements);
+    let parameters = Literal::usize_unsuffixed(known.elements);
     let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
         let compiled = compiled.and_then(|c| c.net.functions.get(index));
-        self::function(index, function, compiled, places)
+        // Where nobody knows for mistakes, so that calls give no errors of their own.
+        let draws = known.draws.as_ref().is_none_or(|draws| draws.get(index).is_some_and(|draws| *draws));
+        let seeded = draws && !net.functions.iter().any(|f| is_seeded(&f.name.text, &function.name.text));
+        self::function(index, function, compiled, seeded, places)
     });
     let figures = super::figures::figures(net, compiled, places, &|index| is_new(target, index));
     let new = format!(" A `{name}` with PyTorch's first values of parameters, drawn from `seed`.");
@@ -60,8 +63,19 @@ fn is_new(target: &Target, index: usize) -> bool {
     !crate::lower::is_method(net, name) && !entries[..index].iter().any(|f| f.name.text == name)
 }
 
-/// The methods of one entry point.
-fn function(index: usize, function: &Function, compiled: Option<&CompiledFunction>, places: &Places) -> TokenStream {
+/// Whether a name is that of the method `f_seeded` of a function `f`.
+fn is_seeded(name: &str, of: &str) -> bool {
+    name.strip_prefix(of) == Some("_seeded")
+}
+
+/// The methods of one entry point; `seeded`: with one that takes its seed.
+fn function(
+    index: usize,
+    function: &Function,
+    compiled: Option<&CompiledFunction>,
+    seeded: bool,
+    places: &Places,
+) -> TokenStream {
     let (name, castnet) = (ident(&function.name, places), places.castnet());
     let index = Literal::usize_unsuffixed(index);
     let mut arguments: Vec<Ident> = vec![];
@@ -96,6 +110,34 @@ fn function(index: usize, function: &Function, compiled: Option<&CompiledFunctio
         #visibility fn #name(#receiver #(, #arguments: &#array)*) -> #castnet::__private::Result<#ty> {
             let results = self.model.#infer(#index, &[#(#arguments),*])?;
             #value
+        }
+    };
+    let call = match seeded {
+        false => call,
+        true => {
+            let (seeded, seed) = (suffixed(&name, "seeded"), Ident::new("seed", Span::mixed_site()));
+            let seeded_doc = format!(
+                " As [`{name}`](Self::{name}), with random numbers drawn from `seed`: the same for the same seed, arguments and parameters. No \
+                 counter and no state moves."
+            );
+            quote! {
+                #call
+
+                #[doc = #seeded_doc]
+                ///
+                #[doc = #shapes]
+                ///
+                /// # Errors
+                /// If an argument does not have the type above; nothing has run then.
+                #dead
+                #[inline]
+                #visibility fn #seeded(
+                    &self, #seed: u64 #(, #arguments: &#array)*
+                ) -> #castnet::__private::Result<#ty> {
+                    let results = self.model.infer_seeded(#index, #seed, &[#(#arguments),*])?;
+                    #value
+                }
+            }
         }
     };
     if function.train.is_none() {

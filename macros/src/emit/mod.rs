@@ -1,6 +1,6 @@
 //! Compiled nets as Rust: a struct with methods, the tables, the kernels.
 
-use castnet_graph::compile::Compiled;
+use castnet_graph::compile::{Compiled, Source, SourceFunction};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 
@@ -20,15 +20,32 @@ pub use export::export;
 pub use settle::{alias, settle};
 pub use shadow::shadow;
 
+/// What is known of a net before it is compiled, which an editor does not wait for.
+#[derive(Default)]
+pub struct Known {
+    /// The elements of all parameters.
+    elements: usize,
+    /// For each entry point whether it draws random numbers; `None` if there are mistakes.
+    draws: Option<Vec<bool>>,
+}
+
+impl Known {
+    /// Of a net without mistakes.
+    pub fn of(source: &Source) -> Known {
+        let draws = source.functions.iter().map(SourceFunction::draws).collect();
+        Known { elements: source.parameters.elements(), draws: Some(draws) }
+    }
+}
+
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
-/// gives no errors of its own. `elements`: of all parameters.
-pub fn emit(target: &Target, compiled: Option<&Compiled>, elements: usize, places: &Places) -> TokenStream {
+/// gives no errors of its own.
+pub fn emit(target: &Target, compiled: Option<&Compiled>, known: &Known, places: &Places) -> TokenStream {
     let (name, castnet) = (ident(target.name, places), places.castnet());
     let visibility = &target.head.visibility;
     let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
     let parts = parts(&target.net.members);
     let tables = tables::tables(target, compiled, places);
-    let methods = methods::methods(target, compiled, elements, places);
+    let methods = methods::methods(target, compiled, known, places);
     let watch = match compiled {
         Some(compiled) => explain::write(compiled, places),
         None => TokenStream::new(),

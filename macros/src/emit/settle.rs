@@ -68,10 +68,10 @@ impl Settled {
         tokens.into_iter().map(token).collect()
     }
 
-    /// `loss`, and also `loss_step`.
+    /// `loss`, and also `loss_step` or `draw_seeded`.
     fn is_users(&self, word: &Ident) -> bool {
         let text = word.to_string();
-        let stem = ["_step", "_grad", "_grad_add"].iter().find_map(|suffix| text.strip_suffix(suffix));
+        let stem = ["_step", "_grad", "_grad_add", "_seeded"].iter().find_map(|suffix| text.strip_suffix(suffix));
         let written = self.words.contains(&text) || stem.is_some_and(|stem| self.words.contains(stem));
         // A word that both write is the macro's where the macro stands.
         written && !self.own.contains(&format!("{:?}", word.span()))

@@ -18,8 +18,9 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
     let functions = printed.iter().map(|printed| function(printed, castnet));
     let entries = printed.iter().flat_map(|printed| entries(printed, castnet));
+    // All spans are the macro's, so that a crate that forbids unsafe code takes it. Its promise: the table is the compiler's.
     quote! {
-        impl #castnet::__private::Network for #ty {
+        unsafe impl #castnet::__private::Network for #ty {
             const TABLE: #castnet::__private::NetTable = #castnet::__private::NetTable {
                 name: #name,
                 json: #json,

@@ -148,6 +148,7 @@ pub fn lower(
     // Some are not whole without a mistake of their own: what they call has one, or a block of another call.
     let whole = pass.states.iter().all(|state| *state == Some(State::Clean));
     let functions: Vec<_> = functions.into_iter().flatten().collect();
+    names::seeded(net, &functions, diagnostics);
     unused::check(net, &functions, &parameters, diagnostics);
     (whole && diagnostics.len() == before).then(|| Source { name: target.name.text.clone(), parameters, functions })
 }

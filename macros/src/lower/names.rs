@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use castnet_graph::compile::SourceFunction;
 use castnet_graph::diagnostic::Diagnostic;
 
 use crate::ast::{BuildParameter, Function, Members, Name, Net};
@@ -63,6 +64,19 @@ pub(super) fn methods(net: &Net, diagnostics: &mut Vec<Diagnostic>) {
         } else if let Some(train) = taken_by {
             let message = format!("the method `{}` exists already: `train fn {}` makes it", name.text, train.name.text);
             let d = Diagnostic::new("N0502", name.at, message).note(train.name.at, "that function is here");
+            diagnostics.push(d.help("give it another name"));
+        }
+    }
+}
+
+/// Functions called as what functions that draw random numbers make.
+pub(super) fn seeded(net: &Net, functions: &[SourceFunction], diagnostics: &mut Vec<Diagnostic>) {
+    for draws in functions.iter().filter(|f| f.draws()) {
+        let method = format!("{}_seeded", draws.name);
+        let entry = |name: &str| net.functions.iter().find(|f| f.is_entry() && f.name.text == name).map(|f| &f.name);
+        if let (Some(name), Some(by)) = (entry(&method), entry(&draws.name)) {
+            let message = format!("the method `{method}` exists already: `{}` draws random numbers", draws.name);
+            let d = Diagnostic::new("N0502", name.at, message).note(by.at, "that function is here");
             diagnostics.push(d.help("give it another name"));
         }
     }

@@ -399,8 +399,11 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
             return Part::Broken;
         }
-        let sizes = shape.iter().map(|&s| Size::constant(s)).collect();
-        self.pass.findings.note_type(ty.at, Type { dtype: ty.dtype, shape: sizes });
+        let declared = Type { dtype: ty.dtype, shape: shape.iter().map(|&s| Size::constant(s)).collect() };
+        if self.is_huge(&declared, ty.at) {
+            return Part::Broken;
+        }
+        self.pass.findings.note_type(ty.at, declared);
         let declared =
             Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
         self.b.parameters.list.push(declared);
@@ -426,6 +429,9 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(d.help("write numbers, constants, or the names of run-time sizes"));
             return Part::Broken;
         };
+        if self.is_huge(&known_type, ty.at) {
+            return Part::Broken;
+        }
         let shape: Vec<i64> = known_type.shape.iter().map(|s| s.as_const().unwrap_or(1)).collect();
         let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
         self.pass.findings.note_type(ty.at, known_type.clone());

@@ -8,6 +8,7 @@ mod fuzz;
 mod language;
 pub mod mutate;
 mod share;
+mod sizes;
 
 /// The output, which must be Rust.
 fn file(source: &str) -> syn::File {

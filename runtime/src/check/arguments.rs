@@ -70,8 +70,8 @@ impl Call {
         let sizes = sizes::choose(&programs)?;
         let argument = |number: usize| {
             let both: Vec<&Named> = programs.iter().map(|p| &p.arguments[number]).collect();
-            let key = (function * 1000 + number) as u64;
-            draw_argument(&both, &sizes, range, |index| uniform(seed, key, 0x5eed, index as u64))
+            let call = ((function * 1000 + number) as u64) << 32 | 0x5eed;
+            draw_argument(&both, &sizes, range, |index| uniform(seed, call, index as u64))
         };
         let arguments = (0..inference.arguments.len()).map(argument).collect::<Result<_, _>>()?;
         let drawn: String = sizes.iter().map(|(name, value)| format!("{name} = {value}, ")).collect();

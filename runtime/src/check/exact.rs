@@ -8,7 +8,8 @@ use castnet_graph::net::{Init, Net, State};
 use castnet_graph::reference::{Effects, Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::text;
 use castnet_graph::types::DType;
-use castnet_kernels::random::uniform;
+use castnet_kernels::Context;
+use castnet_kernels::random::{Mode, key, uniform};
 
 use super::Mistake;
 use super::arguments::Call;
@@ -23,8 +24,8 @@ pub(super) struct Exact<'c> {
     states: Vec<Tensor>,
     arguments: Vec<Tensor>,
     call: &'c Call,
-    seed: u64,
-    step: u64,
+    /// What the model's next call draws.
+    draws: Context,
 }
 
 /// What a function gives, by numbers.
@@ -39,6 +40,7 @@ impl<'c> Exact<'c> {
     /// A function as `explain()` shows it, where a model stands.
     pub(super) fn new(model: &Model, call: &'c Call, explained: &str, training: bool) -> Result<Exact<'c>, Mistake> {
         let net = model.net();
+        let mode = if training { Mode::Training } else { Mode::Inference };
         let parameters = (0..net.parameters.len())
             .map(|number| tensor(&model.parameter_number(number)?))
             .collect::<Result<_, Mistake>>()?;
@@ -48,8 +50,7 @@ impl<'c> Exact<'c> {
             states: states(model, net, call)?,
             arguments: call.arguments.iter().map(tensor).collect::<Result<_, _>>()?,
             call,
-            seed: model.seed(),
-            step: model.steps(),
+            draws: model.calls().context(model.seed(), call.function, mode),
         })
     }
 
@@ -105,7 +106,7 @@ impl<'c> Exact<'c> {
             states: &self.states,
             rounded,
             sizes: &sizes::value(&self.call.sizes),
-            random: &|stream, index| uniform(self.seed, self.step, stream, index).into(),
+            random: &|stream, index| uniform(key(self.draws.root, stream), self.draws.call, index).into(),
         };
         evaluate_with_rounds(graph, &inputs)
     }

@@ -100,7 +100,8 @@ impl Probe<'_> {
         for n in numbers {
             let (gradient, unit) = (&self.gradients[n].data, size(&self.parameters[*n].data));
             let unit = unit * (most / weight(n).max(most / FURTHER)).max(1.0);
-            let sign = |i: usize| if uniform(self.seed, direction, *n as u32, i as u64) < 0.5 { -1.0 } else { 1.0 };
+            let sign =
+                |i: usize| if uniform(self.seed, direction << 32 | *n as u64, i as u64) < 0.5 { -1.0 } else { 1.0 };
             let whole = norm(gradient);
             let element = |(i, g): (usize, &f64)| match direction {
                 0 if whole > 0.0 => g / whole * (gradient.len() as f64).sqrt() * unit,

@@ -58,7 +58,7 @@ fn shaken(model: &Model, draw: u64) -> Result<Model, Mistake> {
         let squares: f32 = elements.iter().map(|x| x * x).sum();
         let size = 0.05 * (squares / elements.len().max(1) as f32).sqrt().max(0.05);
         for (i, x) in elements.iter_mut().enumerate() {
-            *x += size * (2.0 * uniform(model.seed(), number as u64, draw as u32, i as u64) - 1.0);
+            *x += size * (2.0 * uniform(model.seed(), (number as u64) << 32 | draw, i as u64) - 1.0);
         }
         twin.set_parameter(&parameter.name, &values)?;
     }

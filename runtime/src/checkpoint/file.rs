@@ -67,7 +67,7 @@ impl Reader {
         let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
         let known = dtype_of(ty.dtype) == info.dtype && (ty.dtype != DType::Bool || bytes.iter().all(|b| *b < 2));
         match known {
-            true => Ok(Array::from_bytes(ty.dtype, shape, bytes)),
+            true => Array::from_bytes(ty.dtype, shape, bytes).map_err(|e| e.to_string()),
             false => Err(wrong()),
         }
     }

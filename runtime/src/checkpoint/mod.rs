@@ -16,7 +16,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::memory::Memory;
-use crate::model::{Model, may_have};
+use crate::model::{Model, Saved, may_have};
 use crate::optimizer::Optimizer;
 use file::{Reader, write};
 
@@ -30,6 +30,9 @@ struct Training {
     seed: u64,
     /// Training runs of the model.
     runs: u64,
+    /// How often each function has drawn, in inference and in training. Older files lack it: their one counter, `runs`, was everyone's.
+    #[serde(default)]
+    calls: Saved,
     optimizer: String,
     /// Updates by the optimizer.
     steps: u64,
@@ -76,14 +79,15 @@ impl Model {
         for (number, name) in optimizer.states().iter().enumerate() {
             let Some(arena) = state.arena(number) else { continue };
             for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
-                let plain = layout::unpack(parameter, &arena[start..start + parameter.floats()]);
-                tensors.push((state_key(name, &parameter.name), Array::from_vec(&shape_of(parameter), plain)?));
+                let plain = layout::unpack(parameter, &arena[start..start + parameter.floats()])?;
+                tensors.push((state_key(name, &parameter.name), plain));
             }
         }
         let training = Training {
             net: self.name().to_string(),
             seed: self.seed(),
             runs: self.steps(),
+            calls: self.calls().save(self.net()),
             optimizer: optimizer.name().to_string(),
             steps: state.steps(),
             extra: extra.clone(),
@@ -141,7 +145,7 @@ impl Model {
             self.unless_wrong(&reader, mistakes).map(|()| arena)
         });
         let arenas = arenas.collect::<Result<Vec<_>>>()?;
-        self.restore(parameters, own_states, Some((training.seed, training.runs)));
+        self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
         optimizer.state_mut().restore(self, training.steps, arenas);
         Ok(training.extra)
     }
@@ -149,7 +153,7 @@ impl Model {
     fn tensors(&self) -> Result<Vec<(String, Array)>> {
         let parameters = self.net().parameters.iter().enumerate();
         let parameters = parameters.map(|(number, p)| Ok((p.name.clone(), self.parameter_number(number)?)));
-        let states = self.states().named().map(|(state, value)| Ok((state.name.clone(), value.clone())));
+        let states = self.states().named().map(|(state, value)| Ok((state.name.clone(), value.copied()?)));
         parameters.chain(states).collect()
     }
 
@@ -185,7 +189,13 @@ impl Model {
 
     /// A flat arena from the tensors with these keys.
     fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Memory {
-        let mut arena = Memory::zeroed(4 * self.loaded().floats);
+        let mut arena = match self.loaded().arena() {
+            Ok(arena) => arena,
+            Err(error) => {
+                mistakes.push(error.to_string());
+                return Memory::default();
+            }
+        };
         for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
             match reader.floats(&key(&parameter.name), &shape_of(parameter)) {
                 Ok(plain) => {

@@ -42,7 +42,7 @@ impl<'d, const FIELDS: usize> Batches<'d, FIELDS> {
     /// Batches of `batch` examples, at the beginning of epoch 0.
     ///
     /// # Errors
-    /// If `batch` is 0.
+    /// If `batch` is 0, or there is no memory for a batch.
     pub fn new(data: &'d Dataset<FIELDS>, batch: usize) -> Result<Batches<'d, FIELDS>> {
         if batch == 0 {
             return Err(Error::Data { what: "a batch of 0 examples".to_string() });
@@ -57,8 +57,8 @@ impl<'d, const FIELDS: usize> Batches<'d, FIELDS> {
             epoch: 0,
             step: 0,
             order: (0..data.len()).collect(),
-            full: data.room(if data.len() < batch { 0 } else { batch }),
-            last: (short > 0).then(|| data.room(short)),
+            full: data.room(if data.len() < batch { 0 } else { batch })?,
+            last: if short > 0 { Some(data.room(short)?) } else { None },
         })
     }
 

@@ -146,11 +146,17 @@ impl<const FIELDS: usize> Dataset<FIELDS> {
     }
 
     /// Zeros with room for `n` examples in each field.
-    pub(crate) fn room(&self, n: usize) -> [Array; FIELDS] {
-        self.rows.each_ref().map(|rows| {
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn room(&self, n: usize) -> Result<[Array; FIELDS]> {
+        let mut room = std::array::from_fn(|_| Array::scalar(0u8));
+        for (to, rows) in room.iter_mut().zip(&self.rows) {
             let shape: Vec<_> = std::iter::once(n).chain(rows.shape.iter().copied()).collect();
-            Array::zeros_of(if rows.table.is_some() { DType::F32 } else { rows.array.dtype() }, &shape)
-        })
+            let dtype = if rows.table.is_some() { DType::F32 } else { rows.array.dtype() };
+            *to = Array::try_zeros_of(dtype, &shape)?;
+        }
+        Ok(room)
     }
 
     /// Copies the examples with these numbers into `batch`, which [`Dataset::room`] made for as many.

@@ -110,7 +110,7 @@ impl Kind {
 }
 
 fn fill<T: Element, const BYTES: usize>(shape: &[usize], bytes: &[u8], f: impl Fn([u8; BYTES]) -> T) -> Result<Array> {
-    let mut array = Array::zeros::<T>(shape);
+    let mut array = Array::try_zeros::<T>(shape)?;
     let (pieces, _) = bytes.as_chunks::<BYTES>();
     array.as_mut_slice::<T>()?.iter_mut().zip(pieces).for_each(|(to, piece)| *to = f(*piece));
     Ok(array)

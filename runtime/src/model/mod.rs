@@ -1,5 +1,6 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
+mod calls;
 mod states;
 mod train;
 mod values;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use castnet_graph::net::Net;
 use castnet_kernels::Context;
+use castnet_kernels::random::{Mode, root};
 
 use crate::array::Array;
 use crate::device::Device;
@@ -18,6 +20,7 @@ use crate::init;
 use crate::memory::Memory;
 use crate::net::{self, Loaded, Network};
 use crate::session::Session;
+pub(crate) use calls::{Calls, Saved};
 pub(crate) use states::{States, may_have};
 use train::Training;
 
@@ -29,8 +32,9 @@ pub struct Model {
     loaded: Arc<Loaded>,
     device: Device,
     seed: u64,
-    /// Training runs so far: each draws other random numbers.
-    runs: AtomicU64,
+    /// Training runs so far.
+    runs: u64,
+    calls: Calls,
     parameters: Memory,
     states: States,
     /// One a function.
@@ -57,18 +61,25 @@ impl Model {
     /// A new model of a compiled network with PyTorch's default first values, drawn from `seed`.
     ///
     /// # Errors
-    /// If the network's tables are not valid.
+    /// If the network's tables are not valid, or there is no memory for its parameters.
     pub fn new<N: Network>(device: &Device, seed: u64) -> Result<Model> {
         Model::of(net::loaded::<N>()?, device, seed)
     }
 
     /// A new model of a network that was compiled while the program runs. Without compiled stages, the interpreter runs all of them.
     ///
-    /// The programs must come from castnet's compiler: numbers are checked here, but not that every index stays inside its buffer.
-    ///
     /// # Errors
-    /// If the network is not valid.
-    pub fn from_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
+    /// If the network is not valid, or there is no memory for its parameters.
+    ///
+    /// # Safety
+    /// Its programs are as castnet's compiler made them: that numbers name what there is, and that buffers lie in their places, is checked,
+    /// but not that every index of a launch stays inside of its buffer.
+    pub unsafe fn from_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
+        Model::of_net(net, device, seed)
+    }
+
+    /// As [`Model::from_net`], whose promise the caller keeps.
+    pub(crate) fn of_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
         let name = net.name.clone();
         let loaded = Loaded::new(net, &[], &[]).map_err(|what| Error::BadNet { net: name, what })?;
         Model::of(Arc::new(loaded), device, seed)
@@ -76,8 +87,8 @@ impl Model {
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        let mut parameters = Memory::zeroed(4 * loaded.floats);
-        init::initialise(&loaded.net, seed, parameters.slice_mut());
+        let mut parameters = loaded.arena()?;
+        init::initialise(&loaded.net, seed, parameters.slice_mut())?;
         let functions = &loaded.net.functions;
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
@@ -88,11 +99,12 @@ impl Model {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             inference: inference.collect::<Result<_>>()?,
             training: training.collect::<Result<_>>()?,
-            states: States::new(&loaded, seed),
+            states: States::new(&loaded, seed)?,
+            calls: Calls::new(&loaded.net),
             loaded,
             device: *device,
             seed,
-            runs: AtomicU64::new(0),
+            runs: 0,
             parameters,
             stop_on_nan: false,
         })
@@ -120,7 +132,7 @@ impl Model {
 
     /// Training runs so far, [`Model::grad`] included.
     pub fn steps(&self) -> u64 {
-        self.runs.load(Ordering::Relaxed)
+        self.runs
     }
 
     /// Whether a step whose loss is not finite is an `Err` that names the place and leaves the parameters as they were; off at first.
@@ -170,8 +182,24 @@ impl Model {
             return Err(Error::AssignsState { function: session.program()?.name.clone() });
         }
         session.prepare(args)?;
-        session.take_states(&self.states);
-        session.infer(&self.parameters, args, self.context())
+        session.take_states(&self.states)?;
+        let context = self.calls.context(self.seed, function, Mode::Inference);
+        let results = session.infer(&self.parameters, args, context)?;
+        self.calls.advance(function, Mode::Inference);
+        Ok(results)
+    }
+
+    /// As [`Model::infer`], but random numbers are drawn from `seed`: they are a function of it, and no call moves on what other calls draw.
+    /// States are read, and stay as they are if the function assigns some.
+    ///
+    /// # Errors
+    /// If the arguments do not fit; nothing has run then.
+    pub fn infer_seeded(&self, function: usize, seed: u64, args: &[&Array]) -> Result<Vec<Array>> {
+        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
+        let mut session = lock(session);
+        session.prepare(args)?;
+        session.take_states(&self.states)?;
+        session.infer(&self.parameters, args, Context { root: root(seed, function, Mode::Seeded), call: 0 })
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -179,18 +207,15 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let context = self.context();
+        let context = self.calls.context(self.seed, function, Mode::Inference);
         let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
         let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
         session.prepare(args)?;
-        session.take_states(&self.states);
+        session.take_states(&self.states)?;
         let results = session.infer(&self.parameters, args, context)?;
         session.give_states(&mut self.states);
+        self.calls.advance(function, Mode::Inference);
         Ok(results)
-    }
-
-    fn context(&self) -> Context {
-        Context { seed: self.seed, step: self.steps() }
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -205,6 +230,10 @@ impl Model {
         &self.states
     }
 
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     pub(crate) fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
     }
@@ -216,7 +245,7 @@ impl Model {
         Ok(twin)
     }
 
-    /// Parameters, states, seed and counter of random numbers of another model of this network.
+    /// Parameters, states, seed and counters of random numbers of another model of this network.
     pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
         self.copy_from(other)?;
         self.rewind(other);
@@ -227,16 +256,23 @@ impl Model {
     pub(crate) fn rewind(&mut self, other: &Model) {
         self.copy_states(other);
         self.seed = other.seed;
-        *self.runs.get_mut() = other.steps();
+        self.runs = other.runs;
+        self.calls.copy_from(&other.calls);
     }
 
     /// Takes what a checkpoint holds.
-    pub(crate) fn restore(&mut self, parameters: Memory, states: Vec<Option<Array>>, training: Option<(u64, u64)>) {
+    pub(crate) fn restore(
+        &mut self,
+        parameters: Memory,
+        states: Vec<Option<Array>>,
+        training: Option<(u64, u64, &Saved)>,
+    ) {
         self.parameters = parameters;
         self.states.restore(states);
-        if let Some((seed, runs)) = training {
+        if let Some((seed, runs, calls)) = training {
             self.seed = seed;
-            *self.runs.get_mut() = runs;
+            self.runs = runs;
+            self.calls.restore(&self.loaded.net, calls, runs);
         }
     }
 }

@@ -20,30 +20,41 @@ pub(crate) struct States {
 
 impl States {
     /// First values, but for states with run-time sizes.
-    pub(crate) fn new(loaded: &Arc<Loaded>, seed: u64) -> States {
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn new(loaded: &Arc<Loaded>, seed: u64) -> Result<States> {
         let fixed = |number: usize| {
             let shape = loaded.net.states[number].ty.shape.iter().map(|s| s.as_const().map(|s| s as usize));
-            Some(init::state(&loaded.net, number, seed, &shape.collect::<Option<Vec<_>>>()?))
+            let shape = shape.collect::<Option<Vec<_>>>();
+            shape.map(|shape| init::state(&loaded.net, number, seed, &shape)).transpose()
         };
-        States { loaded: loaded.clone(), seed, values: (0..loaded.net.states.len()).map(fixed).collect() }
+        let values = (0..loaded.net.states.len()).map(fixed).collect::<Result<_>>()?;
+        Ok(States { loaded: loaded.clone(), seed, values })
     }
 
-    /// Copies a state that shall have this shape: one of another size starts anew.
-    pub(crate) fn read(&self, state: usize, shape: &[usize], to: &mut [u8]) {
-        match self.values[state].as_ref().filter(|v| v.shape() == shape) {
-            Some(known) => to.copy_from_slice(known.bytes()),
-            None => to.copy_from_slice(init::state(&self.loaded.net, state, self.seed, shape).bytes()),
+    /// Copies a state that shall have this shape. One of another size starts anew: then the array that it will lie in is returned.
+    ///
+    /// # Errors
+    /// If there is no memory for that.
+    pub(crate) fn read(&self, state: usize, shape: &[usize], to: &mut [u8]) -> Result<Option<Array>> {
+        if let Some(known) = self.values[state].as_ref().filter(|v| v.shape() == shape) {
+            to.copy_from_slice(known.bytes());
+            return Ok(None);
         }
+        let first = init::state(&self.loaded.net, state, self.seed, shape)?;
+        to.copy_from_slice(first.bytes());
+        Ok(Some(first))
     }
 
-    /// Assigns a state.
-    pub(crate) fn write(&mut self, state: usize, shape: &[usize], from: &[u8]) {
-        let dtype = self.loaded.net.states[state].ty.dtype;
-        let value = match self.values[state].take().filter(|v| v.shape() == shape) {
-            Some(known) => known,
-            None => Array::zeros_of(dtype, shape),
-        };
-        self.values[state].insert(value).bytes_mut().copy_from_slice(from);
+    /// Assigns a state; `new`: what [`States::read`] returned.
+    pub(crate) fn write(&mut self, state: usize, new: Option<Array>, from: &[u8]) {
+        if new.is_some() {
+            self.values[state] = new;
+        }
+        if let Some(value) = &mut self.values[state] {
+            value.bytes_mut().copy_from_slice(from);
+        }
     }
 
     /// Each state that has a value.
@@ -94,8 +105,12 @@ impl Model {
     }
 
     /// Gives all states their first values again.
+    ///
+    /// # Panics
+    /// If there is no memory for as many bytes as they took just before.
     pub fn reset_states(&mut self) {
-        self.states = States::new(&self.loaded, self.seed);
+        self.states.values.clear();
+        self.states = States::new(&self.loaded, self.seed).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Takes over the states of another model of the same network.

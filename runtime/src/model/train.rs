@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
 
-use castnet_kernels::Context;
+use castnet_kernels::random::Mode;
 
 use super::{Loss, Model, lock};
 use crate::array::Array;
@@ -80,7 +80,7 @@ impl Model {
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
     ) -> Result<Loss> {
-        let context = self.context();
+        let context = self.calls.context(self.seed, function, Mode::Training);
         let (id, loaded, guarded) = (self.id, self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
@@ -92,6 +92,9 @@ impl Model {
         let in_place = max_norm.is_none() && !guarded;
         let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
 
+        // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
+        training.session.take_states(&self.states)?;
+        let target = Target::new(optimizer, &mut self.parameters);
         let mut results = training.session.take_results();
         let Some(loss) = results.first_mut() else {
             return Err(Error::BadNet {
@@ -100,7 +103,6 @@ impl Model {
             });
         };
         let loss_at = Shared::new(loss.as_mut_ptr().cast());
-        let target = Target::new(optimizer, &mut self.parameters);
         let ending = Ending {
             target: &target,
             gradients,
@@ -111,7 +113,6 @@ impl Model {
             verdict: Verdict::default(),
         };
         let parameters = target.parameters();
-        training.session.take_states(&self.states);
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
         let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
@@ -119,9 +120,9 @@ impl Model {
         let stopped = ending.verdict.stopped();
         let place = match (&done, stopped) {
             (Ok(()), true) => {
-                training.session.take_states(&self.states);
+                let states = training.session.take_states(&self.states);
                 // SAFETY: as above.
-                unsafe { training.session.first_not_finite(&mut operands) }
+                states.and_then(|()| unsafe { training.session.first_not_finite(&mut operands) })
             }
             _ => Ok(None),
         };
@@ -135,9 +136,10 @@ impl Model {
         done?;
         let (loss, place) = (value?, place?);
         if stopped {
-            return Err(Error::NotFinite { net: loaded.net.name.clone(), step: context.step + 1, loss, place });
+            return Err(Error::NotFinite { net: loaded.net.name.clone(), step: self.runs + 1, loss, place });
         }
-        *self.runs.get_mut() += 1;
+        self.runs += 1;
+        self.calls.advance(function, Mode::Training);
         optimizer.state_mut().advance();
         Ok(Loss(loss))
     }
@@ -147,7 +149,7 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; nothing has changed then.
     pub fn grad(&mut self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
-        let mut gradients = Gradients::new(&self.loaded);
+        let mut gradients = Gradients::new(&self.loaded)?;
         let arena = Shared::new(gradients.arena.as_mut_ptr().cast());
         let results = self.backward(function, Some(arena), args)?;
         gradients.reach(&self.net().functions[function].reaches);
@@ -179,16 +181,16 @@ impl Model {
             None => training.gradients(&self.loaded)?,
         };
         let mut results = training.session.new_results()?;
-        let runs = self.runs.get_mut();
         let parameters = Shared::new(self.parameters.as_mut_ptr().cast());
-        let context = Context { seed: self.seed, step: *runs };
-        training.session.take_states(&self.states);
+        let context = self.calls.context(self.seed, function, Mode::Training);
+        training.session.take_states(&self.states)?;
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
         // SAFETY: both arenas have the net's length; without a target nothing writes the parameters, and the gradients are the caller's or
         // the function's own.
         unsafe { training.session.run(&mut operands, None, None)? };
         training.session.give_states(&mut self.states);
-        *runs += 1;
+        self.runs += 1;
+        self.calls.advance(function, Mode::Training);
         Ok(results)
     }
 

@@ -24,9 +24,8 @@ impl Model {
 
     pub(crate) fn parameter_number(&self, number: usize) -> Result<Array> {
         let (parameter, start) = (&self.net().parameters[number], self.loaded.offsets[number]);
-        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
         let laid_out = &self.parameters.slice::<f32>()[start..start + parameter.floats()];
-        Array::from_vec(&shape, layout::unpack(parameter, laid_out))
+        layout::unpack(parameter, laid_out)
     }
 
     /// Sets a parameter from an f32 array in PyTorch's shape.

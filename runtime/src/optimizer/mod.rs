@@ -153,7 +153,10 @@ pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, net: &str, floa
     optimizer.begin(step)?;
     let state = optimizer.state_mut();
     if state.owner.is_none() {
-        state.arenas = (0..states).map(|_| Memory::zeroed(4 * floats)).collect();
+        let bytes = floats.saturating_mul(4);
+        let arena =
+            || Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: format!("{name} of {net}"), bytes });
+        state.arenas = (0..states).map(|_| arena()).collect::<Result<_>>()?;
         state.owner = Some((owner, net.to_string()));
     }
     Ok(())

@@ -29,12 +29,20 @@ static CREW: Mutex<Vec<bool>> = Mutex::new(Vec::new());
 
 /// Sets the number of threads; 0 means one for each processor that the process may use.
 pub(super) fn set_threads(threads: usize) {
+    start(threads, true);
+}
+
+/// The same; not `over` a number that was set before.
+fn start(threads: usize, over: bool) {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
     };
     let threads = threads.min(MAX_THREADS);
     let mut crew = CREW.lock().unwrap_or_else(PoisonError::into_inner);
+    if !over && TARGET.load(Ordering::SeqCst) != 0 {
+        return;
+    }
     TARGET.store(threads, Ordering::SeqCst);
     if crew.len() < threads {
         crew.resize(threads, false);
@@ -53,11 +61,8 @@ pub(super) fn set_threads(threads: usize) {
 pub(super) fn threads() -> usize {
     match TARGET.load(Ordering::Relaxed) {
         0 => {
-            let first = TARGET.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-            // Of several first callers one starts the workers; the others need not wait for them.
-            if first {
-                set_threads(0);
-            }
+            // Of several first callers one starts the workers, and none goes over what is set meanwhile.
+            start(0, false);
             TARGET.load(Ordering::Relaxed)
         }
         n => n,

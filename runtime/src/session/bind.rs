@@ -87,7 +87,7 @@ impl<'a> Call<'a> {
     }
 
     fn symbol(&self, name: &str) -> usize {
-        // The symbols are the names in these very shapes.
+        // The symbols are the names in these very shapes; `validate` lets rules and bounds have no others.
         self.symbols.iter().position(|s| **s == *name).unwrap_or_default()
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_graph::program::{Launch, Place, Program};
+use castnet_graph::program::{Launch, Named, Place, Program};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
@@ -132,8 +132,14 @@ impl Bound {
         let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
         let mut flat = Flat { sizes: &sizes, phases: Vec::new(), rounds: Vec::new() };
-        if flat.length(&program.schedule)? > MAX_PHASES {
-            return Err(Error::Memory { function: program.name.clone(), bytes: usize::MAX });
+        // With what is counted for each of them below.
+        let length = flat.length(&program.schedule)?;
+        let room = flat.phases.try_reserve_exact(length).and_then(|()| flat.rounds.try_reserve(depth));
+        let mut counts: Vec<u32> = Vec::new();
+        let room = room.and_then(|()| counts.try_reserve_exact(length.saturating_add(super::ENDING_PHASES)));
+        if length > MAX_PHASES || room.is_err() {
+            let bytes = length.saturating_mul(size_of::<Phase>());
+            return Err(Error::Memory { function: program.name.clone(), bytes });
         }
         flat.steps(&program.schedule, 0..0, 0)?;
         let Flat { phases, rounds, .. } = flat;
@@ -189,9 +195,8 @@ impl Bound {
                 sizes.length(size, &launch.name)?;
             }
         }
-        let results = |named: &castnet_graph::program::Named| {
-            named.ty.shape.iter().map(|s| sizes.length(s, &named.name)).collect::<Result<Vec<_>>>()
-        };
+        let results =
+            |named: &Named| named.ty.shape.iter().map(|s| sizes.length(s, &named.name)).collect::<Result<Vec<_>>>();
         let results = program.results.iter().map(results).collect::<Result<Vec<_>>>()?;
         let bad = |what: String| Error::BadNet { net: loaded.net.name.clone(), what };
         if sizes.unknown.get() {
@@ -211,7 +216,6 @@ impl Bound {
             kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
         }
 
-        let mut counts: Vec<u32> = Vec::with_capacity(phases.len() + super::ENDING_PHASES);
         for phase in &phases {
             let chunks = kernels[phase.launch].chunks();
             let fits = u32::try_from(chunks).ok().filter(|&c| c <= MAX_CHUNKS);
@@ -239,14 +243,20 @@ impl Bound {
             updated_last: Arc::new([]),
             states,
         };
-        bound.own_results = bound.new_results(program);
+        if training {
+            bound.own_results = bound.new_results(program)?;
+        }
         super::in_place::choose(loaded, &loaded.net.functions[function].reaches, &program.launches, &mut bound);
         Ok(bound)
     }
 
     /// Arrays for the results.
-    pub(super) fn new_results(&self, program: &Program) -> Vec<Array> {
-        program.results.iter().zip(&self.results).map(|(r, shape)| Array::zeros_of(r.ty.dtype, shape)).collect()
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(super) fn new_results(&self, program: &Program) -> Result<Vec<Array>> {
+        let array = |(r, shape): (&Named, &Vec<usize>)| Array::zeros_for(r.ty.dtype, shape, || program.name.clone());
+        program.results.iter().zip(&self.results).map(array).collect()
     }
 
     /// The bytes by which a buffer has moved on in a phase.

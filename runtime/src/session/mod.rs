@@ -90,7 +90,7 @@ impl Session {
     /// that it has kept.
     ///
     /// # Errors
-    /// If the arguments do not fit.
+    /// If the arguments do not fit, or there is no memory.
     pub(crate) fn prepare(&mut self, args: &[&Array]) -> Result<()> {
         let program = self.loaded.program(self.function, self.training)?;
         bind::bind(program, &self.symbols, args, &mut self.values)?;
@@ -106,10 +106,12 @@ impl Session {
         };
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
-        let (arena, scratch) = (bound.arena_bytes, self.threads() * Session::scratch_stride(bound));
+        let (arena, scratch) = (bound.arena_bytes, self.threads().saturating_mul(Session::scratch_stride(bound)));
         let states = bound.states.bytes;
         for (memory, bytes) in [(&mut self.arena, arena), (&mut self.scratch, scratch), (&mut self.states, states)] {
             if !memory.grow(bytes) {
+                // With the memory of its results.
+                self.kept.remove(0);
                 return Err(Error::Memory { function: program.name.clone(), bytes });
             }
         }
@@ -129,7 +131,7 @@ impl Session {
     /// New arrays for the results of the prepared call.
     pub(crate) fn new_results(&self) -> Result<Vec<Array>> {
         let program = self.program()?;
-        Ok(self.bound()?.new_results(program))
+        self.bound()?.new_results(program)
     }
 
     /// The session's own arrays for the results; to be given back after the run.

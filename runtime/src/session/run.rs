@@ -22,7 +22,7 @@ pub(crate) struct Operands<'a> {
     pub(crate) args: &'a [&'a Array],
     /// Arrays of the result's types, from the prepared session.
     pub(crate) results: &'a mut [Array],
-    /// Seed and step.
+    /// Root and call of random numbers.
     pub(crate) context: Context,
 }
 

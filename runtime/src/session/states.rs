@@ -4,6 +4,7 @@ use castnet_graph::program::{Place, Program};
 
 use super::Session;
 use super::bound::Sizes;
+use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::model::States;
 use crate::net::Loaded;
@@ -22,6 +23,8 @@ struct Used {
     shape: Vec<usize>,
     bytes: usize,
     assigned: bool,
+    /// Where it will lie in the model, if it starts anew in this call.
+    new: Option<Array>,
 }
 
 impl StatePlaces {
@@ -35,11 +38,12 @@ impl StatePlaces {
                 continue;
             }
             let shape = state.ty.shape.iter().map(|s| sizes.length(s, &state.name)).collect::<Result<Vec<_>>>()?;
-            let bytes = shape.iter().product::<usize>() * state.ty.dtype.bytes();
-            places.bytes += bytes.next_multiple_of(64);
+            // The product once more as one size: far from overflow, or noted as too large.
+            let bytes = sizes.length(&state.ty.len(), &state.name)? * state.ty.dtype.bytes();
+            places.bytes = places.bytes.saturating_add(bytes.next_multiple_of(64));
             if program.states.binary_search(&number).is_ok() {
                 let assigned = program.assigns.binary_search(&number).is_ok();
-                places.used.push(Used { state: number, shape, bytes, assigned });
+                places.used.push(Used { state: number, shape, bytes, assigned, new: None });
             }
         }
         places.starts.push(places.bytes);
@@ -63,22 +67,27 @@ impl StatePlaces {
 
 impl Session {
     /// Takes the states of a model for the prepared call. Allocates only where a state starts anew.
-    pub(crate) fn take_states(&mut self, states: &States) {
-        let Some(bound) = self.kept.first() else { return };
+    ///
+    /// # Errors
+    /// If there is no memory for one that does.
+    pub(crate) fn take_states(&mut self, states: &States) -> Result<()> {
+        let Some(bound) = self.kept.first_mut() else { return Ok(()) };
         let memory = self.states.slice_mut::<u8>();
-        for used in &bound.states.used {
+        for used in &mut bound.states.used {
             let start = bound.states.starts[used.state];
-            states.read(used.state, &used.shape, &mut memory[start..start + used.bytes]);
+            let new = states.read(used.state, &used.shape, &mut memory[start..start + used.bytes])?;
+            used.new = new.filter(|_| used.assigned);
         }
+        Ok(())
     }
 
     /// Gives the states that the call assigned to the model.
-    pub(crate) fn give_states(&self, states: &mut States) {
-        let Some(bound) = self.kept.first() else { return };
+    pub(crate) fn give_states(&mut self, states: &mut States) {
+        let Some(bound) = self.kept.first_mut() else { return };
         let memory = self.states.slice::<u8>();
-        for used in bound.states.used.iter().filter(|u| u.assigned) {
+        for used in bound.states.used.iter_mut().filter(|u| u.assigned) {
             let start = bound.states.starts[used.state];
-            states.write(used.state, &used.shape, &memory[start..start + used.bytes]);
+            states.write(used.state, used.new.take(), &memory[start..start + used.bytes]);
         }
     }
 }

@@ -33,8 +33,8 @@ fn access(buffer: usize, dims: &[&dyn ToString], index: Vec<Index>) -> Access {
     Access::new(buffer, sizes(dims), index)
 }
 
-fn code(inputs: u16, instrs: &[Instr]) -> Code {
-    let last = inputs + instrs.len() as u16 - 1;
+fn code(inputs: u32, instrs: &[Instr]) -> Code {
+    let last = inputs + instrs.len() as u32 - 1;
     Code { inputs, instrs: instrs.to_vec(), outputs: vec![last] }
 }
 
@@ -221,6 +221,6 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
 /// Numbers in [-1, 1) that look random.
 pub fn noise(shape: &[usize], seed: u64) -> Array {
     let len: usize = shape.iter().product();
-    let number = |i: usize| 2.0 * castnet_kernels::random::uniform(seed, 7, 7, i as u64) - 1.0;
+    let number = |i: usize| 2.0 * castnet_kernels::random::uniform(seed, 7 << 32 | 7, i as u64) - 1.0;
     Array::from_vec(shape, (0..len).map(number).collect()).unwrap()
 }

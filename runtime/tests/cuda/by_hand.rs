@@ -108,7 +108,7 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
     let place = Place::Result(program.results.len() - 1);
     let to = buffer(program, "to", dtype, place);
     let access = |&buffer: &usize| Access::new(buffer, vec![LEN.into()], vec![Index::of(0)]);
-    let inputs = from.len() as u16;
+    let inputs = from.len() as u32;
     let stage = Stage {
         level: Level::Element,
         inputs: (0..from.len()).map(Source::Load).collect(),

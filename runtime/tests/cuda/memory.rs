@@ -14,7 +14,7 @@ use super::emulator::{Argument, Emulator, Kernels};
 /// the same.
 const TOLERANCE: f32 = 2e-6;
 
-const CONTEXT: Context = Context { seed: 0x1234_5678_9abc_def0, step: 7 };
+const CONTEXT: Context = Context { root: 0x1234_5678_9abc_def0, call: 7 << 32 | 9 };
 
 /// What a program runs on.
 pub struct Inputs<'a> {
@@ -174,8 +174,8 @@ impl<'a> Memory<'a> {
         let arguments = kernel.parameters.iter().zip(&mut buffers).map(|(parameter, buffer)| match parameter {
             Parameter::Buffer(_) => Argument::Buffer(buffer),
             Parameter::Size(name) => Argument::Int((self.sizes)(name) as i32),
-            Parameter::Seed => Argument::Wide(CONTEXT.seed),
-            Parameter::Step => Argument::Wide(CONTEXT.step),
+            Parameter::Root => Argument::Wide(CONTEXT.root),
+            Parameter::Call => Argument::Wide(CONTEXT.call),
             Parameter::Round => Argument::Wide(at.through as u64),
         });
         let mut arguments: Vec<Argument> = arguments.collect();

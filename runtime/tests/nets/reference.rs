@@ -3,11 +3,23 @@
 use castnet_graph::reference::Tensor;
 use castnet_runtime::Array;
 
+/// Number `index` of a stream of function 0 in a training run.
+pub fn drawn(seed: u64, run: u64, stream: u32, index: u64) -> f64 {
+    const TRAINING: u64 = 1;
+    // Twice the finalizer of SplitMix64.
+    let mix = |x: u64| {
+        let x = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ x >> 31
+    };
+    uniform(mix(mix(seed.wrapping_add(0x9E37_79B9_7F4A_7C15)) ^ TRAINING << 32 ^ u64::from(stream)), run, index)
+}
+
 /// Philox4x32-10 (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2, 3*), as `castnet_kernels::random` documents it.
-pub fn uniform(seed: u64, step: u64, stream: u32, index: u64) -> f64 {
+fn uniform(key: u64, call: u64, index: u64) -> f64 {
     let block = index / 4;
-    let mut c = [block as u32, (block >> 32) as u32, stream, step as u32];
-    let mut k = [seed as u32, (seed >> 32) as u32];
+    let mut c = [block as u32, (block >> 32) as u32, call as u32, (call >> 32) as u32];
+    let mut k = [key as u32, (key >> 32) as u32];
     for _ in 0..10 {
         let (a, b) = (u64::from(c[0]) * 0xD251_1F53, u64::from(c[2]) * 0xCD9E_8D57);
         c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];

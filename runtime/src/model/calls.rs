@@ -1,0 +1,74 @@
+//! How often each function has drawn random numbers: no call draws those of another one.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use castnet_graph::net::Net;
+use castnet_kernels::Context;
+use castnet_kernels::random::{Mode, root};
+
+/// The numbers of the next calls, for each function in inference and in training; those of programs that draw nothing stay 0.
+///
+/// A call holds its program's session from when it takes its number until it has succeeded and moves the counter on, so side by side no two
+/// have the same, and one that fails moves nothing.
+pub(crate) struct Calls(Vec<[Counter; 2]>);
+
+#[derive(Default)]
+struct Counter {
+    draws: bool,
+    next: AtomicU64,
+}
+
+/// The counters of functions by name, as they are saved: of inference, of training.
+pub(crate) type Saved = BTreeMap<String, [u64; 2]>;
+
+impl Calls {
+    pub(super) fn new(net: &Net) -> Calls {
+        let counter = |draws| Counter { draws, ..Counter::default() };
+        let of = |f: &castnet_graph::net::Function| {
+            [counter(f.inference.draws()), counter(f.training.as_ref().is_some_and(|p| p.draws()))]
+        };
+        Calls(net.functions.iter().map(of).collect())
+    }
+
+    fn counter(&self, function: usize, mode: Mode) -> Option<&Counter> {
+        self.0.get(function).map(|[inference, training]| if mode == Mode::Training { training } else { inference })
+    }
+
+    /// What the next call draws.
+    pub(crate) fn context(&self, seed: u64, function: usize, mode: Mode) -> Context {
+        let call = self.counter(function, mode).map_or(0, |c| c.next.load(Ordering::Relaxed));
+        Context { root: root(seed, function, mode), call }
+    }
+
+    /// The call has succeeded.
+    pub(super) fn advance(&self, function: usize, mode: Mode) {
+        if let Some(counter) = self.counter(function, mode).filter(|c| c.draws) {
+            counter.next.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All numbers of another model of this network.
+    pub(super) fn copy_from(&mut self, other: &Calls) {
+        for (own, other) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *own.next.get_mut() = other.next.load(Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn save(&self, net: &Net) -> Saved {
+        let numbers = |counters: &[Counter; 2]| counters.each_ref().map(|c| c.next.load(Ordering::Relaxed));
+        let drawing = |counters: &&[Counter; 2]| counters.iter().any(|c| c.draws);
+        let named = net.functions.iter().zip(&self.0).filter(|(_, counters)| drawing(counters));
+        named.map(|(function, counters)| (function.name.clone(), numbers(counters))).collect()
+    }
+
+    /// Functions that are not named begin at `others`.
+    pub(super) fn restore(&mut self, net: &Net, saved: &Saved, others: u64) {
+        for (function, counters) in net.functions.iter().zip(&mut self.0) {
+            let numbers = saved.get(&function.name).copied().unwrap_or([others; 2]);
+            for (counter, number) in counters.iter_mut().zip(numbers).filter(|(c, _)| c.draws) {
+                *counter.next.get_mut() = number;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is larger than memory is an `Err` that says how many bytes were asked for, and nothing has changed: the limits of a process of its
+//! own stand in for a small machine.
+
+#![forbid(unsafe_code)]
+
+use std::process::Command;
+
+use castnet::prelude::*;
+
+network! {
+    pub net Wide {
+        a: Linear(1000);
+        state seen: f32[N, 1000] = zeros;
+
+        pub fn f(x: f32[N, 3]) -> f32[N, 1000] { a(x).tanh() }
+        pub fn noise(x: f32[N, 3]) -> f32[N, 1000] { a(x) + rand([N, 1000]) }
+        pub fn remembered(x: f32[N, 3]) -> f32[N, 1000] { seen = seen + a(x); seen }
+        pub train fn loss(x: f32[N, 3]) -> f32 { a(x).tanh().square().mean() }
+        pub train fn all(x: f32[N, 3]) -> (f32, f32[N, 1000]) { let y = a(x); (y.mean(), y) }
+    }
+
+    /// 1.2 GB of parameters.
+    pub net Large {
+        a: Linear(300000, bias = false, init = zeros);
+        pub train fn loss(x: f32[N, 1000]) -> f32 { a(x).mean() }
+    }
+}
+
+/// Whether this is the process with little memory: 3 GB of addresses.
+const SMALL: &str = "CASTNET_TEST_SMALL_MEMORY";
+
+/// The test of this name once more where there is little memory.
+#[cfg(target_os = "linux")]
+fn in_little_memory(test: &str) -> bool {
+    if std::env::var_os(SMALL).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap();
+    let script = format!("ulimit -v 3000000; exec '{}' {test} --exact --nocapture", program.display());
+    let done = Command::new("sh").args(["-c", &script]).env(SMALL, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("1 passed"), "{test}: {}\n{said}", done.status);
+    false
+}
+
+/// The message of a result that must be an `Err` about memory.
+fn refused<T>(what: &str, result: castnet::Result<T>) {
+    match result {
+        Err(castnet::Error::Memory { bytes, .. }) => assert!(bytes > 100_000_000, "{what}: {bytes} bytes"),
+        Err(error) => panic!("{what}: {error}"),
+        Ok(_) => panic!("{what} has room"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_states_and_activations_without_room() {
+    if !in_little_memory("results_states_and_activations_without_room") {
+        return;
+    }
+    castnet::set_threads(2);
+    let (mut net, mut twin) = (Wide::new(&Device::cpu(), 1).unwrap(), Wide::new(&Device::cpu(), 1).unwrap());
+    let (large, small) = (Array::zeros::<f32>(&[5_000_000, 3]), Array::zeros::<f32>(&[2, 3]));
+    let before = net.remembered(&small).unwrap();
+    let mut sgd = Sgd::new(0.1);
+    refused("a result", net.f(&large));
+    refused("a result with random numbers", net.noise(&large));
+    refused("a result of a seed", net.noise_seeded(1, &large));
+    refused("a state", net.remembered(&large));
+    refused("activations", net.loss_step(&mut sgd, &large));
+    refused("activations and gradients", net.loss_grad(&large));
+    refused("a result of a step", net.all_step(&mut sgd, &large));
+    // All stands where it stood.
+    assert_eq!(net.state("seen").unwrap().unwrap(), before);
+    assert_eq!(net.noise(&small).unwrap(), twin.noise(&small).unwrap());
+    assert_eq!(sgd.state().steps(), 0);
+    assert!(net.loss_step(&mut sgd, &small).is_ok() && twin.loss_step(&mut Sgd::new(0.1), &small).is_ok());
+    assert_eq!(net.parameter("a.weight").unwrap(), twin.parameter("a.weight").unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn parameters_gradients_and_optimizers_without_room() {
+    if !in_little_memory("parameters_gradients_and_optimizers_without_room") {
+        return;
+    }
+    castnet::set_threads(2);
+    let x = Array::zeros::<f32>(&[1, 1000]);
+    let new = || Large::new(&Device::cpu(), 1);
+    let mut net = new().unwrap();
+    refused("a third model", new().and_then(|_second| new()));
+    refused("an optimizer's state", net.loss_step(&mut AdamW::new(1e-3), &x));
+    refused("a copy beside gradients", net.loss_grad(&x).and_then(|_gradients| net.parameter("a.weight")));
+    assert!(net.parameter("a.weight").is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn arrays_without_room() {
+    if !in_little_memory("arrays_without_room") {
+        return;
+    }
+    refused("zeros", Array::try_zeros::<f32>(&[1000, 1_000_000]));
+    let half = vec![1u8; 1_700_000_000];
+    refused("a copy of a slice", Array::from_slice(&[1_700_000_000], &half));
+}
+
+#[test]
+fn products_of_shapes_beyond_all_numbers() {
+    for shape in [&[usize::MAX, usize::MAX][..], &[1 << 40, 1 << 40], &[isize::MAX as usize, 3], &[1 << 62]] {
+        refused("zeros", Array::try_zeros::<f32>(shape));
+        assert!(Array::from_slice(shape, &[1.0f32]).is_err());
+        assert!(std::panic::catch_unwind(|| Array::zeros::<f32>(shape)).is_err());
+    }
+}
