@@ -226,7 +226,7 @@ fn pools() {
         let mut instrs = vec![];
         let mut outputs = vec![];
         let mut left = 5;
-        for x in 0..4u16 {
+        for x in 0..4u32 {
             let at = 6 + instrs.len() as u32;
             instrs.push(B(Eq, x, 4));
             instrs.push(B(Mul, at, left));
