@@ -11,7 +11,7 @@ use common::{access, size};
 
 /// Chunks of `elements` elements of code with two inputs and an output.
 fn chunks(elements: usize, instrs: Vec<Instr>) -> usize {
-    let outputs = vec![1 + instrs.len() as u16];
+    let outputs = vec![1 + instrs.len() as u32];
     let launch = Launch {
         name: "chunks".into(),
         loc: 0,
@@ -35,7 +35,7 @@ fn chunks(elements: usize, instrs: Vec<Instr>) -> usize {
 fn the_gates_of_a_small_recurrent_net_are_several_chunks() {
     // Three sigmoids and two tanh of 64 x 128 values.
     let gates = [Unary::Sigmoid, Unary::Sigmoid, Unary::Sigmoid, Unary::Tanh, Unary::Tanh];
-    let gates: Vec<Instr> = gates.into_iter().enumerate().map(|(i, f)| Instr::Unary(f, i as u16)).collect();
+    let gates: Vec<Instr> = gates.into_iter().enumerate().map(|(i, f)| Instr::Unary(f, i as u32)).collect();
     assert!(chunks(64 * 128, gates.clone()) >= 4);
     // Half of the elements, half of the chunks.
     assert!(chunks(64 * 128, gates.clone()) <= 8 && chunks(64 * 64, gates) >= 2);
