@@ -296,7 +296,7 @@ fn block_sizes(skeleton: Skeleton, dims: &Dims, stages: &[Stage]) -> [i64; 3] {
         Map::General(..) => false,
     };
     if skeleton == Skeleton::Flat && rows > 1 && elements().flat_map(Stage::accesses).any(turned) {
-        let cols = cols.min((block / rows.min(2 * TURNED)).max(TURNED));
+        let cols = cols.min((block / rows.min(4 * TURNED)).max(TURNED));
         let rows = rows.min(block / cols);
         return [1, rows, cols];
     }
