@@ -97,7 +97,7 @@ fn train(options: &Options) -> Result<()> {
 fn sample(options: &Options, prompt: &str) -> Result<()> {
     let mut net = CharLstm::new(&Device::cpu(), 0)?;
     let path = options.path("weights").unwrap_or_else(|| "lstm.safetensors".into());
-    let vocabulary = Vocabulary::from_state(&net.load_training(path, &mut AdamW::new(0.0))?)?;
+    let vocabulary = Vocabulary::from_state(&net.load_training_keeping_settings(path, &mut AdamW::new(0.0))?)?;
     println!("{}", Sampler::new(options, CONTEXT)?.write(prompt, &vocabulary, |tokens| net.scores(tokens))?);
     Ok(())
 }

@@ -101,10 +101,11 @@ macro_rules! __network_methods {
         }
 
         /// Sets parameters, states, optimizer and the counters of random numbers from what [`Self::save_training`] wrote, so that training goes on
-        /// as if it had not stopped. Gives what else was saved.
+        /// as if it had not stopped. Gives what else was saved. A learning rate set by `set_lr` comes back too; the other settings must be those
+        /// that the file was made with.
         ///
         /// # Errors
-        /// If the file cannot be read or does not fit; net and optimizer are as they were then.
+        /// If the file cannot be read or does not fit, or the optimizer was made with other settings; net and optimizer are as they were then.
         #[inline]
         pub fn load_training(
             &mut self,
@@ -112,6 +113,19 @@ macro_rules! __network_methods {
             optimizer: &mut dyn $crate::__private::Optimizer,
         ) -> $crate::__private::Result<$crate::__private::Extra> {
             self.model.load_training(path, optimizer)
+        }
+
+        /// As [`Self::load_training`], but the optimizer keeps its own settings and learning rate, whatever the file's were.
+        ///
+        /// # Errors
+        /// If the file cannot be read or does not fit; net and optimizer are as they were then.
+        #[inline]
+        pub fn load_training_keeping_settings(
+            &mut self,
+            path: impl $crate::__private::File,
+            optimizer: &mut dyn $crate::__private::Optimizer,
+        ) -> $crate::__private::Result<$crate::__private::Extra> {
+            self.model.load_training_keeping_settings(path, optimizer)
         }
 
         /// Writes parameters, states, optimizer and the counters of random numbers to a safetensors file, and `extra`, such as where a training loop
@@ -189,7 +203,8 @@ macro_rules! __network_methods {
             self.model.lerp(&other.model, t)
         }
 
-        /// Whether a step whose loss is not finite is an error that names the place and leaves the parameters as they were; off at first.
+        /// Whether a step whose loss or one of whose gradients is not finite is an error that names the place and leaves all as it was; `apply`
+        /// likewise. Off at first; it costs a pass over the gradients.
         #[inline]
         pub fn stop_on_nan(&mut self, stop: bool) {
             self.model.stop_on_nan(stop)

@@ -238,15 +238,30 @@ impl Compiled {
         Ok(())
     }
 
+    /// The number of a place in the table.
+    fn place(&mut self, at: Loc, name: String) -> u32 {
+        let place = (at, name);
+        let known = self.places.iter().position(|p| *p == place);
+        known.unwrap_or_else(|| {
+            self.places.push(place);
+            self.places.len() - 1
+        }) as u32
+    }
+
+    /// The rules of a program.
+    fn rules(&mut self, graph: &Graph) -> Vec<Rule> {
+        let mut rules = rules(graph);
+        for reason in rules.iter_mut().filter_map(|rule| rule.reason.as_mut()) {
+            reason.loc = self.place(Loc(reason.loc), reason.name.to_string());
+        }
+        rules
+    }
+
     fn assemble(&mut self, graph: &Graph, kernels: Kernels, plan: crate::plan::Plan) -> Program {
         let flops = flops(&kernels.graph);
         let mut launches = kernels.launches;
         for (launch, place) in launches.iter_mut().zip(kernels.places) {
-            let place = (place, launch.name.clone());
-            launch.loc = self.places.iter().position(|p| *p == place).unwrap_or(self.places.len()) as u32;
-            if launch.loc as usize == self.places.len() {
-                self.places.push(place);
-            }
+            launch.loc = self.place(place, launch.name.clone());
         }
         let named = |name: &str, ty: &Type| Named { name: name.into(), ty: ty.clone(), below: vec![] };
         let results = graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
@@ -258,7 +273,7 @@ impl Compiled {
                 .map(|a| Named { below: a.below.clone(), ..named(&a.name, &a.ty) })
                 .collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
-            rules: rules(graph),
+            rules: self.rules(graph),
             states: kernels.graph.states(),
             assigns: kernels.graph.assigns(),
             buffers: kernels.buffers,
@@ -281,7 +296,7 @@ fn rules(graph: &Graph) -> Vec<Rule> {
     }
     let mut seen: Vec<Rule> = vec![];
     for rule in all {
-        if !seen.contains(&rule) {
+        if !seen.iter().any(|known: &Rule| known.asks_the_same(&rule)) {
             seen.push(rule);
         }
     }

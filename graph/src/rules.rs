@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,20 @@ pub struct Rule {
     pub relation: Relation,
     /// The right side.
     pub right: Size,
+    /// Whose rule it is, where it is not the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// What to say of a rule that does not hold, beside the sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// In a graph the token's [`Loc`](crate::diagnostic::Loc), in a program an index into the table of source places, as a launch has.
+    pub loc: u32,
+    /// The layer (`bn1`) or operator.
+    pub name: Arc<str>,
+    /// What it needs and what to do: ``needs more than one value a channel; give it larger batches``.
+    pub why: String,
 }
 
 /// How two sizes compare.
@@ -64,7 +79,18 @@ impl Relation {
 impl Rule {
     /// `left relation right`.
     pub fn new(left: Size, relation: Relation, right: Size) -> Rule {
-        Rule { left, modulo: 0, relation, right }
+        Rule { left, modulo: 0, relation, right, reason: None }
+    }
+
+    /// With whose rule it is.
+    pub fn because(self, reason: Reason) -> Rule {
+        Rule { reason: Some(reason), ..self }
+    }
+
+    /// Whether it asks for what `other` does, whosever it is.
+    pub fn asks_the_same(&self, other: &Rule) -> bool {
+        let sides = |r: &Rule| (r.left.clone(), r.modulo, r.relation, r.right.clone());
+        sides(self) == sides(other)
     }
 
     /// Whether it holds with these values of the run-time sizes.
@@ -98,7 +124,7 @@ impl Rule {
     }
 
     /// The names of run-time sizes in it.
-    pub fn names(&self) -> Vec<std::sync::Arc<str>> {
+    pub fn names(&self) -> Vec<Arc<str>> {
         let mut names = self.left.names();
         names.extend(self.right.names());
         names.sort();
@@ -133,7 +159,7 @@ impl FromStr for Rule {
             Some((left, modulo)) => (left.trim_matches(['(', ')']), modulo.parse().map_err(|_| wrong())?),
             None => (left, 0),
         };
-        Ok(Rule { left: left.parse()?, modulo, relation, right: right.parse()? })
+        Ok(Rule { left: left.parse()?, modulo, relation, right: right.parse()?, reason: None })
     }
 }
 

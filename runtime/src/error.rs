@@ -27,7 +27,7 @@ pub enum Error {
         bound: String,
     },
     /// The sizes of the arguments break a rule of the function; nothing has run.
-    #[error("{function}: {sizes} breaks the rule `{rule}`")]
+    #[error("{function}: {sizes} breaks the rule `{rule}`{of}")]
     Rule {
         /// `Gpt.scores`.
         function: String,
@@ -35,6 +35,8 @@ pub enum Error {
         rule: String,
         /// `T = 2000`.
         sizes: String,
+        /// Whose rule it is and what to do, `: bn1 (src/main.rs:8) needs more than one value a channel`; else empty.
+        of: String,
     },
     /// A size of an argument is 0; nothing has run.
     #[error("{function}: argument `{argument}` is {found}: a size of 0 leaves nothing to compute")]
@@ -227,6 +229,18 @@ pub enum Error {
         /// The first place whose result is not finite: `conv1 (src/main.rs:14)`.
         place: Option<String>,
     },
+    /// A gradient is not finite and the model was told to stop; nothing was updated.
+    #[error("{net}: the gradient of `{parameter}` in step {step} is not finite{}", place_text(place))]
+    GradientNotFinite {
+        /// `LeNet`.
+        net: String,
+        /// Steps done before, plus one; of gradients that are applied, updates by the optimizer.
+        step: u64,
+        /// The first parameter of the net whose gradient is not finite.
+        parameter: String,
+        /// The first place whose result is not finite: `conv1 (src/main.rs:14)`.
+        place: Option<String>,
+    },
     /// Something in the operating system refused.
     #[error("{}: {what}: {source}", path.display())]
     Io {
@@ -266,6 +280,20 @@ pub enum Error {
         found: String,
         /// What the optimizer or model says.
         expected: String,
+    },
+    /// A checkpoint was made by an optimizer with other settings; model and optimizer are as they were.
+    #[error(
+        "{}: cannot resume: its {optimizer} has other settings:{}\n\
+         make {optimizer} with those of the file, or keep its own by `load_training_keeping_settings`",
+        path.display(), list(differences)
+    )]
+    OtherSettings {
+        /// The file.
+        path: PathBuf,
+        /// `Sgd`.
+        optimizer: &'static str,
+        /// `momentum: 0.9 in the file, 0.0 here`.
+        differences: Vec<String>,
     },
     /// A file of data or an image is not what it should be.
     #[error("{}: byte {offset}: expected {expected}, found {found}", path.display())]

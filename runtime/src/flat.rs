@@ -18,15 +18,22 @@ const PIECE: usize = 8192;
 pub(crate) struct Piece {
     pub(crate) start: usize,
     pub(crate) len: usize,
-    /// Of that parameter.
+    pub(crate) of: Updated,
+}
+
+/// A parameter as an update sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Updated {
+    /// Its number.
+    pub(crate) parameter: usize,
     pub(crate) factors: Factors,
 }
 
 /// The floats of some parameters, cut into pieces.
 pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
     let cut = |&p: &usize| {
-        let (start, len, factors) = (loaded.offsets[p], loaded.net.parameters[p].floats(), loaded.factors(p));
-        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), factors })
+        let (start, len, of) = (loaded.offsets[p], loaded.net.parameters[p].floats(), loaded.updated(p));
+        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), of })
     };
     parameters.iter().flat_map(cut).collect()
 }
@@ -34,6 +41,8 @@ pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
 /// The parameters of a model and the state of its optimizer, to be changed by many threads at once.
 pub(crate) struct Target<'a> {
     optimizer: &'a dyn Optimizer,
+    /// Updates done of each parameter.
+    steps: &'a [u64],
     parameters: Shared<f32>,
     states: [Option<Shared<f32>>; 2],
     floats: usize,
@@ -44,7 +53,8 @@ impl<'a> Target<'a> {
     pub(crate) fn new(optimizer: &'a mut dyn Optimizer, parameters: &'a mut Memory) -> Target<'a> {
         let floats = parameters.len() / 4;
         let states = optimizer.state_mut().arenas(floats);
-        Target { optimizer, parameters: Shared::new(parameters.as_mut_ptr().cast()), states, floats }
+        let steps = optimizer.state().parameter_steps();
+        Target { optimizer, steps, parameters: Shared::new(parameters.as_mut_ptr().cast()), states, floats }
     }
 
     /// The parameters' arena.
@@ -56,13 +66,14 @@ impl<'a> Target<'a> {
     ///
     /// # Safety
     /// No other thread uses these floats meanwhile.
-    unsafe fn update(&self, factors: Factors, start: usize, gradient: &[f32]) {
+    unsafe fn update(&self, of: Updated, start: usize, gradient: &[f32]) {
         let len = gradient.len();
         assert!(start + len <= self.floats, "an update beyond the parameters");
         // SAFETY: the arenas have `floats` floats each and are borrowed uniquely for 'a; the caller keeps others away from these ones.
         let slice = |arena: Shared<f32>| unsafe { std::slice::from_raw_parts_mut(arena.0.add(start), len) };
         let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
-        self.optimizer.update(factors, slice(self.parameters), gradient, first, second);
+        let step = self.steps[of.parameter] + 1;
+        self.optimizer.update(of.factors, step, slice(self.parameters), gradient, first, second);
     }
 }
 
@@ -71,28 +82,30 @@ pub(crate) struct InPlace<'a> {
     pub(crate) target: &'a Target<'a>,
     /// Where the parameter starts in the flat arena.
     pub(crate) start: usize,
-    pub(crate) factors: Factors,
+    pub(crate) of: Updated,
 }
 
 impl Update for InPlace<'_> {
     unsafe fn update(&self, _: usize, at: usize, gradient: &[f32]) {
         // SAFETY: the kernel hands over each float of the parameter once, and `session::in_place` made sure that no other launch reads it.
-        unsafe { self.target.update(self.factors, self.start + at, gradient) }
+        unsafe { self.target.update(self.of, self.start + at, gradient) }
     }
 }
 
-/// What follows once the gradients are known, as phases of chunks: is the loss finite; sums of squares; the factor; the updates.
+/// What follows once the gradients are known, as phases of chunks: sums of squares; whether to update, and by what factor; the updates.
 pub(crate) struct Ending<'a> {
     pub(crate) target: &'a Target<'a>,
     /// The flat arena of gradients.
     pub(crate) gradients: Shared<f32>,
     /// What is to be updated here.
     pub(crate) pieces: &'a [Piece],
-    /// One a piece; empty: no clipping.
+    /// One a piece, for the sums of squares.
     pub(crate) partials: &'a [AtomicU64],
     pub(crate) max_norm: Option<f32>,
-    /// If a loss that is not finite shall keep the parameters as they are.
-    pub(crate) guarded: Option<Shared<f32>>,
+    /// If a loss or a gradient that is not finite shall keep the parameters as they are.
+    pub(crate) guarded: bool,
+    /// Where there is one.
+    pub(crate) loss: Option<Shared<f32>>,
     pub(crate) verdict: Verdict,
 }
 
@@ -103,22 +116,43 @@ pub(crate) struct Verdict {
     factor: AtomicU32,
 }
 
-impl Verdict {
-    /// Whether the loss was not finite and nothing was updated.
-    pub(crate) fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
+/// What is not finite.
+pub(crate) enum NotFinite {
+    Loss,
+    /// The gradient of the parameter with this number.
+    Gradient(usize),
 }
 
 impl Ending<'_> {
     /// Phases of an ending.
-    pub(crate) const PHASES: usize = 4;
+    pub(crate) const PHASES: usize = 3;
 
     /// Chunks of each phase.
     pub(crate) fn counts(&self) -> [u32; Ending::PHASES] {
         let pieces = self.pieces.len() as u32;
-        let clipping = u32::from(self.max_norm.is_some());
-        [u32::from(self.guarded.is_some()), clipping * pieces, clipping, pieces]
+        let summing = u32::from(self.guarded || self.max_norm.is_some());
+        [summing * pieces, summing, pieces]
+    }
+
+    /// What kept the updates from being done, if anything did: of several parameters the first one.
+    pub(crate) fn stopped_by(&self) -> Option<NotFinite> {
+        if !self.verdict.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let bad = |&(_, sum): &(&Piece, &AtomicU64)| !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite();
+        let gradient = self.pieces.iter().zip(self.partials).find(bad);
+        match gradient {
+            // SAFETY: as `Ending::run` says.
+            Some((piece, _)) if unsafe { self.finite_loss() } => Some(NotFinite::Gradient(piece.of.parameter)),
+            _ => Some(NotFinite::Loss),
+        }
+    }
+
+    /// # Safety
+    /// The loss is alive and nobody writes it any more.
+    unsafe fn finite_loss(&self) -> bool {
+        // SAFETY: as the caller says.
+        self.loss.is_none_or(|loss| unsafe { *loss.0 }.is_finite())
     }
 
     /// Runs one chunk.
@@ -129,22 +163,21 @@ impl Ending<'_> {
     pub(crate) unsafe fn run(&self, phase: usize, chunk: usize) {
         match phase {
             0 => {
-                // SAFETY: the loss is alive and nobody writes it any more.
-                let finite = self.guarded.is_none_or(|loss| unsafe { *loss.0 }.is_finite());
-                self.verdict.stopped.store(!finite, Ordering::Relaxed);
-            }
-            _ if self.verdict.stopped() => {}
-            1 => {
                 // SAFETY: as the caller says.
                 let sum = sum_of_squares(Isa::detect(), unsafe { self.gradient(self.pieces[chunk]) });
                 self.partials[chunk].store(sum.to_bits(), Ordering::Relaxed);
             }
-            2 => {
+            1 => {
                 let partials = self.partials[..self.pieces.len()].iter();
+                // Of finite numbers it is finite: squares of f32 are far from the end of f64.
                 let sum: f64 = partials.map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
+                // SAFETY: as the caller says.
+                let finite = sum.is_finite() && unsafe { self.finite_loss() };
+                self.verdict.stopped.store(self.guarded && !finite, Ordering::Relaxed);
                 let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
                 self.verdict.factor.store(factor.to_bits(), Ordering::Relaxed);
             }
+            _ if self.verdict.stopped.load(Ordering::Relaxed) => {}
             _ => {
                 let piece = self.pieces[chunk];
                 // SAFETY: as the caller says.
@@ -161,7 +194,7 @@ impl Ending<'_> {
     unsafe fn update(&self, piece: Piece, gradient: &[f32], factor: f32) {
         if factor == 1.0 {
             // SAFETY: as the caller says.
-            return unsafe { self.target.update(piece.factors, piece.start, gradient) };
+            return unsafe { self.target.update(piece.of, piece.start, gradient) };
         }
         // The gradients themselves stay as they are: they may be the user's.
         let mut scaled = [0.0; 512];
@@ -169,7 +202,7 @@ impl Ending<'_> {
             let scaled_now = &mut scaled[..gradient.len()];
             scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = g * factor);
             // SAFETY: as the caller says.
-            unsafe { self.target.update(piece.factors, piece.start + 512 * block, scaled_now) }
+            unsafe { self.target.update(piece.of, piece.start + 512 * block, scaled_now) }
         }
     }
 

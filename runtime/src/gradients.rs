@@ -36,10 +36,14 @@ impl Gradients {
         parameters.iter().for_each(|&p| self.reached[p] = true);
     }
 
+    /// The numbers of the parameters that were reached.
+    pub(crate) fn reached(&self) -> Vec<usize> {
+        (0..self.reached.len()).filter(|&p| self.reached[p]).collect()
+    }
+
     /// The floats that were reached, cut into pieces.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
-        let reached: Vec<usize> = (0..self.reached.len()).filter(|&p| self.reached[p]).collect();
-        flat::pieces(&self.loaded, &reached)
+        flat::pieces(&self.loaded, &self.reached())
     }
 
     /// Adds the pieces of an arena that lies as this one does.

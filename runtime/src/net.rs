@@ -9,6 +9,7 @@ use castnet_graph::program::Program;
 use castnet_kernels::BlockKernel;
 
 use crate::error::{Error, Result};
+use crate::flat::Updated;
 use crate::memory::Memory;
 use crate::optimizer::Factors;
 use crate::validate;
@@ -133,7 +134,12 @@ impl Loaded {
 
     /// Where in the source a launch comes from: `conv1 (src/main.rs:14)`, or the launch's own name.
     pub(crate) fn place(&self, launch: &castnet_graph::program::Launch) -> String {
-        self.places.get(launch.loc as usize).map_or_else(|| launch.name.clone(), |place| (*place).to_string())
+        self.place_at(launch.loc, &launch.name)
+    }
+
+    /// The place with this number, or the name of what stands there.
+    pub(crate) fn place_at(&self, loc: u32, name: &str) -> String {
+        self.places.get(loc as usize).map_or_else(|| name.to_string(), |place| (*place).to_string())
     }
 
     /// The parameters of which some floats lie in `start..end` of the flat arena.
@@ -152,10 +158,10 @@ impl Loaded {
         })
     }
 
-    /// By what an optimizer's settings are multiplied for a parameter.
-    pub(crate) fn factors(&self, parameter: usize) -> Factors {
+    /// A parameter as an optimizer's update sees it.
+    pub(crate) fn updated(&self, parameter: usize) -> Updated {
         let p = &self.net.parameters[parameter];
-        Factors { lr: p.lr_mult, wd: p.wd_mult }
+        Updated { parameter, factors: Factors { lr: p.lr_mult, wd: p.wd_mult } }
     }
 
     /// The number of a state by its name.

@@ -311,7 +311,15 @@ impl Optimizer for Faulty {
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(&self, _: castnet_runtime::optimizer::Factors, _: &mut [f32], _: &[f32], _: &mut [f32], _: &mut [f32]) {
+    fn update(
+        &self,
+        _: castnet_runtime::optimizer::Factors,
+        _: u64,
+        _: &mut [f32],
+        _: &[f32],
+        _: &mut [f32],
+        _: &mut [f32],
+    ) {
         panic!("no rule");
     }
     fn state(&self) -> &castnet_runtime::optimizer::State {
@@ -410,11 +418,13 @@ impl Optimizer for Noting {
     fn update(
         &self,
         _: castnet_runtime::optimizer::Factors,
+        step: u64,
         parameter: &mut [f32],
         gradient: &[f32],
         seen: &mut [f32],
         none: &mut [f32],
     ) {
+        assert_eq!(step, 1);
         assert!(parameter.len() == gradient.len() && seen.len() == gradient.len() && none.is_empty());
         seen.iter_mut().for_each(|s| *s += 1.0);
         assert!(seen.iter().all(|s| *s == 1.0), "twice");

@@ -51,6 +51,7 @@ pub(super) static INSTANCE_NORM2D: LayerKind = LayerKind {
     call: INPUT,
     apply: |b, layer, given| {
         let (x, channels) = image(b, layer, given, &[4], 2)?;
+        norm::more_than_one(b, x, &[2, 3])?;
         let y = norm::standardise(b, x, &[2, 3], layer.bound.float(0).unwrap_or(1e-5))?;
         let [weight, bias] = parameters(b, layer, vec![channels], &format!("{channels} channels"))?;
         norm::by_channels(b, y, weight, bias).map(Arg::Tensor)
@@ -144,6 +145,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, ranks: &[usize]) -> Chec
         return norm::by_known(b, x, mean, variance, weight, bias, eps).map(Arg::Tensor);
     }
     let axes = norm::all_but_channels(b, x);
+    norm::more_than_one(b, x, &axes)?;
     let moments = norm::moments(b, x, &axes)?;
     // What is frozen uses its batch, too, but its running statistics stand still.
     if let (true, false, [mean, variance, batches]) = (b.training, layer.options.frozen, &states[..]) {

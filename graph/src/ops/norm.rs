@@ -7,6 +7,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
+use crate::rules::{Reason, Relation, Rule};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::{DType, shape_text};
@@ -89,6 +90,7 @@ pub(super) const OPERATORS: &[Operator] = &[
                 (Some(mean), Some(variance), false) => by_known(b, x, mean, variance, weight, bias, eps),
                 (None, None, true) => {
                     let axes = all_but_channels(b, x);
+                    more_than_one(b, x, &axes)?;
                     let y = standardise(b, x, &axes, eps)?;
                     by_channels(b, y, weight, bias)
                 }
@@ -105,6 +107,31 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 fn given(b: &mut Builder, bound: &Bound, slot: usize) -> Option<Value> {
     bound.arg(slot).is_some().then(|| bound.tensor(b, slot, None))
+}
+
+/// What is normalised by channels has more than one value of each, along these axes: of one nothing is left but 0, and no gradient.
+pub(crate) fn more_than_one(b: &mut Builder, x: Value, axes: &[usize]) -> Checked<()> {
+    let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
+    let help = match axes.contains(&0) {
+        true => "give it larger batches, or leave a short last one out (`Fit::drop_last`)",
+        false => "give it larger images",
+    };
+    values_each(b, x, count, "channel", help)
+}
+
+/// An error, now or when the function is called, unless there is more than one value a channel or group.
+fn values_each(b: &mut Builder, x: Value, count: Size, what: &str, help: &str) -> Checked<()> {
+    let name = b.origin.name.clone();
+    let why = format!("needs more than one value a {what} for mean and variance; {help}");
+    let reason = Reason { loc: b.origin.loc.0, name: name.clone(), why };
+    if b.require(Rule::new(count, Relation::AtLeast, 2.into()).because(reason)) {
+        return Ok(());
+    }
+    let shape = shape_text(&b.shape(x));
+    let message = format!("`{name}` takes mean and variance of one value a {what}: its input is {shape}");
+    let d = Diagnostic::new("N0111", b.origin.loc, message)
+        .note(b.made_at(x), format!("the input, {shape}, comes from `{}`", b.made_by(x)));
+    b.report(d.help(format!("{help}; one value becomes 0, and nothing before it learns")))
 }
 
 /// What a batch says about itself.
@@ -168,6 +195,10 @@ pub(crate) fn by_groups(
     if groups < 1 || channels % groups != 0 {
         let message = format!("`{}` divides {channels} channels into {groups} groups", bound.callee);
         return bound.wrong(b, "N0306", slot, message, "the number of groups must divide that of the channels");
+    }
+    if b.training {
+        let each = Size::product(b.graph.shape(x)[2..].iter().chain([&Size::constant(channels / groups)]));
+        values_each(b, x, each, "group", "give it larger images or fewer groups")?;
     }
     let mean = group_mean(b, x, groups)?;
     let centred = b.binary(Binary::Sub, x, mean)?;

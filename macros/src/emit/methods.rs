@@ -165,7 +165,7 @@ fn function(
         #dead
         #[inline]
         #visibility fn #step(
-            &mut self, #optimizer: &mut impl #castnet::__private::Optimizer #(, #arguments: &#array)*
+            &mut self, #optimizer: &mut dyn #castnet::__private::Optimizer #(, #arguments: &#array)*
         ) -> #castnet::__private::Result<#step_ty> {
             #step_value
         }

@@ -13,6 +13,7 @@ const METHODS: &[&str] = &[
     "load",
     "save",
     "load_training",
+    "load_training_keeping_settings",
     "save_training",
     "parameter",
     "set_parameter",

@@ -66,7 +66,7 @@ impl<'a> Lowering<'a, '_, '_> {
 
     fn relation(&mut self, rule: &'a Expr, left: (Size, i64), relation: Relation, right: Size, message: Option<&str>) {
         let (size, modulo) = left;
-        let rule_data = Rule { left: size.clone(), modulo, relation, right: right.clone() };
+        let rule_data = Rule { modulo, ..Rule::new(size.clone(), relation, right.clone()) };
         match rule_data.known() {
             Some(true) => {}
             None => self.b.rule(rule_data),

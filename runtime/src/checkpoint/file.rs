@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use castnet_graph::types::{DType, Type};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 
+use super::elements;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 
@@ -54,7 +55,8 @@ impl Reader {
         Some(&self.metadata.info(key)?.shape)
     }
 
-    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32.
+    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32, whole numbers to the
+    /// integer type that is wanted.
     pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, String> {
         let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
         let found = || format!("{}{:?}", format!("{:?}", info.dtype).to_lowercase(), info.shape);
@@ -65,11 +67,14 @@ impl Reader {
             return Array::from_vec(shape, floats).map_err(|e| e.to_string());
         }
         let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
-        let known = dtype_of(ty.dtype) == info.dtype && (ty.dtype != DType::Bool || bytes.iter().all(|b| *b < 2));
-        match known {
-            true => Array::from_bytes(ty.dtype, shape, bytes).map_err(|e| e.to_string()),
-            false => Err(wrong()),
+        if dtype_of(ty.dtype) == info.dtype {
+            if ty.dtype == DType::Bool && bytes.iter().any(|b| *b > 1) {
+                return Err(wrong());
+            }
+            return Array::from_bytes(ty.dtype, shape, bytes).map_err(|e| e.to_string());
         }
+        let converted = elements::integers(info.dtype, bytes, ty.dtype).ok_or_else(wrong)?;
+        Array::from_bytes(ty.dtype, shape, &converted).map_err(|e| e.to_string())
     }
 
     /// A tensor's elements as f32, or what is wrong with it.
@@ -81,27 +86,10 @@ impl Reader {
             return Err(format!("`{key}`: {dtype}{:?}, expected {expected}", info.shape));
         }
         let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
-        let four = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        let eight = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32;
-        match info.dtype {
-            Dtype::F32 => Ok(bytes.chunks_exact(4).map(four).collect()),
-            Dtype::F64 => Ok(bytes.chunks_exact(8).map(eight).collect()),
-            Dtype::BF16 => Ok(bytes.chunks_exact(2).map(|b| four(&[0, 0, b[0], b[1]])).collect()),
-            Dtype::F16 => Ok(bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect()),
-            other => Err(format!("`{key}`: {}{shape:?}, expected {expected}", format!("{other:?}").to_lowercase())),
-        }
+        elements::floats(info.dtype, bytes).ok_or_else(|| {
+            format!("`{key}`: {}{shape:?}, expected {expected}", format!("{:?}", info.dtype).to_lowercase())
+        })
     }
-}
-
-/// An IEEE 754 half-precision number; every one is exact in single precision.
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, u32::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => fraction as f32 / 16_777_216.0,
-        31 => f32::from_bits(0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits((u32::from(exponent) + 112) << 23 | fraction << 13),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
 }
 
 /// A tensor to be written.
@@ -185,19 +173,4 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::half;
-
-    #[test]
-    fn halves() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 5.960_464_5e-8), (0x7c00, f32::INFINITY)]
-        {
-            assert_eq!(half(bits), value);
-        }
-        assert!(half(0x7e00).is_nan());
-    }
 }

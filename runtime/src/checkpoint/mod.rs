@@ -1,43 +1,24 @@
 //! Checkpoints: safetensors files with PyTorch's names and layouts.
 //!
 //! A file of [`Model::save`] holds the parameters and states and nothing else, so PyTorch loads it strictly, and [`Model::load`] loads what PyTorch
-//! saved. A file of [`Model::save_training`] also holds the optimizer's state under `optimizer.<state>.<parameter>` and the counters in
-//! its metadata; [`Model::load`] ignores those.
+//! saved. A file of [`Model::save_training`] also holds the optimizer's state under `optimizer.<state>.<parameter>`, its settings
+//! and the counters in its metadata; [`Model::load`] ignores those.
 
+mod elements;
 mod file;
+mod training;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use castnet_graph::diagnostic::did_you_mean;
-use serde::{Deserialize, Serialize};
+use castnet_graph::net::State;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::memory::Memory;
-use crate::model::{Model, Saved, may_have};
-use crate::optimizer::Optimizer;
+use crate::model::{Model, may_have};
 use file::{Reader, write};
-
-/// The metadata entry of a training checkpoint.
-const TRAINING: &str = "castnet.training";
-
-/// The counters of a training checkpoint.
-#[derive(Serialize, Deserialize)]
-struct Training {
-    net: String,
-    seed: u64,
-    /// Training runs of the model.
-    runs: u64,
-    /// How often each function has drawn, in inference and in training. Older files lack it: their one counter, `runs`, was everyone's.
-    #[serde(default)]
-    calls: Saved,
-    optimizer: String,
-    /// Updates by the optimizer.
-    steps: u64,
-    extra: BTreeMap<String, String>,
-}
 
 impl Model {
     /// Writes all parameters and states. An old file of that name is replaced in one go: whoever reads it, or is left with it after a power cut, has
@@ -49,105 +30,17 @@ impl Model {
         write(path.as_ref(), self.tensors()?, None)
     }
 
-    /// Reads all parameters and states. Element types f64, f16 and bf16 are converted.
+    /// Reads all parameters and states. Element types f64, f16 and bf16 are converted, and whole numbers of any type to the integers of a state;
+    /// `num_batches_tracked` may be missing, and is 0 then.
     ///
     /// # Errors
-    /// If the file cannot be read, is no safetensors file or is cut off, lacks a parameter, has others, or has one of another shape or
-    /// type. The model is as it was then.
+    /// If the file cannot be read, is no safetensors file or is cut off, lacks a parameter or state, has others, or has one of another shape
+    /// or type. The model is as it was then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let reader = Reader::open(path.as_ref())?;
-        let (parameters, states) = self.read_model(&reader, |key| key.starts_with("optimizer."))?;
+        let (parameters, states) = self.read_model(&reader)?;
         self.restore(parameters, states, None);
         Ok(())
-    }
-
-    /// Writes all that is needed to go on with training: parameters, states, seed and counters, the optimizer's state, and what the caller adds.
-    /// Replaces an old file as [`Model::save`] does.
-    ///
-    /// # Errors
-    /// If the file cannot be written, or the optimizer is another model's.
-    pub fn save_training(
-        &self,
-        path: impl AsRef<Path>,
-        optimizer: &dyn Optimizer,
-        extra: &BTreeMap<String, String>,
-    ) -> Result<()> {
-        let path = path.as_ref();
-        let state = optimizer.state();
-        state.check_owner(optimizer.name(), self.id())?;
-        let mut tensors = self.tensors()?;
-        for (number, name) in optimizer.states().iter().enumerate() {
-            let Some(arena) = state.arena(number) else { continue };
-            for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
-                let plain = layout::unpack(parameter, &arena[start..start + parameter.floats()])?;
-                tensors.push((state_key(name, &parameter.name), plain));
-            }
-        }
-        let training = Training {
-            net: self.name().to_string(),
-            seed: self.seed(),
-            runs: self.steps(),
-            calls: self.calls().save(self.net()),
-            optimizer: optimizer.name().to_string(),
-            steps: state.steps(),
-            extra: extra.clone(),
-        };
-        let text = serde_json::to_string(&training).map_err(|e| Error::Io {
-            path: path.to_path_buf(),
-            what: "cannot be written",
-            source: e.into(),
-        })?;
-        write(path, tensors, Some((TRAINING, text)))
-    }
-
-    /// Goes on where [`Model::save_training`] was called, to the bit: parameters, states, seed, counters and the optimizer's state become those
-    /// of the file; returns what the caller had added. The optimizer's settings stay those that it has.
-    ///
-    /// # Errors
-    /// As [`Model::load`]; if the file is no training checkpoint, or is of an optimizer of another kind. Model and optimizer are as they
-    /// were then.
-    pub fn load_training(
-        &mut self,
-        path: impl AsRef<Path>,
-        optimizer: &mut dyn Optimizer,
-    ) -> Result<BTreeMap<String, String>> {
-        let path = path.as_ref();
-        let reader = Reader::open(path)?;
-        let resume = |key: &str, found: &str, expected: &str| Error::Resume {
-            path: path.to_path_buf(),
-            key: key.to_string(),
-            found: found.to_string(),
-            expected: expected.to_string(),
-        };
-        let Some(text) = reader.metadata(TRAINING) else {
-            return Err(resume(TRAINING, "missing", "the metadata of a training checkpoint"));
-        };
-        let training: Training = serde_json::from_str(text)
-            .map_err(|e| resume(TRAINING, &e.to_string(), "the metadata of a training checkpoint"))?;
-        if training.optimizer != optimizer.name() {
-            return Err(resume("optimizer", &training.optimizer, optimizer.name()));
-        }
-        let states: &[&str] = if training.steps == 0 { &[] } else { optimizer.states() };
-        let names: Vec<_> = self.net().parameters.iter().map(|p| p.name.clone()).collect();
-        let known = |key: &str| {
-            optimizer.states().iter().any(|s| {
-                key.strip_prefix("optimizer.")
-                    .and_then(|k| k.strip_prefix(s))
-                    .and_then(|k| k.strip_prefix('.'))
-                    .is_some_and(|k| names.iter().any(|n| n == k))
-            })
-        };
-        let (parameters, own_states) = self.read_model(&reader, known)?;
-        let key = |state: &'static str| move |parameter: &str| state_key(state, parameter);
-        let arenas = states.iter().map(|state| {
-            let mut mistakes = Vec::new();
-            let arena = self.read_arena(&reader, &key(state), &mut mistakes);
-            self.unless_wrong(&reader, mistakes).map(|()| arena)
-        });
-        let arenas = arenas.collect::<Result<Vec<_>>>()?;
-        self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
-        optimizer.state_mut().restore(self, training.steps, arenas);
-        Ok(training.extra)
     }
 
     fn tensors(&self) -> Result<Vec<(String, Array)>> {
@@ -157,8 +50,8 @@ impl Model {
         parameters.chain(states).collect()
     }
 
-    /// Parameters and states; every mistake of the file is reported in one go.
-    fn read_model(&self, reader: &Reader, ignored: impl Fn(&str) -> bool) -> Result<(Memory, Vec<Option<Array>>)> {
+    /// Parameters and states, without those of an optimizer; every mistake of the file is reported in one go.
+    fn read_model(&self, reader: &Reader) -> Result<(Memory, Vec<Option<Array>>)> {
         let mut mistakes = Vec::new();
         let arena = self.read_arena(reader, &|parameter| parameter.to_string(), &mut mistakes);
         let states = self.net().states.iter().map(|state| {
@@ -166,6 +59,7 @@ impl Model {
             match reader.shape(&state.name) {
                 // It had no value when the file was written.
                 None if run_time => None,
+                None if is_counter(state) => Some(Array::zeros_of(state.ty.dtype, &[])),
                 shape => {
                     let fits = shape.filter(|shape| may_have(state, shape));
                     reader.array(&state.name, fits, &state.ty).map_err(|mistake| mistakes.push(mistake)).ok()
@@ -178,7 +72,7 @@ impl Model {
             parameters.chain(self.net().states.iter().map(|s| s.name.as_str()))
         };
         for found in reader.keys() {
-            if known().any(|k| k == found) || ignored(&found) {
+            if known().any(|k| k == found) || found.starts_with(training::OPTIMIZER) {
                 continue;
             }
             let meant = did_you_mean(&found, known()).map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
@@ -218,8 +112,9 @@ impl Model {
     }
 }
 
-fn state_key(state: &str, parameter: &str) -> String {
-    format!("optimizer.{state}.{parameter}")
+/// Whether it counts batches for nobody: files from before PyTorch 0.4.1, and many converted ones, are without it, and PyTorch loads them.
+fn is_counter(state: &State) -> bool {
+    state.name.ends_with(".num_batches_tracked") && state.ty.rank() == 0
 }
 
 fn shape_of(parameter: &castnet_graph::net::Parameter) -> Vec<usize> {

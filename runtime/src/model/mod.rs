@@ -135,7 +135,8 @@ impl Model {
         self.runs
     }
 
-    /// Whether a step whose loss is not finite is an `Err` that names the place and leaves the parameters as they were; off at first.
+    /// Whether a step whose loss or one of whose gradients is not finite is an `Err` that names the place and leaves everything as it was;
+    /// off at first. [`Optimizer::apply`](crate::Optimizer::apply) is guarded in the same way. It costs a pass over the gradients.
     pub fn stop_on_nan(&mut self, stop: bool) {
         self.stop_on_nan = stop;
     }

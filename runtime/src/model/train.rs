@@ -8,7 +8,7 @@ use castnet_kernels::random::Mode;
 use super::{Loss, Model, lock};
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{self, Ending, Piece, Target, Verdict};
+use crate::flat::{self, Ending, NotFinite, Piece, Target, Verdict};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
@@ -51,7 +51,7 @@ impl Model {
     ///
     /// # Errors
     /// If the arguments do not fit, a setting of the optimizer is out of its range, or it is another model's (nothing has run then); if
-    /// the loss is not finite and [`Model::stop_on_nan`] is on (the parameters are as they were). After a panic in a kernel or an
+    /// the loss or a gradient is not finite and [`Model::stop_on_nan`] is on (all is as it was). After a panic in a kernel or an
     /// optimizer some parameters may be updated and others not.
     pub fn step(&mut self, function: usize, optimizer: &mut dyn Optimizer, args: &[&Array]) -> Result<Loss> {
         self.train(function, optimizer, args, None)
@@ -86,7 +86,7 @@ impl Model {
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
         training.session.prepare(args)?;
-        optimizer::prepare(optimizer, id, &loaded.net.name, loaded.floats)?;
+        optimizer::prepare(optimizer, id, &loaded)?;
         let gradients = training.gradients(&loaded)?;
         let max_norm = optimizer.max_norm();
         let in_place = max_norm.is_none() && !guarded;
@@ -109,7 +109,8 @@ impl Model {
             pieces: &pieces,
             partials: &training.partials,
             max_norm,
-            guarded: guarded.then_some(loss_at),
+            guarded,
+            loss: Some(loss_at),
             verdict: Verdict::default(),
         };
         let parameters = target.parameters();
@@ -117,16 +118,16 @@ impl Model {
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
         let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
         let value = operands.results[0].item::<f32>();
-        let stopped = ending.verdict.stopped();
-        let place = match (&done, stopped) {
-            (Ok(()), true) => {
+        let stopped = ending.stopped_by();
+        let place = match (&done, &stopped) {
+            (Ok(()), Some(_)) => {
                 let states = training.session.take_states(&self.states);
                 // SAFETY: as above.
                 states.and_then(|()| unsafe { training.session.first_not_finite(&mut operands) })
             }
             _ => Ok(None),
         };
-        if done.is_ok() && !stopped {
+        if done.is_ok() && stopped.is_none() {
             training.session.give_states(&mut self.states);
         }
         if let Some(wanted) = wanted {
@@ -135,12 +136,19 @@ impl Model {
         training.session.give_results_back(results);
         done?;
         let (loss, place) = (value?, place?);
-        if stopped {
-            return Err(Error::NotFinite { net: loaded.net.name.clone(), step: self.runs + 1, loss, place });
+        if let Some(what) = stopped {
+            let (net, step) = (loaded.net.name.clone(), self.runs + 1);
+            return Err(match what {
+                NotFinite::Loss => Error::NotFinite { net, step, loss, place },
+                NotFinite::Gradient(parameter) => {
+                    let parameter = loaded.net.parameters[parameter].name.clone();
+                    Error::GradientNotFinite { net, step, parameter, place }
+                }
+            });
         }
         self.runs += 1;
         self.calls.advance(function, Mode::Training);
-        optimizer.state_mut().advance();
+        optimizer.state_mut().advance(&loaded.net.functions[function].reaches);
         Ok(Loss(loss))
     }
 
@@ -200,7 +208,7 @@ impl Model {
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
         self.check_gradients(gradients)?;
-        optimizer::prepare(optimizer, self.id, &self.loaded.net.name, self.loaded.floats)?;
+        optimizer::prepare(optimizer, self.id, &self.loaded)?;
         let pieces = gradients.pieces();
         let partials: Vec<_> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
         let max_norm = optimizer.max_norm();
@@ -211,13 +219,21 @@ impl Model {
             pieces: &pieces,
             partials: &partials,
             max_norm,
-            guarded: None,
+            guarded: self.stop_on_nan,
+            loss: None,
             verdict: Verdict::default(),
         };
         let function = format!("{}.apply", self.loaded.net.name);
         pool::run(&ending.counts(), usize::MAX, &Apply(&ending))
             .map_err(|message| Error::Panic { function, message })?;
-        optimizer.state_mut().advance();
+        let stopped = ending.stopped_by();
+        let state = optimizer.state_mut();
+        if let Some(NotFinite::Gradient(parameter)) = stopped {
+            let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
+            let parameter = self.loaded.net.parameters[parameter].name.clone();
+            return Err(Error::GradientNotFinite { net, step, parameter, place: None });
+        }
+        state.advance(&gradients.reached());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{AdamRule, adam};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, clip_text};
 use crate::error::Result;
 
 /// What both are made of.
@@ -18,6 +18,8 @@ struct Core {
     max_norm: Option<f32>,
     schedule: Box<dyn Schedule>,
     rule: Option<AdamRule>,
+    /// The bias corrections of every step that some parameter is at, sorted by step.
+    corrections: Vec<(u64, [f64; 2])>,
     isa: Isa,
     state: State,
 }
@@ -34,6 +36,7 @@ impl Core {
             max_norm: None,
             schedule: Box::new(Constant),
             rule: None,
+            corrections: Vec::new(),
             isa: Isa::detect(),
             state: State::new(),
         }
@@ -42,13 +45,13 @@ impl Core {
     fn begin(&mut self, step: u64) -> Result<()> {
         let settings = Settings(self.name);
         let [beta1, beta2] = self.betas;
-        settings.not_negative("lr", self.lr)?;
+        settings.not_negative("lr", self.base_lr())?;
         settings.fraction("beta1", beta1)?;
         settings.fraction("beta2", beta2)?;
         settings.not_negative("eps", self.eps)?;
         settings.not_negative("weight_decay", self.weight_decay)?;
         settings.max_norm(self.max_norm)?;
-        let lr = self.lr * self.schedule.factor(step - 1);
+        let lr = self.base_lr() * self.schedule.factor(step - 1);
         settings.not_negative("scheduled lr", lr)?;
         self.rule = Some(AdamRule {
             lr,
@@ -57,10 +60,52 @@ impl Core {
             eps: self.eps,
             weight_decay: self.weight_decay,
             decoupled: self.decoupled,
-            bias_correction1: 1.0 - beta1.powf(step as f64),
-            bias_correction2_sqrt: (1.0 - beta2.powf(step as f64)).sqrt(),
+            // Each parameter has its own.
+            bias_correction1: 1.0,
+            bias_correction2_sqrt: 1.0,
         });
+        self.corrections.clear();
+        for step in self.state.parameter_steps().iter().map(|done| done + 1) {
+            if let Err(at) = self.corrections.binary_search_by_key(&step, |(known, _)| *known) {
+                self.corrections.insert(at, (step, self.correction(step)));
+            }
+        }
         Ok(())
+    }
+
+    /// Before the schedule's factor.
+    fn base_lr(&self) -> f64 {
+        self.state.lr().unwrap_or(self.lr)
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("lr", format!("{:?}", self.lr)),
+            ("betas", format!("{:?}", self.betas)),
+            ("eps", format!("{:?}", self.eps)),
+            ("weight_decay", format!("{:?}", self.weight_decay)),
+            ("clip_norm", clip_text(self.max_norm)),
+            ("schedule", format!("{:?}", self.schedule)),
+        ]
+    }
+
+    /// 1 - beta1ᵗ and √(1 - beta2ᵗ) at step t.
+    fn correction(&self, step: u64) -> [f64; 2] {
+        let [beta1, beta2] = self.betas;
+        [1.0 - beta1.powf(step as f64), (1.0 - beta2.powf(step as f64)).sqrt()]
+    }
+
+    /// The rule of a parameter at its step.
+    fn rule_at(&self, rule: &AdamRule, factors: Factors, step: u64) -> AdamRule {
+        let known = self.corrections.binary_search_by_key(&step, |(known, _)| *known);
+        let correction = known.map_or_else(|_| self.correction(step), |at| self.corrections[at].1);
+        AdamRule {
+            lr: rule.lr * f64::from(factors.lr),
+            weight_decay: rule.weight_decay * f64::from(factors.wd),
+            bias_correction1: correction[0],
+            bias_correction2_sqrt: correction[1],
+            ..*rule
+        }
     }
 }
 
@@ -108,12 +153,12 @@ macro_rules! adam {
 
             /// Another learning rate from the next step on, still times the schedule's factor.
             pub fn set_lr(&mut self, lr: f64) {
-                self.0.lr = lr;
+                self.0.state.set_lr(lr);
             }
 
             /// The learning rate of the next step.
             pub fn lr(&self) -> f64 {
-                self.0.lr * self.0.schedule.factor(self.0.state.steps())
+                self.0.base_lr() * self.0.schedule.factor(self.0.state.steps())
             }
         }
 
@@ -141,19 +186,20 @@ macro_rules! adam {
             fn update(
                 &self,
                 factors: Factors,
+                step: u64,
                 parameter: &mut [f32],
                 gradient: &[f32],
                 mean: &mut [f32],
                 square: &mut [f32],
             ) {
                 if let Some(rule) = &self.0.rule {
-                    let rule = AdamRule {
-                        lr: rule.lr * f64::from(factors.lr),
-                        weight_decay: rule.weight_decay * f64::from(factors.wd),
-                        ..*rule
-                    };
+                    let rule = self.0.rule_at(rule, factors, step);
                     adam(self.0.isa, &rule, parameter, gradient, mean, square);
                 }
+            }
+
+            fn settings(&self) -> Vec<(&'static str, String)> {
+                self.0.settings()
             }
 
             fn state(&self) -> &State {

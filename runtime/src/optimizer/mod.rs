@@ -8,10 +8,13 @@ pub use adam::{Adam, AdamW};
 pub use schedule::{Constant, Cosine, Schedule, Then, Warmup};
 pub use sgd::Sgd;
 
+use std::ops::{Deref, DerefMut};
+
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::model::Model;
+use crate::net::Loaded;
 
 /// A rule that changes parameters by their gradients, element by element.
 ///
@@ -28,7 +31,7 @@ use crate::model::Model;
 ///     fn name(&self) -> &'static str { "SignSgd" }
 ///     fn states(&self) -> &'static [&'static str] { &[] }
 ///     fn begin(&mut self, _step: u64) -> Result<()> { Ok(()) }
-///     fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
+///     fn update(&self, factors: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
 ///         for (p, g) in parameter.iter_mut().zip(gradient) {
 ///             *p -= self.lr * factors.lr * g.signum();
 ///         }
@@ -56,8 +59,24 @@ pub trait Optimizer: Send + Sync {
     }
 
     /// Updates some elements of a parameter; all slices have the same length, but those of states that there are not are empty. States
-    /// are 0 at first. Several threads do this at once for different elements, so it may depend on nothing but these and the settings.
-    fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]);
+    /// are 0 at first. `step` counts the updates of this parameter from 1, as PyTorch does: one that a step does not reach is not updated,
+    /// and its count stands still. Several threads do this at once for different elements, so it may depend on nothing but these and the
+    /// settings.
+    fn update(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [f32],
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    );
+
+    /// What it was made with, by name, as text: `momentum`, `0.9`. A training checkpoint keeps them, and training is resumed by an optimizer
+    /// with the same ones only. What changes later belongs to the [`State`], as [`State::set_lr`].
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![]
+    }
 
     /// Where the state is kept.
     fn state(&self) -> &State;
@@ -69,11 +88,78 @@ pub trait Optimizer: Send + Sync {
     ///
     /// # Errors
     /// If the gradients are of another net, the optimizer has the state of another model, or a setting is out of its range.
-    fn apply<N: AsMut<Model>>(&mut self, net: &mut N, gradients: &Gradients) -> Result<()>
-    where
-        Self: Sized,
-    {
-        net.as_mut().apply(self, gradients)
+    fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
+        net.as_mut().apply(&mut Lent(self), gradients)
+    }
+}
+
+/// What refers to an optimizer is one: `Box<dyn Optimizer>`, for one that is chosen while the program runs.
+macro_rules! refers {
+    ($($ty:ty),*) => {$(
+        impl<O: Optimizer + ?Sized> Optimizer for $ty {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
+
+            fn states(&self) -> &'static [&'static str] {
+                (**self).states()
+            }
+
+            fn begin(&mut self, step: u64) -> Result<()> {
+                (**self).begin(step)
+            }
+
+            fn max_norm(&self) -> Option<f32> {
+                (**self).max_norm()
+            }
+
+            fn update(
+                &self,
+                factors: Factors,
+                step: u64,
+                parameter: &mut [f32],
+                gradient: &[f32],
+                first: &mut [f32],
+                second: &mut [f32],
+            ) {
+                (**self).update(factors, step, parameter, gradient, first, second)
+            }
+
+            fn settings(&self) -> Vec<(&'static str, String)> {
+                (**self).settings()
+            }
+
+            fn state(&self) -> &State {
+                (**self).state()
+            }
+
+            fn state_mut(&mut self) -> &mut State {
+                (**self).state_mut()
+            }
+
+            fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
+                (**self).apply(net, gradients)
+            }
+        }
+    )*};
+}
+
+refers!(Box<O>, Lent<'_, O>);
+
+/// An optimizer of any kind, of a size that is known: what a `dyn Optimizer` is made of.
+struct Lent<'a, O: ?Sized>(&'a mut O);
+
+impl<O: ?Sized> Deref for Lent<'_, O> {
+    type Target = O;
+
+    fn deref(&self) -> &O {
+        self.0
+    }
+}
+
+impl<O: ?Sized> DerefMut for Lent<'_, O> {
+    fn deref_mut(&mut self) -> &mut O {
+        self.0
     }
 }
 
@@ -98,6 +184,10 @@ pub struct State {
     /// The model, and the name of its net.
     owner: Option<(u64, String)>,
     steps: u64,
+    /// The learning rate, where one was set by hand.
+    lr: Option<f64>,
+    /// Updates of each parameter.
+    parameter_steps: Vec<u64>,
     arenas: Vec<Memory>,
 }
 
@@ -110,6 +200,22 @@ impl State {
     /// Updates done.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The learning rate that was set by [`State::set_lr`]: it is saved and restored with the state.
+    pub fn lr(&self) -> Option<f64> {
+        self.lr
+    }
+
+    /// Notes a learning rate other than that which the optimizer was made with.
+    pub fn set_lr(&mut self, lr: f64) {
+        self.lr = Some(lr);
+    }
+
+    /// Updates done of each parameter, in the net's order: fewer than [`State::steps`] where some steps do not reach it. Empty before the
+    /// first use.
+    pub fn parameter_steps(&self) -> &[u64] {
+        &self.parameter_steps
     }
 
     /// # Errors
@@ -133,33 +239,55 @@ impl State {
     }
 
     /// Takes what a checkpoint holds.
-    pub(crate) fn restore(&mut self, model: &Model, steps: u64, arenas: Vec<Memory>) {
+    pub(crate) fn restore(&mut self, model: &Model, from: Restored) {
+        let Restored { steps, parameter_steps, lr, arenas } = from;
         // A state that was never used goes to whoever uses it first.
         let owner = (steps > 0).then(|| (model.id(), model.name().to_string()));
-        *self = State { owner, steps, arenas };
+        *self = State { owner, steps, lr, parameter_steps, arenas };
     }
 
-    /// One more update is done.
-    pub(crate) fn advance(&mut self) {
+    /// One more update is done, of these parameters.
+    pub(crate) fn advance(&mut self, reached: &[usize]) {
         self.steps += 1;
+        reached.iter().for_each(|&p| self.parameter_steps[p] += 1);
     }
 }
 
+/// The state of an optimizer as a checkpoint holds it.
+pub(crate) struct Restored {
+    pub(crate) steps: u64,
+    /// One a parameter.
+    pub(crate) parameter_steps: Vec<u64>,
+    pub(crate) lr: Option<f64>,
+    pub(crate) arenas: Vec<Memory>,
+}
+
 /// Gets an optimizer ready for its next update of the model with this identity: settings checked, state there.
-pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, net: &str, floats: usize) -> Result<()> {
+pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded) -> Result<()> {
     let (name, states) = (optimizer.name(), optimizer.states().len().min(2));
     optimizer.state().check_owner(name, owner)?;
-    let step = optimizer.state().steps + 1;
-    optimizer.begin(step)?;
     let state = optimizer.state_mut();
-    if state.owner.is_none() {
-        let bytes = floats.saturating_mul(4);
-        let arena =
-            || Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: format!("{name} of {net}"), bytes });
-        state.arenas = (0..states).map(|_| arena()).collect::<Result<_>>()?;
-        state.owner = Some((owner, net.to_string()));
+    let (step, is_new) = (state.steps + 1, state.owner.is_none());
+    if is_new {
+        state.parameter_steps.clear();
+        state.parameter_steps.resize(loaded.net.parameters.len(), 0);
+    }
+    optimizer.begin(step)?;
+    if is_new {
+        let bytes = loaded.floats.saturating_mul(4);
+        let function = || format!("{name} of {}", loaded.net.name);
+        let arena = || Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: function(), bytes });
+        let arenas = (0..states).map(|_| arena()).collect::<Result<_>>()?;
+        let state = optimizer.state_mut();
+        state.arenas = arenas;
+        state.owner = Some((owner, loaded.net.name.clone()));
     }
     Ok(())
+}
+
+/// A norm to clip to, as a setting.
+fn clip_text(max_norm: Option<f32>) -> String {
+    max_norm.map_or_else(|| "off".to_string(), |norm| format!("{norm:?}"))
 }
 
 /// Checks settings of one optimizer.

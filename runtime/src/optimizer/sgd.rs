@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{SgdRule, sgd};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, clip_text};
 use crate::error::Result;
 
 /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
@@ -29,7 +29,7 @@ pub struct Sgd {
 impl Sgd {
     /// With this learning rate, at least 0.
     pub fn new(lr: f64) -> Sgd {
-        let rule = SgdRule { lr, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, first_step: true };
+        let rule = SgdRule { lr, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, first_step: false };
         Sgd {
             lr,
             momentum: 0.0,
@@ -82,12 +82,17 @@ impl Sgd {
 
     /// Another learning rate from the next step on, still times the schedule's factor.
     pub fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
+        self.state.set_lr(lr);
+    }
+
+    /// Before the schedule's factor.
+    fn base_lr(&self) -> f64 {
+        self.state.lr().unwrap_or(self.lr)
     }
 
     /// The learning rate of the next step.
     pub fn lr(&self) -> f64 {
-        self.lr * self.schedule.factor(self.state.steps())
+        self.base_lr() * self.schedule.factor(self.state.steps())
     }
 }
 
@@ -106,14 +111,14 @@ impl Optimizer for Sgd {
 
     fn begin(&mut self, step: u64) -> Result<()> {
         let settings = Settings(self.name());
-        settings.not_negative("lr", self.lr)?;
+        settings.not_negative("lr", self.base_lr())?;
         settings.fraction("momentum", self.momentum)?;
         settings.check("dampening", self.dampening, "in [0, 1]", (0.0..=1.0).contains(&self.dampening))?;
         settings.not_negative("weight_decay", self.weight_decay)?;
         settings.max_norm(self.max_norm)?;
         let plain = self.momentum > 0.0 && self.dampening == 0.0;
         settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !self.nesterov || plain)?;
-        let lr = self.lr * self.schedule.factor(step - 1);
+        let lr = self.base_lr() * self.schedule.factor(step - 1);
         settings.not_negative("scheduled lr", lr)?;
         self.rule = SgdRule {
             lr,
@@ -121,7 +126,8 @@ impl Optimizer for Sgd {
             dampening: self.dampening,
             weight_decay: self.weight_decay,
             nesterov: self.nesterov,
-            first_step: step == 1,
+            // Each parameter has its own.
+            first_step: false,
         };
         Ok(())
     }
@@ -130,13 +136,34 @@ impl Optimizer for Sgd {
         self.max_norm
     }
 
-    fn update(&self, factors: Factors, parameter: &mut [f32], gradient: &[f32], buffer: &mut [f32], _: &mut [f32]) {
+    fn update(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [f32],
+        gradient: &[f32],
+        buffer: &mut [f32],
+        _: &mut [f32],
+    ) {
         let rule = SgdRule {
             lr: self.rule.lr * f64::from(factors.lr),
             weight_decay: self.rule.weight_decay * f64::from(factors.wd),
+            first_step: step == 1,
             ..self.rule
         };
         sgd(self.isa, &rule, parameter, gradient, buffer);
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("lr", format!("{:?}", self.lr)),
+            ("momentum", format!("{:?}", self.momentum)),
+            ("dampening", format!("{:?}", self.dampening)),
+            ("nesterov", format!("{:?}", self.nesterov)),
+            ("weight_decay", format!("{:?}", self.weight_decay)),
+            ("clip_norm", clip_text(self.max_norm)),
+            ("schedule", format!("{:?}", self.schedule)),
+        ]
     }
 
     fn state(&self) -> &State {

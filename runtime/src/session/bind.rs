@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use castnet_graph::program::Program;
-use castnet_graph::rules::Rule;
+use castnet_graph::rules::{Reason, Rule};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 
@@ -15,7 +15,15 @@ use crate::error::{Error, Result};
 ///
 /// A dim that is a name binds it where it first occurs, going through the arguments in order; then dims linear in one name not yet
 /// bound do (`2*N`); every other dim is checked.
-pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &mut Vec<i64>) -> Result<()> {
+///
+/// `place`: where in the source the one who has a rule stands.
+pub(super) fn bind(
+    program: &Program,
+    symbols: &[Arc<str>],
+    args: &[&Array],
+    values: &mut Vec<i64>,
+    place: &dyn Fn(&Reason) -> String,
+) -> Result<()> {
     if args.len() != program.arguments.len() {
         let (found, expected) = (args.len(), program.arguments.len());
         return Err(Error::ArgumentCount { function: program.name.clone(), found, expected });
@@ -52,7 +60,7 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
     }
     for rule in &program.rules {
         if !rule.holds(&|name| values[call.symbol(name)]) {
-            return Err(call.broken(rule, values));
+            return Err(call.broken(rule, values, place));
         }
     }
     for number in 0..args.len() {
@@ -136,10 +144,11 @@ impl<'a> Call<'a> {
     }
 
     /// A rule that does not hold, with the sizes in it.
-    fn broken(&self, rule: &Rule, values: &[i64]) -> Error {
+    fn broken(&self, rule: &Rule, values: &[i64], place: &dyn Fn(&Reason) -> String) -> Error {
         let size = |name: &Arc<str>| format!("{name} = {}", values[self.symbol(name)]);
         let sizes: Vec<String> = rule.names().iter().map(size).collect();
-        Error::Rule { function: self.program.name.clone(), rule: rule.to_string(), sizes: sizes.join(", ") }
+        let of = rule.reason.as_ref().map_or_else(String::new, |r| format!(": {} {}", place(r), r.why));
+        Error::Rule { function: self.program.name.clone(), rule: rule.to_string(), sizes: sizes.join(", "), of }
     }
 
     /// `argument` is not what it should be: with the values that other arguments gave to the names in its type.
@@ -197,7 +206,7 @@ mod tests {
 
     fn run(program: &Program, args: &[Array]) -> Result<Vec<i64>> {
         let mut values = vec![];
-        bind(program, &program.symbols(), &args.iter().collect::<Vec<_>>(), &mut values)?;
+        bind(program, &program.symbols(), &args.iter().collect::<Vec<_>>(), &mut values, &|r| r.name.to_string())?;
         Ok(values)
     }
 

@@ -15,9 +15,8 @@ use super::rounds::{Ends, Flat, MAX_PHASES};
 use super::states::StatePlaces;
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::Piece;
+use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
-use crate::optimizer::Factors;
 use crate::pool::MAX_CHUNKS;
 
 /// One launch in one round.
@@ -28,8 +27,8 @@ pub(super) struct Phase {
     pub(super) rounds: Range<usize>,
     /// The same counted through; 0 outside.
     pub(super) round: usize,
-    /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena, and its factors.
-    pub(super) update: Option<(usize, Factors)>,
+    /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena, and which it is.
+    pub(super) update: Option<(usize, Updated)>,
 }
 
 /// Where a buffer lies, in bytes from what its place refers to.

@@ -43,7 +43,7 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
         let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].floats() >= end - start;
         let Ok(p) = loaded.offsets.binary_search(&start) else { continue };
         if whole(p) && reached[p] && read_until[p] <= number && touched_until[p] == number + 1 {
-            bound.phases[number].update = Some((start, loaded.factors(p)));
+            bound.phases[number].update = Some((start, loaded.updated(p)));
             updated[p] = true;
         }
     }

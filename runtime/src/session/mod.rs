@@ -10,6 +10,7 @@ mod states;
 use std::sync::Arc;
 
 use castnet_graph::program::{Place, Program};
+use castnet_graph::rules::Reason;
 use castnet_kernels::isa::Isa;
 
 use crate::array::Array;
@@ -93,7 +94,8 @@ impl Session {
     /// If the arguments do not fit, or there is no memory.
     pub(crate) fn prepare(&mut self, args: &[&Array]) -> Result<()> {
         let program = self.loaded.program(self.function, self.training)?;
-        bind::bind(program, &self.symbols, args, &mut self.values)?;
+        let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
+        bind::bind(program, &self.symbols, args, &mut self.values, &place)?;
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {

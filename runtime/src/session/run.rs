@@ -52,7 +52,7 @@ impl Work for Execution<'_> {
         // SAFETY: `Shared<u8>` is a transparent wrapper of the pointer.
         let bases = unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) };
         let in_place = match (self.in_place, now.update) {
-            (Some(target), Some((start, factors))) => Some(InPlace { target, start, factors }),
+            (Some(target), Some((start, of))) => Some(InPlace { target, start, of }),
             _ => None,
         };
         let update = in_place.as_ref().map(|u| u as &dyn Update);

@@ -84,6 +84,14 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
         self
     }
 
+    /// Leaves out the last batch of an epoch if it is shorter than the others: which examples these are differs from epoch to epoch. For nets
+    /// that need more than one example at a time, as batch norm does.
+    pub fn drop_last(mut self) -> Self {
+        self.batches = self.batches.drop_last();
+        self.point.drop_last = 1;
+        self
+    }
+
     /// Shuffles by this seed. A resumed run keeps the seed that it began with.
     pub fn seed(mut self, seed: u64) -> Self {
         self.point.seed = seed;
@@ -101,7 +109,7 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     ///
     /// # Errors
     /// If `state` lacks entries, the data set had another number of examples then, or the state is amid an epoch and batches had
-    /// another size then.
+    /// another size then or [`Fit::drop_last`] differs.
     pub fn resume(&mut self, state: &BTreeMap<String, String>) -> Result<()> {
         let (now, then) = (&self.point, Point::from_map(state)?);
         let differ = |what: &str, now: u64, then: u64| Error::Data {
@@ -113,8 +121,11 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
         if now.batch != then.batch && then.step > 0 {
             return Err(differ("amid an epoch; examples a batch:", now.batch, then.batch));
         }
+        if now.drop_last != then.drop_last && then.step > 0 {
+            return Err(differ("amid an epoch; `drop_last` (1) or not (0):", now.drop_last, then.drop_last));
+        }
         self.loss = Mean::of_parts(f64::from_bits(then.loss_bits), then.loss_examples);
-        self.point = Point { batch: now.batch, ..then };
+        self.point = Point { batch: now.batch, drop_last: now.drop_last, ..then };
         (self.open, self.progress) = (false, None);
         Ok(())
     }
@@ -148,8 +159,13 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     /// first [`Fit::next_epoch`].
     ///
     /// # Errors
-    /// As [`Batches::next_batch`].
+    /// As [`Batches::next_batch`]; if [`Fit::drop_last`] leaves no batch at all.
     pub fn next_batch(&mut self) -> Result<Option<&[Array; FIELDS]>> {
+        if self.open && self.batches.is_empty() {
+            let (examples, batch) = (self.point.examples, self.point.batch);
+            let what = format!("`drop_last` leaves nothing to train on: {examples} examples make no batch of {batch}");
+            return Err(Error::Data { what });
+        }
         if !self.open || self.point.step >= self.batches.len() as u64 || self.point.steps >= self.last_step {
             if let Some(progress) = &mut self.progress {
                 progress.trained();
@@ -193,7 +209,7 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     /// the model's and the optimizer's state this is all that a resumed run needs to do what this one would have done, bit for bit.
     ///
     /// Keys are `fit.epoch` and `fit.step`, the epoch and the number of batches done in it, `fit.steps` of all epochs, `fit.seed`,
-    /// `fit.batch`, `fit.examples`, and the running mean of the loss.
+    /// `fit.batch`, `fit.examples`, `fit.drop_last`, and the running mean of the loss.
     pub fn state(&self) -> BTreeMap<String, String> {
         self.here().to_map()
     }

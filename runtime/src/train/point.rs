@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
+const DROP_LAST: &str = "fit.drop_last";
+
 /// Where a run of [`Fit`](crate::train::Fit) stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
@@ -19,6 +21,8 @@ pub(super) struct Point {
     pub batch: u64,
     /// Examples in the data set.
     pub examples: u64,
+    /// 1 if the last batch of an epoch is left out where it is shorter.
+    pub drop_last: u64,
     /// The bits of the `f64` sum of this epoch's losses: as bits, because a decimal may come back as another number.
     pub loss_bits: u64,
     /// The examples in that sum.
@@ -27,7 +31,7 @@ pub(super) struct Point {
 
 impl Point {
     /// Each number under its key in a checkpoint.
-    fn entries(&mut self) -> [(&'static str, &mut u64); 8] {
+    fn entries(&mut self) -> [(&'static str, &mut u64); 9] {
         [
             ("fit.epoch", &mut self.epoch),
             ("fit.step", &mut self.step),
@@ -35,6 +39,7 @@ impl Point {
             ("fit.seed", &mut self.seed),
             ("fit.batch", &mut self.batch),
             ("fit.examples", &mut self.examples),
+            (DROP_LAST, &mut self.drop_last),
             ("fit.loss_bits", &mut self.loss_bits),
             ("fit.loss_examples", &mut self.loss_examples),
         ]
@@ -50,6 +55,10 @@ impl Point {
         let mut point = Point::default();
         for (key, number) in point.entries() {
             let found = map.get(key).map(String::as_str);
+            if found.is_none() && key == DROP_LAST {
+                // A file of before, when no run left it out.
+                continue;
+            }
             *number = found.and_then(|text| text.parse().ok()).ok_or_else(|| Error::Data {
                 what: match found {
                     Some(text) => {

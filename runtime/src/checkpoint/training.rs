@@ -1,0 +1,219 @@
+//! Checkpoints of a training run: the model with its optimizer, the counters, and what the caller adds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{Reader, write};
+use crate::error::{Error, Result};
+use crate::layout;
+use crate::model::{Model, Saved};
+use crate::optimizer::{Optimizer, Restored};
+
+/// The metadata entry of a training checkpoint.
+const TRAINING: &str = "castnet.training";
+
+/// The counters and settings of a training checkpoint.
+#[derive(Serialize, Deserialize)]
+struct Training {
+    net: String,
+    seed: u64,
+    /// Training runs of the model.
+    runs: u64,
+    /// How often each function has drawn, in inference and in training. Older files lack it: their one counter, `runs`, was everyone's.
+    #[serde(default)]
+    calls: Saved,
+    optimizer: String,
+    /// Updates by the optimizer.
+    steps: u64,
+    /// Updates of each parameter; files of before have `steps` for all.
+    parameter_steps: Option<BTreeMap<String, u64>>,
+    /// What the optimizer was made with; files of before have none.
+    settings: Option<Vec<(String, String)>>,
+    /// The bits of the learning rate that was set by hand, if one was: a decimal may come back as another number.
+    lr_bits: Option<u64>,
+    extra: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// Writes all that is needed to go on with training: parameters, states, seed and counters, the optimizer's state and settings, and what the
+    /// caller adds. Replaces an old file as [`Model::save`] does.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or the optimizer is another model's.
+    pub fn save_training(
+        &self,
+        path: impl AsRef<Path>,
+        optimizer: &dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        let state = optimizer.state();
+        state.check_owner(optimizer.name(), self.id())?;
+        let mut tensors = self.tensors()?;
+        for (number, name) in optimizer.states().iter().enumerate() {
+            let Some(arena) = state.arena(number) else { continue };
+            for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
+                let plain = layout::unpack(parameter, &arena[start..start + parameter.floats()])?;
+                tensors.push((state_key(name, &parameter.name), plain));
+            }
+        }
+        let names = self.net().parameters.iter().map(|p| p.name.clone());
+        let training = Training {
+            net: self.name().to_string(),
+            seed: self.seed(),
+            runs: self.steps(),
+            calls: self.calls().save(self.net()),
+            optimizer: optimizer.name().to_string(),
+            steps: state.steps(),
+            parameter_steps: Some(names.zip(state.parameter_steps().iter().copied()).collect()),
+            settings: Some(settings(optimizer)),
+            lr_bits: state.lr().map(f64::to_bits),
+            extra: extra.clone(),
+        };
+        let text = serde_json::to_string(&training).map_err(|e| Error::Io {
+            path: path.to_path_buf(),
+            what: "cannot be written",
+            source: e.into(),
+        })?;
+        write(path, tensors, Some((TRAINING, text)))
+    }
+
+    /// Goes on where [`Model::save_training`] was called, to the bit: parameters, states, seed, counters, the optimizer's state and a learning
+    /// rate set by hand become those of the file; returns what the caller had added.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; if the file is no training checkpoint, is of an optimizer of another kind, or the optimizer was made with other
+    /// settings than this one (what it was given before its first step, the schedule included). Model and optimizer are as they were then.
+    pub fn load_training(
+        &mut self,
+        path: impl AsRef<Path>,
+        optimizer: &mut dyn Optimizer,
+    ) -> Result<BTreeMap<String, String>> {
+        self.resume(path.as_ref(), optimizer, false)
+    }
+
+    /// As [`Model::load_training`], but the optimizer keeps the settings and the learning rate that it has, whatever the file's were. A state
+    /// that the file does not hold (momentum, where it was trained without) starts anew.
+    ///
+    /// # Errors
+    /// As [`Model::load_training`], but for settings.
+    pub fn load_training_keeping_settings(
+        &mut self,
+        path: impl AsRef<Path>,
+        optimizer: &mut dyn Optimizer,
+    ) -> Result<BTreeMap<String, String>> {
+        self.resume(path.as_ref(), optimizer, true)
+    }
+
+    fn resume(
+        &mut self,
+        path: &Path,
+        optimizer: &mut dyn Optimizer,
+        keep_settings: bool,
+    ) -> Result<BTreeMap<String, String>> {
+        let reader = Reader::open(path)?;
+        let wrong = |key: &str, found: &str, expected: &str| Error::Resume {
+            path: path.to_path_buf(),
+            key: key.to_string(),
+            found: found.to_string(),
+            expected: expected.to_string(),
+        };
+        let Some(text) = reader.metadata(TRAINING) else {
+            return Err(wrong(TRAINING, "missing", "the metadata of a training checkpoint"));
+        };
+        let training: Training = serde_json::from_str(text)
+            .map_err(|e| wrong(TRAINING, &e.to_string(), "the metadata of a training checkpoint"))?;
+        if training.optimizer != optimizer.name() {
+            return Err(wrong("optimizer", &training.optimizer, optimizer.name()));
+        }
+        let saved = self.saved_states(&reader);
+        if !keep_settings {
+            let differences = differences(&training, &saved, optimizer);
+            if !differences.is_empty() {
+                let (path, optimizer) = (path.to_path_buf(), optimizer.name());
+                return Err(Error::OtherSettings { path, optimizer, differences });
+            }
+        }
+        let (parameters, own_states) = self.read_model(&reader)?;
+        let whole = optimizer.states().iter().all(|state| saved.iter().any(|s| s == state));
+        let states: &[&str] = if training.steps == 0 || !whole { &[] } else { optimizer.states() };
+        let arenas = states.iter().map(|state| {
+            let mut mistakes = Vec::new();
+            let arena = self.read_arena(&reader, &|parameter| state_key(state, parameter), &mut mistakes);
+            self.unless_wrong(&reader, mistakes).map(|()| arena)
+        });
+        let mut arenas = arenas.collect::<Result<Vec<_>>>()?;
+        let parameter_steps = self.net().parameters.iter().map(|p| match &training.parameter_steps {
+            _ if !whole => Ok(0),
+            // No step has been done.
+            Some(known) if known.is_empty() && training.steps == 0 => Ok(0),
+            Some(known) => known.get(&p.name).copied().ok_or_else(|| {
+                wrong(&format!("parameter_steps.{}", p.name), "missing", "the number of updates of this parameter")
+            }),
+            None => Ok(training.steps),
+        });
+        let parameter_steps = parameter_steps.collect::<Result<Vec<_>>>()?;
+        if !whole && training.steps > 0 {
+            arenas = optimizer.states().iter().map(|_| self.loaded().arena()).collect::<Result<_>>()?;
+        }
+        let lr = if keep_settings { optimizer.state().lr() } else { training.lr_bits.map(f64::from_bits) };
+        self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
+        let restored = Restored { steps: training.steps, parameter_steps, lr, arenas };
+        optimizer.state_mut().restore(self, restored);
+        Ok(training.extra)
+    }
+
+    /// The names of the optimizer's states that a file holds, sorted.
+    fn saved_states(&self, reader: &Reader) -> Vec<String> {
+        let state = |key: &String| {
+            let rest = key.strip_prefix(OPTIMIZER)?;
+            let names = self.net().parameters.iter().map(|p| p.name.as_str());
+            let states = names.filter_map(|name| rest.strip_suffix(name)?.strip_suffix('.'));
+            // `fc.weight` ends with `weight`, which may be a parameter too.
+            states.min_by_key(|state| state.len()).map(str::to_string)
+        };
+        let mut names: Vec<_> = reader.keys().iter().filter_map(state).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// How keys of the optimizer's states begin.
+pub(super) const OPTIMIZER: &str = "optimizer.";
+
+fn state_key(state: &str, parameter: &str) -> String {
+    format!("{OPTIMIZER}{state}.{parameter}")
+}
+
+fn settings(optimizer: &dyn Optimizer) -> Vec<(String, String)> {
+    optimizer.settings().into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
+
+/// In what the optimizer of the file differs from this one; a line each.
+fn differences(training: &Training, saved: &[String], optimizer: &dyn Optimizer) -> Vec<String> {
+    let here = settings(optimizer);
+    let mut lines = vec![];
+    if let Some(there) = &training.settings {
+        let names = here.iter().chain(there.iter().filter(|(name, _)| !here.iter().any(|(n, _)| n == name)));
+        let value = |list: &[(String, String)], name: &str| {
+            list.iter().find(|(n, _)| n == name).map_or("not a setting".to_string(), |(_, value)| value.clone())
+        };
+        for (name, _) in names {
+            let (found, own) = (value(there, name), value(&here, name));
+            if found != own {
+                lines.push(format!("{name}: {found} in the file, {own} here"));
+            }
+        }
+    }
+    let mut own: Vec<String> = optimizer.states().iter().map(|s| s.to_string()).collect();
+    own.sort();
+    // A file without settings, or an optimizer that does not tell them.
+    if lines.is_empty() && training.steps > 0 && saved != own {
+        let list = |names: &[String]| if names.is_empty() { "none".to_string() } else { names.join(", ") };
+        lines.push(format!("states of each parameter: {} in the file, {} here", list(saved), list(&own)));
+    }
+    lines
+}
