@@ -240,3 +240,23 @@ fn blocks_alone_are_told_by_their_names() {
         }
     }
 }
+
+#[test]
+fn functions_that_draw_have_a_method_more() {
+    let net = |functions: &str| format!("pub net Test {{ fc: Linear(2); {functions} }}");
+    let methods = |source: &str| {
+        let file = super::file(source);
+        let text = quote::quote!(#file).to_string();
+        ["draw_seeded", "plain_seeded", "loss_seeded"].map(|name| text.contains(&format!("fn {name} ")))
+    };
+    let functions = "pub fn draw(x: f32[N, 2]) -> f32[N, 2] { fc(x + randn_like(x)) } pub fn plain(x: f32[N, 2]) -> f32[N, 2] { fc(x) }
+        pub train fn loss(x: f32[N, 2]) -> f32 { fc(x.dropout(0.5)).mean() }";
+    // Dropout draws in training only.
+    assert_eq!(methods(&net(functions)), [true, false, false]);
+    let taken = net(&format!("{functions} pub fn draw_seeded(x: f32[N, 2]) -> f32[N, 2] {{ x }}"));
+    let found = mistakes(&taken);
+    let wrong = "N0502: the method `draw_seeded` exists already: `draw` draws random numbers";
+    assert!(found.len() == 1 && found[0].starts_with(wrong), "{found:#?}");
+    let free = net(&format!("{functions} pub fn plain_seeded(x: f32[N, 2]) -> f32[N, 2] {{ x }}"));
+    assert_eq!(mistakes(&free), [""; 0]);
+}
