@@ -39,6 +39,8 @@ pub struct Scope {
     pub blocks: Vec<(String, usize)>,
     /// Name as it is seen there, number in [`File::nets`].
     pub nets: Vec<(String, usize)>,
+    /// Constants beside nets.
+    pub constants: Vec<Constant>,
     /// An item or a `use` could not be read: names that nobody knows may have been its.
     pub lost: bool,
 }
@@ -134,10 +136,31 @@ pub struct Members {
 /// `const D: usize = 256;`.
 #[derive(Clone, Debug)]
 pub struct Constant {
+    /// Doc comment; visibility, if it stands beside nets.
+    pub head: Head,
     /// `D`.
     pub name: Name,
+    /// `usize`.
+    pub kind: ConstantKind,
     /// `256`.
     pub value: Expr,
+}
+
+/// The types of constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstantKind {
+    /// `usize`: a size, at least 1.
+    Size,
+    /// `f32`.
+    Float,
+    /// `bool`.
+    Bool,
+}
+
+impl ConstantKind {
+    /// With their names in Rust.
+    pub const ALL: [(&'static str, ConstantKind); 3] =
+        [("usize", ConstantKind::Size), ("f32", ConstantKind::Float), ("bool", ConstantKind::Bool)];
 }
 
 /// `conv1: Conv2d(20, kernel_size = 5);`, `stage: [Residual<16>; 3];`, `param scale: f32[D] = ones;`.
@@ -145,7 +168,7 @@ pub struct Constant {
 pub struct Part {
     /// Lines of its doc comment.
     pub docs: Vec<String>,
-    /// `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
+    /// `#[name = "0"]`, `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
     pub attributes: Attributes,
     /// `conv1`.
     pub name: Name,
@@ -153,9 +176,26 @@ pub struct Part {
     pub member: Member,
 }
 
+impl Part {
+    /// What checkpoints call it: what its attribute says, else its name.
+    pub fn key(&self) -> &str {
+        match &self.attributes.key {
+            Some(key) => &key.text,
+            None => bare(&self.name.text),
+        }
+    }
+}
+
+/// A name without the `r#` of a raw identifier.
+pub fn bare(name: &str) -> &str {
+    name.strip_prefix("r#").unwrap_or(name)
+}
+
 /// What may stand before a part.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
+    /// `#[name = "0"]`: what checkpoints call it.
+    pub key: Option<Name>,
     /// `#[freeze]`.
     pub freeze: Option<Loc>,
     /// `#[lr_mult = 0.1]`.

@@ -5,8 +5,8 @@ use castnet_graph::diagnostic::{Diagnostic, Loc, Note, did_you_mean};
 use castnet_graph::visits;
 use proc_macro2::TokenStream;
 
-use crate::ast::{File, Instance, Name, Net};
-use crate::lower::{self, Blocks, Findings, Target};
+use crate::ast::{Constant, File, Instance, Name, Net};
+use crate::lower::{self, Blocks, Findings, Lowered, Target};
 use crate::places::Places;
 use crate::share::{self, Call, Step};
 use crate::{diagnostics, emit, parse};
@@ -72,11 +72,12 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     places.call_castnet(castnet);
     let findings = Findings::new(editor);
     let blocks = Blocks::check(&file, &findings, mistakes);
-    let mut output = TokenStream::new();
+    let own = &file.scopes[0].constants;
+    let mut output = emit::constants(own, &blocks.constants[0], places);
     let mut names: Vec<&str> = vec![];
     for target in targets(&file, mistakes) {
         let before = mistakes.len();
-        let source = lower::lower(&file, &blocks, &target, &findings, mistakes);
+        let Lowered { source, constants } = lower::lower(&file, &blocks, &target, &findings, mistakes);
         let known = source.as_ref().map(emit::Known::of).unwrap_or_default();
         // An editor asks at every key, and shows nothing of the program.
         let compiled = source.filter(|_| !editor).and_then(|source| match with_deep_stack(source) {
@@ -90,7 +91,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
             mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
         }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), &known, places));
+            output.extend(emit::emit(&target, compiled.as_ref(), &known, &constants, places));
         }
         names.push(&target.name.text);
     }
@@ -110,15 +111,20 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
 /// The nets to be made: those without parameters, and instances of those that have some.
 fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<Target<'a>> {
     let whole = file.nets.iter().filter(|n| !n.foreign && n.parameters.is_empty());
-    let mut targets: Vec<Target> =
-        whole.map(|net| Target { head: &net.head, name: &net.name, of: None, net, arguments: &[] }).collect();
+    let mut targets: Vec<Target> = whole
+        .map(|net| Target { outer: outer(file, net), head: &net.head, name: &net.name, of: None, net, arguments: &[] })
+        .collect();
     for instance in &file.instances {
         if let Some(net) = template(file, instance, mistakes) {
             let (head, name, arguments) = (&instance.head, &instance.name, &instance.arguments[..]);
-            targets.push(Target { head, name, of: Some(&instance.of), net, arguments });
+            targets.push(Target { head, name, of: Some(&instance.of), net, arguments, outer: outer(file, net) });
         }
     }
     targets
+}
+
+fn outer<'a>(file: &'a File, net: &Net) -> &'a [Constant] {
+    file.scopes.get(net.scope).map_or(&[], |scope| &scope.constants)
 }
 
 fn template<'a>(file: &'a File, instance: &'a Instance, mistakes: &mut Vec<Diagnostic>) -> Option<&'a Net> {

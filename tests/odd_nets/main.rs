@@ -1,4 +1,6 @@
 //! Networks that one would not think of at first: what is written must be what runs.
 
+mod constants;
+mod declared;
 mod divided;
 mod states;

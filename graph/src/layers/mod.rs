@@ -12,6 +12,7 @@ use crate::program::Layout;
 
 mod batch_norm;
 mod conv;
+mod declared;
 mod dropout;
 mod embedding;
 pub mod init;
@@ -19,6 +20,8 @@ mod layer_norm;
 mod linear;
 mod operator;
 mod recurrent;
+
+pub use declared::settle;
 
 /// The parameters of a layer, such as `weight`, and how each lies in memory.
 pub type Tensors = Vec<(Cow<'static, str>, Layout)>;

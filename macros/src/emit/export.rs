@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::ident;
+use crate::ast::bare;
 use crate::places::Places;
 use crate::share::{Export, PROTOCOL};
 
@@ -47,5 +48,5 @@ fn hidden(export: &Export, places: &Places) -> Ident {
     let place = format!("{}:{}:{}", span.file(), span.start().line, span.start().column);
     // Where a macro of the user's writes the same block twice, only the calls differ; nothing but their spans' text tells them apart.
     let number = crate::share::fingerprint(&format!("{} {place} {:?}", export.scope, Span::call_site()));
-    format_ident!("__castnet_{}_{number:016x}", export.name.text, span = span)
+    format_ident!("__castnet_{}_{number:016x}", bare(&export.name.text), span = span)
 }

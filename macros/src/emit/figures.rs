@@ -8,23 +8,24 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::ident;
-use crate::ast::{Function, Net};
-use crate::lower::type_text;
+use crate::ast::Function;
+use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// The figures of all entry points; `new` says which of them have methods of their own.
 pub(super) fn figures(
-    net: &Net,
+    target: &Target,
     compiled: Option<&Compiled>,
     places: &Places,
     new: &dyn Fn(usize) -> bool,
 ) -> TokenStream {
+    let net = target.net;
     let kept = Kept::new(compiled);
     let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
     let each = entries.iter().enumerate().filter(|(index, _)| new(*index)).map(|(index, function)| {
         let found = compiled.and_then(|c| c.net.functions.get(index));
-        let mut all = of_function(net, function, found, &kept, places);
-        let sizes = Sizes::new(net, function, found.map(|f| &f.inference), places);
+        let mut all = of_function(target, function, found, &kept, places);
+        let sizes = Sizes::new(target, function, found.map(|f| &f.inference), places);
         if index == 0 && found.is_none_or(|f| sizes.value(&f.inference.flops).is_some()) {
             let name = ident(&function.name, places);
             let flops = format_ident!("{name}_flops");
@@ -64,14 +65,14 @@ impl Kept {
 }
 
 fn of_function(
-    net: &Net,
+    target: &Target,
     function: &Function,
     found: Option<&CompiledFunction>,
     kept: &Kept,
     places: &Places,
 ) -> TokenStream {
     let name = ident(&function.name, places);
-    let sizes = Sizes::new(net, function, found.map(|f| &f.inference), places);
+    let sizes = Sizes::new(target, function, found.map(|f| &f.inference), places);
     let mut all = of_program(function, &name, found.map(|f| &f.inference), &sizes, false, kept);
     if function.train.is_some() {
         let training = found.and_then(|f| f.training.as_ref());
@@ -146,7 +147,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(net: &Net, function: &Function, program: Option<&Program>, places: &Places) -> Sizes {
+    fn new(target: &Target, function: &Function, program: Option<&Program>, places: &Places) -> Sizes {
         let mut names: Vec<String> = vec![];
         let mut add = |name: &str| {
             if !names.iter().any(|n| n == name) {
@@ -162,7 +163,8 @@ impl Sizes {
             None => {
                 let texts: Vec<_> = function.parameters.iter().filter_map(|p| p.ty.as_ref().map(type_text)).collect();
                 for word in texts.iter().flat_map(|t| t.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
-                    let constant = net.members.constants.iter().any(|c| c.name.text == word);
+                    let mut constants = target.net.members.constants.iter().chain(target.outer);
+                    let constant = constants.any(|c| c.name.text == word);
                     if word.starts_with(|c: char| c.is_ascii_uppercase()) && !constant {
                         add(word);
                     }

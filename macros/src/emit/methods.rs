@@ -11,7 +11,13 @@ use crate::lower::{Target, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
-pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, known: &Known, places: &Places) -> TokenStream {
+pub(super) fn methods(
+    target: &Target,
+    compiled: Option<&Compiled>,
+    known: &Known,
+    constants: TokenStream,
+    places: &Places,
+) -> TokenStream {
     let name = ident(target.name, places);
     let (net, castnet) = (target.net, places.castnet());
     let parameters = Literal::usize_unsuffixed(known.elements);
@@ -24,12 +30,14 @@ pub(super) fn methods(target: &Target, compiled: Option<&Compiled>, known: &Know
         let seeded = draws && !net.functions.iter().any(|f| is_seeded(&f.name.text, &function.name.text));
         self::function(index, function, compiled, seeded, places)
     });
-    let figures = super::figures::figures(net, compiled, places, &|index| is_new(target, index));
+    let figures = super::figures::figures(target, compiled, places, &|index| is_new(target, index));
     let new = format!(" A `{name}` with PyTorch's first values of parameters, drawn from `seed`.");
     quote! {
         impl #name {
             /// The number of elements of all parameters.
             pub const PARAMETERS: usize = #parameters;
+
+            #constants
 
             #[doc = #new]
             ///

@@ -1,13 +1,17 @@
 //! Compiled nets as Rust: a struct with methods, the tables, the kernels.
 
+use std::collections::HashMap;
+
+use castnet_graph::call::Arg;
 use castnet_graph::compile::{Compiled, Source, SourceFunction};
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
 use crate::ast::{Member, Members, Name, Part};
 use crate::lower::{Target, type_text};
 use crate::places::Places;
 
+mod constants;
 mod explain;
 mod export;
 mod figures;
@@ -16,6 +20,7 @@ mod settle;
 mod shadow;
 mod tables;
 
+pub use constants::constants;
 pub use export::export;
 pub use settle::{alias, settle};
 pub use shadow::shadow;
@@ -39,13 +44,20 @@ impl Known {
 
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own.
-pub fn emit(target: &Target, compiled: Option<&Compiled>, known: &Known, places: &Places) -> TokenStream {
+pub fn emit(
+    target: &Target,
+    compiled: Option<&Compiled>,
+    known: &Known,
+    constants: &HashMap<String, Arg>,
+    places: &Places,
+) -> TokenStream {
     let (name, castnet) = (ident(target.name, places), places.castnet());
     let visibility = &target.head.visibility;
     let docs = docs(&target.head.docs, || format!(" The network `{name}`."));
     let parts = parts(&target.net.members);
     let tables = tables::tables(target, compiled, places);
-    let methods = methods::methods(target, compiled, known, places);
+    let constants = constants::associated(target, constants);
+    let methods = methods::methods(target, compiled, known, constants, places);
     let watch = match compiled {
         Some(compiled) => explain::write(compiled, places),
         None => TokenStream::new(),
@@ -103,7 +115,15 @@ fn text(text: &str) -> TokenStream {
 
 /// A name of the user's as a token at its place.
 fn ident(name: &Name, places: &Places) -> Ident {
-    Ident::new(&name.text, places.span(name.at))
+    token(&name.text, places.span(name.at))
+}
+
+/// A word of the user's as a token.
+fn token(text: &str, span: Span) -> Ident {
+    match text.strip_prefix("r#") {
+        Some(bare) => Ident::new_raw(bare, span),
+        None => Ident::new(text, span),
+    }
 }
 
 /// A doc comment; `default` if the user wrote none.

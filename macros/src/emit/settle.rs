@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 
-use crate::ast::File;
+use crate::ast::{File, bare};
 use crate::share::Call;
 
 /// A name of one word for castnet, and the item that says so: `$crate` has a place of its own, which no definition may hold.
@@ -17,7 +17,7 @@ pub fn alias(file: &File, castnet: &TokenStream) -> (TokenStream, TokenStream) {
     let names = file.nets.iter().filter(|net| !net.foreign).map(|net| &net.name);
     let names = names.chain(file.blocks.iter().filter(|block| !block.foreign).map(|block| &block.name));
     let first = names.chain(file.instances.iter().map(|instance| &instance.name)).next();
-    let name = format_ident!("__castnet_{}", first.map_or("", |name| &name.text));
+    let name = format_ident!("__castnet_{}", first.map_or("", |name| bare(&name.text)));
     let import = quote! {
         #[allow(unused_imports)]
         use #castnet as #name;

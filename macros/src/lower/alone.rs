@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use castnet_graph::builder::{Builder, Options, Parameters};
 use castnet_graph::call::Arg;
-use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::size::Size;
 
 use super::callable::Callable;
@@ -15,10 +15,12 @@ use super::samples::{FIRST_PLAIN, RUNS, Samples};
 use super::scope::Frame;
 use super::signature::{self, Signature};
 use super::{Findings, Pass, names, unused};
-use crate::ast::{Block, BuildParameter, ExprKind, File, Members, Name, Net};
+use crate::ast::{BuildParameter, ExprKind, File, Members, Name, Net, Scope};
 
 /// What is known of the blocks of a file.
 pub struct Blocks {
+    /// Of each scope: the constants that stand beside nets.
+    pub constants: Vec<HashMap<String, Arg>>,
     pub(super) signatures: Vec<Signature>,
     /// Those with mistakes, all reported: what they give is unknown.
     pub(super) broken: RefCell<HashSet<usize>>,
@@ -27,6 +29,7 @@ pub struct Blocks {
 impl Blocks {
     /// Checks every block that is defined here; blocks of other calls of `network!` are checked there.
     pub fn check(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
+        let all_constants = constants(file, findings, diagnostics);
         let mut signatures = vec![];
         let mut broken = HashSet::new();
         for (number, block) in file.blocks.iter().enumerate() {
@@ -34,8 +37,9 @@ impl Blocks {
             names::twice(&block.name, &block.parameters, &block.members, &[], &mut found);
             let parameters = block.parameters.iter().map(|p| p.name.text.as_str());
             let constants = block.members.constants.iter().map(|c| c.name.text.as_str());
-            let constants: Vec<&str> = parameters.chain(constants).collect();
-            signatures.push(signature::read(&constants, Callable::block(block), &mut found));
+            let outer = all_constants[block.scope].keys().map(String::as_str);
+            let known: Vec<&str> = parameters.chain(constants).chain(outer).collect();
+            signatures.push(signature::read(&known, Callable::block(block), &mut found));
             if !found.is_empty() || block.lost || block.members.lost {
                 broken.insert(number);
             }
@@ -43,7 +47,7 @@ impl Blocks {
                 diagnostics.append(&mut found);
             }
         }
-        let blocks = Blocks { signatures, broken: RefCell::new(broken) };
+        let blocks = Blocks { constants: all_constants, signatures, broken: RefCell::new(broken) };
         for number in inner_first(file) {
             let block = &file.blocks[number];
             if findings.is_wanted() && !block.foreign && blocks.signatures[number].whole {
@@ -66,6 +70,41 @@ impl Blocks {
         }
         blocks
     }
+}
+
+/// The constants beside nets, of every scope.
+fn constants(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Vec<HashMap<String, Arg>> {
+    let of_scope = |(number, scope): (usize, &Scope)| {
+        let net = stand_in(&Name { text: String::new(), at: Loc::default() }, number, scope.lost);
+        let pass = Pass {
+            file,
+            net: &net,
+            name: "",
+            sizes: HashMap::new(),
+            signatures: vec![],
+            states: vec![],
+            constants: &[],
+            blocks: &[],
+            broken_blocks: &RefCell::default(),
+            findings,
+        };
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new("", &mut parameters, false);
+        let mut lowering = Lowering::new(&pass, &mut builder);
+        let mut frame = Frame::outside(super::nothing(&net.members, &net), HashMap::new(), scope.lost);
+        lowering.constants(&mut frame, &scope.constants);
+        for constant in &scope.constants {
+            if let Some(value) = frame.sizes.get(&constant.name.text) {
+                lowering.note(constant.name.at, value);
+            }
+        }
+        // What is wrong in another call was said there.
+        if number == 0 {
+            diagnostics.append(&mut builder.diagnostics);
+        }
+        frame.sizes
+    };
+    file.scopes.iter().enumerate().map(of_scope).collect()
 }
 
 /// What an editor shows in a block: its values by the names in its head.
@@ -141,7 +180,7 @@ fn attempt(
     size: &dyn Fn(&str) -> Size,
 ) -> Vec<Diagnostic> {
     let block = &file.blocks[number];
-    let net = stand_in(block);
+    let net = stand_in(&block.name, block.scope, block.members.lost);
     let pass = Pass {
         file,
         net: &net,
@@ -149,6 +188,7 @@ fn attempt(
         sizes: Default::default(),
         signatures: vec![],
         states: vec![],
+        constants: &blocks.constants,
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
         findings,
@@ -179,15 +219,15 @@ fn attempt(
     builder.diagnostics
 }
 
-/// A net around a block, for what asks for one.
-fn stand_in(block: &Block) -> Net {
+/// A net around a block or constants, for what asks for one.
+fn stand_in(name: &Name, scope: usize, lost: bool) -> Net {
     Net {
         head: crate::ast::Head::default(),
-        name: Name { text: block.name.text.clone(), at: block.name.at },
+        name: name.clone(),
         parameters: vec![],
-        members: Members { lost: block.members.lost, ..Members::default() },
+        members: Members { lost, ..Members::default() },
         functions: vec![],
-        scope: block.scope,
+        scope,
         foreign: false,
     }
 }

@@ -1,11 +1,11 @@
-//! Constants: integers known at build time, which may use each other.
+//! Constants: sizes and numbers known at build time, which may use each other.
 
 use castnet_graph::call::Arg;
 use castnet_graph::diagnostic::Diagnostic;
 
 use super::expr::Lowering;
 use super::scope::Frame;
-use crate::ast::{Constant, Expr, ExprKind};
+use crate::ast::{Constant, ConstantKind, Expr, ExprKind};
 
 impl<'a> Lowering<'a, '_, '_> {
     /// Adds the values of constants to what the frame knows. One may use those above and below it.
@@ -48,18 +48,31 @@ impl<'a> Lowering<'a, '_, '_> {
     }
 
     fn constant(&mut self, frame: &mut Frame<'a>, constant: &'a Constant) -> Arg {
-        match self.expression(frame, &constant.value) {
-            Arg::Size(size) if size.as_const().is_some_and(|c| c >= 1) => Arg::Size(size),
-            Arg::Unknown => Arg::Unknown,
-            other => {
+        match (constant.kind, self.expression(frame, &constant.value)) {
+            (ConstantKind::Size, Arg::Size(size)) if size.as_const().is_some_and(|c| c >= 1) => Arg::Size(size),
+            (ConstantKind::Float, Arg::Float(value)) => Arg::Float(value),
+            (ConstantKind::Float, Arg::Size(size)) if size.as_const().is_some() => {
+                Arg::Float(size.as_const().unwrap_or_default() as f64)
+            }
+            (ConstantKind::Bool, Arg::Bool(value)) => Arg::Bool(value),
+            (_, Arg::Unknown) => Arg::Unknown,
+            (kind, other) => {
                 let found = match &other {
                     Arg::Size(size) => size.to_string(),
                     Arg::Float(value) => format!("{value:?}"),
+                    Arg::Bool(value) => value.to_string(),
                     other => other.describe(self.b),
                 };
-                let message =
-                    format!("the constant `{}` must be an integer of at least 1, found {found}", constant.name.text);
-                self.mistake(Diagnostic::new("N0512", constant.value.at, message).help("constants of a net are sizes"))
+                let (wanted, help) = match kind {
+                    ConstantKind::Size => (
+                        "an integer of at least 1",
+                        "a constant of type `usize` is a size; other numbers are `f32`: `const RATE: f32 = 0.1;`",
+                    ),
+                    ConstantKind::Float => ("a number", "write `const RATE: f32 = 0.1;`"),
+                    ConstantKind::Bool => ("`true` or `false`", "write `const BIAS: bool = true;`"),
+                };
+                let message = format!("the constant `{}` must be {wanted}, found {found}", constant.name.text);
+                self.mistake(Diagnostic::new("N0512", constant.value.at, message).help(help))
             }
         }
     }

@@ -401,6 +401,9 @@ impl<'a> Lowering<'a, '_, '_> {
             });
         };
         if self.b.parameters.list[number].shape.is_none() {
+            castnet_graph::layers::settle(self.b, layer);
+        }
+        if self.b.parameters.list[number].shape.is_none() {
             let message =
                 format!("the shape of `{key}` is not known yet: it follows from the first call of `{}`", layer.name);
             let d = Diagnostic::new("N0522", name.at, message).note(layer.at, "it is declared here");
@@ -430,6 +433,14 @@ impl<'a> Lowering<'a, '_, '_> {
                 Some(Part::Broken) => return Arg::Unknown,
                 _ => {}
             }
+        }
+        if let Some(value) = self.pass.constants.get(frame.owner.scope).and_then(|known| known.get(name)) {
+            return value.clone();
+        }
+        match name {
+            "inf" => return Arg::Float(f64::INFINITY),
+            "nan" => return Arg::Float(f64::NAN),
+            _ => {}
         }
         if let Some(dtype) = DType::from_name(name) {
             return Arg::DType(dtype);

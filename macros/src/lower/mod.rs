@@ -16,7 +16,7 @@ use castnet_graph::graph::Graph;
 use castnet_graph::rules::Rule;
 use castnet_graph::size::Size;
 
-use crate::ast::{Argument, File, Members, Name, Net};
+use crate::ast::{Argument, Constant, File, Members, Name, Net};
 
 mod alone;
 mod bind;
@@ -42,7 +42,7 @@ mod unused;
 pub use alone::Blocks;
 pub use expected::type_text;
 pub use findings::{Findings, Shown};
-pub use names::is_method;
+pub use names::{is_method, is_taken};
 
 use callable::Callable;
 use expr::Lowering;
@@ -71,6 +71,8 @@ pub struct Target<'a> {
     pub net: &'a Net,
     /// What an instance gives for the template's parameters.
     pub arguments: &'a [Argument],
+    /// The constants that stand beside the net or template.
+    pub outer: &'a [Constant],
 }
 
 /// The mistakes of a function; none, if it only calls a function with mistakes.
@@ -97,24 +99,36 @@ struct Pass<'a> {
     /// Of the net's functions.
     signatures: Vec<Signature>,
     states: Vec<Option<State>>,
+    /// Of each scope of the file: the constants beside nets.
+    constants: &'a [HashMap<String, Arg>],
     /// Of the file's blocks.
     blocks: &'a [Signature],
     broken_blocks: &'a RefCell<HashSet<usize>>,
     findings: &'a Findings,
 }
 
-/// The graphs of a net; `None` if there are mistakes, which go to `diagnostics`.
+/// What comes of a net.
+#[derive(Default)]
+pub struct Lowered {
+    /// Its graphs; `None` if there are mistakes.
+    pub source: Option<Source>,
+    /// Its constants and build-time parameters.
+    pub constants: HashMap<String, Arg>,
+}
+
+/// The graphs of a net; its mistakes go to `diagnostics`.
 pub fn lower(
     file: &File,
     blocks: &Blocks,
     target: &Target,
     findings: &Findings,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Source> {
+) -> Lowered {
     let before = diagnostics.len();
     let net = target.net;
     names::twice(&net.name, &net.parameters, &net.members, &net.functions, diagnostics);
     names::methods(net, diagnostics);
+    names::constants(net, diagnostics);
     let mut pass = Pass {
         file,
         net,
@@ -122,13 +136,15 @@ pub fn lower(
         sizes: HashMap::new(),
         signatures: vec![],
         states: vec![Some(State::Broken); net.functions.len()],
+        constants: &blocks.constants,
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
         findings,
     };
     let mut parameters = Parameters::default();
-    let owner = pass.declare(target, &mut parameters, diagnostics)?;
-    let constants: Vec<&str> = pass.sizes.keys().map(String::as_str).collect();
+    let Some(owner) = pass.declare(target, &mut parameters, diagnostics) else { return Lowered::default() };
+    let outer = pass.constants.get(net.scope).into_iter().flat_map(HashMap::keys);
+    let constants: Vec<&str> = pass.sizes.keys().chain(outer).map(String::as_str).collect();
     pass.signatures =
         net.functions.iter().map(|f| signature::read(&constants, Callable::function(f), diagnostics)).collect();
     let (order, recursive) = order::callees_first(net, diagnostics);
@@ -150,7 +166,9 @@ pub fn lower(
     let functions: Vec<_> = functions.into_iter().flatten().collect();
     names::seeded(net, &functions, diagnostics);
     unused::check(net, &functions, &parameters, diagnostics);
-    (whole && diagnostics.len() == before).then(|| Source { name: target.name.text.clone(), parameters, functions })
+    let right = whole && diagnostics.len() == before;
+    let source = right.then(|| Source { name: target.name.text.clone(), parameters, functions });
+    Lowered { source, constants: pass.sizes }
 }
 
 /// An owner with nothing in it, for what stands outside nets.

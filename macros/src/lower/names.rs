@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use castnet_graph::compile::SourceFunction;
 use castnet_graph::diagnostic::Diagnostic;
 
-use crate::ast::{BuildParameter, Function, Members, Name, Net};
+use super::parts::is_inside;
+use crate::ast::{BuildParameter, Function, Members, Name, Net, Part};
 
 /// Methods that every net has: no function may be called so.
 const METHODS: &[&str] = &[
@@ -51,6 +52,31 @@ pub(super) fn twice(
             .help("give one of them another name");
         diagnostics.push(d);
     }
+    keys(members, diagnostics);
+}
+
+/// Parts of a net or block that checkpoints could not tell apart.
+fn keys(members: &Members, diagnostics: &mut Vec<Diagnostic>) {
+    let mut first: Vec<&Part> = vec![];
+    for part in &members.parts {
+        // Two of one name were reported.
+        let meets = |other: &&&Part| {
+            let (a, b) = (other.key(), part.key());
+            other.name.text != part.name.text && (is_inside(a, b) || is_inside(b, a))
+        };
+        if let Some(other) = first.iter().find(meets) {
+            let at = part.attributes.key.as_ref().map_or(part.name.at, |key| key.at);
+            let message = format!(
+                "checkpoints call `{}` `{}`, which lies in what they call `{}`",
+                part.name.text,
+                part.key(),
+                other.name.text
+            );
+            let d = Diagnostic::new("N0502", at, message).note(other.name.at, "that part is here");
+            diagnostics.push(d.help("give one of them another `#[name = \"…\"]`"));
+        }
+        first.push(part);
+    }
 }
 
 /// Functions called as methods that every net has.
@@ -81,6 +107,22 @@ pub(super) fn seeded(net: &Net, functions: &[SourceFunction], diagnostics: &mut 
             diagnostics.push(d.help("give it another name"));
         }
     }
+}
+
+/// Constants and build-time parameters that are called as what every net has.
+pub(super) fn constants(net: &Net, diagnostics: &mut Vec<Diagnostic>) {
+    let constants = net.members.constants.iter().map(|constant| &constant.name);
+    for name in net.parameters.iter().map(|parameter| &parameter.name).chain(constants) {
+        if METHODS.contains(&name.text.as_str()) || name.text == "PARAMETERS" {
+            let message = format!("a constant of a net cannot be called `{}`: every net has that already", name.text);
+            diagnostics.push(Diagnostic::new("N0502", name.at, message).help("give it another name"));
+        }
+    }
+}
+
+/// Whether `Net::name` is something else than a constant of the net.
+pub fn is_taken(net: &Net, name: &str) -> bool {
+    name == "PARAMETERS" || is_method(net, name) || net.functions.iter().any(|f| f.name.text == name)
 }
 
 /// The `train fn` that makes a method of this name.

@@ -142,7 +142,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 continue; // A second one of the same name was reported; the first one counts.
             }
             let options = self.options(frame, part, outer);
-            let path = format!("{}{name}", owner.path);
+            let path = format!("{}{}", owner.path, part.key());
             let declared = self.member(frame, &part.member, &path, part.name.at, options);
             owner.parts.borrow_mut().push((name, Rc::new(declared)));
         }

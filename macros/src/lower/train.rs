@@ -28,7 +28,8 @@ impl<'a> Pass<'a> {
         let mut mistakes = vec![];
         let mut all = vec![];
         for (index, name) in names.iter().enumerate() {
-            if owner.part(&name.text).is_none() {
+            let part = owner.members.parts.iter().find(|part| part.name.text == name.text);
+            let Some(part) = part else {
                 let known = owner.members.parts.iter().map(|p| p.name.text.as_str());
                 let d = Diagnostic::new("N0501", name.at, format!("there is no layer `{}` to train", name.text));
                 mistakes.push(match did_you_mean(&name.text, known) {
@@ -36,13 +37,13 @@ impl<'a> Pass<'a> {
                     None => d.help("`train[…]` lists layers, blocks, arrays and `param`s of the net"),
                 });
                 continue;
-            }
+            };
             if let Some(first) = names[..index].iter().find(|n| n.text == name.text) {
                 let d = Diagnostic::new("N0502", name.at, format!("`{}` is listed twice", name.text));
                 mistakes.push(d.note(first.at, "the first one is here").help("remove one of them"));
                 continue;
             }
-            let numbers = (0..parameters.list.len()).filter(|n| is_inside(&parameters.list[*n].name, &name.text));
+            let numbers = (0..parameters.list.len()).filter(|n| is_inside(&parameters.list[*n].name, part.key()));
             let before = all.len();
             all.extend(numbers);
             if all.len() == before {

@@ -112,7 +112,7 @@ fn unreached(
     parameters: &Parameters,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let name = &part.name.text;
+    let (name, key) = (&part.name.text, part.key());
     if !entries.contains(name.as_str()) {
         let message = format!("layer `{name}` is used only by functions that no `pub fn` or `train fn` calls");
         diagnostics.push(
@@ -135,7 +135,7 @@ fn unreached(
         .collect();
     let missing: Vec<String> = (0..parameters.list.len())
         .filter(|n| {
-            is_inside(&parameters.list[*n].name, name) && !trained.contains(n) && !parameters.list[*n].options.frozen
+            is_inside(&parameters.list[*n].name, key) && !trained.contains(n) && !parameters.list[*n].options.frozen
         })
         .map(|n| format!("`{}`", parameters.list[n].name))
         .collect();

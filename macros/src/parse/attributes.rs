@@ -4,7 +4,7 @@ use castnet_graph::diagnostic::{Loc, did_you_mean};
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::{Cursor, Parser};
-use crate::ast::{Argument, Attributes, Expr, Head, Memory};
+use crate::ast::{Argument, Attributes, Expr, Head, Memory, Name};
 
 /// Attributes that are not doc comments: where each starts, what it holds.
 pub(super) type Raw = Vec<(Span, Group)>;
@@ -25,7 +25,8 @@ pub(super) enum Place {
 }
 
 /// Every attribute that there is, and how it is written.
-const KNOWN: [(&str, &str); 4] = [
+const KNOWN: [(&str, &str); 5] = [
+    ("name", "`#[name = \"0\"]` stands before a layer, block, array, `param` or `state`"),
     ("freeze", "`#[freeze]` stands before a layer, block, array or `param`"),
     ("lr_mult", "`#[lr_mult = 0.1]` stands before a layer, block, array or `param`"),
     ("wd_mult", "`#[wd_mult = 0]` stands before a layer, block, array or `param`"),
@@ -102,31 +103,43 @@ impl Parser<'_> {
             None => {
                 let help = match did_you_mean(&name, KNOWN.map(|(known, _)| known)) {
                     Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "there are `freeze`, `lr_mult` and `wd_mult` for parts, `memory` for functions".into(),
+                    None => {
+                        "there are `name`, `freeze`, `lr_mult` and `wd_mult` for parts, `memory` for functions".into()
+                    }
                 };
                 self.report("N0604", at, format!("there is no attribute `{name}` in networks"), &help);
             }
         }
     }
 
-    /// `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
+    /// `#[name = "0"]`, `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
     pub(super) fn part_attributes(&mut self, attributes: Raw, place: Place) -> Attributes {
         let mut found = Attributes::default();
         for (span, group) in attributes {
             let mut inside = Cursor::inside(&group);
             let name = inside.eat_ident().map(|i| i.to_string()).unwrap_or_default();
-            if place != Place::Part || !["freeze", "lr_mult", "wd_mult"].contains(&name.as_str()) {
+            let known = match place {
+                Place::Part => &["name", "freeze", "lr_mult", "wd_mult"][..],
+                Place::State => &["name"],
+                _ => &[],
+            };
+            if !known.contains(&name.as_str()) {
                 self.misplaced(span, &group, place);
                 continue;
             }
             let at = self.places.at(span);
             let twice = match name.as_str() {
+                "name" => found.key.is_some(),
                 "freeze" => found.freeze.is_some(),
                 "lr_mult" => found.lr_mult.is_some(),
                 _ => found.wd_mult.is_some(),
             };
             if twice {
                 self.report("N0604", at, format!("`#[{name}]` stands here twice"), "leave one of them out");
+                continue;
+            }
+            if name == "name" {
+                found.key = self.key(inside);
                 continue;
             }
             if name == "freeze" {
@@ -143,6 +156,28 @@ impl Parser<'_> {
             }
         }
         found
+    }
+
+    /// `= "0"`: what checkpoints call a part.
+    fn key(&mut self, mut inside: Cursor) -> Option<Name> {
+        const FORM: &str = "write `#[name = \"0\"]`: the key in checkpoints, words or numbers with `.` between them";
+        let text = match (inside.eat_sign('='), inside.next()) {
+            (true, Some(TokenTree::Literal(literal))) if inside.done() => match syn::Lit::new(literal) {
+                syn::Lit::Str(text) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_word =
+            |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        match text.filter(|text| text.value().split('.').all(is_word)) {
+            Some(text) => Some(Name { text: text.value(), at: self.places.at(text.span()) }),
+            None => {
+                let span = inside.last_span();
+                self.syntax(span, "expected the name of the part in checkpoints", FORM);
+                None
+            }
+        }
     }
 
     fn attribute_value(&mut self, name: &str, mut inside: Cursor) -> Expr {

@@ -113,7 +113,7 @@ impl Parser<'_> {
                     };
                     Expr { at, kind }
                 }
-                None => self.refuse_expression(expression, "paths do not occur in networks", "use a plain name"),
+                None => self.path(path),
             },
             syn::Expr::Array(list) => {
                 let at = self.places.at(list.bracket_token.span.join());

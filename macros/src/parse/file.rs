@@ -1,11 +1,11 @@
-//! The items of `network!`: nets, instances of templates, blocks.
+//! The items of `network!`: nets, instances of templates, blocks, constants.
 
 use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
 use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
 use super::attributes::Place;
 use super::{Cursor, Parser, refuse, skip_item};
-use crate::ast::{Block, Body, Expr, File, Head, Instance, Members, Name, Net, Scope};
+use crate::ast::{Block, Body, Constant, Expr, File, Head, Instance, Members, Name, Net, Scope};
 use crate::share::Item;
 
 /// How a net starts, for messages.
@@ -23,9 +23,12 @@ impl Parser<'_> {
         }
         while !cursor.done() {
             let (start, blocks, nets) = (cursor.clone(), file.blocks.len(), file.nets.len());
-            scope.lost |= !self.item(&mut cursor, file);
+            let constants = scope.constants.len();
+            scope.lost |= !self.item(&mut cursor, file, &mut scope.constants);
             let block = file.blocks.get(blocks).map(|block| &block.name);
-            if let Some(name) = block.or(file.nets.get(nets).map(|net| &net.name)) {
+            let net = file.nets.get(nets).map(|net| &net.name);
+            let constant = scope.constants.get(constants).map(|constant| &constant.name);
+            if let Some(name) = block.or(net).or(constant) {
                 items.push(Item { name: name.text.clone(), tokens: cursor.since(&start) });
             }
         }
@@ -35,7 +38,7 @@ impl Parser<'_> {
     }
 
     /// One item; `false` if it could not be read.
-    fn item(&mut self, cursor: &mut Cursor, file: &mut File) -> bool {
+    fn item(&mut self, cursor: &mut Cursor, file: &mut File, constants: &mut Vec<Constant>) -> bool {
         if cursor.eat_sign(';') {
             return true; // A stray semicolon does no harm.
         }
@@ -43,6 +46,12 @@ impl Parser<'_> {
         self.no_attributes(attributes, Place::Item);
         if cursor.is_word(0, "net") {
             return self.net_item(head, cursor, file);
+        }
+        if cursor.is_word(0, "const") {
+            let constant = self.constant(head, cursor);
+            let read = constant.is_some();
+            constants.extend(constant);
+            return read;
         }
         if cursor.is_word(0, "block") {
             return match self.block_item(head, cursor) {
@@ -58,11 +67,11 @@ impl Parser<'_> {
             skip_item(cursor);
             return false;
         }
-        let known = ["net", "block", "use"];
+        let known = ["net", "block", "use", "const"];
         let help = match cursor.peek() {
             None => "a doc comment stands before what it describes".into(),
             Some(TokenTree::Ident(i)) => match i.to_string().as_str() {
-                "fn" | "train" | "const" | "where" | "param" | "state" => format!("`{i}` stands inside a net or block"),
+                "fn" | "train" | "where" | "param" | "state" => format!("`{i}` stands inside a net or block"),
                 "struct" | "class" | "model" | "network" | "module" => NET.into(),
                 "layer" => BLOCK.into(),
                 "crate" => "`crate = path;` is the first item".into(),
@@ -195,7 +204,8 @@ impl Parser<'_> {
         let nets = file.nets.iter().map(|net| ("net", &net.name));
         let instances = file.instances.iter().map(|instance| ("net", &instance.name));
         let blocks = file.blocks.iter().map(|block| ("block", &block.name));
-        let mut all: Vec<(&str, &Name)> = nets.chain(instances).chain(blocks).collect();
+        let constants = scope.constants.iter().map(|constant| ("constant", &constant.name));
+        let mut all: Vec<(&str, &Name)> = nets.chain(instances).chain(blocks).chain(constants).collect();
         all.sort_by_key(|(_, name)| self.places.order(name.at));
         for (index, (what, name)) in all.iter().enumerate() {
             if let Some((other, first)) = all[..index].iter().find(|(_, n)| n.text == name.text) {
@@ -226,6 +236,6 @@ impl Parser<'_> {
 
 /// Whether an item of `network!` starts here.
 pub(super) fn starts_item(cursor: &Cursor) -> bool {
-    let word = ["pub", "net", "block", "use"].iter().any(|w| cursor.is_word(0, w));
+    let word = ["pub", "net", "block", "use", "const"].iter().any(|w| cursor.is_word(0, w));
     word || cursor.is_sign(0, '#')
 }

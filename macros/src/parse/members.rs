@@ -3,7 +3,7 @@
 use super::attributes::{Place, Raw};
 use super::statement::assignment;
 use super::{Cursor, Parser, skip_item};
-use crate::ast::{Constant, Expr, ExprKind, Head, Members};
+use crate::ast::{Constant, ConstantKind, Expr, ExprKind, Head, Members};
 
 /// Whether a constant, a rule or a part starts here, after its attributes.
 pub(super) fn is_member(cursor: &Cursor) -> bool {
@@ -27,7 +27,10 @@ impl Parser<'_> {
         }
         if cursor.is_word(0, "const") {
             self.no_attributes(attributes, Place::Other);
-            return self.constant(cursor, members);
+            let constant = self.constant(head, cursor);
+            let read = constant.is_some();
+            members.constants.extend(constant);
+            return read;
         }
         if cursor.is_word(0, "where") {
             self.no_attributes(attributes, Place::Other);
@@ -37,20 +40,26 @@ impl Parser<'_> {
         self.tensor(head, attributes, cursor, members)
     }
 
-    /// `const D: usize = 256;`.
-    fn constant(&mut self, cursor: &mut Cursor, members: &mut Members) -> bool {
+    /// `const D: usize = 256;`; `None` if not even the name could be read.
+    pub(super) fn constant(&mut self, head: Head, cursor: &mut Cursor) -> Option<Constant> {
         cursor.next();
         let Some(ident) = cursor.eat_ident() else {
             self.expected(cursor, "the name of the constant", "write `const D: usize = 256;`");
             skip_item(cursor);
-            return false;
+            return None;
         };
         let name = self.name(&ident);
+        let mut kind = ConstantKind::Size;
         if cursor.eat_sign(':') {
             let ty = cursor.take_while(|c| !c.is_sign(0, '=') && !c.is_sign(0, ';'));
-            if ty.len() != 1 || ty[0].to_string() != "usize" {
-                let span = ty.first().map_or(cursor.span(), |t| t.span());
-                self.syntax(span, "constants are sizes", "write `const D: usize = 256;`");
+            let text: Vec<String> = ty.iter().map(|token| token.to_string()).collect();
+            match ConstantKind::ALL.iter().find(|(name, _)| text == [*name]) {
+                Some((_, found)) => kind = *found,
+                None => {
+                    let span = ty.first().map_or(cursor.span(), |t| t.span());
+                    let message = "a constant is a `usize`, an `f32` or a `bool`";
+                    self.syntax(span, message, "write `const D: usize = 256;`, `const RATE: f32 = 0.1;`");
+                }
             }
         } else if cursor.is_sign(0, '=') {
             let message = format!("the type of `{ident}` is missing");
@@ -64,9 +73,8 @@ impl Parser<'_> {
                 Expr::broken(name.at)
             }
         };
-        members.constants.push(Constant { name, value });
         self.semicolon(cursor);
-        true
+        Some(Constant { head, name, kind, value })
     }
 
     /// The value of a constant, `param` or `state`: up to the `;`, or to where one is missing.

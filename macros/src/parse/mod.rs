@@ -10,6 +10,7 @@ use crate::share::Item;
 mod angles;
 mod attributes;
 mod body;
+mod constants;
 mod cursor;
 mod expr;
 mod file;
@@ -77,20 +78,17 @@ impl Parser<'_> {
         self.syntax(cursor.span(), message, help);
     }
 
-    /// A name with its place. Raw identifiers and keywords are refused.
+    /// A name with its place. Keywords are refused; as a raw identifier, `r#type`, one is a name.
     fn name(&mut self, ident: &Ident) -> Name {
         let text = ident.to_string();
         let at = self.places.at(ident.span());
-        if let Some(bare) = text.strip_prefix("r#") {
-            let help = format!("write `{bare}_`");
-            self.report("N0601", at, format!("raw identifiers such as `{text}` do not occur in networks"), &help);
-            return Name { text: format!("{bare}_"), at };
-        }
         if text == "_" || syn::parse_str::<Ident>(&text).is_err() {
             let other = format!("{}_", text.to_lowercase());
             let help = match text.as_str() {
                 "_" => "choose a name".to_string(),
-                _ => format!("choose another name, such as `{other}`"),
+                // Rust has no raw form of these.
+                "self" | "Self" | "super" | "crate" => format!("choose another name, such as `{other}`"),
+                _ => format!("write `r#{text}`, which checkpoints call `{text}`, or another name, such as `{other}`"),
             };
             self.report("N0601", at, format!("`{text}` is a keyword of Rust, not a name"), &help);
             return Name { text: other, at };

@@ -3,7 +3,7 @@
 use castnet_graph::scalar::{Binary, Unary};
 use quote::ToTokens;
 
-use super::{Cursor, Parser};
+use super::{Cursor, Parser, constants};
 use crate::ast::{Expr, ExprKind};
 
 impl Parser<'_> {
@@ -92,6 +92,34 @@ impl Parser<'_> {
         };
         self.syntax(cursor.span(), format!("there is no operator `{operator}`"), help);
         true
+    }
+
+    /// `f32::INFINITY`, `std::f32::consts::PI`: numbers of Rust's library. A macro cannot read other constants.
+    pub(super) fn path(&mut self, path: &syn::ExprPath) -> Expr {
+        let words: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let plain = path.qself.is_none() && path.path.segments.iter().all(|segment| segment.arguments.is_none());
+        let number = match &words[..] {
+            ["std" | "core", rest @ ..] => constants::number(rest),
+            all => constants::number(all),
+        };
+        if let Some(number) = number.filter(|_| plain) {
+            return Expr { at: self.places.stream(path.to_token_stream()), kind: ExprKind::Float(number) };
+        }
+        let text = words.join("::");
+        let name = words.last().copied().unwrap_or_default();
+        let is_constant = plain && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        match is_constant {
+            true => {
+                let message = format!("a macro cannot read `{text}`, a constant of Rust");
+                let help = format!(
+                    "move it to the top of this `network!`, `pub const {name}: usize = …;`, which Rust sees as well; or write it in the \
+                     net, which then has it as `Net::{name}`"
+                );
+                self.refuse_expression(path, &message, &help)
+            }
+            false => self.refuse_expression(path, "paths do not occur in networks", "use a plain name"),
+        }
     }
 
     /// `5`, `0.5`, `true`.

@@ -45,6 +45,7 @@ fn items(file: &mut File, call: &Call, places: &mut Places) {
                 scope.blocks.push((block.name.text.clone(), file.blocks.len()));
                 file.blocks.push(block);
             }
+            scope.constants.extend(found.scopes.into_iter().flat_map(|scope| scope.constants));
             for mut net in found.nets {
                 (net.scope, net.foreign) = (number, true);
                 scope.nets.push((net.name.text.clone(), file.nets.len()));

@@ -2,6 +2,7 @@
 
 use crate::expand::expand;
 
+mod constants;
 mod cost;
 mod editor;
 mod fuzz;

@@ -215,3 +215,17 @@ fn blocks_of_another_protocol_are_told() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with("N0405: `Outer` was written for another version of castnet"), "{said:?}");
 }
+
+#[test]
+fn constants_come_along() {
+    let mut macros = Macros::new();
+    let blocks = "const HIDDEN: usize = 2 * HALF; const HALF: usize = 3; const OTHER: usize = 7;
+        pub block Wide(x: f32[N, D]) -> f32[N, HIDDEN] { fc: Linear(HIDDEN); fc(x) }";
+    assert_eq!(call(blocks, &mut macros), [""; 0]);
+    let wide = macros["Wide"].to_string();
+    assert!(wide.contains("HALF") && !wide.contains("OTHER"), "{wide}");
+    // The name means something else here.
+    let user = "use a::Wide; const HIDDEN: usize = 5;
+        net Test { wide: Wide; fc: Linear(HIDDEN); pub fn f(x: f32[N, 4]) -> f32[N, HIDDEN] { let y: f32[N, 6] = wide(x); fc(y) } }";
+    assert_eq!(call(user, &mut macros), [""; 0]);
+}

@@ -19,7 +19,7 @@ castnet::network! {
             let l = { x };
             let m = match x { _ => y };
             let n = x.cast::<f32>();
-            let o = castnet::tanh(x);
+            let o = castnet::tanh(x) + crate::SCALE;
             let p = println!("{x}");
             let q = *x;
             let r = fc(x)(y);

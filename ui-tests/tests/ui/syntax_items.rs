@@ -23,7 +23,7 @@ castnet::network! {
         const F: usize;
         const 5: usize = 5;
         for: Linear(10);
-        r#type: Linear(10);
+        type: Linear(10);
         Linear(10);
 
         func f(x: f32[N]) -> f32[N] { x }

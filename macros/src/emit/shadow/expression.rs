@@ -8,9 +8,10 @@ use castnet_graph::types::DType;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
+use super::Shadow;
 use super::names::Named;
-use super::{Shadow, token};
 use crate::ast::{Argument, Expr, ExprKind, Item, ItemKind, Member, Name, UNFINISHED};
+use crate::emit::token;
 
 impl<'a> Shadow<'a> {
     /// An expression as an argument.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use super::{docs, ident};
+use super::{docs, ident, token};
 use crate::ast::{Axis, BuildParameter, ExprKind, File, Function, Members, Name, Parameter, Part, Type};
 use crate::lower::Findings;
 use crate::places::Places;
@@ -118,8 +118,10 @@ impl<'a> Shadow<'a> {
     fn declare(&mut self, parameters: impl Iterator<Item = &'a Parameter>) -> TokenStream {
         let mut items = TokenStream::new();
         let known = self.owner.parameters.iter().map(|p| &p.name);
-        let known: Vec<&str> =
-            known.chain(self.owner.members.constants.iter().map(|c| &c.name)).map(|n| n.text.as_str()).collect();
+        let known: Vec<&str> = known
+            .chain(self.owner.members.constants.iter().chain(&self.file.scopes[0].constants).map(|c| &c.name))
+            .map(|n| n.text.as_str())
+            .collect();
         for ty in parameters.filter_map(|p| p.ty.as_ref()) {
             let Type { axes, .. } = ty;
             for axis in axes {
@@ -185,13 +187,5 @@ impl<'a> Shadow<'a> {
                 }
             }
         });
-    }
-}
-
-/// A word of the user's as a token at its place.
-fn token(text: &str, span: Span) -> Ident {
-    match text.strip_prefix("r#") {
-        Some(bare) => Ident::new_raw(bare, span),
-        None => Ident::new(text, span),
     }
 }

@@ -26,7 +26,8 @@ impl<'a> Shadow<'a> {
             return Named::Local;
         }
         let owner = &self.owner;
-        let constant = owner.members.constants.iter().any(|c| c.name.text == name);
+        let outer = &self.file.scopes[0].constants;
+        let constant = owner.members.constants.iter().chain(outer).any(|c| c.name.text == name);
         if constant || owner.parameters.iter().any(|p| p.name.text == name) || self.sizes.contains(name) {
             return Named::Size;
         }

@@ -4,10 +4,10 @@ use castnet_graph::layers::LayerKind;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::Shadow;
 use super::types::unknown;
-use super::{Shadow, token};
 use crate::ast::{Make, Member, Part};
-use crate::emit::ident;
+use crate::emit::{ident, token};
 use crate::lower::Shown;
 
 impl<'a> Shadow<'a> {

@@ -1,15 +1,15 @@
 //! Functions, bodies of blocks, and statements.
 
 use castnet_graph::diagnostic::Loc;
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 
+use super::Shadow;
 use super::expression::opaque;
 use super::names::Named;
 use super::types::unknown;
-use super::{Shadow, token};
 use crate::ast::{Axis, Body, Expr, Function, Over, Parameter, Pattern, Promise, Statement, Type};
-use crate::emit::{docs, ident, methods};
+use crate::emit::{docs, ident, methods, token};
 
 impl<'a> Shadow<'a> {
     /// What a function of the net is called in an editor: the method, if it is one.
@@ -17,7 +17,7 @@ impl<'a> Shadow<'a> {
         let name = token(&function.name.text, self.places.span(at));
         match self.owner.net.filter(|_| function.is_entry()) {
             Some(net) => {
-                let net = format_ident!("{}", net.text);
+                let net = token(&net.text, Span::call_site());
                 quote!(#net::#name)
             }
             None => quote!(#name),
