@@ -24,8 +24,11 @@ const LONG: i64 = 1024;
 const WIDE: i64 = 256;
 /// The fewest columns of a block that is read or written turned.
 const TURNED: i64 = 16;
-/// Rows whose sums are collected apart before they join the total.
+/// Rows whose sums are collected apart before they join the total; sums of a long reduction that are added before they join one that
+/// keeps what rounding takes off, so that the error does not grow with the length.
 const GROUP: i64 = 16;
+/// The longest reduction whose sums join the total as they come.
+const SHORT: i64 = 1024;
 
 /// A launch without a tile.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(crate) struct Loops {
     units: i64,
     /// Units of a chunk.
     share: i64,
+    /// Whether sums are carried to totals.
+    long: bool,
     layout: Layout,
 }
 
@@ -89,8 +94,10 @@ impl Loops {
             stage.keep(row_dim, &stored, &mut kept);
         }
         let points = if skeleton == Skeleton::Row { rows } else { cols };
-        // A column unit keeps the sums of a group beside the totals.
-        let layout = Layout::new(&stages, kept, (planes * rows * cols).max(points) as usize, 2 * points as usize);
+        // A column unit keeps the sums of a group beside the totals; a long reduction keeps totals and rests beside them.
+        let long = skeleton != Skeleton::Flat && dims.reduced() > SHORT;
+        let values = points * if long { 4 } else { 2 };
+        let layout = Layout::new(&stages, kept, (planes * rows * cols).max(points) as usize, values as usize);
 
         let count = |d: usize, by: i64| pieces(dims.sizes[d], by);
         let outer = |to: usize| dims.sizes[..to].iter().product::<i64>();
@@ -107,7 +114,7 @@ impl Loops {
         let each = |n: i64, level: Level| n.saturating_mul(cost::of(launch, level));
         let unit = each(work, Level::Element).saturating_add(each(points, Level::Row));
         let share = (cost::CHUNK / unit.max(1)).max(1);
-        Loops { skeleton, dims, stages, isa, planes, rows, cols, units, share, layout }
+        Loops { skeleton, dims, stages, isa, planes, rows, cols, units, share, long, layout }
     }
 
     pub(crate) fn chunks(&self) -> usize {
@@ -183,6 +190,8 @@ impl Loops {
         let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
         // SAFETY: slots have room for the rows of a unit.
         unsafe { start(stage, worker, 0, rows) };
+        // SAFETY: as above; of a long reduction, thrice.
+        let mut totals = unsafe { Totals::new(self.long, stage, worker, 0, rows) };
         self.outer_reduction(point, col_dim, |point| {
             for col in (0..self.dims.sizes[col_dim]).step_by(self.cols as usize) {
                 point[col_dim] = col;
@@ -191,10 +200,13 @@ impl Loops {
                 unsafe {
                     let block = Block { point, planes: 1, rows, cols, plane_dim, row_dim, col_dim };
                     worker.stage(stage, &block, Along::Rows, std::ptr::null());
+                    totals.added();
                 }
             }
             point[col_dim] = 0;
         });
+        // SAFETY: as above.
+        unsafe { totals.settle() };
     }
 
     /// An element stage over some columns and all of their reduction. Sums are collected by groups of rows: what is added to what does not
@@ -203,8 +215,11 @@ impl Loops {
         let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
         let size = self.dims.sizes[row_dim];
         let group = self.rows.max(GROUP);
-        // SAFETY: slots have room for the columns of a unit, twice.
-        unsafe { start(stage, worker, cols, cols) };
+        // SAFETY: slots have room for the columns of a unit, twice; of a long reduction, four times.
+        let mut totals = unsafe {
+            start(stage, worker, cols, cols);
+            Totals::new(self.long, stage, worker, cols, cols)
+        };
         self.outer_reduction(point, row_dim, |point| {
             for first in (0..size).step_by(group as usize) {
                 let end = (first + group).min(size);
@@ -221,10 +236,13 @@ impl Loops {
                         let sums = worker.values(slot);
                         reduce::along_cols(self.isa, op, sums, 1, cols, sums.add(cols));
                     }
+                    totals.added();
                 }
             }
             point[row_dim] = 0;
         });
+        // SAFETY: as above.
+        unsafe { totals.settle() };
         for (_, slot) in reductions(stage) {
             // SAFETY: as above.
             unsafe {
@@ -270,6 +288,76 @@ unsafe fn start(stage: &Stage, worker: &Worker<'_>, at: usize, n: usize) {
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(worker.values(slot).add(at), n).fill(reduce::identity(op)) };
     }
+}
+
+/// The sums of a stage's long reductions, carried to totals part by part.
+struct Totals<'a, 'w> {
+    stage: &'a Stage,
+    worker: &'a Worker<'w>,
+    /// The first value of each slot that is carried, and how many.
+    at: usize,
+    n: usize,
+    /// How many sums were added since; none of a short reduction, whose sums stay where they are.
+    pending: Option<i64>,
+}
+
+impl<'a, 'w> Totals<'a, 'w> {
+    /// # Safety
+    /// Of a long reduction, slots have room for three times `n` values from number `at` on.
+    unsafe fn new(long: bool, stage: &'a Stage, worker: &'a Worker<'w>, at: usize, n: usize) -> Totals<'a, 'w> {
+        if long {
+            for sums in sums(stage, worker, at) {
+                // SAFETY: the caller's promise.
+                unsafe { std::slice::from_raw_parts_mut(sums.add(n), 2 * n).fill(0.0) };
+            }
+        }
+        Totals { stage, worker, at, n, pending: long.then_some(0) }
+    }
+
+    /// Something was added to each sum.
+    ///
+    /// # Safety
+    /// As [`Totals::new`].
+    unsafe fn added(&mut self) {
+        let Some(pending) = &mut self.pending else { return };
+        *pending += 1;
+        if *pending == GROUP {
+            *pending = 0;
+            // SAFETY: the caller's promise.
+            unsafe { self.carry() };
+        }
+    }
+
+    unsafe fn carry(&self) {
+        for sums in sums(self.stage, self.worker, self.at) {
+            // SAFETY: the caller's promise.
+            unsafe { reduce::carry(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n) };
+        }
+    }
+
+    /// Puts the totals in the place of the sums.
+    ///
+    /// # Safety
+    /// As [`Totals::new`].
+    unsafe fn settle(&self) {
+        if self.pending.is_none() {
+            return;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.carry();
+            for sums in sums(self.stage, self.worker, self.at) {
+                reduce::settle(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n);
+            }
+        }
+    }
+}
+
+/// Where the sums among a stage's reductions lie, from value number `at` on.
+fn sums(stage: &Stage, worker: &Worker<'_>, at: usize) -> impl Iterator<Item = *mut f32> {
+    let sums = reductions(stage).filter(|(op, _)| *op == castnet_graph::scalar::Reduction::Sum);
+    // SAFETY: a slot has more values than a unit has points.
+    sums.map(move |(_, slot)| unsafe { worker.values(slot).add(at) })
 }
 
 /// The dims along the planes, the rows and the columns of an element block.

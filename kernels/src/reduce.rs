@@ -10,6 +10,10 @@ per_isa! {
     pub(crate) fn along_rows(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) = along_rows_body;
     /// Combines the rows of a contiguous block, one after the other, with `totals[col]`.
     pub(crate) fn along_cols(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) = along_cols_body;
+    /// Adds `n` sums to totals, of which `rests` is what rounding has taken off; the sums begin at 0 again.
+    pub(crate) fn carry(sums: *mut f32, totals: *mut f32, rests: *mut f32, n: usize) = carry_body;
+    /// Sets `n` sums to totals and rests.
+    pub(crate) fn settle(sums: *mut f32, totals: *const f32, rests: *const f32, n: usize) = settle_body;
 }
 
 /// What combined with x gives x.
@@ -18,6 +22,34 @@ pub(crate) fn identity(op: Reduction) -> f32 {
         Reduction::Sum => 0.0,
         Reduction::Max => f32::NEG_INFINITY,
         Reduction::Min => f32::INFINITY,
+    }
+}
+
+/// Knuth's sum of two numbers and what is lost in it (*The Art of Computer Programming*, 4.2.2, theorem B).
+#[inline(always)]
+unsafe fn carry_body(sums: *mut f32, totals: *mut f32, rests: *mut f32, n: usize) {
+    for i in 0..n {
+        // SAFETY: the caller's promise: three runs that are apart.
+        unsafe {
+            let (sum, total) = (*sums.add(i), *totals.add(i));
+            let both = total + sum;
+            let taken = both - total;
+            *rests.add(i) += (total - (both - taken)) + (sum - taken);
+            *totals.add(i) = both;
+            *sums.add(i) = 0.0;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn settle_body(sums: *mut f32, totals: *const f32, rests: *const f32, n: usize) {
+    for i in 0..n {
+        // SAFETY: as above.
+        unsafe {
+            let (total, rest) = (*totals.add(i), *rests.add(i));
+            // Beside an infinity the rest is NaN.
+            *sums.add(i) = if total.abs() < f32::INFINITY { total + rest } else { total };
+        }
     }
 }
 
@@ -120,6 +152,9 @@ unsafe fn cols_by(op: impl Fn(f32, f32) -> f32, block: *const f32, rows: usize, 
     }
 }
 
+/// Rows of a block that are added before their sum joins the total: of many, what is added to what does not grow with all.
+const GROUP: usize = 16;
+
 /// `N` columns, whose totals stay in registers.
 #[inline(always)]
 unsafe fn strip<const N: usize>(
@@ -132,11 +167,20 @@ unsafe fn strip<const N: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = totals.cast::<[f32; N]>().read_unaligned();
-        for r in 0..rows {
-            let next = block.add(r * pitch).cast::<[f32; N]>().read_unaligned();
-            for lane in 0..N {
-                sums[lane] = op(sums[lane], next[lane]);
+        let mut r = 0;
+        while r < rows {
+            let end = rows.min(r + GROUP);
+            let mut group = block.add(r * pitch).cast::<[f32; N]>().read_unaligned();
+            for r in r + 1..end {
+                let next = block.add(r * pitch).cast::<[f32; N]>().read_unaligned();
+                for lane in 0..N {
+                    group[lane] = op(group[lane], next[lane]);
+                }
             }
+            for lane in 0..N {
+                sums[lane] = op(sums[lane], group[lane]);
+            }
+            r = end;
         }
         totals.cast::<[f32; N]>().write_unaligned(sums);
     }

@@ -61,13 +61,6 @@ unsafe fn kernel<const MR: usize, const NV: usize, const MASK: bool, const TABLE
         let out = p.acc.add(first * p.pitch + col);
         let rows: [*const f32; MR] = std::array::from_fn(|i| p.a.offset(*p.rows.get_unchecked(first + i)));
         let mut acc = [[_mm256_setzero_ps(); NV]; MR];
-        if p.add {
-            for i in 0..MR {
-                for v in 0..NV {
-                    acc[i][v] = _mm256_loadu_ps(out.add(i * p.pitch + 8 * v));
-                }
-            }
-        }
         let (mut b, ldb, table) = p.right::<TABLE>();
         b = b.add(col);
         let start = b;
@@ -88,6 +81,13 @@ unsafe fn kernel<const MR: usize, const NV: usize, const MASK: bool, const TABLE
             }
             if !TABLE {
                 b = b.wrapping_add(ldb);
+            }
+        }
+        if p.add {
+            for i in 0..MR {
+                for v in 0..NV {
+                    acc[i][v] = _mm256_add_ps(_mm256_loadu_ps(out.add(i * p.pitch + 8 * v)), acc[i][v]);
+                }
             }
         }
         for i in 0..MR {

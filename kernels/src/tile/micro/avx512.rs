@@ -48,13 +48,6 @@ unsafe fn kernel<const MR: usize, const NV: usize, const TABLE: bool>(
         let out = p.acc.add(first * p.pitch);
         let rows: [*const f32; MR] = std::array::from_fn(|i| p.a.offset(*p.rows.get_unchecked(first + i)));
         let mut acc = [[_mm512_setzero_ps(); NV]; MR];
-        if p.add {
-            for i in 0..MR {
-                for v in 0..NV {
-                    acc[i][v] = _mm512_loadu_ps(out.add(i * p.pitch + 16 * v));
-                }
-            }
-        }
         let (mut b, ldb, table) = p.right::<TABLE>();
         for (k, &step) in p.steps.iter().enumerate() {
             if TABLE {
@@ -72,6 +65,13 @@ unsafe fn kernel<const MR: usize, const NV: usize, const TABLE: bool>(
             }
             if !TABLE {
                 b = b.wrapping_add(ldb);
+            }
+        }
+        if p.add {
+            for i in 0..MR {
+                for v in 0..NV {
+                    acc[i][v] = _mm512_add_ps(_mm512_loadu_ps(out.add(i * p.pitch + 16 * v)), acc[i][v]);
+                }
             }
         }
         for i in 0..MR {

@@ -40,7 +40,7 @@ pub(super) struct Product<'a> {
     pub acc: *mut f32,
     /// Floats from one row of `acc` to the next: at least `cols` rounded up to 16.
     pub pitch: usize,
-    /// Adds to what lies there, in place of setting it.
+    /// Adds to what lies there, in place of setting it: the steps are summed up before, so that the error does not grow with all there are.
     pub add: bool,
 }
 

@@ -34,9 +34,6 @@ unsafe fn kernel<const MR: usize, const FULL: bool>(p: &Product, first: usize, c
         let mut acc = [[Four::splat(0.0); 2]; MR];
         for i in 0..MR {
             rows[i] = p.a.offset(*p.rows.get_unchecked(first + i));
-            if p.add {
-                acc[i] = [Four::load(out.add(i * p.pitch)), Four::load(out.add(i * p.pitch + 4))];
-            }
         }
         let start = p.b.add(col);
         for (k, &step) in p.steps.iter().enumerate() {
@@ -56,6 +53,12 @@ unsafe fn kernel<const MR: usize, const FULL: bool>(p: &Product, first: usize, c
             for i in 0..MR {
                 let left = Four::splat(*rows[i].offset(step));
                 acc[i] = [acc[i][0].add_product(left, right[0]), acc[i][1].add_product(left, right[1])];
+            }
+        }
+        if p.add {
+            for i in 0..MR {
+                let before = [Four::load(out.add(i * p.pitch)), Four::load(out.add(i * p.pitch + 4))];
+                acc[i] = [before[0].add(acc[i][0]), before[1].add(acc[i][1])];
             }
         }
         for i in 0..MR {
@@ -91,6 +94,12 @@ impl Four {
     }
 
     #[inline(always)]
+    fn add(self, b: Four) -> Four {
+        // SAFETY: SSE is part of the target.
+        Four(unsafe { std::arch::x86_64::_mm_add_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
     fn add_product(self, a: Four, b: Four) -> Four {
         use std::arch::x86_64::{_mm_add_ps, _mm_mul_ps};
         // SAFETY: SSE is part of the target.
@@ -119,6 +128,11 @@ impl Four {
     unsafe fn store(self, at: *mut f32) {
         // SAFETY: as above.
         unsafe { at.cast::<[f32; 4]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    fn add(self, b: Four) -> Four {
+        Four(std::array::from_fn(|i| self.0[i] + b.0[i]))
     }
 
     #[inline(always)]
