@@ -1,11 +1,12 @@
 //! Fusion of graphs in which kernels could come to wait for each other, or do.
 
-use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
-use castnet_graph::program::Launch;
+use castnet_graph::net::Init;
+use castnet_graph::program::{Family, Launch, Layout, Program};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 use castnet_graph::{layers, ops};
@@ -80,4 +81,95 @@ fn products_are_added_in_the_order_in_which_they_are_made() {
     assert!(program.launches[with_v].loads.is_empty(), "{program}");
     let added: Vec<usize> = program.launches[with_u].loads.iter().map(|load| load.buffer).collect();
     assert_eq!(added, [program.launches[with_v].stores[0].buffer], "{program}");
+}
+
+/// The training program of a loss made of an image `[N, 16, 8, 8]` and two weights of convolutions with 16 channels.
+fn image_program(loss: &dyn Fn(&mut Builder, Value, [Value; 2]) -> Value) -> Program {
+    let mut parameters = Parameters::default();
+    for name in ["v", "w"] {
+        parameters.list.push(Declared {
+            name: name.into(),
+            layout: Layout::Panels(vec![2, 3, 1]),
+            shape: Some((vec![16, 16, 3, 3], Init::Uniform(0.1))),
+            first_use: Loc::default(),
+            options: Default::default(),
+        });
+    }
+    let mut graph = |training: bool| -> Graph {
+        let mut b = Builder::new("Net.loss", &mut parameters, training);
+        let x = b.argument("x", Type::new(DType::F32, vec![Size::symbol("N"), 16.into(), 8.into(), 8.into()]));
+        let weights = [b.parameter(0), b.parameter(1)];
+        let loss = loss(&mut b, x, weights);
+        b.result(loss);
+        b.graph
+    };
+    let functions = vec![SourceFunction::new("loss", graph(false), Some(graph(true)))];
+    let compiled = compile(Source { name: "Net".into(), parameters, functions }).unwrap();
+    let report = compiled.reports.into_iter().find(|report| report.training);
+    report.unwrap().program
+}
+
+fn convolution(b: &mut Builder, x: Value, weight: Value) -> Value {
+    let size = |size: i64| Arg::Size(size.into());
+    op(b, "conv2d", vec![Arg::Tensor(x), Arg::Tensor(weight), Arg::None, size(1), size(1)])
+}
+
+fn pooled(b: &mut Builder, x: Value, name: &str, kernel: i64) -> Value {
+    let size = |size: i64| Arg::Size(size.into());
+    op(b, name, vec![Arg::Tensor(x), size(kernel), size(1), size(kernel / 2)])
+}
+
+/// Loads of windows, whose taps may lie outside.
+fn taps(launch: &Launch) -> usize {
+    launch.loads.iter().filter(|load| load.outside.is_some()).count()
+}
+
+/// The gradient of overlapping pools beside a convolution: an epilogue would find each tap anew for every 32 channels.
+#[test]
+fn an_epilogue_takes_no_windows_in() {
+    for pool in ["avg_pool2d", "max_pool2d"] {
+        let program = image_program(&|b, x, [v, w]| {
+            let x = convolution(b, x, v);
+            let x = op(b, "tanh", vec![Arg::Tensor(x)]);
+            let pooled = pooled(b, x, pool, 3);
+            let y = convolution(b, x, w);
+            let y = op(b, "add", vec![Arg::Tensor(y), Arg::Tensor(pooled)]);
+            let y = op(b, "mul", vec![Arg::Tensor(y), Arg::Tensor(y)]);
+            op(b, "mean", vec![Arg::Tensor(y)])
+        });
+        let is_tile = |launch: &&Launch| matches!(launch.family, Family::Tile(_));
+        let in_tiles: usize = program.launches.iter().filter(is_tile).map(taps).sum();
+        assert_eq!(in_tiles, 0, "{pool}: {program}");
+        // Forward and backward, each in a pass of its own.
+        let passes = program.launches.iter().filter(|launch| taps(launch) >= 9).count();
+        assert!(passes >= 2, "{pool}: {program}");
+    }
+}
+
+/// Softmax goes through its rows three times: not with a window for each element. What goes through them once takes windows in.
+#[test]
+fn a_reduction_takes_in_windows_that_it_reads_once() {
+    let reducing = |end: &dyn Fn(&mut Builder, Value) -> Value| {
+        let program = image_program(&|b, x, [v, _]| {
+            let y = pooled(b, x, "avg_pool2d", 3);
+            let y = end(b, y);
+            let z = convolution(b, x, v);
+            let z = op(b, "mean", vec![Arg::Tensor(z)]);
+            op(b, "add", vec![Arg::Tensor(y), Arg::Tensor(z)])
+        });
+        let taps: Vec<(bool, usize)> = program.launches.iter().map(|l| (l.reduce.is_empty(), taps(l))).collect();
+        (taps.iter().filter(|(flat, _)| !flat).map(|(_, n)| n).sum::<usize>(), program)
+    };
+    let last = |size: i64| Arg::Size(size.into());
+    let (taps, program) = reducing(&|b, y| {
+        let y = op(b, "softmax", vec![Arg::Tensor(y), last(-1)]);
+        let y = op(b, "mul", vec![Arg::Tensor(y), Arg::Tensor(y)]);
+        op(b, "mean", vec![Arg::Tensor(y)])
+    });
+    assert_eq!(taps, 0, "{program}");
+    let (taps, program) = reducing(&|b, y| {
+        let y = op(b, "exp", vec![Arg::Tensor(y)]);
+        op(b, "mean", vec![Arg::Tensor(y)])
+    });
+    assert_eq!(taps, 9, "{program}");
 }

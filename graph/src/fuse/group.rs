@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::view::{Base, trace, waits_for};
-use super::{Class, class, needs_memory};
+use super::{Class, class, cost, needs_memory};
 use crate::graph::{Graph, Op, Value, Window};
 use crate::hash::HashMap;
 use crate::size::Size;
@@ -272,6 +272,12 @@ impl<'g> Grouping<'g> {
         }
         let Some(merged) = self.merged(pg, cg, producer, consumer) else { return };
         if !self.is_worth(&merged) || self.reads_memory_of(c, p) {
+            return;
+        }
+        let is_stored = |node: Value| {
+            self.hard.contains(&node) || self.readers(node).any(|reader| !merged.maps.contains_key(&reader))
+        };
+        if !cost::is_worth(self.graph, &merged, &is_stored) {
             return;
         }
         let Some(between) = self.between(p, c) else { return };

@@ -12,6 +12,7 @@ use crate::graph::{Graph, Op, Value};
 use crate::size::Size;
 
 mod borders;
+mod cost;
 mod group;
 mod layout;
 mod lower;
