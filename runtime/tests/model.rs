@@ -355,8 +355,8 @@ impl Optimizer for Moody {
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(&self, factors: Factors, p: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
-        self.sgd.update(factors, p, g, first, second);
+    fn update(&self, factors: Factors, step: u64, p: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
+        self.sgd.update(factors, step, p, g, first, second);
     }
     fn state(&self) -> &State {
         self.sgd.state()

@@ -93,6 +93,7 @@ impl Model {
         let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
 
         // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
+        let mut copies = if wanted.is_some() { training.session.new_results()? } else { vec![] };
         training.session.take_states(&self.states)?;
         let target = Target::new(optimizer, &mut self.parameters);
         let mut results = training.session.take_results();
@@ -131,7 +132,8 @@ impl Model {
             training.session.give_states(&mut self.states);
         }
         if let Some(wanted) = wanted {
-            wanted.clone_from(&results);
+            copies.clone_from_slice(&results);
+            *wanted = copies;
         }
         training.session.give_results_back(results);
         done?;
