@@ -24,7 +24,7 @@ network! {
 
         /// Scores of the next character after each.
         pub fn scores(tokens: u32[B, T]) -> f32[B, T, VOCAB] {
-            let (x, _, _) = lstm(embed(tokens));
+            let (x, _) = lstm(embed(tokens));
             head(x)
         }
 

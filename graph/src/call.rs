@@ -70,9 +70,32 @@ pub struct Param {
     pub kind: Kind,
     /// Whether it may be left out (the rule knows the default).
     pub optional: bool,
-    /// The default in words, for the reference page: `kernel_size`.
+    /// The default in words, for the reference page: `kernel_size`. [`INFERRED`]: what comes in says it.
     pub default: &'static str,
+    /// By position, by name, or one by one.
+    pub place: Place,
 }
+
+impl Param {
+    /// As a signature shows it: `padding = 0`.
+    pub fn written(&self) -> String {
+        if self.optional { format!("{} = {}", self.name, self.default) } else { self.name.to_string() }
+    }
+}
+
+/// How an argument may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// By position or by name.
+    Any,
+    /// By name only: PyTorch has other arguments before it, or takes it by name only.
+    Named,
+    /// A list that may also be written as its elements, `reshape(2, 3)`: they take all positions that follow.
+    OneByOne,
+}
+
+/// The default of a size that may be left out since what comes in has it.
+pub const INFERRED: &str = "inferred";
 
 /// What an argument may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,12 +181,27 @@ impl Kind {
 
 /// A required parameter.
 pub const fn required(name: &'static str, kind: Kind) -> Param {
-    Param { name, kind, optional: false, default: "" }
+    Param { name, kind, optional: false, default: "", place: Place::Any }
+}
+
+/// A required list that may be written as its elements.
+pub const fn one_by_one(name: &'static str, kind: Kind) -> Param {
+    Param { place: Place::OneByOne, ..required(name, kind) }
 }
 
 /// A parameter that may be left out; `default` is for the reader.
 pub const fn optional(name: &'static str, kind: Kind, default: &'static str) -> Param {
-    Param { name, kind, optional: true, default }
+    Param { name, kind, optional: true, default, place: Place::Any }
+}
+
+/// A parameter that may be left out and is given by name only.
+pub const fn named(name: &'static str, kind: Kind, default: &'static str) -> Param {
+    Param { place: Place::Named, ..optional(name, kind, default) }
+}
+
+/// A size that what comes in has, too; where both are known they are compared.
+pub const fn inferred(name: &'static str, kind: Kind) -> Param {
+    optional(name, kind, INFERRED)
 }
 
 /// Arguments in the order of the signature; what was left out or `None` is `None`.
@@ -173,7 +211,16 @@ pub struct Bound {
     pub callee: String,
     /// The place of the call.
     pub at: Loc,
-    values: Vec<Option<(Arg, Loc)>>,
+    values: Vec<Option<Filled>>,
+}
+
+/// An argument in its slot.
+#[derive(Clone, Debug)]
+struct Filled {
+    value: Arg,
+    at: Loc,
+    /// Whether it was given by name.
+    named: bool,
 }
 
 /// The mistake of an argument by position after one by name, if there is one: of each argument its name, and its place.
@@ -208,30 +255,48 @@ pub fn bind(
     aliases: &[(&str, &str)],
     given: &[Given],
 ) -> Checked<Option<Bound>> {
-    let mut values: Vec<Option<(Arg, Loc)>> = vec![None; signature.len()];
+    let lacks = |missing: &[&Param]| {
+        let missing: Vec<String> = missing.iter().map(|p| format!("`{}`", p.name)).collect();
+        let message = format!("`{callee}` lacks its argument {}", missing.join(", "));
+        Diagnostic::new("N0301", at, message).help(usage(callee, signature))
+    };
+    bind_or(b, callee, at, signature, aliases, given, lacks)
+}
+
+/// As [`bind`], with a message of one's own for required parameters that are missing.
+pub(crate) fn bind_or(
+    b: &mut Builder,
+    callee: &str,
+    at: Loc,
+    signature: &[Param],
+    aliases: &[(&str, &str)],
+    given: &[Given],
+    lacks: impl Fn(&[&Param]) -> Diagnostic,
+) -> Checked<Option<Bound>> {
+    let mut values: Vec<Option<Filled>> = vec![None; signature.len()];
     let before = b.diagnostics.len();
     let names = given.iter().map(|g| (g.name.as_ref().map(|(name, _)| name.as_str()), g.at));
     if let Some(d) = misplaced(callee, names, &usage(callee, signature)) {
         b.diagnostics.push(d);
         return Err(crate::builder::Reported);
     }
+    let given = &gathered(signature, given)[..];
     let mut positional = 0;
     for argument in given {
         let slot = match &argument.name {
             None => {
                 positional += 1;
-                if positional > signature.len() {
+                if positional > by_position(signature) {
                     // `torch.relu(x)`: what stands first is no argument, which was reported.
                     if given.first().is_some_and(|g| g.value == Arg::Unknown) {
                         return Ok(None);
                     }
-                    let d = Diagnostic::new(
-                        "N0303",
-                        argument.at,
-                        format!("`{callee}` takes at most {}", count(signature.len())),
-                    )
-                    .help(usage(callee, signature));
-                    b.diagnostics.push(d);
+                    let most = count(by_position(signature));
+                    let message = match by_position(signature) < signature.len() {
+                        true => format!("`{callee}` takes at most {most} by position, the rest by name"),
+                        false => format!("`{callee}` takes at most {most}"),
+                    };
+                    b.diagnostics.push(Diagnostic::new("N0303", argument.at, message).help(usage(callee, signature)));
                     break;
                 }
                 positional - 1
@@ -241,7 +306,8 @@ pub fn bind(
                 None => {
                     let mut d = Diagnostic::new("N0302", *name_at, format!("`{callee}` has no argument `{name}`"));
                     let known = signature.iter().map(|p| p.name);
-                    let meant = aliases.iter().find(|(alias, _)| alias == name).map(|(_, real)| *real);
+                    let meant = aliases.iter().filter(|(alias, _)| alias == name).map(|(_, real)| *real);
+                    let meant = meant.into_iter().find(|meant| known.clone().any(|name| name == *meant));
                     d = match meant.or_else(|| did_you_mean(name, known)) {
                         Some(meant) => d.help(format!("did you mean `{meant}`?")),
                         None => d.help(usage(callee, signature)),
@@ -252,10 +318,10 @@ pub fn bind(
             },
         };
         let param = signature[slot];
-        if let Some((_, first)) = &values[slot] {
+        if let Some(first) = &values[slot] {
             let d =
                 Diagnostic::new("N0304", argument.at, format!("`{callee}` gets its argument `{}` twice", param.name))
-                    .note(*first, "it was given here first")
+                    .note(first.at, "it was given here first")
                     .help("remove one of them");
             b.diagnostics.push(d);
             continue;
@@ -269,15 +335,15 @@ pub fn bind(
             b.diagnostics.push(Diagnostic::new("N0305", argument.at, message).help(usage(callee, signature)));
             continue;
         }
-        values[slot] = Some((argument.value.clone(), argument.at));
+        let (value, at, named) = (argument.value.clone(), argument.at, argument.name.is_some());
+        values[slot] = Some(Filled { value, at, named });
     }
     let unknown = given.iter().any(|g| contains_unknown(&g.value));
     if b.diagnostics.len() == before && !unknown {
         let missing = signature.iter().zip(&values).filter(|(p, v)| !p.optional && v.is_none());
-        let missing: Vec<_> = missing.map(|(p, _)| format!("`{}`", p.name)).collect();
+        let missing: Vec<&Param> = missing.map(|(p, _)| p).collect();
         if !missing.is_empty() {
-            let d = Diagnostic::new("N0301", at, format!("`{callee}` lacks its argument {}", missing.join(", ")));
-            b.diagnostics.push(d.help(usage(callee, signature)));
+            b.diagnostics.push(lacks(&missing));
         }
     }
     match b.diagnostics.len() == before {
@@ -287,13 +353,37 @@ pub fn bind(
     }
 }
 
+/// How many parameters may be given by position.
+pub fn by_position(signature: &[Param]) -> usize {
+    signature.iter().take_while(|p| p.place != Place::Named).count()
+}
+
+/// The slot of the list whose elements may be written one by one: the last one by position.
+pub fn one_by_one_slot(signature: &[Param]) -> Option<usize> {
+    signature.iter().position(|p| p.place == Place::OneByOne)
+}
+
+/// `reshape(x, 2, 3)` as `reshape(x, [2, 3])`: sizes that were written one by one become their list.
+fn gathered(signature: &[Param], given: &[Given]) -> Vec<Given> {
+    let positional = given.iter().take_while(|g| g.name.is_none()).count();
+    let mut given = given.to_vec();
+    if let Some(slot) = one_by_one_slot(signature)
+        && let Some(elements) = given.get(slot..positional)
+        && elements.iter().all(|g| !matches!(g.value, Arg::List(_)))
+        && let [first, ..] = elements
+        && (elements.len() > 1 || signature[slot].kind.accepts(&Arg::List(vec![first.value.clone()])))
+    {
+        let at = elements.iter().find(|g| !signature[slot].kind.accepts(&Arg::List(vec![g.value.clone()])));
+        let at = at.unwrap_or(first).at;
+        let list = Given { name: None, value: Arg::List(elements.iter().map(|g| g.value.clone()).collect()), at };
+        given.splice(slot..positional, [list]);
+    }
+    given
+}
+
 /// `write max_pool2d(input, kernel_size, stride = kernel_size, padding = 0)`.
 fn usage(callee: &str, signature: &[Param]) -> String {
-    let param = |p: &Param| match p.optional {
-        false => p.name.to_string(),
-        true => format!("{} = {}", p.name, p.default),
-    };
-    let params: Vec<_> = signature.iter().map(param).collect();
+    let params: Vec<_> = signature.iter().map(Param::written).collect();
     format!("write `{callee}({})`", params.join(", "))
 }
 
@@ -316,14 +406,19 @@ impl Bound {
         Bound { callee: callee.into(), at, values: self.values.clone() }
     }
 
+    /// How many arguments the signature has.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     /// Where argument `slot` stands (the call, if it was left out).
     pub fn at(&self, slot: usize) -> Loc {
-        self.values[slot].as_ref().map_or(self.at, |(_, at)| *at)
+        self.values[slot].as_ref().map_or(self.at, |filled| filled.at)
     }
 
     /// The argument, if it was given.
     pub fn arg(&self, slot: usize) -> Option<&Arg> {
-        self.values[slot].as_ref().map(|(arg, _)| arg)
+        self.values[slot].as_ref().map(|filled| &filled.value)
     }
 
     /// A tensor; operands that are numbers become scalars of `like`'s element type (f32 without one).
@@ -422,6 +517,14 @@ impl Bound {
         match self.arg(slot)? {
             Arg::List(list) => list.iter().map(|a| if let Arg::Tensor(v) = a { Some(*v) } else { None }).collect(),
             _ => None,
+        }
+    }
+
+    /// How to mend a size that what comes in contradicts.
+    pub(crate) fn correction(&self, slot: usize, name: &str, size: i64) -> String {
+        match &self.values[slot] {
+            Some(filled) if !filled.named => format!("write {size} there"),
+            _ => format!("write `{name} = {size}`, or leave it out: it is inferred"),
         }
     }
 

@@ -12,7 +12,16 @@ use crate::types::{DType, Type};
 
 /// The graph with every node that a result needs, each once, simplified.
 pub fn optimise(graph: &Graph) -> Graph {
-    let mut rebuild = Rebuild::of(graph);
+    simplified(graph, false)
+}
+
+/// The same of what may be differentiated again: what no gradient flows through stays known.
+pub fn optimise_between_gradients(graph: &Graph) -> Graph {
+    simplified(graph, true)
+}
+
+fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
+    let mut rebuild = Rebuild { keeps_detached, ..Rebuild::of(graph) };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let mut node = node.clone();
@@ -20,7 +29,7 @@ pub fn optimise(graph: &Graph) -> Graph {
             *input = map[input.index()];
         }
         if let Op::Repeat(repeat) = &mut node.op {
-            repeat.body = optimise(&repeat.body);
+            repeat.body = simplified(&repeat.body, keeps_detached);
         }
         let value = rebuild.add(node);
         map.push(value);
@@ -109,6 +118,8 @@ impl Hash for Key {
 }
 
 struct Rebuild {
+    /// Whether [`Op::Detach`] stays.
+    keeps_detached: bool,
     out: Graph,
     seen: HashMap<Key, Value>,
 }
@@ -116,7 +127,7 @@ struct Rebuild {
 impl Rebuild {
     /// Nothing yet of a graph.
     fn of(graph: &Graph) -> Rebuild {
-        Rebuild { out: graph.head(), seen: HashMap::default() }
+        Rebuild { keeps_detached: false, out: graph.head(), seen: HashMap::default() }
     }
 
     fn add(&mut self, node: Node) -> Value {
@@ -160,7 +171,8 @@ impl Rebuild {
         let x = node.inputs.first().copied();
         let same_type = x.is_some_and(|x| *self.out.ty(x) == node.ty);
         match (&node.op, x) {
-            (Op::Detach | Op::WithSlope, Some(x)) => Some(x),
+            (Op::WithSlope, Some(x)) => Some(x),
+            (Op::Detach, Some(x)) => (!self.keeps_detached).then_some(x),
             (Op::Cast | Op::Broadcast | Op::Reshape, Some(x)) if same_type => Some(x),
             (Op::Cast, Some(x)) => {
                 // Truth values are 0 and 1; integers are cut towards zero.

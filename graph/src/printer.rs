@@ -249,6 +249,9 @@ fn unary(f: Unary, x: &str) -> String {
         Unary::Cos => "cos",
         Unary::Floor => "floor",
         Unary::Trunc => "trunc",
+        Unary::Round => "round",
+        Unary::Log1p => "log1p",
+        Unary::Expm1 => "expm1",
         Unary::Not => "not",
     };
     format!("{function}({x})")

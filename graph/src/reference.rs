@@ -83,9 +83,42 @@ pub struct Effects {
 
 /// The results of a graph, in order, and what the rounds of its loops leave behind.
 pub fn evaluate_with_rounds(graph: &Graph, inputs: &Inputs) -> (Vec<Tensor>, Effects) {
-    let mut effects = Effects::default();
-    let results = run(graph, inputs, inputs.arguments, &Rounds::default(), &mut effects);
-    (results, effects)
+    let mut trace = Trace::default();
+    let results = run(graph, inputs, inputs.arguments, &Rounds::default(), &mut trace);
+    (results, trace.effects)
+}
+
+/// Every value that no gradient flows through, in the order in which they are made.
+pub fn detached(graph: &Graph, inputs: &Inputs) -> Vec<Tensor> {
+    let mut trace = Trace { detached: Some(vec![]), ..Trace::default() };
+    run(graph, inputs, inputs.arguments, &Rounds::default(), &mut trace);
+    trace.detached.unwrap_or_default()
+}
+
+/// The results where those values are `held` as they were: as a function of its inputs the graph has the derivative that its gradient claims.
+pub fn evaluate_holding(graph: &Graph, inputs: &Inputs, held: &[Tensor]) -> Vec<Tensor> {
+    let mut trace = Trace { held: Some(held.iter()), ..Trace::default() };
+    run(graph, inputs, inputs.arguments, &Rounds::default(), &mut trace)
+}
+
+/// What goes along with a run.
+#[derive(Default)]
+struct Trace<'a> {
+    effects: Effects,
+    /// Takes the place of detached values.
+    held: Option<std::slice::Iter<'a, Tensor>>,
+    /// Collects them.
+    detached: Option<Vec<Tensor>>,
+}
+
+impl Trace<'_> {
+    fn detach(&mut self, value: &Tensor) -> Tensor {
+        let value = self.held.as_mut().and_then(|held| held.next()).unwrap_or(value).clone();
+        if let Some(detached) = &mut self.detached {
+            detached.push(value.clone());
+        }
+        value
+    }
 }
 
 /// The rounds of the loops around a body.
@@ -105,7 +138,7 @@ impl Rounds {
 }
 
 /// One run of a graph, or of a body in a round.
-fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effects: &mut Effects) -> Vec<Tensor> {
+fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace: &mut Trace) -> Vec<Tensor> {
     let mut values: HashMap<Value, Tensor> = HashMap::new();
     let mut loops: HashMap<Value, Vec<Tensor>> = HashMap::new();
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -119,7 +152,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             Op::State(i) => inputs.states[*i].clone(),
             Op::RoundState { first, steps } => {
                 let number = at.number(*first, steps);
-                effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).clone()
+                trace.effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).clone()
             }
             Op::Const(c) => Tensor::scalar(*c),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
@@ -136,7 +169,8 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             }
             Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
             Op::Cast => Tensor::new(shape, x(0).data.iter().map(|a| cast(*a, node.ty.dtype)).collect()),
-            Op::Detach | Op::WithSlope | Op::Copy | Op::After => x(0).clone(),
+            Op::Detach => trace.detach(x(0)),
+            Op::WithSlope | Op::Copy | Op::After => x(0).clone(),
             Op::Broadcast => {
                 let from = x(0);
                 let lead = shape.len() - from.shape.len();
@@ -237,7 +271,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
             }
             Op::Repeat(repeat) => {
                 let operands = node.inputs.iter().map(|v| values[v].clone()).collect();
-                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, effects));
+                loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, trace));
                 Tensor::scalar(f64::NAN)
             }
             Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
@@ -250,8 +284,10 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
     for output in &graph.outputs {
         let value = || values[&output.value].clone();
         match &output.role {
-            Role::RoundGradient { first, steps } => drop(effects.gradients.insert(at.number(*first, steps), value())),
-            Role::RoundState { first, steps } => drop(effects.states.insert(at.number(*first, steps), value())),
+            Role::RoundGradient { first, steps } => {
+                drop(trace.effects.gradients.insert(at.number(*first, steps), value()))
+            }
+            Role::RoundState { first, steps } => drop(trace.effects.states.insert(at.number(*first, steps), value())),
             _ => {}
         }
     }
@@ -259,13 +295,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, effect
 }
 
 /// The results of a loop: the last states, then the stacks.
-fn rounds(
-    repeat: &Repeat,
-    inputs: &Inputs,
-    operands: Vec<Tensor>,
-    outer: &Rounds,
-    effects: &mut Effects,
-) -> Vec<Tensor> {
+fn rounds(repeat: &Repeat, inputs: &Inputs, operands: Vec<Tensor>, outer: &Rounds, trace: &mut Trace) -> Vec<Tensor> {
     let count = repeat.count.eval(inputs.sizes) as usize;
     let fixed = repeat.states + repeat.shared;
     let results = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_))).count();
@@ -278,7 +308,7 @@ fn rounds(
             *argument = Tensor::new(stack.shape[1..].to_vec(), stack.data[now * len..][..len].to_vec());
         }
         let at = Rounds { now: [&outer.now[..], &[now]].concat(), through: outer.through * count + now };
-        let mut made = run(&repeat.body, inputs, &arguments, &at, effects);
+        let mut made = run(&repeat.body, inputs, &arguments, &at, trace);
         made.truncate(results);
         stacks.iter_mut().zip(made.drain(repeat.states..)).for_each(|(stack, row)| stack[now] = row);
         arguments.splice(..repeat.states, made);
@@ -329,6 +359,9 @@ pub fn unary(f: Unary, x: f64) -> f64 {
         Unary::Cos => x.cos(),
         Unary::Floor => x.floor(),
         Unary::Trunc => x.trunc(),
+        Unary::Round => x.round_ties_even(),
+        Unary::Log1p => x.ln_1p(),
+        Unary::Expm1 => x.exp_m1(),
         Unary::Not => 1.0 - x,
     }
 }

@@ -29,6 +29,12 @@ pub enum Unary {
     Floor,
     /// Towards zero.
     Trunc,
+    /// To the nearest integer, halves to the even one.
+    Round,
+    /// log(1 + x), exact near 0.
+    Log1p,
+    /// eˣ - 1, exact near 0.
+    Expm1,
     /// 1 - x, of a truth value.
     Not,
 }

@@ -77,9 +77,12 @@ fn the_layers_are_up_to_date() {
 fn tensors(kind: &LayerKind) -> Vec<String> {
     let mut parameters = Parameters::default();
     let mut builder = Builder::new("", &mut parameters, false);
-    let required = kind.signature.iter().filter(|p| !p.optional);
-    let given: Vec<Given> =
-        required.map(|_| Given { name: None, value: Arg::Size(8.into()), at: Loc::default() }).collect();
+    let named = |p: &Param| Given {
+        name: Some((p.name.into(), Loc::default())),
+        value: Arg::Size(8.into()),
+        at: Loc::default(),
+    };
+    let given: Vec<Given> = kind.signature.iter().filter(|p| !p.optional).map(named).collect();
     let layer = layers::declare(&mut builder, "x", Loc::default(), kind.name, Loc::default(), &given);
     let Ok(layer) = layer else { panic!("{} is declared otherwise: {:?}", kind.name, builder.diagnostics) };
     layer.tensors.iter().map(|&t| parameters.list[t].name.trim_start_matches("x.").to_string()).collect()
@@ -100,8 +103,7 @@ fn head(what: &str) -> String {
 
 /// `/// max_pool2d(input, kernel_size, stride = kernel_size)` and what it does.
 fn documented(indent: &str, name: &str, signature: &[Param], doc: &str) -> String {
-    let written = |p: &Param| if p.optional { format!("{} = {}", p.name, p.default) } else { p.name.to_string() };
-    let call: Vec<String> = signature.iter().map(written).collect();
+    let call: Vec<String> = signature.iter().map(Param::written).collect();
     // Brackets would be links.
     let doc = doc.replace('[', "\\[").replace(']', "\\]");
     format!("{indent}/// `{name}({})`\n{indent}///\n{indent}/// {doc}\n", call.join(", "))

@@ -16,7 +16,7 @@ use castnet_graph::ops::OPERATORS;
 use castnet_graph::optimise::optimise;
 use castnet_graph::program::Layout;
 use castnet_graph::recompute::{Segments, recompute};
-use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
+use castnet_graph::reference::{Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
 use common::*;
@@ -424,6 +424,7 @@ fn cases() -> Vec<Case> {
     }));
     cases.push(case("unsqueeze", &[&[2, 3]], any, |b, x| op(b, "unsqueeze", vec![t(x[0]), int(1)])));
     cases.push(case("squeeze", &[&[2, 1, 3]], any, |b, x| op(b, "squeeze", vec![t(x[0])])));
+    cases.extend(more::bent());
     cases
 }
 
@@ -529,16 +530,12 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
             Tensor::from_fn(&shape, |_| 0.5)
         })
         .collect();
+    let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
+    fn inputs<'a>(values: &'a [Tensor], states: &'a [Tensor], random: &'a dyn Fn(u32, u64) -> f64) -> Inputs<'a> {
+        Inputs { arguments: &[], parameters: values, states, rounded: false, sizes: &|_| 1, random }
+    }
     let run = |graph: &Graph, values: &[Tensor]| {
-        let random = |stream: u32, i: u64| Numbers(u64::from(stream) << 40 | i).next().abs();
-        let inputs = Inputs {
-            arguments: &[],
-            parameters: values,
-            states: &states,
-            rounded: false,
-            sizes: &|_| 1,
-            random: &random,
-        };
+        let inputs = inputs(values, &states, &random);
         let (mut results, rounds) = evaluate_with_rounds(graph, &inputs);
         // Gradients that are results of the graph, then those of loops' rounds.
         let mut roles: Vec<_> = graph.outputs.iter().map(|o| o.role.clone()).collect();
@@ -555,13 +552,14 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
             assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");
         }
     }
+    let held = detached(forward, &inputs(&values, &states, &random));
     for output in roles.iter().zip(&results).skip(1) {
         let Role::Gradient(number) = *output.0 else { continue };
         for i in 0..values[number].data.len() {
             let at = |h: f64| {
                 let mut moved = values.clone();
                 moved[number].data[i] += h;
-                run(forward, &moved).1[0].data[0]
+                evaluate_holding(forward, &inputs(&moved, &states, &random), &held)[0].data[0]
             };
             let h = 1e-5;
             let expected = (at(h) - at(-h)) / (2.0 * h);
@@ -646,6 +644,26 @@ fn what_has_no_gradient_is_a_mistake_at_the_call() {
     let flat = op(&mut b, "sum", vec![t(steps)]);
     let zero = b.grad(flat, &[x]).unwrap()[0];
     assert_eq!(b.graph.as_const(zero), Some(0.0));
+}
+
+/// What is detached in the rounds of a loop is a constant there, in the gradient and in the gradient of the gradient.
+#[test]
+fn what_is_detached_in_loops_is_a_constant() {
+    let shapes = [vec![3], vec![3]];
+    let body = |b: &mut Builder, x: &[Value]| {
+        let rounds = Rounds { count: 3, parameters: 0..0, states: 0..0 };
+        let last = b.repeat(&[x[0]], &[x[1]], rounds, |b, states, shared| {
+            let product = op(b, "mul", vec![t(states[0]), t(shared[0])]);
+            let bent = op(b, "tanh", vec![t(product)]);
+            let held = op(b, "detach", vec![t(bent)]);
+            let y = op(b, "mul", vec![t(held), t(states[0])]);
+            let y = op(b, "sin", vec![t(y)]);
+            Ok(vec![op(b, "add", vec![t(y), t(product)])])
+        });
+        last.unwrap()[0]
+    };
+    check("detach in a loop", 11, &shapes, (0.3, 1.2), &body);
+    assert!(check_second_order("detach in a loop", 12, &shapes, (0.3, 1.2), &body));
 }
 
 #[test]

@@ -26,8 +26,10 @@ const FAMILIES: &[&str] = &[
     "Functions of one tensor",
     "Arithmetic, comparisons, logic",
     "More functions, element by element",
+    "Activations",
     "Reductions",
     "Statistics",
+    "Lengths",
     "Softmax",
     "Losses of classes",
     "Losses",
@@ -79,7 +81,7 @@ fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], St
         false => format!("| {what} | what it gives |\n|---|---|\n"),
     };
     for (name, signature, doc) in entries {
-        let call: Vec<_> = signature.iter().map(written).collect();
+        let call: Vec<_> = signature.iter().map(Param::written).collect();
         let mut cells = vec![format!("`{name}({})`", call.join(", ")), doc];
         if with_arguments {
             cells.push(arguments(signature));
@@ -92,13 +94,8 @@ fn table<'a>(what: &str, entries: impl Iterator<Item = (&'a str, &'a [Param], St
 
 /// How a layer is called that takes more than an input.
 fn call_of(kind: &LayerKind) -> String {
-    let call: Vec<_> = kind.call.iter().map(written).collect();
+    let call: Vec<_> = kind.call.iter().map(Param::written).collect();
     if call.len() < 2 { String::new() } else { format!(" Called as `name({})`.", call.join(", ")) }
-}
-
-/// `padding = 0`.
-fn written(p: &Param) -> String {
-    if p.optional { format!("{} = {}", p.name, p.default) } else { p.name.to_string() }
 }
 
 /// What may stand where: `` `stride`, `padding`: an integer or a pair of integers ``. Tensors go without saying.

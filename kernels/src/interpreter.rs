@@ -206,7 +206,7 @@ macro_rules! functions {
 functions! {
     unary {
         Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Sin sin Cos cos Floor floor Trunc trunc
-        Not not
+        Round round Log1p log1p Expm1 expm1 Not not
     }
     binary { Rem rem Pow pow Max max Min min Lt lt Le le Gt gt Ge ge Eq eq Ne ne And and Or or }
 }

@@ -55,6 +55,10 @@ macro_rules! facade {
                 exponential::exp
                 /// Natural logarithm; relative error below 2e-7.
                 exponential::log
+                /// log(1 + x); relative error below 3e-7, also near 0.
+                exponential::log1p
+                /// eˣ - 1; relative error below 3e-7, also near 0.
+                exponential::expm1
                 /// Hyperbolic tangent; relative error below 6e-7.
                 exponential::tanh
                 /// 1 / (1 + e⁻ˣ); relative error below 4e-7.

@@ -9,6 +9,9 @@ mod functions {
     use castnet_kernels::block_kernel;
     block_kernel! { pub exp_(x) -> (y) { let y = exp(x); } }
     block_kernel! { pub log_(x) -> (y) { let y = log(x); } }
+    block_kernel! { pub log1p_(x) -> (y) { let y = log1p(x); } }
+    block_kernel! { pub expm1_(x) -> (y) { let y = expm1(x); } }
+    block_kernel! { pub round_(x) -> (y) { let y = round(x); } }
     block_kernel! { pub tanh_(x) -> (y) { let y = tanh(x); } }
     block_kernel! { pub sigmoid_(x) -> (y) { let y = sigmoid(x); } }
     block_kernel! { pub erf_(x) -> (y) { let y = erf(x); } }
@@ -95,6 +98,8 @@ fn exponential_functions() {
     for x in [&all, &near] {
         check("exp", &exp_, f64::exp, 2e-7, floor, x);
         check("log", &log_, f64::ln, 2e-7, 0.0, x);
+        check("log1p", &log1p_, f64::ln_1p, 3e-7, floor, x);
+        check("expm1", &expm1_, f64::exp_m1, 3e-7, floor, x);
         check("tanh", &tanh_, f64::tanh, 6e-7, floor, x);
         check("sigmoid", &sigmoid_, |x| 1.0 / (1.0 + (-x).exp()), 4e-7, 2.0 * floor, x);
         check("erf", &erf_, erf, 1e-6, floor, x);
@@ -105,6 +110,16 @@ fn exponential_functions() {
         assert_eq!(run(&tanh_, isa, &[&ends]), [1.0; 5]);
         assert_eq!(run(&tanh_, isa, &[&ends.map(|x| -x)]), [-1.0; 5]);
         assert_eq!(run(&erf_, isa, &[&ends]), [1.0; 5]);
+    }
+}
+
+#[test]
+fn zeros_keep_their_sign() {
+    for kernel in [&log1p_, &expm1_, &round_] {
+        for isa in Isa::available() {
+            let found = run(kernel, isa, &[&[0.0, -0.0]]);
+            assert_eq!(found.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0, 1 << 31], "{isa:?}");
+        }
     }
 }
 
@@ -130,6 +145,8 @@ fn exact_functions() {
     check("rsqrt", &rsqrt_, |x| 1.0 / x.sqrt(), 2e-7, tiny, &all);
     check("floor", &floor_, f64::floor, 0.0, tiny, &all);
     check("trunc", &trunc_, f64::trunc, 0.0, tiny, &all);
+    let halves: Vec<f32> = (-9..9).map(|i| i as f32 / 2.0).chain(all).collect();
+    check("round", &round_, f64::round_ties_even, 0.0, tiny, &halves);
 }
 
 #[test]

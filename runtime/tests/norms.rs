@@ -69,7 +69,7 @@ const LOSS: usize = 1;
 fn normed(shape: &[usize], kind: &str, args: &[Given], pre: Options, own: Options) -> Model {
     let mut p = Parameters::default();
     let pre = match shape.len() {
-        4 => layer(&mut p, "pre", "Conv2d", &[given(int(8)), given(int(1))], pre),
+        4 => layer(&mut p, "pre", "Conv2d", &[given(int(8)), named("kernel_size", int(1))], pre),
         _ => layer(&mut p, "pre", "Linear", &[given(int(8))], pre),
     };
     let norm = layer(&mut p, "norm", kind, args, own);

@@ -34,6 +34,12 @@ fn op(b: &mut Builder, name: &str, args: Vec<Arg>) -> Value {
     }
 }
 
+/// `(y, (h, c))`, one after the other.
+fn flat(results: Vec<Arg>) -> Vec<Arg> {
+    let parts = |arg: Arg| if let Arg::List(parts) = arg { parts } else { vec![arg] };
+    results.into_iter().flat_map(parts).collect()
+}
+
 /// A layer of `recurrent.py`: 4 features, 6 of the states.
 struct Case {
     name: &'static str,
@@ -69,6 +75,24 @@ impl Case {
         arguments
     }
 
+    /// `layer(x, (h0, c0), lengths = lengths)`.
+    fn call(&self, arguments: &[(&str, Value)]) -> Vec<Given> {
+        let (mut call, mut states) = (vec![], vec![]);
+        for (name, value) in arguments {
+            match *name {
+                "x" => call.push(given(Arg::Tensor(*value))),
+                "lengths" => call.push(named(name, Arg::Tensor(*value))),
+                _ => states.push(Arg::Tensor(*value)),
+            }
+        }
+        match self.kind {
+            _ if states.is_empty() => {}
+            "LSTM" => call.insert(1, given(Arg::List(states))),
+            _ => call.insert(1, given(states.remove(0))),
+        }
+        call
+    }
+
     /// `result` gives the layer's results, then the gradients of what it is given; `loss` is the sum of sin(result i) times i + 1.
     fn model(&self, batch_first: bool) -> Model {
         let mut p = Parameters::default();
@@ -76,13 +100,8 @@ impl Case {
         let mut build = |training: bool, loss_only: bool| -> Graph {
             let mut b = Builder::new("Recurrent", &mut p, training);
             let arguments = self.arguments(&mut b, batch_first);
-            let call = |(i, (name, value)): (usize, &(&str, Value))| match i {
-                0 => given(Arg::Tensor(*value)),
-                _ => named(name, Arg::Tensor(*value)),
-            };
-            let call: Vec<Given> = arguments.iter().enumerate().map(call).collect();
-            let results = match layers::call(&mut b, &layer, Loc::default(), &call) {
-                Ok(Arg::List(results)) => results,
+            let results = match layers::call(&mut b, &layer, Loc::default(), &self.call(&arguments)) {
+                Ok(Arg::List(results)) => flat(results),
                 other => panic!("{}: {other:?} {:?}", self.name, b.diagnostics),
             };
             let part = |(i, result): (usize, &Arg)| {
@@ -245,7 +264,11 @@ fn mistakes_are_found_when_the_net_is_built() {
                 |dtype: DType, shape: &[i64]| Type::new(dtype, shape.iter().map(|s| (*s).into()).collect::<Vec<_>>());
             let mut call = vec![given(Arg::Tensor(b.argument("x", ty(DType::F32, shape))))];
             for (name, dtype, shape) in more {
-                call.push(named(name, Arg::Tensor(b.argument(name, ty(*dtype, shape)))));
+                let value = Arg::Tensor(b.argument(name, ty(*dtype, shape)));
+                // A state of an LSTM is one of two.
+                let pair = (kind, *name) == ("LSTM", "hx");
+                let value = if pair { Arg::List(vec![value.clone(), value]) } else { value };
+                call.push(named(name, value));
             }
             let result = layers::call(&mut b, &layer, place, &call);
             assert_eq!(result.is_ok(), b.diagnostics.is_empty());
@@ -255,7 +278,7 @@ fn mistakes_are_found_when_the_net_is_built() {
     let (six, x) = (given(int(6)), [5, 3, 4]);
     let none = Vec::<&str>::new();
     assert_eq!(
-        codes("GRU", std::slice::from_ref(&six), &x, &[("lengths", DType::U8, &[3]), ("h0", DType::F32, &[1, 3, 6])]),
+        codes("GRU", std::slice::from_ref(&six), &x, &[("lengths", DType::U8, &[3]), ("hx", DType::F32, &[1, 3, 6])]),
         none
     );
     for (name, value) in [
@@ -272,8 +295,8 @@ fn mistakes_are_found_when_the_net_is_built() {
     }
     assert_eq!(codes("LSTM", std::slice::from_ref(&six), &[3, 4], &[]), ["N0105"]);
     assert_eq!(codes("LSTM", &[six.clone(), named("input_size", int(5))], &x, &[]), ["N0102"]);
-    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("c0", DType::F32, &[3, 6])]), ["N0102"]);
-    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("h0", DType::I32, &[1, 3, 6])]), ["N0201"]);
+    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("hx", DType::F32, &[3, 6])]), ["N0102"]);
+    assert_eq!(codes("LSTM", std::slice::from_ref(&six), &x, &[("hx", DType::I32, &[1, 3, 6])]), ["N0201"]);
     assert_eq!(codes("GRU", std::slice::from_ref(&six), &x, &[("c0", DType::F32, &[1, 3, 6])]), ["N0302"]);
     assert_eq!(codes("GRU", std::slice::from_ref(&six), &x, &[("lengths", DType::F32, &[3])]), ["N0206"]);
     assert_eq!(codes("GRU", &[six], &x, &[("lengths", DType::I64, &[5])]), ["N0102"]);

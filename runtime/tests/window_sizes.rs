@@ -113,12 +113,12 @@ fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], smal
 
 #[test]
 fn a_length_of_run_time() {
-    let conv = |out, kernel, more: &[(&str, Arg)]| ("Conv1d", arguments(&[out, kernel], more));
+    let conv = |inputs, out, kernel, more: &[(&str, Arg)]| ("Conv1d", arguments(&[inputs, out, kernel], more));
     let kinds = [
-        conv(6, 3, &[]),
-        conv(6, 4, &[("padding", Arg::Text("same".into())), ("groups", int(6))]),
-        ("ConvTranspose1d", arguments(&[4, 4, 2, 1], &[])),
-        conv(5, 2, &[("dilation", int(2)), ("groups", int(1))]),
+        conv(3, 6, 3, &[]),
+        conv(6, 6, 4, &[("padding", Arg::Text("same".into())), ("groups", int(6))]),
+        ("ConvTranspose1d", arguments(&[6, 4, 4, 2, 1], &[])),
+        conv(4, 5, 2, &[("dilation", int(2)), ("groups", int(1))]),
     ];
     check(&["N", "3", "W"], &kinds, &[[1, 1, 4], [3, 1, 9], [2, 1, 70]], [2, 1, 2]);
 }
@@ -126,13 +126,13 @@ fn a_length_of_run_time() {
 #[test]
 fn an_image_of_run_time() {
     let kinds = [
-        ("Conv2d", arguments(&[8, 3, 2, 1], &[])),
-        ("Conv2d", arguments(&[8, 3, 1, 1], &[("groups", int(8))])),
-        ("Conv2d", arguments(&[40, 1], &[])),
-        ("Conv2d", arguments(&[40, 3], &[("groups", int(40)), ("bias", Arg::Bool(false))])),
+        ("Conv2d", arguments(&[3, 8, 3, 2, 1], &[])),
+        ("Conv2d", arguments(&[8, 8, 3, 1, 1], &[("groups", int(8))])),
+        ("Conv2d", arguments(&[8, 40, 1], &[])),
+        ("Conv2d", arguments(&[40, 40, 3], &[("groups", int(40)), ("bias", Arg::Bool(false))])),
         ("AvgPool2d", arguments(&[2, 1], &[("padding", int(1)), ("count_include_pad", Arg::Bool(false))])),
         ("Upsample", arguments(&[], &[("scale_factor", int(2))])),
-        ("ConvTranspose2d", arguments(&[6, 3, 2, 1, 1], &[("groups", int(2))])),
+        ("ConvTranspose2d", arguments(&[40, 6, 3, 2, 1, 1], &[("groups", int(2))])),
         ("AdaptiveAvgPool2d", arguments(&[1], &[])),
         ("Flatten", vec![]),
         ("Linear", arguments(&[3], &[])),

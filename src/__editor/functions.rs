@@ -26,6 +26,10 @@ pub fn ones<Output>(size: impl Sizes, dtype: impl DType) -> Output { any() }
 ///
 /// `fill_value` everywhere.
 pub fn full<Output>(size: impl Sizes, fill_value: impl Float, dtype: impl DType) -> Output { any() }
+/// `eye(n, m = n, dtype = f32)`
+///
+/// A matrix `\[n, m\]` (`\[n, n\]`, if `m` is left out) with 1 where row and column are equal, 0 elsewhere.
+pub fn eye<Output>(n: impl Size, m: impl Size, dtype: impl DType) -> Output { any() }
 /// `rand(size)`
 ///
 /// Uniform in \[0, 1). Counter-based, as all draws: other numbers in each call, of a `pub fn` too, and the same row of them for the same seed.

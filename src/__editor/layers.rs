@@ -2,7 +2,7 @@
 
 use super::Tensor;
 
-/// `Linear(out_features, in_features = inferred, bias = true)`
+/// `Linear(in_features = inferred, out_features, bias = true)`
 ///
 /// x · weightᵀ + bias over the last axis; weight \[out_features, in_features\], first values uniform in ±1/√in_features.
 pub struct Linear {
@@ -20,7 +20,7 @@ pub struct Embedding {
     pub weight: Tensor,
 }
 
-/// `BatchNorm1d(eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true, num_features = inferred)`
+/// `BatchNorm1d(num_features = inferred, eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true)`
 ///
 /// Batch norm of \[N, channels\] or \[N, channels, length\] with running statistics.
 pub struct BatchNorm1d {
@@ -30,7 +30,7 @@ pub struct BatchNorm1d {
     pub bias: Tensor,
 }
 
-/// `BatchNorm2d(eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true, num_features = inferred)`
+/// `BatchNorm2d(num_features = inferred, eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true)`
 ///
 /// Batch norm of \[N, channels, height, width\] with running statistics.
 pub struct BatchNorm2d {
@@ -40,7 +40,12 @@ pub struct BatchNorm2d {
     pub bias: Tensor,
 }
 
-/// `InstanceNorm2d(eps = 1e-5, affine = false, num_features = inferred)`
+/// `InstanceNorm1d(num_features = inferred, eps = 1e-5, momentum = 0.1, affine = false, track_running_stats = false)`
+///
+/// Mean 0 and variance 1 of each channel of each example of \[N, channels, length\].
+pub struct InstanceNorm1d {}
+
+/// `InstanceNorm2d(num_features = inferred, eps = 1e-5, momentum = 0.1, affine = false, track_running_stats = false)`
 ///
 /// Mean 0 and variance 1 of each channel of each image of \[N, channels, height, width\].
 pub struct InstanceNorm2d {}
@@ -63,7 +68,7 @@ pub struct RMSNorm {
     pub weight: Tensor,
 }
 
-/// `GroupNorm(num_groups, eps = 1e-5, affine = true, num_channels = inferred)`
+/// `GroupNorm(num_groups, num_channels = inferred, eps = 1e-5, affine = true)`
 ///
 /// Mean 0 and variance 1 of each group of channels (axis 1) with all that follows, times weight, plus bias by channels.
 pub struct GroupNorm {
@@ -73,7 +78,7 @@ pub struct GroupNorm {
     pub bias: Tensor,
 }
 
-/// `Conv1d(out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, in_channels = inferred)`
+/// `Conv1d(in_channels = inferred, out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true)`
 ///
 /// Cross-correlation of \[N, channels, length\]; weight \[out, in / groups, kernel\], first values uniform in ±1/√(in / groups · kernel).
 pub struct Conv1d {
@@ -83,7 +88,7 @@ pub struct Conv1d {
     pub bias: Tensor,
 }
 
-/// `Conv2d(out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, in_channels = inferred)`
+/// `Conv2d(in_channels = inferred, out_channels, kernel_size, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true)`
 ///
 /// Cross-correlation of \[N, channels, height, width\]; weight \[out, in / groups, kernel height, kernel width\], first values uniform in ±1/√(in / groups · kernel area).
 pub struct Conv2d {
@@ -93,7 +98,7 @@ pub struct Conv2d {
     pub bias: Tensor,
 }
 
-/// `ConvTranspose1d(out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1, in_channels = inferred)`
+/// `ConvTranspose1d(in_channels = inferred, out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1)`
 ///
 /// The transpose of Conv1d; weight \[in, out / groups, kernel\], first values uniform in ±1/√(out / groups · kernel).
 pub struct ConvTranspose1d {
@@ -103,7 +108,7 @@ pub struct ConvTranspose1d {
     pub bias: Tensor,
 }
 
-/// `ConvTranspose2d(out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1, in_channels = inferred)`
+/// `ConvTranspose2d(in_channels = inferred, out_channels, kernel_size, stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1)`
 ///
 /// The transpose of Conv2d; weight \[in, out / groups, kernel height, kernel width\], first values uniform in ±1/√(out / groups · kernel area).
 pub struct ConvTranspose2d {
@@ -113,9 +118,9 @@ pub struct ConvTranspose2d {
     pub bias: Tensor,
 }
 
-/// `LSTM(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
+/// `LSTM(input_size = inferred, hidden_size, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
 ///
-/// Long short-term memory over \[T, batch, features\]: (output, h_n, c_n). `lengths`, of the batch, as by pack_padded_sequence: from 1 to T; the output is 0 behind them, the last states are those at them.
+/// Long short-term memory over \[T, batch, features\]: (output, (h_n, c_n)); `hx` is (h_0, c_0). `lengths`, of the batch, as by pack_padded_sequence: from 1 to T; the output is 0 behind them, the last states are those at them.
 pub struct LSTM {
     /// The tensor `weight_ih_l0`.
     pub weight_ih_l0: Tensor,
@@ -127,7 +132,7 @@ pub struct LSTM {
     pub bias_hh_l0: Tensor,
 }
 
-/// `GRU(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
+/// `GRU(input_size = inferred, hidden_size, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
 ///
 /// Gated recurrent units over \[T, batch, features\]: (output, h_n). `lengths` as for `LSTM`.
 pub struct GRU {
@@ -141,7 +146,7 @@ pub struct GRU {
     pub bias_hh_l0: Tensor,
 }
 
-/// `RNN(hidden_size, input_size = inferred, num_layers = 1, bias = true, batch_first = false, dropout = 0.0, bidirectional = false, nonlinearity = "tanh")`
+/// `RNN(input_size = inferred, hidden_size, num_layers = 1, nonlinearity = "tanh", bias = true, batch_first = false, dropout = 0.0, bidirectional = false)`
 ///
 /// h = tanh(x · weight_ihᵀ + bias_ih + h · weight_hhᵀ + bias_hh) over \[T, batch, features\], or with "relu": (output, h_n). `lengths` as for `LSTM`.
 pub struct RNN {
@@ -160,12 +165,17 @@ pub struct RNN {
 /// In training: 0 with probability p, else x / (1 - p). The identity otherwise.
 pub struct Dropout {}
 
-/// `MaxPool1d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
+/// `Dropout2d(p = 0.5)`
+///
+/// As Dropout, a whole channel of \[N, channels, height, width\] at a time.
+pub struct Dropout2d {}
+
+/// `MaxPool1d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, return_indices = false, ceil_mode = false)`
 ///
 /// The maximum of each window of \[N, channels, length\].
 pub struct MaxPool1d {}
 
-/// `MaxPool2d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
+/// `MaxPool2d(kernel_size, stride = kernel_size, padding = 0, dilation = 1, return_indices = false, ceil_mode = false)`
 ///
 /// The maximum of each window.
 pub struct MaxPool2d {}
@@ -239,6 +249,36 @@ pub struct GELU {}
 ///
 /// x · sigmoid(x).
 pub struct SiLU {}
+
+/// `Softplus(beta = 1.0, threshold = 20.0)`
+///
+/// log(1 + eˣ), for any beta.
+pub struct Softplus {}
+
+/// `ELU(alpha = 1.0)`
+///
+/// x, or alpha · (eˣ - 1) where it is negative.
+pub struct ELU {}
+
+/// `ReLU6()`
+///
+/// x between 0 and 6.
+pub struct ReLU6 {}
+
+/// `Mish()`
+///
+/// x · tanh(softplus(x)).
+pub struct Mish {}
+
+/// `Hardswish()`
+///
+/// x · relu6(x + 3) / 6.
+pub struct Hardswish {}
+
+/// `Softmax(dim)`
+///
+/// exp(x), divided by its sum along `dim`.
+pub struct Softmax {}
 
 /// `Tanh()`
 ///

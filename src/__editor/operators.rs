@@ -59,6 +59,18 @@ impl Tensor {
     ///
     /// Rounded towards zero; no gradient flows.
     pub fn trunc<Output>(&self) -> Output { any() }
+    /// `round(input)`
+    ///
+    /// The nearest integer, of two the even one; no gradient flows.
+    pub fn round<Output>(&self) -> Output { any() }
+    /// `log1p(input)`
+    ///
+    /// log(1 + x), exact near 0.
+    pub fn log1p<Output>(&self) -> Output { any() }
+    /// `expm1(input)`
+    ///
+    /// eˣ - 1, exact near 0.
+    pub fn expm1<Output>(&self) -> Output { any() }
     /// `add(input, other)`
     ///
     /// `x + y`.
@@ -119,6 +131,18 @@ impl Tensor {
     ///
     /// `x | y`.
     pub fn logical_or<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `ceil(input)`
+    ///
+    /// The smallest integer that is not smaller; no gradient flows.
+    pub fn ceil<Output>(&self) -> Output { any() }
+    /// `isnan(input)`
+    ///
+    /// Whether an element is no number, as bool.
+    pub fn isnan<Output>(&self) -> Output { any() }
+    /// `detach(input)`
+    ///
+    /// The input as a constant: no gradient flows through it, in gradients of gradients neither.
+    pub fn detach<Output>(&self) -> Output { any() }
     /// `logical_not(input)`
     ///
     /// `!x`.
@@ -167,6 +191,26 @@ impl Tensor {
     ///
     /// In training: 0 with probability p, else x / (1 - p). Counter-based: the same seed drops the same elements.
     pub fn dropout<Output>(&self, p: impl Float) -> Output { any() }
+    /// `softplus(input, beta = 1.0, threshold = 20.0)`
+    ///
+    /// log(1 + exp(beta · x)) / beta; x itself where beta · x lies above the threshold.
+    pub fn softplus<Output>(&self, beta: impl Float, threshold: impl Float) -> Output { any() }
+    /// `elu(input, alpha = 1.0)`
+    ///
+    /// x where x > 0, else alpha · (eˣ - 1).
+    pub fn elu<Output>(&self, alpha: impl Float) -> Output { any() }
+    /// `relu6(input)`
+    ///
+    /// x between 0 and 6; its gradient at both is 0.
+    pub fn relu6<Output>(&self) -> Output { any() }
+    /// `mish(input)`
+    ///
+    /// x · tanh(softplus(x)).
+    pub fn mish<Output>(&self) -> Output { any() }
+    /// `hardswish(input)`
+    ///
+    /// x · relu6(x + 3) / 6; its gradient is 0 at -3 and 1 at 3.
+    pub fn hardswish<Output>(&self) -> Output { any() }
     /// `sum(input, dim = all, keepdim = false)`
     ///
     /// The sum over axes (all of them, if none is given).
@@ -203,6 +247,18 @@ impl Tensor {
     ///
     /// Where the minimum stands; of equal ones the first.
     pub fn argmin<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
+    /// `norm(input, p = 2.0, dim = all, keepdim = false)`
+    ///
+    /// (Σ |x|ᵖ)^(1/p) over axes (all of them, if none is given), as torch.linalg.vector_norm: with p = inf the greatest |x|, with -inf the least, with 0 how many are not 0.
+    pub fn norm<Output>(&self, p: impl Float, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// `normalize(input, p = 2.0, dim = 1, eps = 1e-12)`
+    ///
+    /// x / max(norm(x, p, dim), eps).
+    pub fn normalize<Output>(&self, p: impl Float, dim: impl Ints, eps: impl Float) -> Output { any() }
+    /// `cosine_similarity(x1, x2, dim = 1, eps = 1e-8)`
+    ///
+    /// Σ x1 · x2 / (max(norm(x1), eps) · max(norm(x2), eps)) along `dim`, which disappears.
+    pub fn cosine_similarity<Output>(&self, x2: impl Operand, dim: impl Int, eps: impl Float) -> Output { any() }
     /// `softmax(input, dim)`
     ///
     /// exp(x) / Σ exp(x) along `dim`.
@@ -211,11 +267,11 @@ impl Tensor {
     ///
     /// x - log Σ exp(x) along `dim`.
     pub fn log_softmax<Output>(&self, dim: impl Int) -> Output { any() }
-    /// `cross_entropy(input, target, weight = None, ignore_index = None, reduction = "mean", label_smoothing = 0.0, dim = 1)`
+    /// `cross_entropy(input, target, weight = None, ignore_index = -100, reduction = "mean", label_smoothing = 0.0, dim = 1)`
     ///
-    /// -log softmax(input)\[target\] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says ("sum", "none"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call.
+    /// -log softmax(input)\[target\] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says ("sum", "none"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call. A target of floats, in the shape of the input, has a probability for each class.
     pub fn cross_entropy<Output>(&self, target: impl Operand, weight: impl Operand, ignore_index: impl Int, reduction: impl Text, label_smoothing: impl Float, dim: impl Int) -> Output { any() }
-    /// `nll_loss(input, target, weight = None, ignore_index = None, reduction = "mean")`
+    /// `nll_loss(input, target, weight = None, ignore_index = -100, reduction = "mean")`
     ///
     /// -input\[target\] along axis 1, the axis of the classes: `cross_entropy` of what is a logarithm already.
     pub fn nll_loss<Output>(&self, target: impl Operand, weight: impl Operand, ignore_index: impl Int, reduction: impl Text) -> Output { any() }
@@ -279,10 +335,10 @@ impl Tensor {
     ///
     /// Layer norm of each group of channels (axis 1) with all that follows, times weight, plus bias by channels.
     pub fn group_norm<Output>(&self, num_groups: impl Int, weight: impl Operand, bias: impl Operand, eps: impl Float) -> Output { any() }
-    /// `batch_norm(input, running_mean = None, running_var = None, weight = None, bias = None, training = false, eps = 1e-5)`
+    /// `batch_norm(input, running_mean = None, running_var = None, weight = None, bias = None, training = false, momentum = 0.1, eps = 1e-5)`
     ///
     /// By channels (axis 1): with training = true, by the batch's mean and variance; else by those given. BatchNorm2d keeps running ones.
-    pub fn batch_norm<Output>(&self, running_mean: impl Operand, running_var: impl Operand, weight: impl Operand, bias: impl Operand, training: impl Bool, eps: impl Float) -> Output { any() }
+    pub fn batch_norm<Output>(&self, running_mean: impl Operand, running_var: impl Operand, weight: impl Operand, bias: impl Operand, training: impl Bool, momentum: impl Float, eps: impl Float) -> Output { any() }
     /// `conv1d(input, weight, bias = None, stride = 1, padding = 0, dilation = 1, groups = 1)`
     ///
     /// Cross-correlation of input\[n, c, l\] with weight\[o, c / groups, k\], plus bias\[o\].
@@ -299,14 +355,14 @@ impl Tensor {
     ///
     /// The transpose of conv2d: each element of input\[n, c, h, w\] spreads weight\[c, o / groups, kh, kw\], plus bias\[o\].
     pub fn conv_transpose2d<Output>(&self, weight: impl Operand, bias: impl Operand, stride: impl Pair, padding: impl Pair, output_padding: impl Pair, groups: impl Int, dilation: impl Pair) -> Output { any() }
-    /// `max_pool1d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
+    /// `max_pool1d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false, return_indices = false)`
     ///
     /// The maximum of each window of \[n, c, l\].
-    pub fn max_pool1d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool) -> Output { any() }
-    /// `max_pool2d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false)`
+    pub fn max_pool1d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool, return_indices: impl Bool) -> Output { any() }
+    /// `max_pool2d(input, kernel_size, stride = kernel_size, padding = 0, dilation = 1, ceil_mode = false, return_indices = false)`
     ///
     /// The maximum of each window.
-    pub fn max_pool2d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool) -> Output { any() }
+    pub fn max_pool2d<Output>(&self, kernel_size: impl Pair, stride: impl Pair, padding: impl Pair, dilation: impl Pair, ceil_mode: impl Bool, return_indices: impl Bool) -> Output { any() }
     /// `avg_pool1d(input, kernel_size, stride = kernel_size, padding = 0, ceil_mode = false, count_include_pad = true)`
     ///
     /// The mean of each window of \[n, c, l\]; padding counts as zeros, or not at all.
@@ -343,6 +399,10 @@ impl Tensor {
     ///
     /// The same elements in another shape; one size may be -1.
     pub fn reshape<Output>(&self, shape: impl Sizes) -> Output { any() }
+    /// `view(input, shape)`
+    ///
+    /// `reshape` by another name.
+    pub fn view<Output>(&self, shape: impl Sizes) -> Output { any() }
     /// `flatten(input, start_dim = 0, end_dim = -1)`
     ///
     /// Axes `start_dim` to `end_dim` become one.
@@ -447,6 +507,10 @@ impl Tensor {
     ///
     /// So many copies along each axis, one after the other; new axes in front.
     pub fn repeat<Output>(&self, repeats: impl Sizes) -> Output { any() }
+    /// `tile(input, dims)`
+    ///
+    /// `repeat`, where the first axes may be left out: `x.tile(2)` has the last axis twice.
+    pub fn tile<Output>(&self, dims: impl Sizes) -> Output { any() }
     /// `repeat_interleave(input, repeats, dim = None)`
     ///
     /// Each part along `dim` so many times (each element of the flattened input, if left out).

@@ -173,6 +173,15 @@ for name in ("eq", "ne", "lt", "le", "gt", "ge"):
     case(f"{name}_zero", name, f"x.{name}(0.0)", ["-hard"], lambda x, f=getattr(torch, name): f(x, 0.0))
 case("cast_bool", "cast", "x.cast(bool)", ["-hard"], lambda x: x.to(torch.bool))
 
+for name in ("ceil", "round", "log1p", "expm1"):
+    unary(name, signed=True)
+case("isnan", "isnan", "x.isnan()", ["-hard"], torch.isnan)
+unary("detach", lambda x: x.detach() * x, "x.detach() * x")
+for name in ("softplus", "elu", "relu6", "hardswish"):
+    unary(name, getattr(F, name))
+unary("softplus", lambda x: F.softplus(x, 0.5, 3.0), "x.softplus(0.5, 3.0)", "_beta")
+unary("mish", F.mish, near=3e-6)
+
 # Two tensors: every pair.
 for name in ("add", "sub", "mul", "div"):
     binary(name, signed=True)
@@ -232,6 +241,15 @@ for name in ("sum", "mean", "amax", "amin", "var", "std"):
 for name in ("amax", "amin"):
     case(f"{name}_two", name, f"x.{name}([0, 1])", ["ten"], lambda x, f=getattr(torch, name): f(x, (0, 1)))
 
+# Lengths.
+for kind, dim in (("rows", 1), ("columns", 0), ("one", 1)):
+    for name, p in (("one", 1.0), ("two", 2.0), ("most", INF), ("least", -INF)):
+        case(f"norm_{name}_{kind}", "norm", f"x.norm({p}, {dim})", [kind], lambda x, p=p, d=dim: torch.linalg.vector_norm(x, p, d), near=1e-6)
+case("norm_three", "norm", "x.norm(3.0, 1)", ["calm"], lambda x: torch.linalg.vector_norm(x, 3.0, 1), near=1e-6)
+case("normalize", "normalize", "x.normalize()", ["rows"], F.normalize, near=1e-6)
+case("cosine_similarity", "cosine_similarity", "x.cosine_similarity(y)", ["calm", "scale_rows"], F.cosine_similarity, near=1e-6)
+INPUTS["scale_rows"] = INPUTS["scale"].repeat(len(CALM), 1)
+
 # Losses of classes.
 for suffix, text, f in (
     ("", "", {}),
@@ -243,6 +261,8 @@ case("cross_entropy_weight", "cross_entropy", f"x.cross_entropy(y, weight = z, {
 case("cross_entropy_ignored", "cross_entropy", f"x.cross_entropy(y, ignore_index = 4, {NONE})", ["rows", "ignored"],
      lambda x, y: F.cross_entropy(x, y, ignore_index=4, reduction="none"), near=1e-6)
 case("cross_entropy_all_ignored", "cross_entropy", "x.cross_entropy(y, ignore_index = 2)", ["rows", "all_ignored"], lambda x, y: F.cross_entropy(x, y, ignore_index=2))
+case("cross_entropy_probable", "cross_entropy", f"x.cross_entropy(y, {NONE})", ["calm", "-parts"], lambda x, y: F.cross_entropy(x, y, reduction="none"), near=2e-6)
+INPUTS["parts"] = torch.tensor([0.1, 0.2, 0.0, 0.7, 0.0]).repeat(len(CALM), 1)
 case("nll_loss", "nll_loss", f"x.nll_loss(y, {NONE})", ["rows", "classes"], lambda x, y: F.nll_loss(x, y, reduction="none"))
 case("nll_loss_ignored", "nll_loss", f"x.nll_loss(y, ignore_index = 4, {NONE})", ["rows", "ignored"], lambda x, y: F.nll_loss(x, y, ignore_index=4, reduction="none"))
 
@@ -309,7 +329,7 @@ INPUTS["zeros_mask"] = torch.zeros(3, 4)
 TYPES = {torch.int64: "i64", torch.bool: "bool", torch.float32: "f32"}
 # The operators that only move elements: nothing happens to a number, so operators.py is all there is to check.
 MOVES = """reshape flatten permute transpose t unsqueeze squeeze select narrow gather index_select embedding one_hot cat stack split chunk unbind
-flip roll pad arange zeros ones full zeros_like ones_like full_like tril triu expand repeat repeat_interleave pixel_shuffle pixel_unshuffle"""
+flip roll pad arange zeros ones full zeros_like ones_like full_like tril triu expand repeat tile repeat_interleave view eye pixel_shuffle pixel_unshuffle"""
 
 
 def evaluate(case, dtype, compute=None):

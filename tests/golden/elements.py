@@ -34,11 +34,29 @@ case("reciprocal", "reciprocal", "x.reciprocal()", [Input(TABLE, 0.2, 3.0)], tor
 case("neg_sign", "neg", "-x", [TABLE], torch.neg)
 case("leaky_relu", "leaky_relu", "x.leaky_relu()", [TABLE], F.leaky_relu)
 case("leaky_relu_slope", "leaky_relu", "x.leaky_relu(0.2)", [TABLE], lambda x: F.leaky_relu(x, 0.2))
-for name in ("floor", "trunc"):
+for name in ("floor", "trunc", "round", "ceil"):
     # As a factor, for no gradient flows through it.
     case(name, name, f"x.{name}() * x", [Input(TABLE, -4.0, 4.0)], lambda x, f=getattr(torch, name): f(x) * x)
     case(f"{name}_ends", name, f"x.{name}()", [fixed(ROW, values=ENDS)], getattr(torch, name), tie=True)
 case("sign_ends", "sign", "x.sign()", [fixed(ROW, values=ENDS)], torch.sign, tie=True)
+
+NEAR, WIDE, AT_BENDS = Input(TABLE, -1e-3, 1e-3), Input(TABLE, -7.0, 9.0), [-3.0, 0.0, 3.0, 6.0, -7.0, 1.0, 8.0]
+case("log1p", "log1p", "x.log1p()", [Input(TABLE, -0.9, 6.0)], torch.log1p)
+case("log1p_near", "log1p", "x.log1p()", [NEAR], torch.log1p)
+case("expm1", "expm1", "x.expm1()", [Input(TABLE, -6.0, 6.0)], torch.expm1)
+case("expm1_near", "expm1", "x.expm1()", [NEAR], torch.expm1)
+case("isnan", "isnan", "(x / y).isnan()", [fixed(ROW, values=AT_BENDS), fixed(ROW, values=[1.0, 0.0, 2.0, 0.0, 1.0, 1.0, 1.0])],
+     lambda x, y: torch.isnan(x / y))
+for name in ("softplus", "elu", "relu6", "mish", "hardswish"):
+    f = getattr(F, name)
+    case(name, name, f"x.{name}()", [WIDE], f)
+    case(f"{name}_far", name, f"x.{name}()", [Input(TABLE, -95.0, 6.0 if name == "mish" else 95.0)], f)
+    case(f"{name}_bends", name, f"x.{name}()", [Input(ROW, values=AT_BENDS)], f, tie=True)
+case("softplus_beta", "softplus", "x.softplus(2.5, threshold = 8)", [WIDE], lambda x: F.softplus(x, 2.5, 8))
+case("elu_alpha", "elu", "x.elu(1.5)", [WIDE], lambda x: F.elu(x, 1.5))
+case("detach", "detach", "x.sin().detach() * x", [TABLE], lambda x: x.sin().detach() * x)
+case("detach_twice", "detach", "grad((x.sin().detach() * x.square() * y).sum(), [x])[0] * x", [TABLE, TABLE],
+     lambda x, y: torch.autograd.grad((x.sin().detach() * x.square() * y).sum(), [x], create_graph=True)[0] * x)
 
 # Two tensors.
 for name, sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
@@ -78,6 +96,26 @@ for name in ("argmax", "argmin"):
     case(f"{name}_keepdim", name, f"x.{name}(1, keepdim = true)", [CUBE], lambda x, f=f: f(x, 1, keepdim=True))
     case(f"{name}_tie", name, f"x.{name}(1)", [EQUAL], lambda x, f=f: f(x, 1), tie=True)
 
+# Lengths.
+BLOCK = (3, 4, 5)
+for name, p in {"half": 0.5, "one": 1.0, "three_halves": 1.5, "two": 2.0, "three": 3.0, "most": float("inf"), "least": float("-inf")}.items():
+    written = str(p)
+    case(f"norm_{name}", "norm", f"x.norm({written})", [BLOCK], lambda x, p=p: torch.linalg.vector_norm(x, p))
+    case(f"norm_{name}_axes", "norm", f"x.norm({written}, [0, 2], keepdim = true) * x", [BLOCK],
+         lambda x, p=p: torch.linalg.vector_norm(x, p, (0, 2), keepdim=True) * x)
+    case(f"norm_{name}_of_zeros", "norm", f"x.norm({written}, 1)", [Input((2, 3), values=[0.0, 0.0, 0.0, 0.0, 1.0, -2.0])],
+         lambda x, p=p: torch.linalg.vector_norm(x, p, 1), tie=True)
+case("norm_zero", "norm", "x.norm(0, 1)", [fixed((2, 3), values=[0.0, 0.0, 3.0, 0.0, 1.0, -2.0])], lambda x: torch.linalg.vector_norm(x, 0, 1))
+case("norm_all", "norm", "x.norm()", [BLOCK], torch.linalg.vector_norm)
+case("normalize", "normalize", "x.normalize()", [BLOCK], F.normalize)
+case("normalize_one", "normalize", "x.normalize(p = 1, dim = -1)", [BLOCK], lambda x: F.normalize(x, 1.0, -1))
+case("normalize_held", "normalize", "x.normalize(eps = 20)", [TABLE], lambda x: F.normalize(x, eps=20))
+case("cosine_similarity", "cosine_similarity", "x.cosine_similarity(y)", [BLOCK, BLOCK], F.cosine_similarity)
+case("cosine_similarity_last", "cosine_similarity", "x.cosine_similarity(y, dim = -1)", [(3, 1, 5), (4, 5)],
+     lambda x, y: F.cosine_similarity(x, y, -1))
+case("cosine_similarity_held", "cosine_similarity", "x.cosine_similarity(y, eps = 20)", [TABLE, TABLE],
+     lambda x, y: F.cosine_similarity(x, y, eps=20))
+
 # Norms.
 IMAGES, CHANNELS = (2, 6, 4, 3), (6,)
 SCALE = Input(CHANNELS, 0.5, 1.5)
@@ -101,10 +139,14 @@ case("arange", "arange", "arange(7)", [], lambda: torch.arange(7))
 case("arange_step", "arange", "arange(3, 20, 4)", [], lambda: torch.arange(3, 20, 4))
 case("arange_down", "arange", "arange(5, -3, -2)", [], lambda: torch.arange(5, -3, -2))
 case("arange_used", "arange", "arange(1, 8).cast(f32) * x", [TABLE], lambda x: torch.arange(1, 8).to(x.dtype) * x)
+case("eye", "eye", "eye(3)", [], lambda: torch.eye(3))
+case("eye_wide", "eye", "eye(3, 7) * x", [TABLE], lambda x: torch.eye(3, 7).to(x.dtype) * x)
+case("eye_integers", "eye", "eye(2, dtype = i64)", [], lambda: torch.eye(2, dtype=torch.int64))
+case("zeros_one_by_one", "zeros", "zeros(2, 3, dtype = i64)", [], lambda: torch.zeros(2, 3, dtype=torch.int64))
 case("zeros", "zeros", "zeros([2, 3])", [], lambda: torch.zeros(2, 3))
 case("ones", "ones", "ones([2, 3], dtype = i64)", [], lambda: torch.ones(2, 3, dtype=torch.int64))
 case("full", "full", "full([2, 3], -1.5)", [], lambda: torch.full((2, 3), -1.5))
-case("full_integers", "full", "full([4], 7, i64)", [], lambda: torch.full((4,), 7, dtype=torch.int64))
+case("full_integers", "full", "full([4], 7, dtype = i64)", [], lambda: torch.full((4,), 7, dtype=torch.int64))
 case("zeros_like", "zeros_like", "x.zeros_like() + x", [TABLE], lambda x: torch.zeros_like(x) + x)
 case("ones_like", "ones_like", "x.ones_like() + x", [TABLE], lambda x: torch.ones_like(x) + x)
 case("full_like", "full_like", "x.full_like(2.5) * x", [TABLE], lambda x: torch.full_like(x, 2.5) * x)

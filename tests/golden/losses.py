@@ -31,6 +31,12 @@ case("cross_entropy_ignore_outside", "cross_entropy", "x.cross_entropy(y, ignore
      [ROWS, Input((6,), classes=5, numbers=[0, 255, 3, 4, 255, 1])], lambda x, y: F.cross_entropy(x, y, ignore_index=255))
 case("cross_entropy_smooth", "cross_entropy", "x.cross_entropy(y, label_smoothing = 0.1)", [ROWS, TARGETS],
      lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1))
+for reduction in ("mean", "sum", "none"):
+    case(f"cross_entropy_probable_{reduction}", "cross_entropy",
+         f'x.cross_entropy(y, z, label_smoothing = 0.2, reduction = "{reduction}")', [(3, 5, 4), Input((3, 5, 4), 0.05, 0.4), FACTORS],
+         lambda x, y, z, r=reduction: F.cross_entropy(x, y, z, label_smoothing=0.2, reduction=r))
+case("cross_entropy_probable", "cross_entropy", "x.cross_entropy(y)", [ROWS, Input(ROWS, 0.05, 0.4, grad=False)], F.cross_entropy)
+case("cross_entropy_probable_row", "cross_entropy", "x.cross_entropy(y)", [(5,), Input((5,), 0.05, 0.4)], F.cross_entropy)
 case("nll_loss", "nll_loss", "x.nll_loss(y)", [ROWS, TARGETS], F.nll_loss)
 case("nll_loss_all", "nll_loss", "x.nll_loss(y, z, ignore_index = 1)", [(3, 5, 4), PIXELS, FACTORS],
      lambda x, y, z: F.nll_loss(x, y, z, ignore_index=1))
@@ -57,7 +63,7 @@ for log in (False, True):
         target = Input(TABLE, -2.0, 0.5) if log else PROBABLE
         case(f"kl_div_{reduction}_{written}", "kl_div", f'x.kl_div(y, reduction = "{reduction}", log_target = {written})', [TABLE, target],
              lambda x, y, r=reduction, log=log: F.kl_div(x, y, reduction=r, log_target=log))
-case("kl_div_zero", "kl_div", 'x.kl_div(y, "sum")', [Input((4,)), Input((4,), values=[0.0, 1.0, 0.25, 1.0], grad=False)],
+case("kl_div_zero", "kl_div", 'x.kl_div(y, reduction = "sum")', [Input((4,)), Input((4,), values=[0.0, 1.0, 0.25, 1.0], grad=False)],
      lambda x, y: F.kl_div(x, y, reduction="sum"))
 case("smooth_l1_loss_beta", "smooth_l1_loss", "x.smooth_l1_loss(y, beta = 0.5)", [TABLE, TABLE], lambda x, y: F.smooth_l1_loss(x, y, beta=0.5))
 case("smooth_l1_loss_line", "smooth_l1_loss", "x.smooth_l1_loss(y, beta = 0)", [TABLE, TABLE], lambda x, y: F.smooth_l1_loss(x, y, beta=0))
@@ -113,5 +119,9 @@ case("masked_fill_wide", "masked_fill", "x.masked_fill(y, z)", [(4,), Input((3, 
      lambda x, y, z: torch.masked_fill(x, y, z))
 case("expand", "expand", "x.expand([2, -1, 4])", [(3, 1)], lambda x: x.expand(2, -1, 4))
 case("repeat", "repeat", "x.repeat([2, 1, 3])", [(3, 4)], lambda x: x.repeat(2, 1, 3))
+case("expand_one_by_one", "expand", "x.expand(2, -1, 4)", [(3, 1)], lambda x: x.expand(2, -1, 4))
+case("repeat_one_by_one", "repeat", "x.repeat(2, 1, 3)", [(3, 4)], lambda x: x.repeat(2, 1, 3))
+case("tile", "tile", "x.tile(2)", [(3, 4)], lambda x: x.tile(2))
+case("tile_all", "tile", "x.tile([2, 1, 3])", [(3, 4)], lambda x: x.tile(2, 1, 3))
 case("repeat_interleave", "repeat_interleave", "x.repeat_interleave(3, dim = 0)", [(3, 4)], lambda x: x.repeat_interleave(3, dim=0))
 case("repeat_interleave_all", "repeat_interleave", "x.repeat_interleave(2)", [(3, 4)], lambda x: x.repeat_interleave(2))

@@ -23,6 +23,10 @@ case("flatten_rest", "flatten", "x.flatten(1)", [CUBE], lambda x: x.flatten(1))
 case("flatten_first", "flatten", "x.flatten(0, 1)", [CUBE], lambda x: x.flatten(0, 1))
 case("permute", "permute", "x.permute([2, 0, 1])", [CUBE], lambda x: x.permute(2, 0, 1))
 case("permute_reshaped", "permute", "x.permute([2, 0, 1]).reshape([10, 3])", [CUBE], lambda x: x.permute(2, 0, 1).reshape(10, 3))
+case("permute_one_by_one", "permute", "x.permute(2, 0, 1)", [CUBE], lambda x: x.permute(2, 0, 1))
+case("reshape_one_by_one", "reshape", "x.reshape(10, -1)", [CUBE], lambda x: x.reshape(10, -1))
+case("view", "view", "x.view(5, 6)", [CUBE], lambda x: x.reshape(5, 6))
+case("view_list", "view", "x.view([-1])", [CUBE], lambda x: x.reshape(-1))
 case("transpose", "transpose", "x.transpose(0, -1)", [CUBE], lambda x: x.transpose(0, -1))
 case("t", "t", "x.t()", [TABLE], torch.t)
 case("unsqueeze", "unsqueeze", "x.unsqueeze(1) * y", [TABLE, (3, 4, 1)], lambda x, y: x.unsqueeze(1) * y)
@@ -38,6 +42,9 @@ case("gather", "gather", "x.gather(1, y)", [TABLE, Input((3, 4), classes=7)], la
 case("gather_first", "gather", "x.gather(0, y)", [TABLE, Input((5, 7), classes=3)], lambda x, y: x.gather(0, y))
 case("gather_again", "gather", "x.gather(1, y)", [TABLE, Input((3, 4), numbers=[1, 1, 1, 6, 0, 0, 0, 0, 3, 2, 3, 2])], lambda x, y: x.gather(1, y))
 case("index_select", "index_select", "x.index_select(1, y)", [CUBE, Input((4,), numbers=[2, 0, 2, 1])], lambda x, y: x.index_select(1, y))
+case("index_list", "index_select", "y[x]", [Input((4,), numbers=[2, 0, 2, 1]), (3, 2, 4)], lambda x, y: y[x])
+case("index_matrix", "index_select", "y[x]", [Input((2, 3), numbers=[2, 0, 2, 1, 1, 1]), (3, 2, 4)], lambda x, y: y[x])
+case("index_scalar", "index_select", "y[x]", [Input((), numbers=[1]), (3, 2, 4)], lambda x, y: y[x])
 case("embedding", "embedding", "y.embedding(x)", [(6, 4), Input((3, 5), classes=6)], lambda x, y: F.embedding(y, x))
 case("embedding_scalar", "embedding", "y.embedding(x)", [(6, 4), Input((), numbers=[3])], lambda x, y: F.embedding(y, x))
 case("embedding_padding", "embedding", "y.embedding(x, padding_idx = 2)", [(6, 4), Input((5,), numbers=[2, 1, 2, 5, 1])],
@@ -64,6 +71,7 @@ case("unbind_last", "unbind", "x.unbind(-1)[4] - x.unbind(-1)[0]", [CUBE], lambd
 
 # Order and borders.
 case("flip", "flip", "x.flip([1])", [CUBE], lambda x: x.flip([1]))
+case("flip_one_by_one", "flip", "x.flip(0, -1)", [CUBE], lambda x: x.flip(0, -1))
 case("flip_two", "flip", "x.flip([0, -1])", [CUBE], lambda x: x.flip([0, -1]))
 case("roll", "roll", "x.roll(2, 1)", [TABLE], lambda x: x.roll(2, 1))
 case("roll_back", "roll", "x.roll(-3, dims = -1)", [TABLE], lambda x: x.roll(-3, -1))

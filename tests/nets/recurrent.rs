@@ -10,7 +10,7 @@ network! {
         head:  Linear(5);
 
         pub fn scores(tokens: u32[B, T], lengths: i64[B]) -> f32[B, 5] {
-            let (_, h, _) = lstm(embed(tokens), lengths = lengths);
+            let (_, (h, _)) = lstm(embed(tokens), lengths = lengths);
             head(h[-1])
         }
 

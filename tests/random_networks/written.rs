@@ -5,8 +5,8 @@ use castnet::prelude::*;
 
 network! {
     pub net Net7 {
-        layer0: Linear(3);
-        layer5: Conv2d(2, 3, 2, 0, 1);
+        layer0: Linear(out_features = 3);
+        layer5: Conv2d(out_channels = 2, kernel_size = 3, stride = 2, padding = 0, dilation = 1);
 
         pub train fn loss(x: f32[N, 1, 5, 8], target: u8[N]) -> f32 {
             let v0 = x;
@@ -38,8 +38,8 @@ network! {
 
 network! {
     pub net Net10 {
-        layer0: Linear(8);
-        layer5: Linear(37);
+        layer0: Linear(out_features = 8);
+        layer5: Linear(out_features = 37);
 
         pub train fn loss(x: f32[N, 37]) -> f32 {
             let v0 = x;
@@ -87,9 +87,9 @@ network! {
 
 network! {
     pub net Net14 {
-        layer0: Linear(7);
-        layer1: Dropout(0.3);
-        layer4: Linear(3);
+        layer0: Linear(out_features = 7);
+        layer1: Dropout(p = 0.3);
+        layer4: Linear(out_features = 3);
 
         pub train fn loss(x: f32[N, 1], target: u8[N]) -> f32 {
             let v0 = x;
@@ -129,8 +129,8 @@ network! {
 
 network! {
     pub net Net15 {
-        layer0: Linear(11);
-        layer3: Linear(7);
+        layer0: Linear(out_features = 11);
+        layer3: Linear(out_features = 7);
 
         pub train fn loss(x: f32[N, 37], target: f32[N, 1, 7]) -> f32 {
             let v0 = x;
@@ -166,9 +166,9 @@ network! {
 
 network! {
     pub net Net17 {
-        layer0: Linear(1);
-        layer1: Linear(5);
-        layer3: Linear(5);
+        layer0: Linear(out_features = 1);
+        layer1: Linear(out_features = 5);
+        layer3: Linear(out_features = 5);
 
         pub train fn loss(x: f32[N, 1], target: f32[N, 5]) -> f32 {
             let v0 = x;
@@ -210,10 +210,10 @@ network! {
 
 network! {
     pub net Net19 {
-        layer0: Linear(11);
-        layer1: Linear(37);
-        layer2: Linear(32);
-        layer5: Linear(37);
+        layer0: Linear(out_features = 11);
+        layer1: Linear(out_features = 37);
+        layer2: Linear(out_features = 32);
+        layer5: Linear(out_features = 37);
 
         pub train fn loss(x: f32[N, 2]) -> f32 {
             let v0 = x;
@@ -256,8 +256,8 @@ network! {
 
 network! {
     pub net Net27 {
-        layer1: Linear(3);
-        layer4: Linear(7);
+        layer1: Linear(out_features = 3);
+        layer4: Linear(out_features = 7);
 
         pub train fn loss(x: f32[N, 3], target: u8[N]) -> f32 {
             let v0 = x;
@@ -274,8 +274,8 @@ network! {
 
 network! {
     pub net Net31 {
-        layer0: Linear(1);
-        layer4: Conv2d(7, 2, 2, 1, 2);
+        layer0: Linear(out_features = 1);
+        layer4: Conv2d(out_channels = 7, kernel_size = 2, stride = 2, padding = 1, dilation = 2);
 
         pub train fn loss(x: f32[N, 2, 5, 7], target: f32[N, 7, 5, 1]) -> f32 {
             let v0 = x;
@@ -325,9 +325,9 @@ network! {
 
 network! {
     pub net Net32 {
-        layer0: Dropout(0.3);
-        layer3: Linear(7);
-        layer5: Linear(1);
+        layer0: Dropout(p = 0.3);
+        layer3: Linear(out_features = 7);
+        layer5: Linear(out_features = 1);
 
         pub train fn loss(x: f32[N, 3, 7, 8]) -> f32 {
             let v0 = x;
@@ -368,9 +368,9 @@ network! {
 
 network! {
     pub net Net52 {
-        layer0: Conv2d(3, 1, 1, 1, 2);
-        layer4: Dropout(0.3);
-        layer5: Linear(4);
+        layer0: Conv2d(out_channels = 3, kernel_size = 1, stride = 1, padding = 1, dilation = 2);
+        layer4: Dropout(p = 0.3);
+        layer5: Linear(out_features = 4);
 
         pub train fn loss(x: f32[N, 5, 7, 4], target: u8[N, 9, 3]) -> f32 {
             let v0 = x;

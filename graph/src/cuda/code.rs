@@ -53,6 +53,9 @@ fn unary(f: Unary, x: &str) -> String {
         Unary::Cos => format!("cn::cos({x})"),
         Unary::Floor => format!("floorf({x})"),
         Unary::Trunc => format!("truncf({x})"),
+        Unary::Round => format!("rintf({x})"),
+        Unary::Log1p => format!("cn::log1p({x})"),
+        Unary::Expm1 => format!("cn::expm1({x})"),
         Unary::Not => format!("1.0f - {x}"),
     }
 }

@@ -85,8 +85,9 @@ CN_FN float rem(float a, float b) {
 
 CN_FN float power_of_two(int n) { return bits_float(((unsigned)n + 127u) << 23); }
 
-// Cody-Waite: e^x = 2^n * e^r with |r| <= ln 2 / 2.
-CN_FN float exp(float x) {
+// Cody-Waite: e^x = 2^n * e^r with |r| <= ln 2 / 2. What is left is r, p with e^r = 1 + r + p * r^2, and the two halves of n.
+struct Reduced { float r, p; int half, rest; };
+CN_FN Reduced reduced(float x) {
     const float round = 12582912.0f;
     if (x < -105.0f) x = -105.0f;
     if (x > 90.0f) x = 90.0f;
@@ -100,11 +101,24 @@ CN_FN float exp(float x) {
     p = p * r + 4.1665796e-2f;
     p = p * r + 1.6666665e-1f;
     p = p * r + 0.5f;
-    const float y = p * (r * r) + (r + 1.0f);
     // 2^n in two factors, so that neither leaves the range where the result overflows or is subnormal.
     const int whole = (int)(__float_as_uint(shifted) - __float_as_uint(round));
     const int half = whole >> 1;
-    return y * power_of_two(half) * power_of_two(whole - half);
+    return Reduced{r, p, half, whole - half};
+}
+CN_FN float exp(float x) {
+    const Reduced e = reduced(x);
+    const float y = e.p * (e.r * e.r) + (e.r + 1.0f);
+    return y * power_of_two(e.half) * power_of_two(e.rest);
+}
+
+// 2^n (e^r - 1) + 2^n - 1, whose first part is small where x is.
+CN_FN float expm1(float x) {
+    const Reduced e = reduced(x);
+    const float less = e.p * (e.r * e.r) + e.r;
+    const float scale = power_of_two(e.half);
+    const float y = (less * scale + (scale - power_of_two(-e.rest))) * power_of_two(e.rest);
+    return x == 0.0f ? x : y;
 }
 
 // x = 2^n * m with m in [sqrt(1/2), sqrt(2)); log x = n * ln 2 + log m.
@@ -131,6 +145,14 @@ CN_FN float log(float x) {
     if (!(x < infinity())) y = x;
     if (x == 0.0f) y = -infinity();
     return x < 0.0f ? nan() : y;
+}
+
+// log u of u = 1 + x as it was rounded, and what rounding lost.
+CN_FN float log1p(float x) {
+    const float u = 1.0f + x;
+    const float y = log(u);
+    const float lost = y + (x - (u - 1.0f)) / u;
+    return x == 0.0f ? x : u > 0.0f && x < 16777216.0f ? lost : y;
 }
 
 // A rational function, exact to a few units for all x.

@@ -351,6 +351,15 @@ impl Pass<'_> {
             Unary::Neg => b.unary(Unary::Neg, g),
             Unary::Exp => b.pointwise(Mul, g, y),
             Unary::Log => b.pointwise(Div, g, x),
+            Unary::Log1p => {
+                let above = b.binary_const(Add, x, 1.0);
+                b.pointwise(Div, g, above)
+            }
+            // By x, not by y + 1, in which small slopes drown.
+            Unary::Expm1 => {
+                let slope = b.unary(Unary::Exp, x);
+                b.pointwise(Mul, g, slope)
+            }
             Unary::Sqrt => {
                 let half = b.binary_const(Mul, g, 0.5);
                 b.pointwise(Div, half, y)
@@ -394,7 +403,7 @@ impl Pass<'_> {
                 b.pointwise(Mul, g, slope)
             }
             // Steps: flat wherever they have a derivative.
-            Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Not => return,
+            Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => return,
         };
         self.add(node, 0, d);
     }

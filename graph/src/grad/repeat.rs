@@ -4,7 +4,7 @@ use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::hash::HashMap;
-use crate::optimise::{optimise, without_dead_code};
+use crate::optimise::{optimise_between_gradients, without_dead_code};
 use crate::recompute::recompute;
 use crate::scalar::Binary;
 use crate::types::Type;
@@ -160,7 +160,7 @@ impl Joint {
         let own = graph.outputs.len();
         graph.outputs.extend(arguments.into_iter().map(|(i, value)| Output { role: Role::Gradient(i), value }));
         graph.outputs.extend(gradients);
-        let graph = without_dead_code(&recompute(&optimise(&graph)));
+        let graph = without_dead_code(&recompute(&optimise_between_gradients(&graph)));
         let mut forward = vec![false; graph.nodes.len()];
         graph.outputs[..own].iter().for_each(|o| forward[o.value.index()] = true);
         for index in (0..graph.nodes.len()).rev() {

@@ -2,7 +2,7 @@
 
 use super::{INPUT, Layer, LayerKind, Tensors, at_least, float_input, shape_once};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, inferred, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
@@ -10,6 +10,7 @@ use crate::ops::{Slots, comes_from, conv, conv_transpose, extents, image_shape, 
 use crate::program::Layout;
 
 const FORWARD: &[Param] = &[
+    inferred("in_channels", Kind::Int),
     required("out_channels", Kind::Int),
     required("kernel_size", Kind::Pair),
     optional("stride", Kind::Pair, "1"),
@@ -17,10 +18,10 @@ const FORWARD: &[Param] = &[
     optional("dilation", Kind::Pair, "1"),
     optional("groups", Kind::Int, "1"),
     optional("bias", Kind::Bool, "true"),
-    optional("in_channels", Kind::Int, "inferred"),
 ];
 
 const TRANSPOSE: &[Param] = &[
+    inferred("in_channels", Kind::Int),
     required("out_channels", Kind::Int),
     required("kernel_size", Kind::Pair),
     optional("stride", Kind::Pair, "1"),
@@ -29,10 +30,9 @@ const TRANSPOSE: &[Param] = &[
     optional("groups", Kind::Int, "1"),
     optional("bias", Kind::Bool, "true"),
     optional("dilation", Kind::Pair, "1"),
-    optional("in_channels", Kind::Int, "inferred"),
 ];
 
-/// `Conv1d(out_channels, kernel_size, stride, padding, dilation, groups, bias, in_channels)`: `in_channels` is inferred.
+/// `Conv1d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)`.
 pub(super) static CONV1D: LayerKind = LayerKind {
     name: "Conv1d",
     doc: "Cross-correlation of [N, channels, length]; weight [out, in / groups, kernel], first values uniform in ±1/√(in / groups · kernel).",
@@ -42,7 +42,7 @@ pub(super) static CONV1D: LayerKind = LayerKind {
     apply: |b, layer, given| apply(b, layer, given, &FORWARD_LAYER, 1),
 };
 
-/// `Conv2d(out_channels, kernel_size, stride, padding, dilation, groups, bias, in_channels)`: `in_channels` is inferred.
+/// `Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)`.
 pub(super) static CONV2D: LayerKind = LayerKind {
     name: "Conv2d",
     doc: "Cross-correlation of [N, channels, height, width]; weight [out, in / groups, kernel height, kernel width], first values uniform in ±1/√(in / groups · kernel area).",
@@ -52,7 +52,7 @@ pub(super) static CONV2D: LayerKind = LayerKind {
     apply: |b, layer, given| apply(b, layer, given, &FORWARD_LAYER, 2),
 };
 
-/// `ConvTranspose1d(out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, in_channels)`.
+/// `ConvTranspose1d(in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation)`.
 pub(super) static CONV_TRANSPOSE1D: LayerKind = LayerKind {
     name: "ConvTranspose1d",
     doc: "The transpose of Conv1d; weight [in, out / groups, kernel], first values uniform in ±1/√(out / groups · kernel).",
@@ -62,7 +62,7 @@ pub(super) static CONV_TRANSPOSE1D: LayerKind = LayerKind {
     apply: |b, layer, given| apply(b, layer, given, &TRANSPOSE_LAYER, 1),
 };
 
-/// `ConvTranspose2d(out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, in_channels)`.
+/// `ConvTranspose2d(in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation)`.
 pub(super) static CONV_TRANSPOSE2D: LayerKind = LayerKind {
     name: "ConvTranspose2d",
     doc: "The transpose of Conv2d; weight [in, out / groups, kernel height, kernel width], first values uniform in ±1/√(out / groups · kernel area).",
@@ -78,23 +78,27 @@ struct Signature {
     dilation: usize,
     groups: usize,
     bias: usize,
-    in_channels: usize,
 }
 
-static FORWARD_LAYER: Signature = Signature { transposed: false, dilation: 4, groups: 5, bias: 6, in_channels: 7 };
-static TRANSPOSE_LAYER: Signature = Signature { transposed: true, dilation: 7, groups: 5, bias: 6, in_channels: 8 };
+const IN_CHANNELS: usize = 0;
+const OUT_CHANNELS: usize = 1;
+const KERNEL: usize = 2;
+
+static FORWARD_LAYER: Signature = Signature { transposed: false, dilation: 5, groups: 6, bias: 7 };
+static TRANSPOSE_LAYER: Signature = Signature { transposed: true, dilation: 8, groups: 6, bias: 7 };
 
 impl Signature {
     fn slots(&self) -> Slots {
-        Slots { kernel: 1, stride: 2, padding: 3, dilation: Some(self.dilation) }
+        Slots { kernel: KERNEL, stride: 3, padding: 4, dilation: Some(self.dilation) }
     }
 }
 
 fn declare(b: &mut Builder, bound: &Bound, signature: &Signature, dims: usize) -> Checked<Tensors> {
-    let sizes = [(0, "out_channels", 1), (1, "kernel_size", 1), (2, "stride", 1), (3, "padding", 0)];
-    let more = [(signature.dilation, "dilation", 1), (signature.groups, "groups", 1)];
-    at_least(b, bound, &[&sizes[..], &more, &[(signature.in_channels, "in_channels", 1)]].concat())?;
-    let (out, groups) = (bound.int(0).unwrap_or(1), bound.int(signature.groups).unwrap_or(1));
+    let sizes = [(IN_CHANNELS, "in_channels", 1), (OUT_CHANNELS, "out_channels", 1), (KERNEL, "kernel_size", 1)];
+    let more =
+        [(3, "stride", 1), (4, "padding", 0), (signature.dilation, "dilation", 1), (signature.groups, "groups", 1)];
+    at_least(b, bound, &[&sizes[..], &more].concat())?;
+    let (out, groups) = (bound.int(OUT_CHANNELS).unwrap_or(1), bound.int(signature.groups).unwrap_or(1));
     if out % groups != 0 {
         let message = format!("`{}` with out_channels = {out} in {groups} groups", bound.callee);
         return bound.wrong(
@@ -120,7 +124,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
     let mut named = bound.clone();
     named.callee = layer.name.clone();
     named.at = b.origin.loc;
-    let kernel = extents(bound, 1, dims, 1).unwrap_or([1, 1]);
+    let kernel = extents(bound, KERNEL, dims, 1).unwrap_or([1, 1]);
     let groups = bound.int(signature.groups).unwrap_or(1);
     let (window, ends) = window_of(b, &named, dims, kernel, signature.slots(), groups)?;
     let channels = channels(b, layer, x, signature, dims, groups)?;
@@ -128,7 +132,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
         // A window that does not fit says so before the weight gets its shape.
         window_type(b, &named, x, dims, (&window, ends), None, signature.slots())?;
     }
-    let out = bound.int(0).unwrap_or(1);
+    let out = bound.int(OUT_CHANNELS).unwrap_or(1);
     let [first, second] = if signature.transposed { [channels, out / groups] } else { [out, channels / groups] };
     let fan_in = [second, kernel[0], kernel[1]].into_iter().map(|n| n as f64).product::<f64>();
     let init = Init::Uniform((1.0 / fan_in).sqrt() as f32);
@@ -141,7 +145,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, signature: &Signature, d
     };
     let tensors = (weight, bias);
     let y = match signature.transposed {
-        true => conv_transpose(b, &named, dims, x, tensors, &window, signature.slots(), 4),
+        true => conv_transpose(b, &named, dims, x, tensors, &window, signature.slots(), 5),
         false => conv(b, &named, dims, x, tensors, (window, ends), signature.slots()),
     };
     y.map(Arg::Tensor)
@@ -159,11 +163,11 @@ fn channels(b: &mut Builder, layer: &Layer, x: Value, signature: &Signature, dim
         let d = comes_from(b, x, Diagnostic::new("N0107", at, message));
         return b.report(d.help("write the number in the input's type"));
     };
-    if let Some(declared) = bound.int(signature.in_channels).filter(|d| *d != channels) {
+    if let Some(declared) = bound.int(IN_CHANNELS).filter(|d| *d != channels) {
         let message = format!("layer `{name}` expects {declared} input channels but `{made}` produces {channels}");
         let d = Diagnostic::new("N0102", at, message)
-            .note(bound.at(signature.in_channels), format!("`in_channels = {declared}` is declared here"));
-        let d = comes_from(b, x, d).help(format!("write `in_channels = {channels}`, or leave it out: it is inferred"));
+            .note(bound.at(IN_CHANNELS), format!("`in_channels = {declared}` is declared here"));
+        let d = comes_from(b, x, d).help(bound.correction(IN_CHANNELS, "in_channels", channels));
         return b.report(d);
     }
     if channels % groups != 0 {

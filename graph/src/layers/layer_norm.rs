@@ -1,9 +1,9 @@
 //! `LayerNorm`, `RMSNorm`, `GroupNorm`: each example by itself.
 
-use super::batch_norm::{affine_tensors, image, parameters};
-use super::{INPUT, Layer, LayerKind, float_input};
+use super::batch_norm::{affine_tensors, epsilon, image, parameters};
+use super::{INPUT, Layer, LayerKind, at_least, float_input};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, optional, required};
+use crate::call::{Arg, Bound, Kind, inferred, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::ops::norm;
@@ -20,7 +20,8 @@ pub(super) static LAYER_NORM: LayerKind = LayerKind {
         optional("elementwise_affine", Kind::Bool, "true"),
         optional("bias", Kind::Bool, "true"),
     ],
-    declare: |_, bound| {
+    declare: |b, bound| {
+        epsilon(b, bound, 1)?;
         let mut tensors = affine_tensors(bound.bool(2).unwrap_or(true));
         if !bound.bool(3).unwrap_or(true) {
             tensors.truncate(1);
@@ -45,9 +46,9 @@ pub(super) static RMS_NORM: LayerKind = LayerKind {
         optional("eps", Kind::Float, "1.1920929e-7"),
         optional("elementwise_affine", Kind::Bool, "true"),
     ],
-    declare: |_, bound| match bound.bool(2).unwrap_or(true) {
-        true => Ok(vec![("weight".into(), Layout::Plain)]),
-        false => Ok(vec![]),
+    declare: |b, bound| {
+        epsilon(b, bound, 1)?;
+        Ok(if bound.bool(2).unwrap_or(true) { vec![("weight".into(), Layout::Plain)] } else { vec![] })
     },
     call: INPUT,
     apply: |b, layer, given| {
@@ -64,22 +65,20 @@ pub(super) static GROUP_NORM: LayerKind = LayerKind {
     doc: "Mean 0 and variance 1 of each group of channels (axis 1) with all that follows, times weight, plus bias by channels.",
     signature: &[
         required("num_groups", Kind::Int),
+        inferred("num_channels", Kind::Int),
         optional("eps", Kind::Float, "1e-5"),
         optional("affine", Kind::Bool, "true"),
-        optional("num_channels", Kind::Int, "inferred"),
     ],
-    declare: |b, bound| match bound.int(0) {
-        Some(groups) if groups < 1 => {
-            let message = format!("`GroupNorm` with num_groups = {groups}");
-            bound.wrong(b, "N0306", 0, message, "there is at least 1 group")
-        }
-        _ => Ok(affine_tensors(bound.bool(2).unwrap_or(true))),
+    declare: |b, bound| {
+        at_least(b, bound, &[(0, "num_groups", 1), (1, "num_channels", 1)])?;
+        epsilon(b, bound, 2)?;
+        Ok(affine_tensors(bound.bool(3).unwrap_or(true)))
     },
     call: INPUT,
     apply: |b, layer, given| {
-        let (x, channels) = image(b, layer, given, &[2, 3, 4, 5], 3)?;
+        let (x, channels) = image(b, layer, given, &[2, 3, 4, 5], 1)?;
         let bound = layer.bound.called(&layer.name, b.origin.loc);
-        let (groups, eps) = (bound.int(0).unwrap_or(1), bound.float(1).unwrap_or(1e-5));
+        let (groups, eps) = (bound.int(0).unwrap_or(1), bound.float(2).unwrap_or(1e-5));
         let y = norm::by_groups(b, &bound, 0, x, groups, eps)?;
         let [weight, bias] = parameters(b, layer, vec![channels], &format!("{channels} channels"))?;
         norm::by_channels(b, y, weight, bias).map(Arg::Tensor)

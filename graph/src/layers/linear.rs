@@ -2,7 +2,7 @@
 
 use super::{INPUT, Layer, LayerKind, at_least, float_input, shape_once};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, optional, required};
+use crate::call::{Arg, Bound, Kind, inferred, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
@@ -10,17 +10,17 @@ use crate::ops::linear;
 use crate::program::Layout;
 use crate::types::shape_text;
 
-/// `Linear(out_features, in_features, bias)`: PyTorch's layer; `in_features` is inferred.
+/// `Linear(in_features, out_features, bias)`.
 pub(super) static LINEAR: LayerKind = LayerKind {
     name: "Linear",
     doc: "x · weightᵀ + bias over the last axis; weight [out_features, in_features], first values uniform in ±1/√in_features.",
     signature: &[
+        inferred("in_features", Kind::Int),
         required("out_features", Kind::Int),
-        optional("in_features", Kind::Int, "inferred"),
         optional("bias", Kind::Bool, "true"),
     ],
     declare: |b, bound| {
-        at_least(b, bound, &[(0, "out_features", 1), (1, "in_features", 1)])?;
+        at_least(b, bound, &[(0, "in_features", 1), (1, "out_features", 1)])?;
         let mut tensors = vec![("weight".into(), Layout::Panels(vec![1]))];
         if bound.bool(2).unwrap_or(true) {
             tensors.push(("bias".into(), Layout::Plain));
@@ -33,8 +33,8 @@ pub(super) static LINEAR: LayerKind = LayerKind {
 
 fn apply(b: &mut Builder, layer: &Layer, given: &Bound) -> Checked<Arg> {
     let x = float_input(b, layer, given)?;
-    let features = features(b, layer, x, 1, "in_features")?;
-    let out = layer.bound.int(0).unwrap_or(1);
+    let features = features(b, layer, x, 0, "in_features")?;
+    let out = layer.bound.int(1).unwrap_or(1);
     let bound = (1.0 / features as f64).sqrt() as f32;
     let words = format!("{features} input features");
     let weight = shape_once(b, layer, 0, vec![out, features], Init::Uniform(bound), &words)?;
@@ -68,7 +68,7 @@ pub(super) fn features(b: &mut Builder, layer: &Layer, x: Value, slot: usize, de
             let d = Diagnostic::new("N0102", at, message)
                 .note(layer.bound.at(slot), format!("`{declared_as} = {declared}` is declared here"))
                 .note(made_at, from)
-                .help(format!("write `{declared_as} = {features}`, or leave it out: it is inferred"));
+                .help(layer.bound.correction(slot, declared_as, features));
             b.report(d)
         }
     }

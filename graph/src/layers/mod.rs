@@ -5,7 +5,7 @@ use std::ops::Range;
 
 pub use crate::builder::Options;
 use crate::builder::{Builder, Checked, Declared, Parameters};
-use crate::call::{Arg, Bound, Given, Kind, Param, bind, required};
+use crate::call::{Arg, Bound, Given, INFERRED, Kind, Param, bind, bind_or, required};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
 use crate::program::Layout;
@@ -51,6 +51,7 @@ pub static LAYERS: &[&LayerKind] = &[
     &embedding::EMBEDDING,
     &batch_norm::BATCH_NORM1D,
     &batch_norm::BATCH_NORM2D,
+    &batch_norm::INSTANCE_NORM1D,
     &batch_norm::INSTANCE_NORM2D,
     &layer_norm::LAYER_NORM,
     &layer_norm::RMS_NORM,
@@ -63,6 +64,7 @@ pub static LAYERS: &[&LayerKind] = &[
     &recurrent::GRU,
     &recurrent::RNN,
     &dropout::DROPOUT,
+    &dropout::DROPOUT2D,
     &operator::MAX_POOL1D,
     &operator::MAX_POOL2D,
     &operator::AVG_POOL1D,
@@ -79,6 +81,12 @@ pub static LAYERS: &[&LayerKind] = &[
     &operator::LEAKY_RELU,
     &operator::GELU,
     &operator::SILU,
+    &operator::SOFTPLUS,
+    &operator::ELU,
+    &operator::RELU6,
+    &operator::MISH,
+    &operator::HARDSWISH,
+    &operator::SOFTMAX,
     &operator::TANH,
     &operator::SIGMOID,
 ];
@@ -135,7 +143,10 @@ pub fn declare_with(
     };
     let before = std::mem::replace(&mut b.origin, Origin { loc: kind_at, name: name.into() });
     let wanted = init::Wanted::of(given);
-    let bound = bind(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), &wanted.rest);
+    let mut given = wanted.rest.clone();
+    name_the_only_size(kind.signature, &mut given);
+    let lacks = |missing: &[&Param]| lacks_a_size(kind, kind_at, &wanted.rest, missing);
+    let bound = bind_or(b, kind.name, kind_at, kind.signature, crate::ops::other_arguments(), &given, lacks);
     let first_state = b.parameters.states.len();
     let result = match bound {
         Ok(Some(bound)) => (kind.declare)(b, &bound).and_then(|tensors| {
@@ -155,6 +166,52 @@ pub fn declare_with(
     };
     b.origin = before;
     result
+}
+
+/// `Linear(32)`: the only argument by position is the first size that what comes in does not tell, unless that is named.
+fn name_the_only_size(signature: &[Param], given: &mut [Given]) {
+    let [only, rest @ ..] = given else { return };
+    let Some(size) = signature.iter().find(|p| !p.optional) else { return };
+    let is_named = |g: &Given| g.name.as_ref().is_some_and(|(name, _)| name == size.name);
+    if only.name.is_none() && rest.iter().all(|g| g.name.is_some() && !is_named(g)) {
+        only.name = Some((size.name.into(), only.at));
+    }
+}
+
+/// The mistake of a declaration without a size that it needs, with both ways to write it: without what is inferred, and in PyTorch's order.
+fn lacks_a_size(kind: &LayerKind, at: Loc, given: &[Given], missing: &[&Param]) -> Diagnostic {
+    let names: Vec<String> = missing.iter().map(|p| format!("`{}`", p.name)).collect();
+    let message = format!("`{}` lacks {}", kind.name, names.join(", "));
+    let by_position: Vec<String> = given.iter().filter(|g| g.name.is_none()).map(|g| number(&g.value)).collect();
+    let sizes: Vec<&Param> = kind.signature.iter().filter(|p| !p.optional).collect();
+    // The first one by position, the others by name: numbers that were written in the order in which they were.
+    let by_name = |(i, p): (usize, &&Param)| match (i, by_position.get(i)) {
+        (0, Some(value)) => value.clone(),
+        (0, None) => p.name.to_string(),
+        (_, Some(value)) => format!("{} = {value}", p.name),
+        (_, None) => format!("{} = …", p.name),
+    };
+    let short: Vec<String> = sizes.iter().enumerate().map(by_name).collect();
+    let short = format!("`{}({})`", kind.name, short.join(", "));
+    let last = kind.signature.iter().rposition(|p| !p.optional).map_or(0, |last| last + 1);
+    let in_order = |(i, p): (usize, &Param)| by_position.get(i).cloned().unwrap_or_else(|| p.name.to_string());
+    let order: Vec<String> = kind.signature[..last].iter().enumerate().map(in_order).collect();
+    let order = format!("`{}({})`", kind.name, order.join(", "));
+    let inferred = kind.signature[..last].iter().find(|p| p.default == INFERRED);
+    let help = match inferred {
+        Some(inferred) => format!("write {short}, where `{}` is inferred, or all in order: {order}", inferred.name),
+        None => format!("write {order}"),
+    };
+    Diagnostic::new("N0308", at, message).help(help)
+}
+
+/// An argument as it may have been written.
+fn number(value: &Arg) -> String {
+    match value {
+        Arg::Size(size) => size.to_string(),
+        Arg::List(list) => format!("[{}]", list.iter().map(number).collect::<Vec<_>>().join(", ")),
+        _ => "…".into(),
+    }
 }
 
 /// `layer(given…)`, at a place; [`Arg::Unknown`] if an argument is.

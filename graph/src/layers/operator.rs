@@ -36,13 +36,14 @@ const KERNEL: Param = required("kernel_size", Kind::Pair);
 const STRIDE: Param = optional("stride", Kind::Pair, "kernel_size");
 const PADDING: Param = optional("padding", Kind::Pair, "0");
 const DILATION: Param = optional("dilation", Kind::Pair, "1");
+const INDICES: Param = optional("return_indices", Kind::Bool, "false");
 const CEIL: Param = optional("ceil_mode", Kind::Bool, "false");
 const INCLUDE: Param = optional("count_include_pad", Kind::Bool, "true");
 const SIZE: Param = required("output_size", Kind::Pair);
 
 layers! {
-    MAX_POOL1D "MaxPool1d" "max_pool1d" [KERNEL, STRIDE, PADDING, DILATION, CEIL] "The maximum of each window of [N, channels, length].";
-    MAX_POOL2D "MaxPool2d" "max_pool2d" [KERNEL, STRIDE, PADDING, DILATION, CEIL] "The maximum of each window.";
+    MAX_POOL1D "MaxPool1d" "max_pool1d" [KERNEL, STRIDE, PADDING, DILATION, INDICES, CEIL] "The maximum of each window of [N, channels, length].";
+    MAX_POOL2D "MaxPool2d" "max_pool2d" [KERNEL, STRIDE, PADDING, DILATION, INDICES, CEIL] "The maximum of each window.";
     AVG_POOL1D "AvgPool1d" "avg_pool1d" [KERNEL, STRIDE, PADDING, CEIL, INCLUDE] "The mean of each window of [N, channels, length].";
     AVG_POOL2D "AvgPool2d" "avg_pool2d" [KERNEL, STRIDE, PADDING, CEIL, INCLUDE] "The mean of each window.";
     ADAPTIVE_AVG_POOL1D "AdaptiveAvgPool1d" "adaptive_avg_pool1d" [SIZE] "The means of so many windows over the whole length.";
@@ -60,6 +61,14 @@ layers! {
     LEAKY_RELU "LeakyReLU" "leaky_relu" [optional("negative_slope", Kind::Float, "0.01")] "x, or a part of it where it is negative.";
     GELU "GELU" "gelu" [optional("approximate", Kind::Text, "\"none\"")] "x · Φ(x).";
     SILU "SiLU" "silu" [] "x · sigmoid(x).";
+    SOFTPLUS "Softplus" "softplus" [
+        optional("beta", Kind::Float, "1.0"), optional("threshold", Kind::Float, "20.0")
+    ] "log(1 + eˣ), for any beta.";
+    ELU "ELU" "elu" [optional("alpha", Kind::Float, "1.0")] "x, or alpha · (eˣ - 1) where it is negative.";
+    RELU6 "ReLU6" "relu6" [] "x between 0 and 6.";
+    MISH "Mish" "mish" [] "x · tanh(softplus(x)).";
+    HARDSWISH "Hardswish" "hardswish" [] "x · relu6(x + 3) / 6.";
+    SOFTMAX "Softmax" "softmax" [required("dim", Kind::Int)] "exp(x), divided by its sum along `dim`.";
     TANH "Tanh" "tanh" [] "The hyperbolic tangent.";
     SIGMOID "Sigmoid" "sigmoid" [] "1 / (1 + exp(-x)).";
 }

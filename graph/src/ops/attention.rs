@@ -2,7 +2,7 @@
 
 use super::{Operator, pointwise::drop_out, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, optional, required};
+use crate::call::{Arg, Bound, Kind, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Unary};
@@ -20,7 +20,7 @@ pub(super) const OPERATORS: &[Operator] = &[Operator {
         optional("attn_mask", Kind::Tensor, "None"),
         optional("dropout_p", Kind::Float, "0.0"),
         optional("is_causal", Kind::Bool, "false"),
-        optional("scale", Kind::Float, "None"),
+        named("scale", Kind::Float, "None"),
     ],
     build,
 }];

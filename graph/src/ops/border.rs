@@ -3,7 +3,7 @@
 use super::Operator;
 use super::index::range;
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::graph::Value;
 use crate::rules::{Relation, Rule};
 use crate::size::Size;
@@ -16,7 +16,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "flip",
         doc: "From the last to the first along the axes `dims`.",
-        signature: &[X, required("dims", Kind::Ints)],
+        signature: &[X, one_by_one("dims", Kind::Ints)],
         build: flip,
     },
     Operator {

@@ -2,32 +2,35 @@
 
 use super::loss::{REDUCTION, reduced};
 use super::reduce::mean_over;
-use super::{Operator, pointwise::float};
+use super::{Operator, pointwise::detach, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Reduction, Unary};
+use crate::size::Size;
 use crate::types::{DType, Type, shape_text};
 
 const X: Param = required("input", Kind::Tensor);
 const TARGET: Param = required("target", Kind::Tensor);
 const WEIGHT: Param = optional("weight", Kind::Tensor, "None");
-const IGNORE: Param = optional("ignore_index", Kind::Int, "None");
+const IGNORE: Param = named("ignore_index", Kind::Int, "-100");
+/// PyTorch's `ignore_index`.
+const IGNORED: i64 = -100;
 
 /// The losses of classes.
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "cross_entropy",
-        doc: "-log softmax(input)[target] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says (\"sum\", \"none\"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call.",
+        doc: "-log softmax(input)[target] along `dim`, the axis of the classes: the mean over all targets, or as `reduction` says (\"sum\", \"none\"). `weight` has a factor for each class, by whose sum the mean divides. A target of `ignore_index` counts for nothing; any other that is no class is an error of the call. A target of floats, in the shape of the input, has a probability for each class.",
         signature: &[
             X,
             TARGET,
             WEIGHT,
             IGNORE,
             REDUCTION,
-            optional("label_smoothing", Kind::Float, "0.0"),
-            optional("dim", Kind::Int, "1"),
+            named("label_smoothing", Kind::Float, "0.0"),
+            named("dim", Kind::Int, "1"),
         ],
         build: cross_entropy,
     },
@@ -86,30 +89,35 @@ fn classes(b: &mut Builder, bound: &Bound, dim: Option<usize>) -> Checked<Classe
             .help("give one class number a row, or name the axis of the classes: `dim = -1`");
         return b.report(d);
     }
-    let ignored = bound.int(3);
+    // Of unsigned targets none is negative.
+    let signed = !matches!(ty.dtype, DType::U8 | DType::U32);
+    let ignored = bound.int(3).or_else(|| signed.then_some(IGNORED));
     b.numbers_below_or(target, &shape[axis], ignored, bound.at(1))?;
     let mut kept = shape.clone();
     kept[axis] = 1.into();
     let class = b.push(Op::Iota(axis), vec![], Type::new(ty.dtype, shape.clone()));
     let target = b.reshape(target, kept);
     let chosen = b.binary(Binary::Eq, class, target)?;
-    let weight = match bound.arg(2) {
-        None => None,
-        Some(_) => {
-            let weight = float(b, bound, 2)?;
-            if b.shape(weight) != shape[axis..=axis] {
-                let (found, classes) = (shape_text(&b.shape(weight)), &shape[axis]);
-                let message = format!("`{callee}` has {classes} classes and weights {found}");
-                return bound.wrong(b, "N0102", 2, message, format!("give a weight for each class: [{classes}]"));
-            }
-            let mut along = vec![1.into(); rank];
-            along[axis] = shape[axis].clone();
-            let weight = b.reshape(weight, along);
-            Some(b.broadcast_to(weight, &shape))
-        }
-    };
+    let weight = factors(b, bound, &shape, axis)?;
     let counts = ignored.map(|ignored| b.binary_const(Binary::Ne, target, ignored as f64));
     Ok(Classes { x, axis, chosen, weight, counts })
+}
+
+/// The factor of each class, in the shape of the scores.
+fn factors(b: &mut Builder, bound: &Bound, shape: &[Size], axis: usize) -> Checked<Option<Value>> {
+    if bound.arg(2).is_none() {
+        return Ok(None);
+    }
+    let weight = float(b, bound, 2)?;
+    if b.shape(weight) != shape[axis..=axis] {
+        let (found, classes) = (shape_text(&b.shape(weight)), &shape[axis]);
+        let message = format!("`{}` has {classes} classes and weights {found}", bound.callee);
+        return bound.wrong(b, "N0102", 2, message, format!("give a weight for each class: [{classes}]"));
+    }
+    let mut along = vec![1.into(); shape.len()];
+    along[axis] = shape[axis].clone();
+    let weight = b.reshape(weight, along);
+    Ok(Some(b.broadcast_to(weight, shape)))
 }
 
 impl Classes {
@@ -169,15 +177,13 @@ fn cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let message = format!("`cross_entropy` with label_smoothing = {smoothing}: it lies between 0 and 1");
         return bound.wrong(b, "N0306", 5, message, "write `label_smoothing = 0.1`");
     }
+    let target = bound.tensor(b, 1, None);
+    if b.graph.dtype(target).is_float() {
+        return of_probabilities(b, bound, target, smoothing);
+    }
     let classes = classes(b, bound, Some(6))?;
     let (x, axis) = (classes.x, classes.axis);
-    let max = b.reduce(Reduction::Max, x, &[axis], true);
-    let max_ty = b.ty(max).clone();
-    let max = b.push(Op::Detach, vec![max], max_ty);
-    let shifted = b.binary(Binary::Sub, x, max)?;
-    let exp = b.unary(Unary::Exp, shifted);
-    let sum = b.reduce(Reduction::Sum, exp, &[axis], true);
-    let log_sum = b.unary(Unary::Log, sum);
+    let (shifted, log_sum) = logarithms(b, x, axis)?;
     let mut losses = match classes.weight {
         None => {
             let at_target = classes.pick(b, shifted)?;
@@ -199,4 +205,52 @@ fn cross_entropy(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         losses = b.binary(Binary::Add, rest, smooth)?;
     }
     classes.mean(b, bound, losses)
+}
+
+/// s = x - max x, and log Σ exp(s).
+fn logarithms(b: &mut Builder, x: Value, axis: usize) -> Checked<(Value, Value)> {
+    let max = b.reduce(Reduction::Max, x, &[axis], true);
+    let max = detach(b, max);
+    let shifted = b.binary(Binary::Sub, x, max)?;
+    let exp = b.unary(Unary::Exp, shifted);
+    let sum = b.reduce(Reduction::Sum, exp, &[axis], true);
+    Ok((shifted, b.unary(Unary::Log, sum)))
+}
+
+/// -Σ weight · target · log softmax(input) over the classes; the mean is that over the rows, whatever the weights are.
+fn of_probabilities(b: &mut Builder, bound: &Bound, target: Value, smoothing: f64) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let shape = b.shape(x);
+    let given = bound.int(6).unwrap_or(if shape.len() == 1 { 0 } else { 1 });
+    let axis = bound.axis(b, 6, given, shape.len())?;
+    if b.shape(target) != shape {
+        let (scores, found) = (shape_text(&shape), shape_text(&b.shape(target)));
+        let message = format!("`cross_entropy` has scores {scores} and class probabilities {found}");
+        let d = Diagnostic::new("N0102", bound.at(1), message)
+            .note(b.made_at(x), format!("the scores come from `{}`", b.made_by(x)))
+            .note(b.made_at(target), format!("the probabilities come from `{}`", b.made_by(target)))
+            .help("give a probability for each score, or class numbers of an integer type");
+        return b.report(d);
+    }
+    if bound.int(3).is_some() {
+        let message = "`cross_entropy` of class probabilities has no class number to ignore";
+        return bound.wrong(b, "N0306", 3, message, "leave `ignore_index` out; a row of zeros counts for nothing");
+    }
+    let weight = factors(b, bound, &shape, axis)?;
+    let (shifted, log_sum) = logarithms(b, x, axis)?;
+    let mut target = target;
+    if smoothing > 0.0 {
+        let classes = b.push(Op::Size(shape[axis].clone()), vec![], Type::new(DType::F32, vec![]));
+        let even = b.constant(smoothing, DType::F32);
+        let even = b.binary(Binary::Div, even, classes)?;
+        let rest = b.binary_const(Binary::Mul, target, 1.0 - smoothing);
+        target = b.binary(Binary::Add, rest, even)?;
+    }
+    if let Some(weight) = weight {
+        target = b.binary(Binary::Mul, target, weight)?;
+    }
+    let each = b.binary(Binary::Sub, log_sum, shifted)?;
+    let each = b.binary(Binary::Mul, each, target)?;
+    let losses = b.reduce(Reduction::Sum, each, &[axis], false);
+    reduced(b, bound, losses, 4)
 }

@@ -2,7 +2,7 @@
 
 use super::Operator;
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, named, one_by_one, optional, required};
 use crate::graph::{Op, Value};
 use crate::rules::{Relation, Rule};
 use crate::scalar::Binary;
@@ -10,8 +10,8 @@ use crate::size::Size;
 use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
-const SIZE: Param = required("size", Kind::Sizes);
-const DTYPE: Param = optional("dtype", Kind::DType, "f32");
+const SIZE: Param = one_by_one("size", Kind::Sizes);
+const DTYPE: Param = named("dtype", Kind::DType, "f32");
 
 /// What makes tensors.
 pub(super) const OPERATORS: &[Operator] = &[
@@ -40,11 +40,17 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "full",
         doc: "`fill_value` everywhere.",
-        signature: &[SIZE, required("fill_value", Kind::Float), DTYPE],
+        signature: &[required("size", Kind::Sizes), required("fill_value", Kind::Float), DTYPE],
         build: |b, bound| {
             let value = bound.float(1).unwrap_or(0.0);
             made(b, bound, value, 2)
         },
+    },
+    Operator {
+        name: "eye",
+        doc: "A matrix `[n, m]` (`[n, n]`, if `m` is left out) with 1 where row and column are equal, 0 elsewhere.",
+        signature: &[required("n", Kind::Size), optional("m", Kind::Size, "n"), DTYPE],
+        build: eye,
     },
     Operator {
         name: "zeros_like",
@@ -89,23 +95,44 @@ pub(super) fn whole(b: &mut Builder, bound: &Bound, slot: usize, value: f64, dty
 /// The shape that argument 0 asks for.
 pub(super) fn shape(b: &mut Builder, bound: &Bound) -> Checked<Vec<Size>> {
     let shape = bound.sizes(0).unwrap_or_default();
-    for size in &shape {
+    at_least_one(b, bound, &shape)?;
+    Ok(shape)
+}
+
+fn at_least_one(b: &mut Builder, bound: &Bound, shape: &[Size]) -> Checked<()> {
+    for size in shape {
         if !b.require(Rule::new(size.clone(), Relation::AtLeast, 1.into())) {
             let message = format!("`{}` with a size of {size}", bound.callee);
             return bound.wrong(b, "N0306", 0, message, "sizes are at least 1");
         }
     }
-    Ok(shape)
+    Ok(())
+}
+
+/// The element type that argument `slot` asks for.
+fn element(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<DType> {
+    let dtype = bound.dtype(slot).unwrap_or(DType::F32);
+    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
+        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
+        return bound.wrong(b, "N0205", slot, message, "leave the element type out");
+    }
+    Ok(dtype)
+}
+
+fn eye(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let dtype = element(b, bound, 2)?;
+    let rows = bound.size(0).unwrap_or_default();
+    let shape = vec![rows.clone(), bound.size(1).unwrap_or(rows)];
+    at_least_one(b, bound, &shape)?;
+    let places = Type::new(DType::I64, shape);
+    let [row, column] = [0, 1].map(|axis| b.push(Op::Iota(axis), vec![], places.clone()));
+    let same = b.binary(Binary::Eq, row, column)?;
+    Ok(Arg::Tensor(b.cast(same, dtype)))
 }
 
 /// A number in a new shape.
 fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
-    let at = dtype;
-    let dtype = bound.dtype(dtype).unwrap_or(DType::F32);
-    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
-        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
-        return bound.wrong(b, "N0205", at, message, "leave the element type out");
-    }
+    let dtype = element(b, bound, dtype)?;
     let shape = shape(b, bound)?;
     whole(b, bound, 1, value, dtype)?;
     let c = b.constant(value, dtype);

@@ -4,14 +4,14 @@
 use super::create::shape;
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
-const SIZE: Param = required("size", Kind::Sizes);
+const SIZE: Param = one_by_one("size", Kind::Sizes);
 
 /// What draws.
 pub(super) const OPERATORS: &[Operator] = &[

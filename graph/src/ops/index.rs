@@ -1,6 +1,6 @@
 //! Elements by their place: `x[.., 0..5, i]`, `select`, `narrow`, and by places that are data: `gather`, `index_select`, `embedding`.
 
-use super::Operator;
+use super::{Operator, pointwise::detach};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::{Diagnostic, Loc};
@@ -61,6 +61,8 @@ pub enum IndexItem {
     Range(Option<Size>, Option<Size>),
     /// One place: the axis disappears.
     At(Size),
+    /// The places that a tensor of integers names: its axes stand in the place of the axis.
+    Places(Value, Loc),
 }
 
 /// `x[items…]`, at a place. Axes without an item are whole; what lies outside is a mistake, or a rule of the function where it depends on
@@ -73,6 +75,13 @@ pub fn index(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked
             .note(b.made_at(x), format!("it comes from `{}`", b.made_by(x)))
             .help("write one index an axis; `..` is a whole one");
         return b.report(d);
+    }
+    let places = |item: &&IndexItem| matches!(item, IndexItem::Places(..));
+    let removes = items.iter().any(|item| matches!(item, IndexItem::At(_)));
+    if let Some(IndexItem::Places(_, place)) = items.iter().filter(places).nth(usize::from(!removes)) {
+        let message = "a tensor of indices stands beside another one, or beside a number";
+        let d = Diagnostic::new("N0518", *place, message);
+        return b.report(d.help("take one after the other: `x[i][.., 0]`"));
     }
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: "slice".into() });
     let result = items_of(b, at, x, items);
@@ -91,6 +100,11 @@ fn items_of(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked<
                 let end = end.as_ref().map_or(len.clone(), |s| from_end(s, &len));
                 result = range(b, at, result, axis, start, end)?;
             }
+            IndexItem::Places(index, place) => {
+                result = places(b, *place, result, axis, *index)?;
+                kept.extend(b.shape(*index));
+                continue;
+            }
             IndexItem::At(index) => {
                 let start = from_end(index, &len);
                 let end = &start + &1.into();
@@ -100,8 +114,27 @@ fn items_of(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked<
         }
         kept.push(b.shape(result)[axis].clone());
     }
-    kept.extend(b.shape(result)[items.len()..].iter().cloned());
+    kept.extend(b.shape(x)[items.len()..].iter().cloned());
     Ok(b.reshape(result, kept))
+}
+
+/// The parts along an axis that indices name; the axes of the indices become one, so that those behind keep their numbers.
+fn places(b: &mut Builder, at: Loc, x: Value, axis: usize, index: Value) -> Checked<Value> {
+    let ty = b.ty(index).clone();
+    if !ty.dtype.is_int() {
+        let help = match ty.dtype {
+            DType::Bool => "how many elements a condition holds for is not known: choose by `where_(condition, a, b)`",
+            _ => "indices are integers: `i64[N]`, `u32[N]` …, or convert them: `.cast(i64)`",
+        };
+        let d = Diagnostic::new("N0206", at, format!("indices are of an integer type, found {ty}"))
+            .note(b.made_at(index), format!("they come from `{}`", b.made_by(index)));
+        return b.report(d.help(help));
+    }
+    let flat = match &ty.shape[..] {
+        [_] => index,
+        _ => b.reshape(index, vec![ty.len()]),
+    };
+    take(b, at, x, axis, flat)
 }
 
 /// A negative constant, counted from the end.
@@ -281,8 +314,7 @@ pub(crate) fn rows(b: &mut Builder, at: Loc, index: Value, weight: Value, paddin
     let is_padding = b.binary_const(Binary::Eq, index, padding as f64);
     kept.push(1.into());
     let is_padding = b.reshape(is_padding, kept);
-    let ty = b.ty(found).clone();
-    let held = b.push(Op::Detach, vec![found], ty);
+    let held = detach(b, found);
     b.select(is_padding, held, found)
 }
 

@@ -3,7 +3,7 @@
 use super::reduce::mean_over;
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::scalar::{Binary, Reduction, Unary};
@@ -13,7 +13,7 @@ const X: Param = required("input", Kind::Tensor);
 const TARGET: Param = required("target", Kind::Tensor);
 const WEIGHT: Param = optional("weight", Kind::Tensor, "None");
 /// What becomes of the losses: `"mean"`, `"sum"`, `"none"`.
-pub(super) const REDUCTION: Param = optional("reduction", Kind::Text, "\"mean\"");
+pub(super) const REDUCTION: Param = named("reduction", Kind::Text, "\"mean\"");
 
 /// The losses.
 pub(super) const OPERATORS: &[Operator] = &[
@@ -40,7 +40,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "smooth_l1_loss",
         doc: "d² / (2 beta) of the difference d where |d| < beta, else |d| - beta / 2.",
-        signature: &[X, TARGET, REDUCTION, optional("beta", Kind::Float, "1.0")],
+        signature: &[X, TARGET, REDUCTION, named("beta", Kind::Float, "1.0")],
         build: |b, bound| {
             let beta = at_least(b, bound, 3, 0.0)?;
             let d = difference(b, bound)?;
@@ -54,7 +54,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "huber_loss",
         doc: "d² / 2 of the difference d where |d| < delta, else delta · (|d| - delta / 2).",
-        signature: &[X, TARGET, REDUCTION, optional("delta", Kind::Float, "1.0")],
+        signature: &[X, TARGET, REDUCTION, named("delta", Kind::Float, "1.0")],
         build: |b, bound| {
             let delta = at_least(b, bound, 3, f64::MIN_POSITIVE)?;
             let d = difference(b, bound)?;
@@ -70,13 +70,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "binary_cross_entropy_with_logits",
         doc: "The same of sigmoid(input), without overflow; `pos_weight` is a factor of the part with `target`.",
-        signature: &[X, TARGET, WEIGHT, REDUCTION, optional("pos_weight", Kind::Tensor, "None")],
+        signature: &[X, TARGET, WEIGHT, REDUCTION, named("pos_weight", Kind::Tensor, "None")],
         build: with_logits,
     },
     Operator {
         name: "kl_div",
         doc: "target · (log(target) - input), where the input is a logarithm; with `log_target` the target is one, too. `reduction = \"batchmean\"`: the sum, divided by the first size.",
-        signature: &[X, TARGET, REDUCTION, optional("log_target", Kind::Bool, "false")],
+        signature: &[X, TARGET, REDUCTION, named("log_target", Kind::Bool, "false")],
         build: kl_div,
     },
 ];

@@ -3,7 +3,7 @@
 
 use super::Operator;
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Op;
 use crate::rules::{Relation, Rule};
@@ -37,14 +37,20 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "expand",
         doc: "Stretched to a shape: axes of size 1 to any size, new axes in front; -1 leaves an axis as it is.",
-        signature: &[X, required("sizes", Kind::Sizes)],
+        signature: &[X, one_by_one("sizes", Kind::Sizes)],
         build: expand,
     },
     Operator {
         name: "repeat",
         doc: "So many copies along each axis, one after the other; new axes in front.",
-        signature: &[X, required("repeats", Kind::Sizes)],
+        signature: &[X, one_by_one("repeats", Kind::Sizes)],
         build: repeat,
+    },
+    Operator {
+        name: "tile",
+        doc: "`repeat`, where the first axes may be left out: `x.tile(2)` has the last axis twice.",
+        signature: &[X, one_by_one("dims", Kind::Sizes)],
+        build: tile,
     },
     Operator {
         name: "repeat_interleave",
@@ -113,8 +119,22 @@ fn copies(b: &mut Builder, bound: &Bound, count: &Size) -> Checked<()> {
 }
 
 fn repeat(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let counts = bound.sizes(1).unwrap_or_default();
+    copied(b, bound, counts)
+}
+
+/// Axes without a number of copies have one.
+fn tile(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let (x, mut counts) = (bound.tensor(b, 0, None), bound.sizes(1).unwrap_or_default());
+    while counts.len() < b.rank(x) {
+        counts.insert(0, 1.into());
+    }
+    copied(b, bound, counts)
+}
+
+fn copied(b: &mut Builder, bound: &Bound, counts: Vec<Size>) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
-    let (from, counts) = (b.shape(x), bound.sizes(1).unwrap_or_default());
+    let from = b.shape(x);
     let Some(new) = counts.len().checked_sub(from.len()) else {
         let message = format!("`repeat` of {} with {} numbers of copies", shape_text(&from), counts.len());
         return bound.wrong(b, "N0105", 1, message, "give a number for each axis");

@@ -5,6 +5,7 @@ use crate::call::{Arg, Bound, Given, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::graph::Origin;
 
+mod activation;
 mod attention;
 mod border;
 mod class_loss;
@@ -14,6 +15,7 @@ mod draw;
 mod grad;
 mod index;
 mod join;
+mod length;
 mod loss;
 mod mask;
 mod matmul;
@@ -31,7 +33,7 @@ pub(crate) use conv::{conv, conv_transpose};
 pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
-pub(crate) use pointwise::{drop_out, power};
+pub(crate) use pointwise::{drop_out, drop_out_over, power};
 pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
@@ -52,8 +54,10 @@ pub static OPERATORS: &[&[Operator]] = &[
     pointwise::UNARIES,
     pointwise::BINARIES,
     pointwise::OTHERS,
+    activation::OPERATORS,
     reduce::OPERATORS,
     statistics::OPERATORS,
+    length::OPERATORS,
     softmax::OPERATORS,
     class_loss::OPERATORS,
     loss::OPERATORS,
@@ -81,12 +85,10 @@ static OTHER_NAMES: &[(&str, &str)] = &[
     ("deconv2d", "conv_transpose2d"),
     ("upsample", "interpolate"),
     ("depth_to_space", "pixel_shuffle"),
-    ("view", "reshape"),
     ("attention", "scaled_dot_product_attention"),
     ("bce_loss", "binary_cross_entropy"),
     ("bce_with_logits_loss", "binary_cross_entropy_with_logits"),
     ("mae_loss", "l1_loss"),
-    ("tile", "repeat"),
     ("broadcast_to", "expand"),
     ("concat", "cat"),
     ("maxpool2d", "max_pool2d"),
@@ -102,6 +104,12 @@ static OTHER_NAMES: &[(&str, &str)] = &[
     ("matrix_multiply", "matmul"),
     ("dot", "matmul"),
     ("average", "mean"),
+    ("stop_gradient", "detach"),
+    ("vector_norm", "norm"),
+    ("clamp_min", "clamp"),
+    ("ceiling", "ceil"),
+    ("hard_swish", "hardswish"),
+    ("identity", "eye"),
     ("astype", "cast"),
 ];
 
@@ -118,9 +126,11 @@ static OTHER_ARGUMENTS: &[(&str, &str)] = &[
     ("input", "in_features"),
     ("out", "out_features"),
     ("filters", "out_channels"),
+    ("out", "out_channels"),
+    ("channels", "num_features"),
     ("group", "groups"),
     ("num_group", "groups"),
-    ("hx", "h0"),
+    ("h0", "hx"),
 ];
 
 /// The operator with this name.

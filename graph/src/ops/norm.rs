@@ -2,7 +2,7 @@
 //! mean is off, so that a mean far from 0 costs no digits.
 
 use super::reduce::mean_over;
-use super::{Operator, pointwise::float};
+use super::{Operator, pointwise::detach, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
@@ -79,12 +79,13 @@ pub(super) const OPERATORS: &[Operator] = &[
             optional("weight", Kind::Tensor, "None"),
             optional("bias", Kind::Tensor, "None"),
             optional("training", Kind::Bool, "false"),
+            optional("momentum", Kind::Float, "0.1"),
             optional("eps", Kind::Float, "1e-5"),
         ],
         build: |b, bound| {
             let x = float(b, bound, 0)?;
             channels(b, bound, x)?;
-            let eps = bound.float(6).unwrap_or(1e-5);
+            let eps = bound.float(7).unwrap_or(1e-5);
             let [mean, variance, weight, bias] = [1, 2, 3, 4].map(|slot| given(b, bound, slot));
             match (mean, variance, bound.bool(5).unwrap_or(false)) {
                 (Some(mean), Some(variance), false) => by_known(b, x, mean, variance, weight, bias, eps),
@@ -331,7 +332,7 @@ pub(crate) fn running(b: &mut Builder, x: Value, batch: &Moments, states: [usize
     let unbiased = b.pointwise(Binary::Div, count, less);
     let shape = vec![b.shape(x)[1].clone()];
     for (state, now) in states.into_iter().zip([batch.mean, batch.variance]) {
-        let now = b.push(Op::Detach, vec![now], b.ty(now).clone());
+        let now = detach(b, now);
         let mut now = b.reshape(now, shape.clone());
         if state == states[1] {
             now = b.binary(Binary::Mul, now, unbiased)?;

@@ -6,7 +6,8 @@ use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Unary};
-use crate::types::DType;
+use crate::size::Size;
+use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
 const UNARY: &[Param] = &[X];
@@ -105,6 +106,9 @@ pub(super) const UNARIES: &[Operator] = unary_operators! {
     "cos" Cos apply "The cosine of an angle in radians.";
     "floor" Floor apply "The largest integer that is not larger; no gradient flows.";
     "trunc" Trunc apply "Rounded towards zero; no gradient flows.";
+    "round" Round apply "The nearest integer, of two the even one; no gradient flows.";
+    "log1p" Log1p apply "log(1 + x), exact near 0.";
+    "expm1" Expm1 apply "eˣ - 1, exact near 0.";
 };
 
 /// One function of two tensors, with broadcasting.
@@ -128,6 +132,22 @@ pub(super) const BINARIES: &[Operator] = binary_operators! {
 
 /// The rest of the pointwise operators.
 pub(super) const OTHERS: &[Operator] = &[
+    Operator {
+        name: "ceil",
+        doc: "The smallest integer that is not smaller; no gradient flows.",
+        signature: UNARY,
+        build: ceil,
+    },
+    Operator { name: "isnan", doc: "Whether an element is no number, as bool.", signature: UNARY, build: isnan },
+    Operator {
+        name: "detach",
+        doc: "The input as a constant: no gradient flows through it, in gradients of gradients neither.",
+        signature: UNARY,
+        build: |b, bound| {
+            let x = bound.tensor(b, 0, None);
+            Ok(Arg::Tensor(detach(b, x)))
+        },
+    },
     Operator { name: "logical_not", doc: "`!x`.", signature: UNARY, build: not },
     Operator { name: "relu", doc: "max(x, 0); its gradient at 0 is 0.", signature: UNARY, build: relu },
     Operator {
@@ -194,6 +214,24 @@ fn not(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         );
     }
     Ok(Arg::Tensor(b.unary(Unary::Not, x)))
+}
+
+fn ceil(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let floor = [Unary::Neg, Unary::Floor].into_iter().fold(x, |x, f| b.unary(f, x));
+    Ok(Arg::Tensor(b.unary(Unary::Neg, floor)))
+}
+
+/// NaN alone differs from itself.
+fn isnan(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    b.binary(Binary::Ne, x, x).map(Arg::Tensor)
+}
+
+/// A value as a constant.
+pub(crate) fn detach(b: &mut Builder, x: Value) -> Value {
+    let ty = b.ty(x).clone();
+    b.push(Op::Detach, vec![x], ty)
 }
 
 fn relu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
@@ -394,6 +432,12 @@ fn dropout(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 /// Dropout as primitives; the identity outside training.
 pub(crate) fn drop_out(b: &mut Builder, x: Value, p: f64) -> Checked<Value> {
+    let shape = b.shape(x);
+    drop_out_over(b, x, p, shape)
+}
+
+/// The same with one draw for all elements that a shape of `drawn` is stretched to.
+pub(crate) fn drop_out_over(b: &mut Builder, x: Value, p: f64, drawn: Vec<Size>) -> Checked<Value> {
     if !b.training || p == 0.0 {
         return Ok(x);
     }
@@ -401,8 +445,7 @@ pub(crate) fn drop_out(b: &mut Builder, x: Value, p: f64) -> Checked<Value> {
         return Ok(b.binary_const(Binary::Mul, x, 0.0));
     }
     let stream = b.stream();
-    let ty = b.ty(x).clone();
-    let uniform = b.push(Op::Random(stream), vec![], ty);
+    let uniform = b.push(Op::Random(stream), vec![], Type::new(DType::F32, drawn));
     let keep = b.binary_const(Binary::Ge, uniform, p);
     let scaled = b.binary_const(Binary::Mul, x, 1.0 / (1.0 - p));
     let zero = b.constant(0.0, DType::F32);

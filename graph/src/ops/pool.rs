@@ -17,6 +17,7 @@ const MAX: &[Param] = &[
     optional("padding", Kind::Pair, "0"),
     optional("dilation", Kind::Pair, "1"),
     optional("ceil_mode", Kind::Bool, "false"),
+    optional("return_indices", Kind::Bool, "false"),
 ];
 
 const AVERAGE: &[Param] = &[
@@ -83,6 +84,10 @@ const MOST_TAPS: i64 = 16;
 const MOST_UNROLLED: i64 = 1024;
 
 fn max_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
+    if bound.bool(6).unwrap_or(false) {
+        let message = format!("`{}` gives no indices yet", bound.callee);
+        return bound.wrong(b, "N0306", 6, message, "leave `return_indices` out");
+    }
     let (x, window, ends) = window(b, bound, dims, Some(4), 5)?;
     let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(Some(4)))?;
     let x = with_height(b, x, dims);

@@ -53,13 +53,13 @@ fn amin(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn reduce(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let axes = axes(b, bound, x)?;
+    let axes = axes(b, bound, 1, x)?;
     Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
 fn mean(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let axes = axes(b, bound, x)?;
+    let axes = axes(b, bound, 1, x)?;
     Ok(Arg::Tensor(mean_over(b, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
@@ -79,18 +79,18 @@ pub(crate) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -
     }
 }
 
-/// The axes named by argument 1: all of them if it was left out.
-pub(super) fn axes(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Vec<usize>> {
+/// The axes named by argument `slot`: all of them if it was left out.
+pub(super) fn axes(b: &mut Builder, bound: &Bound, slot: usize, x: Value) -> Checked<Vec<usize>> {
     let rank = b.rank(x);
-    let Some(given) = bound.ints(1) else { return Ok((0..rank).collect()) };
+    let Some(given) = bound.ints(slot) else { return Ok((0..rank).collect()) };
     let mut axes = Vec::with_capacity(given.len());
     for axis in given {
-        let axis = bound.axis(b, 1, axis, rank)?;
+        let axis = bound.axis(b, slot, axis, rank)?;
         if axes.contains(&axis) {
             return bound.wrong(
                 b,
                 "N0103",
-                1,
+                slot,
                 format!("`{}` gets axis {axis} twice", bound.callee),
                 "remove one of them",
             );

@@ -1,9 +1,9 @@
 //! What is built of reductions: `var`, `std`, `logsumexp`, `argmax`, `argmin`.
 
 use super::reduce::{axes, mean_over};
-use super::{Operator, pointwise::float};
+use super::{Operator, pointwise::detach, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -14,9 +14,9 @@ const KEEP: Param = optional("keepdim", Kind::Bool, "false");
 const SPREAD: &[Param] = &[
     X,
     optional("dim", Kind::Ints, "all"),
-    optional("correction", Kind::Int, "1"),
-    KEEP,
-    optional("unbiased", Kind::Bool, "None"),
+    named("correction", Kind::Int, "1"),
+    named("keepdim", Kind::Bool, "false"),
+    named("unbiased", Kind::Bool, "None"),
 ];
 const PLACE: &[Param] = &[X, optional("dim", Kind::Int, "all"), KEEP];
 
@@ -62,7 +62,7 @@ struct Degrees {
 }
 
 fn degrees(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Degrees> {
-    let axes = axes(b, bound, x)?;
+    let axes = axes(b, bound, 1, x)?;
     let correction = match (bound.int(2), bound.bool(4)) {
         (Some(_), Some(_)) => {
             let message = format!("`{}` has both `correction` and `unbiased`", bound.callee);
@@ -96,8 +96,7 @@ fn degrees(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Degrees> {
 /// as it cancels. Each is divided before it is added, as their sum may be out of range where their mean is not.
 fn distances(b: &mut Builder, x: Value, axes: &[usize]) -> Checked<Value> {
     let top = b.reduce(Reduction::Max, x, axes, true);
-    let ty = b.ty(top).clone();
-    let top = b.push(Op::Detach, vec![top], ty);
+    let top = detach(b, top);
     let below = b.binary(Binary::Sub, x, top)?;
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
     let mean = match count.as_const() {
@@ -163,17 +162,15 @@ fn power_near(b: &mut Builder, x: Value, axes: &[usize]) -> Value {
     let whole = b.binary_const(Binary::Min, whole, 126.0);
     let two = b.full(2.0, whole);
     let power = b.pointwise(Binary::Pow, two, whole);
-    let ty = b.ty(power).clone();
-    b.push(Op::Detach, vec![power], ty)
+    detach(b, power)
 }
 
 fn logsumexp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let axes = axes(b, bound, x)?;
+    let axes = axes(b, bound, 1, x)?;
     let max = b.reduce(Reduction::Max, x, &axes, true);
-    let ty = b.ty(max).clone();
     // The maximum is held constant: its gradient cancels. Where it is infinite, it is the result.
-    let max = b.push(Op::Detach, vec![max], ty);
+    let max = detach(b, max);
     let size = b.unary(Unary::Abs, max);
     let finite = b.binary_const(Binary::Lt, size, f64::INFINITY);
     let zero = b.constant(0.0, DType::F32);

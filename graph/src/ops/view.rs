@@ -2,7 +2,7 @@
 
 use super::Operator;
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::size::Size;
@@ -10,14 +10,17 @@ use crate::types::shape_text;
 
 const X: Param = required("input", Kind::Tensor);
 
+const RESHAPE: &[Param] = &[X, one_by_one("shape", Kind::Sizes)];
+
 /// The views.
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "reshape",
         doc: "The same elements in another shape; one size may be -1.",
-        signature: &[X, required("shape", Kind::Sizes)],
+        signature: RESHAPE,
         build: reshape,
     },
+    Operator { name: "view", doc: "`reshape` by another name.", signature: RESHAPE, build: reshape },
     Operator {
         name: "flatten",
         doc: "Axes `start_dim` to `end_dim` become one.",
@@ -27,7 +30,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "permute",
         doc: "Axis i of the result is axis dims[i].",
-        signature: &[X, required("dims", Kind::Ints)],
+        signature: &[X, one_by_one("dims", Kind::Ints)],
         build: permute,
     },
     Operator {
@@ -61,7 +64,7 @@ fn reshape(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             b,
             "N0108",
             1,
-            "`reshape` can infer one size only: -1 stands twice",
+            format!("`{}` can infer one size only: -1 stands twice", bound.callee),
             "write all but one of them",
         );
     }
@@ -70,7 +73,7 @@ fn reshape(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             b,
             "N0108",
             1,
-            format!("`reshape` to a size of {bad}"),
+            format!("`{}` to a size of {bad}", bound.callee),
             "sizes are at least 1, or -1 for the one to infer",
         );
     }
@@ -93,9 +96,10 @@ fn reshape(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 fn unequal(b: &mut Builder, bound: &Bound, x: Value, shape: &[Size]) -> Checked<Arg> {
     let (from, to, total) = (shape_text(&b.shape(x)), shape_text(shape), b.ty(x).len());
     let wanted = Size::product(shape.iter().filter(|s| !s.is(-1)));
+    let callee = &bound.callee;
     let message = match shape.iter().any(|s| s.is(-1)) {
-        true => format!("`reshape` of {from} to {to}: {total} elements do not divide by {wanted}"),
-        false => format!("`reshape` of {from} to {to}: {total} elements against {wanted}"),
+        true => format!("`{callee}` of {from} to {to}: {total} elements do not divide by {wanted}"),
+        false => format!("`{callee}` of {from} to {to}: {total} elements against {wanted}"),
     };
     let d = Diagnostic::new("N0108", bound.at(1), message)
         .note(b.made_at(x), format!("{from} comes from `{}`", b.made_by(x)))

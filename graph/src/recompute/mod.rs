@@ -89,7 +89,7 @@ impl Phases {
 
 /// Whether the node is an index into its operand's elements.
 fn is_view(op: &Op) -> bool {
-    matches!(op, Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::After)
+    matches!(op, Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Detach | Op::After)
 }
 
 /// Whether the node costs next to nothing where its operands are at hand.

@@ -34,7 +34,13 @@ pub fn int(value: i64) -> Arg {
 
 /// `name(x, args…)`, which must be right.
 pub fn op(b: &mut Builder, name: &str, args: Vec<Arg>) -> Value {
-    let args: Vec<Given> = args.into_iter().map(given).collect();
+    op_with(b, name, args, &[])
+}
+
+/// `name(x, args…, name = value…)`, which must be right.
+pub fn op_with(b: &mut Builder, name: &str, args: Vec<Arg>, more: &[(&str, Arg)]) -> Value {
+    let more = more.iter().map(|(name, value)| named(name, value.clone()));
+    let args: Vec<Given> = args.into_iter().map(given).chain(more).collect();
     match ops::call(b, name, Loc::default(), &args) {
         Ok(Arg::Tensor(value)) => value,
         other => panic!("{name}: {other:?} {:?}", b.diagnostics),
@@ -111,14 +117,15 @@ pub fn mlp() -> Source {
 /// Three convolutions with odd channels, an average pool, GELU, two heads in one loss.
 pub fn third() -> Source {
     let mut p = Parameters::default();
-    let conv1 = layer(&mut p, "conv1", "Conv2d", vec![given(int(7)), given(int(3)), named("padding", int(1))]);
+    let conv1 =
+        layer(&mut p, "conv1", "Conv2d", vec![given(int(7)), named("kernel_size", int(3)), named("padding", int(1))]);
     let conv2 = layer(
         &mut p,
         "conv2",
         "Conv2d",
-        vec![given(int(33)), given(int(3)), named("stride", int(2)), named("padding", int(1))],
+        vec![given(int(33)), named("kernel_size", int(3)), named("stride", int(2)), named("padding", int(1))],
     );
-    let conv3 = layer(&mut p, "conv3", "Conv2d", vec![given(int(50)), given(int(3))]);
+    let conv3 = layer(&mut p, "conv3", "Conv2d", vec![given(int(50)), named("kernel_size", int(3))]);
     let digit = layer(&mut p, "digit", "Linear", vec![given(int(10))]);
     let parity = layer(&mut p, "parity", "Linear", vec![given(int(1))]);
     source("Third", p, |b| {

@@ -16,19 +16,26 @@ fn every_layer_has_the_gradient_of_central_differences() {
     let declarations: Vec<(&str, Vec<Given>, &[i64])> = vec![
         ("Linear", vec![given(int(4))], &[3, 5]),
         ("Linear", vec![given(int(4)), named("bias", Arg::Bool(false))], &[2, 3, 5]),
-        ("Conv2d", vec![given(int(4)), given(int(3))], &[2, 3, 6, 5]),
+        ("Conv2d", vec![given(int(4)), named("kernel_size", int(3))], &[2, 3, 6, 5]),
+        ("Conv2d", vec![given(int(3)), given(int(2)), given(int(3)), given(int(2)), given(int(1))], &[2, 3, 6, 5]),
+        ("Conv2d", vec![given(int(6)), named("kernel_size", int(3)), named("groups", int(3))], &[2, 3, 6, 5]),
         (
             "Conv2d",
-            vec![given(int(2)), given(int(3)), named("padding", int(1)), named("stride", int(2))],
-            &[2, 3, 6, 5],
+            vec![given(int(2)), named("kernel_size", int(2)), named("padding", Arg::Text("same".into()))],
+            &[1, 3, 4, 5],
         ),
-        ("Conv2d", vec![given(int(6)), given(int(3)), named("groups", int(3))], &[2, 3, 6, 5]),
-        ("Conv2d", vec![given(int(2)), given(int(2)), named("padding", Arg::Text("same".into()))], &[1, 3, 4, 5]),
-        ("Conv1d", vec![given(int(4)), given(int(3)), named("stride", int(2))], &[2, 3, 8]),
-        ("ConvTranspose1d", vec![given(int(4)), given(int(3)), named("stride", int(2))], &[2, 3, 5]),
+        ("Conv1d", vec![given(int(4)), named("kernel_size", int(3)), named("stride", int(2))], &[2, 3, 8]),
+        ("ConvTranspose1d", vec![given(int(4)), named("kernel_size", int(3)), named("stride", int(2))], &[2, 3, 5]),
         (
             "ConvTranspose2d",
-            vec![given(int(4)), given(int(2)), given(int(2)), named("groups", int(2)), named("bias", Arg::Bool(false))],
+            vec![
+                given(int(6)),
+                given(int(4)),
+                given(int(2)),
+                given(int(2)),
+                named("groups", int(2)),
+                named("bias", Arg::Bool(false)),
+            ],
             &[1, 6, 3, 4],
         ),
         ("LSTM", vec![given(int(3))], &[3, 2, 4]),
@@ -45,6 +52,7 @@ fn every_layer_has_the_gradient_of_central_differences() {
         ("BatchNorm1d", vec![], &[3, 2, 4]),
         ("BatchNorm2d", vec![], &[2, 3, 2, 2]),
         ("BatchNorm2d", vec![named("affine", Arg::Bool(false)), named("momentum", Arg::Float(0.3))], &[2, 3, 2, 2]),
+        ("InstanceNorm1d", vec![given(int(3)), named("affine", Arg::Bool(true))], &[2, 3, 5]),
         ("InstanceNorm2d", vec![], &[2, 3, 2, 3]),
         ("InstanceNorm2d", vec![named("affine", Arg::Bool(true))], &[2, 3, 2, 3]),
         ("LayerNorm", vec![], &[3, 2, 5]),
@@ -69,6 +77,13 @@ fn every_layer_has_the_gradient_of_central_differences() {
         ("LeakyReLU", vec![given(Arg::Float(0.2))], &[3, 5]),
         ("GELU", vec![], &[3, 5]),
         ("SiLU", vec![], &[3, 5]),
+        ("Softplus", vec![given(int(2))], &[3, 5]),
+        ("ELU", vec![given(Arg::Float(0.7))], &[3, 5]),
+        ("ReLU6", vec![], &[3, 5]),
+        ("Mish", vec![], &[3, 5]),
+        ("Hardswish", vec![], &[3, 5]),
+        ("Softmax", vec![given(int(-1))], &[3, 5]),
+        ("Dropout2d", vec![given(Arg::Float(0.4))], &[2, 3, 2, 2]),
         ("Tanh", vec![], &[3, 5]),
         ("Sigmoid", vec![], &[3, 5]),
     ];
@@ -85,7 +100,7 @@ fn every_layer_has_the_gradient_of_central_differences() {
             _ => b.parameter(number),
         };
         let results = match layers::call(&mut b, &declared, Default::default(), &[given(t(x))]).unwrap() {
-            Arg::List(results) => results,
+            Arg::List(results) => flat(results),
             one => vec![one],
         };
         let sum = |y: Arg| {
@@ -104,6 +119,12 @@ fn every_layer_has_the_gradient_of_central_differences() {
     }
 }
 
+/// What a layer gives, `(y, (h, c))`, one after the other.
+fn flat(results: Vec<Arg>) -> Vec<Arg> {
+    let parts = |arg: Arg| if let Arg::List(parts) = arg { parts } else { vec![arg] };
+    results.into_iter().flat_map(parts).collect()
+}
+
 /// First states, and lengths that are made of numbers: from 1 to the number of steps.
 #[test]
 fn recurrent_layers_with_lengths_have_the_gradient_of_central_differences() {
@@ -119,11 +140,12 @@ fn recurrent_layers_with_lengths_have_the_gradient_of_central_differences() {
         let lengths = numbers(&mut b, &[4], &[1], 3);
         let lengths = op(&mut b, "add", vec![t(lengths), int(1)]);
         let (x, h0) = (b.parameter(first), b.parameter(first + 1));
-        let call = [given(t(x)), named("h0", t(h0)), named("lengths", t(lengths))];
+        let hx = if kind == "LSTM" { Arg::List(vec![t(h0), t(h0)]) } else { t(h0) };
+        let call = [given(t(x)), given(hx), named("lengths", t(lengths))];
         let Ok(Arg::List(results)) = layers::call(&mut b, &declared, Default::default(), &call) else {
             panic!("{kind}: {:?}", b.diagnostics)
         };
-        let sums: Vec<Value> = results
+        let sums: Vec<Value> = flat(results)
             .into_iter()
             .map(|y| {
                 let bent = op(&mut b, "sin", vec![y]);

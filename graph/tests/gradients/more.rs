@@ -12,49 +12,114 @@ pub fn losses() -> Vec<Case> {
                 let ignored = ignored.clone();
                 cases.push(case("cross_entropy", &[&[5, 4, 2], &[4]], probable, move |b, x| {
                     let target = numbers(b, &[5, 2], &[1, 1], 4);
-                    let args = vec![t(x[0]), t(target), t(x[1]), ignored.clone(), text(reduction), smoothing.clone()];
-                    op(b, "cross_entropy", args)
+                    let more = [
+                        ("ignore_index", ignored.clone()),
+                        ("reduction", text(reduction)),
+                        ("label_smoothing", smoothing.clone()),
+                    ];
+                    op_with(b, "cross_entropy", vec![t(x[0]), t(target), t(x[1])], &more)
                 }));
             }
             cases.push(case("nll_loss", &[&[5, 4]], any, move |b, x| {
                 let target = numbers(b, &[5], &[1], 4);
-                op(b, "nll_loss", vec![t(x[0]), t(target), Arg::None, ignored.clone(), text(reduction)])
+                let more = [("ignore_index", ignored.clone()), ("reduction", text(reduction))];
+                op_with(b, "nll_loss", vec![t(x[0]), t(target)], &more)
             }));
         }
         cases.push(case("nll_loss", &[&[5, 4], &[4]], probable, move |b, x| {
             let target = numbers(b, &[5], &[1], 4);
-            op(b, "nll_loss", vec![t(x[0]), t(target), t(x[1]), Arg::None, text(reduction)])
+            op_with(b, "nll_loss", vec![t(x[0]), t(target), t(x[1])], &[("reduction", text(reduction))])
         }));
         for name in ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"] {
             cases.push(case(name, &[&[3, 4], &[3, 4]], any, move |b, x| {
-                let args = [t(x[0]), t(x[1]), text(reduction), Arg::Float(0.7)];
-                let width = name.starts_with(['s', 'h']);
-                op(b, name, args[..if width { 4 } else { 3 }].to_vec())
+                let width = if name.starts_with('s') { "beta" } else { "delta" };
+                let more = [("reduction", text(reduction)), (width, Arg::Float(0.7))];
+                let more = if name.starts_with(['s', 'h']) { &more[..] } else { &more[..1] };
+                op_with(b, name, vec![t(x[0]), t(x[1])], more)
             }));
         }
         for name in ["binary_cross_entropy", "binary_cross_entropy_with_logits"] {
             cases.push(case(name, &[&[3, 4], &[3, 4]], probable, move |b, x| {
-                op(b, name, vec![t(x[0]), t(x[1]), Arg::None, text(reduction)])
+                op_with(b, name, vec![t(x[0]), t(x[1])], &[("reduction", text(reduction))])
             }));
             cases.push(case(name, &[&[3, 4], &[3, 4], &[4]], probable, move |b, x| {
-                op(b, name, vec![t(x[0]), t(x[1]), t(x[2]), text(reduction)])
+                op_with(b, name, vec![t(x[0]), t(x[1]), t(x[2])], &[("reduction", text(reduction))])
             }));
         }
         cases.push(case("binary_cross_entropy_with_logits", &[&[3, 4], &[3, 4], &[4]], any, move |b, x| {
             let name = "binary_cross_entropy_with_logits";
-            op(b, name, vec![t(x[0]), t(x[1]), Arg::None, text(reduction), t(x[2])])
+            op_with(b, name, vec![t(x[0]), t(x[1])], &[("reduction", text(reduction)), ("pos_weight", t(x[2]))])
         }));
     }
     for reduction in ["mean", "sum", "none", "batchmean"] {
         for log in [false, true] {
             cases.push(case("kl_div", &[&[3, 4], &[3, 4]], probable, move |b, x| {
-                op(b, "kl_div", vec![t(x[0]), t(x[1]), text(reduction), Arg::Bool(log)])
+                let more = [("reduction", text(reduction)), ("log_target", Arg::Bool(log))];
+                op_with(b, "kl_div", vec![t(x[0]), t(x[1])], &more)
             }));
         }
     }
     cases.push(case("smooth_l1_loss", &[&[5], &[5]], any, move |b, x| {
-        op(b, "smooth_l1_loss", vec![t(x[0]), t(x[1]), Arg::None, int(0)])
+        op_with(b, "smooth_l1_loss", vec![t(x[0]), t(x[1])], &[("beta", int(0))])
     }));
+    cases
+}
+
+/// Functions with bends, lengths, and what is no number or a constant.
+pub fn bent() -> Vec<Case> {
+    let (any, far, positive) = ((-2.0, 2.0), (-6.0, 9.0), (0.9, 1.8));
+    let mut cases = vec![];
+    for name in ["round", "ceil", "expm1"] {
+        cases.push(case(name, &[&[3, 5]], any, move |b, x| op(b, name, vec![t(x[0])])));
+    }
+    cases.push(case("log1p", &[&[3, 5]], positive, |b, x| op(b, "log1p", vec![t(x[0])])));
+    cases.push(case("view", &[&[2, 6]], any, |b, x| op(b, "view", vec![t(x[0]), int(3), int(-1)])));
+    cases.push(case("tile", &[&[3, 2]], any, |b, x| op(b, "tile", vec![t(x[0]), int(2)])));
+    cases.push(case("eye", &[&[2, 3]], any, |b, x| {
+        let eye = op(b, "eye", vec![int(2), int(3)]);
+        let product = op(b, "mul", vec![t(eye), t(x[0])]);
+        op(b, "mul", vec![t(product), t(x[0])])
+    }));
+    for reduction in ["mean", "sum", "none"] {
+        for smoothing in [Arg::None, Arg::Float(0.2)] {
+            cases.push(case("cross_entropy", &[&[5, 4, 2], &[4], &[5, 4, 2]], (0.1, 0.9), move |b, x| {
+                let more = [("reduction", Arg::Text(reduction.into())), ("label_smoothing", smoothing.clone())];
+                op_with(b, "cross_entropy", vec![t(x[0]), t(x[2]), t(x[1])], &more)
+            }));
+        }
+    }
+    for name in ["softplus", "elu", "relu6", "mish", "hardswish"] {
+        cases.push(case(name, &[&[31]], far, move |b, x| op(b, name, vec![t(x[0])])));
+    }
+    cases.push(case("softplus", &[&[31]], far, |b, x| op(b, "softplus", vec![t(x[0]), Arg::Float(2.5), int(8)])));
+    cases.push(case("elu", &[&[31]], far, |b, x| op(b, "elu", vec![t(x[0]), Arg::Float(1.5)])));
+    cases.push(case("detach", &[&[2, 3]], any, |b, x| {
+        let bent = op(b, "sin", vec![t(x[0])]);
+        let held = op(b, "detach", vec![t(bent)]);
+        let square = op(b, "square", vec![t(x[0])]);
+        op(b, "mul", vec![t(held), t(square)])
+    }));
+    cases.push(case("isnan", &[&[2, 3]], any, |b, x| {
+        let nothing = op(b, "isnan", vec![t(x[0])]);
+        op(b, "where_", vec![t(nothing), Arg::Float(1.0), t(x[0])])
+    }));
+    for p in [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, f64::INFINITY, f64::NEG_INFINITY] {
+        for axes in [vec![], vec![1], vec![0, 2]] {
+            let dim = if axes.is_empty() { Arg::None } else { list(&axes) };
+            cases.push(case("norm", &[&[2, 3, 2]], if p < 1.0 { positive } else { any }, move |b, x| {
+                let length = op(b, "norm", vec![t(x[0]), Arg::Float(p), dim.clone(), Arg::Bool(true)]);
+                op(b, "mul", vec![t(length), t(x[0])])
+            }));
+        }
+        cases.push(case("normalize", &[&[3, 4]], if p < 1.0 { positive } else { any }, move |b, x| {
+            op(b, "normalize", vec![t(x[0]), Arg::Float(p), int(-1)])
+        }));
+    }
+    for (shapes, dim) in [([&[3, 4][..], &[3, 4][..]], 1), ([&[2, 1, 4], &[3, 4]], -1), ([&[4], &[3, 1]], 0)] {
+        cases.push(case("cosine_similarity", &shapes, any, move |b, x| {
+            op(b, "cosine_similarity", vec![t(x[0]), t(x[1]), int(dim)])
+        }));
+    }
     cases
 }
 
@@ -65,8 +130,9 @@ pub fn attentions() -> Vec<Case> {
     for shapes in [[&[3, 4][..], &[5, 4][..], &[5, 2][..]], [&[2, 1, 3, 4], &[3, 2, 4], &[3, 2, 3]]] {
         for (p, causal, scale) in [(0.0, false, Arg::None), (0.4, true, Arg::Float(0.3))] {
             cases.push(case(name, &shapes, any, move |b, x| {
-                let args = [Arg::None, Arg::Float(p), Arg::Bool(causal), scale.clone()];
-                op(b, name, [x[..3].iter().map(|v| t(*v)).collect(), args.to_vec()].concat())
+                let args = [Arg::None, Arg::Float(p), Arg::Bool(causal)];
+                let args = [x[..3].iter().map(|v| t(*v)).collect(), args.to_vec()].concat();
+                op_with(b, name, args, &[("scale", scale.clone())])
             }));
         }
     }
@@ -98,7 +164,8 @@ pub fn statistics() -> Vec<Case> {
                 for correction in [Arg::None, int(0), int(2)] {
                     let dim = dim.clone();
                     cases.push(case(name, &[&[3, 4, 2]], any, move |b, x| {
-                        op(b, name, vec![t(x[0]), dim.clone(), correction.clone(), Arg::Bool(keep)])
+                        let more = [("correction", correction.clone()), ("keepdim", Arg::Bool(keep))];
+                        op_with(b, name, vec![t(x[0]), dim.clone()], &more)
                     }));
                 }
             }

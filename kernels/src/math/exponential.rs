@@ -9,9 +9,9 @@ const ROUND: f32 = 12_582_912.0;
 /// 1.5 · 2⁵², the same for doubles.
 const ROUND64: f64 = 6_755_399_441_055_744.0;
 
-/// Cody-Waite: eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2.
+/// Cody-Waite: eˣ = 2ⁿ · eʳ with |r| ≤ ln 2 / 2. What is left is r, p with eʳ = 1 + r + p · r², and the two halves of n.
 #[inline(always)]
-pub fn exp<const FMA: bool>(x: f32) -> f32 {
+fn reduce<const FMA: bool>(x: f32) -> (f32, f32, i32, i32) {
     // Beyond these the result is 0 or infinite anyway; written so that NaN passes.
     let x = if x < -105.0 { -105.0 } else { x };
     let x = if x > 90.0 { 90.0 } else { x };
@@ -21,11 +21,40 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let r = fma::<FMA>(n, 2.121_944_4e-4, r);
     let p =
         polynomial::<FMA, 6>(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
-    let y = fma::<FMA>(p, r * r, r + 1.0);
     // 2ⁿ in two factors, so that neither leaves the range where the result overflows or is subnormal.
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
-    y * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    (r, p, half, n.wrapping_sub(half))
+}
+
+/// eˣ.
+#[inline(always)]
+pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    let (r, p, half, rest) = reduce::<FMA>(x);
+    let y = fma::<FMA>(p, r * r, r + 1.0);
+    y * power_of_two(half) * power_of_two(rest)
+}
+
+/// 2ⁿ (eʳ - 1) + 2ⁿ - 1, whose first part is small where x is.
+#[inline(always)]
+pub fn expm1<const FMA: bool>(x: f32) -> f32 {
+    let (r, p, half, rest) = reduce::<FMA>(x);
+    let less = fma::<FMA>(p, r * r, r);
+    let scale = power_of_two(half);
+    let y = (fma::<FMA>(less, scale, scale - power_of_two(rest.wrapping_neg()))) * power_of_two(rest);
+    // The sign of 0 stays.
+    if x == 0.0 { x } else { y }
+}
+
+/// log u of u = 1 + x as it was rounded, and what rounding lost.
+#[inline(always)]
+pub fn log1p<const FMA: bool>(x: f32) -> f32 {
+    let u = 1.0 + x;
+    let y = log::<FMA>(u);
+    let lost = y + (x - (u - 1.0)) / u;
+    // At -1 there is nothing to add, and what lies far away loses nothing.
+    let y = if (u > 0.0) & (x < 16_777_216.0) { lost } else { y };
+    if x == 0.0 { x } else { y }
 }
 
 #[inline(always)]

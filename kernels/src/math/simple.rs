@@ -36,6 +36,12 @@ pub fn trunc(x: f32) -> f32 {
     x.trunc()
 }
 
+/// To the nearest integer, halves to the even one.
+#[inline(always)]
+pub fn round(x: f32) -> f32 {
+    x.round_ties_even()
+}
+
 /// 1 - x.
 #[inline(always)]
 pub fn not(x: f32) -> f32 {

@@ -72,6 +72,9 @@ impl<'a> Lowering<'a, '_, '_> {
             _ if self.pass.file.scopes[frame.owner.scope].blocks.iter().any(|(n, _)| n == name) => {
                 d.help(format!("declare the block, `name: {name};`, and call it by that name"))
             }
+            _ if matches!(name, "shape" | "size") => {
+                d.help("a tensor's sizes are `x.shape`, the first one `x.shape[0]`")
+            }
             Some(meant) => d.help(format!("did you mean `{meant}`?")),
             None => d.help("docs/operators.md lists all operators"),
         };

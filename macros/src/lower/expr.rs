@@ -291,31 +291,39 @@ impl<'a> Lowering<'a, '_, '_> {
     }
 
     fn item(&mut self, frame: &mut Frame<'a>, item: &'a Item) -> Option<IndexItem> {
-        let mut size = |written: &'a Expr| match self.expression(frame, written) {
-            Arg::Size(size) => Some(size),
-            Arg::Unknown => None,
-            other => {
-                let message = format!("an index is an integer or a size, found {}", other.describe(self.b));
-                let help = "by a tensor of indices: `x.index_select(0, indices)`, `x.gather(0, indices)`";
-                self.mistake(Diagnostic::new("N0518", written.at, message).help(help));
-                None
-            }
-        };
         Some(match &item.kind {
             ItemKind::All => IndexItem::All,
-            ItemKind::At(index) => IndexItem::At(size(index)?),
+            ItemKind::At(index) => match self.expression(frame, index) {
+                Arg::Size(size) => IndexItem::At(size),
+                Arg::Tensor(places) => IndexItem::Places(places, index.at),
+                Arg::Unknown => return None,
+                other => {
+                    let found = other.describe(self.b);
+                    let message = format!("an index is an integer, a size or a tensor of integers, found {found}");
+                    let help = "a part of an axis is `a..b`, a whole one `..`";
+                    self.mistake(Diagnostic::new("N0518", index.at, message).help(help));
+                    return None;
+                }
+            },
             ItemKind::Range(from, to) => {
-                let from = match from {
-                    Some(from) => Some(size(from)?),
-                    None => None,
-                };
-                let to = match to {
-                    Some(to) => Some(size(to)?),
-                    None => None,
-                };
-                IndexItem::Range(from, to)
+                let from = self.end(frame, from.as_ref())?;
+                IndexItem::Range(from, self.end(frame, to.as_ref())?)
             }
         })
+    }
+
+    /// The end of a range, if there is one; `None` if it has a mistake.
+    fn end(&mut self, frame: &mut Frame<'a>, written: Option<&'a Expr>) -> Option<Option<Size>> {
+        let Some(written) = written else { return Some(None) };
+        match self.expression(frame, written) {
+            Arg::Size(size) => Some(Some(size)),
+            Arg::Unknown => None,
+            other => {
+                let message = format!("a range ends at an integer or a size, found {}", other.describe(self.b));
+                self.mistake(Diagnostic::new("N0518", written.at, message).help("write `x[0..5]`, `x[.., 0..T - 1]`"));
+                None
+            }
+        }
     }
 
     /// `wte.weight`, `pair.0`.

@@ -106,7 +106,7 @@ impl Parser<'_> {
                 let help = match other.first() {
                     Some(TokenTree::Group(_)) => "bind several names with `let`: `let (a, b) = …;`",
                     _ if other.iter().any(|t| matches!(t, TokenTree::Group(_))) => {
-                        "tensors are values: build the new one with `cat`, `where_` or `scatter`"
+                        "tensors are values: build the new one with `cat` or `where_`"
                     }
                     _ => "write `x = …;` with `let mut x = …;` before, or the name of a `state`",
                 };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use castnet_graph::grad;
-use castnet_graph::graph::{Argument, Graph, Node, Op, Output, Role, Value};
+use castnet_graph::graph::{Graph, Role};
 use castnet_graph::net::{Init, Net, State};
-use castnet_graph::reference::{Effects, Inputs, Tensor, evaluate_with_rounds};
+use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::text;
 use castnet_graph::types::DType;
 use castnet_kernels::Context;
@@ -77,38 +77,29 @@ impl<'c> Exact<'c> {
     }
 
     /// The first result as a function of the parameters; what no gradient flows through stays as it is here.
-    pub(super) fn objective(&mut self) -> impl Fn(&[Tensor]) -> f64 + '_ {
-        self.hold_detached();
-        self.graph.outputs.truncate(1);
-        |parameters| self.run(&self.graph, parameters, false).0.first().map_or(f64::NAN, |loss| loss.data[0])
-    }
-
-    /// Makes arguments of the values that are detached.
-    fn hold_detached(&mut self) {
-        let detached = |(_, node): &(usize, &Node)| matches!(node.op, Op::Detach);
-        let nodes: Vec<usize> = self.graph.nodes.iter().enumerate().filter(detached).map(|(i, _)| i).collect();
-        let mut probe = self.graph.clone();
-        probe.outputs = nodes.iter().map(|&i| Output { role: Role::Result(0), value: Value(i as u32) }).collect();
-        let (values, _) = self.run(&probe, &self.parameters, false);
-        for (node, value) in nodes.into_iter().zip(values) {
-            let node = &mut self.graph.nodes[node];
-            node.op = Op::Input(self.arguments.len());
-            node.inputs.clear();
-            self.graph.arguments.push(Argument { ty: node.ty.clone(), name: "".into(), below: vec![] });
-            self.arguments.push(value);
+    pub(super) fn objective(&self) -> impl Fn(&[Tensor]) -> f64 + '_ {
+        let mut graph = self.graph.clone();
+        graph.outputs.truncate(1);
+        let held = self.with(&self.parameters, false, |inputs| detached(&graph, inputs));
+        move |parameters| {
+            let results = self.with(parameters, false, |inputs| evaluate_holding(&graph, inputs, &held));
+            results.first().map_or(f64::NAN, |loss| loss.data[0])
         }
     }
 
     fn run(&self, graph: &Graph, parameters: &[Tensor], rounded: bool) -> (Vec<Tensor>, Effects) {
-        let inputs = Inputs {
+        self.with(parameters, rounded, |inputs| evaluate_with_rounds(graph, inputs))
+    }
+
+    fn with<T>(&self, parameters: &[Tensor], rounded: bool, evaluate: impl FnOnce(&Inputs) -> T) -> T {
+        evaluate(&Inputs {
             arguments: &self.arguments,
             parameters,
             states: &self.states,
             rounded,
             sizes: &sizes::value(&self.call.sizes),
             random: &|stream, index| uniform(key(self.draws.root, stream), self.draws.call, index).into(),
-        };
-        evaluate_with_rounds(graph, &inputs)
+        })
     }
 }
 

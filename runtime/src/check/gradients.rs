@@ -48,7 +48,7 @@ pub fn gradients(model: &Model, explained: &str) -> Result<(), Mistake> {
 fn with_arguments(model: &Model, function: usize, explained: &str, draw: u64) -> Result<(), Mistake> {
     let start = shaken(model, draw)?;
     let call = Call::finite(&start, function, draw)?;
-    let mut exact = Exact::new(&start, &call, explained, true)?;
+    let exact = Exact::new(&start, &call, explained, true)?;
     let gradients = exact.evaluate(&exact.with_gradients(&start)?, false).gradients;
     let parameters = exact.parameters.clone();
     let probe = Probe { parameters: &parameters, gradients: &gradients, loss: &exact.objective(), seed: start.seed() };

@@ -33,6 +33,10 @@ fn value(b: &mut Builder, inputs: &HashMap<&str, Value>, expression: &Expr) -> O
         }
         Expr::Array(list) => list.elems.iter().map(|x| value(b, inputs, x)).collect::<Option<_>>().map(Arg::List),
         Expr::Index(index) => match (value(b, inputs, &index.expr)?, value(b, inputs, &index.index)?) {
+            (Arg::Tensor(x), Arg::Tensor(i)) => {
+                let places = [ops::IndexItem::Places(i, Loc::default())];
+                ops::index(b, Loc::default(), x, &places).map(Arg::Tensor).ok()
+            }
             (Arg::List(list), Arg::Size(i)) => list.into_iter().nth(usize::try_from(i.as_const()?).ok()?),
             _ => None,
         },

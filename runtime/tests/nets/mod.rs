@@ -1,7 +1,7 @@
 //! Random nets of this language's operators and layers.
 
 use castnet_graph::builder::{Builder, Parameters};
-use castnet_graph::call::{Arg, Given};
+use castnet_graph::call::{Arg, Given, Param};
 use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::Value;
@@ -151,8 +151,8 @@ pub fn random_net_text(number: u64) -> String {
     let mut text = format!("network! {{\n    pub net Net{number} {{\n");
     for layer in &plan.layers {
         if body.contains(&format!("{}(", layer.name)) {
-            let args: Vec<String> =
-                (0..layer.kind.signature.len()).filter_map(|i| layer.bound.arg(i)).map(arg_text).collect();
+            let named = |(i, p): (usize, &Param)| Some(format!("{} = {}", p.name, arg_text(layer.bound.arg(i)?)));
+            let args: Vec<String> = layer.kind.signature.iter().enumerate().filter_map(named).collect();
             text += &format!("        {}: {}({});\n", layer.name, layer.kind.name, args.join(", "));
         }
     }
@@ -186,14 +186,16 @@ fn plan(number: u64) -> (Plan, Parameters) {
             0 | 1 => ("Linear", vec![given(int(numbers.pick(&SIZES)))]),
             2 | 3 => {
                 let kernel = 1 + numbers.below(3) as i64;
-                let args = vec![
+                let args = [
                     int(numbers.pick(&[1, 2, 3, 5, 7, 8, 17])),
                     int(kernel),
                     int(1 + numbers.below(2) as i64),
                     int(numbers.below(2) as i64),
                     int(1 + numbers.below(2) as i64),
                 ];
-                ("Conv2d", args.into_iter().map(given).collect())
+                let names = ["out_channels", "kernel_size", "stride", "padding", "dilation"];
+                let named = |(name, value)| Given { name: Some((String::from(name), Loc::default())), ..given(value) };
+                ("Conv2d", names.into_iter().zip(args).map(named).collect())
             }
             _ => ("Dropout", vec![given(Arg::Float(0.3))]),
         };

@@ -3,17 +3,25 @@
 castnet::network! {
     pub net Arguments {
         missing: Conv2d(20);
-        twice:   Conv2d(20, 5, kernel_size = 3);
+        twice:   Conv2d(3, 20, 5, kernel_size = 3);
         many:    Linear(10, 20, true, 4);
         kind:    Linear(2.5);
         range:   Dropout(1.5);
         zero:    Linear(0);
         pair:    Conv2d(20, kernel_size = [1, 2, 3]);
+        two:     Conv2d(20, 5);
+        none:    Linear();
+        groups:  GroupNorm();
+        rows:    Embedding(10);
+        places:  MaxPool2d(2, return_indices = true);
+        eps:     BatchNorm2d(8, 8);
+        running: InstanceNorm2d(track_running_stats = true);
         fc:      Linear(8);
         order:   Conv2d(kernel_size = 3, 20);
 
         pub fn used(x: f32[N, 8]) -> f32[N, 8] {
-            missing(x) + twice(x) + many(x) + kind(x) + range(x) + zero(x) + pair(x) + order(x)
+            missing(x) + twice(x) + many(x) + kind(x) + range(x) + zero(x) + pair(x) + order(x) + two(x) + none(x) + groups(x)
+                + rows(x) + places(x) + eps(x) + running(x)
         }
 
         pub fn of_operators(x: f32[N, 1, 8, 8], y: f32[N, 8]) -> f32[N, 8] {
@@ -26,6 +34,11 @@ castnet::network! {
             let g = y.dropout(p = -0.1);
             let h = x.max_pool2d(2, stride = 0);
             let i = y.sum(keepdim = true, 1);
+            let j = y.cross_entropy(x, y, 2);
+            let k = y.reshape([N, 2, 4], 1);
+            let l = y.reshape(N, 2.0, 4);
+            let m = zeros(2, 3, f32);
+            let n = y.var(1, 0);
             y.cross_entropy()
         }
 

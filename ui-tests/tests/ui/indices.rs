@@ -21,6 +21,9 @@ castnet::network! {
             let q = x[.., 1..=5];
             let r = x[N];
             let u = x[.., None];
+            let aa = x[i, 0];
+            let ab = x[i, i];
+            let ac = x[i, 0..s];
             let w = (x, s)[2];
             let z = fc[0];
             x[.., 0]

@@ -6,6 +6,9 @@ castnet::network! {
         fc2:   Linear(10, in_features = 400);
         conv1: Conv2d(20, kernel_size = 5);
         conv2: Conv2d(20, kernel_size = 3, in_channels = 3);
+        conv3: Conv2d(3, 20, 3);
+        given: Linear(400, 10);
+        group: GroupNorm(2, 8);
         head:  Linear(2);
 
         pub fn do_not_meet(x: f32[N, 784], y: f32[N, 10]) -> f32[N, 500] {
@@ -23,6 +26,18 @@ castnet::network! {
 
         pub fn channels(x: f32[N, 1, 28, 28]) -> f32[N, 20, 26, 26] {
             conv2(x)
+        }
+
+        pub fn channels_in_order(x: f32[N, 1, 28, 28]) -> f32[N, 20, 26, 26] {
+            conv3(x)
+        }
+
+        pub fn features_in_order(x: f32[N, 784]) -> f32[N, 10] {
+            given(x)
+        }
+
+        pub fn channels_of_groups(x: f32[N, 4, 3]) -> f32[N, 4, 3] {
+            group(x)
         }
 
         pub fn large_kernel(x: f32[N, 1, 4, 4]) -> f32[N, 20, _, _] {

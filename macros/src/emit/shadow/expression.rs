@@ -1,7 +1,7 @@
 //! Expressions. A call of an operator is a call of a method of the same name, with all its arguments in order and the type that was found
 //! of it; whatever has no form of its own in Rust becomes a tuple of what stands in it.
 
-use castnet_graph::call::{Kind, Param};
+use castnet_graph::call::{Kind, Param, one_by_one_slot};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::ops;
 use castnet_graph::types::DType;
@@ -121,39 +121,30 @@ impl<'a> Shadow<'a> {
                 None => quote!(#ident()),
             };
         };
-        let mut slots = self.slots(operator.signature, arguments);
+        let mut slots = slots(operator.signature, arguments);
         let method = matches!(operator.signature.first().map(|p| p.kind), Some(Kind::Tensor | Kind::Operand));
         if !method {
-            let slots = slots.into_iter().map(|slot| slot.map_or(quote!(()), |e| self.value(e)));
-            let slots: Vec<TokenStream> = slots.collect();
+            let slots: Vec<TokenStream> = slots.iter().map(|slot| self.slot(slot, quote!(()))).collect();
             return quote!(__editor::functions::#ident::<#output>(#(#slots),*));
         }
-        let first = match slots.remove(0) {
-            Some(first) => self.receiver(first),
-            None => quote!(__editor::tensor(())),
+        let first = match slots.remove(0)[..] {
+            [first, ..] => self.receiver(first),
+            [] => quote!(__editor::tensor(())),
         };
-        let slots = slots.into_iter().map(|slot| slot.map_or(quote!(__editor::DEFAULT), |e| self.value(e)));
-        let slots: Vec<TokenStream> = slots.collect();
+        let slots: Vec<TokenStream> = slots.iter().map(|slot| self.slot(slot, quote!(__editor::DEFAULT))).collect();
         quote!(#first.#ident::<#output>(#(#slots),*))
     }
 
-    /// What is given for each parameter of an operator.
-    fn slots(&self, signature: &[Param], arguments: &'a [Argument]) -> Vec<Option<&'a Expr>> {
-        let mut slots = vec![None; signature.len()];
-        let mut next = 0;
-        for argument in arguments {
-            let slot = match &argument.name {
-                Some(name) => signature.iter().position(|p| p.name == name.text),
-                None => {
-                    next += 1;
-                    Some(next - 1)
-                }
-            };
-            if let Some(slot) = slot.and_then(|slot| slots.get_mut(slot)) {
-                *slot = Some(&argument.value);
+    /// An argument of an operator, or what stands for one that was left out; what was written one by one is a list.
+    fn slot(&mut self, given: &[&'a Expr], left_out: TokenStream) -> TokenStream {
+        match given {
+            [] => left_out,
+            [one] => self.value(one),
+            several => {
+                let several: Vec<TokenStream> = several.iter().map(|e| self.value(e)).collect();
+                quote!((#(#several,)*))
             }
         }
-        slots
     }
 
     pub(super) fn arguments(&mut self, arguments: &'a [Argument]) -> Vec<TokenStream> {
@@ -195,6 +186,25 @@ impl<'a> Shadow<'a> {
     pub(super) fn found(&mut self, at: Loc) -> Ident {
         self.types.alias(&self.findings.of(at))
     }
+}
+
+/// What is given for each parameter of an operator.
+fn slots<'a>(signature: &[Param], arguments: &'a [Argument]) -> Vec<Vec<&'a Expr>> {
+    let mut slots = vec![vec![]; signature.len()];
+    let (mut next, last) = (0, one_by_one_slot(signature));
+    for argument in arguments {
+        let slot = match &argument.name {
+            Some(name) => signature.iter().position(|p| p.name == name.text),
+            None => {
+                next += 1;
+                Some(last.map_or(next - 1, |last| last.min(next - 1)))
+            }
+        };
+        if let Some(slot) = slot.and_then(|slot| slots.get_mut(slot)) {
+            slot.push(&argument.value);
+        }
+    }
+    slots
 }
 
 /// `weight_ih_l1_reverse`.
