@@ -32,6 +32,7 @@ const DIFFERENCES: &[(&str, &str, bool, &str)] = &[
     ("layer_norm", "x", false, "squares of subnormal numbers are 0"),
     ("group_norm", "out", false, "squares that overflow give 0"),
     ("var", "x", false, "of a row with an infinity every gradient is NaN"),
+    ("norm", "x", false, "of one infinite element the slope is its sign"),
     ("max_pool2d", "x", true, "of a window beside padding in which all is -∞ no element wins"),
     ("adaptive_avg_pool1d", "out", true, "uneven bins are a product with a matrix, and 0 · ∞ is NaN"),
     ("interpolate", "out", true, "bilinear is a product with a matrix, and 0 · ∞ is NaN"),

@@ -173,12 +173,15 @@ for name in ("eq", "ne", "lt", "le", "gt", "ge"):
     case(f"{name}_zero", name, f"x.{name}(0.0)", ["-hard"], lambda x, f=getattr(torch, name): f(x, 0.0))
 case("cast_bool", "cast", "x.cast(bool)", ["-hard"], lambda x: x.to(torch.bool))
 
-for name in ("ceil", "round", "log1p", "expm1"):
+for name in ("ceil", "round", "log1p"):
     unary(name, signed=True)
+# Its slope by exp(x), not by expm1(x) + 1.
+unary("expm1", exact=lambda x: x.exp() - 1, signed=True)
 case("isnan", "isnan", "x.isnan()", ["-hard"], torch.isnan)
 unary("detach", lambda x: x.detach() * x, "x.detach() * x")
-for name in ("softplus", "elu", "relu6", "hardswish"):
+for name in ("softplus", "elu", "relu6"):
     unary(name, getattr(F, name))
+unary("hardswish", F.hardswish, near=2e-7)
 unary("softplus", lambda x: F.softplus(x, 0.5, 3.0), "x.softplus(0.5, 3.0)", "_beta")
 unary("mish", F.mish, near=3e-6)
 

@@ -63,12 +63,12 @@ fn softplus(b: &mut Builder, x: Value, beta: f64, threshold: f64) -> Checked<Val
 
 fn elu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let above = b.binary_const(Binary::Gt, x, 0.0);
+    let low = b.binary_const(Binary::Le, x, 0.0);
     let zero = b.full(0.0, x);
-    let below = b.select(above, zero, x)?;
+    let below = b.select(low, x, zero)?;
     let exp = b.unary(Unary::Expm1, below);
     let scaled = b.binary_const(Binary::Mul, exp, bound.float(1).unwrap_or(1.0));
-    b.select(above, x, scaled).map(Arg::Tensor)
+    b.select(low, scaled, x).map(Arg::Tensor)
 }
 
 fn relu6(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
@@ -81,7 +81,15 @@ fn mish(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
     let softplus = softplus(b, x, 1.0, 20.0)?;
     let tanh = b.unary(Unary::Tanh, softplus);
-    b.binary(Binary::Mul, x, tanh).map(Arg::Tensor)
+    let y = b.binary(Binary::Mul, x, tanh)?;
+    // t + x · ((1 - t²) · σ): of the factors of a large x one is exactly 0.
+    let (one, sigmoid) = (b.full(1.0, x), b.unary(Unary::Sigmoid, x));
+    let square = b.binary(Binary::Mul, tanh, tanh)?;
+    let rest = b.binary(Binary::Sub, one, square)?;
+    let rest = b.binary(Binary::Mul, rest, sigmoid)?;
+    let along = b.binary(Binary::Mul, x, rest)?;
+    let slope = b.binary(Binary::Add, tanh, along)?;
+    Ok(Arg::Tensor(b.with_slopes(y, &[(x, slope)])))
 }
 
 fn hardswish(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

@@ -73,15 +73,30 @@ fn norm(b: &mut Builder, x: Value, p: f64, axes: &[usize], keep: bool) -> Checke
         let counts = b.cast(counts, DType::F32);
         return Ok(sum(b, counts));
     }
+    let size = b.unary(Unary::Abs, x);
+    if axes.iter().all(|&axis| b.graph.shape(x)[axis].is(1)) {
+        // The length of a number is its size, also where its square is out of range.
+        return Ok(sum(b, size));
+    }
+    if p.is_infinite() {
+        let f = if p > 0.0 { Reduction::Max } else { Reduction::Min };
+        // Where something is no number, the result is none, and there is no slope.
+        let extreme = b.reduce(f, size, axes, true);
+        let extreme = detach(b, extreme);
+        let nothing = b.binary(Binary::Ne, extreme, extreme)?;
+        let zero = b.full(0.0, size);
+        let numbers = b.select(nothing, zero, size)?;
+        let y = b.reduce(f, numbers, axes, true);
+        let y = b.select(nothing, extreme, y)?;
+        let shape = b.shape(y);
+        let kept =
+            (0..shape.len()).filter(|axis| keep || !axes.contains(axis)).map(|axis| shape[axis].clone()).collect();
+        return Ok(b.reshape(y, kept));
+    }
     if p == 2.0 {
         let square = b.binary(Binary::Mul, x, x)?;
         let sum = sum(b, square);
         return where_positive(b, sum, |b, sum| b.unary(Unary::Sqrt, sum));
-    }
-    let size = b.unary(Unary::Abs, x);
-    if p.is_infinite() {
-        let f = if p > 0.0 { Reduction::Max } else { Reduction::Min };
-        return Ok(b.reduce(f, size, axes, keep));
     }
     if p == 1.0 {
         return Ok(sum(b, size));
