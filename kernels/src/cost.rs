@@ -29,10 +29,10 @@ fn code_cost(code: &Code) -> i64 {
         Instr::Const(_) => 0,
         Instr::Select(..) => 1,
         Instr::Unary(f, _) => match f {
-            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Not => 1,
+            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => 1,
             Unary::Sqrt | Unary::Rsqrt => 4,
-            Unary::Exp | Unary::Log | Unary::Sigmoid => 12,
-            Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => 16,
+            Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Sigmoid => 12,
+            Unary::Log1p | Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => 16,
         },
         Instr::Binary(f, ..) => match f {
             Binary::Div => 4,
