@@ -25,7 +25,7 @@ fn long_windows_compile() {
             "net Test {{ w: Linear(1); pub fn f({arguments}) -> {result} {{ {body} }}
              pub train fn loss({arguments}) -> f32 {{ w({body}.mean().reshape([1, 1])).sum() }} }}"
         );
-        assert_eq!(mistakes(&source), [String::new(); 0], "{body}");
+        assert!(mistakes(&source).is_empty(), "{body}: {:?}", mistakes(&source));
     }
 }
 
