@@ -8,7 +8,8 @@ use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
 use crate::hash::HashMap;
 use crate::loops::Rounds;
 use crate::net::Init;
-use crate::program::Layout;
+use crate::program::{Below, Layout, Must};
+use crate::ranges::Ranges;
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -117,6 +118,13 @@ pub struct Builder<'p> {
     pub(crate) streams: u32,
     /// The loops in whose body this is, outermost first.
     pub(crate) rounds: Vec<Rounds>,
+    /// In the body of a loop: so many of the first arguments are others in each round.
+    pub(crate) changing: usize,
+    /// What [`Argument::below`] says of the body's arguments, with the places that ask for it.
+    pub(crate) asked: Vec<(usize, Below, Loc)>,
+    pub(crate) ranges: Ranges,
+    /// What is checked while the function runs.
+    pub(crate) checked: Vec<(Value, Must)>,
     /// The states of loops that were added to this graph.
     pub(crate) looped: BTreeSet<usize>,
     /// States that no loop may have for its rounds, since they are used outside of it too.
@@ -138,6 +146,10 @@ impl<'p> Builder<'p> {
             states: BTreeMap::new(),
             streams: 0,
             rounds: vec![],
+            changing: 0,
+            asked: vec![],
+            ranges: Ranges::default(),
+            checked: vec![],
             looped: BTreeSet::new(),
             apart: BTreeSet::new(),
             mixed: BTreeSet::new(),

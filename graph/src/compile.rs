@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::builder::Parameters;
+use crate::checks::checks_first;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
@@ -11,7 +12,7 @@ use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
-use crate::program::{Layout, Named, Program, arena_bytes};
+use crate::program::{Check, Layout, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
@@ -189,6 +190,7 @@ impl Compiled {
         };
         let parameters = &self.net.parameters;
         let lowered = |graph: Graph| {
+            let graph = checks_first(graph);
             let mut kernels = lower(&graph, parameters);
             let planned = plan(&mut kernels);
             (graph, kernels, planned)
@@ -238,12 +240,11 @@ impl Compiled {
         Ok(())
     }
 
-    /// The number of a place in the table.
-    fn place(&mut self, at: Loc, name: String) -> u32 {
-        let place = (at, name);
-        let known = self.places.iter().position(|p| *p == place);
+    /// The number of a place in the source, with what stands there.
+    fn place(&mut self, place: Loc, name: &str) -> u32 {
+        let known = self.places.iter().position(|(loc, what)| *loc == place && what == name);
         known.unwrap_or_else(|| {
-            self.places.push(place);
+            self.places.push((place, name.into()));
             self.places.len() - 1
         }) as u32
     }
@@ -252,7 +253,7 @@ impl Compiled {
     fn rules(&mut self, graph: &Graph) -> Vec<Rule> {
         let mut rules = rules(graph);
         for reason in rules.iter_mut().filter_map(|rule| rule.reason.as_mut()) {
-            reason.loc = self.place(Loc(reason.loc), reason.name.to_string());
+            reason.loc = self.place(Loc(reason.loc), &reason.name.clone());
         }
         rules
     }
@@ -261,7 +262,11 @@ impl Compiled {
         let flops = flops(&kernels.graph);
         let mut launches = kernels.launches;
         for (launch, place) in launches.iter_mut().zip(kernels.places) {
-            launch.loc = self.place(place, launch.name.clone());
+            launch.loc = self.place(place, &launch.name);
+        }
+        let mut checks = vec![];
+        for (place, check) in &graph.checks {
+            checks.push(Check { loc: self.place(*place, check.must.by()), ..check.clone() });
         }
         let named = |name: &str, ty: &Type| Named { name: name.into(), ty: ty.clone(), below: vec![] };
         let results = graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
@@ -274,6 +279,7 @@ impl Compiled {
                 .collect(),
             results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
             rules: self.rules(graph),
+            checks,
             states: kernels.graph.states(),
             assigns: kernels.graph.assigns(),
             buffers: kernels.buffers,

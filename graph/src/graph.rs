@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Loc;
-use crate::program::Below;
+use crate::program::{Below, Check};
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -405,6 +405,8 @@ pub enum Role {
         /// Parameters from one round's set to the next, for each loop around the node, outermost first.
         steps: Vec<usize>,
     },
+    /// Word number `.0` of the graph's checks, counted through: a scalar.
+    Check(usize),
     /// What state `.0` is after the function has run.
     State(usize),
     /// In the body of a `Repeat`: what state `first + r · step` is after round `r`.
@@ -453,6 +455,8 @@ pub struct Graph {
     pub outputs: Vec<Output>,
     /// What the sizes of the arguments must fulfil, beyond their types.
     pub rules: Vec<Rule>,
+    /// What values must fulfil, each with the place that asks for it.
+    pub checks: Vec<(Loc, Check)>,
 }
 
 impl Graph {
@@ -461,7 +465,7 @@ impl Graph {
         Graph { name: name.into(), ..Graph::default() }
     }
 
-    /// A graph of the same name, arguments and rules, without nodes and outputs: where a pass begins to write.
+    /// A graph of the same name, arguments, rules and checks, without nodes and outputs: where a pass begins to write.
     pub fn head(&self) -> Graph {
         Graph {
             name: self.name.clone(),
@@ -469,7 +473,13 @@ impl Graph {
             nodes: vec![],
             outputs: vec![],
             rules: self.rules.clone(),
+            checks: self.checks.clone(),
         }
+    }
+
+    /// The words of all checks.
+    pub fn words(&self) -> usize {
+        self.checks.iter().map(|(_, check)| check.words()).sum()
     }
 
     /// The node that makes a value.

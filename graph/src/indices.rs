@@ -1,22 +1,16 @@
-//! Which numbers an index may be: known at build time, or checked on the arguments before anything runs.
+//! Which numbers an index, or a divisor, may be: known at build time, checked on the arguments before anything runs, or checked where it is made.
 
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Op, Value};
-use crate::program::Below;
-use crate::scalar::{Binary, Reduction};
+use crate::program::{Below, Must};
+use crate::ranges::{Range, Ranges};
+use crate::scalar::Binary;
 use crate::size::Size;
-use crate::types::DType;
-
-/// From the first number to the one before the second.
-type Range = (Size, Size);
-
-/// What may stand somewhere: a range, and perhaps one number more.
-type Wanted = (Range, Option<i64>);
 
 impl Builder<'_> {
-    /// Sees to it that every element of an index is at least 0 and below `limit`: by what it is made of, or by a check of the arguments that
-    /// it is made of. A mistake at `at` if neither can be done.
+    /// Sees to it that every element of an index is at least 0 and below `limit`: by what it is made of, by a check of an argument that it
+    /// is as a whole, or by a check where it is made. A mistake at `at` if an element certainly is not.
     pub fn numbers_below(&mut self, index: Value, limit: &Size, at: Loc) -> Checked<()> {
         self.numbers_below_or(index, limit, None, at)
     }
@@ -24,38 +18,61 @@ impl Builder<'_> {
     /// The same, where one number more may stand.
     pub fn numbers_below_or(&mut self, index: Value, limit: &Size, or: Option<i64>, at: Loc) -> Checked<()> {
         let below = Below { least: Size::default(), limit: limit.clone(), or, by: self.origin.name.clone() };
-        self.checked(index, &below, false, at)
+        self.hold_between(index, &below, at)
     }
 
-    /// As [`Builder::numbers_below`], of what the body of a loop sees; `changes`: from round to round.
-    pub(crate) fn hold_between(&mut self, index: Value, below: &Below, changes: bool) -> Checked<()> {
-        let at = self.origin.loc;
-        self.checked(index, below, changes, at)
-    }
-
-    fn checked(&mut self, index: Value, below: &Below, changes: bool, at: Loc) -> Checked<()> {
-        let Below { least, limit, or, by } = below;
-        let mut checks = vec![];
-        if !changes && ensure(&self.graph, index, ((least.clone(), limit.clone()), *or), &mut checks) {
-            for (argument, ((least, limit), or)) in checks {
-                let all = &mut self.graph.arguments[argument].below;
-                if !all.iter().any(|b| b.least == least && b.limit == limit && b.or == or) {
-                    all.push(Below { least, limit, or, by: by.clone() });
-                }
-            }
+    /// The same for any range.
+    pub(crate) fn hold_between(&mut self, index: Value, below: &Below, at: Loc) -> Checked<()> {
+        let range = self.ranges.of(&self.graph, index);
+        if range.as_ref().is_some_and(|range| always(range, below)) {
             return Ok(());
         }
+        if let Some(range) = range.filter(|range| never(range, below)) {
+            return self.never_fits(index, below, &range, at);
+        }
+        let Builder { graph, ranges, changing, .. } = self;
+        let mut origins = Origins { graph, ranges, changing: *changing, whole: vec![] };
+        if !origins.are_arguments(index, below) {
+            self.check(index, Must::Lie(below.clone()), at);
+            return Ok(());
+        }
+        for (argument, below) in origins.whole {
+            let all = &mut self.graph.arguments[argument].below;
+            if !all.iter().any(|b| (&b.least, &b.limit, b.or) == (&below.least, &below.limit, below.or)) {
+                all.push(below.clone());
+                self.asked.push((argument, below, at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that no element of an integer divisor is 0. A mistake at `at` if one certainly is.
+    pub(crate) fn divides(&mut self, divisor: Value, at: Loc) -> Checked<()> {
+        let range = self.ranges.of(&self.graph, divisor);
+        let (least, most) = range.as_ref().map_or((None, None), |range| (range.least.as_ref(), range.most.as_ref()));
+        let zero = Size::default();
+        if least.is_some_and(|least| Size::constant(1).at_most(least)) || most.is_some_and(|m| m.at_most(&(-1).into()))
+        {
+            return Ok(());
+        }
+        if range.as_ref().is_some_and(Range::is_one) && least == Some(&zero) {
+            let (made, made_at) = (self.made_by(divisor), self.made_at(divisor));
+            let d = Diagnostic::new("N0511", at, format!("`{}` divides integers by 0", self.origin.name))
+                .note(made_at, format!("the divisor comes from `{made}`"));
+            return self.report(d.help("divide by a number that is not 0"));
+        }
+        self.check(divisor, Must::Divide(self.origin.name.clone()), at);
+        Ok(())
+    }
+
+    fn never_fits(&mut self, index: Value, below: &Below, range: &Range, at: Loc) -> Checked<()> {
+        let Below { least, limit, by, .. } = below;
         let (made, made_at, last) = (self.made_by(index), self.made_at(index), limit - &1.into());
-        let found = match range(&self.graph, index) {
-            Some((least, limit)) if !changes => format!("these run from {least} to {}", &limit - &1.into()),
-            _ => "that is not certain of these".into(),
-        };
+        let end = |size: &Option<Size>, open: &str| size.as_ref().map_or(open.to_string(), Size::to_string);
+        let found = format!("these run from {} to {}", end(&range.least, "-∞"), end(&range.most, "∞"));
         let d =
             Diagnostic::new("N0208", at, format!("the indices of `{by}` must lie between {least} and {last}; {found}"))
-                .note(
-                    made_at,
-                    format!("they are made here, by `{made}`; only arguments can be checked when the function runs"),
-                )
+                .note(made_at, format!("they are made here, by `{made}`"))
                 .help(format!(
                     "hold them in that range: `.clamp({least}, {last})`, or `% {limit}` if they shall wrap around"
                 ));
@@ -63,137 +80,85 @@ impl Builder<'_> {
     }
 }
 
-/// Whether every element lies in a range, given what is then to be checked of arguments.
-fn ensure(graph: &Graph, value: Value, wanted: Wanted, checks: &mut Vec<(usize, Wanted)>) -> bool {
-    let holds = |(least, limit): Range| {
-        let other = wanted.1.is_some_and(|or| least.is(or) && limit.is(or + 1));
-        other || wanted.0.0.at_most(&least) && limit.at_most(&wanted.0.1)
-    };
-    // The same, with all numbers so much larger.
-    let moved = |by: &Range, sign: i64| -> Option<Wanted> {
-        let by = &by.0 * &sign.into();
-        let or = match wanted.1 {
-            Some(or) => Some(or + by.as_const()?),
-            None => None,
-        };
-        Some(((&wanted.0.0 + &by, &wanted.0.1 + &by), or))
-    };
-    if range(graph, value).is_some_and(holds) {
-        return true;
-    }
-    let node = graph.node(value);
-    let input = |i: usize| node.inputs[i];
-    match &node.op {
-        Op::Input(number) => {
-            checks.push((*number, wanted));
-            true
+/// Where an index comes from.
+struct Origins<'b> {
+    graph: &'b Graph,
+    ranges: &'b mut Ranges,
+    /// So many of the first arguments are others in each round.
+    changing: usize,
+    /// What the elements of arguments must be.
+    whole: Vec<(usize, Below)>,
+}
+
+impl Origins<'_> {
+    /// Whether the value is arguments as a whole, and numbers that fit.
+    fn are_arguments(&mut self, value: Value, below: &Below) -> bool {
+        if self.ranges.of(self.graph, value).is_some_and(|range| always(&range, below)) {
+            return true;
         }
-        Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Slice { .. } | Op::Detach | Op::Copy => {
-            ensure(graph, input(0), wanted, checks)
-        }
-        Op::Cast if graph.dtype(input(0)).is_int() => ensure(graph, input(0), wanted, checks),
-        Op::Cat(_) => node.inputs.iter().all(|&part| ensure(graph, part, wanted.clone(), checks)),
-        Op::Pad { value, .. } => holds(number(*value)) && ensure(graph, input(0), wanted, checks),
-        // A constant more or less: so are the bounds.
-        Op::Binary(Binary::Add) => match (range(graph, input(0)), range(graph, input(1))) {
-            (_, Some(by)) if is_one(&by) => moved(&by, -1).is_some_and(|w| ensure(graph, input(0), w, checks)),
-            (Some(by), _) if is_one(&by) => moved(&by, -1).is_some_and(|w| ensure(graph, input(1), w, checks)),
+        let node = self.graph.node(value);
+        let inputs = &node.inputs;
+        match &node.op {
+            Op::Input(number) if *number >= self.changing => {
+                self.whole.push((*number, below.clone()));
+                true
+            }
+            Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Detach | Op::Copy => {
+                self.are_arguments(inputs[0], below)
+            }
+            Op::Cast if self.graph.dtype(inputs[0]).is_int() => self.are_arguments(inputs[0], below),
+            Op::Cat(_) => inputs.iter().all(|&part| self.are_arguments(part, below)),
+            // A constant more or less: so are the bounds.
+            Op::Binary(Binary::Add) => match [self.one(inputs[0]), self.one(inputs[1])] {
+                [_, Some(by)] => moved(below, by, -1).is_some_and(|below| self.are_arguments(inputs[0], &below)),
+                [Some(by), _] => moved(below, by, -1).is_some_and(|below| self.are_arguments(inputs[1], &below)),
+                _ => false,
+            },
+            Op::Binary(Binary::Sub) => match self.one(inputs[1]) {
+                Some(by) => moved(below, by, 1).is_some_and(|below| self.are_arguments(inputs[0], &below)),
+                None => false,
+            },
             _ => false,
-        },
-        Op::Binary(Binary::Sub) => match range(graph, input(1)) {
-            Some(by) if is_one(&by) => moved(&by, 1).is_some_and(|w| ensure(graph, input(0), w, checks)),
-            _ => false,
-        },
-        Op::Select => [1, 2].iter().all(|&side| ensure(graph, input(side), wanted.clone(), checks)),
-        _ => false,
+        }
+    }
+
+    /// The number that a value is everywhere.
+    fn one(&mut self, value: Value) -> Option<Size> {
+        self.ranges.of(self.graph, value).filter(Range::is_one).and_then(|range| range.least)
     }
 }
 
-fn number(c: f64) -> Range {
-    // What is no integer lies between two.
-    ((c.floor() as i64).into(), (c.ceil() as i64 + 1).into())
+/// The same with all numbers so much larger (`sign` 1) or smaller (-1).
+fn moved(below: &Below, by: Size, sign: i64) -> Option<Below> {
+    let by = &by * &sign.into();
+    let or = match below.or {
+        Some(or) => Some(or + by.as_const()?),
+        None => None,
+    };
+    Some(Below { least: &below.least + &by, limit: &below.limit + &by, or, by: below.by.clone() })
 }
 
-/// Whether a range holds one number.
-fn is_one(range: &Range) -> bool {
-    (&range.1 - &range.0).is(1)
+/// Whether every number of a range may stand there.
+fn always(range: &Range, below: &Below) -> bool {
+    let (Some(least), Some(most)) = (&range.least, &range.most) else { return false };
+    let other = below.or.is_some_and(|or| least.is(or) && most.is(or));
+    other || below.least.at_most(least) && most.at_most(&last(below))
 }
 
-/// The larger of two sizes, if one of them is, whatever the run-time sizes are.
-fn larger(a: &Size, b: &Size) -> Option<Size> {
-    match (a.at_most(b), b.at_most(a)) {
-        (true, _) => Some(b.clone()),
-        (_, true) => Some(a.clone()),
-        _ => None,
+/// Whether some element certainly may not stand there.
+fn never(range: &Range, below: &Below) -> bool {
+    let other = |number: &Size| below.or.is_some_and(|or| (number - &or.into()).as_const().is_none_or(|gap| gap == 0));
+    let too_small = |number: &Size| (number + &1.into()).at_most(&below.least) && !other(number);
+    let too_large = |number: &Size| below.limit.at_most(number) && !other(number);
+    let outside = |number: &Size| too_small(number) || too_large(number);
+    let (least, most) = (range.least.as_ref(), range.most.as_ref());
+    match range.reached {
+        true => least.is_some_and(outside) || most.is_some_and(outside),
+        // All of it lies on one side, and what may stand there besides is not in it.
+        false => below.or.is_none() && (most.is_some_and(too_small) || least.is_some_and(too_large)),
     }
 }
 
-fn smaller(a: &Size, b: &Size) -> Option<Size> {
-    larger(a, b).map(|larger| if larger == *a { b.clone() } else { a.clone() })
-}
-
-/// The numbers that can stand in a value, by what it is made of; `None` if that says nothing.
-fn range(graph: &Graph, value: Value) -> Option<Range> {
-    let node = graph.node(value);
-    let of = |i: usize| range(graph, node.inputs[i]);
-    let both = |a: Range, b: Range| Some((smaller(&a.0, &b.0)?, larger(&a.1, &b.1)?));
-    match &node.op {
-        Op::Const(c) => Some(number(*c)),
-        Op::Size(size) => Some((size.clone(), size + &1.into())),
-        Op::Input(_) if node.ty.dtype == DType::U8 => Some((0.into(), 256.into())),
-        Op::Input(_) if node.ty.dtype == DType::I8 => Some(((-128).into(), 128.into())),
-        Op::Iota(axis) => Some((Size::default(), node.ty.shape[*axis].clone())),
-        Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Slice { .. } | Op::Detach | Op::Copy => of(0),
-        Op::Cast if node.ty.dtype == DType::Bool => Some((0.into(), 2.into())),
-        Op::Cast => match graph.dtype(node.inputs[0]) {
-            DType::Bool => Some((0.into(), 2.into())),
-            _ => of(0),
-        },
-        Op::Reduce(Reduction::Max | Reduction::Min, _) => of(0),
-        Op::Select => both(of(1)?, of(2)?),
-        Op::Cat(_) => (1..node.inputs.len()).try_fold(of(0)?, |all, i| both(all, of(i)?)),
-        Op::Pad { value, .. } => both(of(0)?, number(*value)),
-        Op::Gather { .. } => of(0),
-        Op::Binary(Binary::Add) => {
-            let (a, b) = (of(0)?, of(1)?);
-            Some((&a.0 + &b.0, &(&a.1 + &b.1) - &1.into()))
-        }
-        Op::Binary(Binary::Sub) => {
-            let (a, b) = (of(0)?, of(1)?);
-            Some((&(&a.0 - &b.1) + &1.into(), &a.1 - &b.0))
-        }
-        Op::Binary(Binary::Mul) => {
-            let (a, b) = (of(0)?, of(1)?);
-            let zero = Size::default();
-            let last = |range: &Range| &range.1 - &1.into();
-            (zero.at_most(&a.0) && zero.at_most(&b.0)).then(|| (&a.0 * &b.0, &(&last(&a) * &last(&b)) + &1.into()))
-        }
-        // A bound on one side is enough where the other operand is the bound.
-        Op::Binary(Binary::Min) => match (of(0), of(1)) {
-            (Some(a), Some(b)) => Some((smaller(&a.0, &b.0)?, smaller(&a.1, &b.1)?)),
-            (None, Some(b)) => held(graph, node.inputs[0]).and_then(|low| Some((smaller(&low, &b.0)?, b.1))),
-            (Some(a), None) => held(graph, node.inputs[1]).and_then(|low| Some((smaller(&low, &a.0)?, a.1))),
-            (None, None) => None,
-        },
-        Op::Binary(Binary::Max) => match (of(0), of(1)) {
-            (Some(a), Some(b)) => Some((larger(&a.0, &b.0)?, larger(&a.1, &b.1)?)),
-            _ => None,
-        },
-        Op::Binary(Binary::Rem) => {
-            let divisor = of(1)?;
-            let positive = is_one(&divisor) && Size::constant(1).at_most(&divisor.0);
-            positive.then(|| (Size::default(), divisor.0))
-        }
-        _ => None,
-    }
-}
-
-/// What every element is at least, where nothing is known of the other end: of a maximum with a number.
-fn held(graph: &Graph, value: Value) -> Option<Size> {
-    let node = graph.node(value);
-    match &node.op {
-        Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Slice { .. } | Op::Cast => held(graph, node.inputs[0]),
-        Op::Binary(Binary::Max) => node.inputs.iter().find_map(|&v| range(graph, v)).map(|(least, _)| least),
-        _ => None,
-    }
+fn last(below: &Below) -> Size {
+    &below.limit - &1.into()
 }

@@ -27,6 +27,9 @@ pub struct Program {
     /// What the sizes of the arguments must fulfil, beyond their types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// What values that it makes must fulfil; one that fails makes the call an error that changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// The states of the net that it reads or assigns, in all rounds of its loops; sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<usize>,
@@ -74,6 +77,60 @@ pub struct Below {
     pub by: Arc<str>,
 }
 
+/// What every element of a value must fulfil that is made while the program runs.
+///
+/// The program finds the first element that does not, in row-major order, and writes some f32 *words* about it: the round of each loop
+/// around it, outermost first, and its index along each axis (of a scalar: 0); then the element itself. The first word is ∞ if every
+/// element is right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What they must fulfil.
+    pub must: Must,
+    /// Where that is asked for, as [`Launch::loc`].
+    pub loc: u32,
+    /// Loops around the value.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rounds: usize,
+    /// Axes of the value.
+    pub axes: usize,
+}
+
+/// What an element must fulfil.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Must {
+    /// It lies in a range.
+    Lie(Below),
+    /// It is not 0, for this operator divides by it.
+    Divide(Arc<str>),
+}
+
+impl Check {
+    /// Words that tell the place: behind them stands the element.
+    pub fn places(&self) -> usize {
+        self.rounds + self.axes.max(1)
+    }
+
+    /// All its words.
+    pub fn words(&self) -> usize {
+        self.places() + 1
+    }
+}
+
+impl Must {
+    /// The operator or layer that asks for it.
+    pub fn by(&self) -> &Arc<str> {
+        match self {
+            Must::Lie(below) => &below.by,
+            Must::Divide(by) => by,
+        }
+    }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// A piece of memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buffer {
@@ -115,6 +172,8 @@ pub enum Place {
     Gradient(usize),
     /// State number `.0` of the net, row-major; read before it is written.
     State(usize),
+    /// Word number `.0` of the program's checks, counted through.
+    Check(usize),
     /// In the arena, so many floats behind its beginning.
     Arena(Size),
 }
@@ -429,6 +488,11 @@ impl Program {
     pub fn draws(&self) -> bool {
         let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
         sources.any(|source| matches!(source, Source::Random { .. }))
+    }
+
+    /// The words of all checks.
+    pub fn words(&self) -> usize {
+        self.checks.iter().map(Check::words).sum()
     }
 
     /// The names of the run-time sizes, sorted.

@@ -324,7 +324,8 @@ fn rounds(repeat: &Repeat, inputs: &Inputs, operands: Vec<Tensor>, outer: &Round
 /// The index of `x`, of this shape, that a gather reads at `i`.
 fn addressed(i: &[usize], axis: usize, index: &Tensor, x: &[usize]) -> Vec<usize> {
     let behind = x.len() - axis - 1;
-    [&i[..axis], &[index.at(i) as usize], &i[i.len() - behind..]].concat()
+    // Held inside the axis, as in kernels: what lies outside is a check's to find.
+    [&i[..axis], &[(index.at(i) as usize).min(x[axis] - 1)], &i[i.len() - behind..]].concat()
 }
 
 /// Row-major: elements from one index to the next along each axis.

@@ -91,6 +91,12 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
     if graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
         return Err("an output is no node".into());
     }
+    let check = |o: &crate::graph::Output| if let Role::Check(word) = o.role { Some(word) } else { None };
+    let mut words: Vec<usize> = graph.outputs.iter().filter_map(check).collect();
+    words.sort_unstable();
+    if !words.into_iter().eq(0..graph.words()) {
+        return Err("the words of checks do not fit the checks".into());
+    }
     let gradients = graph.gradients();
     match gradients.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(format!("two gradients of parameter {} that nobody adds", pair[0])),
@@ -152,6 +158,9 @@ fn convolves(w: &Window, x: &[Size], weight: &[Size], y: &[Size]) -> bool {
 fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph::Repeat) -> Result<(), String> {
     verify(&repeat.body)?;
     let body = &repeat.body;
+    if !body.checks.is_empty() {
+        return Err(format!("checks inside of a repeat in {}", graph.name));
+    }
     let seen = |(i, operand): (usize, &crate::graph::Value)| {
         let (outer, inner) = (graph.shape(*operand), &body.arguments.get(i)?.ty.shape);
         let is_row = i >= repeat.states + repeat.shared;
@@ -189,6 +198,7 @@ pub fn verify_outputs(graph: &Graph, program: &Program) -> Result<(), String> {
             Role::Result(number) => Place::Result(number),
             Role::Gradient(number) | Role::RoundGradient { first: number, .. } => Place::Gradient(number),
             Role::State(number) | Role::RoundState { first: number, .. } => Place::State(number),
+            Role::Check(word) => Place::Check(word),
         };
         if !written(place) {
             return Err(format!("{:?} is never written", output.role));

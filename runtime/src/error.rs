@@ -67,6 +67,37 @@ pub enum Error {
         /// What may stand there.
         range: Box<std::ops::Range<i64>>,
     },
+    /// An element of a value that the function makes is no class, or no index; nothing has changed.
+    #[error(
+        "{function}: {by} gets {found} at {}{}, expected {} to {}",
+        element_text(element), rounds_text(rounds), range.start, range.end - 1
+    )]
+    IndexOutOfRange {
+        /// `LeNet.loss`.
+        function: String,
+        /// The operator or layer that takes it, and where it stands: `wte (src/main.rs:14)`.
+        by: String,
+        /// Where it stands in the value: an index an axis.
+        element: Vec<usize>,
+        /// In which rounds of the loops around it, outermost first.
+        rounds: Vec<usize>,
+        /// What stands there.
+        found: f32,
+        /// What may stand there.
+        range: Box<std::ops::Range<i64>>,
+    },
+    /// An integer is divided by 0; nothing has changed.
+    #[error("{function}: {by} divides by 0 at {}{}", element_text(element), rounds_text(rounds))]
+    DividedByZero {
+        /// `Hash.loss`.
+        function: String,
+        /// The operator, and where it stands: `remainder (src/main.rs:14)`.
+        by: String,
+        /// Where the divisor stands: an index an axis.
+        element: Vec<usize>,
+        /// In which rounds of the loops around it, outermost first.
+        rounds: Vec<usize>,
+    },
     /// The sizes of the arguments make a size inside the function negative; nothing has run.
     #[error("{function}: {sizes} make the size of `{what}` {found}")]
     NegativeSize {
@@ -362,6 +393,21 @@ fn place_in_array(index: &[usize]) -> String {
     match index {
         [one] => one.to_string(),
         several => format!("{several:?}"),
+    }
+}
+
+/// `element 3`, `element [0, 3]`; of a scalar, `its only element`.
+fn element_text(index: &[usize]) -> String {
+    match index {
+        [] => "its only element".to_string(),
+        _ => format!("element {}", place_in_array(index)),
+    }
+}
+
+fn rounds_text(rounds: &[usize]) -> String {
+    match rounds {
+        [] => String::new(),
+        _ => format!(" in round {}", place_in_array(rounds)),
     }
 }
 

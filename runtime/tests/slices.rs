@@ -394,7 +394,7 @@ fn an_index_that_names_nothing_is_an_error_before_anything_runs() {
 }
 
 #[test]
-fn computed_indices_are_checked_on_the_argument_or_refused() {
+fn computed_indices_are_checked_on_the_argument_or_where_they_are_made() {
     let shifted = |b: &mut Builder, tokens: Value| op(b, "add", vec![t(tokens), int(1)]);
     let model = embedded(&[10, 4], &shifted).unwrap();
     assert!(model.infer(0, &[&tokens(&[1, 2], &[-1, 8])]).is_ok());
@@ -407,8 +407,19 @@ fn computed_indices_are_checked_on_the_argument_or_refused() {
     let model = embedded(&[10, 4], &wrapped).unwrap();
     assert!(model.infer(0, &[&tokens(&[1, 2], &[-7, 1000])]).is_ok());
     let twice = |b: &mut Builder, tokens: Value| op(b, "mul", vec![t(tokens), int(2)]);
-    let refused = embedded(&[10, 4], &twice).err().unwrap();
-    assert!(refused.starts_with("N0208: the indices of `wte` must lie between 0 and 9"), "{refused}");
+    let model = embedded(&[10, 4], &twice).unwrap();
+    assert!(model.infer(0, &[&tokens(&[1, 2], &[4, 0])]).is_ok());
+    let error = model.infer(0, &[&tokens(&[2, 2], &[4, 0, 3, 5])]).unwrap_err().to_string();
+    assert_eq!(error, "Net.loss: wte gets 10 at element [1, 1], expected 0 to 9");
+    let beyond = |b: &mut Builder, tokens: Value| {
+        let held = op(b, "clamp", vec![t(tokens), int(0), int(9)]);
+        op(b, "add", vec![t(held), int(10)])
+    };
+    let refused = embedded(&[10, 4], &beyond).err().unwrap();
+    assert!(
+        refused.starts_with("N0208: the indices of `wte` must lie between 0 and 9; these run from 10"),
+        "{refused}"
+    );
 }
 
 #[test]

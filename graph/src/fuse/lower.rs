@@ -242,6 +242,7 @@ impl<'g> Lower<'g> {
             (_, Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })) => Place::Gradient(*number),
             (Op::State(number) | Op::RoundState { first: number, .. }, _) => Place::State(*number),
             (_, Some(Role::State(number) | Role::RoundState { first: number, .. })) => Place::State(*number),
+            (_, Some(Role::Check(word))) => Place::Check(*word),
             (_, None) => Place::open(),
         };
         if let Place::State(number) = place

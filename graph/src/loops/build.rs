@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use crate::builder::{Builder, Checked};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Argument, Border, Graph, Op, Origin, Output, Repeat, Role, Value};
+use crate::program::Below;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -26,9 +27,12 @@ impl Rounds {
     }
 }
 
-/// A body that was built: its graph without outputs, and what it returned.
+/// A body that was built, and what it returned.
 struct Body<R> {
+    /// Its outputs are assigned states and the words of checks only.
     graph: Graph,
+    /// What its arguments must fulfil, and where that is asked for.
+    asked: Vec<(usize, Below, Loc)>,
     /// What it returned.
     result: R,
     /// The net's states outside the rounds' sets: as the body sees them first, and last.
@@ -78,15 +82,16 @@ impl Builder<'_> {
             self.origin.name = "repeat".into();
         }
         let arguments = self.seen(&[states, shared].concat());
-        let body = self.body(rounds.clone(), arguments, |inner, arguments| {
+        let body = self.body(rounds.clone(), arguments, states.len(), |inner, arguments| {
             let (states, shared) = arguments.split_at(states.len());
             body(inner, states, shared)
         })?;
-        self.check_states(states, &body.graph, &body.result)?;
+        let Body { result, graph, asked, carried } = body;
+        self.check_states(states, &graph, &result)?;
         self.shape_rounds(&rounds)?;
         self.looped.extend(rounds.all_states());
         let repeat = Loop { count: count.into(), reverse: false, states, shared, rows: &[] };
-        Ok(self.run(repeat, body.graph, &body.carried, &body.result, &[])?.0)
+        Ok(self.run(repeat, graph, &asked, &carried, &result, &[])?.0)
     }
 
     /// Over an axis of `xs`: `(states, outputs) = body(states, rows)`, where the rows come without the axis and the outputs are stacked on
@@ -110,7 +115,7 @@ impl Builder<'_> {
         let mut arguments = self.seen(&[init, shared, &rows].concat());
         arguments[init.len() + shared.len()..].iter_mut().for_each(|(ty, _)| drop(ty.shape.remove(0)));
         let rounds = Rounds { count: 0, parameters: 0..0, states: 0..0 };
-        let body = self.body(rounds, arguments, |inner, arguments| {
+        let body = self.body(rounds, arguments, init.len(), |inner, arguments| {
             let (states, rest) = arguments.split_at(init.len());
             let (shared, rows) = rest.split_at(shared.len());
             body(inner, states, rows, shared)
@@ -126,7 +131,7 @@ impl Builder<'_> {
             return self.report(d);
         }
         let repeat = Loop { count, reverse, states: init, shared, rows: &rows };
-        let (last, stacks) = self.run(repeat, body.graph, &body.carried, &next, &outputs)?;
+        let (last, stacks) = self.run(repeat, body.graph, &body.asked, &body.carried, &next, &outputs)?;
         Ok((last, stacks.into_iter().map(|stack| self.move_axis(stack, 0, axis)).collect()))
     }
 
@@ -170,27 +175,36 @@ impl Builder<'_> {
         self.permute(x, &order)
     }
 
-    /// Appends the loop over a body that was built; its last states, its stacks. `carried`: see [`Body`].
+    /// Appends the loop over a body that was built; its last states, its stacks. `asked`, `carried`: see [`Body`].
     fn run(
         &mut self,
         repeat: Loop,
         mut body: Graph,
+        asked: &[(usize, Below, Loc)],
         carried: &[(usize, Value, Value)],
         next: &[Value],
         outputs: &[Value],
     ) -> Checked<(Vec<Value>, Vec<Value>)> {
         let Loop { count, reverse, states, shared, rows } = repeat;
+        let checks = std::mem::take(&mut body.checks);
         let mut operands = [states, shared, rows].concat();
         let mut types: Vec<Type> = states.iter().map(|v| self.ty(*v).clone()).collect();
         let stack = |v: &Value| {
             let ty = body.ty(*v);
             Type::new(ty.dtype, [std::slice::from_ref(&count), &ty.shape].concat())
         };
+        // The words of its checks stand in stacks behind the others.
+        let count_of_words: usize = checks.iter().map(|(_, check)| check.words()).sum();
+        let words = (0..count_of_words)
+            .map(Role::Check)
+            .filter_map(|word| body.outputs.iter().find(|o| o.role == word))
+            .map(|o| o.value);
+        let outputs: Vec<Value> = outputs.iter().copied().chain(words).collect();
         let stacks: Vec<Type> = outputs.iter().map(stack).collect();
         // What becomes of the rounds' own states stands behind the results.
         let as_result = |(i, value): (usize, &Value)| Output { role: Role::Result(i), value: *value };
         body.outputs.retain(|o| matches!(o.role, Role::RoundState { .. }));
-        body.outputs.splice(0..0, next.iter().chain(outputs).enumerate().map(as_result));
+        body.outputs.splice(0..0, next.iter().chain(&outputs).enumerate().map(as_result));
         let own = states.len();
         let mut repeat = Repeat { count, reverse, states: own, shared: shared.len(), body, border: Border::default() };
         for &(number, first, last) in carried {
@@ -202,10 +216,8 @@ impl Builder<'_> {
             repeat.body.nodes[first.index()].op = Op::Input(input);
         }
         self.share_parameters(&mut repeat, &mut operands);
-        for (number, (argument, &operand)) in repeat.body.arguments.iter().zip(&operands).enumerate() {
-            for below in &argument.below {
-                self.hold_between(operand, below, number < repeat.states)?;
-            }
+        for (number, below, at) in asked {
+            self.hold_between(operands[*number], below, *at)?;
         }
         let states = repeat.states;
         let types: Vec<Type> = types.into_iter().chain(stacks).collect();
@@ -213,7 +225,13 @@ impl Builder<'_> {
         let node = self.push(Op::Repeat(Box::new(repeat)), operands, ty);
         let mut results: Vec<Value> =
             types.into_iter().enumerate().map(|(i, ty)| self.push(Op::Get(i), vec![node], ty)).collect();
-        let stacks = results.split_off(states);
+        let mut stacks = results.split_off(states);
+        let mut words = stacks.split_off(stacks.len() - count_of_words);
+        for (at, check) in checks {
+            let rest = words.split_off(check.words());
+            self.check_rounds(at, check, &words);
+            words = rest;
+        }
         for (&(number, first, last), value) in carried.iter().zip(results.drain(own..)) {
             if first != last {
                 self.set_state(number, value)?;
@@ -240,17 +258,19 @@ impl Builder<'_> {
         values.iter().map(|v| (self.ty(*v).clone(), self.graph.node(*v).origin.clone())).collect()
     }
 
-    /// Builds a body with these arguments.
+    /// Builds a body with these arguments, the first `states` of which are others in each round.
     fn body<R>(
         &mut self,
         rounds: Rounds,
         arguments: Vec<(Type, Origin)>,
+        states: usize,
         body: impl FnOnce(&mut Builder, &[Value]) -> Checked<R>,
     ) -> Checked<Body<R>> {
         let count = arguments.len() as u32;
         let mut inner = Builder::new(format!("{} round", self.graph.name), self.parameters, self.training);
         inner.rounds = [&self.rounds[..], &[rounds]].concat();
         inner.streams = self.streams;
+        inner.changing = states;
         inner.apart = self.apart.clone();
         for (ty, origin) in arguments {
             inner.origin = origin.clone();
@@ -260,7 +280,7 @@ impl Builder<'_> {
         let arguments: Vec<Value> = (0..count).map(Value).collect();
         let result = body(&mut inner, &arguments);
         let (graph, diagnostics, streams, last) = (inner.graph, inner.diagnostics, inner.streams, inner.states);
-        let mixed = inner.mixed;
+        let (mixed, asked) = (inner.mixed, inner.asked);
         self.streams = streams;
         self.diagnostics.extend(diagnostics);
         self.mixed.extend(mixed);
@@ -269,7 +289,7 @@ impl Builder<'_> {
             _ => None,
         };
         let carried = graph.nodes.iter().enumerate().filter_map(state).collect();
-        Ok(Body { result: result?, graph, carried })
+        Ok(Body { result: result?, graph, asked, carried })
     }
 
     /// What goes round keeps its type.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Graph, Node, Op, Output, Repeat, Role, Value};
+use crate::graph::{Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::hash::HashMap;
 use crate::optimise::without_dead_code;
 
@@ -58,12 +58,12 @@ fn step(body: &Graph) -> Option<usize> {
     find(body, 0)
 }
 
-/// The graph with the rounds of a loop one after the other. The loop has states and shared values only.
+/// The graph with the rounds of a loop one after the other. The loop has no rows.
 fn written_out(graph: &Graph, index: usize) -> Graph {
     let mut write =
         Write { out: graph.head(), parameters: HashMap::default(), streams: streams(graph), assigned: vec![] };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    let mut last: Vec<Value> = vec![];
+    let mut results: Vec<Value> = vec![];
     for (at, node) in graph.nodes.iter().enumerate() {
         let mut node = node.clone();
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
@@ -72,15 +72,11 @@ fn written_out(graph: &Graph, index: usize) -> Graph {
                 // What was assigned to the net's states before.
                 let before = graph.outputs.iter().filter(|o| o.role.state().is_some() && o.value.index() < index);
                 write.assigned = before.map(|o| (o.role.clone(), map[o.value.index()])).collect();
-                last = node.inputs[..repeat.states].to_vec();
-                for round in rounds(repeat) {
-                    let operands = [&last, &node.inputs[repeat.states..]].concat();
-                    last = write.round(repeat, round, &operands);
-                }
+                results = write.rounds(repeat, &node);
                 // Only its results are read.
                 node.inputs.first().copied().unwrap_or(Value(0))
             }
-            Op::Get(number) if graph.nodes[at].inputs[0].index() == index => last[*number],
+            Op::Get(number) if graph.nodes[at].inputs[0].index() == index => results[*number],
             _ => write.push(node),
         });
     }
@@ -114,7 +110,34 @@ struct Write {
 }
 
 impl Write {
-    /// One round; the next states.
+    /// All rounds; the results of the loop.
+    fn rounds(&mut self, repeat: &Repeat, node: &Node) -> Vec<Value> {
+        let (mut last, shared) = (node.inputs[..repeat.states].to_vec(), &node.inputs[repeat.states..]);
+        let mut rows = vec![];
+        for round in rounds(repeat) {
+            let made = self.round(repeat, round, &[&last, shared].concat());
+            last = made[..repeat.states].to_vec();
+            rows.push((round, made));
+        }
+        rows.sort_by_key(|(round, _)| *round);
+        let stacks = repeat.states..rows.first().map_or(0, |(_, made)| made.len());
+        last.extend(stacks.map(|stack| {
+            let rows: Vec<Value> = rows.iter().map(|(_, made)| self.row(made[stack], &node.origin)).collect();
+            let mut ty = self.out.ty(rows[0]).clone();
+            ty.shape[0] = repeat.count.clone();
+            self.out.push(Op::Cat(0), rows, ty, node.origin.clone())
+        }));
+        last
+    }
+
+    /// The value with a first axis of size 1.
+    fn row(&mut self, value: Value, origin: &Origin) -> Value {
+        let mut ty = self.out.ty(value).clone();
+        ty.shape.insert(0, 1.into());
+        self.out.push(Op::Reshape, vec![value], ty, origin.clone())
+    }
+
+    /// One round; the next states and the rows of stacks.
     fn round(&mut self, repeat: &Repeat, round: usize, operands: &[Value]) -> Vec<Value> {
         let mut body = repeat.body.clone();
         let first_stream = self.streams;
@@ -138,7 +161,8 @@ impl Write {
             self.assigned.retain(|(role, _)| *role != output.role);
             self.assigned.push((output.role.clone(), map[output.value.index()]));
         }
-        body.outputs[..repeat.states].iter().map(|o| map[o.value.index()]).collect()
+        let results = body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
+        results.map(|o| map[o.value.index()]).collect()
     }
 
     /// Appends a node; each parameter once.

@@ -61,7 +61,11 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
             return b.report(d);
         }
     }
-    b.binary(f, x, y).map(Arg::Tensor)
+    let result = b.binary(f, x, y)?;
+    if matches!(f, Binary::Div | Binary::Rem) && b.graph.dtype(y).is_int() {
+        b.divides(y, bound.at)?;
+    }
+    Ok(Arg::Tensor(result))
 }
 
 fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {

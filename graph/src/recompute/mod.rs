@@ -42,7 +42,7 @@ struct Phases(Vec<Phase>);
 impl Phases {
     fn of(graph: &Graph) -> Phases {
         let mut phases = Phases(vec![Phase::Backward; graph.nodes.len()]);
-        let is_forward = |role: &Role| matches!(role, Role::Result(_)) || role.state().is_some();
+        let is_forward = |role: &Role| matches!(role, Role::Result(_) | Role::Check(_)) || role.state().is_some();
         for output in graph.outputs.iter().filter(|o| is_forward(&o.role)) {
             phases.0[output.value.index()] = Phase::Forward;
         }

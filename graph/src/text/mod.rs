@@ -8,6 +8,7 @@ use std::fmt::{self, Write};
 
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
+use crate::program::{Below, Check, Must};
 
 mod primitives;
 mod program;
@@ -27,6 +28,7 @@ impl fmt::Display for Role {
             Role::Result(i) => write!(f, "result {i}"),
             Role::Gradient(i) => write!(f, "gradient {i}"),
             Role::RoundGradient { first, steps } => write!(f, "gradient {first}{}", rounds(steps)),
+            Role::Check(i) => write!(f, "check {i}"),
             Role::State(i) => write!(f, "state {i}"),
             Role::RoundState { first, steps } => write!(f, "state {first}{}", rounds(steps)),
         }
@@ -36,11 +38,25 @@ impl fmt::Display for Role {
 impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.ty)?;
-        self.below.iter().try_for_each(|b| {
-            write!(f, " in {}..{}", b.least, b.limit)?;
-            b.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
-            write!(f, " for {}", b.by)
-        })
+        self.below.iter().try_for_each(|below| write!(f, " in {below}"))
+    }
+}
+
+impl fmt::Display for Below {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.least, self.limit)?;
+        self.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
+        write!(f, " for {}", self.by)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.must {
+            Must::Lie(below) => write!(f, "in {below}"),
+            Must::Divide(by) => write!(f, "no 0 for {by}"),
+        }?;
+        write!(f, ", {} axes in {} loops", self.axes, self.rounds)
     }
 }
 
@@ -105,6 +121,9 @@ impl Graph {
         }
         for rule in &self.rules {
             let _ = writeln!(out, "{indent}    where {rule}");
+        }
+        for (_, check) in &self.checks {
+            let _ = writeln!(out, "{indent}    expects {check}");
         }
         for output in &self.outputs {
             let _ = writeln!(out, "{indent}    {} = {}", output.role, output.value);

@@ -87,6 +87,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Parameter(i) => format!("parameter {i}"),
         Place::Gradient(i) => format!("gradient {i}"),
         Place::State(i) => format!("state {i}"),
+        Place::Check(i) => format!("check {i}"),
         Place::Arena(offset) => format!("arena{}", moved(offset, "")),
     };
     place + &behind

@@ -10,7 +10,7 @@ use serde::de::value::{Error as NoSuchName, StrDeserializer};
 use super::primitives;
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
-use crate::program::Below;
+use crate::program::{Below, Check, Must};
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -85,6 +85,11 @@ impl<'t> Lines<'t> {
             if line.eat("where ") {
                 let rule = line.rest.parse().map_err(|_| self.error(line.wrong("a rule such as `T <= 1024`")))?;
                 graph.rules.push(rule);
+                continue;
+            }
+            if line.eat("expects ") {
+                let check = line.check().map_err(|e| self.error(e))?;
+                graph.checks.push((Loc::default(), check));
                 continue;
             }
             if !line.rest.starts_with('%') {
@@ -197,6 +202,24 @@ impl<'t> Line<'t> {
         parts().ok_or_else(|| Line { rest: before }.wrong("a range of numbers and what it is for"))
     }
 
+    /// `in 0..10 for wte, 2 axes in 1 loops`, `no 0 for remainder, 1 axes in 0 loops`.
+    fn check(&mut self) -> Result<Check, Problem> {
+        let must = match self.word() {
+            "in" => Must::Lie(self.below()?),
+            _ => {
+                self.expect("0")?;
+                self.expect("for")?;
+                Must::Divide(self.take(|c| c != ',').trim().into())
+            }
+        };
+        self.expect(",")?;
+        let axes = self.number()?;
+        self.expect("axes in")?;
+        let rounds = self.number()?;
+        self.expect("loops")?;
+        Ok(Check { must, loc: 0, rounds, axes })
+    }
+
     /// A size: all up to what can follow it.
     pub fn size(&mut self) -> Result<Size, Problem> {
         let before = self.rest;
@@ -242,6 +265,7 @@ impl<'t> Line<'t> {
         let before = self.rest;
         let role = match self.word() {
             "result" => Role::Result(self.number()?),
+            "check" => Role::Check(self.number()?),
             "gradient" => match (self.number()?, self.rounds()?) {
                 (number, steps) if steps.is_empty() => Role::Gradient(number),
                 (first, steps) => Role::RoundGradient { first, steps },

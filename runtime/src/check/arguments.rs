@@ -8,6 +8,7 @@ use castnet_kernels::random::uniform;
 use super::Mistake;
 use super::sizes::{self, Sizes};
 use crate::array::{Array, Element};
+use crate::error::Error;
 use crate::model::Model;
 
 /// A function with arguments.
@@ -27,8 +28,8 @@ pub(super) struct Call {
 /// What floating-point arguments are drawn from.
 const RANGES: [(f32, f32); 3] = [(-1.0, 1.0), (0.1, 2.1), (0.05, 0.95)];
 
-/// Integers without bounds are drawn below this.
-const INTEGERS: i64 = 4;
+/// What integers without bounds are drawn from: the first of these ranges with which the function's checks hold.
+const INTEGERS: [(i64, i64); 5] = [(0, 4), (0, 2), (0, 1), (1, 4), (1, 2)];
 
 impl Call {
     /// A call of every function of a model.
@@ -64,6 +65,33 @@ impl Call {
     }
 
     fn new(model: &Model, function: usize, range: (f32, f32), draw: u64) -> Result<Call, Mistake> {
+        let mut last = Call::of(model, function, range, INTEGERS[0], draw)?;
+        for integers in INTEGERS {
+            last = Call::of(model, function, range, integers, draw)?;
+            if !last.fails_a_check(model)? {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    /// Whether a value that the function makes of its arguments is an index out of range, or a divisor of 0.
+    fn fails_a_check(&self, model: &Model) -> Result<bool, Mistake> {
+        let Function { inference, training, .. } = &model.net().functions[self.function];
+        let fails = |result: crate::Result<()>| {
+            matches!(result, Err(Error::IndexOutOfRange { .. } | Error::DividedByZero { .. }))
+        };
+        let mut failed = false;
+        if !inference.checks.is_empty() {
+            failed |= fails(model.twin()?.infer_mut(self.function, &self.arguments()).map(|_| ()));
+        }
+        if training.as_ref().is_some_and(|program| !program.checks.is_empty()) {
+            failed |= fails(model.twin()?.grad(self.function, &self.arguments()).map(|_| ()));
+        }
+        Ok(failed)
+    }
+
+    fn of(model: &Model, function: usize, range: (f32, f32), integers: (i64, i64), draw: u64) -> Result<Call, Mistake> {
         let seed = model.seed().wrapping_add(draw);
         let Function { inference, training, .. } = &model.net().functions[function];
         let programs: Vec<&Program> = std::iter::once(inference).chain(training).collect();
@@ -71,7 +99,7 @@ impl Call {
         let argument = |number: usize| {
             let both: Vec<&Named> = programs.iter().map(|p| &p.arguments[number]).collect();
             let call = ((function * 1000 + number) as u64) << 32 | 0x5eed;
-            draw_argument(&both, &sizes, range, |index| uniform(seed, call, index as u64))
+            draw_argument(&both, &sizes, range, integers, |index| uniform(seed, call, index as u64))
         };
         let arguments = (0..inference.arguments.len()).map(argument).collect::<Result<_, _>>()?;
         let drawn: String = sizes.iter().map(|(name, value)| format!("{name} = {value}, ")).collect();
@@ -89,6 +117,7 @@ fn draw_argument(
     both: &[&Named],
     sizes: &Sizes,
     range: (f32, f32),
+    integers: (i64, i64),
     unit: impl Fn(usize) -> f32,
 ) -> Result<Array, Mistake> {
     let ty = &both[0].ty;
@@ -100,7 +129,7 @@ fn draw_argument(
         let (least, limit) = (sizes::eval(&below.least, sizes), sizes::eval(&below.limit, sizes));
         Some(known.map_or((least, limit), |(a, b)| (a.max(least), b.min(limit))))
     });
-    let (least, limit) = range.unwrap_or((0, INTEGERS));
+    let (least, limit) = range.unwrap_or(integers);
     let integer = |index: usize| least + (unit(index) * (limit - least) as f32) as i64;
     let array = match ty.dtype {
         DType::F32 => fill(&shape, (0..len).map(float)),

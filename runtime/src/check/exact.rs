@@ -70,7 +70,7 @@ impl<'c> Exact<'c> {
                 Role::Result(i) => values.results.insert(i, value),
                 Role::Gradient(i) => values.gradients.insert(i, value),
                 Role::State(i) => values.states.insert(i, value),
-                Role::RoundGradient { .. } | Role::RoundState { .. } => None,
+                Role::RoundGradient { .. } | Role::RoundState { .. } | Role::Check(_) => None,
             };
         }
         values

@@ -122,6 +122,7 @@ mod tests {
             schedule: vec![],
             arena: vec![],
             bound: vec![],
+            checks: vec![],
             flops: 0.into(),
         };
         let mut search = Search::new(&[&program]);

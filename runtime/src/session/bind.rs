@@ -193,6 +193,7 @@ mod tests {
             arguments: arguments.iter().map(named).collect(),
             results: vec![],
             rules: vec![],
+            checks: vec![],
             states: vec![],
             assigns: vec![],
             buffers: vec![],

@@ -11,6 +11,7 @@ use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 
+use super::checks::Done;
 use super::rounds::{Ends, Flat, MAX_PHASES};
 use super::states::StatePlaces;
 use crate::array::Array;
@@ -64,6 +65,8 @@ pub(super) struct Bound {
     pub(super) updated_last: Arc<[Piece]>,
     /// Where the states lie that it uses, and the bytes of them all.
     pub(super) states: StatePlaces,
+    /// When each check of the program is done.
+    pub(super) checks: Vec<Done>,
 }
 
 /// Evaluates sizes, and notes if a name has no value.
@@ -156,6 +159,7 @@ impl Bound {
             let place = match &buffer.place {
                 Place::Argument(_) | Place::Result(_) => 0,
                 Place::State(i) => states.starts[*i],
+                Place::Check(i) => 4 * i,
                 Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[*i],
                 Place::Arena(offset) => 4 * sizes.length(offset, &buffer.name)?,
             };
@@ -179,6 +183,7 @@ impl Bound {
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
                     Place::State(_) => states.bytes,
+                    Place::Check(_) => 4 * program.words(),
                     Place::Arena(_) => arena_bytes,
                 })
             })
@@ -241,7 +246,9 @@ impl Bound {
             results,
             updated_last: Arc::new([]),
             states,
+            checks: Vec::new(),
         };
+        bound.checks = super::checks::done(program, &bound);
         if training {
             bound.own_results = bound.new_results(program)?;
         }

@@ -7,7 +7,7 @@ use crate::net::Loaded;
 use crate::validate::{reads, writes};
 
 /// Decides it for each phase that writes the last contribution to a gradient: its kernel must be able to, no phase from this one on
-/// may read the parameter (the kernel itself included), and none after it may touch the gradient.
+/// may read the parameter (the kernel itself included), none after it may touch the gradient, and every check of the program must be done.
 ///
 /// The compiler orders launches so that this holds; it is checked because a wrong order would train wrongly without a word.
 pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bound: &mut Bound) {
@@ -30,8 +30,9 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
             until[loaded.parameters_in(start, end)].fill(number + 1);
         }
     }
+    let checked = bound.checks.iter().map(|done| done.phase).max().unwrap_or(0);
     let mut updated = vec![false; parameters];
-    for number in 0..bound.phases.len() {
+    for number in checked..bound.phases.len() {
         let phase = &bound.phases[number];
         let (launch, kernel) = (launch_of(launches, phase), &bound.kernels[phase.launch]);
         let [store] = launch.stores.as_slice() else { continue };

@@ -2,6 +2,7 @@
 
 mod bind;
 mod bound;
+mod checks;
 mod in_place;
 mod rounds;
 mod run;
@@ -40,9 +41,12 @@ pub(crate) struct Session {
     arena: Memory,
     /// The states of the present call.
     states: Memory,
+    /// The words of the program's checks.
+    checks: Memory,
     /// A part for each thread that may take part.
     scratch: Memory,
     scratch_start: Shared<u8>,
+    checks_start: Shared<f32>,
     /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
     poison: bool,
@@ -63,8 +67,10 @@ impl Session {
             kept: Vec::new(),
             arena: Memory::default(),
             states: Memory::default(),
+            checks: Memory::default(),
             scratch: Memory::default(),
             scratch_start: Shared::new(std::ptr::null_mut()),
+            checks_start: Shared::new(std::ptr::null_mut()),
             addresses: Vec::new(),
             poison: false,
             isa: Isa::detect(),
@@ -109,8 +115,13 @@ impl Session {
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
         let (arena, scratch) = (bound.arena_bytes, self.threads().saturating_mul(Session::scratch_stride(bound)));
-        let states = bound.states.bytes;
-        for (memory, bytes) in [(&mut self.arena, arena), (&mut self.scratch, scratch), (&mut self.states, states)] {
+        let (states, checks) = (bound.states.bytes, 4 * program.words());
+        for (memory, bytes) in [
+            (&mut self.arena, arena),
+            (&mut self.scratch, scratch),
+            (&mut self.states, states),
+            (&mut self.checks, checks),
+        ] {
             if !memory.grow(bytes) {
                 // With the memory of its results.
                 self.kept.remove(0);

@@ -34,6 +34,8 @@ struct Execution<'a> {
     context: &'a Context,
     scratch: Shared<u8>,
     scratch_stride: usize,
+    /// The words of checks.
+    checks: Shared<f32>,
     /// If gradients shall be taken at once where that can be.
     in_place: Option<&'a Target<'a>>,
     ending: Option<&'a Ending<'a>>,
@@ -41,6 +43,10 @@ struct Execution<'a> {
 
 impl Work for Execution<'_> {
     fn run(&self, phase: usize, chunk: usize, worker: usize) {
+        // SAFETY: the pool runs phases in order; the words are those of this session.
+        if unsafe { self.bound.has_failed(phase, self.checks) } {
+            return;
+        }
         let Some(now) = self.bound.phases.get(phase) else {
             if let Some(ending) = self.ending {
                 // SAFETY: the pool runs phases in order and each chunk once; `Session::run` borrows gradients and results all the while.
@@ -76,7 +82,8 @@ impl Session {
     /// Runs the prepared call, then the phases of `ending`. With `in_place`, phases that can update at once do so. Allocates nothing.
     ///
     /// # Errors
-    /// If a kernel (or an optimizer of the user's) panics.
+    /// If a value that the program makes fails a check: neither `in_place` nor `ending` has changed anything then. If a kernel (or an
+    /// optimizer of the user's) panics.
     ///
     /// # Safety
     /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` and, for a training program, `gradients` point to as many floats as the net's flat arena has, which no one else uses
@@ -90,13 +97,15 @@ impl Session {
         if self.poison {
             self.arena.slice_mut::<f32>().fill(f32::NAN);
         }
+        self.clear_checks();
         self.place(operands);
         if let Some(bound) = self.kept.first_mut() {
             let phases = bound.phases.len();
             bound.counts[phases..].copy_from_slice(&ending.map_or([0; Ending::PHASES], Ending::counts));
         }
         let bound = self.bound()?;
-        self.pool(&bound.counts, &operands.context, in_place, ending)
+        self.pool(&bound.counts, &operands.context, in_place, ending)?;
+        self.verdict()
     }
 
     /// Runs the prepared call of an inference program and returns new arrays. `parameters` is the net's flat arena.
@@ -142,6 +151,7 @@ impl Session {
                 return Ok(Some(format!("parameter `{}`", parameter.name)));
             }
         }
+        self.clear_checks();
         // What is left of the run before must not be taken for a result of this one.
         self.arena.slice_mut::<f32>().fill(0.0);
         self.place(operands);
@@ -180,6 +190,8 @@ impl Session {
     fn place(&mut self, operands: &mut Operands<'_>) {
         let Some(bound) = self.kept.first() else { return };
         let (arena, states) = (self.arena.as_mut_ptr(), self.states.as_mut_ptr());
+        let checks = self.checks.as_mut_ptr();
+        self.checks_start = Shared::new(checks.cast());
         self.scratch_start = Shared::new(self.scratch.as_mut_ptr());
         for (address, home) in self.addresses.iter_mut().zip(&bound.homes) {
             let base = match home.place {
@@ -188,6 +200,7 @@ impl Session {
                 Place::Parameter(_) => operands.parameters.0.cast(),
                 Place::Gradient(_) => operands.gradients.0.cast(),
                 Place::State(_) => states,
+                Place::Check(_) => checks,
                 Place::Arena(_) => arena,
             };
             *address = Shared::new(base.wrapping_add(home.start));
@@ -211,6 +224,7 @@ impl Session {
             context,
             scratch: self.scratch_start,
             scratch_stride,
+            checks: self.checks_start,
             in_place,
             ending,
         };

@@ -59,6 +59,7 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         states: vec![],
         assigns: vec![],
         rules: vec![],
+        checks: vec![],
         results: vec![result],
         buffers,
         schedule: (0..launches.len()).map(Step::Launch).collect(),

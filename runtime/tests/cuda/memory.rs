@@ -42,6 +42,7 @@ struct Starts {
     parameters: Vec<usize>,
     gradients: Vec<usize>,
     states: Vec<usize>,
+    checks: usize,
     arena: usize,
 }
 
@@ -72,6 +73,7 @@ impl<'a> Memory<'a> {
                 let bytes = |s: &State| s.ty.len().eval(sizes) as usize * s.ty.dtype.bytes();
                 net.states.iter().map(|s| place(bytes(s))).collect()
             },
+            checks: place(4 * program.words()),
             arena: place(program.arena_bytes(sizes) as usize),
         };
         let mut memory = Memory { program, sizes, words: vec![u64::MAX; end / 8], starts };
@@ -110,6 +112,7 @@ impl<'a> Memory<'a> {
             Place::Parameter(i) => self.starts.parameters[*i],
             Place::Gradient(i) => self.starts.gradients[*i],
             Place::State(i) => self.starts.states[*i],
+            Place::Check(i) => self.starts.checks + 4 * i,
             Place::Arena(offset) => self.starts.arena + 4 * offset.eval(value) as usize,
         };
         if let Place::State(i) = b.place {

@@ -54,7 +54,7 @@ pub(super) fn inside(
         return b.report(d.help("there is one length for each sequence of the batch"));
     }
     let below = Below { least: 1.into(), limit: steps + &1.into(), or: None, by: layer.name.as_str().into() };
-    b.hold_between(lengths, &below, false)?;
+    b.hold_between(lengths, &below, at)?;
     let shape = [steps.clone(), batch.clone(), 1.into()];
     let time = b.push(Op::Iota(0), vec![], Type::new(DType::I64, shape.to_vec()));
     let lengths = b.cast(lengths, DType::I64);
