@@ -228,7 +228,7 @@ fn cases() -> Vec<Case> {
         ("pooled", vec![few()], vec![tokens(&[2, 2])], "T = 2 breaks the rule `T >= 3`"),
         loss(
             vec![Array::zeros::<u32>(&[0, 3]), Array::zeros::<i64>(&[0])],
-            "argument `token` is u32[0, 3]: a size of 0 leaves nothing to compute",
+            "N = 0, as argument `token` is u32[0, 3]: nothing is left to compute",
         ),
         // Lengths that disagree.
         loss(

@@ -52,6 +52,11 @@ network! {
             table((i - j).clamp(-2, 2) + 2).sum()
         }
 
+        pub fn looked_up(i: i64[N, T]) -> (f32[N, T, 2], f32[N]) {
+            let rows = table(i);
+            (rows, rows[.., .., 0].sum(1))
+        }
+
         // A place that is made of all steps so far.
         pub train fn walk(step: i64[T, N]) -> f32 {
             let (_, seen) = scan(step, zeros([N], dtype = i64), |at, s| {
@@ -77,6 +82,7 @@ network! {
 }
 
 castnet::check!(Random);
+castnet::check!(Lookups);
 
 /// Row `r` of every table is `[r, r / 4]`.
 fn row(r: usize) -> f32 {
@@ -220,4 +226,25 @@ fn in_loops_the_first_round_that_fails_is_told() {
 fn integers_are_not_divided_by_zero() {
     gives("hashed", &[i64s(&[3], &[7, -1, 9]), i64s(&[3], &[4, 5, 3])], row(3) + row(4) + row(0));
     refuses("hashed", &[i64s(&[3], &[7, -1, 9]), i64s(&[3], &[4, 0, 3])], "%", "divides by 0 at element 1");
+}
+
+#[test]
+fn of_nothing_comes_nothing() {
+    let mut net = net();
+    let (model, none) = (net.as_mut(), Array::zeros::<i64>(&[0, 3]));
+    let before = bits(model);
+    let rows = number(model, "looked_up");
+    let found = model.infer(rows, &[&none]).unwrap();
+    assert_eq!(found.iter().map(Array::shape).collect::<Vec<_>>(), [&[0, 3, 2][..], &[0]]);
+    assert_eq!(model.infer_mut(rows, &[&none]).unwrap().len(), 2);
+    // An axis that no result has empty.
+    let error = model.infer(rows, &[&Array::zeros::<i64>(&[2, 0])]).unwrap_err().to_string();
+    assert_eq!(error, "Lookups.looked_up: T = 0, as argument `i` is i64[2, 0]: nothing is left to compute");
+    let but_the_last = number(model, "but_the_last");
+    let says = "Lookups.but_the_last: N = 0, as argument `i` is i64[0, 3]: nothing is left to compute";
+    assert_eq!(model.infer(but_the_last, &[&none]).unwrap_err().to_string(), says);
+    assert_eq!(model.step(but_the_last, &mut Sgd::new(0.1), &[&none]).unwrap_err().to_string(), says);
+    assert_eq!(model.grad(but_the_last, &[&none]).map(|_| ()).unwrap_err().to_string(), says);
+    assert_eq!((bits(model), model.steps()), (before, 0));
+    assert_eq!(model.infer(rows, &[&i64s(&[1, 3], &[1, 0, 4])]).unwrap()[1].as_slice::<f32>().unwrap(), [5.0]);
 }

@@ -138,7 +138,7 @@ fn what_does_not_fit_changes_nothing() {
         ),
         (
             [wrong(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])],
-            "LeNet.loss: argument `image` is f32[0, 1, 28, 28]: a size of 0 leaves nothing to compute",
+            "LeNet.loss: N = 0, as argument `image` is f32[0, 1, 28, 28]: nothing is left to compute",
         ),
     ];
     let (mut net, mut adam) = (LeNet::create(1).unwrap(), adamw());

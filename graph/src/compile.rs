@@ -253,7 +253,7 @@ impl Compiled {
     fn rules(&mut self, graph: &Graph) -> Vec<Rule> {
         let mut rules = rules(graph);
         for reason in rules.iter_mut().filter_map(|rule| rule.reason.as_mut()) {
-            reason.loc = self.place(Loc(reason.loc), &reason.name.clone());
+            reason.loc = self.place(Loc(reason.loc), &reason.name);
         }
         rules
     }

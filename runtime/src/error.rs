@@ -38,11 +38,13 @@ pub enum Error {
         /// Whose rule it is and what to do, `: bn1 (src/main.rs:8) needs more than one value a channel`; else empty.
         of: String,
     },
-    /// A size of an argument is 0; nothing has run.
-    #[error("{function}: argument `{argument}` is {found}: a size of 0 leaves nothing to compute")]
+    /// A run-time size is 0, and a result would not be empty, or it is a step; nothing has run.
+    #[error("{function}: {size} = 0, as argument `{argument}` is {found}: nothing is left to compute")]
     ZeroSize {
-        /// `LeNet.scores`.
+        /// `LeNet.loss`.
         function: String,
+        /// `N`.
+        size: String,
         /// The name in the declaration.
         argument: String,
         /// `f32[0, 1, 28, 28]`.

@@ -277,6 +277,11 @@ impl Case {
     }
 }
 
+fn modelled(net: castnet_graph::net::Net) -> Model {
+    // SAFETY: the compiler made the programs.
+    unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
+}
+
 /// All that a call must leave alone.
 fn stands(model: &Model) -> (Vec<u32>, u64) {
     let values = ["table", "weight"].map(|name| model.parameter(name).unwrap());
@@ -330,7 +335,7 @@ fn refuses(
     assert_eq!(gradients.as_ref().map(sums), sums_before, "{at}");
     let Some(good) = good else { return };
     // The optimizer's bytes show in what it does next.
-    let mut other = Model::from_net(model.net().clone(), &Device::cpu(), 3).unwrap();
+    let mut other = modelled(model.net().clone());
     let mut others = self::optimizer(momentum);
     step(&mut other, &mut *others, good).unwrap();
     other.grad(0, good).unwrap();
@@ -369,7 +374,7 @@ fn generated_nets_look_up_what_they_are_told() {
         let good = data.iter().find(|data| case.looked_up(data).is_ok()).map(Data::arrays);
         let good: Option<Vec<&Array>> = good.as_ref().map(|arrays| arrays.iter().collect());
         for data in &data {
-            let mut model = Model::from_net(net.clone(), &Device::cpu(), 3).unwrap();
+            let mut model = modelled(net.clone());
             model.poison(true);
             let arrays = data.arrays();
             let arguments: Vec<&Array> = arrays.iter().collect();

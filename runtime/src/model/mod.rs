@@ -172,7 +172,7 @@ impl Model {
         }
     }
 
-    /// Runs a function forward, in inference mode. Several threads may do so at once; calls of the same function wait for each other.
+    /// Runs a function forward, in inference mode. Where a run-time size is 0 and all results are empty, they are returned and nothing runs. Several threads may do so at once; calls of the same function wait for each other.
     ///
     /// # Errors
     /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).
@@ -181,6 +181,9 @@ impl Model {
         let mut session = lock(session);
         if session.program()?.assigns_state() {
             return Err(Error::AssignsState { function: session.program()?.name.clone() });
+        }
+        if let Some(results) = session.empty_results(args)? {
+            return Ok(results);
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
@@ -198,6 +201,9 @@ impl Model {
     pub fn infer_seeded(&self, function: usize, seed: u64, args: &[&Array]) -> Result<Vec<Array>> {
         let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
         let mut session = lock(session);
+        if let Some(results) = session.empty_results(args)? {
+            return Ok(results);
+        }
         session.prepare(args)?;
         session.take_states(&self.states)?;
         session.infer(&self.parameters, args, Context { root: root(seed, function, Mode::Seeded), call: 0 })
@@ -211,6 +217,9 @@ impl Model {
         let context = self.calls.context(self.seed, function, Mode::Inference);
         let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
         let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(results) = session.empty_results(args)? {
+            return Ok(results);
+        }
         session.prepare(args)?;
         session.take_states(&self.states)?;
         let results = session.infer(&self.parameters, args, context)?;

@@ -3,13 +3,16 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use castnet_graph::program::Program;
+use castnet_graph::program::{Named, Program};
 use castnet_graph::rules::{Reason, Rule};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
+
+/// In the place of a value that nothing has told yet.
+const UNBOUND: i64 = -1;
 
 /// Finds the value of every run-time size of `program`, in the order of `symbols`, into `values`. Allocates nothing unless it fails.
 ///
@@ -29,15 +32,14 @@ pub(super) fn bind(
         return Err(Error::ArgumentCount { function: program.name.clone(), found, expected });
     }
     let call = Call { program, symbols, args };
-    // 0 stands for "not bound": no size is 0.
     values.clear();
-    values.resize(symbols.len(), 0);
+    values.resize(symbols.len(), UNBOUND);
     for number in 0..args.len() {
         call.check_kind(number, values)?;
         for (size, found) in call.dims(number) {
             if let (Some((name, 1)), 1) = (linear(size), size.terms().len()) {
                 let value = &mut values[call.symbol(name)];
-                if *value == 0 {
+                if *value == UNBOUND {
                     *value = found;
                 }
             }
@@ -54,7 +56,7 @@ pub(super) fn bind(
             return Err(call.mismatch(number, values));
         }
     }
-    if let Some(i) = values.iter().position(|&v| v == 0) {
+    if let Some(i) = values.iter().position(|&v| v == UNBOUND) {
         let what = format!("no argument binds the run-time size `{}`", symbols[i]);
         return Err(Error::BadNet { net: program.name.clone(), what });
     }
@@ -67,6 +69,32 @@ pub(super) fn bind(
         call.check_numbers(number, values)?;
     }
     Ok(())
+}
+
+/// That a run-time size is 0, if one is: no program can run then.
+pub(super) fn zero(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &[i64]) -> Option<Error> {
+    let at = values.iter().position(|v| *v == 0)?;
+    let is_named = |number: &usize| {
+        let shape = &program.arguments[*number].ty.shape;
+        shape.iter().any(|size| size.names().contains(&symbols[at]))
+    };
+    let number = (0..args.len()).find(is_named)?;
+    Some(Error::ZeroSize {
+        function: program.name.clone(),
+        size: symbols[at].to_string(),
+        argument: program.arguments[number].name.clone(),
+        found: args[number].describe(),
+    })
+}
+
+/// The shapes of the results, if none of them has any elements.
+pub(super) fn empty_results(program: &Program, symbols: &[Arc<str>], values: &[i64]) -> Option<Vec<Vec<usize>>> {
+    let value = |name: &str| symbols.iter().position(|s| **s == *name).map_or(0, |at| values[at]);
+    let shape = |named: &Named| {
+        let sizes = named.ty.shape.iter().map(|size| usize::try_from(size.eval(&value)).ok());
+        sizes.collect::<Option<Vec<usize>>>().filter(|shape| shape.contains(&0))
+    };
+    program.results.iter().map(shape).collect()
 }
 
 /// The only name of `coefficient · name + constant`, with its coefficient.
@@ -103,15 +131,11 @@ impl<'a> Call<'a> {
         size.eval(&|name| values[self.symbol(name)])
     }
 
-    /// Element type, rank, and no size 0.
+    /// Element type and rank.
     fn check_kind(&self, number: usize, values: &[i64]) -> Result<()> {
         let (ty, array) = (self.ty(number), self.args[number]);
         if array.dtype() != ty.dtype || array.shape().len() != ty.rank() {
             return Err(self.mismatch(number, values));
-        }
-        if array.is_empty() {
-            let argument = self.program.arguments[number].name.clone();
-            return Err(Error::ZeroSize { function: self.program.name.clone(), argument, found: array.describe() });
         }
         Ok(())
     }
@@ -136,10 +160,10 @@ impl<'a> Call<'a> {
     fn solve(&self, size: &Size, found: i64, values: &mut [i64]) {
         let Some((name, coefficient)) = linear(size) else { return };
         let symbol = self.symbol(name);
-        if values[symbol] == 0 {
+        if values[symbol] == UNBOUND {
             let constant = size.eval(&|_| 0);
-            // Where it does not come out even or positive, the check of this dim fails.
-            values[symbol] = ((found - constant) / coefficient).max(1);
+            // Where it does not come out even, or negative, the check of this dim fails.
+            values[symbol] = ((found - constant) / coefficient).max(0);
         }
     }
 
@@ -158,7 +182,7 @@ impl<'a> Call<'a> {
         for (i, symbol) in self.symbols.iter().enumerate() {
             let used = ty.shape.iter().any(|s| s.names().contains(symbol));
             let by = (0..self.args.len()).find(|&a| self.dims(a).any(|(s, _)| *s == Size::symbol(symbol)));
-            let Some(by) = by.filter(|&by| used && values[i] != 0 && by != number) else { continue };
+            let Some(by) = by.filter(|&by| used && values[i] != UNBOUND && by != number) else { continue };
             let open = if bound.is_empty() { " (" } else { "; " };
             let _ = write!(bound, "{open}{symbol} = {}, bound by `{}`", values[i], self.program.arguments[by].name);
         }
@@ -177,7 +201,6 @@ impl<'a> Call<'a> {
 
 #[cfg(test)]
 mod tests {
-    use castnet_graph::program::Named;
     use castnet_graph::types::DType;
 
     use super::*;
@@ -258,9 +281,12 @@ mod tests {
             text(&p, &[image(), Array::zeros::<i64>(&[64])]),
             "LeNet.scores: argument `digit` is i64[64], expected u8[N] (N = 64, bound by `image`)"
         );
+        let none = [Array::zeros::<f32>(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])];
+        assert_eq!(run(&p, &none).unwrap(), [0]);
+        let args: Vec<&Array> = none.iter().collect();
         assert_eq!(
-            text(&p, &[Array::zeros::<f32>(&[0, 1, 28, 28]), Array::zeros::<u8>(&[0])]),
-            "LeNet.scores: argument `image` is f32[0, 1, 28, 28]: a size of 0 leaves nothing to compute"
+            zero(&p, &p.symbols(), &args, &[0]).unwrap().to_string(),
+            "LeNet.scores: N = 0, as argument `image` is f32[0, 1, 28, 28]: nothing is left to compute"
         );
         assert_eq!(text(&p, &[image()]), "LeNet.scores: 1 arguments given, 2 expected");
     }

@@ -10,7 +10,7 @@ mod states;
 
 use std::sync::Arc;
 
-use castnet_graph::program::{Place, Program};
+use castnet_graph::program::{Named, Place, Program};
 use castnet_graph::rules::Reason;
 use castnet_kernels::isa::Isa;
 
@@ -102,6 +102,9 @@ impl Session {
         let program = self.loaded.program(self.function, self.training)?;
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
         bind::bind(program, &self.symbols, args, &mut self.values, &place)?;
+        if let Some(error) = bind::zero(program, &self.symbols, args, &self.values) {
+            return Err(error);
+        }
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {
@@ -130,6 +133,22 @@ impl Session {
         }
         self.addresses.resize(bound.homes.len(), Shared::new(std::ptr::null_mut()));
         Ok(())
+    }
+
+    /// The results of a call of which nothing is to be computed, as a run-time size is 0 and all results are empty.
+    ///
+    /// # Errors
+    /// If the arguments do not fit.
+    pub(crate) fn empty_results(&mut self, args: &[&Array]) -> Result<Option<Vec<Array>>> {
+        if !args.iter().any(|array| array.is_empty()) {
+            return Ok(None);
+        }
+        let program = self.loaded.program(self.function, self.training)?;
+        let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
+        bind::bind(program, &self.symbols, args, &mut self.values, &place)?;
+        let shapes = bind::empty_results(program, &self.symbols, &self.values);
+        let array = |(named, shape): (&Named, Vec<usize>)| Array::try_zeros_of(named.ty.dtype, &shape);
+        shapes.map(|shapes| program.results.iter().zip(shapes).map(array).collect()).transpose()
     }
 
     fn threads(&self) -> usize {
