@@ -1,8 +1,9 @@
 //! Cliffs: every family over sizes that double, on one thread: `cargo bench -p castnet-kernels --bench sweep [word]`.
 //!
-//! A point is marked where it takes more than twice what the work of its smaller neighbour (or what memory) says, or more than twice what
-//! its larger one takes; where a layout takes more than three times what channels last take; and where a round of a loop takes more than twice what the
-//! same launch takes outside. On Linux the time is that of the thread, not of the clock: other processes count little.
+//! A point is marked where it takes more than twice what the work of its smaller neighbour (or what memory) says, more than twice what its
+//! larger one takes, or more than five times what the best of all smaller ones says; where a layout takes more than three times what
+//! channels last take; and where a round of a loop takes more than twice what the same launch takes outside. On Linux the time is that of
+//! the thread, not of the clock: other processes count little.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -69,7 +70,7 @@ fn time(case: &Case) -> [f64; 2] {
         let strides = if rounds == 1 { vec![] } else { strides };
         let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
-        let context = Context { seed: 1, step: 1 };
+        let context = Context { root: 1, call: 1 };
         let start = Instant::now();
         let mut runs = 0;
         while runs < 3 || start.elapsed().as_millis() < 8 {
@@ -110,6 +111,11 @@ fn series(name: &str, points: impl Iterator<Item = (usize, usize, Case)>, beside
         if before.is_some_and(|before| t > 2.0 * before.max(LEAST).max(bytes as f64 * MEMORY / 2.0)) {
             marks.push("more than its smaller neighbour's work says");
         }
+        let unit = |j: usize| times[j][0].max(LEAST) / points[j].1 as f64;
+        let least = (0..i).map(unit).fold(f64::MAX, f64::min) * work as f64;
+        if t > 5.0 * least.max(bytes as f64 * MEMORY / 5.0) {
+            marks.push("five times what the best of the smaller ones says");
+        }
         if times.get(i + 1).is_some_and(|next| t > 2.0 * next[0].max(LEAST)) {
             marks.push("more than its larger neighbour");
         }
@@ -137,8 +143,8 @@ fn launch(family: Family, space: &[usize], loads: Vec<Access>, store: Access, st
 }
 
 fn stage(inputs: Vec<Source>, instrs: Vec<Instr>) -> Stage {
-    let n = inputs.len() as u16;
-    let code = Code { inputs: n, outputs: vec![(n + instrs.len() as u16).saturating_sub(1)], instrs };
+    let n = inputs.len() as u32;
+    let code = Code { inputs: n, outputs: vec![(n + instrs.len() as u32).saturating_sub(1)], instrs };
     Stage { level: Level::Element, inputs, code, outputs: vec![Target::Store(0)] }
 }
 

@@ -1,7 +1,7 @@
 //! The scatter family: sums of what arrives at indices.
 //!
 //! A chunk owns a range of the indexed dim (of some of the points before it) and goes through all indices in order, so each sum is made by
-//! one chunk, in one order.
+//! one chunk, in one order. Indices of other chunks are passed by sixteen at a time.
 
 use castnet_graph::program::{self, Launch};
 use castnet_graph::types::DType;
@@ -16,6 +16,10 @@ use crate::worker::MAX_DIMS;
 const CHUNK: i64 = 16384;
 /// Chunks at most: each goes through all indices.
 const CHUNKS: i64 = 64;
+/// So many indices are passed by in the time that an element takes to add.
+const PASSED: i64 = 4;
+/// Indices that are looked at together.
+const BLOCK: usize = 16;
 
 /// A loop: how many points, and the steps of index, value and result from one to the next.
 type Loop = (i64, [i64; 3]);
@@ -30,8 +34,10 @@ pub(crate) struct Scatter {
     start: [i64; 3],
     /// The space before the indexed dim, whose points have nothing to do with each other.
     before: Vec<Loop>,
-    /// What is summed over and the space behind the indexed dim, but the last of these loops.
+    /// What is summed over and the space behind the indexed dim, but for the last loop that indices change along, and what is behind it.
     outer: Vec<Loop>,
+    indices: Loop,
+    /// With one index: a single loop at most.
     inner: Loop,
     /// Elements of the indexed dim, and from one to the next in the result.
     size: i64,
@@ -93,14 +99,17 @@ impl Scatter {
         };
         let before = loops(&mut (0..axis));
         let mut outer = loops(&mut (space..sizes.len()).chain(axis + 1..space));
-        let inner = outer.pop().unwrap_or((1, [0; 3]));
+        let inner = outer.pop_if(|(_, steps)| steps[0] == 0).unwrap_or((1, [0; 3]));
+        let indices = outer.pop().unwrap_or((1, [0; 3]));
 
         let points: i64 = sizes[..axis].iter().product();
         let read: i64 = points * sizes[axis + 1..].iter().product::<i64>();
         let written: i64 = sizes[..space].iter().product();
         let wanted = (read.max(written) / CHUNK).clamp(1, CHUNKS);
         let rows = points.clamp(1, wanted);
-        let ranges = (wanted / rows).clamp(1, sizes[axis].max(1));
+        // More ranges than that would look at indices more than add, unless there is more to set to zero.
+        let most = (inner.0 / PASSED).max(4).max(written / CHUNK / rows);
+        let ranges = (wanted / rows).clamp(1, sizes[axis].max(1)).min(most);
         Scatter {
             index: (index.buffer, dtypes[index.buffer]),
             values: values.buffer,
@@ -108,6 +117,7 @@ impl Scatter {
             start: [0, 1, 2].map(|f: usize| forms[f].offset),
             before,
             outer,
+            indices,
             inner,
             size: sizes[axis],
             stride: sizes[axis + 1..space].iter().product(),
@@ -167,40 +177,40 @@ impl Scatter {
         }
     }
 
-    /// The innermost loop.
-    #[inline]
+    /// The loop that indices change along.
     unsafe fn line(&self, own: &std::ops::Range<i64>, at: [i64; 3], bases: [*mut u8; 3]) {
-        let (n, steps) = self.inner;
-        let dtype = self.index.1;
-        // SAFETY: the caller's promise; an index is held below the size, and only those of this chunk are followed.
-        unsafe {
-            let indices = bases[0];
-            let values = bases[1].cast::<f32>().cast_const().offset(at[1] as isize);
-            let out = bases[2].cast::<f32>().offset(at[2] as isize);
-            let named = |i: i64| {
-                let place = (at[0] + i * steps[0]) as isize * dtype.bytes() as isize;
-                transfer::index(dtype, indices.offset(place)).clamp(0, (self.size - 1).max(0))
-            };
-            if steps[0] == 0 {
-                let row = named(0);
-                if !own.contains(&row) {
-                    return;
+        let (n, steps) = self.indices;
+        let (dtype, last) = (self.index.1, (self.size - 1).max(0));
+        let mut named = [0; BLOCK];
+        for first in (0..n).step_by(BLOCK) {
+            let count = BLOCK.min((n - first) as usize);
+            // SAFETY: the caller's promise; an index is held below the size, and only those of this chunk are followed.
+            unsafe {
+                let from = bases[0].offset((at[0] + first * steps[0]) as isize * dtype.bytes() as isize);
+                if !transfer::indices(self.isa, dtype, from, steps[0], &mut named[..count], last, own) {
+                    continue;
                 }
-                let out = out.offset((row * self.stride) as isize);
-                if steps[1..] == [1, 1] {
-                    return add(self.isa, values, out, n as usize);
+                for (i, &row) in named[..count].iter().enumerate().filter(|(_, row)| own.contains(row)) {
+                    let i = first + i as i64;
+                    let from = bases[1].cast::<f32>().offset((at[1] + i * steps[1]) as isize);
+                    let to = bases[2].cast::<f32>().offset((at[2] + i * steps[2] + row * self.stride) as isize);
+                    self.add(from, to);
                 }
-                for i in 0..n as isize {
-                    *out.offset(i * steps[2] as isize) += *values.offset(i * steps[1] as isize);
-                }
-                return;
             }
-            for i in 0..n {
-                let row = named(i);
-                if own.contains(&row) {
-                    let to = out.offset((row * self.stride + i * steps[2]) as isize);
-                    *to += *values.offset((i * steps[1]) as isize);
-                }
+        }
+    }
+
+    /// Adds what belongs to one index.
+    #[inline]
+    unsafe fn add(&self, from: *const f32, to: *mut f32) {
+        let (n, [_, read, written]) = self.inner;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if n > 1 && [read, written] == [1, 1] {
+                return add(self.isa, from, to, n as usize);
+            }
+            for i in 0..n as isize {
+                *to.offset(i * written as isize) += *from.offset(i * read as isize);
             }
         }
     }

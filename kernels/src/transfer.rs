@@ -1,5 +1,7 @@
 //! Moving blocks between memory and contiguous scratch, with conversion of element types.
 
+use std::ops::Range;
+
 use castnet_graph::types::DType;
 
 use crate::isa::{Isa, per_isa};
@@ -129,6 +131,8 @@ per_isa! {
     fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
     /// As [`scatter`], row by row.
     fn scatter_straight(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
+    /// Reads indices, `step` elements apart, held between 0 and `last`; whether any is in `own`.
+    pub(crate) fn indices(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool = indices_body;
     /// Writes the values of a linear form over a grid, whose steps are those of the form; `to` has room for [`SLACK`] more.
     pub(crate) fn ramp(first: i64, grid: Grid, to: *mut f32) = ramp_body;
     /// Copies rows of floats; the runs are apart.
@@ -267,6 +271,27 @@ pub(crate) unsafe fn index(dtype: DType, from: *const u8) -> i64 {
             other => element(other, from) as i64,
         }
     }
+}
+
+#[inline(always)]
+unsafe fn indices_body(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool {
+    // The commonest by vectors, if they lie side by side.
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (dtype, step) {
+            (DType::I64, 1) => (0..to.len()).for_each(|i| to[i] = *from.cast::<i64>().add(i)),
+            (DType::I32, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.cast::<i32>().add(i))),
+            (DType::U8, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.add(i))),
+            _ => (0..to.len())
+                .for_each(|i| to[i] = index(dtype, from.offset(i as isize * step as isize * dtype.bytes() as isize))),
+        }
+    }
+    let mut any = false;
+    for row in to {
+        *row = (*row).max(0).min(last);
+        any |= (*row >= own.start) & (*row < own.end);
+    }
+    any
 }
 
 #[inline(always)]
