@@ -115,7 +115,7 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
     let unit = kernels.unit();
     let forms = [
         "(float4*)",
-        "cn::random(seed",
+        "cn::random(root",
         "= cn::block_sum",
         "= cn::warp_max",
         "= cn::column_sum",
