@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use castnet::data::Normalize;
@@ -13,6 +14,7 @@ use castnet::image::GreyImage;
 use castnet::prelude::*;
 use castnet::train::{Fit, Mean};
 use common::random::{normal, uniform};
+use common::saving::{Saving, stop, writable};
 use common::{Options, Result};
 
 network! {
@@ -64,8 +66,10 @@ network! {
 }
 
 const HELP: &str = "\
-gan [options]         train, and draw a grid of digits after each epoch
+gan [options]                        train, and draw a grid of digits after each epoch
+gan draw GRID.png [--weights FILE]   draw one
 
+  --weights FILE  what --save wrote [gan.safetensors]
   --data DIR      the folder with MNIST's four files [examples/data/mnist]
   --epochs N      [10]
   --batch N       images a step [64]
@@ -75,15 +79,26 @@ gan [options]         train, and draw a grid of digits after each epoch
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps of the critic in all
   --samples FILE  a PNG file of 64 digits
+  --save FILE     after each epoch and at Ctrl-C, the weights that draw wants [gan.safetensors]
 ";
 
 fn main() -> ExitCode {
-    common::main("gan", HELP, train)
+    common::main("gan", HELP, |options| match &options.words[..] {
+        [command, grid] if command == "draw" => {
+            let mut net = Gan::new(&Device::cpu(), 0)?;
+            net.load(options.path("weights").unwrap_or("gan.safetensors".into()))?;
+            draw(&net, options.get("seed", 1)?, grid.as_ref())
+        }
+        _ => train(options),
+    })
 }
 
 fn train(options: &Options) -> Result<()> {
     options.no_words()?;
     let (seed, turns) = (options.get("seed", 1)?, options.get("critic", 3u64)?.max(1));
+    let saving = Saving::new(options, "gan.safetensors")?;
+    let samples = options.path("samples");
+    samples.iter().try_for_each(|path| writable(path))?;
     let (images, _) = common::mnist(options, Normalize { mean: 0.5, std: 0.5 })?;
     let mut net = Gan::new(&Device::cpu(), seed)?;
     let adam = |lr| Adam::new(lr).betas(0.5, 0.9);
@@ -105,13 +120,25 @@ fn train(options: &Options) -> Result<()> {
                 let loss = net.deceive_step(&mut of_generator, &noise)?.get()?;
                 scores.add(loss.into(), 1);
             }
+            if stop() {
+                fit.stop();
+            }
         }
-        fit.metric("generator's loss", scores.value());
-        if let Some(path) = options.path("samples") {
-            let made = net.made(&normal(&[64, 64], seed)?)?;
-            let values = made.as_slice::<f32>()?.iter().map(|x| 0.5 + 0.5 * x).collect();
-            GreyImage::grid(&Array::from_vec(made.shape(), values)?, 28, 8)?.write_png(path)?;
+        if scores.count() > 0 {
+            fit.metric("generator's loss", scores.value());
+        }
+        net.save(saving.path())?;
+        if let Some(path) = &samples {
+            draw(&net, seed, path)?;
         }
     }
+    println!("{}saved {}", if stop() { "stopped; " } else { "" }, saving.path().display());
     Ok(())
+}
+
+/// A grid of 64 digits.
+fn draw(net: &Gan, seed: u64, path: &Path) -> Result<()> {
+    let made = net.made(&normal(&[64, 64], seed)?)?;
+    let values = made.as_slice::<f32>()?.iter().map(|x| 0.5 + 0.5 * x).collect();
+    Ok(GreyImage::grid(&Array::from_vec(made.shape(), values)?, 28, 8)?.write_png(path)?)
 }

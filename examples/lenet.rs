@@ -1,8 +1,8 @@
 //! LeNet on MNIST: trains, evaluates, saves, resumes, and reads a digit from a PNG file.
 //!
 //! ```sh
-//! cargo run --release --example lenet -- --save lenet.safetensors
-//! cargo run --release --example lenet -- predict examples/data/digit-7.png --weights lenet.safetensors
+//! cargo run --release --example lenet
+//! cargo run --release --example lenet -- predict examples/data/digit-7.png
 //! ```
 
 mod common;
@@ -14,6 +14,7 @@ use castnet::data::Normalize;
 use castnet::image::GreyImage;
 use castnet::prelude::*;
 use castnet::train::{Fit, accuracy};
+use common::saving::{Saving, stop};
 use common::{Options, Result};
 
 network! {
@@ -51,7 +52,7 @@ lenet predict IMAGE.png [--weights FILE]  print the probability of each digit
   --seed N        of the initial weights and the order of the images [1]
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
-  --save FILE     after each epoch, all that predict and --resume want
+  --save FILE     after each epoch and at Ctrl-C, all that predict and --resume want [lenet.safetensors]
   --resume FILE   go on from there
 ";
 
@@ -66,6 +67,7 @@ fn train(options: &Options) -> Result<()> {
     options.no_words()?;
     let (epochs, steps) = (options.get("epochs", 5)?, options.get("steps", u64::MAX)?);
     let (batch, seed) = (options.get("batch", 64)?, options.get("seed", 1)?);
+    let saving = Saving::new(options, "lenet.safetensors")?;
     let (train, test) = common::mnist(options, Normalize::MNIST)?;
 
     let mut net = LeNet::new(&Device::cpu(), seed)?;
@@ -75,17 +77,28 @@ fn train(options: &Options) -> Result<()> {
     if let Some(path) = options.path("resume") {
         fit.resume(&net.load_training(path, &mut sgd)?)?;
     }
+    let mut found = None;
     while fit.next_epoch() {
         while let Some([image, digit]) = fit.next_batch()? {
             let loss = net.loss_step(&mut sgd, image, digit)?.get()?;
             fit.loss(loss);
+            if stop() {
+                fit.stop();
+            }
         }
-        fit.metric("test accuracy", accuracy(&test, 250, |image| net.scores(image))?);
-        if let Some(path) = options.path("save") {
-            net.save_training(path, &sgd, &fit.state())?;
+        net.save_training(saving.path(), &sgd, &fit.state())?;
+        if stop() {
+            fit.report();
+            return saving.stopped(sgd.state().steps());
         }
+        let right = accuracy(&test, 250, |image| net.scores(image))?;
+        fit.metric("test accuracy", right);
+        found = Some(right);
     }
-    println!("test accuracy {:.4}", accuracy(&test, 250, |image| net.scores(image))?);
+    match found {
+        Some(right) => println!("test accuracy {right:.4}; saved {}", saving.path().display()),
+        None => println!("there is no epoch left to train"),
+    }
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! An LSTM that reads the King James Bible a character at a time, and then writes.
 //!
 //! ```sh
-//! cargo run --release --example lstm -- --save lstm.safetensors
-//! cargo run --release --example lstm -- sample "And God said" --weights lstm.safetensors
+//! cargo run --release --example lstm
+//! cargo run --release --example lstm -- sample "And God said"
 //! ```
 
 mod common;
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use castnet::data::Vocabulary;
 use castnet::prelude::*;
+use common::saving::{Saving, stop};
 use common::text::{Sampler, Texts, mean_loss};
 use common::{Options, Result};
 
@@ -52,7 +53,7 @@ lstm sample PROMPT [--weights FILE]        write what may follow
   --length N      characters of a sample [400]
   --temperature X higher is bolder [0.8]
   --top-k N       choose among the N most likely characters [20]
-  --save FILE     after each epoch, all that sample and --resume want
+  --save FILE     after each epoch and at Ctrl-C, all that sample and --resume want [lstm.safetensors]
   --resume FILE   go on from there
 ";
 
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
 fn train(options: &Options) -> Result<()> {
     options.no_words()?;
     let seed = options.get("seed", 1)?;
+    let saving = Saving::new(options, "lstm.safetensors")?;
     let texts = Texts::read(options, CONTEXT)?;
     texts.fits(63)?;
     let mut fit = texts.fit(options, 2, 32)?;
@@ -76,21 +78,33 @@ fn train(options: &Options) -> Result<()> {
     if let Some(path) = options.path("resume") {
         fit.resume(&net.load_training(path, &mut adam)?)?;
     }
+    let mut found = None;
     while fit.next_epoch() {
         while let Some([tokens, next]) = fit.next_batch()? {
             let loss = net.loss_step(&mut adam, tokens, next)?.get()?;
             fit.loss(loss);
+            if stop() {
+                fit.stop();
+            }
         }
-        fit.metric("validation loss", mean_loss(&texts.validation, 32, |tokens, next| net.loss(tokens, next))?);
-        if let Some(path) = options.path("save") {
-            let mut state = fit.state();
-            state.extend(texts.vocabulary.state());
-            net.save_training(path, &adam, &state)?;
-        }
+        let mut state = fit.state();
+        state.extend(texts.vocabulary.state());
+        net.save_training(saving.path(), &adam, &state)?;
+        let Some(loss) = mean_loss(&texts.validation, 32, |tokens, next| net.loss(tokens, next))? else {
+            fit.report();
+            return saving.stopped(adam.state().steps());
+        };
+        fit.metric("validation loss", loss);
+        found = Some(loss);
+        // The epoch's line stands before what its net writes.
+        fit.report();
         let mut sampler = Sampler::new(options, CONTEXT)?;
         println!("{}\n", sampler.write("And God said", &texts.vocabulary, |tokens| net.scores(tokens))?);
     }
-    println!("validation loss {:.4}", mean_loss(&texts.validation, 32, |tokens, next| net.loss(tokens, next))?);
+    match found {
+        Some(loss) => println!("validation loss {loss:.4}; saved {}", saving.path().display()),
+        None => println!("there is no epoch left to train"),
+    }
     Ok(())
 }
 

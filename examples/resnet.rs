@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! apt-get install dataset-fashion-mnist
-//! cargo run --release --example resnet -- --save resnet.safetensors
+//! cargo run --release --example resnet
 //! ```
 
 mod common;
@@ -13,6 +13,7 @@ use castnet::data::{ImageSet, Normalize};
 use castnet::prelude::*;
 use castnet::train::{Fit, accuracy};
 use common::random::Random;
+use common::saving::{Saving, stop};
 use common::{Options, Result};
 
 network! {
@@ -65,7 +66,7 @@ resnet [options]      train and test ResNet-20
   --seed N        of the initial weights, the order of the images, and their shifts [1]
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
-  --save FILE     after each epoch, all that --resume wants
+  --save FILE     after each epoch and at Ctrl-C, all that --resume wants [resnet.safetensors]
   --resume FILE   go on from there
 ";
 
@@ -83,6 +84,7 @@ fn train(options: &Options) -> Result<()> {
             "`apt-get install dataset-fashion-mnist` puts it there, or --data names the folder with its four files";
         return Err(format!("{}: Fashion-MNIST is not there; {what}", folder.display()).into());
     }
+    let saving = Saving::new(options, "resnet.safetensors")?;
     let (train, test) = ImageSet::open_mnist(folder)?;
     let normalize = Normalize { mean: 0.2860, std: 0.3530 };
     let (train, test) = (train.dataset(normalize)?, test.dataset(normalize)?);
@@ -96,20 +98,29 @@ fn train(options: &Options) -> Result<()> {
     if let Some(path) = options.path("resume") {
         fit.resume(&net.load_training(path, &mut sgd)?)?;
     }
-    let mut steps_done = 0;
+    let mut found = None;
     while fit.next_epoch() {
         while let Some([image, class]) = fit.next_batch()? {
             let image = shifted(image, normalize.pixel(0), seed ^ (sgd.state().steps() << 20))?;
             let loss = net.loss_step(&mut sgd, &image, class)?.get()?;
             fit.loss(loss);
-            steps_done += 1;
+            if stop() {
+                fit.stop();
+            }
         }
-        fit.metric("test accuracy", accuracy(&test, 250, |image| net.scores(image))?);
-        if let Some(path) = options.path("save") {
-            net.save_training(path, &sgd, &fit.state())?;
+        net.save_training(saving.path(), &sgd, &fit.state())?;
+        if stop() {
+            fit.report();
+            return saving.stopped(sgd.state().steps());
         }
+        let right = accuracy(&test, 250, |image| net.scores(image))?;
+        fit.metric("test accuracy", right);
+        found = Some(right);
     }
-    println!("{steps_done} steps, test accuracy {:.4}", accuracy(&test, 250, |image| net.scores(image))?);
+    match found {
+        Some(right) => println!("test accuracy {right:.4}; saved {}", saving.path().display()),
+        None => println!("there is no epoch left to train"),
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use castnet::image::GreyImage;
 use castnet::prelude::*;
 use castnet::train::{Fit, Mean};
 use common::random::normal;
+use common::saving::{Saving, stop, writable};
 use common::{Options, Result};
 
 network! {
@@ -58,7 +59,7 @@ vae [options]         train, test, and draw a grid of digits
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
   --samples FILE  a PNG file of 64 digits that it makes of noise
-  --save FILE     after each epoch, all that --resume wants
+  --save FILE     after each epoch and at Ctrl-C, all that --resume wants [vae.safetensors]
   --resume FILE   go on from there
 ";
 
@@ -69,6 +70,9 @@ fn main() -> ExitCode {
 fn train(options: &Options) -> Result<()> {
     options.no_words()?;
     let seed = options.get("seed", 1)?;
+    let saving = Saving::new(options, "vae.safetensors")?;
+    let samples = options.path("samples");
+    samples.iter().try_for_each(|path| writable(path))?;
     let (train, test) = common::mnist(options, Normalize { mean: 0.0, std: 1.0 })?;
     let mut net = Vae::new(&Device::cpu(), seed)?;
     let mut adam = Adam::new(options.get("lr", 1e-3)?);
@@ -81,6 +85,14 @@ fn train(options: &Options) -> Result<()> {
         while let Some([image, _]) = fit.next_batch()? {
             let loss = net.loss_step(&mut adam, image)?.get()?;
             fit.loss(loss);
+            if stop() {
+                fit.stop();
+            }
+        }
+        net.save_training(saving.path(), &adam, &fit.state())?;
+        if stop() {
+            fit.report();
+            return saving.stopped(adam.state().steps());
         }
         let mut mean = Mean::new();
         let mut batches = Batches::new(&test, 250)?;
@@ -88,11 +100,9 @@ fn train(options: &Options) -> Result<()> {
             mean.add(net.loss(image)?.item::<f32>()?.into(), image.shape()[0] as u64);
         }
         fit.metric("test loss", mean.value());
-        if let Some(path) = options.path("save") {
-            net.save_training(path, &adam, &fit.state())?;
-        }
     }
-    if let Some(path) = options.path("samples") {
+    println!("saved {}", saving.path().display());
+    if let Some(path) = samples {
         let images = net.draw(&normal(&[64, 20], seed)?)?;
         GreyImage::grid(&images, 28, 8)?.write_png(path)?;
     }

@@ -88,5 +88,9 @@ fn a_killed_program_leaves_a_whole_checkpoint() {
         step(&mut resumed, &mut resumed_adam);
         assert!(whole.bits() == resumed.bits(), "step {}", whole.as_ref().steps());
     }
+    // What the killed processes were writing is gone with the next save.
+    resumed.save_training(&path, &resumed_adam, &BTreeMap::new()).unwrap();
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["lenet.safetensors"]);
     println!("killed {KILLS} times in {steps} steps");
 }

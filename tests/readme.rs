@@ -79,7 +79,7 @@ fn train_and_save() -> castnet::Result<()> {
 
     net.save("lenet.safetensors")?; // parameters only: what PyTorch's load_state_dict takes
     net.load("lenet.safetensors")?; // strict: a missing, further or misshapen entry is an error
-    net.save_training("run.safetensors", &sgd, &fit.state())?; // and optimizer, counters, place in the data
+    net.save_training("run.safetensors", &sgd, &fit.state())?; // and optimizer, counters, draws, place in the data
     fit.resume(&net.load_training("run.safetensors", &mut sgd)?)?; // goes on as if it had not stopped
     Ok(())
 }
@@ -173,8 +173,11 @@ fn its_figures_are_the_measured_ones() {
     let rows = README
         .lines()
         .filter(|line| line.starts_with("| LeNet,") || line.starts_with("| MLP,") || line.starts_with("| a third:"));
-    let steps: Vec<&str> = rows.flat_map(|row| row.split(" | ").skip(1).take(3)).collect();
-    assert_eq!(steps.len(), 9);
+    let mut steps: Vec<&str> = rows.flat_map(|row| row.split(" | ").skip(1).take(3)).collect();
+    assert_eq!(steps.len(), 15, "LeNet and MLP stand in both tables");
+    let whole = README.split("| whole network |").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    steps.extend(whole.lines().skip(2).flat_map(|row| row.trim_end_matches(" |").split(" | ").skip(1)));
+    assert!(steps.len() >= 15 + 7 * 5);
     for figure in steps {
         assert!(measured.split_whitespace().any(|word| word == figure), "{figure} is not in docs/measurements.md");
     }

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each example uses its part.
 
 pub mod random;
+pub mod saving;
 pub mod text;
 
 use std::collections::HashMap;

@@ -5,6 +5,7 @@ use castnet::data::{Batches, Dataset, Text, Vocabulary};
 use castnet::train::{Fit, Mean};
 
 use super::random::Random;
+use super::saving::stop;
 use super::{Options, Result, data};
 
 /// The windows of a text: nine tenths to train on, the last tenth to validate on.
@@ -38,18 +39,21 @@ impl Texts {
     }
 }
 
-/// The mean loss over a data set, `batch` windows at a time.
+/// The mean loss over a data set, `batch` windows at a time; `None` if training is to stop.
 pub fn mean_loss(
     windows: &Dataset<2>,
     batch: usize,
     loss: impl Fn(&Array, &Array) -> castnet::Result<Array>,
-) -> Result<f64> {
+) -> Result<Option<f64>> {
     let mut mean = Mean::new();
     let mut batches = Batches::new(windows, batch)?;
     while let Some([tokens, next]) = batches.next_batch()? {
+        if stop() {
+            return Ok(None);
+        }
         mean.add(loss(tokens, next)?.item::<f32>()?.into(), tokens.shape()[0] as u64);
     }
-    Ok(mean.value())
+    Ok((!stop()).then(|| mean.value()))
 }
 
 /// Writes text, a character after the other.

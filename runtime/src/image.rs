@@ -1,7 +1,7 @@
 //! Pictures from files, as networks for digits want them.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::BufReader;
 use std::path::Path;
 
 use png::{ColorType, Decoder, Transformations};
@@ -9,6 +9,7 @@ use png::{ColorType, Decoder, Transformations};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::memory::collected;
+use crate::replace::replace;
 
 /// A grey picture: a byte a pixel, 0 black to 255 white, row by row.
 ///
@@ -102,20 +103,21 @@ impl GreyImage {
         Ok(GreyImage { width: line, height: pixels.len() / line, pixels })
     }
 
-    /// Writes a PNG file of 8 bits grey.
+    /// Writes a PNG file of 8 bits grey. An old file of that name is replaced in one go.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written; the old one is as it was.
     pub fn write_png(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let file = File::create(path).map_err(Error::io(path, "cannot be written"))?;
+        let mut bytes = Vec::new();
         let wrong = |error: png::EncodingError| Error::Image { path: path.to_path_buf(), reason: error.to_string() };
         let size = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX); // which the encoder refuses
-        let mut encoder = png::Encoder::new(BufWriter::new(file), size(self.width), size(self.height));
+        let mut encoder = png::Encoder::new(&mut bytes, size(self.width), size(self.height));
         encoder.set_color(ColorType::Grayscale);
         let mut writer = encoder.write_header().map_err(wrong)?;
         writer.write_image_data(&self.pixels).map_err(wrong)?;
-        writer.finish().map_err(wrong)
+        writer.finish().map_err(wrong)?;
+        replace(path, &bytes)
     }
 
     /// Pixels in a row.

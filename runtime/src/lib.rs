@@ -16,6 +16,7 @@ pub mod model;
 pub mod net;
 pub mod optimizer;
 mod pool;
+mod replace;
 mod session;
 pub mod train;
 mod validate;

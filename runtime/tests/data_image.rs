@@ -139,9 +139,18 @@ fn a_grid_is_written_and_read_back() {
         [0, 0, 0, 0, 0],
     ];
     assert_eq!((grid.width(), grid.height(), grid.pixels()), (5, 5, expected.as_flattened()));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    grid.write_png(file.path()).unwrap();
-    assert_eq!(GreyImage::read_png(file.path()).unwrap(), grid);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grid.png");
+    grid.write_png(&path).unwrap();
+    assert_eq!(GreyImage::read_png(&path).unwrap(), grid);
+    // The name gets the new file once it is whole: whoever has the old one open keeps it.
+    let (old, mut open) = (std::fs::read(&path).unwrap(), std::fs::File::open(&path).unwrap());
+    GreyImage::new(1, 1, vec![7]).unwrap().write_png(&path).unwrap();
+    assert_eq!(GreyImage::read_png(&path).unwrap().pixels(), [7]);
+    let mut seen = vec![];
+    std::io::Read::read_to_end(&mut open, &mut seen).unwrap();
+    assert_eq!(seen, old);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     for (width, columns) in [(3, 1), (0, 1), (2, 0)] {
         let error = GreyImage::grid(&images, width, columns).unwrap_err().to_string();
         assert!(error.contains("f32[3, 2, 2]"), "{error}");

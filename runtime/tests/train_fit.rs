@@ -182,3 +182,25 @@ fn accuracy_counts_and_refuses() {
     nothing.add(&Array::zeros::<f32>(&[0, 0]), &Array::zeros::<u8>(&[0])).unwrap();
     assert!(nothing.value().is_nan() && Mean::new().value().is_nan());
 }
+
+#[test]
+fn a_run_that_is_stopped_goes_on_where_it_was() {
+    let data = numbers(18);
+    let mut whole = Model(1.0);
+    let (end, _) = run(&data, &mut whole, None, u64::MAX);
+    let mut model = Model(1.0);
+    let mut fit = Fit::new(&data, 4).unwrap().epochs(3).seed(11).progress(false);
+    while fit.next_epoch() {
+        while let Some([x]) = fit.next_batch().unwrap() {
+            let loss = model.step(x);
+            fit.loss(loss);
+            if fit.state()["fit.steps"] == "7" {
+                fit.stop();
+            }
+        }
+    }
+    assert_eq!(place(&fit.state()), [1, 2, 7]);
+    let state = fit.state();
+    assert_eq!(run(&data, &mut model, Some(&state), u64::MAX).0, end);
+    assert_eq!(model, whole);
+}

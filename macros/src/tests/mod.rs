@@ -8,6 +8,7 @@ mod editor;
 mod fuzz;
 mod language;
 pub mod mutate;
+mod readme;
 mod share;
 mod sizes;
 

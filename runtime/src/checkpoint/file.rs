@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_graph::types::{DType, Type};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
@@ -13,6 +11,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 use super::elements;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
+use crate::replace::replace;
 
 /// A file that was read and found whole.
 pub(super) struct Reader {
@@ -140,37 +139,4 @@ pub(super) fn write(path: &Path, tensors: Vec<(String, Array)>, metadata: Option
         source: std::io::Error::other(e),
     })?;
     replace(path, &bytes)
-}
-
-/// Replaces a file in one go: all is on the disk before the name is given to it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    // A link goes on pointing where it points; a device or a folder is no place for a checkpoint.
-    let resolved = fs::canonicalize(path);
-    let path = resolved.as_deref().unwrap_or(path);
-    if fs::metadata(path).is_ok_and(|known| !known.is_file()) {
-        let source = std::io::Error::other("it exists and is no ordinary file");
-        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
-    }
-    let Some(name) = path.file_name() else {
-        let source = std::io::Error::other("not the name of a file");
-        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
-    };
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = format!(".{}.{}.{number}.tmp", name.to_string_lossy(), std::process::id());
-    let temporary = path.with_file_name(temporary);
-    let written = OpenOptions::new().write(true).create_new(true).open(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    });
-    if let Err(source) = written {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-        return Err(Error::Io { path: path.to_path_buf(), what: "cannot be written", source });
-    }
-    // The new name outlives a power cut only when the folder is on the disk too; not every system can do that.
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
 }

@@ -11,8 +11,9 @@ use crate::train::progress::Progress;
 
 /// Epochs of shuffled batches, with progress on standard error and a state to resume from.
 ///
-/// On a terminal each epoch has a bar with the mean loss, samples a second and the time left; elsewhere nothing is written before
-/// the epoch's end. Then one line has the epoch's mean loss, its metrics and its speed (of training, without evaluation).
+/// On a terminal each epoch has a bar with the mean loss, samples a second and the time left, which stays while the epoch is evaluated;
+/// elsewhere a line says the same every ten seconds. Then one line has the epoch's mean loss, its metrics and its speed (of training,
+/// without evaluation).
 ///
 /// ```
 /// use castnet_runtime::Array;
@@ -134,10 +135,7 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     /// is gone on with.
     pub fn next_epoch(&mut self) -> bool {
         if std::mem::take(&mut self.open) {
-            if let Some(progress) = self.progress.take() {
-                let loss = (self.loss.count() > 0).then(|| self.loss.value());
-                progress.line(loss, &self.metrics);
-            }
+            self.report();
             self.point = self.here();
             self.loss = Mean::of_parts(f64::from_bits(self.point.loss_bits), self.point.loss_examples);
         }
@@ -148,11 +146,23 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
         self.metrics.clear();
         let step = self.point.step.min(self.batches.len() as u64) as usize;
         self.batches.start_shuffled(self.point.seed, self.point.epoch, step);
-        self.progress = self.show.then(|| {
-            let title = format!("epoch {}/{}", self.point.epoch + 1, self.epochs);
-            Progress::new(title, self.point.step, self.batches.len() as u64)
-        });
+        let title = format!("epoch {}/{}", self.point.epoch + 1, self.epochs);
+        let new = || Progress::new(title, self.point.step, self.batches.len() as u64);
+        self.progress = self.show.then(new).flatten();
         true
+    }
+
+    /// Writes the line of this epoch now instead of with the next call of [`Fit::next_epoch`]: before something else is written.
+    pub fn report(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            let loss = (self.loss.count() > 0).then(|| self.loss.value());
+            progress.line(loss, &self.metrics);
+        }
+    }
+
+    /// Ends training here: no batch and no epoch follows. [`Fit::state`] is where a later run goes on.
+    pub fn stop(&mut self) {
+        self.last_step = self.point.steps;
     }
 
     /// The next batch, as [`Batches::next_batch`] gives it; `None` at the end of the epoch, when training is over, and before the

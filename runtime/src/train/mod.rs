@@ -5,6 +5,7 @@
 //! | [`fit`] | epochs, batches, progress, and the point to resume at |
 //! | [`metrics`] | running mean and accuracy |
 
+mod bar;
 pub mod fit;
 pub mod metrics;
 mod point;

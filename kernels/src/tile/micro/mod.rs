@@ -46,6 +46,7 @@ pub(super) struct Product<'a> {
 
 impl Product<'_> {
     /// The start of the right operand, the distance of its rows, and their table if it is `TABLE` that counts.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn right<const TABLE: bool>(&self) -> (*const f32, usize, *const isize) {
         match self.b_rows {
