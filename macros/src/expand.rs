@@ -75,9 +75,24 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
     let own = &file.scopes[0].constants;
     let mut output = emit::constants(own, &blocks.constants[0], places);
     let mut names: Vec<&str> = vec![];
-    for target in targets(&file, mistakes) {
+    let targets = targets(&file, mistakes);
+    let lowered = loop {
+        let mut all = mistakes.clone();
+        let lower = |target| {
+            let before = all.len();
+            let lowered = lower::lower(&file, &blocks, target, &findings, &mut all);
+            (lowered, all[before..].to_vec())
+        };
+        let lowered: Vec<(Lowered, Vec<Diagnostic>)> = targets.iter().map(lower).collect();
+        // What every use of a block shows is told once, in the block.
+        if !blocks.judge(&file, &findings, mistakes) {
+            break lowered;
+        }
+    };
+    blocks.unused(&file, &findings, mistakes);
+    for (target, (Lowered { source, constants }, found)) in targets.iter().zip(lowered) {
         let before = mistakes.len();
-        let Lowered { source, constants } = lower::lower(&file, &blocks, &target, &findings, mistakes);
+        mistakes.extend(found);
         let known = source.as_ref().map(emit::Known::of).unwrap_or_default();
         // An editor asks at every key, and shows nothing of the program.
         let compiled = source.filter(|_| !editor).and_then(|source| match with_deep_stack(source) {
@@ -91,7 +106,7 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
             mistakes[before..].iter_mut().for_each(|d| in_instance(d, of, places));
         }
         if !names.contains(&target.name.text.as_str()) {
-            output.extend(emit::emit(&target, compiled.as_ref(), &known, &constants, places));
+            output.extend(emit::emit(target, compiled.as_ref(), &known, &constants, places));
         }
         names.push(&target.name.text);
     }

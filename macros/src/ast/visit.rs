@@ -134,6 +134,11 @@ impl Part {
         self.member.walk(visit);
     }
 
+    /// Calls `visit` for every layer or block that it is under a condition only.
+    pub fn conditional<'a>(&'a self, visit: &mut dyn FnMut(&'a Make)) {
+        self.member.conditional(visit);
+    }
+
     /// Calls `visit` for every layer or block that it may be.
     pub fn makes<'a>(&'a self, visit: &mut dyn FnMut(&'a Make)) {
         self.member.makes(visit);
@@ -168,6 +173,15 @@ impl Member {
                 }
                 init.walk(visit);
             }
+        }
+    }
+
+    fn conditional<'a>(&'a self, visit: &mut dyn FnMut(&'a Make)) {
+        match self {
+            Member::If(..) => self.makes(visit),
+            Member::Repeat(element, _) => element.conditional(visit),
+            Member::List(elements) => elements.iter().for_each(|e| e.conditional(visit)),
+            Member::Make(_) | Member::Broken | Member::Param(..) | Member::State(..) => {}
         }
     }
 

@@ -1,4 +1,4 @@
-//! Blocks on their own: what is wrong with them whatever they are used with.
+//! Blocks and private functions: which are wrong by what all uses show, and what is wrong with those that nobody uses.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -9,13 +9,16 @@ use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::size::Size;
 
 use super::callable::Callable;
+use super::calls::is_inside;
 use super::expr::Lowering;
+use super::hopeless::{Knowledge, hopeless};
 use super::parts::Owner;
-use super::samples::{FIRST_PLAIN, RUNS, Samples};
+use super::samples::{FIRST_PLAIN, RUNS, Samples, sample};
 use super::scope::Frame;
 use super::signature::{self, Signature};
+use super::uses::Uses;
 use super::{Findings, Pass, names, unused};
-use crate::ast::{BuildParameter, ExprKind, File, Members, Name, Net, Scope};
+use crate::ast::{BuildParameter, ExprKind, File, Function, Members, Name, Net, Scope};
 
 /// What is known of the blocks of a file.
 pub struct Blocks {
@@ -24,10 +27,15 @@ pub struct Blocks {
     pub(super) signatures: Vec<Signature>,
     /// Those with mistakes, all reported: what they give is unknown.
     pub(super) broken: RefCell<HashSet<usize>>,
+    /// The same of private functions, by their names.
+    pub(super) broken_functions: RefCell<HashSet<Loc>>,
+    pub(super) uses: Uses,
+    /// What no use of a private function could make right, where all uses are wrong.
+    pub(super) hopeless: RefCell<HashMap<Loc, Vec<Diagnostic>>>,
 }
 
 impl Blocks {
-    /// Checks every block that is defined here; blocks of other calls of `network!` are checked there.
+    /// Reads the heads of all blocks, and checks what needs no use; blocks of other calls of `network!` are checked there.
     pub fn check(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Blocks {
         let all_constants = constants(file, findings, diagnostics);
         let mut signatures = vec![];
@@ -47,28 +55,105 @@ impl Blocks {
                 diagnostics.append(&mut found);
             }
         }
-        let blocks = Blocks { constants: all_constants, signatures, broken: RefCell::new(broken) };
+        let blocks = Blocks {
+            constants: all_constants,
+            signatures,
+            broken: RefCell::new(broken),
+            broken_functions: RefCell::default(),
+            uses: Uses::default(),
+            hopeless: RefCell::default(),
+        };
         for number in inner_first(file) {
             let block = &file.blocks[number];
             if findings.is_wanted() && !block.foreign && blocks.signatures[number].whole {
                 by_names(file, &blocks, findings, number);
             }
-            if blocks.broken.borrow().contains(&number) {
+            if blocks.is_broken(number) || block.body.is_broken() || block.foreign {
                 continue;
             }
-            let mut found = findings.on_trial(|| alone(file, &blocks, findings, number)).err().unwrap_or_default();
-            if !block.body.is_broken() && !block.foreign {
-                unused::parts(&block.members, &[&block.body], &[], &mut found);
-            }
+            let mut found = vec![];
+            unused::parts(&block.members, &[&block.body], &[], &mut found);
             if !found.is_empty() {
+                // What else is wrong is told with it.
+                let mut more = alone(file, &blocks, findings, number);
+                // A layer that was meant where another name stands is not unused.
+                more.retain(|m| m.code != "N0503");
+                diagnostics.append(&mut more);
+                let mut found = vec![];
+                unused::parts(&block.members, &[&block.body], &[], diagnostics);
+                diagnostics.append(&mut found);
                 blocks.broken.borrow_mut().insert(number);
-                // What is wrong in a foreign block was said where it was written.
-                if !block.foreign {
-                    diagnostics.append(&mut found);
-                }
             }
         }
         blocks
+    }
+
+    fn is_broken(&self, number: usize) -> bool {
+        self.broken.borrow().contains(&number)
+    }
+
+    /// After all nets were lowered: blocks and private functions of which every use shows the same mistake are broken, and it is theirs. If
+    /// there is one, the nets are lowered again.
+    pub fn judge(&self, file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let mut found = false;
+        // First what is wrong by itself: of what calls it, nothing is known then.
+        for nested in [false, true] {
+            for (number, block) in file.blocks.iter().enumerate() {
+                if self.is_broken(number) || !self.uses.are_wrong(block.name.at) {
+                    continue;
+                }
+                let mut shared = self.uses.shared(block.name.at, nested, !block.parameters.is_empty());
+                if shared.is_empty() && !block.foreign {
+                    shared = alone(file, self, findings, number);
+                    shared.retain(|m| is_inside(m) == nested);
+                }
+                if shared.is_empty() && !block.foreign {
+                    continue;
+                }
+                // What is wrong in a foreign block was said where it was written; what is wrong with its use is said there.
+                match block.foreign {
+                    true if alone(file, self, findings, number).is_empty() => continue,
+                    true => {}
+                    false => diagnostics.extend(shared),
+                }
+                self.broken.borrow_mut().insert(number);
+                found = true;
+            }
+            for function in file.nets.iter().filter(|net| !net.foreign).flat_map(|net| &net.functions) {
+                let mut shared = self.uses.shared(function.name.at, nested, false);
+                if shared.is_empty() && self.uses.are_wrong(function.name.at) {
+                    shared = self.hopeless.borrow_mut().remove(&function.name.at).unwrap_or_default();
+                    shared.retain(|m| is_inside(m) == nested);
+                }
+                let private = !function.is_entry() && !self.broken_functions.borrow().contains(&function.name.at);
+                if private && !shared.is_empty() {
+                    diagnostics.extend(shared);
+                    self.broken_functions.borrow_mut().insert(function.name.at);
+                    found = true;
+                }
+            }
+            if found {
+                self.uses.forget();
+                self.hopeless.borrow_mut().clear();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The mistakes of blocks that nobody uses, as far as no use could make them right.
+    pub fn unused(&self, file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) {
+        for number in inner_first(file) {
+            let block = &file.blocks[number];
+            if self.is_broken(number) || block.foreign || self.uses.has(block.name.at) {
+                continue;
+            }
+            let found = alone(file, self, findings, number);
+            if !found.is_empty() {
+                self.broken.borrow_mut().insert(number);
+                diagnostics.extend(found);
+            }
+        }
     }
 }
 
@@ -86,6 +171,7 @@ fn constants(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>
             constants: &[],
             blocks: &[],
             broken_blocks: &RefCell::default(),
+            uses: &Uses::default(),
             findings,
         };
         let mut parameters = Parameters::default();
@@ -122,49 +208,62 @@ fn by_names(file: &File, blocks: &Blocks, findings: &Findings, number: usize) {
 }
 
 /// The mistakes of a block that no use can make right.
-fn alone(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Result<(), Vec<Diagnostic>> {
+fn alone(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Vec<Diagnostic> {
+    findings.on_trial(|| blocks.uses.quietly(|| alone_with_samples(file, blocks, findings, number)))
+}
+
+fn alone_with_samples(file: &File, blocks: &Blocks, findings: &Findings, number: usize) -> Vec<Diagnostic> {
     let block = &file.blocks[number];
+    let is_int = |p: &BuildParameter| p.default.as_ref().is_some_and(|d| matches!(d.kind, ExprKind::Int(_)));
     let open: Vec<String> =
         block.parameters.iter().filter(|p| p.default.is_none()).map(|p| p.name.text.clone()).collect();
-    // What is given for a parameter need be no size.
-    let mut others: HashMap<String, Arg> = HashMap::new();
+    let sizes: Vec<String> = block.parameters.iter().filter(|p| is_int(p)).map(|p| p.name.text.clone()).collect();
     // With symbols most layers cannot be built: numbers stand for them from the start.
-    let samples = Samples::new(block, &[&open[..], &blocks.signatures[number].sizes].concat());
-    let attempt = |others: &HashMap<String, Arg>, run: usize| {
+    let samples = Samples::new(block, &[&open[..], &sizes, &blocks.signatures[number].sizes].concat());
+    let attempt_with = |kinds: &HashMap<String, Arg>, run: usize| {
         let size = |name: &str| Size::constant(samples.number(name, run));
-        let value = |name: &String| others.get(name).cloned().unwrap_or_else(|| Arg::Size(size(name)));
-        let given = open.iter().map(|name| (name.clone(), value(name)));
-        attempt(file, blocks, findings, number, given.collect(), &size)
+        // Defaults need not be what a use has.
+        let others = if run > FIRST_PLAIN && run % 2 == 1 { &sizes[..] } else { &[] };
+        let mut given: HashMap<String, Arg> =
+            open.iter().chain(others).map(|name| (name.clone(), Arg::Size(size(name)))).collect();
+        given.extend(kinds.clone());
+        if run > FIRST_PLAIN && run % 4 >= 2 {
+            for parameter in &block.parameters {
+                if let Some(ExprKind::Bool(truth)) = parameter.default.as_ref().map(|default| &default.kind) {
+                    given.insert(parameter.name.text.clone(), Arg::Bool(!truth));
+                }
+            }
+        }
+        attempt(file, blocks, findings, number, given, &size)
     };
-    let mut mistakes = attempt(&others, FIRST_PLAIN);
+    // What is given for a parameter need be no size.
+    let mut kinds: HashMap<String, Arg> = HashMap::new();
+    let mut mistakes = attempt_with(&kinds, FIRST_PLAIN);
+    let wrong = |mistakes: &[Diagnostic]| mistakes.iter().filter(|m| OF_KINDS.contains(&m.code)).count();
     for name in &open {
         for other in [Arg::Bool(true), Arg::Float(0.5)] {
-            let wrong = |mistakes: &[Diagnostic]| mistakes.iter().filter(|m| OF_KINDS.contains(&m.code)).count();
             if wrong(&mistakes) == 0 {
                 break;
             }
-            let mut with = others.clone();
+            let mut with = kinds.clone();
             with.insert(name.clone(), other);
-            let again = attempt(&with, FIRST_PLAIN);
+            let again = attempt_with(&with, FIRST_PLAIN);
             if wrong(&again) < wrong(&mistakes) {
-                (others, mistakes) = (with, again);
+                (kinds, mistakes) = (with, again);
             }
         }
     }
-    for run in FIRST_PLAIN + 1..RUNS {
-        if mistakes.is_empty() {
-            break;
-        }
-        let again = attempt(&others, run);
-        mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
-    }
-    // A rule that these sizes break may hold for others.
-    mistakes.retain(|m| m.code != "N0520");
     if mistakes.is_empty() {
-        return Ok(());
+        return vec![];
     }
-    samples.say(&mut mistakes, &[0, 1].map(|run| attempt(&others, run)));
-    Err(mistakes)
+    let attempt = |run: usize| attempt_with(&kinds, run);
+    let runs: Vec<Vec<Diagnostic>> = (FIRST_PLAIN..RUNS).map(attempt).collect();
+    let known = Knowledge::of(&block.body, Some(&block.members), !open.is_empty());
+    let mut mistakes = hopeless(mistakes, &runs, &known);
+    if !mistakes.is_empty() {
+        samples.say(&mut mistakes, &[0, 1].map(attempt));
+    }
+    mistakes
 }
 
 /// Mistakes that a parameter may make by being a size, where `true` or a fraction is meant.
@@ -191,6 +290,7 @@ fn attempt(
         constants: &blocks.constants,
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
+        uses: &blocks.uses,
         findings,
     };
     let mut parameters = Parameters::default();
@@ -235,16 +335,21 @@ fn stand_in(name: &Name, scope: usize, lost: bool) -> Net {
 /// The mistakes of something with its size names bound so.
 type Attempt<'l> = dyn Fn(&dyn Fn(&str) -> Size) -> Option<Vec<Diagnostic>> + 'l;
 
-/// Keeps of the mistakes with symbolic sizes those that are there with every one of these sizes too. A mistake elsewhere (no list) is none.
-pub(super) fn certain(attempt: &Attempt, sizes: &[i64]) -> Result<(), Vec<Diagnostic>> {
-    let Some(mut mistakes) = attempt(&Size::symbol) else { return Ok(()) };
+/// The mistakes of a private function with symbolic sizes that no sizes can make right. A mistake elsewhere (no list) is none.
+pub(super) fn private(attempt: &Attempt, function: &Function, sizes: &[String]) -> Result<(), Vec<Diagnostic>> {
+    let Some(mistakes) = attempt(&Size::symbol) else { return Ok(()) };
     if mistakes.is_empty() {
         return Err(mistakes);
     }
-    for &size in sizes {
-        let Some(again) = attempt(&|_| Size::constant(size)) else { return Ok(()) };
-        mistakes.retain(|m| again.iter().any(|a| a.code == m.code && a.at == m.at));
+    let mut runs = vec![];
+    for run in FIRST_PLAIN..RUNS {
+        let size = |name: &str| Size::constant(sample(sizes.iter().position(|s| s == name).unwrap_or(0), run));
+        match attempt(&size) {
+            Some(mistakes) => runs.push(mistakes),
+            None => return Ok(()),
+        }
     }
+    let mistakes = hopeless(mistakes, &runs, &Knowledge::of(&function.body, None, false));
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
 }
 

@@ -190,6 +190,10 @@ impl<'a> Lowering<'a, '_, '_> {
     pub fn inlined(&mut self, callee: &Name, callable: &Callable<'a>, body: impl FnOnce(&mut Self) -> Arg) -> Arg {
         let before = self.b.diagnostics.len();
         let value = self.pass.findings.inlined(|| body(self));
+        let mistakes = &self.b.diagnostics[before..];
+        if value != Arg::Unknown || !mistakes.is_empty() {
+            self.pass.uses.note(callable.name.at, callee.at, mistakes);
+        }
         self.b.diagnostics.truncate(before + 1);
         if self.b.diagnostics.len() == before {
             return value;
@@ -197,13 +201,18 @@ impl<'a> Lowering<'a, '_, '_> {
         if let Some(mut d) = self.b.diagnostics.pop() {
             let place = std::mem::replace(&mut d.at, callee.at);
             // Of calls in calls, the innermost says where it happens, the outermost is where it can be mended.
-            if !d.notes.iter().any(|n| n.text.starts_with(INSIDE)) {
+            if !is_inside(&d) {
                 d = d.note(place, format!("{INSIDE} `{}`, with the arguments of this call", callable.name.text));
             }
             self.b.diagnostics.push(d);
         }
         Arg::Unknown
     }
+}
+
+/// Whether a mistake was made in what is called in a body.
+pub(super) fn is_inside(mistake: &Diagnostic) -> bool {
+    mistake.notes.iter().any(|note| note.text.starts_with(INSIDE))
 }
 
 /// Whether a call of this name means the part: a bare parameter may have the name of an operator.

@@ -1,8 +1,8 @@
 //! Ast → graphs: names are resolved, calls between functions and blocks inlined, and every node is checked as it is added.
 //!
 //! A function is lowered on its own first, callees before callers, so that a mistake in it is reported once, where it was made; calls to
-//! a function with mistakes are accepted silently. The sizes of a private function or a block are patterns: on its own, only those of its
-//! mistakes count that no use can make right.
+//! a function with mistakes are accepted silently. The sizes of a private function or a block are patterns: it is checked by its uses
+//! (`uses`), and on its own only where it has none (`alone`, `hopeless`).
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -28,6 +28,7 @@ mod constants;
 mod expected;
 mod expr;
 mod findings;
+mod hopeless;
 mod loops;
 mod names;
 mod order;
@@ -38,6 +39,7 @@ mod scope;
 mod signature;
 mod train;
 mod unused;
+mod uses;
 
 pub use alone::Blocks;
 pub use expected::type_text;
@@ -49,6 +51,7 @@ use expr::Lowering;
 use parts::Owner;
 use scope::Frame;
 use signature::Signature;
+use uses::Uses;
 
 /// What was found out about a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,8 @@ struct Pass<'a> {
     /// Of the file's blocks.
     blocks: &'a [Signature],
     broken_blocks: &'a RefCell<HashSet<usize>>,
+    /// What calls show; none of samples.
+    uses: &'a Uses,
     findings: &'a Findings,
 }
 
@@ -139,6 +144,7 @@ pub fn lower(
         constants: &blocks.constants,
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
+        uses: &blocks.uses,
         findings,
     };
     let mut parameters = Parameters::default();
@@ -153,13 +159,30 @@ pub fn lower(
     let mut functions: Vec<Option<SourceFunction>> = net.functions.iter().map(|_| None).collect();
     for index in order {
         let function = &net.functions[index];
+        // A private function is checked by its uses.
+        let broken = blocks.broken_functions.borrow().contains(&function.name.at);
         let found = match function.is_entry() {
             true => pass.entry(&owner, index, &mut parameters).map(|f| functions[index] = Some(f)),
-            false => pass.private(target, index),
+            false => {
+                if broken {
+                    Err(vec![])
+                } else {
+                    Ok(())
+                }
+            }
         };
         let whole = pass.signatures[index].whole && !function.lost && pass.states[index].is_none();
         pass.states[index] = Some(if found.is_ok() && whole { State::Clean } else { State::Broken });
         diagnostics.extend(found.err().unwrap_or_default());
+    }
+    for (index, function) in net.functions.iter().enumerate() {
+        let sound = pass.states[index] == Some(State::Clean);
+        let at = function.name.at;
+        if sound && !function.is_entry() && !blocks.uses.has(at) {
+            diagnostics.extend(pass.private(target, index).err().unwrap_or_default());
+        } else if sound && !function.is_entry() && blocks.uses.are_wrong(at) {
+            blocks.hopeless.borrow_mut().insert(at, pass.private(target, index).err().unwrap_or_default());
+        }
     }
     // Some are not whole without a mistake of their own: what they call has one, or a block of another call.
     let whole = pass.states.iter().all(|state| *state == Some(State::Clean));
@@ -266,7 +289,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The mistakes of a private function that no use can make right: those that it makes whatever its sizes are.
+    /// The mistakes of a private function without uses that no use could make right.
     fn private(&self, target: &Target<'a>, index: usize) -> Result<(), Vec<Diagnostic>> {
         // Only the first one has the sizes that are written.
         let trial = Cell::new(false);
@@ -276,9 +299,10 @@ impl<'a> Pass<'a> {
             let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
             let owner = pass.declare(target, &mut parameters, &mut ignored)?;
             let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err().map(|m| m.list);
-            if trial.replace(true) { self.findings.on_trial(graph) } else { graph() }
+            self.uses.quietly(|| if trial.replace(true) { self.findings.on_trial(graph) } else { graph() })
         };
-        alone::certain(&attempt, &[1, 32, 5040])
+        let function = &self.net.functions[index];
+        alone::private(&attempt, function, &self.signatures[index].sizes)
     }
 
     /// The graph of one function with its size names bound by `size`, or its mistakes: none, if it only calls a function with mistakes.

@@ -14,11 +14,14 @@ type Numbers = [i64; RUNS];
 /// A number in the first run, and in the second.
 type Pair = [i64; 2];
 
-/// What stands for all names of a block in the third run and those after it: a mistake that is there with each is one of the block.
+/// What stands for all names of a block in the third run and those after it.
 const PLAIN: [i64; 4] = [16, 1, 48, 5];
 
+/// In each of the runs after that, one name in four is much larger or much smaller than the others.
+const UNEVEN: usize = 8;
+
 /// How many runs there are.
-pub(super) const RUNS: usize = 2 + PLAIN.len();
+pub(super) const RUNS: usize = 2 + PLAIN.len() + UNEVEN;
 
 /// The first run in which all names are the same number.
 pub(super) const FIRST_PLAIN: usize = 2;
@@ -33,6 +36,19 @@ pub(super) struct Samples<'a> {
     sums: Vec<(String, Pair)>,
 }
 
+/// The number of the name at a position in a run from [`FIRST_PLAIN`] on.
+pub(super) fn sample(at: usize, run: usize) -> i64 {
+    let run = run.saturating_sub(FIRST_PLAIN);
+    match PLAIN.get(run) {
+        Some(plain) => *plain,
+        None => {
+            let uneven = run - PLAIN.len();
+            let (odd, large) = (at % 4 == uneven % 4, uneven < 4);
+            if odd == large { 360 } else { 3 }
+        }
+    }
+}
+
 /// What stands for a size that has no name.
 pub(super) const NAMELESS: &str = "unknown";
 
@@ -43,9 +59,9 @@ impl<'a> Samples<'a> {
             [[5, 41], [7, 43], [11, 47], [13, 53], [17, 59], [19, 61], [23, 67], [29, 71], [31, 73], [37, 79]];
         let numbers = |(at, name): (usize, &String)| {
             // Composite, so that most rules about divisors hold, and so that no two of one run make a third.
-            let [first, second] = PRIMES[at % PRIMES.len()].map(|prime| 12 * prime);
-            let [a, b, c, d] = PLAIN;
-            (name.clone(), [first, second, a, b, c, d])
+            let both = PRIMES[at % PRIMES.len()].map(|prime| 12 * prime);
+            let number = |run: usize| both.get(run).copied().unwrap_or_else(|| sample(at, run));
+            (name.clone(), std::array::from_fn(number))
         };
         let names = names.iter().enumerate().map(numbers).collect();
         let mut samples = Samples { block, names, others: vec![], sums: vec![] };
