@@ -49,14 +49,14 @@ macro_rules! case {
 }
 
 const CASES: [Case; 8] = [
-    case!("resnet20", Some("resnet20 written"), ResNet20, sgd(), normal(&[32, 3, 32, 32]), below(10, &[32])),
-    case!("resnet20 written", None, ResNet20Written, sgd(), normal(&[32, 3, 32, 32]), below(10, &[32])),
-    case!("mobilenet", Some("mobilenet written"), MobileNetV2, sgd(), normal(&[8, 3, 64, 64]), below(10, &[8])),
-    case!("mobilenet written", None, MobileNetV2Written, sgd(), normal(&[8, 3, 64, 64]), below(10, &[8])),
+    case!("resnet20", Some("resnet20 written"), ResNet20, sgd(), normal(&[32, 3, 32, 32]), classes(10, &[32])),
+    case!("resnet20 written", None, ResNet20Written, sgd(), normal(&[32, 3, 32, 32]), classes(10, &[32])),
+    case!("mobilenet", Some("mobilenet written"), MobileNetV2, sgd(), normal(&[8, 3, 64, 64]), classes(10, &[8])),
+    case!("mobilenet written", None, MobileNetV2Written, sgd(), normal(&[8, 3, 64, 64]), classes(10, &[8])),
     case!("gpt", Some("gpt written"), Gpt, AdamW::new(1e-4), below(256, &[8, 128]), below(256, &[8, 128])),
     case!("gpt written", None, GptWritten, AdamW::new(1e-4), below(256, &[8, 128]), below(256, &[8, 128])),
     case!("char lstm", None, CharLstm, Adam::new(1e-4), below(128, &[32, 64]), below(128, &[32, 64])),
-    case!("unet", None, UNet, Adam::new(1e-4), normal(&[4, 3, 64, 64]), below(4, &[4, 64, 64])),
+    case!("unet", None, UNet, Adam::new(1e-4), normal(&[4, 3, 64, 64]), classes(4, &[4, 64, 64])),
 ];
 
 fn sgd() -> Sgd {
@@ -83,6 +83,10 @@ fn normal(shape: &[usize]) -> Result<Array> {
 
 fn below(limit: u32, shape: &[usize]) -> Result<Array> {
     Ok(Array::from_vec::<u32>(shape, bits().take(shape.iter().product()).map(|b| b % limit).collect())?)
+}
+
+fn classes(limit: u32, shape: &[usize]) -> Result<Array> {
+    Ok(Array::from_vec::<u8>(shape, bits().take(shape.iter().product()).map(|b| (b % limit) as u8).collect())?)
 }
 
 struct Options {
