@@ -29,6 +29,7 @@ network! {
         hops:  [Hop; 3];
         one:   Linear(3);
         two:   Linear(9);
+        three: Linear(3, bias = false);
 
         // A column for each of two losses: neither number of classes holds for the whole argument.
         pub train fn columns(x: f32[N, 4], y: u8[N, 2]) -> f32 {
@@ -64,6 +65,15 @@ network! {
                 (next, table(next))
             });
             seen.sum()
+        }
+
+        // Rows stand behind what every round sees of the net.
+        pub train fn read(i: i64[T, N]) -> f32 {
+            let (last, _) = scan(i, zeros([N, 3]), |h, row| {
+                let h = h + three(table(row));
+                (h, h)
+            });
+            last.sum()
         }
 
         pub train fn hopped(x: f32[N, 2], i: i64[N]) -> f32 { hops(x, i).sum() }
@@ -204,6 +214,15 @@ fn in_loops_the_first_round_that_fails_is_told() {
         "table",
         "gets -1 at element 0 in round 2, expected 0 to 4",
     );
+
+    let ones = Array::from_vec(&[3, 2], vec![1.0f32; 6]).unwrap();
+    let mut reader = net();
+    reader.as_mut().set_parameter("three.weight", &ones).unwrap();
+    let read = number(reader.as_ref(), "read");
+    let found = reader.as_mut().infer_mut(read, &[&i64s(&[2, 2], &[1, 4, 0, 2])]).unwrap()[0].item::<f32>().unwrap();
+    assert_eq!(found, 3.0 * (row(1) + row(4) + row(0) + row(2)));
+    let error = reader.as_mut().grad(read, &[&i64s(&[2, 2], &[1, 4, 5, 2])]).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(error, "Lookups.read: element [1, 0] of argument `i` is 5, expected 0 to 4 by `table`");
 
     gives("hopped", &[zeros(&[2, 2]), i64s(&[2], &[3, -7])], 3.0 * (row(3) + row(4)));
     refuses(

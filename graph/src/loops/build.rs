@@ -188,6 +188,9 @@ impl Builder<'_> {
         let Loop { count, reverse, states, shared, rows } = repeat;
         let checks = std::mem::take(&mut body.checks);
         let mut operands = [states, shared, rows].concat();
+        for (number, below, at) in asked {
+            self.hold_between(operands[*number], below, *at)?;
+        }
         let mut types: Vec<Type> = states.iter().map(|v| self.ty(*v).clone()).collect();
         let stack = |v: &Value| {
             let ty = body.ty(*v);
@@ -216,9 +219,6 @@ impl Builder<'_> {
             repeat.body.nodes[first.index()].op = Op::Input(input);
         }
         self.share_parameters(&mut repeat, &mut operands);
-        for (number, below, at) in asked {
-            self.hold_between(operands[*number], below, *at)?;
-        }
         let states = repeat.states;
         let types: Vec<Type> = types.into_iter().chain(stacks).collect();
         let ty = types.first().cloned().unwrap_or(Type::new(DType::F32, vec![]));
