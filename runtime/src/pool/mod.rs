@@ -71,12 +71,29 @@ fn spin_until(done: impl Fn() -> bool, inside: impl Fn() -> bool) -> bool {
             }
             std::hint::spin_loop();
         }
-        let waited = start.elapsed();
-        if waited > PATIENCE || waited > SPIN && !inside() {
-            return false;
+        match Wait::after(start.elapsed(), &inside) {
+            Wait::Spin => {}
+            Wait::Yield => std::thread::yield_now(),
+            Wait::Sleep => return false,
         }
-        if waited > SPIN {
-            std::thread::yield_now();
+    }
+}
+
+/// What a thread does that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Spin,
+    /// Others have the processor first.
+    Yield,
+    Sleep,
+}
+
+impl Wait {
+    fn after(waited: Duration, inside: impl FnOnce() -> bool) -> Wait {
+        match waited {
+            _ if waited <= SPIN => Wait::Spin,
+            _ if waited <= PATIENCE && inside() => Wait::Yield,
+            _ => Wait::Sleep,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The pool under load; every test uses the process's one pool, at the same time as the others.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::{Work, run, set_threads};
+use super::{Wait, Work, run, set_threads};
 
 /// Counts how often each chunk ran, and that no phase began before the one before it was over.
 struct Count {
@@ -140,4 +141,14 @@ impl Work for Nested {
 fn a_job_inside_a_chunk_is_no_dead_lock() {
     set_threads(4);
     run(&[8, 8], usize::MAX, &Nested).unwrap();
+}
+
+#[test]
+fn nobody_sleeps_inside_a_job_while_its_phases_are_short() {
+    let after = |micros: u64, inside: bool| Wait::after(Duration::from_micros(micros), || inside);
+    // The gates of a recurrent net's round took 28 to 65 microseconds.
+    assert!([1, 20, 28, 65, 199].iter().all(|&waited| after(waited, true) != Wait::Sleep));
+    assert_eq!(after(201, true), Wait::Sleep);
+    // Between jobs a processor is left to others soon.
+    assert_eq!([after(20, false), after(21, false)], [Wait::Spin, Wait::Sleep]);
 }
