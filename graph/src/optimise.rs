@@ -23,7 +23,8 @@ pub fn optimise_between_gradients(graph: &Graph) -> Graph {
 fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
     let mut rebuild = Rebuild { keeps_detached, ..Rebuild::of(graph) };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
+    let readers = readers(graph);
+    for (node, readers) in graph.nodes.iter().zip(readers) {
         let mut node = node.clone();
         for input in &mut node.inputs {
             *input = map[input.index()];
@@ -32,6 +33,8 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
             repeat.body = simplified(&repeat.body, keeps_detached);
         }
         let value = rebuild.add(node);
+        rebuild.readers.resize(rebuild.out.nodes.len(), 0);
+        rebuild.readers[value.index()] += readers;
         map.push(value);
     }
     rebuild.out.outputs = graph.outputs.clone();
@@ -40,6 +43,17 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
     }
     let collected = without_dead_code(&crate::loops::collect(&rebuild.out));
     without_dead_code(&crate::loops::simplify(&collected))
+}
+
+/// How many nodes and results read each value; slopes are read by nobody once there are gradients.
+fn readers(graph: &Graph) -> Vec<usize> {
+    let mut readers = vec![0; graph.nodes.len()];
+    let read = graph.nodes.iter().flat_map(|node| match node.op {
+        Op::WithSlope => &node.inputs[..1],
+        _ => &node.inputs[..],
+    });
+    read.copied().chain(graph.outputs.iter().map(|o| o.value)).for_each(|v| readers[v.index()] += 1);
+    readers
 }
 
 /// The graph with each value once: two calls of one function with the same operands are one, before they get a gradient each.
@@ -122,12 +136,14 @@ struct Rebuild {
     keeps_detached: bool,
     out: Graph,
     seen: HashMap<Key, Value>,
+    /// How many nodes of the old graph read each value, of those that were made so far.
+    readers: Vec<usize>,
 }
 
 impl Rebuild {
     /// Nothing yet of a graph.
     fn of(graph: &Graph) -> Rebuild {
-        Rebuild { keeps_detached: false, out: graph.head(), seen: HashMap::default() }
+        Rebuild { keeps_detached: false, out: graph.head(), seen: HashMap::default(), readers: vec![] }
     }
 
     fn add(&mut self, node: Node) -> Value {
@@ -302,6 +318,11 @@ impl Rebuild {
         if constant.is_empty() || varying.is_empty() {
             return None;
         }
+        // A product that is read elsewhere too is there anyway: what only it is made of would have to lie beside it for the sum.
+        let readers = |v: Value| self.readers.get(v.index()).copied().unwrap_or(0);
+        if readers(x) > 1 && varying.iter().any(|&v| self.is_pointwise(v) && readers(v) <= 1) {
+            return None;
+        }
         let ty = self.out.ty(x).clone();
         let times = |me: &mut Self, a, b, ty: &Type| me.with(node, Op::Binary(Binary::Mul), vec![a, b], ty.clone());
         let product = varying.into_iter().reduce(|a, b| times(self, a, b, &ty))?;
@@ -312,6 +333,10 @@ impl Rebuild {
             let factor = self.with(node, Op::Broadcast, vec![factor], node.ty.clone());
             times(self, sum, factor, &node.ty)
         }))
+    }
+
+    fn is_pointwise(&self, value: Value) -> bool {
+        matches!(self.out.node(value).op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast)
     }
 
     /// What a product of products multiplies, down to a depth.
