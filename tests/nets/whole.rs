@@ -115,7 +115,7 @@ network! {
         o: Linear(128);
 
         pub fn scores(x: u32[B, 64]) -> f32[B, 64, 128] {
-            let (h, _, _) = r(e(x));
+            let (h, _) = r(e(x));
             o(h)
         }
         pub train fn loss(x: u32[B, 64], y: u32[B, 64]) -> f32 { scores(x).cross_entropy(y, dim = -1) }
