@@ -10,7 +10,7 @@ network! {
 
         pub train fn loss(x: f32[N, 1, 5, 8], target: u8[N]) -> f32 {
             let v0 = x;
-            let v71 = target;
+            let v76 = target;
             let v7 = layer0(v0);
             let v21 = layer5(v7);
             let v24 = mul(v21, 0.5);
@@ -25,13 +25,13 @@ network! {
             let v51 = tanh(v43);
             let v54 = mul(v51, 0.5);
             let v55 = sin(v54);
-            let v62 = square(v55);
-            let v65 = add(v62, 0.5);
-            let v66 = sqrt(v65);
-            let v69 = mul(v66, 0.5);
-            let v70 = sin(v69);
-            let v94 = cross_entropy(v70, v71);
-            v94
+            let v67 = square(v55);
+            let v70 = add(v67, 0.5);
+            let v71 = sqrt(v70);
+            let v74 = mul(v71, 0.5);
+            let v75 = sin(v74);
+            let v99 = cross_entropy(v75, v76);
+            v99
         }
     }
 }
@@ -75,12 +75,10 @@ network! {
             let v118 = sub(v104, v116);
             let v121 = mul(v118, 0.5);
             let v122 = sin(v121);
-            let v138 = clamp(v122, -0.6, 0.7);
-            let v141 = mul(v138, 0.5);
-            let v142 = sin(v141);
-            let v143 = sin(v142);
-            let v146 = mean(v143);
-            v146
+            let v147 = clamp(v122, -0.6, 0.7);
+            let v148 = sin(v147);
+            let v151 = mean(v148);
+            v151
         }
     }
 }
@@ -134,7 +132,7 @@ network! {
 
         pub train fn loss(x: f32[N, 37], target: f32[N, 1, 7]) -> f32 {
             let v0 = x;
-            let v103 = target;
+            let v108 = target;
             let v5 = layer0(v0);
             let v15 = dropout(v0, 0.25);
             let v33 = dropout(v5, 0.25);
@@ -150,16 +148,14 @@ network! {
             let v58 = mul(v55, 0.5);
             let v59 = sin(v58);
             let v65 = unsqueeze(v59, 1);
-            let v71 = clamp(v65, -0.6, 0.7);
-            let v74 = mul(v71, 0.5);
-            let v75 = sin(v74);
-            let v76 = cos(v75);
-            let v79 = mul(v76, 0.5);
-            let v80 = sin(v79);
-            let v87 = layer3(v80);
-            let v102 = dropout(v87, 0.25);
-            let v108 = mse_loss(v102, v103);
-            v108
+            let v80 = clamp(v65, -0.6, 0.7);
+            let v81 = cos(v80);
+            let v84 = mul(v81, 0.5);
+            let v85 = sin(v84);
+            let v92 = layer3(v85);
+            let v107 = dropout(v92, 0.25);
+            let v113 = mse_loss(v107, v108);
+            v113
         }
     }
 }
@@ -172,7 +168,7 @@ network! {
 
         pub train fn loss(x: f32[N, 1], target: f32[N, 5]) -> f32 {
             let v0 = x;
-            let v110 = target;
+            let v115 = target;
             let v5 = layer0(v0);
             let v23 = dropout(v5, 0.25);
             let v28 = layer3(v23);
@@ -187,23 +183,21 @@ network! {
             let v54 = minimum(v46, v23);
             let v57 = mul(v54, 0.5);
             let v58 = sin(v57);
-            let v64 = silu(v58);
-            let v67 = mul(v64, 0.5);
-            let v68 = sin(v67);
-            let v84 = tanh(v68);
-            let v87 = mul(v84, 0.5);
-            let v88 = sin(v87);
-            let v89 = tanh(v88);
+            let v73 = silu(v58);
+            let v89 = tanh(v73);
             let v92 = mul(v89, 0.5);
             let v93 = sin(v92);
-            let v96 = roll(v93, 1, 1);
-            let v103 = t(v96);
-            let v104 = matmul(v103, v96);
-            let v107 = mul(v104, 0.05);
-            let v108 = tanh(v107);
-            let v109 = matmul(v96, v108);
-            let v115 = mse_loss(v109, v110);
-            v115
+            let v94 = tanh(v93);
+            let v97 = mul(v94, 0.5);
+            let v98 = sin(v97);
+            let v101 = roll(v98, 1, 1);
+            let v108 = t(v101);
+            let v109 = matmul(v108, v101);
+            let v112 = mul(v109, 0.05);
+            let v113 = tanh(v112);
+            let v114 = matmul(v101, v113);
+            let v120 = mse_loss(v114, v115);
+            v120
         }
     }
 }
@@ -237,19 +231,19 @@ network! {
             let v72 = tanh(v66);
             let v75 = mul(v72, 0.5);
             let v76 = sin(v75);
-            let v83 = sub(v71, v76);
-            let v86 = mul(v83, 0.5);
-            let v87 = sin(v86);
-            let v89 = tanh(v87);
-            let v92 = mul(v89, 0.5);
-            let v93 = sin(v92);
-            let v108 = arange(2);
-            let v111 = mul(v108, 3);
-            let v114 = remainder(v111, 32);
-            let v117 = index_select(v93, 1, v114);
-            let v118 = sin(v117);
-            let v121 = mean(v118);
-            v121
+            let v88 = sub(v71, v76);
+            let v91 = mul(v88, 0.5);
+            let v92 = sin(v91);
+            let v94 = tanh(v92);
+            let v97 = mul(v94, 0.5);
+            let v98 = sin(v97);
+            let v113 = arange(2);
+            let v116 = mul(v113, 3);
+            let v119 = remainder(v116, 32);
+            let v122 = index_select(v98, 1, v119);
+            let v123 = sin(v122);
+            let v126 = mean(v123);
+            v126
         }
     }
 }
@@ -279,7 +273,7 @@ network! {
 
         pub train fn loss(x: f32[N, 2, 5, 7], target: f32[N, 7, 5, 1]) -> f32 {
             let v0 = x;
-            let v182 = target;
+            let v192 = target;
             let v7 = layer0(v0);
             let v8 = cos(v7);
             let v11 = mul(v8, 0.5);
@@ -302,23 +296,21 @@ network! {
             let v98 = layer4(v82);
             let v101 = mul(v98, 0.5);
             let v102 = sin(v101);
-            let v118 = clamp(v102, -0.6, 0.7);
-            let v121 = mul(v118, 0.5);
-            let v122 = sin(v121);
-            let v143 = arange(5);
-            let v146 = mul(v143, 3);
-            let v149 = remainder(v146, 3);
-            let v152 = index_select(v122, 2, v149);
-            let v165 = square(v152);
-            let v168 = add(v165, 0.5);
-            let v171 = reciprocal(v168);
-            let v174 = mul(v171, 0.5);
-            let v175 = sin(v174);
-            let v177 = sub(v175, v93);
-            let v180 = mul(v177, 0.5);
-            let v181 = sin(v180);
-            let v187 = mse_loss(v181, v182);
-            v187
+            let v132 = clamp(v102, -0.6, 0.7);
+            let v153 = arange(5);
+            let v156 = mul(v153, 3);
+            let v159 = remainder(v156, 3);
+            let v162 = index_select(v132, 2, v159);
+            let v175 = square(v162);
+            let v178 = add(v175, 0.5);
+            let v181 = reciprocal(v178);
+            let v184 = mul(v181, 0.5);
+            let v185 = sin(v184);
+            let v187 = sub(v185, v93);
+            let v190 = mul(v187, 0.5);
+            let v191 = sin(v190);
+            let v197 = mse_loss(v191, v192);
+            v197
         }
     }
 }
@@ -344,24 +336,24 @@ network! {
             let v56 = permute(v40, [0, 3, 1, 2]);
             let v69 = select(v56, 3, 0);
             let v70 = unsqueeze(v69, 3);
-            let v79 = roll(v70, 2, 1);
-            let v89 = layer0(v79);
-            let v106 = layer3(v79);
-            let v118 = layer5(v106);
-            let v126 = log_softmax(v118, 3);
-            let v136 = dropout(v126, 0.25);
-            let v137 = permute(v126, [0, 3, 1, 2]);
-            let v138 = arange(2);
-            let v141 = mul(v138, 3);
-            let v144 = remainder(v141, 3);
-            let v147 = index_select(v137, 3, v144);
-            let v149 = amax(v147, 0, true);
-            let v151 = sub(v147, v149);
-            let v154 = mul(v151, 0.5);
-            let v155 = sin(v154);
-            let v157 = sin(v155);
-            let v160 = mean(v157);
-            v160
+            let v84 = roll(v70, 2, 1);
+            let v94 = layer0(v84);
+            let v111 = layer3(v84);
+            let v123 = layer5(v111);
+            let v131 = log_softmax(v123, 3);
+            let v141 = dropout(v131, 0.25);
+            let v142 = permute(v131, [0, 3, 1, 2]);
+            let v143 = arange(2);
+            let v146 = mul(v143, 3);
+            let v149 = remainder(v146, 3);
+            let v152 = index_select(v142, 3, v149);
+            let v154 = amax(v152, 0, true);
+            let v156 = sub(v152, v154);
+            let v159 = mul(v156, 0.5);
+            let v160 = sin(v159);
+            let v162 = sin(v160);
+            let v165 = mean(v162);
+            v165
         }
     }
 }
@@ -374,7 +366,7 @@ network! {
 
         pub train fn loss(x: f32[N, 5, 7, 4], target: u8[N, 9, 3]) -> f32 {
             let v0 = x;
-            let v135 = target;
+            let v145 = target;
             let v6 = layer0(v0);
             let v16 = dropout(v6, 0.25);
             let v27 = layer4(v6);
@@ -384,28 +376,24 @@ network! {
             let v33 = permute(v32, [0, 3, 1, 2]);
             let v40 = layer5(v27);
             let v50 = dropout(v33, 0.25);
-            let v56 = clamp(v33, -0.6, 0.7);
-            let v59 = mul(v56, 0.5);
-            let v60 = sin(v59);
-            let v67 = sum(v40, 0, true);
-            let v69 = sub(v40, v67);
-            let v72 = mul(v69, 0.5);
-            let v73 = sin(v72);
-            let v83 = dropout(v50, 0.25);
-            let v93 = layer4(v60);
-            let v94 = narrow(v73, 3, 1, 3);
-            let v108 = arange(4);
-            let v111 = mul(v108, 3);
-            let v114 = remainder(v111, 3);
-            let v117 = index_select(v94, 1, v114);
-            let v123 = clamp(v117, -0.6, 0.7);
-            let v126 = mul(v123, 0.5);
-            let v127 = sin(v126);
-            let v129 = tanh(v127);
-            let v132 = mul(v129, 0.5);
-            let v133 = sin(v132);
-            let v158 = cross_entropy(v133, v135);
-            v158
+            let v65 = clamp(v33, -0.6, 0.7);
+            let v72 = sum(v40, 0, true);
+            let v74 = sub(v40, v72);
+            let v77 = mul(v74, 0.5);
+            let v78 = sin(v77);
+            let v88 = dropout(v50, 0.25);
+            let v98 = layer4(v65);
+            let v99 = narrow(v78, 3, 1, 3);
+            let v113 = arange(4);
+            let v116 = mul(v113, 3);
+            let v119 = remainder(v116, 3);
+            let v122 = index_select(v99, 1, v119);
+            let v137 = clamp(v122, -0.6, 0.7);
+            let v139 = tanh(v137);
+            let v142 = mul(v139, 0.5);
+            let v143 = sin(v142);
+            let v168 = cross_entropy(v143, v145);
+            v168
         }
     }
 }

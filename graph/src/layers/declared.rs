@@ -41,8 +41,9 @@ fn inputs(layer: &Layer) -> Vec<Type> {
         return vec![of(DType::F32, &[1, features])];
     }
     let Some(channels) = int(&["in_channels", "num_features", "num_channels"]) else { return vec![] };
-    // Images that every window fits into; of the ranks that there are, one is the layer's.
+    // Images that every window fits into, with more than one value a channel; of the ranks that there are, one is the layer's.
     let largest = |name: &str, default: i64| ints(name).map_or(default, |all| all.into_iter().fold(0, i64::max));
     let side = largest("dilation", 1) * largest("kernel_size", 1) + 2 * largest("padding", 0);
+    let side = side.max(2);
     vec![of(DType::F32, &[channels, side]), of(DType::F32, &[channels, side, side])]
 }

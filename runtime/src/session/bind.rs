@@ -18,15 +18,7 @@ const UNBOUND: i64 = -1;
 ///
 /// A dim that is a name binds it where it first occurs, going through the arguments in order; then dims linear in one name not yet
 /// bound do (`2*N`); every other dim is checked.
-///
-/// `place`: where in the source the one who has a rule stands.
-pub(super) fn bind(
-    program: &Program,
-    symbols: &[Arc<str>],
-    args: &[&Array],
-    values: &mut Vec<i64>,
-    place: &dyn Fn(&Reason) -> String,
-) -> Result<()> {
+pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &mut Vec<i64>) -> Result<()> {
     if args.len() != program.arguments.len() {
         let (found, expected) = (args.len(), program.arguments.len());
         return Err(Error::ArgumentCount { function: program.name.clone(), found, expected });
@@ -60,6 +52,20 @@ pub(super) fn bind(
         let what = format!("no argument binds the run-time size `{}`", symbols[i]);
         return Err(Error::BadNet { net: program.name.clone(), what });
     }
+    Ok(())
+}
+
+/// The rules for sizes, which were found, and the numbers that arguments may have.
+///
+/// `place`: where in the source the one who has a rule stands.
+pub(super) fn check(
+    program: &Program,
+    symbols: &[Arc<str>],
+    args: &[&Array],
+    values: &[i64],
+    place: &dyn Fn(&Reason) -> String,
+) -> Result<()> {
+    let call = Call { program, symbols, args };
     for rule in &program.rules {
         if !rule.holds(&|name| values[call.symbol(name)]) {
             return Err(call.broken(rule, values, place));
@@ -230,7 +236,9 @@ mod tests {
 
     fn run(program: &Program, args: &[Array]) -> Result<Vec<i64>> {
         let mut values = vec![];
-        bind(program, &program.symbols(), &args.iter().collect::<Vec<_>>(), &mut values, &|r| r.name.to_string())?;
+        let (symbols, args): (_, Vec<&Array>) = (program.symbols(), args.iter().collect());
+        bind(program, &symbols, &args, &mut values)?;
+        check(program, &symbols, &args, &values, &|reason| reason.name.to_string())?;
         Ok(values)
     }
 

@@ -101,10 +101,12 @@ impl Session {
     pub(crate) fn prepare(&mut self, args: &[&Array]) -> Result<()> {
         let program = self.loaded.program(self.function, self.training)?;
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
-        bind::bind(program, &self.symbols, args, &mut self.values, &place)?;
+        bind::bind(program, &self.symbols, args, &mut self.values)?;
+        // Before the rules: that there is nothing says more than what nothing breaks.
         if let Some(error) = bind::zero(program, &self.symbols, args, &self.values) {
             return Err(error);
         }
+        bind::check(program, &self.symbols, args, &self.values, &place)?;
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {
@@ -145,7 +147,8 @@ impl Session {
         }
         let program = self.loaded.program(self.function, self.training)?;
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
-        bind::bind(program, &self.symbols, args, &mut self.values, &place)?;
+        bind::bind(program, &self.symbols, args, &mut self.values)?;
+        bind::check(program, &self.symbols, args, &self.values, &place)?;
         let shapes = bind::empty_results(program, &self.symbols, &self.values);
         let array = |(named, shape): (&Named, Vec<usize>)| Array::try_zeros_of(named.ty.dtype, &shape);
         shapes.map(|shapes| program.results.iter().zip(shapes).map(array).collect()).transpose()

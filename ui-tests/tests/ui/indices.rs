@@ -4,7 +4,7 @@ castnet::network! {
     net Indices {
         fc: Linear(8);
 
-        pub fn f(x: f32[N, 5, 8], s: f32, i: i64[N], b: bool[N]) -> f32[N, 8] {
+        pub fn f(x: f32[N, 5, 8], s: f32, i: i64[N], mask: bool[N]) -> f32[N, 8] {
             let a = x[.., 5];
             let b = x[.., -6];
             let c = x[.., 0..6];
@@ -14,7 +14,7 @@ castnet::network! {
             let j = x[.., 0.5];
             let k = x[.., true];
             let l = x[.., i];
-            let m = x[.., b];
+            let m = x[.., mask];
             let n = x[.., x];
             let o = x[.., 0..];
             let p = x[.., ..2];
