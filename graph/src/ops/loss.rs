@@ -210,7 +210,14 @@ fn with_logits(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let one = b.full(1.0, y);
     let not_y = b.binary(Binary::Sub, one, y)?;
     let line = b.binary(Binary::Mul, not_y, x)?;
-    let sigmoid = b.unary(Unary::Sigmoid, x);
+    // By what the loss is made of, so that one kernel makes both: 1 / (1 + e⁻|ˣ|), or e⁻|ˣ| of that where x < 0. |x| has no slope at 0, so the sigmoid brings its own.
+    let (below, one) = (b.binary_const(Binary::Gt, steep, 0.0), b.full(1.0, x));
+    let numerator = b.select(below, exp, one)?;
+    let sigmoid = b.binary(Binary::Div, numerator, sum)?;
+    let of_sigmoid = b.unary(Unary::Sigmoid, x);
+    let rest = b.binary(Binary::Sub, one, of_sigmoid)?;
+    let of_sigmoid = b.binary(Binary::Mul, of_sigmoid, rest)?;
+    let sigmoid = b.with_slopes(sigmoid, &[(x, of_sigmoid)]);
     let losses = match factor(b, bound, x, 4)? {
         None => {
             let losses = b.binary(Binary::Add, line, softplus)?;
