@@ -4,7 +4,8 @@
 //!
 //! - their iteration spaces are one: every loop of the producer is a loop of the consumer, or both reduce over the same loops;
 //! - no path leaves the merged group and comes back;
-//! - at most one tile is inside, and then nothing is reduced.
+//! - at most one tile is inside, and then nothing is reduced;
+//! - it has no more nodes than a kernel may hold of a block of elements.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
