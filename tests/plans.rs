@@ -72,7 +72,7 @@ fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
     Bytes { plan: program.arena_bytes(sizes), bound, saved: saved["no_parameters"].as_i64().unwrap() }
 }
 
-/// Measured against the limits: at most 1.02 of the bound, and `share` of what PyTorch saves.
+/// Measured against the limits: at most 1.001 of the bound, and `share` of what PyTorch saves: what was reached, to the next hundredth.
 fn small<N: Example>(share: f64) -> Vec<String> {
     let text = include_str!("golden/saved.json");
     let all: Value = serde_json::from_str(text).unwrap();
@@ -88,7 +88,7 @@ fn small<N: Example>(share: f64) -> Vec<String> {
             saved["T"].as_i64().map_or(String::new(), |t| format!(" T = {t}"))
         );
         println!("| {at} | {plan} | {of_bound:.3} | {kept} | {of_saved:.2} |");
-        if of_bound > 1.02 {
+        if of_bound > 1.001 {
             failures.push(format!("{at}: {plan} bytes are {of_bound:.3} of the bound"));
         }
         if of_saved > share {
@@ -123,21 +123,21 @@ fn plans_are_sound() {
 #[test]
 fn plans_are_small() {
     let failures = [
-        small::<LeNet>(1.0),
-        small::<Mlp>(1.0),
-        small::<Third>(1.0),
+        small::<LeNet>(0.77),
+        small::<Mlp>(0.86),
+        small::<Third>(0.84),
         small::<ResNet20>(0.65),
-        small::<ResNet50>(0.65),
-        small::<MobileNetV2>(1.0),
+        small::<ResNet50>(0.63),
+        small::<MobileNetV2>(0.37),
         small::<UNet>(1.0),
-        small::<ViT>(1.0),
-        small::<Diffusion>(1.0),
-        small::<CharGpt>(0.8),
-        small::<Vae>(1.0),
-        small::<GanGenerator>(1.0),
-        small::<GanCritic>(1.0),
-        small::<LstmClassifier>(1.0),
-        small::<GruClassifier>(1.0),
+        small::<ViT>(0.85),
+        small::<Diffusion>(0.73),
+        small::<CharGpt>(0.77),
+        small::<Vae>(0.58),
+        small::<GanGenerator>(0.78),
+        small::<GanCritic>(0.78),
+        small::<LstmClassifier>(0.95),
+        small::<GruClassifier>(0.94),
     ]
     .concat();
     assert!(failures.is_empty(), "{}", failures.join("\n"));

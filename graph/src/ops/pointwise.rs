@@ -285,12 +285,11 @@ fn silu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
     let sigmoid = b.unary(Unary::Sigmoid, x);
     let y = b.binary(Binary::Mul, x, sigmoid)?;
-    // σ · (1 + x · (1 - σ)): of the factors of a large x one is exactly 0.
+    // σ + y · (1 - σ): of the factors of a large y one is exactly 0.
     let one = b.full(1.0, x);
     let rest = b.binary(Binary::Sub, one, sigmoid)?;
-    let along = b.binary(Binary::Mul, x, rest)?;
-    let sum = b.binary_const(Binary::Add, along, 1.0);
-    let slope = b.binary(Binary::Mul, sigmoid, sum)?;
+    let along = b.binary(Binary::Mul, y, rest)?;
+    let slope = b.binary(Binary::Add, sigmoid, along)?;
     Ok(Arg::Tensor(b.with_slopes(y, &[(x, slope)])))
 }
 
