@@ -10,7 +10,7 @@ network! {
 
         pub train fn loss(x: f32[N, 1, 5, 8], target: u8[N]) -> f32 {
             let v0 = x;
-            let v76 = target;
+            let v73 = target;
             let v7 = layer0(v0);
             let v21 = layer5(v7);
             let v24 = mul(v21, 0.5);
@@ -25,13 +25,13 @@ network! {
             let v51 = tanh(v43);
             let v54 = mul(v51, 0.5);
             let v55 = sin(v54);
-            let v67 = square(v55);
-            let v70 = add(v67, 0.5);
-            let v71 = sqrt(v70);
-            let v74 = mul(v71, 0.5);
-            let v75 = sin(v74);
-            let v99 = cross_entropy(v75, v76);
-            v99
+            let v64 = square(v55);
+            let v67 = add(v64, 0.5);
+            let v68 = sqrt(v67);
+            let v71 = mul(v68, 0.5);
+            let v72 = sin(v71);
+            let v96 = cross_entropy(v72, v73);
+            v96
         }
     }
 }
@@ -168,7 +168,7 @@ network! {
 
         pub train fn loss(x: f32[N, 1], target: f32[N, 5]) -> f32 {
             let v0 = x;
-            let v115 = target;
+            let v112 = target;
             let v5 = layer0(v0);
             let v23 = dropout(v5, 0.25);
             let v28 = layer3(v23);
@@ -183,21 +183,21 @@ network! {
             let v54 = minimum(v46, v23);
             let v57 = mul(v54, 0.5);
             let v58 = sin(v57);
-            let v73 = silu(v58);
-            let v89 = tanh(v73);
-            let v92 = mul(v89, 0.5);
-            let v93 = sin(v92);
-            let v94 = tanh(v93);
-            let v97 = mul(v94, 0.5);
-            let v98 = sin(v97);
-            let v101 = roll(v98, 1, 1);
-            let v108 = t(v101);
-            let v109 = matmul(v108, v101);
-            let v112 = mul(v109, 0.05);
-            let v113 = tanh(v112);
-            let v114 = matmul(v101, v113);
-            let v120 = mse_loss(v114, v115);
-            v120
+            let v70 = silu(v58);
+            let v86 = tanh(v70);
+            let v89 = mul(v86, 0.5);
+            let v90 = sin(v89);
+            let v91 = tanh(v90);
+            let v94 = mul(v91, 0.5);
+            let v95 = sin(v94);
+            let v98 = roll(v95, 1, 1);
+            let v105 = t(v98);
+            let v106 = matmul(v105, v98);
+            let v109 = mul(v106, 0.05);
+            let v110 = tanh(v109);
+            let v111 = matmul(v98, v110);
+            let v117 = mse_loss(v111, v112);
+            v117
         }
     }
 }
@@ -231,19 +231,19 @@ network! {
             let v72 = tanh(v66);
             let v75 = mul(v72, 0.5);
             let v76 = sin(v75);
-            let v88 = sub(v71, v76);
-            let v91 = mul(v88, 0.5);
-            let v92 = sin(v91);
-            let v94 = tanh(v92);
-            let v97 = mul(v94, 0.5);
-            let v98 = sin(v97);
-            let v113 = arange(2);
-            let v116 = mul(v113, 3);
-            let v119 = remainder(v116, 32);
-            let v122 = index_select(v98, 1, v119);
-            let v123 = sin(v122);
-            let v126 = mean(v123);
-            v126
+            let v85 = sub(v71, v76);
+            let v88 = mul(v85, 0.5);
+            let v89 = sin(v88);
+            let v91 = tanh(v89);
+            let v94 = mul(v91, 0.5);
+            let v95 = sin(v94);
+            let v110 = arange(2);
+            let v113 = mul(v110, 3);
+            let v116 = remainder(v113, 32);
+            let v119 = index_select(v95, 1, v116);
+            let v120 = sin(v119);
+            let v123 = mean(v120);
+            v123
         }
     }
 }
@@ -336,24 +336,24 @@ network! {
             let v56 = permute(v40, [0, 3, 1, 2]);
             let v69 = select(v56, 3, 0);
             let v70 = unsqueeze(v69, 3);
-            let v84 = roll(v70, 2, 1);
-            let v94 = layer0(v84);
-            let v111 = layer3(v84);
-            let v123 = layer5(v111);
-            let v131 = log_softmax(v123, 3);
-            let v141 = dropout(v131, 0.25);
-            let v142 = permute(v131, [0, 3, 1, 2]);
-            let v143 = arange(2);
-            let v146 = mul(v143, 3);
-            let v149 = remainder(v146, 3);
-            let v152 = index_select(v142, 3, v149);
-            let v154 = amax(v152, 0, true);
-            let v156 = sub(v152, v154);
-            let v159 = mul(v156, 0.5);
-            let v160 = sin(v159);
-            let v162 = sin(v160);
-            let v165 = mean(v162);
-            v165
+            let v81 = roll(v70, 2, 1);
+            let v91 = layer0(v81);
+            let v108 = layer3(v81);
+            let v120 = layer5(v108);
+            let v128 = log_softmax(v120, 3);
+            let v138 = dropout(v128, 0.25);
+            let v139 = permute(v128, [0, 3, 1, 2]);
+            let v140 = arange(2);
+            let v143 = mul(v140, 3);
+            let v146 = remainder(v143, 3);
+            let v149 = index_select(v139, 3, v146);
+            let v151 = amax(v149, 0, true);
+            let v153 = sub(v149, v151);
+            let v156 = mul(v153, 0.5);
+            let v157 = sin(v156);
+            let v159 = sin(v157);
+            let v162 = mean(v159);
+            v162
         }
     }
 }
