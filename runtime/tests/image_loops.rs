@@ -2,24 +2,20 @@
 //! any number of threads. What convolutions leave lies channels last, what is reshaped row-major: states, stacks and what rounds share meet
 //! both.
 
-#[path = "nets/reference.rs"]
-mod reference;
+#[path = "nets/loops.rs"]
+mod loops;
 
 use castnet_graph::builder::{Builder, Checked, Declared, Parameters};
-use castnet_graph::call::{Arg, Given};
-use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::call::Arg;
+use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
-use castnet_graph::grad::gradients;
-use castnet_graph::graph::{Graph, Role, Value};
+use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
-use castnet_graph::ops;
 use castnet_graph::program::{Access, Layout, Step};
-use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
-use castnet_runtime::{Array, Device, Model, set_threads};
-use reference::{distance, drawn, tensor};
+use loops::{Compared, Numbers, call, compare, list, t};
 
 /// Channels, rows and columns of every image: no two alike, but for rows and columns, which change places.
 const IMAGE: [i64; 3] = [3, 4, 4];
@@ -30,41 +26,8 @@ const SET: usize = 4;
 const OUTSIDE: usize = SET * ROUNDS as usize;
 const NETS: u64 = 60;
 
-/// Steele, Lea & Flood's SplitMix64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-}
-
-fn call(b: &mut Builder, name: &str, args: Vec<Arg>) -> Value {
-    let given: Vec<Given> = args.into_iter().map(|value| Given { name: None, value, at: Loc::default() }).collect();
-    match ops::call(b, name, Loc::default(), &given) {
-        Ok(Arg::Tensor(value)) => value,
-        other => panic!("{name}: {other:?} {:?}", b.diagnostics),
-    }
-}
-
-fn t(value: Value) -> Arg {
-    Arg::Tensor(value)
-}
-
 fn size(size: i64) -> Arg {
     Arg::Size(size.into())
-}
-
-fn sizes(shape: &[Size]) -> Arg {
-    Arg::List(shape.iter().map(|s| Arg::Size(s.clone())).collect())
 }
 
 fn convolution(b: &mut Builder, x: Value, weight: usize, groups: i64) -> Value {
@@ -92,12 +55,12 @@ fn steps(b: &mut Builder, r: &mut Numbers, images: &[Value], set: usize) -> Valu
             9 => {
                 // All numbers of an image as one row: row-major, whatever lay there.
                 let shape = b.shape(x).to_vec();
-                let row = call(b, "reshape", vec![t(x), sizes(&[shape[0].clone(), Size::product(&shape[1..])])]);
+                let row = call(b, "reshape", vec![t(x), list(&[shape[0].clone(), Size::product(&shape[1..])])]);
                 let row = call(b, "softmax", vec![t(row), size(1)]);
-                call(b, "reshape", vec![t(row), sizes(&shape)])
+                call(b, "reshape", vec![t(row), list(&shape)])
             }
             10 => {
-                let mean = call(b, "mean", vec![t(x), sizes(&[0.into(), 2.into(), 3.into()]), Arg::Bool(true)]);
+                let mean = call(b, "mean", vec![t(x), list(&[0.into(), 2.into(), 3.into()]), Arg::Bool(true)]);
                 call(b, "sub", vec![t(x), t(mean)])
             }
             11 => call(b, "dropout", vec![t(x), Arg::Float(0.3)]),
@@ -209,75 +172,9 @@ fn channels_last(steps: &[Step], inside: bool, images: &dyn Fn(usize) -> usize) 
 
 /// Compares a net with the reference; how often its loops load or store images channels last.
 fn check(number: u64) -> usize {
-    let source = source(number);
-    let written = source.functions[0].training.clone().unwrap();
-    let unfused = gradients(written.clone(), &|_| true).unwrap();
-    let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
+    let Compared { compiled, chaotic } = compare(number, source(number), &[(1, 1), (3, 2), (2, 4)], 1);
+    assert_eq!(chaotic, 0, "net {number}: values that f32 can't tell");
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
-    let program = report.program.to_string();
-    // Two of them, as each call draws other random numbers.
-    // SAFETY: castnet's compiler made it.
-    let mut twin = unsafe { Model::from_net(compiled.net.clone(), &Device::cpu(), 3 + number) }.unwrap();
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3 + number) }.unwrap();
-    model.poison(true);
-    let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
-    let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
-    for (n, rows) in [(1, 1), (3, 2), (2, 4)] {
-        let mut r = Numbers(number * 100 + n as u64);
-        let (mut arrays, mut arguments) = (vec![], vec![]);
-        let sizes = |name: &str| if name == "T" { rows } else { n };
-        for argument in &written.arguments {
-            let shape: Vec<usize> = argument.ty.shape.iter().map(|s| s.eval(&sizes) as usize).collect();
-            let data = (0..shape.iter().product()).map(|_| r.below(2000) as f32 / 1000.0 - 1.0).collect();
-            arrays.push(Array::from_vec(&shape, data).unwrap());
-            arguments.push(tensor(arrays.last().unwrap()));
-        }
-        let (seed, step) = (model.seed(), model.steps());
-        let random = |stream: u32, index: u64| drawn(seed, step, stream, index);
-        let inputs = |rounded| Inputs {
-            arguments: &arguments,
-            parameters: &parameters,
-            states: &[],
-            rounded,
-            sizes: &sizes,
-            random: &random,
-        };
-        let evaluate = |rounded| {
-            let (mut results, rounds) = evaluate_with_rounds(&unfused, &inputs(rounded));
-            let mut roles: Vec<Role> = unfused.outputs.iter().map(|o| o.role.clone()).collect();
-            for (number, gradient) in rounds.gradients {
-                roles.push(Role::Gradient(number));
-                results.push(gradient);
-            }
-            (roles, results)
-        };
-        let ((roles, expected), (_, rounded)) = (evaluate(false), evaluate(true));
-        let references: Vec<&Array> = arrays.iter().collect();
-        let (results, found) = model.grad(0, &references).unwrap_or_else(|e| panic!("net {number}: {e}"));
-        for ((role, expected), rounded) in roles.iter().zip(&expected).zip(&rounded) {
-            let (what, found) = match role.gradient() {
-                None => ("the loss", tensor(&results[0])),
-                Some(i) => (&*names[i], tensor(&found.parameter(&names[i]).unwrap())),
-            };
-            let allowed = 2e-5 + 10.0 * distance(expected, rounded);
-            let distance = distance(expected, &found);
-            assert!(
-                distance < allowed && allowed < 0.1,
-                "net {number}, N = {n}, T = {rows}: {what} is off by {distance:.2e}, allowed {allowed:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
-                &expected.data,
-                &found.data,
-            );
-        }
-        let bits = |gradients: &castnet_runtime::Gradients| -> Vec<u32> {
-            let arrays = gradients.names().map(|name| gradients.parameter(name).unwrap());
-            arrays.flat_map(|a| a.as_slice::<f32>().unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>()).collect()
-        };
-        set_threads(1 + number as usize % 3);
-        let (_, again) = twin.grad(0, &references).unwrap();
-        let same = bits(&found) == bits(&again);
-        assert!(same, "net {number}, N = {n}, T = {rows}: another number of threads gives other bits");
-    }
     let program = &report.program;
     let is_last =
         |a: &&Access| a.dims.len() >= 4 && a.dims.ends_with(&[IMAGE[1], IMAGE[2], IMAGE[0]].map(Size::constant));

@@ -4,25 +4,21 @@
 
 #[path = "nets/families.rs"]
 mod families;
-#[path = "nets/reference.rs"]
-mod reference;
+#[path = "nets/loops.rs"]
+mod loops;
 
 use castnet_graph::builder::{Builder, Checked, Declared, Parameters};
-use castnet_graph::call::{Arg, Given};
-use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::call::Arg;
+use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
-use castnet_graph::grad::gradients;
-use castnet_graph::graph::{Graph, Role, Value};
+use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
-use castnet_graph::ops;
 use castnet_graph::program::Layout;
-use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
 use castnet_graph::size::Size;
 use castnet_graph::types::{DType, Type};
-use castnet_runtime::{Array, Device, Gradients, Model, set_threads};
 use families::{Counts, in_loops};
-use reference::{distance, drawn, tensor};
+use loops::{Compared, Numbers, call, compare, list, t};
 
 /// Features of every row.
 const WIDTH: i64 = 24;
@@ -44,41 +40,8 @@ const LEAST: usize = 10;
 /// Another one: the loop that makes its states again was once made again itself, without end.
 const REPLAYED: u64 = 210;
 
-/// Steele, Lea & Flood's SplitMix64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-}
-
-fn call(b: &mut Builder, name: &str, args: Vec<Arg>) -> Value {
-    let given: Vec<Given> = args.into_iter().map(|value| Given { name: None, value, at: Loc::default() }).collect();
-    match ops::call(b, name, Loc::default(), &given) {
-        Ok(Arg::Tensor(value)) => value,
-        other => panic!("{name}: {other:?} {:?}", b.diagnostics),
-    }
-}
-
 fn rounds(count: i64, parameters: std::ops::Range<usize>) -> Rounds {
     Rounds { count, parameters, states: 0..0 }
-}
-
-fn t(value: Value) -> Arg {
-    Arg::Tensor(value)
-}
-
-fn list(sizes: &[Size]) -> Arg {
-    Arg::List(sizes.iter().map(|size| Arg::Size(size.clone())).collect())
 }
 
 /// A convolution of the rows as images, by one of the parameters of a set.
@@ -307,95 +270,16 @@ fn source(number: u64) -> Source {
     Source { name: format!("Loops{number}"), parameters, functions: vec![function] }
 }
 
-fn floats(gradients: &Gradients, name: &str) -> Vec<u32> {
-    gradients.parameter(name).unwrap().as_slice::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
-}
-
-/// Returns the kinds of launches in loops, of the forward pass and of the backward pass; `chaotic` counts values that f32 can't tell.
-fn check(number: u64, chaotic: &mut usize) -> [Counts; 2] {
-    let source = source(number);
-    let written = source.functions[0].training.clone().unwrap();
-    let unfused = gradients(written.clone(), &|_| true).unwrap();
-    let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let report = compiled.reports.iter().find(|r| r.training).unwrap();
-    let (optimised, program) = (report.optimised.to_string(), report.program.to_string());
+/// Compares a net with the reference. Returns the kinds of launches in loops, of the forward pass and of the backward pass, and the number of
+/// values that f32 can't tell.
+fn check(number: u64) -> ([Counts; 2], usize) {
+    let Compared { compiled, chaotic } =
+        compare(number, source(number), &[(1, 1), (3, 2), (2, 16), (5, 17)], TABLE as usize);
     let function = &compiled.net.functions[0];
     let forward = in_loops(&function.inference);
     let mut backward = in_loops(function.training.as_ref().unwrap());
     backward.iter_mut().for_each(|(kind, n)| *n = n.saturating_sub(*forward.get(kind).unwrap_or(&0)));
-    let text = serde_json::to_string(&compiled.net).unwrap();
-    let net: castnet_graph::net::Net = serde_json::from_str(&text).unwrap();
-    assert!(net == compiled.net, "net {number} is not read back as it was written");
-    // Two of them, as each call draws other random numbers.
-    // SAFETY: castnet's compiler made it.
-    let mut twin = unsafe { Model::from_net(net.clone(), &Device::cpu(), 3 + number) }.unwrap();
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 3 + number) }.unwrap();
-    model.poison(true);
-    let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
-    let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
-    for (n, rows) in [(1, 1), (3, 2), (2, 16), (5, 17)] {
-        let mut r = Numbers(number * 100 + n as u64);
-        let (mut arrays, mut arguments) = (vec![], vec![]);
-        let sizes = |name: &str| if name == "T" { rows } else { n };
-        for argument in &written.arguments {
-            let shape: Vec<usize> = argument.ty.shape.iter().map(|s| s.eval(&sizes) as usize).collect();
-            let len = shape.iter().product();
-            if argument.ty.dtype == DType::U8 {
-                let data: Vec<u8> = (0..len).map(|_| r.below(TABLE as usize) as u8).collect();
-                arguments.push(Tensor::new(shape.clone(), data.iter().map(|x| f64::from(*x)).collect()));
-                arrays.push(Array::from_vec(&shape, data).unwrap());
-                continue;
-            }
-            let data: Vec<f32> = (0..len).map(|_| r.below(2000) as f32 / 1000.0 - 1.0).collect();
-            arrays.push(Array::from_vec(&shape, data).unwrap());
-            arguments.push(tensor(arrays.last().unwrap()));
-        }
-        let (seed, step) = (model.seed(), model.steps());
-        let random = |stream: u32, index: u64| drawn(seed, step, stream, index);
-        let inputs = Inputs {
-            arguments: &arguments,
-            parameters: &parameters,
-            states: &[],
-            rounded: false,
-            sizes: &sizes,
-            random: &random,
-        };
-        let with_rounds = |inputs: &Inputs| {
-            let (mut results, rounds) = evaluate_with_rounds(&unfused, inputs);
-            let mut roles: Vec<Role> = unfused.outputs.iter().map(|o| o.role.clone()).collect();
-            for (number, gradient) in rounds.gradients {
-                roles.push(Role::Gradient(number));
-                results.push(gradient);
-            }
-            (roles, results)
-        };
-        let (roles, expected) = with_rounds(&inputs);
-        let (_, rounded) = with_rounds(&Inputs { rounded: true, ..inputs });
-        let references: Vec<&Array> = arrays.iter().collect();
-        let (results, found) = model.grad(0, &references).unwrap_or_else(|e| panic!("net {number}: {e}"));
-        for ((role, expected), rounded) in roles.iter().zip(&expected).zip(&rounded) {
-            let (what, found) = match role.gradient() {
-                None => ("the loss", tensor(&results[0])),
-                Some(i) => (&*names[i], tensor(&found.parameter(&names[i]).unwrap())),
-            };
-            let allowed = 2e-5 + 10.0 * distance(expected, rounded);
-            let distance = distance(expected, &found);
-            *chaotic += usize::from(allowed >= 0.1);
-            assert!(
-                distance < allowed || allowed >= 0.1,
-                "net {number}, N = {n}, T = {rows}: {what} is off by {distance:.2e}, allowed {allowed:.2e}\nexpected {:?}\nfound    {:?}\n{written}\n{optimised}\n{program}",
-                &expected.data,
-                &found.data,
-            );
-        }
-        let before: Vec<Vec<u32>> = found.names().map(|name| floats(&found, name)).collect();
-        set_threads(1 + number as usize % 3);
-        let (_, again) = twin.grad(0, &references).unwrap();
-        let after: Vec<Vec<u32>> = again.names().map(|name| floats(&again, name)).collect();
-        assert!(before == after, "net {number}, N = {n}, T = {rows}: another number of threads gives other bits");
-    }
-    [forward, backward]
+    ([forward, backward], chaotic)
 }
 
 /// Kinds of launches of the forward pass.
@@ -439,7 +323,9 @@ fn random_loops_equal_the_unfused_graph_in_f64() {
     let mut chaotic = 0;
     for number in (0..NETS).chain([REPLAYED]) {
         eprintln!("net {number}");
-        for (all, one) in found.iter_mut().zip(check(number, &mut chaotic)) {
+        let (counts, untold) = check(number);
+        chaotic += untold;
+        for (all, one) in found.iter_mut().zip(counts) {
             one.into_iter().for_each(|(kind, n)| *all.entry(kind).or_default() += n);
         }
     }
