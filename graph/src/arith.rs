@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Origin};
 use crate::ops;
 use crate::scalar::{Binary, Unary};
-use crate::size::Size;
+use crate::size::{Size, whole};
 use crate::types::{DType, Type};
 
 /// The largest coefficient of a size: sums and products of a few such sizes stay within `i64`.
@@ -203,9 +203,9 @@ fn uneven(b: &mut Builder, at: Loc, x: &Size, y: &Size) -> Checked<Arg> {
             at,
             format!("{x} / {y} does not come out even for every value of {}", names_in(x, y)),
         )
-        .help(match (x.as_term().map(|(m, _)| m.names()), y.as_const()) {
-            (Some([name]), Some(by)) => format!("promise it, `where {name} % {by} == 0;`: it is checked at each call"),
-            _ => "write the size as a multiple of the divisor in the type of the input".into(),
+        .help(match y.as_const().and_then(|by| x.promise(by)) {
+            Some(rule) => format!("promise it, `where {rule};`: it is checked at each call"),
+            None => "write the size as a multiple of the divisor in the type of the input".into(),
         }),
     };
     b.report(d)
@@ -217,8 +217,8 @@ fn undecided(b: &mut Builder, f: Binary, at: Loc, x: &Size, y: &Size) -> Checked
 }
 
 fn names_in(x: &Size, y: &Size) -> String {
-    let mut names = x.names();
-    names.extend(y.names());
+    let all = [x.names(), y.names()].concat();
+    let mut names: Vec<&str> = all.iter().map(|name| whole(name).0).collect();
     names.sort();
     names.dedup();
     names.join(", ")

@@ -14,7 +14,7 @@ mod rows;
 use crate::fuse::Kernels;
 use crate::hash::{HashMap, HashSet};
 use crate::program::{Access, Family, Index, Launch, Level, Place, Source, Step, Target};
-use crate::size::Size;
+use crate::size::{Size, gcd};
 use place::{Piece, alive, place};
 use polynomial::{Basis, Polynomial};
 
@@ -152,10 +152,6 @@ fn align(classes: &[Size], blocks: &mut [Block]) {
         let to = if dear { members().fold(ALIGN, gcd) } else { ALIGN };
         blocks.iter_mut().filter(|b| b.class == class).for_each(|b| b.floats = rounded(b.floats, to));
     }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Joins a buffer that dies in a launch with one that the launch writes at the very same places.

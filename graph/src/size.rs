@@ -153,7 +153,49 @@ pub fn whole(name: &str) -> (&str, i64) {
     part.unwrap_or((name, 1))
 }
 
+/// The greatest number that divides both; of 0 and 0, 0.
+pub fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
+}
+
+/// A text with its sizes told by the names that are written: `N*T / 2` for `N*T_over_2`, `T` for `2*T_over_2`.
+pub fn as_written(text: &str) -> String {
+    let in_term = |c: char| c.is_alphanumeric() || c == '_' || c == '*';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(in_term) {
+        let (before, term) = rest.split_at(start);
+        let (term, after) = term.split_at(term.find(|c| !in_term(c)).unwrap_or(term.len()));
+        out += before;
+        out += &term_as_written(term).unwrap_or_else(|| term.to_string());
+        rest = after;
+    }
+    out + rest
+}
+
+/// A term of a size, if it is one in which there are parts of names.
+fn term_as_written(term: &str) -> Option<String> {
+    if !term.contains(PART) {
+        return None;
+    }
+    let size: Size = term.parse().ok()?;
+    let (monomial, factor) = size.as_term()?;
+    let (names, parts): (Vec<&str>, Vec<i64>) = monomial.names().iter().map(|name| whole(name)).unzip();
+    let parts = parts.into_iter().try_fold(1i64, |all, parts| all.checked_mul(parts))?;
+    let common = gcd(factor, parts);
+    let whole = Size::term(Monomial::new(names.into_iter().map(Into::into).collect()), factor / common);
+    Some(if parts == common { whole.to_string() } else { format!("{whole} / {}", parts / common) })
+}
+
 impl Size {
+    /// The rule by which `by` divides this size, `T % 6 == 0`, if that is a matter of one name.
+    pub fn promise(&self, by: i64) -> Option<String> {
+        let (monomial, factor) = self.as_term()?;
+        let [name] = monomial.names() else { return None };
+        let (name, parts) = whole(name);
+        Some(format!("{name} % {} == 0", parts.checked_mul(by / gcd(factor, by))?))
+    }
+
     /// The constant `value`.
     pub fn constant(value: i64) -> Size {
         Size::term(Monomial::default(), value)
@@ -445,6 +487,19 @@ mod tests {
             assert_eq!(size(text).to_string(), text);
         }
         assert!("N*".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn parts_are_told_by_what_is_written() {
+        let (half, n) = (Size::divided("T", 2).div_exact(&2.into()).unwrap(), Size::symbol("N"));
+        let text = |size: &Size| as_written(&format!("found [{size}, x_over_y]"));
+        assert_eq!(text(&Size::divided("T", 2)), "found [T, x_over_y]");
+        assert_eq!(text(&(&half * &n)), "found [N*T / 2, x_over_y]");
+        assert_eq!(text(&(&(&Size::divided("T", 2) * &n) + &(&half + &1.into()))), "found [N*T + T / 2 + 1, x_over_y]");
+        assert_eq!(half.promise(3), Some("T % 6 == 0".into()));
+        assert_eq!(Size::divided("T", 2).promise(4), Some("T % 4 == 0".into()));
+        assert_eq!(Size::symbol("T").promise(2), Some("T % 2 == 0".into()));
+        assert_eq!((&half * &n).promise(2), None);
     }
 
     #[test]

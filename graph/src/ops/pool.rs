@@ -7,7 +7,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::graph::{Ends, Op, Value, Window};
 use crate::scalar::{Binary, Reduction};
-use crate::size::Size;
+use crate::size::{Size, gcd};
 use crate::types::Type;
 
 const MAX: &[Param] = &[
@@ -257,10 +257,6 @@ fn along_axis(
     ty.shape[2 + axis] = &(&(count - &1.into()) * &outer.stride[axis].into()) + &outer.reach(axis).into();
     let x = b.push((pool.op)(inner), vec![x], ty);
     along_axis(b, bound, x, axis, &outer, count, pool)
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 fn slots(dilation: Option<usize>) -> Slots {

@@ -158,11 +158,9 @@ pub(crate) fn window_type(
             let message =
                 format!("`{callee}` with a stride of {stride} needs a {name} that divides by it, found {size}");
             let d = comes_from(b, x, Diagnostic::new("N0107", bound.at, message));
-            let help = match size.as_term().map(|(m, _)| m.names()) {
-                Some([name]) => {
-                    format!("promise it, `where {name} % {stride} == 0;`, or write a number in the type of the input")
-                }
-                _ => "write the number in the type of the input, or a multiple of the stride".into(),
+            let help = match size.promise(stride) {
+                Some(rule) => format!("promise it, `where {rule};`, or write a number in the type of the input"),
+                None => "write the number in the type of the input, or a multiple of the stride".into(),
             };
             return b.report(d.help(help));
         };

@@ -277,14 +277,7 @@ impl<'a> Pass<'a> {
                 Ok(found) => return Ok(found),
                 Err(again) => again,
             };
-            for mistake in &mut again.list {
-                // What is wrong in any case is told with the sizes that are written.
-                let known = mistakes.list.iter().find(|m| m.code == mistake.code && m.at == mistake.at);
-                match known {
-                    Some(known) => *mistake = known.clone(),
-                    None => divisors.iter().for_each(|(name, parts)| rules::undivided(mistake, name, *parts)),
-                }
-            }
+            again.list.iter_mut().for_each(rules::tell_as_written);
             mistakes = again;
         }
     }

@@ -6,7 +6,7 @@ use castnet_graph::call::Arg;
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::rules::{Relation, Rule};
 use castnet_graph::scalar::Binary;
-use castnet_graph::size::{Size, whole};
+use castnet_graph::size::{Size, as_written, gcd, whole};
 
 use super::expr::Lowering;
 use super::scope::Frame;
@@ -130,19 +130,10 @@ pub(super) fn divisors(rules: &[Rule], sizes: &[String], known: &HashMap<String,
     divisors
 }
 
-/// Tells a mistake by a size instead of by its part.
-pub(super) fn undivided(mistake: &mut Diagnostic, name: &str, parts: i64) {
-    let (all, part) = (Size::divided(name, parts).to_string(), Size::divided(name, parts).names());
-    let part = part.first().map_or("", |part| part);
-    let mend = |text: &mut String| *text = text.replace(&all, name).replace(part, &format!("{name} / {parts}"));
-    mend(&mut mistake.message);
-    mistake.notes.iter_mut().for_each(|note| mend(&mut note.text));
-    mistake.help.iter_mut().for_each(mend);
-}
-
-/// The greatest number that divides both.
-pub(super) fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.abs() } else { gcd(b, a % b) }
+/// Tells a mistake by the sizes that are written instead of by their parts.
+pub(super) fn tell_as_written(mistake: &mut Diagnostic) {
+    let texts = mistake.notes.iter_mut().map(|note| &mut note.text).chain(&mut mistake.help);
+    texts.chain([&mut mistake.message]).for_each(|text| *text = as_written(text));
 }
 
 fn relation(f: Binary) -> Option<Relation> {

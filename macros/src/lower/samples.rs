@@ -2,7 +2,7 @@
 
 use castnet_graph::diagnostic::{Diagnostic, Loc, Note};
 use castnet_graph::scalar::Binary;
-use castnet_graph::size::Size;
+use castnet_graph::size::{Size, gcd};
 
 use super::rules;
 use crate::ast::{Axis, Block, Expr, ExprKind, Promise, Type};
@@ -107,7 +107,7 @@ impl<'a> Samples<'a> {
                 _ => {}
             });
             if let Some(at) = name {
-                self.names[at].1[run] *= by / rules::gcd(over, by);
+                self.names[at].1[run] *= by / gcd(over, by);
             }
         }
     }

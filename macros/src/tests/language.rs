@@ -197,6 +197,34 @@ fn rules_are_relied_on() {
 }
 
 #[test]
+fn rules_that_the_help_asks_for_are_enough() {
+    for (parts, body, asked) in [
+        ("", "x.reshape([N, 4, H / 3, 3, W / 2, 2]).sum([3, 5])", vec!["H % 3 == 0", "W % 2 == 0"]),
+        ("conv: Conv2d(4, kernel_size = 3, stride = 2, padding = 1);", "conv(x)", vec!["H % 2 == 0", "W % 2 == 0"]),
+        (
+            "convs: [Conv2d(4, kernel_size = 3, stride = (1, 2), padding = 1); 2];",
+            "convs(x)",
+            vec!["W % 2 == 0", "W % 4 == 0"],
+        ),
+        ("pool: AvgPool2d((2, 3));", "pool(pool(x))", vec!["H % 2 == 0", "W % 3 == 0", "H % 4 == 0", "W % 9 == 0"]),
+    ] {
+        let mut rules = vec![];
+        loop {
+            let all = if rules.is_empty() { String::new() } else { format!("where {};", rules.join(", ")) };
+            let net =
+                format!("net Test {{ {parts} {all} pub fn f(x: f32[N, 4, H, W]) -> f32[N, 4, _, _] {{ {body} }} }}");
+            let found = mistakes(&net);
+            let Some(first) = found.first() else { break };
+            let (_, rule) = first.split_once("promise it, `where ").unwrap_or_else(|| panic!("{net}: {found:?}"));
+            let rule = rule.split_once(';').unwrap().0.to_string();
+            assert!(!rules.contains(&rule), "{net}: asked for what is there: {found:?}");
+            rules.push(rule);
+        }
+        assert_eq!(rules, asked, "{parts} {body}");
+    }
+}
+
+#[test]
 fn blocks_alone_are_told_by_their_names() {
     for (block, wrong) in [
         (
