@@ -19,6 +19,12 @@ network! {
         pub train fn all(x: f32[N, 3]) -> (f32, f32[N, 1000]) { let y = a(x); (y.mean(), y) }
     }
 
+    /// What is far more work than a call can be cut into.
+    pub net Products {
+        pub fn outer(x: f32[N], y: f32[M]) -> f32[N, M] { x.unsqueeze(1) * y }
+        pub fn sums(x: f32[N], y: f32[M]) -> f32[N] { (x.unsqueeze(1) * y).tanh().sum(1) }
+    }
+
     /// 400 MB of parameters.
     pub net Large {
         a: Linear(100000, bias = false, init = zeros);
@@ -112,4 +118,20 @@ fn products_of_shapes_beyond_all_numbers() {
         assert!(Array::from_slice(shape, &[1.0f32]).is_err());
         assert!(std::panic::catch_unwind(|| Array::zeros::<f32>(shape)).is_err());
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn work_without_end() {
+    if !in_little_memory("work_without_end") {
+        return;
+    }
+    let net = Products::new(&Device::cpu(), 1).unwrap();
+    let zeros = |n: usize| Array::zeros::<f32>(&[n]);
+    // 4 TB: that it is too many pieces, too, is not what matters.
+    refused("a result", net.outer(&zeros(1 << 20), &zeros(1 << 20)));
+    let error = net.sums(&zeros(1 << 24), &zeros(1 << 20)).unwrap_err();
+    assert!(matches!(error, castnet::Error::TooMuchWork { .. }), "{error}");
+    assert!(error.to_string().starts_with("Products.sums: ") && error.to_string().ends_with("use smaller arguments"));
+    assert_eq!(net.sums(&Array::from_vec(&[1], vec![2.0f32]).unwrap(), &zeros(3)).unwrap().shape(), [1]);
 }

@@ -120,6 +120,18 @@ pub enum Error {
         /// What was asked for.
         bytes: usize,
     },
+    /// At these sizes a launch is more work than one call can do; nothing has run.
+    #[error("{function}: `{launch}` would be {chunks} chunks of work, and {most} are possible: use smaller arguments")]
+    TooMuchWork {
+        /// `LeNet.scores`.
+        function: String,
+        /// What `program.txt` of an explained build calls it.
+        launch: String,
+        /// Pieces of work, each for one thread.
+        chunks: usize,
+        /// How many there can be.
+        most: usize,
+    },
     /// The number of arguments is wrong.
     #[error("{function}: {found} arguments given, {expected} expected")]
     ArgumentCount {

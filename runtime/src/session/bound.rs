@@ -220,14 +220,15 @@ impl Bound {
             kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
         }
 
+        // A launch of more chunks than the pool can count, and how many those are.
+        let mut beyond = None;
         for phase in &phases {
             let chunks = kernels[phase.launch].chunks();
-            let fits = u32::try_from(chunks).ok().filter(|&c| c <= MAX_CHUNKS);
-            counts.push(
-                fits.ok_or_else(|| {
-                    bad(format!("launch `{}` has {chunks} chunks", program.launches[phase.launch].name))
-                })?,
-            );
+            let count = u32::try_from(chunks).ok().filter(|&c| c <= MAX_CHUNKS);
+            if count.is_none() {
+                beyond = Some((phase.launch, chunks));
+            }
+            counts.push(count.unwrap_or(MAX_CHUNKS));
         }
         counts.resize(phases.len() + super::ENDING_PHASES, 0);
 
@@ -248,6 +249,12 @@ impl Bound {
             states,
             checks: Vec::new(),
         };
+        if let Some((launch, chunks)) = beyond {
+            // Most often there is no memory for what it makes either, which says more.
+            bound.new_results(program)?;
+            let (function, launch) = (program.name.clone(), program.launches[launch].name.clone());
+            return Err(Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize });
+        }
         bound.checks = super::checks::done(program, &bound);
         if training {
             bound.own_results = bound.new_results(program)?;
