@@ -264,14 +264,20 @@ impl Rebuild {
         use Binary::*;
         let (x, y) = (node.inputs[0], node.inputs[1]);
         let (cx, cy) = (self.out.as_const(x), self.out.as_const(y));
+        // The zero whose sum with any number is that number: -0 of floats, as -0 + 0 is 0.
+        let nothing = |c: f64, negative: bool| c == 0.0 && (node.ty.dtype.is_int() || c.is_sign_negative() == negative);
         match (f, cx, cy) {
             (_, Some(a), Some(b)) => {
                 let folded = crate::reference::binary(f, a, b);
                 Some(self.constant(node, folded))
             }
-            (Add | Sub, _, Some(0.0)) | (Mul | Div, _, Some(1.0)) => Some(x),
-            (Add, Some(0.0), _) | (Mul, Some(1.0), _) => Some(y),
-            (Sub, Some(0.0), _) => Some(self.with(node, Op::Unary(Unary::Neg), vec![y], node.ty.clone())),
+            (Mul | Div, _, Some(1.0)) => Some(x),
+            (Mul, Some(1.0), _) => Some(y),
+            (Add | Sub, _, Some(c)) if nothing(c, f == Add) => Some(x),
+            (Add, Some(c), _) if nothing(c, true) => Some(y),
+            (Sub, Some(c), _) if nothing(c, true) => {
+                Some(self.with(node, Op::Unary(Unary::Neg), vec![y], node.ty.clone()))
+            }
             (Mul, _, Some(-1.0)) => Some(self.with(node, Op::Unary(Unary::Neg), vec![x], node.ty.clone())),
             // (x · a) · b = x · (a · b): the scales of means and seeds meet.
             (Mul, _, Some(b)) => {

@@ -190,6 +190,15 @@ for name in ("add", "sub", "mul", "div"):
     binary(name, signed=True)
 for name in ("pow", "remainder", "maximum", "minimum"):
     binary(name)
+for name, number in (("maximum", 1.0), ("minimum", 1.0), ("maximum", 0.0)):
+    f = getattr(torch, name)
+    case(f"{name}_number_{number:g}", name, f"x.{name}({number})", ["hard"], lambda x, f=f, c=number: f(x, torch.tensor(c)))
+case("maximum_ones", "maximum", "maximum(ones_like(x), x)", ["hard"], lambda x: torch.maximum(torch.ones_like(x), x))
+# Numbers that seem to change nothing change the sign of a zero.
+for text in ("x + 0.0", "0.0 + x", "x - 0.0", "0.0 - x", "-0.0 + x", "-0.0 - x", "x - -0.0"):
+    case(f"zeros_{text}", "add", text, ["hard"], lambda x, text=text: eval(text), signed=True)
+case("far_and_back", "mul", "x * 1e30 * 1e-30", ["hard"], lambda x: x * 1e30 * 1e-30)
+case("back_and_far", "mul", "x * 1e-30 * 1e30", ["hard"], lambda x: x * 1e-30 * 1e30)
 for name in ("eq", "ne", "lt", "le", "gt", "ge"):
     case(name, name, f"x.{name}(y)", ["-left", "-right"], getattr(torch, name))
 case("logical_and", "logical_and", "(x > y) & (x == x)", ["-left", "-right"], lambda x, y: (x > y) & (x == x))

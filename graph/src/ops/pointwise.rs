@@ -47,7 +47,7 @@ fn operands(b: &mut Builder, bound: &Bound) -> (Value, Value) {
 }
 
 fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
-    let (x, y) = operands(b, bound);
+    let (mut x, mut y) = operands(b, bound);
     let arithmetic = !f.is_comparison() && !matches!(f, Binary::And | Binary::Or);
     for v in [x, y] {
         let bool_like = b.graph.dtype(v) == DType::Bool;
@@ -59,6 +59,14 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
                 .note(at, format!("`{made}` is {}", ty.dtype))
                 .help(help);
             return b.report(d);
+        }
+    }
+    if matches!(f, Binary::Max | Binary::Min) {
+        // Ties are shared with a number, too; relu's are not, whose gradient knows it by its constant.
+        for v in [&mut x, &mut y] {
+            if b.graph.dtype(*v).is_float() && b.graph.as_const(*v).is_some() {
+                *v = detach(b, *v);
+            }
         }
     }
     let result = b.binary(f, x, y)?;
