@@ -105,11 +105,16 @@ fn launch(
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
     let context = Context { root: 1, call: 1 };
-    let run = Run { places: Places::new(&bases, &[], &[]), context: &context, round: 0, update: None };
+    let mut shared = vec![0u8; kernel.shared_bytes() + 64];
+    let at = shared.as_ptr().align_offset(64);
+    let shared = shared[at..].as_mut_ptr();
+    let run = Run { places: Places::new(&bases, &[], &[]).sharing(shared), context: &context, round: 0, update: None };
     report(name, elements, || {
-        for chunk in 0..kernel.chunks() {
-            // SAFETY: the buffers are as long as the launch says.
-            unsafe { kernel.run(chunk, &run, &mut scratch[skip..]) };
+        for part in 0..kernel.parts() {
+            for chunk in 0..kernel.chunks(part) {
+                // SAFETY: the buffers are as long as the launch says.
+                unsafe { kernel.run(part, chunk, &run, &mut scratch[skip..]) };
+            }
         }
     });
 }

@@ -70,6 +70,9 @@ fn time(case: &Case) -> [f64; 2] {
         let strides = if rounds == 1 { vec![] } else { strides };
         let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
+        let mut shared = vec![0u8; kernel.shared_bytes() + 64];
+        let at = shared.as_ptr().align_offset(64);
+        let shared = shared[at..].as_mut_ptr();
         let context = Context { root: 1, call: 1 };
         let start = Instant::now();
         let mut runs = 0;
@@ -77,12 +80,14 @@ fn time(case: &Case) -> [f64; 2] {
             for round in 0..rounds {
                 let this = [round];
                 let rounds = if strides.is_empty() { &[][..] } else { &this };
-                let places = Places::new(&bases, &strides, rounds);
+                let places = Places::new(&bases, &strides, rounds).sharing(shared);
                 let run = Run { places, context: &context, round: u64::from(round), update: None };
                 let before = now();
-                for chunk in 0..kernel.chunks() {
-                    // SAFETY: the buffers have room for all rounds.
-                    unsafe { kernel.run(chunk, &run, &mut scratch[skip..]) };
+                for part in 0..kernel.parts() {
+                    for chunk in 0..kernel.chunks(part) {
+                        // SAFETY: the buffers have room for all rounds.
+                        unsafe { kernel.run(part, chunk, &run, &mut scratch[skip..]) };
+                    }
                 }
                 *best = best.min(now() - before);
             }
@@ -309,6 +314,10 @@ fn main() {
         series(&format!("{name}: n sums of 64"), points, &[]);
         let points = doubling(1, 1 << 16).map(|n| (n, 64 * n, sums(family.clone(), 64, n)));
         series(&format!("{name}: 64 sums of n"), points, &[]);
+        for few in [1, 16] {
+            let points = doubling(1, 1 << 20).map(|n| (n, few * n, sums(family.clone(), few, n)));
+            series(&format!("{name}: {few} sums of n"), points, &[]);
+        }
     }
     series("scatter: n rows of 64", doubling(1, 1 << 14).map(|n| (n, 64 * n + 4096, scattered(n, 64, 64))), &[]);
     series("scatter: 256 rows of n", doubling(1, 1 << 12).map(|n| (n, 320 * n, scattered(256, n, 64))), &[]);

@@ -35,6 +35,7 @@ pub struct Places<'a> {
     bases: &'a [*mut u8],
     strides: &'a [isize],
     rounds: &'a [u32],
+    shared: *mut u8,
 }
 
 // SAFETY: the pointers are only used by `Kernel::run`, whose caller vouches for what lies there and for exclusive access by chunk.
@@ -47,7 +48,12 @@ impl<'a> Places<'a> {
     /// to the next; for each buffer as many numbers, one for each loop around a launch, outermost first; empty if the program has no loops.
     /// `rounds`: the round of each loop around the launch.
     pub fn new(bases: &'a [*mut u8], strides: &'a [isize], rounds: &'a [u32]) -> Places<'a> {
-        Places { bases, strides, rounds }
+        Places { bases, strides, rounds, shared: std::ptr::null_mut() }
+    }
+
+    /// With memory of [`Kernel::shared_bytes`] that all chunks of the launch share, on a cache line; what is in it at first means nothing.
+    pub fn sharing(self, shared: *mut u8) -> Places<'a> {
+        Places { shared, ..self }
     }
 
     /// Where a buffer starts in this round.
@@ -78,6 +84,11 @@ impl Run<'_> {
     #[inline]
     pub(crate) fn base(&self, buffer: usize) -> *mut u8 {
         self.places.base(buffer)
+    }
+
+    /// What all chunks of the launch share.
+    pub(crate) fn shared(&self) -> *mut f32 {
+        self.places.shared.cast()
     }
 }
 
@@ -115,10 +126,19 @@ impl Kernel {
         })
     }
 
-    /// The number of pieces that may run side by side: depends on sizes only, never on threads.
-    pub fn chunks(&self) -> usize {
+    /// How many parts the launch has, which run one after the other: more than one only where a long reduction is split. Depends on sizes
+    /// only, never on threads.
+    pub fn parts(&self) -> usize {
         match &self.0 {
-            Kind::Loops(loops) => loops.chunks(),
+            Kind::Loops(loops) => loops.parts(),
+            Kind::Tile(_) | Kind::Scatter(_) => 1,
+        }
+    }
+
+    /// The number of pieces of a part that may run side by side: depends on sizes only, never on threads.
+    pub fn chunks(&self, part: usize) -> usize {
+        match &self.0 {
+            Kind::Loops(loops) => loops.chunks(part),
             Kind::Tile(both) => both.0.chunks(),
             Kind::Scatter(scatter) => scatter.chunks(),
         }
@@ -133,6 +153,14 @@ impl Kernel {
         }
     }
 
+    /// Bytes of memory that all chunks of all parts share: what is reduced so far.
+    pub fn shared_bytes(&self) -> usize {
+        4 * match &self.0 {
+            Kind::Loops(loops) => loops.shared_floats(),
+            Kind::Tile(_) | Kind::Scatter(_) => 0,
+        }
+    }
+
     /// Whether the kernel hands its result to [`Run::update`] if there is one.
     pub fn updates_in_place(&self) -> bool {
         match &self.0 {
@@ -141,19 +169,25 @@ impl Kernel {
         }
     }
 
-    /// Runs one chunk. Never allocates.
+    /// Runs one chunk of a part. Never allocates.
     ///
     /// # Safety
-    /// `run.places` are buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one kernel may run at the
-    /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned.
-    pub unsafe fn run(&self, chunk: usize, run: &Run<'_>, scratch: &mut [u8]) {
-        assert!(chunk < self.chunks() && scratch.len() >= self.scratch_bytes(), "no such chunk, or too little scratch");
+    /// `run.places` are buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one part may run at the
+    /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned; those of the next part once all
+    /// of them are done. What [`Places::sharing`] was
+    /// given is the same for all parts and belongs to this run of the launch.
+    pub unsafe fn run(&self, part: usize, chunk: usize, run: &Run<'_>, scratch: &mut [u8]) {
+        assert!(
+            part < self.parts() && chunk < self.chunks(part) && scratch.len() >= self.scratch_bytes(),
+            "no such chunk, or too little scratch"
+        );
+        assert!(self.shared_bytes() == 0 || !run.shared().is_null(), "no memory to share");
         assert!(scratch.as_ptr().cast::<[f32; 16]>().addr().is_multiple_of(64), "scratch is not on a cache line");
         let scratch = scratch.as_mut_ptr().cast::<f32>();
         // SAFETY: the caller's promise.
         unsafe {
             match &self.0 {
-                Kind::Loops(loops) => loops.run(chunk, run, scratch),
+                Kind::Loops(loops) => loops.run(part, chunk, run, scratch),
                 Kind::Scatter(scatter) => scatter.run(chunk, run),
                 Kind::Tile(both) => {
                     let (tile, epilogue) = &**both;

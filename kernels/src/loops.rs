@@ -1,7 +1,10 @@
 //! The skeletons without a tile: flat, row and column.
 //!
 //! The space is cut into units, each small enough that its row values stay in scratch, and units are gathered into chunks by what they
-//! cost. A unit runs its stages one after the other; an element stage goes through its elements by blocks.
+//! cost. A unit runs its stages one after the other; an element stage goes through its elements by blocks. Where there are only a few
+//! units and each goes through much, its elements are split (`split.rs`).
+
+use std::ops::Range;
 
 use castnet_graph::program::{Family, Launch, Level};
 use castnet_graph::types::DType;
@@ -13,7 +16,9 @@ use crate::dims::Dims;
 use crate::isa::Isa;
 use crate::kernel::Run;
 use crate::reduce;
-use crate::stage::{MAX_BLOCK, Output, Stage};
+use crate::split::Split;
+use crate::stage::{MAX_BLOCK, Stage};
+use crate::totals::{GROUP, SHORT, Totals, reductions, start};
 use crate::worker::{Along, Layout, MAX_DIMS, Worker};
 
 /// Elements of a block at most.
@@ -24,19 +29,14 @@ const LONG: i64 = 1024;
 const WIDE: i64 = 256;
 /// The fewest columns of a block that is read or written turned.
 const TURNED: i64 = 16;
-/// Rows whose sums are collected apart before they join the total; sums of a long reduction that are added before they join one that
-/// keeps what rounding takes off, so that the error does not grow with the length.
-const GROUP: i64 = 16;
-/// The longest reduction whose sums join the total as they come.
-const SHORT: i64 = 1024;
 
 /// A launch without a tile.
 #[derive(Debug)]
 pub(crate) struct Loops {
     skeleton: Skeleton,
     dims: Dims,
-    stages: Vec<Stage>,
-    isa: Isa,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) isa: Isa,
     /// Planes, rows and columns of an element block. A unit has as many points along its last space dims.
     planes: i64,
     rows: i64,
@@ -45,8 +45,24 @@ pub(crate) struct Loops {
     /// Units of a chunk.
     share: i64,
     /// Whether sums are carried to totals.
-    long: bool,
-    layout: Layout,
+    pub(crate) long: bool,
+    pub(crate) layout: Layout,
+    split: Option<Split>,
+}
+
+/// A unit of the space.
+pub(crate) struct Unit {
+    point: [i64; MAX_DIMS],
+    planes: usize,
+    rows: usize,
+    cols: usize,
+}
+
+impl Unit {
+    /// How many points of the space it has, of a launch that reduces.
+    pub(crate) fn points(&self) -> usize {
+        self.rows.max(self.cols)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,38 +130,65 @@ impl Loops {
         let each = |n: i64, level: Level| n.saturating_mul(cost::of(launch, level));
         let unit = each(work, Level::Element).saturating_add(each(points, Level::Row));
         let share = (cost::CHUNK / unit.max(1)).max(1);
-        Loops { skeleton, dims, stages, isa, planes, rows, cols, units, share, long, layout }
+        let mut loops =
+            Loops { skeleton, dims, stages, isa, planes, rows, cols, units, share, long, layout, split: None };
+        if skeleton != Skeleton::Flat {
+            loops.split = Split::new(&loops.stages, units, points, loops.blocks(), unit);
+        }
+        loops
     }
 
-    pub(crate) fn chunks(&self) -> usize {
-        pieces(self.units, self.share).max(1) as usize
+    /// The parts that run one after the other.
+    pub(crate) fn parts(&self) -> usize {
+        self.split.as_ref().map_or(1, Split::parts)
+    }
+
+    pub(crate) fn chunks(&self, part: usize) -> usize {
+        match &self.split {
+            Some(split) => split.chunks(part),
+            None => pieces(self.units, self.share).max(1) as usize,
+        }
+    }
+
+    /// Floats that all chunks share.
+    pub(crate) fn shared_floats(&self) -> usize {
+        self.split.as_ref().map_or(0, Split::floats)
     }
 
     pub(crate) fn scratch_floats(&self) -> usize {
         self.layout.floats()
     }
 
-    /// Runs a chunk.
+    /// Runs a chunk of a part.
     ///
     /// # Safety
     /// As [`Kernel::run`](crate::Kernel::run); `scratch` is on a cache line.
-    pub(crate) unsafe fn run(&self, chunk: usize, run: &Run<'_>, scratch: *mut f32) {
+    pub(crate) unsafe fn run(&self, part: usize, chunk: usize, run: &Run<'_>, scratch: *mut f32) {
         let worker = Worker { layout: &self.layout, run, isa: self.isa, scratch };
-        let first = chunk as i64 * self.share;
         // SAFETY: units lie inside the space.
         unsafe {
             worker.reset();
+            if let Some(split) = &self.split {
+                return split.run(self, part, chunk, &worker);
+            }
+            let first = chunk as i64 * self.share;
             for unit in first..(first + self.share).min(self.units) {
-                self.unit(unit, &worker);
+                let mut unit = self.unit(unit);
+                for stage in &self.stages {
+                    match (self.skeleton, stage.level) {
+                        (Skeleton::Flat, _) => self.block(stage, &unit, &worker),
+                        (_, Level::Row) => self.points(stage, &unit, &worker),
+                        (_, Level::Element) => self.elements(stage, &mut unit, 0..self.blocks(), &worker),
+                    }
+                }
             }
         }
     }
 
-    unsafe fn unit(&self, mut unit: i64, worker: &Worker<'_>) {
+    /// Unit number `unit`.
+    pub(crate) fn unit(&self, mut unit: i64) -> Unit {
         let sizes = &self.dims.sizes;
         let mut point = [0; MAX_DIMS];
-        let point = &mut point[..sizes.len()];
-        let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
         let mut take = |d: usize, by: i64| {
             let count = pieces(sizes[d], by);
             point[d] = unit % count * by;
@@ -164,82 +207,94 @@ impl Loops {
         (0..outer).rev().for_each(|d| {
             take(d, 1);
         });
-        for stage in &self.stages {
-            // SAFETY: the block lies inside the loops.
-            unsafe {
-                match (self.skeleton, stage.level) {
-                    (Skeleton::Flat, _) => {
-                        let block = Block { point, planes, rows, cols, plane_dim, row_dim, col_dim };
-                        worker.stage(stage, &block, Along::Cols, std::ptr::null());
-                    }
-                    (_, Level::Row) => {
-                        let cols = rows.max(cols);
-                        let (plane_dim, row_dim, col_dim) = (last, last, last);
-                        let block = Block { point, planes, rows: 1, cols, plane_dim, row_dim, col_dim };
-                        worker.stage(stage, &block, Along::Cols, std::ptr::null());
-                    }
-                    (Skeleton::Row, Level::Element) => self.row_elements(stage, point, rows, worker),
-                    (Skeleton::Column, Level::Element) => self.column_elements(stage, point, cols, worker),
-                }
+        Unit { point, planes, rows, cols }
+    }
+
+    /// A stage over a unit of a launch that does not reduce.
+    unsafe fn block(&self, stage: &Stage, unit: &Unit, worker: &Worker<'_>) {
+        let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
+        let Unit { planes, rows, cols, .. } = *unit;
+        let block = Block { point: self.point(unit), planes, rows, cols, plane_dim, row_dim, col_dim };
+        // SAFETY: the block lies inside the loops.
+        unsafe { worker.stage(stage, &block, Along::Cols, std::ptr::null()) };
+    }
+
+    /// A row stage over the points of a unit.
+    ///
+    /// # Safety
+    /// As [`Loops::run`].
+    pub(crate) unsafe fn points(&self, stage: &Stage, unit: &Unit, worker: &Worker<'_>) {
+        let last = self.dims.space - 1;
+        let (plane_dim, row_dim, col_dim, cols) = (last, last, last, unit.points());
+        let block = Block { point: self.point(unit), planes: 1, rows: 1, cols, plane_dim, row_dim, col_dim };
+        // SAFETY: the block lies inside the loops.
+        unsafe { worker.stage(stage, &block, Along::Cols, std::ptr::null()) };
+    }
+
+    fn point<'u>(&self, unit: &'u Unit) -> &'u [i64] {
+        &unit.point[..self.dims.sizes.len()]
+    }
+
+    /// An element stage over a unit and these blocks of its reduction.
+    ///
+    /// # Safety
+    /// As [`Loops::run`].
+    pub(crate) unsafe fn elements(&self, stage: &Stage, unit: &mut Unit, blocks: Range<i64>, worker: &Worker<'_>) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match self.skeleton {
+                Skeleton::Column => self.column_elements(stage, unit, blocks, worker),
+                _ => self.row_elements(stage, unit, blocks, worker),
             }
         }
     }
 
-    /// An element stage over some rows and all of their reduction.
-    unsafe fn row_elements(&self, stage: &Stage, point: &mut [i64], rows: usize, worker: &Worker<'_>) {
+    unsafe fn row_elements(&self, stage: &Stage, unit: &mut Unit, blocks: Range<i64>, worker: &Worker<'_>) {
         let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
-        // SAFETY: slots have room for the rows of a unit.
-        unsafe { start(stage, worker, 0, rows) };
-        // SAFETY: as above; of a long reduction, thrice.
-        let mut totals = unsafe { Totals::new(self.long, stage, worker, 0, rows) };
-        self.outer_reduction(point, col_dim, |point| {
-            for col in (0..self.dims.sizes[col_dim]).step_by(self.cols as usize) {
-                point[col_dim] = col;
-                let cols = self.cols.min(self.dims.sizes[col_dim] - col) as usize;
-                // SAFETY: the block lies inside the loops.
-                unsafe {
-                    let block = Block { point, planes: 1, rows, cols, plane_dim, row_dim, col_dim };
-                    worker.stage(stage, &block, Along::Rows, std::ptr::null());
-                    totals.added();
-                }
+        let rows = unit.rows;
+        // SAFETY: slots have room for the rows of a unit; of a long reduction, thrice.
+        let mut totals = unsafe {
+            start(stage, worker, 0, rows);
+            Totals::new(self.long, stage, worker, 0, rows)
+        };
+        self.each_block(blocks, unit, |point, cols| {
+            // SAFETY: the block lies inside the loops.
+            unsafe {
+                let block = Block { point, planes: 1, rows, cols: cols as usize, plane_dim, row_dim, col_dim };
+                worker.stage(stage, &block, Along::Rows, std::ptr::null());
+                totals.added();
             }
-            point[col_dim] = 0;
         });
         // SAFETY: as above.
         unsafe { totals.settle() };
     }
 
-    /// An element stage over some columns and all of their reduction. Sums are collected by groups of rows: what is added to what does not
-    /// grow as the reduction does.
-    unsafe fn column_elements(&self, stage: &Stage, point: &mut [i64], cols: usize, worker: &Worker<'_>) {
+    /// Sums are collected by groups of rows: what is added to what does not grow as the reduction does.
+    unsafe fn column_elements(&self, stage: &Stage, unit: &mut Unit, blocks: Range<i64>, worker: &Worker<'_>) {
         let [plane_dim, row_dim, col_dim] = block_dims(self.skeleton, &self.dims);
-        let size = self.dims.sizes[row_dim];
-        let group = self.rows.max(GROUP);
+        let cols = unit.cols;
         // SAFETY: slots have room for the columns of a unit, twice; of a long reduction, four times.
         let mut totals = unsafe {
             start(stage, worker, cols, cols);
             Totals::new(self.long, stage, worker, cols, cols)
         };
-        self.outer_reduction(point, row_dim, |point| {
-            for first in (0..size).step_by(group as usize) {
-                let end = (first + group).min(size);
-                // SAFETY: the block lies inside the loops.
-                unsafe {
-                    start(stage, worker, 0, cols);
-                    for row in (first..end).step_by(self.rows as usize) {
-                        point[row_dim] = row;
-                        let rows = self.rows.min(end - row) as usize;
-                        let block = Block { point, planes: 1, rows, cols, plane_dim, row_dim, col_dim };
-                        worker.stage(stage, &block, Along::Cols, std::ptr::null());
-                    }
-                    for (op, slot) in reductions(stage) {
-                        let sums = worker.values(slot);
-                        reduce::along_cols(self.isa, op, sums, 1, cols, sums.add(cols));
-                    }
-                    totals.added();
+        self.each_block(blocks, unit, |point, group| {
+            let (first, end) = (point[row_dim], point[row_dim] + group);
+            // SAFETY: the block lies inside the loops.
+            unsafe {
+                start(stage, worker, 0, cols);
+                for row in (first..end).step_by(self.rows as usize) {
+                    point[row_dim] = row;
+                    let rows = self.rows.min(end - row) as usize;
+                    let block = Block { point, planes: 1, rows, cols, plane_dim, row_dim, col_dim };
+                    worker.stage(stage, &block, Along::Cols, std::ptr::null());
                 }
+                for (op, slot) in reductions(stage) {
+                    let sums = worker.values(slot);
+                    reduce::along_cols(self.isa, op, sums, 1, cols, sums.add(cols));
+                }
+                totals.added();
             }
-            point[row_dim] = 0;
         });
         // SAFETY: as above.
         unsafe { totals.settle() };
@@ -252,112 +307,54 @@ impl Loops {
         }
     }
 
-    /// Goes through the reduction dims but `inner`, which is the last one.
-    fn outer_reduction(&self, point: &mut [i64], inner: usize, mut take: impl FnMut(&mut [i64])) {
-        let dims = self.dims.space..inner;
-        let count: i64 = self.dims.sizes[dims.clone()].iter().product();
-        for _ in 0..count {
-            take(point);
-            for d in dims.clone().rev() {
-                point[d] += 1;
-                if point[d] < self.dims.sizes[d] {
-                    break;
+    /// How long a block of the reduction is along its last dim: what is reduced before it joins the sums.
+    fn block_length(&self) -> i64 {
+        match self.skeleton {
+            Skeleton::Column => self.rows.max(GROUP),
+            _ => self.cols,
+        }
+    }
+
+    /// How many blocks the reduction has.
+    fn blocks(&self) -> i64 {
+        let (space, inner) = (self.dims.space, self.dims.sizes.len() - 1);
+        let outer: i64 = self.dims.sizes[space..inner.max(space)].iter().product();
+        outer * pieces(self.dims.sizes[inner], self.block_length())
+    }
+
+    /// Goes through blocks of the reduction: `take` gets the point at which each begins, and how long it is along the last dim.
+    fn each_block(&self, blocks: Range<i64>, unit: &mut Unit, mut take: impl FnMut(&mut [i64], i64)) {
+        let (sizes, space, inner) = (&self.dims.sizes, self.dims.space, self.dims.sizes.len() - 1);
+        let point = &mut unit.point[..sizes.len()];
+        let (size, by) = (sizes[inner], self.block_length());
+        let each = pieces(size, by).max(1);
+        let (mut outer, mut at) = (blocks.start / each, blocks.start % each * by);
+        for d in (space..inner).rev() {
+            point[d] = outer % sizes[d].max(1);
+            outer /= sizes[d].max(1);
+        }
+        for _ in blocks {
+            point[inner] = at;
+            take(point, by.min(size - at));
+            at += by;
+            if at >= size {
+                at = 0;
+                for d in (space..inner).rev() {
+                    point[d] += 1;
+                    if point[d] < sizes[d] {
+                        break;
+                    }
+                    point[d] = 0;
                 }
-                point[d] = 0;
             }
         }
+        point[space..].fill(0);
     }
 }
 
 /// How many pieces of length `by` cover `size`.
 fn pieces(size: i64, by: i64) -> i64 {
     (size + by - 1) / by
-}
-
-/// The reductions among a stage's outputs.
-fn reductions(stage: &Stage) -> impl Iterator<Item = (castnet_graph::scalar::Reduction, usize)> {
-    stage.outputs.iter().filter_map(|output| match output {
-        Output::Reduce(op, slot) => Some((*op, *slot)),
-        _ => None,
-    })
-}
-
-/// Sets the row values that a stage reduces into to the identity, from value number `at` on.
-unsafe fn start(stage: &Stage, worker: &Worker<'_>, at: usize, n: usize) {
-    for (op, slot) in reductions(stage) {
-        // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(worker.values(slot).add(at), n).fill(reduce::identity(op)) };
-    }
-}
-
-/// The sums of a stage's long reductions, carried to totals part by part.
-struct Totals<'a, 'w> {
-    stage: &'a Stage,
-    worker: &'a Worker<'w>,
-    /// The first value of each slot that is carried, and how many.
-    at: usize,
-    n: usize,
-    /// How many sums were added since; none of a short reduction, whose sums stay where they are.
-    pending: Option<i64>,
-}
-
-impl<'a, 'w> Totals<'a, 'w> {
-    /// # Safety
-    /// Of a long reduction, slots have room for three times `n` values from number `at` on.
-    unsafe fn new(long: bool, stage: &'a Stage, worker: &'a Worker<'w>, at: usize, n: usize) -> Totals<'a, 'w> {
-        if long {
-            for sums in sums(stage, worker, at) {
-                // SAFETY: the caller's promise.
-                unsafe { std::slice::from_raw_parts_mut(sums.add(n), 2 * n).fill(0.0) };
-            }
-        }
-        Totals { stage, worker, at, n, pending: long.then_some(0) }
-    }
-
-    /// Something was added to each sum.
-    ///
-    /// # Safety
-    /// As [`Totals::new`].
-    unsafe fn added(&mut self) {
-        let Some(pending) = &mut self.pending else { return };
-        *pending += 1;
-        if *pending == GROUP {
-            *pending = 0;
-            // SAFETY: the caller's promise.
-            unsafe { self.carry() };
-        }
-    }
-
-    unsafe fn carry(&self) {
-        for sums in sums(self.stage, self.worker, self.at) {
-            // SAFETY: the caller's promise.
-            unsafe { reduce::carry(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n) };
-        }
-    }
-
-    /// Puts the totals in the place of the sums.
-    ///
-    /// # Safety
-    /// As [`Totals::new`].
-    unsafe fn settle(&self) {
-        if self.pending.is_none() {
-            return;
-        }
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.carry();
-            for sums in sums(self.stage, self.worker, self.at) {
-                reduce::settle(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n);
-            }
-        }
-    }
-}
-
-/// Where the sums among a stage's reductions lie, from value number `at` on.
-fn sums(stage: &Stage, worker: &Worker<'_>, at: usize) -> impl Iterator<Item = *mut f32> {
-    let sums = reductions(stage).filter(|(op, _)| *op == castnet_graph::scalar::Reduction::Sum);
-    // SAFETY: a slot has more values than a unit has points.
-    sums.map(move |(_, slot)| unsafe { worker.values(slot).add(at) })
 }
 
 /// The dims along the planes, the rows and the columns of an element block.

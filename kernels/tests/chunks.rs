@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_graph::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Unary};
+use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
 use castnet_graph::types::DType;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
@@ -28,7 +28,7 @@ fn chunks(elements: usize, instrs: Vec<Instr>) -> usize {
         }],
         updates: None,
     };
-    Kernel::new(&launch, &[DType::F32; 3], Isa::detect(), &[], &|_| 0).chunks()
+    Kernel::new(&launch, &[DType::F32; 3], Isa::detect(), &[], &|_| 0).chunks(0)
 }
 
 #[test]
@@ -45,4 +45,51 @@ fn the_gates_of_a_small_recurrent_net_are_several_chunks() {
 fn a_sum_of_a_few_thousand_values_is_one() {
     assert_eq!(chunks(8192, vec![Instr::Binary(Binary::Add, 0, 1)]), 1);
     assert!(chunks(1 << 20, vec![Instr::Binary(Binary::Add, 0, 1)]) >= 32);
+}
+
+/// Chunks of each part of `points` sums over `reduced` values, which lie innermost for rows and outermost for columns.
+fn sums(family: Family, points: usize, reduced: usize) -> Vec<usize> {
+    let load = match family {
+        Family::Row => access(0, &[points, reduced], vec![Index::of(0), Index::of(1)]),
+        _ => access(0, &[reduced, points], vec![Index::of(1), Index::of(0)]),
+    };
+    let stage = |level, from, to| Stage {
+        level,
+        inputs: vec![from],
+        code: Code { inputs: 1, instrs: vec![], outputs: vec![0] },
+        outputs: vec![to],
+    };
+    let launch = Launch {
+        name: "sums".into(),
+        loc: 0,
+        space: vec![size(points)],
+        reduce: vec![size(reduced)],
+        family,
+        loads: vec![load],
+        stores: vec![access(1, &[points], vec![Index::of(0)])],
+        stages: vec![
+            stage(Level::Element, Source::Load(0), Target::Reduce(Reduction::Sum, 0)),
+            stage(Level::Row, Source::Row(0), Target::Store(0)),
+        ],
+        updates: None,
+    };
+    let kernel = Kernel::new(&launch, &[DType::F32; 2], Isa::detect(), &[], &|_| 0);
+    (0..kernel.parts()).map(|part| kernel.chunks(part)).collect()
+}
+
+#[test]
+fn long_reductions_are_split() {
+    use Family::{Column, Row};
+    // The gradient of a bias over a million rows, the sum of a whole tensor, statistics of a few channels.
+    for (family, points) in [(Column, 64), (Column, 1), (Row, 1), (Row, 8)] {
+        let chunks = sums(family, points, 1_000_000);
+        assert!(chunks.len() == 2 && chunks[0] >= 12 && chunks[1] <= points, "{points}: {chunks:?}");
+    }
+    // Once there are enough of them, they grow.
+    assert_eq!(sums(Column, 64, 1_000_000), sums(Column, 64, 10_000_000));
+    // What is short is not split, nor what threads can share as it is.
+    for (family, points, reduced) in [(Row, 1, 30_000), (Column, 64, 1000), (Row, 1000, 30_000), (Column, 65_536, 1000)]
+    {
+        assert_eq!(sums(family, points, reduced).len(), 1, "{points} sums of {reduced}");
+    }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_graph::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Unary};
+use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
 use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, block_kernel};
@@ -164,6 +164,35 @@ fn the_same_bits_in_place() {
     same_bits(&truths, truths_code(), &[1]);
     same_bits(&product_and_sum, product_and_sum_code(), &[0]);
     same_bits(&exchanged, exchanged_code(), &[0, 2, 1]);
+}
+
+#[test]
+fn the_same_bits_of_split_reductions() {
+    for (family, dims) in [(Family::Row, [2, 300_000]), (Family::Column, [300_000, 2])] {
+        let index = match family {
+            Family::Row => vec![Index::of(0), Index::of(1)],
+            _ => vec![Index::of(1), Index::of(0)],
+        };
+        let mut launch = flat(2, product_and_sum_code(), &[2]);
+        (launch.family, launch.reduce) = (family, vec![size(300_000)]);
+        launch.loads.iter_mut().enumerate().for_each(|(i, load)| *load = access(i, &dims, index.clone()));
+        launch.stages[0].outputs = vec![Target::Reduce(Reduction::Sum, 0)];
+        launch.stages.push(Stage {
+            level: Level::Row,
+            inputs: vec![Source::Row(0); 2],
+            code: product_and_sum_code(),
+            outputs: vec![Target::Store(0)],
+        });
+        let mut random = Random(5);
+        let data = [600_000, 600_000, 2].map(|n| Data::random(DType::F32, n, &mut random));
+        for isa in Isa::available() {
+            let (mut interpreted, mut emitted) = (data.clone(), data.clone());
+            let kernel = run(&launch, &mut interpreted, isa, &[], &Context::default(), None);
+            run(&launch, &mut emitted, isa, &[Some(product_and_sum); 2], &Context::default(), None);
+            assert!(kernel.parts() == 2 && kernel.chunks(0) >= 8);
+            assert!(interpreted[2] == emitted[2] && interpreted[2] != data[2], "{isa:?}");
+        }
+    }
 }
 
 /// A product and a sum are two roundings on every instruction set.

@@ -5,6 +5,8 @@ mod common;
 use castnet_graph::program::{Access, Family, Index, Launch, Level, Source, Stage, Target};
 use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
 use castnet_graph::types::DType;
+use castnet_kernels::Kernel;
+use castnet_kernels::isa::Isa;
 use common::{Data, Random, access, check, size};
 
 /// A launch in the making, with its buffers.
@@ -223,6 +225,44 @@ fn flat() {
     }
 }
 
+/// A launch of random stages that reduces, with its buffers.
+fn reducing(random: &mut Random, family: Family, space: &[usize], reduce: &[usize]) -> (Launch, Vec<Data>) {
+    let ranks = [space.len(), reduce.len()];
+    let mut making = Making::new(random, family, space, reduce);
+    let rank = ranks[0] + ranks[1];
+    // Every slot is written before it is read.
+    let mut slots = 0;
+    for _ in 0..1 + making.random.below(4) {
+        let element = making.random.below(3) > 0;
+        let mut next = slots;
+        let mut outputs = vec![];
+        for _ in 0..1 + making.random.below(2) {
+            let store = making.random.below(3) == 0;
+            outputs.push(match making.random.of(&[Reduction::Sum, Reduction::Max, Reduction::Min]) {
+                _ if store => making.store(if element { rank } else { ranks[0] }),
+                op if element => Target::Reduce(op, next),
+                _ => Target::Row(next),
+            });
+            next += usize::from(!store);
+        }
+        let (level, rank) = if element { (Level::Element, rank) } else { (Level::Row, ranks[0]) };
+        making.stage(level, rank, slots, outputs);
+        slots = next;
+    }
+    if slots > 0 {
+        let store = making.store(ranks[0]);
+        let inputs = (0..slots).map(Source::Row).collect();
+        let mut code = Code { inputs: slots as u32, instrs: vec![], outputs: vec![] };
+        for slot in 1..slots as u32 {
+            let sum = if slot == 1 { 0 } else { slots as u32 + slot - 2 };
+            code.instrs.push(Instr::Binary(Binary::Add, sum, slot));
+        }
+        code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u32 - 2 }];
+        making.launch.stages.push(Stage { level: Level::Row, inputs, code, outputs: vec![store] });
+    }
+    (making.launch, making.data)
+}
+
 #[test]
 fn rows_and_columns() {
     for seed in 0..900 {
@@ -231,40 +271,30 @@ fn rows_and_columns() {
         let ranks = [random.below(4), 1 + random.below(2)];
         let space = sizes(&mut random, ranks[0], 300);
         let reduce = sizes(&mut random, ranks[1], 6000 / space.iter().product::<usize>().max(1));
-        let mut making = Making::new(&mut random, family, &space, &reduce);
-        let rank = ranks[0] + ranks[1];
-        // Every slot is written before it is read.
-        let mut slots = 0;
-        for _ in 0..1 + making.random.below(4) {
-            let element = making.random.below(3) > 0;
-            let mut next = slots;
-            let mut outputs = vec![];
-            for _ in 0..1 + making.random.below(2) {
-                let store = making.random.below(3) == 0;
-                outputs.push(match making.random.of(&[Reduction::Sum, Reduction::Max, Reduction::Min]) {
-                    _ if store => making.store(if element { rank } else { ranks[0] }),
-                    op if element => Target::Reduce(op, next),
-                    _ => Target::Row(next),
-                });
-                next += usize::from(!store);
-            }
-            let (level, rank) = if element { (Level::Element, rank) } else { (Level::Row, ranks[0]) };
-            making.stage(level, rank, slots, outputs);
-            slots = next;
-        }
-        if slots > 0 {
-            let store = making.store(ranks[0]);
-            let inputs = (0..slots).map(Source::Row).collect();
-            let mut code = Code { inputs: slots as u32, instrs: vec![], outputs: vec![] };
-            for slot in 1..slots as u32 {
-                let sum = if slot == 1 { 0 } else { slots as u32 + slot - 2 };
-                code.instrs.push(Instr::Binary(Binary::Add, sum, slot));
-            }
-            code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u32 - 2 }];
-            making.launch.stages.push(Stage { level: Level::Row, inputs, code, outputs: vec![store] });
-        }
-        check(&making.launch, &making.data, 2e-4);
+        let (launch, data) = reducing(&mut random, family, &space, &reduce);
+        check(&launch, &data, 2e-4);
     }
+}
+
+/// A few points over much, in pieces.
+#[test]
+fn split_rows_and_columns() {
+    let mut split = [0; 2];
+    for seed in 0..24 {
+        let mut random = Random(seed);
+        let family = random.of(&[Family::Row, Family::Column]);
+        let space = [vec![], vec![1], vec![3], vec![2, 2], vec![40]];
+        let space = random.of(&space);
+        let n: usize = space.iter().product();
+        let reduce = [vec![150_000 / n], vec![300, 500 / n], vec![33, 4001 / n], vec![13, 5, 2400 / n]];
+        let reduce = random.of(&reduce);
+        let number = usize::from(family == Family::Row);
+        let (launch, data) = reducing(&mut random, family, &space, &reduce);
+        let dtypes: Vec<DType> = data.iter().map(|d| d.dtype).collect();
+        split[number] += usize::from(Kernel::new(&launch, &dtypes, Isa::detect(), &[], &|_| 0).parts() > 1);
+        check(&launch, &data, 1e-3);
+    }
+    assert!(split.iter().all(|&split| split >= 5), "{split:?}");
 }
 
 /// softmax cross entropy with u8 targets: the loss of each row, and its gradient, in one launch.

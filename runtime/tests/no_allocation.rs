@@ -5,6 +5,8 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use castnet_kernels::Kernel;
+use castnet_kernels::isa::Isa;
 use castnet_runtime::{AdamW, Cosine, Device, Model, Optimizer, Sgd, set_threads};
 use common::{LOSS, noise, regression};
 
@@ -39,7 +41,16 @@ fn steps_allocate_nothing() {
         (Box::new(adam()), true),
         (Box::new(Sgd::new(0.1).momentum(0.9)), false),
     ];
-    let batches = [128, 128, 17].map(|n| (noise(&[n, 300], 1), noise(&[n, 200], 2)));
+    // The sum of the loss is split where the batch is long.
+    let batches = [900, 900, 17].map(|n| (noise(&[n, 300], 1), noise(&[n, 200], 2)));
+    let Some((program, launch)) = regression(300, 200).functions.iter().find_map(|function| {
+        let program = function.training.as_ref()?;
+        Some((program.clone(), program.launches.iter().find(|launch| !launch.reduce.is_empty())?.clone()))
+    }) else {
+        panic!("no launch reduces")
+    };
+    let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
+    assert!(Kernel::new(&launch, &dtypes, Isa::detect(), &[], &|_| 900).parts() > 1);
     for (mut optimizer, guarded) in ways {
         // SAFETY: its indices stay inside their buffers.
         let mut model = unsafe { Model::from_net(regression(300, 200), &Device::cpu(), 3) }.unwrap();

@@ -38,6 +38,28 @@ network! {
         pub train fn loss(x: f32[N, 3, 32, 32], y: u8[N]) -> f32 { scores(x).cross_entropy(y) }
     }
 
+    /// Statistics, a loss and gradients that are sums over many rows of few numbers.
+    pub net LongSums {
+        norm: BatchNorm1d(16);
+        param shift: f32[16] = zeros;
+
+        pub train fn loss(x: f32[N, 16], y: f32[N, 16]) -> f32 { (norm(x) + shift).mse_loss(y) }
+    }
+
+    /// Convolutions with pools that overlap between them.
+    pub net Pools {
+        a:    Conv2d(16, kernel_size = 3, padding = 1);
+        b:    Conv2d(32, kernel_size = 3, padding = 1);
+        c:    Conv2d(32, kernel_size = 3, padding = 1);
+        head: Linear(10);
+
+        pub train fn loss(x: f32[N, 3, 32, 32], y: u8[N]) -> f32 {
+            let x = a(x).relu().avg_pool2d(3, stride = 2, padding = 1);
+            let x = b(x).relu().avg_pool2d(3, stride = 2, padding = 1);
+            head(c(x).relu().mean([2, 3])).cross_entropy(y)
+        }
+    }
+
     /// ResNet-20 of CIFAR.
     pub net ResNet20 {
         stem:   Conv2d(16, kernel_size = 3, padding = 1, bias = false);

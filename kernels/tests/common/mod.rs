@@ -245,16 +245,21 @@ pub fn run(
         })
         .collect();
     let bases: Vec<*mut u8> = bytes.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
-    let run = Run { places: Places::new(&bases, &[], &[]), context, round: ROUND, update };
+    let mut shared = vec![0xffu8; kernel.shared_bytes() + 128];
+    let skip = shared.as_ptr().align_offset(64);
+    let (shared, behind) = shared[skip..].split_at_mut(kernel.shared_bytes());
+    let places = Places::new(&bases, &[], &[]).sharing(shared.as_mut_ptr());
+    let run = Run { places, context, round: ROUND, update };
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 128];
-    for chunk in (0..kernel.chunks()).rev() {
+    for (part, chunk) in (0..kernel.parts()).flat_map(|part| (0..kernel.chunks(part)).rev().map(move |c| (part, c))) {
         scratch.fill(0xff);
         let skip = scratch.as_ptr().align_offset(64);
         let (own, guard) = scratch[skip..].split_at_mut(kernel.scratch_bytes());
         // SAFETY: the buffers are as long as the launch says.
-        unsafe { kernel.run(chunk, &run, own) };
+        unsafe { kernel.run(part, chunk, &run, own) };
         assert!(guard.iter().all(|&b| b == 0xff), "wrote behind the scratch");
     }
+    assert!(behind.iter().all(|&b| b == 0xff), "wrote behind the shared memory");
     for (data, words) in data.iter_mut().zip(&bytes) {
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         data.read(&bytes);

@@ -20,10 +20,12 @@ use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
 
-/// One launch in one round.
+/// A part of a launch in one round.
 pub(super) struct Phase {
     /// Index into the program's launches.
     pub(super) launch: usize,
+    /// Which of the kernel's parts.
+    pub(super) part: usize,
     /// The rounds of the loops around it, outermost first: these of [`Bound::rounds`].
     pub(super) rounds: Range<usize>,
     /// The same counted through; 0 outside.
@@ -57,6 +59,8 @@ pub(super) struct Bound {
     pub(super) rounds: Vec<u32>,
     pub(super) arena_bytes: usize,
     pub(super) scratch_bytes: usize,
+    /// What all threads share in a phase and the next ones of the same launch.
+    pub(super) shared_bytes: usize,
     /// Shapes of the results.
     pub(super) results: Vec<Vec<usize>>,
     /// Results that are used again and again.
@@ -133,19 +137,6 @@ impl Bound {
         let program = loaded.program(function, training)?;
         let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
-        let mut flat = Flat { sizes: &sizes, phases: Vec::new(), rounds: Vec::new() };
-        // With what is counted for each of them below.
-        let length = flat.length(&program.schedule)?;
-        let room = flat.phases.try_reserve_exact(length).and_then(|()| flat.rounds.try_reserve(depth));
-        let mut counts: Vec<u32> = Vec::new();
-        let room = room.and_then(|()| counts.try_reserve_exact(length.saturating_add(super::ENDING_PHASES)));
-        if length > MAX_PHASES || room.is_err() {
-            let bytes = length.saturating_mul(size_of::<Phase>());
-            return Err(Error::Memory { function: program.name.clone(), bytes });
-        }
-        flat.steps(&program.schedule, 0..0, 0)?;
-        let Flat { phases, rounds, .. } = flat;
-
         let mut arena_bytes = 0;
         for floats in &program.arena {
             arena_bytes = arena_bytes.max(4 * sizes.length(floats, "the arena")?);
@@ -220,10 +211,22 @@ impl Bound {
             kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
         }
 
+        let mut flat = Flat { sizes: &sizes, kernels: &kernels, phases: Vec::new(), rounds: Vec::new() };
+        // With what is counted for each of them below.
+        let length = flat.length(&program.schedule)?;
+        let room = flat.phases.try_reserve_exact(length).and_then(|()| flat.rounds.try_reserve(depth));
+        let mut counts: Vec<u32> = Vec::new();
+        let room = room.and_then(|()| counts.try_reserve_exact(length.saturating_add(super::ENDING_PHASES)));
+        if length > MAX_PHASES || room.is_err() {
+            let bytes = length.saturating_mul(size_of::<Phase>());
+            return Err(Error::Memory { function: program.name.clone(), bytes });
+        }
+        flat.steps(&program.schedule, 0..0, 0)?;
+        let Flat { phases, rounds, .. } = flat;
         // A launch of more chunks than the pool can count, and how many those are.
         let mut beyond = None;
         for phase in &phases {
-            let chunks = kernels[phase.launch].chunks();
+            let chunks = kernels[phase.launch].chunks(phase.part);
             let count = u32::try_from(chunks).ok().filter(|&c| c <= MAX_CHUNKS);
             if count.is_none() {
                 beyond = Some((phase.launch, chunks));
@@ -235,6 +238,7 @@ impl Bound {
         let mut bound = Bound {
             values: values.to_vec(),
             scratch_bytes: kernels.iter().map(Kernel::scratch_bytes).max().unwrap_or(0),
+            shared_bytes: kernels.iter().map(Kernel::shared_bytes).max().unwrap_or(0),
             kernels,
             phases,
             counts,

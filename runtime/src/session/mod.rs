@@ -45,7 +45,10 @@ pub(crate) struct Session {
     checks: Memory,
     /// A part for each thread that may take part.
     scratch: Memory,
+    /// What all of them share while a launch runs.
+    shared: Memory,
     scratch_start: Shared<u8>,
+    shared_start: Shared<u8>,
     checks_start: Shared<f32>,
     /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
@@ -69,7 +72,9 @@ impl Session {
             states: Memory::default(),
             checks: Memory::default(),
             scratch: Memory::default(),
+            shared: Memory::default(),
             scratch_start: Shared::new(std::ptr::null_mut()),
+            shared_start: Shared::new(std::ptr::null_mut()),
             checks_start: Shared::new(std::ptr::null_mut()),
             addresses: Vec::new(),
             poison: false,
@@ -120,10 +125,11 @@ impl Session {
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
         let (arena, scratch) = (bound.arena_bytes, self.threads().saturating_mul(Session::scratch_stride(bound)));
-        let (states, checks) = (bound.states.bytes, 4 * program.words());
+        let (shared, states, checks) = (bound.shared_bytes, bound.states.bytes, 4 * program.words());
         for (memory, bytes) in [
             (&mut self.arena, arena),
             (&mut self.scratch, scratch),
+            (&mut self.shared, shared),
             (&mut self.states, states),
             (&mut self.checks, checks),
         ] {

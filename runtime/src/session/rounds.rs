@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use castnet_graph::program::Step;
 use castnet_graph::size::Size;
+use castnet_kernels::Kernel;
 
 use super::bound::{Home, Phase, Sizes};
 use crate::error::Result;
@@ -15,6 +16,7 @@ pub(super) const MAX_PHASES: usize = 1 << 26;
 /// The schedule with its loops rolled out.
 pub(super) struct Flat<'s> {
     pub(super) sizes: &'s Sizes<'s>,
+    pub(super) kernels: &'s [Kernel],
     pub(super) phases: Vec<Phase>,
     /// What [`Phase::rounds`] refers to.
     pub(super) rounds: Vec<u32>,
@@ -29,7 +31,7 @@ impl Flat<'_> {
     pub(super) fn length(&self, steps: &[Step]) -> Result<usize> {
         steps.iter().try_fold(0usize, |sum, step| {
             let phases = match step {
-                Step::Launch(_) => 1,
+                Step::Launch(launch) => self.kernels[*launch].parts(),
                 Step::Repeat { count, body, .. } => self.count(count)?.saturating_mul(self.length(body)?),
             };
             Ok(sum.saturating_add(phases))
@@ -41,7 +43,9 @@ impl Flat<'_> {
         for step in steps {
             match step {
                 Step::Launch(launch) => {
-                    self.phases.push(Phase { launch: *launch, rounds: around.clone(), round: through, update: None });
+                    let phase =
+                        |part| Phase { launch: *launch, part, rounds: around.clone(), round: through, update: None };
+                    self.phases.extend((0..self.kernels[*launch].parts()).map(phase));
                 }
                 Step::Repeat { count, reverse, body } => {
                     let count = self.count(count)?;

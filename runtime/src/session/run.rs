@@ -34,6 +34,7 @@ struct Execution<'a> {
     context: &'a Context,
     scratch: Shared<u8>,
     scratch_stride: usize,
+    shared: Shared<u8>,
     /// The words of checks.
     checks: Shared<f32>,
     /// If gradients shall be taken at once where that can be.
@@ -63,7 +64,8 @@ impl Work for Execution<'_> {
         };
         let update = in_place.as_ref().map(|u| u as &dyn Update);
         let run = Run {
-            places: Places::new(bases, &self.bound.strides, &self.bound.rounds[now.rounds.clone()]),
+            places: Places::new(bases, &self.bound.strides, &self.bound.rounds[now.rounds.clone()])
+                .sharing(self.shared.0),
             context: self.context,
             round: now.round as u64,
             update,
@@ -74,7 +76,7 @@ impl Work for Execution<'_> {
         };
         // SAFETY: `Session::run` computed the addresses of buffers that `Bound::new` found to lie within their places, and all places stay
         // borrowed; the pool runs each chunk once, and phases one after the other.
-        unsafe { self.bound.kernels[now.launch].run(chunk, &run, scratch) }
+        unsafe { self.bound.kernels[now.launch].run(now.part, chunk, &run, scratch) }
     }
 }
 
@@ -166,6 +168,9 @@ impl Session {
             self.pool(&counts, &operands.context, None, None)?;
             counts[number] = 0;
             let launch = launch_of(launches, phase);
+            if phase.part + 1 < bound.kernels[phase.launch].parts() {
+                continue;
+            }
             for store in &launch.stores {
                 let home = &bound.homes[store.buffer];
                 if program.buffers[store.buffer].dtype != DType::F32 {
@@ -193,6 +198,7 @@ impl Session {
         let checks = self.checks.as_mut_ptr();
         self.checks_start = Shared::new(checks.cast());
         self.scratch_start = Shared::new(self.scratch.as_mut_ptr());
+        self.shared_start = Shared::new(self.shared.as_mut_ptr());
         for (address, home) in self.addresses.iter_mut().zip(&bound.homes) {
             let base = match home.place {
                 Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
@@ -224,6 +230,7 @@ impl Session {
             context,
             scratch: self.scratch_start,
             scratch_stride,
+            shared: self.shared_start,
             checks: self.checks_start,
             in_place,
             ending,

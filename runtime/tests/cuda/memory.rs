@@ -147,13 +147,16 @@ impl<'a> Memory<'a> {
         let starts: Vec<usize> = (0..dtypes.len()).map(|b| self.home(b, at).start).collect();
         let base: *mut u8 = self.words.as_mut_ptr().cast();
         let bases: Vec<*mut u8> = starts.iter().map(|&start| base.wrapping_add(start)).collect();
-        let places = Places::new(&bases, &[], &[]);
+        let mut shared = vec![0u8; kernel.shared_bytes() + 64];
+        let skip = shared.as_ptr().align_offset(64);
+        let shared = shared[skip..].as_mut_ptr();
+        let places = Places::new(&bases, &[], &[]).sharing(shared);
         let run = Run { places, context: &CONTEXT, round: at.through as u64, update: None };
         let mut scratch = vec![0; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
-        for chunk in 0..kernel.chunks() {
+        for (part, chunk) in (0..kernel.parts()).flat_map(|part| (0..kernel.chunks(part)).map(move |c| (part, c))) {
             // SAFETY: the buffers lie in the memory by the same arithmetic as in the runtime.
-            unsafe { kernel.run(chunk, &run, &mut scratch[skip..skip + kernel.scratch_bytes()]) };
+            unsafe { kernel.run(part, chunk, &run, &mut scratch[skip..skip + kernel.scratch_bytes()]) };
         }
     }
 
