@@ -56,7 +56,7 @@ const CASES: [Case; 10] = [
     case!("gpt", Some("gpt written"), Gpt, AdamW::new(1e-4), below(256, &[8, 128]), below(256, &[8, 128])),
     case!("gpt written", None, GptWritten, AdamW::new(1e-4), below(256, &[8, 128]), below(256, &[8, 128])),
     case!("char lstm", None, CharLstm, Adam::new(1e-4), below(128, &[32, 64]), below(128, &[32, 64])),
-    case!("long sums", None, LongSums, sgd(), normal(&[1 << 19, 16]), normal(&[1 << 19, 16])),
+    case!("long sums", None, LongSums, sgd(), normal(&[1 << 16, 16]), normal(&[1 << 16, 16])),
     case!("pools", None, Pools, sgd(), normal(&[32, 3, 32, 32]), classes(10, &[32])),
     case!("unet", None, UNet, Adam::new(1e-4), normal(&[4, 3, 64, 64]), classes(4, &[4, 64, 64])),
 ];

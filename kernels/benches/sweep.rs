@@ -209,6 +209,30 @@ fn sums(family: Family, points: usize, reduced: usize) -> Case {
     Case { launch: case, buffers: floats(&[points * reduced, points]) }
 }
 
+/// The gradient of averages of 3 x 3 by 2, of `n` x `n` points of 16 channels.
+fn windows(n: usize, last: bool) -> Case {
+    let (out, order) = (n.div_ceil(2), if last { [0, 1, 2] } else { [2, 0, 1] });
+    let sizes = |n: usize| order.map(|d| [n, n, 16][d]);
+    let tap = |k: i64| {
+        let along = |d: usize, k: i64| Index { offset: (1 - k).into(), divide: 2, exact: true, ..Index::of(d) };
+        let index = [along(0, k / 3), along(1, k % 3), Index::of(2)];
+        Access { outside: Some(0.0), ..access(0, &sizes(out), order.map(|d| index[d].clone()).to_vec()) }
+    };
+    let add = |i: u32| Instr::Binary(Binary::Add, if i == 0 { 0 } else { 8 + i }, i + 1);
+    let sum = stage((0..9).map(Source::Load).collect(), (0..8).map(add).collect());
+    let space = sizes(n);
+    // The loops run as the image lies.
+    let mut loads: Vec<Access> = (0..9).map(tap).collect();
+    let place = |d: usize| order.iter().position(|&o| o == d).unwrap_or(d);
+    loads
+        .iter_mut()
+        .flat_map(|load| &mut load.index)
+        .flat_map(|i| &mut i.terms)
+        .for_each(|term| term.0 = place(term.0));
+    let case = launch(Family::Flat, &space, loads, access(1, &space, dims(&[0, 1, 2])), sum);
+    Case { launch: case, buffers: floats(&[out * out * 16, n * n * 16]) }
+}
+
 /// Rows of a table of 64 rows that `n` indices name.
 fn looked_up(n: usize, wide: usize) -> Case {
     let loads = vec![access(0, &[64, wide], dims(&[0, 1])), access(1, &[n], dims(&[0]))];
@@ -307,6 +331,10 @@ fn main() {
         series(&format!("flat: n x 512 {what} turned"), points, &[]);
     }
     series("flat: a mask of n x n", doubling(1, 2048).map(|n| (n, n * n, mask(n))), &[]);
+    for (lie, last) in [("channels last", true), ("channels first", false)] {
+        let points = doubling(1, 256).map(|n| (n, 16 * n * n, windows(n, last)));
+        series(&format!("flat: a gradient of windows over n x n, {lie}"), points, &[]);
+    }
     series("flat: n rows of 64 looked up", doubling(1, 1 << 14).map(|n| (n, 64 * n, looked_up(n, 64))), &[]);
     series("flat: 256 rows of n looked up", doubling(1, 1 << 12).map(|n| (n, 256 * n, looked_up(256, n))), &[]);
     for (name, family) in [("row", Family::Row), ("column", Family::Column)] {

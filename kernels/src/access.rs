@@ -78,6 +78,44 @@ pub(crate) enum Place {
     Mixed,
 }
 
+/// Rows or columns of a block: `count` of them, `step` apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Every {
+    pub first: usize,
+    pub step: usize,
+    pub count: usize,
+}
+
+impl Every {
+    /// All of them.
+    fn of(count: usize) -> Every {
+        Every { first: 0, step: 1, count }
+    }
+
+    /// Those that are in both, if they are as regular.
+    fn and(self, other: Every) -> Option<Every> {
+        let (wide, narrow) = if self.step > 1 { (self, other) } else { (other, self) };
+        if narrow.step > 1 {
+            return (wide == narrow).then_some(wide);
+        }
+        let from = narrow.first.max(wide.first);
+        let first = wide.first + (from - wide.first).next_multiple_of(wide.step);
+        let end = (narrow.first + narrow.count).min(wide.first + wide.count * wide.step);
+        Some(Every { first, step: wide.step, count: end.saturating_sub(first).div_ceil(wide.step) })
+    }
+}
+
+/// What of a block of one plane lies inside: these rows of these columns. From one of them to the next in memory it is `row` and `col`, and the first of
+/// all lies at `offset`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inside {
+    pub rows: Every,
+    pub cols: Every,
+    pub offset: i64,
+    pub row: i64,
+    pub col: i64,
+}
+
 /// A run of columns that lie evenly, or all outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
@@ -132,6 +170,31 @@ impl Access {
             }
             Map::General(dims, outside) => place(dims, outside.is_some(), block),
         }
+    }
+
+    /// What of a block of one plane lies inside, if that is regular.
+    pub(crate) fn inside(&self, block: &Block<'_>) -> Option<Inside> {
+        let Map::General(dims, outside) = &self.map else { return None };
+        let (mut rows, mut cols) = (Every::of(block.rows), Every::of(block.cols));
+        for dim in dims {
+            let [more, across] = dim.inside(block, outside.is_some())?;
+            (rows, cols) = (rows.and(more)?, cols.and(across)?);
+        }
+        let mut inside = Inside { rows, cols, offset: 0, row: 0, col: 0 };
+        for dim in dims.iter().filter(|_| rows.count > 0 && cols.count > 0) {
+            // Even along both, so that the next ones tell the steps.
+            let at = |row: usize, col: usize| {
+                let value = dim.form.at(block.point)
+                    + (rows.first + row * rows.step) as i64 * dim.form.steps[block.row_dim]
+                    + (cols.first + col * cols.step) as i64 * dim.form.steps[block.col_dim];
+                let index = value.div_euclid(dim.divide);
+                dim.stride * if dim.modulo == 0 { index } else { index.rem_euclid(dim.modulo) }
+            };
+            inside.offset += at(0, 0);
+            inside.row += if rows.count > 1 { at(1, 0) - at(0, 0) } else { 0 };
+            inside.col += if cols.count > 1 { at(0, 1) - at(0, 0) } else { 0 };
+        }
+        Some(inside)
     }
 
     /// The next columns of a block of one row that lie evenly, from column `at` on.
@@ -315,6 +378,45 @@ impl Dim {
         }
         let [plane, row, col] = steps;
         Place::Linear { offset: start, plane, row, col }
+    }
+
+    /// The rows and the columns of a block of one plane for which the index is inside, if they are regular and it is linear over them.
+    fn inside(&self, block: &Block<'_>, checked: bool) -> Option<[Every; 2]> {
+        let counts = [block.rows, block.cols];
+        let all = counts.map(Every::of);
+        match self.place(block, checked) {
+            Place::Linear { .. } => return Some(all),
+            Place::Outside => return Some([Every { count: 0, ..all[0] }, all[1]]),
+            Place::Mixed if self.modulo != 0 || self.divide != 1 && !self.exact => return None,
+            Place::Mixed => {}
+        }
+        // It moves along one of them.
+        let step =
+            |axis: usize| if counts[axis] > 1 { self.form.steps[[block.row_dim, block.col_dim][axis]] } else { 0 };
+        let axis = usize::from(step(0) == 0);
+        if step(1 - axis) != 0 {
+            return None;
+        }
+        let (start, by, d) = (self.form.at(block.point), step(axis), self.divide);
+        let first = (0..d.min(counts[axis] as i64)).find(|i| (start + i * by) % d == 0);
+        let next = first.and_then(|first| (1..=d).find(|i| (start + (first + i) * by) % d == 0));
+        let (Some(first), Some(next)) = (first, next) else {
+            return Some([Every { count: 0, ..all[0] }, all[1]]);
+        };
+        let left = (counts[axis] as i64 - first + next - 1) / next;
+        let (index, by) = ((start + first * by) / d, next * by / d);
+        let (mut from, mut to) = (0, left);
+        if checked {
+            // `from` is the first for which index + i · by is in 0..size, `to` the first after them.
+            let up = |distance: i64| (distance + by.abs() - 1).div_euclid(by.abs());
+            let (low, high) = if by > 0 { (-index, self.size - index) } else { (index - self.size + 1, index + 1) };
+            (from, to) = (up(low).clamp(0, left), up(high).clamp(0, left));
+        }
+        let count = (to - from).max(0) as usize;
+        let some = Every { first: (first + from * next) as usize, step: next as usize, count };
+        let mut both = all;
+        both[axis] = some;
+        Some(both)
     }
 
     /// For how many steps from `start` the index stays linear: at most `most`, with first index and step, or `None` if outside.

@@ -98,7 +98,7 @@ pub struct Kernel(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Loops(Loops),
+    Loops(Box<Loops>),
     Tile(Box<(TileKernel, Epilogue)>),
     Scatter(Box<Scatter>),
 }
@@ -122,7 +122,7 @@ impl Kernel {
                 Kind::Tile(Box::new((TileKernel::new(tile, &launch.space, isa, value), epilogue)))
             }
             Family::Scatter(axis) => Kind::Scatter(Box::new(Scatter::new(launch, *axis, dtypes, isa, value))),
-            _ => Kind::Loops(Loops::new(launch, dtypes, isa, emitted, value)),
+            _ => Kind::Loops(Box::new(Loops::new(launch, dtypes, isa, emitted, value))),
         })
     }
 

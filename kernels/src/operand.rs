@@ -2,7 +2,7 @@
 
 use castnet_graph::types::DType;
 
-use crate::access::{Access, Block, Form, Map, Place};
+use crate::access::{Access, Block, Form, Inside, Map, Place};
 use crate::kernel::Context;
 use crate::random;
 use crate::reduce;
@@ -178,12 +178,38 @@ impl Worker<'_> {
                     return buffer;
                 }
                 Place::Outside => transfer::fill(self.isa, buffer, block.len(), access.fill()),
-                Place::Mixed => self.by_rows(block, |row, line| {
-                    let buffer = buffer.add(row * block.cols);
-                    self.load_row(access, line, buffer);
-                }),
+                Place::Mixed => {
+                    let mut point = [0; MAX_DIMS];
+                    let point = &mut point[..block.point.len()];
+                    point.copy_from_slice(block.point);
+                    for plane in 0..block.planes {
+                        let plane_of = Block { point, planes: 1, ..*block };
+                        self.load_plane(access, &plane_of, buffer.add(plane * block.rows * block.cols));
+                        point[block.plane_dim] += 1;
+                    }
+                }
             }
             buffer
+        }
+    }
+
+    /// A plane of a general load.
+    unsafe fn load_plane(&self, access: &Access, block: &Block<'_>, buffer: *mut f32) {
+        let Some(Inside { rows, cols, offset, row, col }) = access.inside(block) else {
+            // SAFETY: as for the block.
+            return self.by_rows(block, |row, line| unsafe {
+                self.load_row(access, line, buffer.add(row * block.cols));
+            });
+        };
+        // SAFETY: as for the block; `fill` may run into the slack or into the next plane, which is written later.
+        unsafe {
+            transfer::fill(self.isa, buffer, block.rows * block.cols, access.fill());
+            if rows.count > 0 && cols.count > 0 {
+                let grid = Grid { planes: 1, rows: rows.count, cols: cols.count, plane: 0, row, col };
+                let to = buffer.add(rows.first * block.cols + cols.first);
+                let steps = [rows.step * block.cols, cols.step];
+                transfer::spread(self.isa, access.dtype, self.element(access, offset), grid, to, steps);
+            }
         }
     }
 

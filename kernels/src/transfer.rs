@@ -131,6 +131,8 @@ per_isa! {
     fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
     /// As [`scatter`], row by row.
     fn scatter_straight(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
+    /// Reads the rows of a grid of one plane to floats that lie apart: so far from row to row, and from column to column.
+    pub(crate) fn spread(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) = spread_body;
     /// Reads indices, `step` elements apart, held between 0 and `last`; whether any is in `own`.
     pub(crate) fn indices(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool = indices_body;
     /// Writes the values of a linear form over a grid, whose steps are those of the form; `to` has room for [`SLACK`] more.
@@ -341,6 +343,36 @@ unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32) {
                 // Of constant length, so that vectors are shuffled.
                 2 => (0..cols).for_each(|c| *to.add(c) = (*from.add(2 * c)).load()),
                 col => (0..cols).for_each(|c| *to.add(c) = (*from.offset(c as isize * col)).load()),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if dtype == DType::F32 && grid.col == 1 && steps[1] == 1 {
+            copy_rows_body(from.cast(), grid.row, to, steps[0] as i64, grid.rows, grid.cols);
+        } else {
+            by_dtype!(dtype, spread_as(from, grid, to, steps));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) {
+    for r in 0..grid.rows {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = (from.cast::<T>().offset(r as isize * grid.row as isize), to.add(r * steps[0]));
+            match (grid.col, steps[1]) {
+                // Of constant lengths, so that there are vectors.
+                (1, 2) => (0..grid.cols).for_each(|c| *to.add(2 * c) = (*from.add(c)).load()),
+                (2, 1) => (0..grid.cols).for_each(|c| *to.add(c) = (*from.add(2 * c)).load()),
+                (col, step) => {
+                    (0..grid.cols).for_each(|c| *to.add(c * step) = (*from.offset(c as isize * col as isize)).load())
+                }
             }
         }
     }
