@@ -105,13 +105,14 @@ impl Every {
     }
 }
 
-/// What of a block of one plane lies inside: these rows of these columns. From one of them to the next in memory it is `row` and `col`, and the first of
-/// all lies at `offset`.
+/// What of a block lies inside: in each plane these rows of these columns. `plane`, `row` and `col` are the steps from one of them to the next in
+/// memory; the first of all lies at `offset`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inside {
     pub rows: Every,
     pub cols: Every,
     pub offset: i64,
+    pub plane: i64,
     pub row: i64,
     pub col: i64,
 }
@@ -172,7 +173,7 @@ impl Access {
         }
     }
 
-    /// What of a block of one plane lies inside, if that is regular.
+    /// What of a block lies inside, if that is regular and in all planes the same.
     pub(crate) fn inside(&self, block: &Block<'_>) -> Option<Inside> {
         let Map::General(dims, outside) = &self.map else { return None };
         let (mut rows, mut cols) = (Every::of(block.rows), Every::of(block.cols));
@@ -180,19 +181,22 @@ impl Access {
             let [more, across] = dim.inside(block, outside.is_some())?;
             (rows, cols) = (rows.and(more)?, cols.and(across)?);
         }
-        let mut inside = Inside { rows, cols, offset: 0, row: 0, col: 0 };
+        let mut inside = Inside { rows, cols, offset: 0, plane: 0, row: 0, col: 0 };
         for dim in dims.iter().filter(|_| rows.count > 0 && cols.count > 0) {
-            // Even along both, so that the next ones tell the steps.
-            let at = |row: usize, col: usize| {
-                let value = dim.form.at(block.point)
-                    + (rows.first + row * rows.step) as i64 * dim.form.steps[block.row_dim]
-                    + (cols.first + col * cols.step) as i64 * dim.form.steps[block.col_dim];
-                let index = value.div_euclid(dim.divide);
+            let step = |d: usize| dim.form.steps[d];
+            let first = dim.form.at(block.point)
+                + rows.first as i64 * step(block.row_dim)
+                + cols.first as i64 * step(block.col_dim);
+            let index = |further: i64| {
+                let index = (first + further).div_euclid(dim.divide);
                 dim.stride * if dim.modulo == 0 { index } else { index.rem_euclid(dim.modulo) }
             };
-            inside.offset += at(0, 0);
-            inside.row += if rows.count > 1 { at(1, 0) - at(0, 0) } else { 0 };
-            inside.col += if cols.count > 1 { at(0, 1) - at(0, 0) } else { 0 };
+            // It is even along all three, so that the next ones tell the steps.
+            let next = |count: usize, further: i64| if count > 1 { index(further) - index(0) } else { 0 };
+            inside.offset += index(0);
+            inside.plane += next(block.planes, step(block.plane_dim));
+            inside.row += next(rows.count, rows.step as i64 * step(block.row_dim));
+            inside.col += next(cols.count, cols.step as i64 * step(block.col_dim));
         }
         Some(inside)
     }
@@ -380,7 +384,7 @@ impl Dim {
         Place::Linear { offset: start, plane, row, col }
     }
 
-    /// The rows and the columns of a block of one plane for which the index is inside, if they are regular and it is linear over them.
+    /// The rows and the columns of a block for which the index is inside, if they are regular and it is linear over them.
     fn inside(&self, block: &Block<'_>, checked: bool) -> Option<[Every; 2]> {
         let counts = [block.rows, block.cols];
         let all = counts.map(Every::of);
@@ -390,11 +394,12 @@ impl Dim {
             Place::Mixed if self.modulo != 0 || self.divide != 1 && !self.exact => return None,
             Place::Mixed => {}
         }
-        // It moves along one of them.
+        // It moves along one of them, and not from plane to plane.
         let step =
             |axis: usize| if counts[axis] > 1 { self.form.steps[[block.row_dim, block.col_dim][axis]] } else { 0 };
         let axis = usize::from(step(0) == 0);
-        if step(1 - axis) != 0 {
+        let moves = block.planes > 1 && self.form.steps[block.plane_dim] != 0;
+        if moves || step(1 - axis) != 0 {
             return None;
         }
         let (start, by, d) = (self.form.at(block.point), step(axis), self.divide);

@@ -178,36 +178,39 @@ impl Worker<'_> {
                     return buffer;
                 }
                 Place::Outside => transfer::fill(self.isa, buffer, block.len(), access.fill()),
-                Place::Mixed => {
-                    let mut point = [0; MAX_DIMS];
-                    let point = &mut point[..block.point.len()];
-                    point.copy_from_slice(block.point);
-                    for plane in 0..block.planes {
-                        let plane_of = Block { point, planes: 1, ..*block };
-                        self.load_plane(access, &plane_of, buffer.add(plane * block.rows * block.cols));
-                        point[block.plane_dim] += 1;
-                    }
-                }
+                Place::Mixed => self.load_mixed(access, block, buffer),
             }
             buffer
         }
     }
 
-    /// A plane of a general load.
-    unsafe fn load_plane(&self, access: &Access, block: &Block<'_>, buffer: *mut f32) {
-        let Some(Inside { rows, cols, offset, row, col }) = access.inside(block) else {
-            // SAFETY: as for the block.
-            return self.by_rows(block, |row, line| unsafe {
-                self.load_row(access, line, buffer.add(row * block.cols));
-            });
+    /// A load of which some lies outside.
+    unsafe fn load_mixed(&self, access: &Access, block: &Block<'_>, buffer: *mut f32) {
+        let plane_len = block.rows * block.cols;
+        let Some(Inside { rows, cols, offset, plane, row, col }) = access.inside(block) else {
+            if block.planes == 1 {
+                // SAFETY: as for the block.
+                return self.by_rows(block, |row, line| unsafe {
+                    self.load_row(access, line, buffer.add(row * block.cols));
+                });
+            }
+            let mut point = [0; MAX_DIMS];
+            let point = &mut point[..block.point.len()];
+            point.copy_from_slice(block.point);
+            for i in 0..block.planes {
+                // SAFETY: as above.
+                unsafe { self.load_mixed(access, &Block { point, planes: 1, ..*block }, buffer.add(i * plane_len)) };
+                point[block.plane_dim] += 1;
+            }
+            return;
         };
-        // SAFETY: as for the block; `fill` may run into the slack or into the next plane, which is written later.
+        // SAFETY: as for the block; `fill` may run into the slack, or into the next plane, which is written later.
         unsafe {
-            transfer::fill(self.isa, buffer, block.rows * block.cols, access.fill());
+            transfer::fill(self.isa, buffer, block.planes * plane_len, access.fill());
             if rows.count > 0 && cols.count > 0 {
-                let grid = Grid { planes: 1, rows: rows.count, cols: cols.count, plane: 0, row, col };
+                let grid = Grid { planes: block.planes, rows: rows.count, cols: cols.count, plane, row, col };
                 let to = buffer.add(rows.first * block.cols + cols.first);
-                let steps = [rows.step * block.cols, cols.step];
+                let steps = [plane_len, rows.step * block.cols, cols.step];
                 transfer::spread(self.isa, access.dtype, self.element(access, offset), grid, to, steps);
             }
         }

@@ -131,8 +131,8 @@ per_isa! {
     fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
     /// As [`scatter`], row by row.
     fn scatter_straight(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
-    /// Reads the rows of a grid of one plane to floats that lie apart: so far from row to row, and from column to column.
-    pub(crate) fn spread(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) = spread_body;
+    /// Reads a grid to floats that lie apart: so far from plane to plane, from row to row, and from column to column.
+    pub(crate) fn spread(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) = spread_body;
     /// Reads indices, `step` elements apart, held between 0 and `last`; whether any is in `own`.
     pub(crate) fn indices(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool = indices_body;
     /// Writes the values of a linear form over a grid, whose steps are those of the form; `to` has room for [`SLACK`] more.
@@ -349,24 +349,28 @@ unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32) {
 }
 
 #[inline(always)]
-unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if dtype == DType::F32 && grid.col == 1 && steps[1] == 1 {
-            copy_rows_body(from.cast(), grid.row, to, steps[0] as i64, grid.rows, grid.cols);
-        } else {
-            by_dtype!(dtype, spread_as(from, grid, to, steps));
+unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) {
+    for p in 0..grid.planes {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = from.offset(p as isize * grid.plane as isize * dtype.bytes() as isize);
+            let to = to.add(p * steps[0]);
+            if dtype == DType::F32 && grid.col == 1 && steps[2] == 1 {
+                copy_rows_body(from.cast(), grid.row, to, steps[1] as i64, grid.rows, grid.cols);
+            } else {
+                by_dtype!(dtype, spread_as(from, grid, to, steps));
+            }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 2]) {
+unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) {
     for r in 0..grid.rows {
         // SAFETY: the caller's promise.
         unsafe {
-            let (from, to) = (from.cast::<T>().offset(r as isize * grid.row as isize), to.add(r * steps[0]));
-            match (grid.col, steps[1]) {
+            let (from, to) = (from.cast::<T>().offset(r as isize * grid.row as isize), to.add(r * steps[1]));
+            match (grid.col, steps[2]) {
                 // Of constant lengths, so that there are vectors.
                 (1, 2) => (0..grid.cols).for_each(|c| *to.add(2 * c) = (*from.add(c)).load()),
                 (2, 1) => (0..grid.cols).for_each(|c| *to.add(c) = (*from.add(2 * c)).load()),
