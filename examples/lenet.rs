@@ -103,7 +103,7 @@ fn train(options: &Options) -> Result<()> {
 }
 
 fn predict(options: &Options, image: &Path) -> Result<()> {
-    let image = GreyImage::read_png(image)?.white_on_black().resize(28, 28).to_array(&[1, 1, 28, 28])?;
+    let image = GreyImage::read_png(image)?.white_on_black().resize(28, 28)?.to_array(&[1, 1, 28, 28])?;
     let mut net = LeNet::new(&Device::cpu(), 0)?;
     net.load(options.path("weights").unwrap_or("lenet.safetensors".into()))?;
     let scores = net.scores(&Normalize::MNIST.apply(&image)?)?;

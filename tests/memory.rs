@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use castnet::data::{Batches, Dataset, Field, Normalize, Text, Vocabulary};
+use castnet::image::GreyImage;
 use castnet::prelude::*;
 
 network! {
@@ -25,6 +27,21 @@ network! {
         pub fn sums(x: f32[N], y: f32[M]) -> f32[N] { (x.unsqueeze(1) * y).tanh().sum(1) }
     }
 
+    /// 40 MB of parameters, as much of states.
+    pub net Middle {
+        a: Linear(10000, bias = false);
+        state seen: f32[1000, 10000] = zeros;
+        pub train fn loss(x: f32[N, 1000]) -> f32 { seen = seen + 1; a(x).mean() }
+    }
+
+    /// A kernel or two for each row.
+    pub net Long {
+        pub fn f(x: f32[T, 2]) -> f32[2] {
+            let (last, _) = scan(x, zeros([2]), |h, row| (0.5 * h + row, ()));
+            last
+        }
+    }
+
     /// 400 MB of parameters.
     pub net Large {
         a: Linear(100000, bias = false, init = zeros);
@@ -43,16 +60,31 @@ fn in_little_memory(test: &str) -> bool {
     }
     let program = std::env::current_exe().unwrap();
     let script = format!("ulimit -v 1200000; exec '{}' {test} --exact --nocapture", program.display());
-    let done = Command::new("sh").args(["-c", &script]).env(SMALL, "1").output().unwrap();
+    let done = Command::new("sh").args(["-c", &script]).env(SMALL, "1").env("RUST_BACKTRACE", "0").output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && said.contains("1 passed"), "{test}: {}\n{said}", done.status);
     false
 }
 
+/// Takes all memory but so many millions of bytes, without touching it.
+fn all_but(megabytes: usize) -> Vec<Vec<u8>> {
+    let piece = || {
+        let mut piece = Vec::new();
+        piece.try_reserve_exact(1_000_000).map(|()| piece)
+    };
+    let mut taken: Vec<Vec<u8>> = Vec::with_capacity(2000);
+    while let Ok(one) = piece() {
+        taken.push(one);
+    }
+    // The last ones lie in what the allocator had already.
+    drop(taken.drain(..megabytes));
+    taken
+}
+
 /// The message of a result that must be an `Err` about memory.
 fn refused<T>(what: &str, result: castnet::Result<T>) {
     match result {
-        Err(castnet::Error::Memory { bytes, .. }) => assert!(bytes > 100_000_000, "{what}: {bytes} bytes"),
+        Err(castnet::Error::Memory { bytes, .. }) => assert!(bytes > 10_000_000, "{what}: {bytes} bytes"),
         Err(error) => panic!("{what}: {error}"),
         Ok(_) => panic!("{what} has room"),
     }
@@ -109,6 +141,79 @@ fn arrays_without_room() {
     refused("zeros", Array::try_zeros::<f32>(&[1000, 1_000_000]));
     let half = vec![1u8; 700_000_000];
     refused("a copy of a slice", Array::from_slice(&[700_000_000], &half));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn checkpoints_need_no_room_for_their_tensors() {
+    if !in_little_memory("checkpoints_need_no_room_for_their_tensors") {
+        return;
+    }
+    castnet::set_threads(1);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (mut net, x) = (Middle::new(&Device::cpu(), 1).unwrap(), Array::zeros::<f32>(&[1, 1000]));
+    let mut adam = Adam::new(1e-3);
+    net.loss_step(&mut adam, &x).unwrap();
+    // A header that says it is 90 MB long, in a file that is (and takes no room on the disk).
+    let hostile = std::fs::File::create(at("hostile.safetensors")).unwrap();
+    std::io::Write::write_all(&mut &hostile, &90_000_000u64.to_le_bytes()).unwrap();
+    hostile.set_len(100_000_000).unwrap();
+
+    let mut taken = all_but(12);
+    net.save_training(at("net.safetensors"), &adam, &Default::default()).unwrap();
+    refused("a copy of a state", net.state("seen"));
+    refused("new parameters", net.load(at("net.safetensors")));
+    refused("a header", net.load(at("hostile.safetensors")));
+    // Room for parameters and states, and no more.
+    drop(taken.drain(..85));
+    net.load(at("net.safetensors")).unwrap();
+    refused("new states of an optimizer", net.load_training(at("net.safetensors"), &mut adam));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn loops_take_no_room_for_their_rounds() {
+    if !in_little_memory("loops_take_no_room_for_their_rounds") {
+        return;
+    }
+    castnet::set_threads(1);
+    let net = Long::new(&Device::cpu(), 1).unwrap();
+    net.f(&Array::zeros::<f32>(&[1, 2])).unwrap();
+    let mut x = Array::zeros::<f32>(&[600_000, 2]);
+    x.as_mut_slice::<f32>().unwrap().chunks_exact_mut(2).for_each(|row| row.copy_from_slice(&[3.0, -1.0]));
+    let _taken = all_but(12);
+    // The sum of 3 / 2ⁱ and of -1 / 2ⁱ.
+    assert_eq!(net.f(&x).unwrap().as_slice::<f32>().unwrap(), [6.0, -2.0]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn data_without_room() {
+    if !in_little_memory("data_without_room") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (half, mut images) = ("ab".repeat(15_000_000), Array::zeros::<u8>(&[5000, 5000]));
+    let (vocabulary, text) = (Vocabulary::of("ab"), Text::new(&half).unwrap());
+    let tokens = vec![1u32; 20_000_000];
+    let data = Dataset::new([Field::new(Array::zeros::<bool>(&[20_000_000]))]).unwrap();
+    let picture = GreyImage::new(5000, 5000, vec![200; 25_000_000]).unwrap();
+    images.as_mut_slice::<u8>().unwrap().fill(200);
+
+    let _taken = all_but(12);
+    picture.write_png(at("large.png")).unwrap();
+    refused("a picture from a file", GreyImage::read_png(at("large.png")));
+    refused("a picture as an array", picture.to_array(&[5000, 5000]));
+    refused("pixels as numbers", Normalize::MNIST.apply(&images));
+    refused("the numbers of a text", Text::new(&half));
+    refused("the text of numbers", vocabulary.decode(&tokens));
+    refused("the order of examples", Batches::new(&data, 1).map(|_| ()));
+    // These give back what they take.
+    refused("numbers for ndarray", images.into_ndarray::<u8>());
+    refused("a part of a text", text.split(0.5));
+    refused("a larger picture", picture.resize(1 << 40, 1 << 40));
 }
 
 #[test]

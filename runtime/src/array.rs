@@ -1,12 +1,13 @@
 //! The host tensor: what goes into networks and comes out of them.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use castnet_graph::types::DType;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 use crate::error::{Error, Result};
-use crate::memory::{Memory, Plain};
+use crate::memory::{Memory, Plain, collected};
 
 /// A Rust type that can be the element of an [`Array`]: `f32`, `f64`, `i8`, `u8`, `i32`, `u32`, `i64`, `bool`.
 #[allow(private_bounds)] // Sealed: `Array` reinterprets bytes, so the list is closed.
@@ -137,9 +138,11 @@ impl Array {
     /// The same tensor as an `ndarray` array.
     ///
     /// # Errors
-    /// If the elements are not of type `T`.
+    /// If the elements are not of type `T`, or there is no memory for a copy.
     pub fn into_ndarray<T: Element>(self) -> Result<ArrayD<T>> {
-        let elements = self.as_slice::<T>()?.to_vec();
+        let elements = collected(self.len(), self.as_slice::<T>()?.iter().copied());
+        let no_memory = || Error::Memory { function: self.describe(), bytes: self.memory.len() };
+        let elements = elements.ok_or_else(no_memory)?;
         let found = elements.len();
         ArrayD::from_shape_vec(IxDyn(&self.shape), elements).map_err(|_| Error::ElementCount {
             expected: count_of(&self.shape),
@@ -260,25 +263,30 @@ impl Array {
         }
     }
 
-    /// The elements as little-endian bytes.
-    pub(crate) fn le_bytes(&self) -> Vec<u8> {
-        let width = self.dtype.bytes();
-        let mut bytes = self.memory.slice::<u8>()[..self.len() * width].to_vec();
-        if cfg!(target_endian = "big") {
-            bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+    /// Writes the elements as little-endian bytes.
+    pub(crate) fn write_le(&self, to: &mut dyn Write) -> io::Result<()> {
+        if cfg!(target_endian = "little") {
+            return to.write_all(self.bytes());
         }
-        bytes
+        let width = self.dtype.bytes();
+        let mut piece = [0; 1024];
+        for bytes in self.bytes().chunks(piece.len()) {
+            let piece = &mut piece[..bytes.len()];
+            piece.copy_from_slice(bytes);
+            piece.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+            to.write_all(piece)?;
+        }
+        Ok(())
     }
 
-    /// An array from little-endian bytes, as many as it has. Those of `bool` must be 0 or 1.
-    pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Array> {
-        let mut array = Array::try_zeros_of(dtype, shape)?;
-        let own = array.memory.slice_mut::<u8>();
+    /// Sets whole elements, the first of which starts at this byte, from little-endian bytes. Those of `bool` must be 0 or 1.
+    pub(crate) fn set_le_bytes(&mut self, start: usize, bytes: &[u8]) {
+        let width = self.dtype.bytes();
+        let own = &mut self.bytes_mut()[start..start + bytes.len()];
         own.copy_from_slice(bytes);
         if cfg!(target_endian = "big") {
-            own.chunks_exact_mut(dtype.bytes()).for_each(<[u8]>::reverse);
+            own.chunks_exact_mut(width).for_each(<[u8]>::reverse);
         }
-        Ok(array)
     }
 
     /// The same elements once more.

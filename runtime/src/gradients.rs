@@ -63,7 +63,7 @@ impl Gradients {
         let number = self.loaded.parameter(name)?;
         let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
         let laid_out = &self.arena.slice::<f32>()[start..start + parameter.floats()];
-        layout::unpack(parameter, laid_out)
+        layout::unpacked(parameter, laid_out)
     }
 
     /// The names of the parameters that were reached, in the net's order.

@@ -1,7 +1,7 @@
 //! Pictures from files, as networks for digits want them.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::path::Path;
 
 use png::{ColorType, Decoder, Transformations};
@@ -9,14 +9,14 @@ use png::{ColorType, Decoder, Transformations};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::memory::collected;
-use crate::replace::replace;
+use crate::replace::replace_with;
 
 /// A grey picture: a byte a pixel, 0 black to 255 white, row by row.
 ///
 /// ```no_run
 /// use castnet_runtime::{data::Normalize, image::GreyImage};
 ///
-/// let digit = GreyImage::read_png("digit.png")?.white_on_black().resize(28, 28);
+/// let digit = GreyImage::read_png("digit.png")?.white_on_black().resize(28, 28)?;
 /// let input = Normalize::MNIST.apply(&digit.to_array(&[1, 1, 28, 28])?)?; // f32[1, 1, 28, 28]
 /// # Ok::<(), castnet_runtime::Error>(())
 /// ```
@@ -42,7 +42,7 @@ impl GreyImage {
     /// Colour becomes luma, 0.299 R + 0.587 G + 0.114 B; what is transparent shows white paper.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a whole PNG image, or has more than 2²⁶ pixels.
+    /// If the file cannot be read, is not a whole PNG image, has more than 2²⁶ pixels, or there is no memory for them.
     pub fn read_png(path: impl AsRef<Path>) -> Result<GreyImage> {
         let path = path.as_ref();
         let file = File::open(path).map_err(Error::io(path, "cannot be opened"))?;
@@ -55,16 +55,19 @@ impl GreyImage {
             return Err(wrong(format!("{width} × {height} pixels are more than {MOST_PIXELS}")));
         }
         let bytes = reader.output_buffer_size().ok_or_else(|| wrong(format!("{width} × {height} pixels")))?;
-        let mut buffer = vec![0; bytes];
+        let no_memory = |bytes| Error::Memory { function: format!("the pixels of {}", path.display()), bytes };
+        let buffer = collected(bytes, std::iter::repeat_n(0, bytes));
+        let mut buffer = buffer.ok_or_else(|| no_memory(bytes))?;
         let frame = reader.next_frame(&mut buffer).map_err(|e| wrong(e.to_string()))?;
         let samples = &buffer[..frame.buffer_size().min(bytes)];
         let pixels = match frame.color_type {
-            ColorType::Grayscale => samples.to_vec(),
+            ColorType::Grayscale => collected(samples.len(), samples.iter().copied()),
             ColorType::GrayscaleAlpha => grey(samples, |[grey, alpha]| over_white(grey, alpha)),
             ColorType::Rgb => grey(samples, luma),
             ColorType::Rgba => grey(samples, |[r, g, b, alpha]| over_white(luma([r, g, b]), alpha)),
             ColorType::Indexed => return Err(wrong("its palette cannot be expanded".to_string())),
         };
+        let pixels = pixels.ok_or_else(|| no_memory(bytes))?;
         let found = pixels.len();
         GreyImage::new(width as usize, height as usize, pixels)
             .ok_or_else(|| wrong(format!("{found} of {width} × {height} pixels")))
@@ -109,15 +112,21 @@ impl GreyImage {
     /// If the file cannot be written; the old one is as it was.
     pub fn write_png(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let mut bytes = Vec::new();
-        let wrong = |error: png::EncodingError| Error::Image { path: path.to_path_buf(), reason: error.to_string() };
-        let size = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX); // which the encoder refuses
-        let mut encoder = png::Encoder::new(&mut bytes, size(self.width), size(self.height));
-        encoder.set_color(ColorType::Grayscale);
-        let mut writer = encoder.write_header().map_err(wrong)?;
-        writer.write_image_data(&self.pixels).map_err(wrong)?;
-        writer.finish().map_err(wrong)?;
-        replace(path, &bytes)
+        // The format has no larger ones, nor numbers for them.
+        let (Ok(width), Ok(height)) = (u32::try_from(self.width), u32::try_from(self.height)) else {
+            let reason = format!("{} × {} pixels are more than a PNG image can have", self.width, self.height);
+            return Err(Error::Image { path: path.to_path_buf(), reason });
+        };
+        replace_with(path, |file| {
+            let mut encoder = png::Encoder::new(file, width, height);
+            encoder.set_color(ColorType::Grayscale);
+            let mut writer = encoder.write_header()?;
+            // In pieces: the whole picture would be compressed in memory first.
+            let mut pieces = writer.stream_writer()?;
+            pieces.write_all(&self.pixels)?;
+            pieces.finish()?;
+            Ok(writer.finish()?)
+        })
     }
 
     /// Pixels in a row.
@@ -155,18 +164,20 @@ impl GreyImage {
 
     /// The picture in another size: each new pixel is the mean of the area that it covers in the old one (a box filter), so it is
     /// stretched where the proportions differ. A size of 0 is taken as 1.
-    pub fn resize(self, width: usize, height: usize) -> GreyImage {
+    ///
+    /// # Errors
+    /// If there is no memory for so many pixels.
+    pub fn resize(self, width: usize, height: usize) -> Result<GreyImage> {
         let (width, height) = (width.max(1), height.max(1));
         if (width, height) == (self.width, self.height) {
-            return self;
+            return Ok(self);
         }
-        let mut pixels = Vec::with_capacity(width.saturating_mul(height).min(MOST_PIXELS as usize));
-        for y in 0..height {
-            for x in 0..width {
-                pixels.push(self.mean(span(x, width, self.width), span(y, height, self.height)));
-            }
-        }
-        GreyImage { width, height, pixels }
+        let bytes = width.saturating_mul(height);
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let mean = |(x, y)| self.mean(span(x, width, self.width), span(y, height, self.height));
+        let pixels = collected(bytes, places.map(mean));
+        let no_memory = || Error::Memory { function: format!("a picture of {width} × {height} pixels"), bytes };
+        Ok(GreyImage { width, height, pixels: pixels.ok_or_else(no_memory)? })
     }
 
     /// The pixels as `u8` under this shape: `&[1, 1, 28, 28]`.
@@ -198,8 +209,10 @@ fn span(i: usize, new: usize, old: usize) -> (f64, f64) {
     (at(i), at(i + 1))
 }
 
-fn grey<const CHANNELS: usize>(samples: &[u8], f: impl Fn([u8; CHANNELS]) -> u8) -> Vec<u8> {
-    samples.as_chunks::<CHANNELS>().0.iter().map(|pixel| f(*pixel)).collect()
+/// `None`: no memory.
+fn grey<const CHANNELS: usize>(samples: &[u8], f: impl Fn([u8; CHANNELS]) -> u8) -> Option<Vec<u8>> {
+    let (pixels, _) = samples.as_chunks::<CHANNELS>();
+    collected(pixels.len(), pixels.iter().map(|pixel| f(*pixel)))
 }
 
 /// Rec. 601's luma, in integers, rounded.

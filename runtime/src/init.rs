@@ -29,7 +29,7 @@ pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) -> Result<()> 
             let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
             plain[zero as usize * row..][..row].fill(0.0);
         }
-        layout::pack(parameter, &plain, &mut arena[start..start + parameter.floats()]);
+        layout::pack(parameter, 0, &plain, &mut arena[start..start + parameter.floats()]);
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ mod tests {
         let net = net(layout, init);
         let mut arena = vec![0.0; net.offsets().1];
         initialise(&net, seed, &mut arena).unwrap();
-        layout::unpack(&net.parameters[0], &arena).unwrap().as_slice().unwrap().to_vec()
+        layout::unpacked(&net.parameters[0], &arena).unwrap().as_slice().unwrap().to_vec()
     }
 
     #[test]

@@ -7,49 +7,72 @@ use castnet_graph::types::DType;
 use crate::array::Array;
 use crate::error::Result;
 
-/// Calls `visit` with the row-major position and the position in the layout of every element.
-fn each(parameter: &Parameter, mut visit: impl FnMut(usize, usize)) {
-    let order = match &parameter.layout {
-        Layout::Plain => return (0..parameter.len()).for_each(|i| visit(i, i)),
-        Layout::Panels(order) => order,
-    };
-    let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
-    let rows: usize = shape[1..].iter().product();
+/// PyTorch's shape of a parameter.
+pub(crate) fn shape_of(parameter: &Parameter) -> Vec<usize> {
+    parameter.shape.iter().map(|&s| s as usize).collect()
+}
+
+/// Where the row-major elements from number `start` on lie in the layout of a parameter in panels, one after the other.
+fn places(shape: Vec<usize>, order: &[usize], start: usize) -> impl Iterator<Item = usize> + use<> {
     let panel = PANEL as usize;
-    // Where row k of the matrix lies inside one output's elements.
-    let mut index = vec![0; order.len()];
-    for k in 0..rows {
-        let inside = (1..shape.len()).fold(0, |at, axis| {
-            let i = order.iter().position(|&o| o == axis).map_or(0, |o| index[o]);
-            at * shape[axis] + i
-        });
-        for j in 0..shape[0] {
-            visit(j * rows + inside, (j / panel * rows + k) * panel + j % panel);
-        }
-        for (o, i) in index.iter_mut().enumerate().rev() {
-            *i += 1;
-            if *i < shape[order[o]] {
-                break;
+    let rows = shape[1..].iter().product::<usize>().max(1);
+    // By how many rows of the matrix a step along each axis moves.
+    let mut moves = vec![0; shape.len()];
+    order.iter().rev().fold(1, |stride, &axis| {
+        moves[axis] = stride;
+        stride * shape[axis]
+    });
+    let (mut output, mut rest) = (start / rows, start % rows);
+    let mut index = vec![0; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        (index[axis], rest) = (rest % shape[axis], rest / shape[axis]);
+    }
+    let mut row: usize = index.iter().zip(&moves).map(|(i, by)| i * by).sum();
+    std::iter::from_fn(move || {
+        let place = (output / panel * rows + row) * panel + output % panel;
+        for axis in (1..shape.len()).rev() {
+            index[axis] += 1;
+            row += moves[axis];
+            if index[axis] < shape[axis] {
+                return Some(place);
             }
-            *i = 0;
+            row -= moves[axis] * shape[axis];
+            index[axis] = 0;
+        }
+        output += 1;
+        Some(place)
+    })
+}
+
+/// Writes row-major elements, of which the first has this number, into the layout; padding is left alone.
+pub(crate) fn pack(parameter: &Parameter, start: usize, plain: &[f32], laid_out: &mut [f32]) {
+    match &parameter.layout {
+        Layout::Plain => laid_out[start..start + plain.len()].copy_from_slice(plain),
+        Layout::Panels(order) => {
+            let places = places(shape_of(parameter), order, start);
+            places.zip(plain).for_each(|(to, from)| laid_out[to] = *from);
         }
     }
 }
 
-/// Writes row-major elements into the layout; padding is left alone.
-pub(crate) fn pack(parameter: &Parameter, plain: &[f32], laid_out: &mut [f32]) {
-    each(parameter, |from, to| laid_out[to] = plain[from]);
+/// Reads row-major elements, of which the first has this number, out of the layout.
+pub(crate) fn unpack(parameter: &Parameter, start: usize, laid_out: &[f32], plain: &mut [f32]) {
+    match &parameter.layout {
+        Layout::Plain => plain.copy_from_slice(&laid_out[start..start + plain.len()]),
+        Layout::Panels(order) => {
+            let places = places(shape_of(parameter), order, start);
+            plain.iter_mut().zip(places).for_each(|(to, from)| *to = laid_out[from]);
+        }
+    }
 }
 
-/// Reads a parameter out of the layout, in PyTorch's shape.
+/// A copy of a parameter, in PyTorch's shape.
 ///
 /// # Errors
 /// If there is no memory for a copy.
-pub(crate) fn unpack(parameter: &Parameter, laid_out: &[f32]) -> Result<Array> {
-    let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
-    let mut array = Array::zeros_for(DType::F32, &shape, || parameter.name.clone())?;
-    let plain = array.as_mut_slice()?;
-    each(parameter, |to, from| plain[to] = laid_out[from]);
+pub(crate) fn unpacked(parameter: &Parameter, laid_out: &[f32]) -> Result<Array> {
+    let mut array = Array::zeros_for(DType::F32, &shape_of(parameter), || parameter.name.clone())?;
+    unpack(parameter, 0, laid_out, array.as_mut_slice()?);
     Ok(array)
 }
 
@@ -65,12 +88,18 @@ mod tests {
             let p = Parameter::new("", shape, layout, Init::Constant(0.0));
             let plain: Vec<f32> = (0..p.len()).map(|i| i as f32 + 1.0).collect();
             let mut out = vec![0.0; p.floats()];
-            pack(&p, &plain, &mut out);
+            // In pieces that end anywhere.
+            for (i, piece) in plain.chunks(7).enumerate() {
+                pack(&p, 7 * i, piece, &mut out);
+            }
             for i in 0..p.len() as i64 {
                 let index = [i / 30, i / 10 % 3, i / 5 % 2, i % 5];
                 assert_eq!(out[p.layout.position(&p.shape, &index) as usize], i as f32 + 1.0);
             }
-            assert_eq!(unpack(&p, &out).unwrap().as_slice::<f32>().unwrap(), plain);
+            assert_eq!(unpacked(&p, &out).unwrap().as_slice::<f32>().unwrap(), plain);
+            let mut piece = [0.0; 41];
+            unpack(&p, 100, &out, &mut piece);
+            assert_eq!(piece, plain[100..141]);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// Writes a file so that whoever reads it, or is left with it after a power cut, has the old one or the new one: all is on the disk before
 /// the name is given to it.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     // A link goes on pointing where it points; a device or a folder is no place for a file.
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
@@ -21,7 +21,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let (name, folder) = (name.to_string_lossy(), folder_of(path));
     remove_stale(folder, &name);
     let (temporary, mut file) = temporary(folder, &name).map_err(refused)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         // The first error is the one to tell.
         let _ = fs::remove_file(&temporary);
@@ -81,6 +81,10 @@ fn remove_stale(folder: &Path, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+        replace_with(path, |file| file.write_all(bytes))
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =

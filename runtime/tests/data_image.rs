@@ -67,16 +67,16 @@ fn dark_on_light_is_inverted_and_light_on_dark_is_not() {
 #[test]
 fn resizing_takes_the_mean_of_the_area() {
     let image = GreyImage::new(4, 2, vec![0, 100, 10, 10, 50, 50, 10, 30]).unwrap();
-    assert_eq!(image.clone().resize(2, 1).pixels(), [50, 15]);
-    assert_eq!(image.clone().resize(4, 2), image);
-    assert_eq!(GreyImage::new(2, 1, vec![0, 90]).unwrap().resize(3, 1).pixels(), [0, 45, 90]);
-    assert_eq!(GreyImage::new(3, 1, vec![0, 90, 180]).unwrap().resize(2, 1).pixels(), [30, 150]);
-    assert_eq!(GreyImage::new(1, 1, vec![7]).unwrap().resize(28, 28).pixels(), [7; 784]);
+    assert_eq!(image.clone().resize(2, 1).unwrap().pixels(), [50, 15]);
+    assert_eq!(image.clone().resize(4, 2).unwrap(), image);
+    assert_eq!(GreyImage::new(2, 1, vec![0, 90]).unwrap().resize(3, 1).unwrap().pixels(), [0, 45, 90]);
+    assert_eq!(GreyImage::new(3, 1, vec![0, 90, 180]).unwrap().resize(2, 1).unwrap().pixels(), [30, 150]);
+    assert_eq!(GreyImage::new(1, 1, vec![7]).unwrap().resize(28, 28).unwrap().pixels(), [7; 784]);
     for n in 1..60 {
-        let flat = GreyImage::new(n, 61 - n, vec![200; n * (61 - n)]).unwrap().resize(28, 28);
+        let flat = GreyImage::new(n, 61 - n, vec![200; n * (61 - n)]).unwrap().resize(28, 28).unwrap();
         assert!(flat.pixels().iter().all(|&p| p == 200), "{n}");
     }
-    let array = GreyImage::new(1, 1, vec![7]).unwrap().resize(28, 28).to_array(&[1, 1, 28, 28]).unwrap();
+    let array = GreyImage::new(1, 1, vec![7]).unwrap().resize(28, 28).unwrap().to_array(&[1, 1, 28, 28]).unwrap();
     assert_eq!(array.describe(), "u8[1, 1, 28, 28]");
     assert!(image.to_array(&[9]).is_err());
     assert!(GreyImage::new(2, 2, vec![0; 3]).is_none());

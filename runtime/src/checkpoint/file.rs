@@ -1,36 +1,99 @@
-//! Reading and writing safetensors files.
+//! Reading and writing safetensors files, a piece at a time: neither holds a tensor, let alone a file, in memory once more.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use castnet_graph::net::Parameter;
 use castnet_graph::types::{DType, Type};
-use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::elements;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
-use crate::replace::replace;
+use crate::layout;
+use crate::memory::collected;
+use crate::replace::replace_with;
 
-/// A file that was read and found whole.
+/// How much is read and written at once, a multiple of every element's size.
+const PIECE: usize = 1 << 16;
+
+/// The longest header, as the format's own library has it.
+const MOST_HEADER: u64 = 100_000_000;
+
+/// What is made of a header takes at most so many times its bytes: a number of two characters becomes 32 bytes in a list that doubles.
+const PARSED: usize = 64;
+
+/// A file whose header was read and fits its length.
 pub(super) struct Reader {
     path: PathBuf,
-    bytes: Vec<u8>,
+    file: File,
     metadata: Metadata,
     /// Where the tensors' bytes start.
-    data: usize,
+    data: u64,
+}
+
+/// Why a tensor was not read.
+pub(super) enum Fault {
+    /// It is not what it should be, which is told with all else that is wrong with the file.
+    Mistake(String),
+    /// The file cannot be read any further, or there is no memory.
+    Failed(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Failed(error)
+    }
+}
+
+impl Fault {
+    /// Notes a mistake.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn note(self, mistakes: &mut Vec<String>) -> Result<()> {
+        match self {
+            Fault::Mistake(mistake) => mistakes.push(mistake),
+            Fault::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Reader> {
-        let bytes = fs::read(path).map_err(Error::io(path, "cannot be read"))?;
-        let bad =
-            |e: safetensors::SafeTensorError| Error::NotACheckpoint { path: path.to_path_buf(), reason: e.to_string() };
-        // Also compares the length of the file with what the header says.
-        SafeTensors::deserialize(&bytes).map_err(bad)?;
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
-        Ok(Reader { path: path.to_path_buf(), bytes, metadata, data: header + 8 })
+        let unreadable = || Error::io(path, "cannot be read");
+        let bad = |e: SafeTensorError| Error::NotACheckpoint { path: path.to_path_buf(), reason: e.to_string() };
+        let mut file = File::open(path).map_err(unreadable())?;
+        let whole = file.metadata().map_err(unreadable())?.len();
+        let mut length = [0; 8];
+        if whole < 8 {
+            return Err(bad(SafeTensorError::HeaderTooSmall));
+        }
+        file.read_exact(&mut length).map_err(unreadable())?;
+        let length = u64::from_le_bytes(length);
+        if length > MOST_HEADER {
+            return Err(bad(SafeTensorError::HeaderTooLarge));
+        }
+        if length > whole - 8 {
+            return Err(bad(SafeTensorError::InvalidHeaderLength));
+        }
+        let bytes = length as usize;
+        let no_memory = |bytes| Error::Memory { function: format!("the header of {}", path.display()), bytes };
+        let mut header = collected(bytes, std::iter::repeat_n(0u8, bytes)).ok_or_else(|| no_memory(bytes))?;
+        file.read_exact(&mut header).map_err(unreadable())?;
+        // Whether there is room for what is made of it, which nobody asks later.
+        let parsed = bytes.saturating_mul(PARSED);
+        Vec::<u8>::new().try_reserve_exact(parsed).map_err(|_| no_memory(parsed))?;
+        let metadata: Metadata =
+            serde_json::from_slice(&header).map_err(|e| bad(SafeTensorError::InvalidHeaderDeserialization(e)))?;
+        if (metadata.data_len() as u64).checked_add(8 + length) != Some(whole) {
+            return Err(bad(SafeTensorError::MetadataIncompleteBuffer));
+        }
+        Ok(Reader { path: path.to_path_buf(), file, metadata, data: 8 + length })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -39,7 +102,7 @@ impl Reader {
 
     /// The names of all tensors, sorted.
     pub(super) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<_> = self.metadata.tensors().into_keys().collect();
+        let mut keys = self.metadata.offset_keys();
         keys.sort();
         keys
     }
@@ -56,59 +119,118 @@ impl Reader {
 
     /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32, whole numbers to the
     /// integer type that is wanted.
-    pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, String> {
-        let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
-        let found = || format!("{}{:?}", format!("{:?}", info.dtype).to_lowercase(), info.shape);
-        let wrong = || format!("`{key}`: {}, expected {ty}", found());
+    pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, Fault> {
+        let info = self.info(key)?;
+        let wrong = || Fault::Mistake(format!("`{key}`: {}, expected {ty}", found(info)));
         let shape = shape.ok_or_else(wrong)?;
+        let mut array = Array::zeros_for(ty.dtype, shape, || key.to_string())?;
         if ty.dtype == DType::F32 {
-            let floats = self.floats(key, shape)?;
-            return Array::from_vec(shape, floats).map_err(|e| e.to_string());
+            let to = array.as_mut_slice::<f32>()?;
+            self.floats(key, shape, |start, piece| to[start..start + piece.len()].copy_from_slice(piece))?;
+            return Ok(array);
         }
-        let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
-        if dtype_of(ty.dtype) == info.dtype {
-            if ty.dtype == DType::Bool && bytes.iter().any(|b| *b > 1) {
-                return Err(wrong());
-            }
-            return Array::from_bytes(ty.dtype, shape, bytes).map_err(|e| e.to_string());
-        }
-        let converted = elements::integers(info.dtype, bytes, ty.dtype).ok_or_else(wrong)?;
-        Array::from_bytes(ty.dtype, shape, &converted).map_err(|e| e.to_string())
+        let width = ty.dtype.bytes();
+        self.pieces(info, |start, bytes| {
+            let converted = match dtype_of(ty.dtype) == info.dtype {
+                true if ty.dtype == DType::Bool && bytes.iter().any(|b| *b > 1) => None,
+                true => Some(None),
+                false => elements::integers(info.dtype, bytes, ty.dtype).map(Some),
+            };
+            let converted = converted.ok_or_else(wrong)?;
+            let start = start / (info.dtype.bitsize() / 8) * width;
+            array.set_le_bytes(start, converted.as_deref().unwrap_or(bytes));
+            Ok(())
+        })?;
+        Ok(array)
     }
 
-    /// A tensor's elements as f32, or what is wrong with it.
-    pub(super) fn floats(&self, key: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-        let Some(info) = self.metadata.info(key) else { return Err(format!("`{key}`: missing")) };
-        let expected = type_text(DType::F32, shape);
+    /// Hands out a tensor's elements as f32, in pieces, each with the number of its first element; or says what is wrong with it.
+    pub(super) fn floats(&self, key: &str, shape: &[usize], mut take: impl FnMut(usize, &[f32])) -> Result<(), Fault> {
+        let info = self.info(key)?;
+        let wrong = || Fault::Mistake(format!("`{key}`: {}, expected {}", found(info), type_text(DType::F32, shape)));
         if info.shape != shape {
-            let dtype = format!("{:?}", info.dtype).to_lowercase();
-            return Err(format!("`{key}`: {dtype}{:?}, expected {expected}", info.shape));
+            return Err(wrong());
         }
-        let bytes = &self.bytes[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
-        elements::floats(info.dtype, bytes).ok_or_else(|| {
-            format!("`{key}`: {}{shape:?}, expected {expected}", format!("{:?}", info.dtype).to_lowercase())
+        self.pieces(info, |start, bytes| {
+            let floats = elements::floats(info.dtype, bytes).ok_or_else(wrong)?;
+            take(start / (info.dtype.bitsize() / 8), &floats);
+            Ok(())
         })
+    }
+
+    fn info(&self, key: &str) -> Result<&TensorInfo, Fault> {
+        self.metadata.info(key).ok_or_else(|| Fault::Mistake(format!("`{key}`: missing")))
+    }
+
+    /// Hands out a tensor's bytes in pieces, each with the number of its first byte: one at least, so that the type of an empty tensor is seen
+    /// too.
+    fn pieces(&self, info: &TensorInfo, mut take: impl FnMut(usize, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        let unreadable = || Error::io(&self.path, "cannot be read");
+        let (from, to) = info.data_offsets;
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.data + from as u64)).map_err(unreadable())?;
+        let mut piece = [0; PIECE];
+        let (whole, mut start) = (to - from, 0);
+        loop {
+            let piece = &mut piece[..PIECE.min(whole - start)];
+            file.read_exact(piece).map_err(unreadable())?;
+            take(start, piece)?;
+            start += piece.len();
+            if start == whole {
+                return Ok(());
+            }
+        }
     }
 }
 
-/// A tensor to be written.
-struct Tensor(Array);
+/// Type and shape of a tensor in a file: `f32[2, 3]`.
+fn found(info: &TensorInfo) -> String {
+    format!("{}{:?}", format!("{:?}", info.dtype).to_lowercase(), info.shape)
+}
 
-impl View for &Tensor {
-    fn dtype(&self) -> Dtype {
-        dtype_of(self.0.dtype())
+/// A tensor to be written, where it lies.
+pub(super) enum Source<'a> {
+    /// A parameter, or what lies as it does, in its layout.
+    LaidOut(&'a Parameter, &'a [f32]),
+    Whole(&'a Array),
+}
+
+impl Source<'_> {
+    fn dtype(&self) -> DType {
+        match self {
+            Source::LaidOut(..) => DType::F32,
+            Source::Whole(array) => array.dtype(),
+        }
     }
 
-    fn shape(&self) -> &[usize] {
-        self.0.shape()
+    fn shape(&self) -> Vec<usize> {
+        match self {
+            Source::LaidOut(parameter, _) => layout::shape_of(parameter),
+            Source::Whole(array) => array.shape().to_vec(),
+        }
     }
 
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.le_bytes())
+    fn bytes(&self) -> usize {
+        self.dtype().bytes() * self.shape().iter().product::<usize>()
     }
 
-    fn data_len(&self) -> usize {
-        self.0.dtype().bytes() * self.0.len()
+    /// Writes the elements in row-major order, as little-endian bytes.
+    fn write(&self, file: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Source::Whole(array) => array.write_le(file),
+            Source::LaidOut(parameter, laid_out) => {
+                let (mut plain, mut bytes) = ([0.0; PIECE / 8], [0; PIECE / 2]);
+                let count = parameter.len();
+                for start in (0..count).step_by(plain.len()) {
+                    let plain = &mut plain[..(PIECE / 8).min(count - start)];
+                    layout::unpack(parameter, start, laid_out, plain);
+                    let bytes = &mut bytes[..4 * plain.len()];
+                    bytes.as_chunks_mut().0.iter_mut().zip(plain).for_each(|(to, x)| *to = x.to_le_bytes());
+                    file.write_all(bytes)?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -128,15 +250,42 @@ fn dtype_of(dtype: DType) -> Dtype {
     }
 }
 
-/// Writes tensors, and at most one entry of metadata, so that equal contents are equal bytes.
-pub(super) fn write(path: &Path, tensors: Vec<(String, Array)>, metadata: Option<(&str, String)>) -> Result<()> {
-    let tensors: Vec<_> = tensors.into_iter().map(|(key, array)| (key, Tensor(array))).collect();
+/// Writes tensors, and at most one entry of metadata, so that equal contents are equal bytes, in the order of the format's own library.
+pub(super) fn write(
+    path: &Path,
+    mut tensors: Vec<(String, Source<'_>)>,
+    metadata: Option<(&str, String)>,
+) -> Result<()> {
+    let refused = |source: io::Error| Error::io(path, "cannot be written")(source);
+    let header = header(&mut tensors, metadata).map_err(|e| refused(io::Error::other(e)))?;
+    replace_with(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        tensors.iter().try_for_each(|(_, tensor)| tensor.write(file))
+    })
+}
+
+/// Brings the tensors into their order; the text that says where each of them lies.
+fn header(tensors: &mut [(String, Source<'_>)], metadata: Option<(&str, String)>) -> Result<Vec<u8>, SafeTensorError> {
+    if metadata.as_ref().is_some_and(|(_, text)| text.len() as u64 > MOST_HEADER) {
+        return Err(SafeTensorError::HeaderTooLarge);
+    }
+    // The widest elements first, so that each lies on a boundary of its own.
+    tensors
+        .sort_by(|(a, left), (b, right)| dtype_of(right.dtype()).cmp(&dtype_of(left.dtype())).then_with(|| a.cmp(b)));
+    let mut end = 0;
+    let infos = tensors.iter().map(|(key, tensor)| {
+        let start = end;
+        end += tensor.bytes();
+        let (dtype, shape) = (dtype_of(tensor.dtype()), tensor.shape());
+        (key.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    });
+    let infos = infos.collect();
     let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));
-    let views = tensors.iter().map(|(key, tensor)| (key.as_str(), tensor));
-    let bytes = safetensors::serialize(views, metadata).map_err(|e| Error::Io {
-        path: path.to_path_buf(),
-        what: "cannot be written",
-        source: std::io::Error::other(e),
-    })?;
-    replace(path, &bytes)
+    let mut header = serde_json::to_vec(&Metadata::new(metadata, infos)?)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    match header.len() as u64 > MOST_HEADER {
+        true => Err(SafeTensorError::HeaderTooLarge),
+        false => Ok(header),
+    }
 }

@@ -15,10 +15,10 @@ use castnet_graph::net::State;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::layout;
+use crate::layout::{self, shape_of};
 use crate::memory::Memory;
 use crate::model::{Model, may_have};
-use file::{Reader, write};
+use file::{Reader, Source, write};
 
 impl Model {
     /// Writes all parameters and states. An old file of that name is replaced in one go: whoever reads it, or is left with it after a power cut, has
@@ -27,7 +27,7 @@ impl Model {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), self.tensors()?, None)
+        write(path.as_ref(), self.tensors(), None)
     }
 
     /// Reads all parameters and states. Element types f64, f16 and bf16 are converted, and whole numbers of any type to the integers of a state;
@@ -35,7 +35,7 @@ impl Model {
     ///
     /// # Errors
     /// If the file cannot be read, is no safetensors file or is cut off, lacks a parameter or state, has others, or has one of another shape
-    /// or type. The model is as it was then.
+    /// or type; if there is no memory for the parameters once more. The model is as it was then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let reader = Reader::open(path.as_ref())?;
         let (parameters, states) = self.read_model(&reader)?;
@@ -43,30 +43,39 @@ impl Model {
         Ok(())
     }
 
-    fn tensors(&self) -> Result<Vec<(String, Array)>> {
-        let parameters = self.net().parameters.iter().enumerate();
-        let parameters = parameters.map(|(number, p)| Ok((p.name.clone(), self.parameter_number(number)?)));
-        let states = self.states().named().map(|(state, value)| Ok((state.name.clone(), value.copied()?)));
+    fn tensors(&self) -> Vec<(String, Source<'_>)> {
+        let parameters = self.laid_out(self.arena(), str::to_string);
+        let states = self.states().named().map(|(state, value)| (state.name.clone(), Source::Whole(value)));
         parameters.chain(states).collect()
+    }
+
+    /// What lies as the parameters do.
+    fn laid_out<'a>(
+        &'a self,
+        arena: &'a [f32],
+        key: impl Fn(&str) -> String + 'a,
+    ) -> impl Iterator<Item = (String, Source<'a>)> {
+        self.net().parameters.iter().zip(&self.loaded().offsets).map(move |(parameter, &start)| {
+            let laid_out = &arena[start..start + parameter.floats()];
+            (key(&parameter.name), Source::LaidOut(parameter, laid_out))
+        })
     }
 
     /// Parameters and states, without those of an optimizer; every mistake of the file is reported in one go.
     fn read_model(&self, reader: &Reader) -> Result<(Memory, Vec<Option<Array>>)> {
         let mut mistakes = Vec::new();
-        let arena = self.read_arena(reader, &|parameter| parameter.to_string(), &mut mistakes);
+        let arena = self.read_arena(reader, &|parameter| parameter.to_string(), &mut mistakes)?;
         let states = self.net().states.iter().map(|state| {
             let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
-            match reader.shape(&state.name) {
+            let read = match reader.shape(&state.name) {
                 // It had no value when the file was written.
-                None if run_time => None,
-                None if is_counter(state) => Some(Array::zeros_of(state.ty.dtype, &[])),
-                shape => {
-                    let fits = shape.filter(|shape| may_have(state, shape));
-                    reader.array(&state.name, fits, &state.ty).map_err(|mistake| mistakes.push(mistake)).ok()
-                }
-            }
+                None if run_time => return Ok(None),
+                None if is_counter(state) => return Array::try_zeros_of(state.ty.dtype, &[]).map(Some),
+                shape => reader.array(&state.name, shape.filter(|shape| may_have(state, shape)), &state.ty),
+            };
+            read.map(Some).or_else(|fault| fault.note(&mut mistakes).map(|()| None))
         });
-        let states = states.collect();
+        let states = states.collect::<Result<Vec<_>>>()?;
         let known = || {
             let parameters = self.net().parameters.iter().map(|p| p.name.as_str());
             parameters.chain(self.net().states.iter().map(|s| s.name.as_str()))
@@ -82,24 +91,16 @@ impl Model {
     }
 
     /// A flat arena from the tensors with these keys.
-    fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Memory {
-        let mut arena = match self.loaded().arena() {
-            Ok(arena) => arena,
-            Err(error) => {
-                mistakes.push(error.to_string());
-                return Memory::default();
-            }
-        };
+    fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Result<Memory> {
+        let mut arena = self.loaded().arena()?;
         for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
-            match reader.floats(&key(&parameter.name), &shape_of(parameter)) {
-                Ok(plain) => {
-                    let range = start..start + parameter.floats();
-                    layout::pack(parameter, &plain, &mut arena.slice_mut::<f32>()[range]);
-                }
-                Err(mistake) => mistakes.push(mistake),
-            }
+            let laid_out = &mut arena.slice_mut::<f32>()[start..start + parameter.floats()];
+            let read = reader.floats(&key(&parameter.name), &shape_of(parameter), |at, plain| {
+                layout::pack(parameter, at, plain, laid_out);
+            });
+            read.or_else(|fault| fault.note(mistakes))?;
         }
-        arena
+        Ok(arena)
     }
 
     fn unless_wrong(&self, reader: &Reader, mistakes: Vec<String>) -> Result<()> {
@@ -115,8 +116,4 @@ impl Model {
 /// Whether it counts batches for nobody: files from before PyTorch 0.4.1, and many converted ones, are without it, and PyTorch loads them.
 fn is_counter(state: &State) -> bool {
     state.name.ends_with(".num_batches_tracked") && state.ty.rank() == 0
-}
-
-fn shape_of(parameter: &castnet_graph::net::Parameter) -> Vec<usize> {
-    parameter.shape.iter().map(|&s| s as usize).collect()
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Reader, write};
 use crate::error::{Error, Result};
-use crate::layout;
 use crate::model::{Model, Saved};
 use crate::optimizer::{Optimizer, Restored};
 
@@ -51,13 +50,10 @@ impl Model {
         let path = path.as_ref();
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
-        let mut tensors = self.tensors()?;
+        let mut tensors = self.tensors();
         for (number, name) in optimizer.states().iter().enumerate() {
             let Some(arena) = state.arena(number) else { continue };
-            for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
-                let plain = layout::unpack(parameter, &arena[start..start + parameter.floats()])?;
-                tensors.push((state_key(name, &parameter.name), plain));
-            }
+            tensors.extend(self.laid_out(arena, |parameter| state_key(name, parameter)));
         }
         let names = self.net().parameters.iter().map(|p| p.name.clone());
         let training = Training {
@@ -141,7 +137,7 @@ impl Model {
         let states: &[&str] = if training.steps == 0 || !whole { &[] } else { optimizer.states() };
         let arenas = states.iter().map(|state| {
             let mut mistakes = Vec::new();
-            let arena = self.read_arena(&reader, &|parameter| state_key(state, parameter), &mut mistakes);
+            let arena = self.read_arena(&reader, &|parameter| state_key(state, parameter), &mut mistakes)?;
             self.unless_wrong(&reader, mistakes).map(|()| arena)
         });
         let mut arenas = arenas.collect::<Result<Vec<_>>>()?;

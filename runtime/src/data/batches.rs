@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::data::Dataset;
 use crate::data::shuffle::shuffle;
 use crate::error::{Error, Result};
+use crate::memory::collected;
 
 /// Gives out a [`Dataset`] in batches, epoch after epoch. A batch is gathered into arrays that are used again, so nothing is
 /// allocated after [`Batches::new`].
@@ -42,13 +43,15 @@ impl<'d, const FIELDS: usize> Batches<'d, FIELDS> {
     /// Batches of `batch` examples, at the beginning of epoch 0.
     ///
     /// # Errors
-    /// If `batch` is 0, or there is no memory for a batch.
+    /// If `batch` is 0, or there is no memory for a batch or the order of the examples.
     pub fn new(data: &'d Dataset<FIELDS>, batch: usize) -> Result<Batches<'d, FIELDS>> {
         if batch == 0 {
             return Err(Error::Data { what: "a batch of 0 examples".to_string() });
         }
         // A batch larger than the set costs no more memory than the set.
         let short = data.len() % batch;
+        let bytes = data.len().saturating_mul(size_of::<usize>());
+        let no_memory = || Error::Memory { function: format!("the order of {} examples", data.len()), bytes };
         Ok(Batches {
             data,
             batch,
@@ -56,7 +59,7 @@ impl<'d, const FIELDS: usize> Batches<'d, FIELDS> {
             drop_last: false,
             epoch: 0,
             step: 0,
-            order: (0..data.len()).collect(),
+            order: collected(data.len(), 0..data.len()).ok_or_else(no_memory)?,
             full: data.room(if data.len() < batch { 0 } else { batch })?,
             last: if short > 0 { Some(data.room(short)?) } else { None },
         })

@@ -34,11 +34,11 @@ impl Normalize {
     /// All pixels of a `u8` array, as `f32` in the same shape.
     ///
     /// # Errors
-    /// If the elements are not `u8`, `mean` or `std` is not finite, or `std` is 0.
+    /// If the elements are not `u8`, `mean` or `std` is not finite, `std` is 0, or there is no memory for the result.
     pub fn apply(self, pixels: &Array) -> Result<Array> {
         self.check()?;
         let from = pixels.as_slice::<u8>()?;
-        let mut to = Array::zeros::<f32>(pixels.shape());
+        let mut to = Array::try_zeros::<f32>(pixels.shape())?;
         to.as_mut_slice::<f32>()?.iter_mut().zip(from).for_each(|(to, &from)| *to = self.pixel(from));
         Ok(to)
     }

@@ -33,10 +33,10 @@ impl Vocabulary {
 
     /// The characters that occur in `text`.
     pub fn of(text: &str) -> Vocabulary {
-        let mut characters: Vec<char> = text.chars().collect();
-        characters.sort_unstable();
-        characters.dedup();
-        Vocabulary { characters }
+        // A mark for each there is: a sorted copy of the text would be four times as long as the text.
+        let mut occurs = vec![false; char::MAX as usize + 1];
+        text.chars().for_each(|character| occurs[character as usize] = true);
+        Vocabulary { characters: ('\0'..=char::MAX).filter(|&character| occurs[character as usize]).collect() }
     }
 
     /// The number of characters.
@@ -52,31 +52,41 @@ impl Vocabulary {
     /// The number of each character of `text`.
     ///
     /// # Errors
-    /// If a character is not in the vocabulary.
+    /// If a character is not in the vocabulary, or there is no memory for the numbers.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let number = |(place, character): (usize, char)| match self.characters.binary_search(&character) {
-            Ok(number) => Ok(number as u32),
-            Err(_) => Err(Error::Data {
-                what: format!(
+        let mut tokens = room("the numbers of a text", text.chars().count())?;
+        for (place, character) in text.chars().enumerate() {
+            let Ok(number) = self.characters.binary_search(&character) else {
+                let what = format!(
                     "character {place} is {character:?}, which is not among the {} of the vocabulary",
                     self.len()
-                ),
-            }),
-        };
-        text.chars().enumerate().map(number).collect()
+                );
+                return Err(Error::Data { what });
+            };
+            tokens.push(number as u32);
+        }
+        Ok(tokens)
     }
 
     /// The text with these numbers.
     ///
     /// # Errors
-    /// If a number is not below [`Vocabulary::len`].
+    /// If a number is not below [`Vocabulary::len`], or there is no memory for the text.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         let character = |(place, &token): (usize, &u32)| {
             self.characters.get(token as usize).copied().ok_or_else(|| Error::Data {
                 what: format!("token {place} is {token}, expected 0 to {}", self.len().saturating_sub(1)),
             })
         };
-        tokens.iter().enumerate().map(character).collect()
+        let characters = || tokens.iter().enumerate().map(character);
+        let bytes = characters().try_fold(0, |bytes, c| Ok::<_, Error>(bytes + c?.len_utf8()))?;
+        let mut text = String::new();
+        let no_memory = |_| Error::Memory { function: "a decoded text".to_string(), bytes };
+        text.try_reserve_exact(bytes).map_err(no_memory)?;
+        for character in characters() {
+            text.push(character?);
+        }
+        Ok(text)
     }
 
     /// An entry for a checkpoint's state, beside those of [`Fit::state`](crate::train::Fit::state).
@@ -94,6 +104,15 @@ impl Vocabulary {
         })?;
         Ok(Vocabulary::of(text))
     }
+}
+
+/// Room for so many numbers.
+fn room(what: &str, count: usize) -> Result<Vec<u32>> {
+    let mut numbers = Vec::new();
+    let bytes = count.saturating_mul(size_of::<u32>());
+    let no_memory = |_| Error::Memory { function: what.to_string(), bytes };
+    numbers.try_reserve_exact(count).map_err(no_memory)?;
+    Ok(numbers)
 }
 
 /// A text as the numbers of its characters.
@@ -185,7 +204,7 @@ impl Text {
     /// What to train on, and the last `validation` of the text (a share, 0.1 for a tenth) to validate on; both keep the vocabulary.
     ///
     /// # Errors
-    /// If the share is not between 0 and 1, or leaves one of them empty.
+    /// If the share is not between 0 and 1, or leaves one of them empty; if there is no memory for the second.
     pub fn split(self, validation: f64) -> Result<(Text, Text)> {
         let all = self.len();
         let train = (all as f64 * (1.0 - validation)).floor();
@@ -194,9 +213,12 @@ impl Text {
                 what: format!("{validation} of {all} characters to validate on leaves nothing"),
             });
         }
-        let (train, validation) = self.tokens.split_at(train as usize);
-        let part = |tokens: &[u32]| Text { vocabulary: self.vocabulary.clone(), tokens: tokens.to_vec() };
-        Ok((part(train), part(validation)))
+        let Text { vocabulary, mut tokens } = self;
+        let mut last = room("the text to validate on", all - train as usize)?;
+        last.extend_from_slice(&tokens[train as usize..]);
+        tokens.truncate(train as usize);
+        let validation = Text { vocabulary: vocabulary.clone(), tokens: last };
+        Ok((Text { vocabulary, tokens }, validation))
     }
 
     /// Examples of two fields, `u32[length]` each: a window of the text, and the character after each of its. The windows lie side by

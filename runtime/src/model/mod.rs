@@ -236,6 +236,11 @@ impl Model {
         self.id
     }
 
+    /// The floats of all parameters, in their layouts.
+    pub(crate) fn arena(&self) -> &[f32] {
+        self.parameters.slice()
+    }
+
     pub(crate) fn states(&self) -> &States {
         &self.states
     }
@@ -258,16 +263,10 @@ impl Model {
     /// Parameters, states, seed and counters of random numbers of another model of this network.
     pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
         self.copy_from(other)?;
-        self.rewind(other);
-        Ok(())
-    }
-
-    /// As [`Model::take_over`], but for the parameters.
-    pub(crate) fn rewind(&mut self, other: &Model) {
-        self.copy_states(other);
         self.seed = other.seed;
         self.runs = other.runs;
         self.calls.copy_from(&other.calls);
+        Ok(())
     }
 
     /// Takes what a checkpoint holds.

@@ -82,7 +82,7 @@ impl Model {
     /// # Errors
     /// If there is none of this name.
     pub fn state(&self, name: &str) -> Result<Option<Array>> {
-        Ok(self.states.values[self.loaded.state(name)?].clone())
+        self.states.values[self.loaded.state(name)?].as_ref().map(Array::copied).transpose()
     }
 
     /// Sets a state. One with run-time sizes keeps the value until a call brings other sizes.
@@ -100,7 +100,7 @@ impl Model {
                 found: value.describe(),
             });
         }
-        self.states.values[number] = Some(value.clone());
+        self.states.values[number] = Some(value.copied()?);
         Ok(())
     }
 
@@ -114,7 +114,25 @@ impl Model {
     }
 
     /// Takes over the states of another model of the same network.
-    pub(super) fn copy_states(&mut self, other: &Model) {
-        self.states.values.clone_from(&other.states.values);
+    ///
+    /// # Errors
+    /// If there is no memory for them; nothing has changed then.
+    pub(super) fn copy_states(&mut self, other: &Model) -> Result<()> {
+        let pairs = self.states.values.iter().zip(&other.states.values);
+        // Where a state has its room already, it is copied once all others have theirs.
+        let has_room =
+            |own: &Option<Array>, theirs: &Array| own.as_ref().is_some_and(|own| own.shape() == theirs.shape());
+        let copied = |(own, theirs): (&Option<Array>, &Option<Array>)| match theirs {
+            Some(theirs) if !has_room(own, theirs) => theirs.copied().map(Some),
+            _ => Ok(None),
+        };
+        let copies = pairs.map(copied).collect::<Result<Vec<_>>>()?;
+        for ((own, theirs), copy) in self.states.values.iter_mut().zip(&other.states.values).zip(copies) {
+            match (own, theirs, copy) {
+                (Some(own), Some(theirs), None) => own.bytes_mut().copy_from_slice(theirs.bytes()),
+                (own, _, copy) => *own = copy,
+            }
+        }
+        Ok(())
     }
 }

@@ -25,7 +25,7 @@ impl Model {
     pub(crate) fn parameter_number(&self, number: usize) -> Result<Array> {
         let (parameter, start) = (&self.net().parameters[number], self.loaded.offsets[number]);
         let laid_out = &self.parameters.slice::<f32>()[start..start + parameter.floats()];
-        layout::unpack(parameter, laid_out)
+        layout::unpacked(parameter, laid_out)
     }
 
     /// Sets a parameter from an f32 array in PyTorch's shape.
@@ -35,7 +35,7 @@ impl Model {
     pub fn set_parameter(&mut self, name: &str, value: &Array) -> Result<()> {
         let number = self.loaded.parameter(name)?;
         let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
-        let shape: Vec<usize> = parameter.shape.iter().map(|&s| s as usize).collect();
+        let shape = layout::shape_of(parameter);
         if value.dtype() != DType::F32 || value.shape() != shape {
             return Err(Error::ParameterShape {
                 net: self.loaded.net.name.clone(),
@@ -45,18 +45,18 @@ impl Model {
             });
         }
         let laid_out = &mut self.parameters.slice_mut()[start..start + parameter.floats()];
-        layout::pack(parameter, value.as_slice()?, laid_out);
+        layout::pack(parameter, 0, value.as_slice()?, laid_out);
         Ok(())
     }
 
     /// Takes over all parameters and states of another model of the same network.
     ///
     /// # Errors
-    /// If the networks differ.
+    /// If the networks differ, or there is no memory for a state; nothing has changed then.
     pub fn copy_from(&mut self, other: &Model) -> Result<()> {
         self.same_net("copy_from", other)?;
+        self.copy_states(other)?;
         self.parameters.slice_mut::<f32>().copy_from_slice(other.parameters.slice());
-        self.copy_states(other);
         Ok(())
     }
 
@@ -64,15 +64,15 @@ impl Model {
     /// averages already.
     ///
     /// # Errors
-    /// If the networks differ, or `t` is not finite.
+    /// If the networks differ, `t` is not finite, or there is no memory for a state; nothing has changed then.
     pub fn lerp(&mut self, other: &Model, t: f32) -> Result<()> {
         self.same_net("lerp", other)?;
         if !t.is_finite() {
             let allowed = "a finite number";
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
         }
+        self.copy_states(other)?;
         update::lerp(self.parameters.slice_mut(), other.parameters.slice(), t);
-        self.copy_states(other);
         Ok(())
     }
 
