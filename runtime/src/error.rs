@@ -38,6 +38,14 @@ pub enum Error {
         /// Whose rule it is and what to do, `: bn1 (src/main.rs:8) needs more than one value a channel`; else empty.
         of: String,
     },
+    /// The loops of a program have more rounds than anybody could wait for; nothing has run.
+    #[error("{function}: its loops would run {launches} kernels, more than can be counted")]
+    TooManyRounds {
+        /// `Net.generate`.
+        function: String,
+        /// Kernels in all rounds; `usize::MAX` also stands for more.
+        launches: usize,
+    },
     /// A run-time size is 0, and a result would not be empty, or it is a step; nothing has run.
     #[error("{function}: {size} = 0, as argument `{argument}` is {found}: nothing is left to compute")]
     ZeroSize {

@@ -1,6 +1,6 @@
 //! What is done to the flat arenas of parameters and gradients, piece by piece, on the pool. One of the few modules with `unsafe`.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use castnet_kernels::Update;
 use castnet_kernels::isa::Isa;
@@ -9,6 +9,7 @@ use castnet_kernels::update::sum_of_squares;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{Factors, Optimizer};
+use crate::verdict::{RIGHT, Word};
 
 /// Floats of a piece: the unit of work, and of the partial sums of a norm.
 const PIECE: usize = 8192;
@@ -106,26 +107,44 @@ pub(crate) struct Ending<'a> {
     pub(crate) guarded: bool,
     /// Where there is one.
     pub(crate) loss: Option<Shared<f32>>,
-    pub(crate) verdict: Verdict,
-}
-
-/// What an [`Ending`] finds out on its way.
-#[derive(Default)]
-pub(crate) struct Verdict {
-    stopped: AtomicBool,
-    factor: AtomicU32,
+    /// The bits of what gradients are multiplied by, once it is known.
+    pub(crate) factor: AtomicU32,
 }
 
 /// What is not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum NotFinite {
     Loss,
-    /// The gradient of the parameter with this number.
+    /// The gradient of the parameter with this number: of several the first one.
     Gradient(usize),
+}
+
+impl NotFinite {
+    /// As the word of a verdict has it. The loss comes before all parameters, of which there are fewer than 2²⁴.
+    fn place(this: Option<NotFinite>) -> f32 {
+        match this {
+            None => RIGHT,
+            Some(NotFinite::Loss) => -1.0,
+            Some(NotFinite::Gradient(parameter)) => parameter as f32,
+        }
+    }
+
+    /// What [`NotFinite::place`] was made of.
+    pub(crate) fn at(place: f32) -> Option<NotFinite> {
+        match place {
+            RIGHT => None,
+            _ if place < 0.0 => Some(NotFinite::Loss),
+            _ => Some(NotFinite::Gradient(place as usize)),
+        }
+    }
 }
 
 impl Ending<'_> {
     /// Phases of an ending.
     pub(crate) const PHASES: usize = 3;
+
+    /// The first phase that runs only if the verdict's word is right, which the one before it sets.
+    pub(crate) const DECIDED: usize = 2;
 
     /// Chunks of each phase.
     pub(crate) fn counts(&self) -> [u32; Ending::PHASES] {
@@ -134,33 +153,27 @@ impl Ending<'_> {
         [summing * pieces, summing, pieces]
     }
 
-    /// What kept the updates from being done, if anything did: of several parameters the first one.
-    pub(crate) fn stopped_by(&self) -> Option<NotFinite> {
-        if !self.verdict.stopped.load(Ordering::Relaxed) {
-            return None;
-        }
-        let bad = |&(_, sum): &(&Piece, &AtomicU64)| !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite();
-        let gradient = self.pieces.iter().zip(self.partials).find(bad);
-        match gradient {
-            // SAFETY: as `Ending::run` says.
-            Some((piece, _)) if unsafe { self.finite_loss() } => Some(NotFinite::Gradient(piece.of.parameter)),
-            _ => Some(NotFinite::Loss),
-        }
-    }
-
+    /// What is not finite, if anything is.
+    ///
     /// # Safety
     /// The loss is alive and nobody writes it any more.
-    unsafe fn finite_loss(&self) -> bool {
+    unsafe fn not_finite(&self) -> Option<NotFinite> {
         // SAFETY: as the caller says.
-        self.loss.is_none_or(|loss| unsafe { *loss.0 }.is_finite())
+        if self.loss.is_some_and(|loss| !unsafe { *loss.0 }.is_finite()) {
+            return Some(NotFinite::Loss);
+        }
+        // Of finite numbers it is finite: squares of f32 are far from the end of f64.
+        let bad = |&(_, sum): &(&Piece, &AtomicU64)| !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite();
+        let piece = self.pieces.iter().zip(self.partials).find(bad);
+        piece.map(|(piece, _)| NotFinite::Gradient(piece.of.parameter))
     }
 
-    /// Runs one chunk.
+    /// Runs one chunk. `verdict` is right at first; phases from [`Ending::DECIDED`] on are not to run if it no longer is.
     ///
     /// # Safety
     /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive and hold
-    /// all pieces.
-    pub(crate) unsafe fn run(&self, phase: usize, chunk: usize) {
+    /// all pieces; the word is alive and nobody else writes it.
+    pub(crate) unsafe fn run(&self, phase: usize, chunk: usize, verdict: Word) {
         match phase {
             0 => {
                 // SAFETY: as the caller says.
@@ -169,20 +182,19 @@ impl Ending<'_> {
             }
             1 => {
                 let partials = self.partials[..self.pieces.len()].iter();
-                // Of finite numbers it is finite: squares of f32 are far from the end of f64.
                 let sum: f64 = partials.map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
-                // SAFETY: as the caller says.
-                let finite = sum.is_finite() && unsafe { self.finite_loss() };
-                self.verdict.stopped.store(self.guarded && !finite, Ordering::Relaxed);
+                if self.guarded {
+                    // SAFETY: as the caller says; this phase is one chunk.
+                    unsafe { verdict.set(NotFinite::place(self.not_finite())) };
+                }
                 let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
-                self.verdict.factor.store(factor.to_bits(), Ordering::Relaxed);
+                self.factor.store(factor.to_bits(), Ordering::Relaxed);
             }
-            _ if self.verdict.stopped.load(Ordering::Relaxed) => {}
             _ => {
                 let piece = self.pieces[chunk];
                 // SAFETY: as the caller says.
                 let gradient = unsafe { self.gradient(piece) };
-                let factor = self.max_norm.map_or(1.0, |_| f32::from_bits(self.verdict.factor.load(Ordering::Relaxed)));
+                let factor = self.max_norm.map_or(1.0, |_| f32::from_bits(self.factor.load(Ordering::Relaxed)));
                 // SAFETY: pieces do not overlap, and each is updated once.
                 unsafe { self.update(piece, gradient, factor) }
             }

@@ -20,6 +20,7 @@ mod replace;
 mod session;
 pub mod train;
 mod validate;
+mod verdict;
 
 pub use array::{Array, Element};
 pub use device::Device;

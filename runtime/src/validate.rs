@@ -1,7 +1,7 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
 use castnet_graph::net::{Function, Net};
-use castnet_graph::program::{Family, Launch, Layout, Place, Program, Right, Source, Step, Target, Tile};
+use castnet_graph::program::{Family, Launch, Layout, Must, Place, Program, Right, Source, Step, Target, Tile};
 use castnet_graph::types::DType;
 
 type Check = Result<(), String>;
@@ -37,10 +37,16 @@ fn function(net: &Net, function: &Function) -> Check {
 fn program(net: &Net, program: &Program, training: bool) -> Check {
     let at = |what: String| format!("{}: {what}", program.name);
     let symbols = program.symbols();
-    let below = program.arguments.iter().flat_map(|a| &a.below).flat_map(|b| [&b.least, &b.limit]);
-    let mut names = program.rules.iter().flat_map(|r| r.names()).chain(below.flat_map(|size| size.names()));
+    let made = program.checks.iter().filter_map(|check| match &check.must {
+        Must::Lie(below) => Some(below),
+        Must::Divide(_) => None,
+    });
+    let below = program.arguments.iter().flat_map(|a| &a.below).chain(made).flat_map(|b| [&b.least, &b.limit]);
+    let results = program.results.iter().flat_map(|result| &result.ty.shape);
+    let sizes = below.chain(results).flat_map(|size| size.names());
+    let mut names = program.rules.iter().flat_map(|r| r.names()).chain(sizes);
     if let Some(name) = names.find(|name| symbols.binary_search(name).is_err()) {
-        return Err(at(format!("no argument has the run-time size `{name}` of a rule")));
+        return Err(at(format!("no argument has the run-time size `{name}` of a rule, a check or a result")));
     }
     for b in &program.buffers {
         let known = match b.place {
@@ -104,7 +110,7 @@ fn launch(program: &Program, launch: &Launch) -> Check {
             Source::Gather { from, dim, index } => {
                 *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
             }
-            _ => true,
+            Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => true,
         };
         let loads = stage.inputs.iter().all(known);
         let stores = stage.outputs.iter().all(|t| !matches!(t, Target::Store(i) if *i >= launch.stores.len()));
@@ -125,7 +131,7 @@ pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
         Family::Tile(Tile::Conv2d { input, weight, .. }) => [Some(input.buffer), Some(*weight)],
         Family::Tile(Tile::Conv2dInputGrad { dy, weight, .. }) => [Some(dy.buffer), Some(*weight)],
         Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => [Some(input.buffer), Some(dy.buffer)],
-        _ => [None, None],
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => [None, None],
     };
     operands.into_iter().flatten().chain(launch.loads.iter().map(|access| access.buffer))
 }

@@ -1,6 +1,6 @@
 //! Steps and gradients. One of the few modules with `unsafe`.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, PoisonError};
 
 use castnet_kernels::random::Mode;
@@ -8,13 +8,14 @@ use castnet_kernels::random::Mode;
 use super::{Loss, Model, lock};
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{self, Ending, NotFinite, Piece, Target, Verdict};
+use crate::flat::{self, Ending, NotFinite, Piece, Target};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{self, Optimizer};
 use crate::pool::{self, Work};
 use crate::session::{Operands, Session};
+use crate::verdict::{RIGHT, Word};
 
 /// The training program of a function with what belongs to it.
 pub(super) struct Training {
@@ -112,23 +113,22 @@ impl Model {
             max_norm,
             guarded,
             loss: Some(loss_at),
-            verdict: Verdict::default(),
+            factor: AtomicU32::default(),
         };
         let parameters = target.parameters();
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
         let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
         let value = operands.results[0].item::<f32>();
-        let stopped = ending.stopped_by();
-        let place = match (&done, &stopped) {
-            (Ok(()), Some(_)) => {
+        let place = match &done {
+            Ok(Some(_)) => {
                 let states = training.session.take_states(&self.states);
                 // SAFETY: as above.
                 states.and_then(|()| unsafe { training.session.first_not_finite(&mut operands) })
             }
             _ => Ok(None),
         };
-        if done.is_ok() && stopped.is_none() {
+        if let Ok(None) = done {
             training.session.give_states(&mut self.states);
         }
         if let Some(wanted) = wanted {
@@ -136,8 +136,7 @@ impl Model {
             *wanted = copies;
         }
         training.session.give_results_back(results);
-        done?;
-        let (loss, place) = (value?, place?);
+        let (stopped, loss, place) = (done?, value?, place?);
         if let Some(what) = stopped {
             let (net, step) = (loaded.net.name.clone(), self.runs + 1);
             return Err(match what {
@@ -223,14 +222,14 @@ impl Model {
             max_norm,
             guarded: self.stop_on_nan,
             loss: None,
-            verdict: Verdict::default(),
+            factor: AtomicU32::default(),
         };
         let function = format!("{}.apply", self.loaded.net.name);
-        pool::run(&ending.counts(), usize::MAX, &Apply(&ending))
-            .map_err(|message| Error::Panic { function, message })?;
-        let stopped = ending.stopped_by();
+        let mut verdict = RIGHT;
+        let apply = Apply(&ending, Word::new(Shared::new(&raw mut verdict)));
+        pool::run(0..Ending::PHASES, usize::MAX, &apply).map_err(|message| Error::Panic { function, message })?;
         let state = optimizer.state_mut();
-        if let Some(NotFinite::Gradient(parameter)) = stopped {
+        if let Some(NotFinite::Gradient(parameter)) = NotFinite::at(verdict) {
             let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
             let parameter = self.loaded.net.parameters[parameter].name.clone();
             return Err(Error::GradientNotFinite { net, step, parameter, place: None });
@@ -257,12 +256,24 @@ impl Model {
     }
 }
 
-/// The phases of an ending on their own.
-struct Apply<'a>(&'a Ending<'a>);
+/// The phases of an ending on their own, with the word of their verdict.
+struct Apply<'a>(&'a Ending<'a>, Word);
 
 impl Work for Apply<'_> {
+    fn chunks(&self, phase: usize) -> u32 {
+        self.0.counts()[phase]
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.counts().iter().any(|&chunks| chunks > 1)
+    }
+
     fn run(&self, phase: usize, chunk: usize, _: usize) {
-        // SAFETY: the pool runs phases in order and each chunk once; `Model::apply` borrows the gradients all the while.
-        unsafe { self.0.run(phase, chunk) }
+        // SAFETY: the pool runs phases in order and each chunk once; `Model::apply` keeps gradients and word all the while.
+        unsafe {
+            if phase < Ending::DECIDED || self.1.is_right() {
+                self.0.run(phase, chunk, self.1);
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ mod slot;
 mod tests;
 mod ticket;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 pub(crate) use ticket::MAX_CHUNKS;
@@ -23,6 +24,12 @@ const PATIENCE: Duration = Duration::from_micros(200);
 
 /// What the chunks of a job do.
 pub(crate) trait Work: Sync {
+    /// The chunks of a phase, at most [`MAX_CHUNKS`]. Must not panic.
+    fn chunks(&self, phase: usize) -> u32;
+
+    /// Whether a phase has more than one.
+    fn is_shared(&self) -> bool;
+
     /// Does chunk `chunk` of phase `phase`. No two threads with the same `worker` number are in the same job at once; the caller's is 0.
     fn run(&self, phase: usize, chunk: usize, worker: usize);
 }
@@ -44,12 +51,12 @@ pub fn threads() -> usize {
     crew::threads()
 }
 
-/// Runs a job with at most `limit` threads: phase after phase, `counts[phase]` chunks each (at most [`MAX_CHUNKS`]).
+/// Runs a job with at most `limit` threads, phase after phase.
 ///
 /// Several threads may do so at the same time. `Err` is the message of the first chunk that panicked; the chunks after it were skipped.
-pub(crate) fn run(counts: &[u32], limit: usize, work: &dyn Work) -> Result<(), String> {
-    let task = slot::Task { work, counts };
-    let shared = crew::threads() > 1 && limit > 1 && counts.iter().any(|&chunks| chunks > 1);
+pub(crate) fn run(phases: Range<usize>, limit: usize, work: &dyn Work) -> Result<(), String> {
+    let task = slot::Task { work, phases };
+    let shared = crew::threads() > 1 && limit > 1 && work.is_shared();
     match shared.then(crew::take_slot).flatten() {
         Some((number, slot)) => {
             let result = slot.run(&task, limit.min(crew::MAX_THREADS) as u32);

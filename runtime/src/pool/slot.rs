@@ -1,8 +1,9 @@
 //! A slot in which a job runs: static memory, so that a late worker may look at it at any time. One of the few modules with `unsafe`.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::ticket::Ticket;
@@ -12,8 +13,7 @@ use super::{Work, crew, spin_until};
 pub(super) struct Task<'a> {
     /// The chunks.
     pub(super) work: &'a dyn Work,
-    /// The number of chunks of each phase.
-    pub(super) counts: &'a [u32],
+    pub(super) phases: Range<usize>,
 }
 
 /// One running job, or none.
@@ -23,7 +23,7 @@ pub(super) struct Slot {
     /// The claimed chunks that are finished, in this phase.
     done: AtomicU32,
     /// The phase, its number of chunks, the task: fixed while a claimed chunk is not done.
-    phase: AtomicU32,
+    phase: AtomicUsize,
     chunks: AtomicU32,
     task: AtomicPtr<Task<'static>>,
     /// Workers with this number or a higher one do not take part.
@@ -43,7 +43,7 @@ impl Slot {
         Slot {
             ticket: Ticket::new(),
             done: AtomicU32::new(0),
-            phase: AtomicU32::new(0),
+            phase: AtomicUsize::new(0),
             chunks: AtomicU32::new(0),
             task: AtomicPtr::new(std::ptr::null_mut()),
             limit: AtomicU32::new(0),
@@ -75,7 +75,7 @@ impl Slot {
         self.limit.store(limit, Ordering::Release);
         self.finished.store(false, Ordering::Relaxed);
         self.panicked.store(false, Ordering::Relaxed);
-        self.open_from(task, 0);
+        self.open_from(task, task.phases.start);
         // Not before `finished` may this function be left, by no path: others hold the pointer. Nothing below unwinds.
         loop {
             while self.work_once(0) {}
@@ -102,7 +102,7 @@ impl Slot {
         let task = unsafe { &*self.task.load(Ordering::Relaxed) };
         if !self.panicked.load(Ordering::Relaxed) {
             let chunk = (chunks - left) as usize;
-            let run = AssertUnwindSafe(|| task.work.run(phase as usize, chunk, worker as usize));
+            let run = AssertUnwindSafe(|| task.work.run(phase, chunk, worker as usize));
             if let Err(payload) = catch_unwind(run) {
                 self.note_panic(payload.as_ref());
                 // Dropping a payload may panic itself; leaking it in this rare case cannot.
@@ -111,22 +111,22 @@ impl Slot {
         }
         // Release what this chunk wrote; the last one acquires what all of them wrote and hands it on when it opens the next phase.
         if self.done.fetch_add(1, Ordering::AcqRel) + 1 == chunks {
-            self.open_from(task, phase as usize + 1);
+            self.open_from(task, phase + 1);
         }
         true
     }
 
     /// Opens the first phase from number `phase` on that has chunks, or finishes the job.
     fn open_from(&self, task: &Task<'_>, phase: usize) {
-        let next = task.counts.iter().enumerate().skip(phase).find(|(_, chunks)| **chunks > 0);
-        let Some((next, &chunks)) = next else {
+        let chunks = |phase: usize| Some((phase, task.work.chunks(phase))).filter(|(_, chunks)| *chunks > 0);
+        let Some((next, chunks)) = (phase..task.phases.end).find_map(chunks) else {
             // From here on `task` may be gone.
             self.finished.store(true, Ordering::Release);
             self.wake_caller();
             return;
         };
         self.done.store(0, Ordering::Relaxed);
-        self.phase.store(next as u32, Ordering::Relaxed);
+        self.phase.store(next, Ordering::Relaxed);
         self.chunks.store(chunks, Ordering::Relaxed);
         self.ticket.open(chunks);
         self.wake_caller();

@@ -3,7 +3,28 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Wait, Work, run, set_threads};
+use super::{Wait, Work, set_threads};
+
+/// What each chunk does, in phases of so many chunks.
+struct Job<'a, F>(&'a [u32], F);
+
+impl<F: Fn(usize, usize, usize) + Sync> Work for Job<'_, F> {
+    fn chunks(&self, phase: usize) -> u32 {
+        self.0[phase]
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.iter().any(|&chunks| chunks > 1)
+    }
+
+    fn run(&self, phase: usize, chunk: usize, worker: usize) {
+        self.1(phase, chunk, worker);
+    }
+}
+
+fn run(counts: &[u32], limit: usize, chunk: impl Fn(usize, usize, usize) + Sync) -> Result<(), String> {
+    super::run(0..counts.len(), limit, &Job(counts, chunk))
+}
 
 /// Counts how often each chunk ran, and that no phase began before the one before it was over.
 struct Count {
@@ -24,13 +45,13 @@ impl Count {
     }
 
     fn check(&self) {
-        run(&self.counts, usize::MAX, self).unwrap();
+        run(&self.counts, usize::MAX, |phase, chunk, _| self.run(phase, chunk)).unwrap();
         assert!(self.seen.iter().all(|s| s.load(Ordering::Relaxed) == 1));
     }
 }
 
-impl Work for Count {
-    fn run(&self, phase: usize, chunk: usize, _: usize) {
+impl Count {
+    fn run(&self, phase: usize, chunk: usize) {
         let finished = self.finished.load(Ordering::Relaxed);
         assert!(finished >= self.before(phase), "phase {phase} began early");
         self.seen[self.before(phase) as usize + chunk].fetch_add(1, Ordering::Relaxed);
@@ -89,32 +110,18 @@ fn sleeping_workers_are_woken() {
     }
 }
 
-/// Chunks that take a while, with a number for each thread.
-struct Slow(Vec<AtomicU32>);
-
-impl Work for Slow {
-    fn run(&self, _: usize, _: usize, worker: usize) {
-        assert_eq!(self.0[worker].fetch_add(1, Ordering::SeqCst), 0, "two threads with one number");
-        std::thread::sleep(std::time::Duration::from_micros(100));
-        self.0[worker].fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn worker_numbers_are_exclusive_and_limited() {
     set_threads(4);
     for limit in [1, 2, 3] {
-        let slow = Slow((0..limit).map(|_| AtomicU32::new(0)).collect());
-        run(&[20, 1, 20], limit, &slow).unwrap();
-    }
-}
-
-/// Panics in one chunk.
-struct Panics(usize, usize);
-
-impl Work for Panics {
-    fn run(&self, phase: usize, chunk: usize, _: usize) {
-        assert!((phase, chunk) != (self.0, self.1), "chunk {chunk} of phase {phase}");
+        let inside: Vec<AtomicU32> = (0..limit).map(|_| AtomicU32::new(0)).collect();
+        // Chunks that take a while, with a number for each thread.
+        let slow = |_: usize, _: usize, worker: usize| {
+            assert_eq!(inside[worker].fetch_add(1, Ordering::SeqCst), 0, "two threads with one number");
+            std::thread::sleep(Duration::from_micros(100));
+            inside[worker].fetch_sub(1, Ordering::SeqCst);
+        };
+        run(&[20, 1, 20], limit, slow).unwrap();
     }
 }
 
@@ -122,25 +129,28 @@ impl Work for Panics {
 fn a_panic_becomes_an_error_and_the_pool_survives() {
     set_threads(4);
     for threads in [1, usize::MAX] {
-        let error = run(&[5, 8, 3], threads, &Panics(1, 6)).unwrap_err();
+        let panics = |phase, chunk, _: usize| assert!((phase, chunk) != (1, 6), "chunk {chunk} of phase {phase}");
+        let error = run(&[5, 8, 3], threads, panics).unwrap_err();
         assert_eq!(error, "chunk 6 of phase 1");
         Count::new(&[10, 10]).check();
-    }
-}
-
-/// A job within a job.
-struct Nested;
-
-impl Work for Nested {
-    fn run(&self, _: usize, _: usize, _: usize) {
-        Count::new(&[3, 2]).check();
     }
 }
 
 #[test]
 fn a_job_inside_a_chunk_is_no_dead_lock() {
     set_threads(4);
-    run(&[8, 8], usize::MAX, &Nested).unwrap();
+    run(&[8, 8], usize::MAX, |_, _, _| Count::new(&[3, 2]).check()).unwrap();
+}
+
+#[test]
+fn some_phases_of_many() {
+    set_threads(4);
+    let ran = AtomicU64::new(0);
+    let chunk = |phase: usize, chunk: usize, _: usize| {
+        ran.fetch_add((100 * phase + chunk) as u64, Ordering::Relaxed);
+    };
+    super::run(1..3, usize::MAX, &Job(&[7, 2, 3, 9], chunk)).unwrap();
+    assert_eq!(ran.into_inner(), 100 + 101 + 200 + 201 + 202);
 }
 
 #[test]

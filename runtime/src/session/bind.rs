@@ -95,7 +95,7 @@ pub(super) fn zero(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
 
 /// The shapes of the results, if none of them has any elements.
 pub(super) fn empty_results(program: &Program, symbols: &[Arc<str>], values: &[i64]) -> Option<Vec<Vec<usize>>> {
-    let value = |name: &str| symbols.iter().position(|s| **s == *name).map_or(0, |at| values[at]);
+    let value = |name: &str| values[position(symbols, name)];
     let shape = |named: &Named| {
         let sizes = named.ty.shape.iter().map(|size| usize::try_from(size.eval(&value)).ok());
         sizes.collect::<Option<Vec<usize>>>().filter(|shape| shape.contains(&0))
@@ -110,6 +110,12 @@ fn linear(size: &Size) -> Option<(&str, i64)> {
         (Some((m, c)), None) if m.names().len() == 1 => Some((&m.names()[0], *c)),
         _ => None,
     }
+}
+
+/// The number of a run-time size. The symbols are the names in the shapes of arguments; `validate` lets nothing have others.
+pub(super) fn position(symbols: &[Arc<str>], name: &str) -> usize {
+    let at = symbols.iter().position(|s| **s == *name);
+    at.unwrap_or_else(|| unreachable!("`validate` let pass the size `{name}`, which no argument has"))
 }
 
 struct Call<'a> {
@@ -129,8 +135,7 @@ impl<'a> Call<'a> {
     }
 
     fn symbol(&self, name: &str) -> usize {
-        // The symbols are the names in these very shapes; `validate` lets rules and bounds have no others.
-        self.symbols.iter().position(|s| **s == *name).unwrap_or_default()
+        position(self.symbols, name)
     }
 
     fn eval(&self, size: &Size, values: &[i64]) -> i64 {

@@ -1,18 +1,17 @@
 //! A program with its run-time sizes bound: what runs, in order, and where everything lies.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_graph::program::{Launch, Named, Place, Program};
+use castnet_graph::program::{Named, Place, Program};
 use castnet_graph::size::Size;
 use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 
 use super::checks::Done;
-use super::rounds::{Ends, Flat, MAX_PHASES};
+use super::rounds::{Ends, Schedule};
 use super::states::StatePlaces;
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -20,18 +19,12 @@ use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
 
-/// A part of a launch in one round.
-pub(super) struct Phase {
-    /// Index into the program's launches.
-    pub(super) launch: usize,
-    /// Which of the kernel's parts.
-    pub(super) part: usize,
-    /// The rounds of the loops around it, outermost first: these of [`Bound::rounds`].
-    pub(super) rounds: Range<usize>,
-    /// The same counted through; 0 outside.
-    pub(super) round: usize,
-    /// If its gradient may be taken by an optimizer at once: where the parameter starts in the flat arena, and which it is.
-    pub(super) update: Option<(usize, Updated)>,
+/// A phase whose gradient may be taken by an optimizer at once.
+pub(super) struct AtOnce {
+    pub(super) phase: usize,
+    /// Where the parameter starts in the flat arena.
+    pub(super) start: usize,
+    pub(super) of: Updated,
 }
 
 /// Where a buffer lies, in bytes from what its place refers to.
@@ -47,16 +40,16 @@ pub(super) struct Bound {
     /// The run-time sizes, in the order of the program's symbols.
     pub(super) values: Vec<i64>,
     pub(super) kernels: Vec<Kernel>,
-    pub(super) phases: Vec<Phase>,
-    /// Chunks of each phase, and of those that may be added behind.
-    pub(super) counts: Vec<u32>,
+    /// Whether a part of a launch has more than one chunk.
+    pub(super) is_shared: bool,
+    pub(super) schedule: Schedule,
+    /// In the order of their phases.
+    pub(super) at_once: Vec<AtOnce>,
     /// A home a buffer.
     pub(super) homes: Vec<Home>,
     /// For each buffer, by how many bytes it moves on in each round of the loops around a launch: `depth` numbers.
     pub(super) strides: Vec<isize>,
     pub(super) depth: usize,
-    /// What [`Phase::rounds`] refers to.
-    pub(super) rounds: Vec<u32>,
     pub(super) arena_bytes: usize,
     pub(super) scratch_bytes: usize,
     /// What all threads share in a phase and the next ones of the same launch.
@@ -71,6 +64,8 @@ pub(super) struct Bound {
     pub(super) states: StatePlaces,
     /// When each check of the program is done.
     pub(super) checks: Vec<Done>,
+    /// When it is known whether loss and gradients are finite.
+    pub(super) guard: Done,
 }
 
 /// Evaluates sizes, and notes if a name has no value.
@@ -211,47 +206,32 @@ impl Bound {
             kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
         }
 
-        let mut flat = Flat { sizes: &sizes, kernels: &kernels, phases: Vec::new(), rounds: Vec::new() };
-        // With what is counted for each of them below.
-        let length = flat.length(&program.schedule)?;
-        let room = flat.phases.try_reserve_exact(length).and_then(|()| flat.rounds.try_reserve(depth));
-        let mut counts: Vec<u32> = Vec::new();
-        let room = room.and_then(|()| counts.try_reserve_exact(length.saturating_add(super::ENDING_PHASES)));
-        if length > MAX_PHASES || room.is_err() {
-            let bytes = length.saturating_mul(size_of::<Phase>());
-            return Err(Error::Memory { function: program.name.clone(), bytes });
-        }
-        flat.steps(&program.schedule, 0..0, 0)?;
-        let Flat { phases, rounds, .. } = flat;
-        // A launch of more chunks than the pool can count, and how many those are.
-        let mut beyond = None;
-        for phase in &phases {
-            let chunks = kernels[phase.launch].chunks(phase.part);
-            let count = u32::try_from(chunks).ok().filter(|&c| c <= MAX_CHUNKS);
-            if count.is_none() {
-                beyond = Some((phase.launch, chunks));
-            }
-            counts.push(count.unwrap_or(MAX_CHUNKS));
-        }
-        counts.resize(phases.len() + super::ENDING_PHASES, 0);
+        let schedule = Schedule::new(&sizes, &kernels)?;
+        // Of each launch, the most chunks of a part.
+        let chunks = |kernel: &Kernel| (0..kernel.parts()).map(|part| kernel.chunks(part)).max().unwrap_or(0);
+        let chunks: Vec<usize> = kernels.iter().map(chunks).collect();
+        // A launch of more than the pool can count, and how many those are.
+        let beyond = chunks.iter().position(|&chunks| chunks > MAX_CHUNKS as usize).map(|at| (at, chunks[at]));
 
+        let guard = super::checks::guard(program, schedule.phases());
         let mut bound = Bound {
             values: values.to_vec(),
             scratch_bytes: kernels.iter().map(Kernel::scratch_bytes).max().unwrap_or(0),
             shared_bytes: kernels.iter().map(Kernel::shared_bytes).max().unwrap_or(0),
             kernels,
-            phases,
-            counts,
+            is_shared: chunks.iter().any(|&chunks| chunks > 1),
+            schedule,
+            at_once: Vec::new(),
             homes,
             strides,
             depth,
-            rounds,
             arena_bytes,
             own_results: Vec::new(),
             results,
             updated_last: Arc::new([]),
             states,
             checks: Vec::new(),
+            guard,
         };
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
@@ -276,21 +256,20 @@ impl Bound {
         program.results.iter().zip(&self.results).map(array).collect()
     }
 
-    /// The bytes by which a buffer has moved on in a phase.
-    pub(super) fn moved(&self, buffer: usize, phase: &Phase) -> isize {
-        let strides = &self.strides[buffer * self.depth..][..self.depth];
-        strides.iter().zip(&self.rounds[phase.rounds.clone()]).map(|(stride, round)| stride * *round as isize).sum()
+    /// By how many bytes a buffer moves on in each round of the loops around a launch.
+    pub(super) fn strides(&self, buffer: usize) -> &[isize] {
+        &self.strides[buffer * self.depth..][..self.depth]
     }
 
-    /// The floats of the flat arena of parameters (or gradients) on which a buffer lies in a phase.
-    pub(super) fn floats(&self, buffer: usize, phase: &Phase) -> (usize, usize) {
+    /// The bytes by which a buffer has moved on in these rounds.
+    pub(super) fn moved(&self, buffer: usize, rounds: &[u32]) -> isize {
+        self.strides(buffer).iter().zip(rounds).map(|(stride, round)| stride * *round as isize).sum()
+    }
+
+    /// The floats of the flat arena of parameters (or gradients) on which a buffer lies in these rounds.
+    pub(super) fn floats(&self, buffer: usize, rounds: &[u32]) -> (usize, usize) {
         let home = &self.homes[buffer];
-        let start = (home.start as isize + self.moved(buffer, phase)) as usize / 4;
+        let start = (home.start as isize + self.moved(buffer, rounds)) as usize / 4;
         (start, start + home.len)
     }
-}
-
-/// The launch of a phase.
-pub(super) fn launch_of<'p>(launches: &'p [Launch], phase: &Phase) -> &'p Launch {
-    &launches[phase.launch]
 }

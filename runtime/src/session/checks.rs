@@ -3,10 +3,12 @@
 use castnet_graph::program::{Check, Must, Place, Program};
 
 use super::Session;
-use super::bound::{Bound, launch_of};
+use super::bound::Bound;
 use crate::error::{Error, Result};
+use crate::flat::{Ending, NotFinite};
 use crate::memory::Shared;
 use crate::validate::writes;
+use crate::verdict::{RIGHT, Word};
 
 /// When a check is done.
 pub(super) struct Done {
@@ -19,13 +21,13 @@ pub(super) struct Done {
 /// The checks of a program, by the phase that finds the last word of each.
 pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
     let mut written = vec![0; program.words()];
-    for (number, phase) in bound.phases.iter().enumerate() {
-        for buffer in writes(launch_of(&program.launches, phase)) {
+    bound.schedule.each(|stand| {
+        for buffer in writes(&program.launches[stand.launch]) {
             if let Place::Check(word) = bound.homes[buffer].place {
-                written[word] = number + 1;
+                written[word] = written[word].max(stand.last() + 1);
             }
         }
-    }
+    });
     let mut word = 0;
     let each = |check: &Check| {
         let words = word..word + check.words();
@@ -35,34 +37,59 @@ pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
     program.checks.iter().map(each).collect()
 }
 
+/// Of what stands behind the program's phases: its word is behind those of the checks.
+pub(super) fn guard(program: &Program, phases: usize) -> Done {
+    Done { word: program.words(), phase: phases + Ending::DECIDED }
+}
+
 impl Bound {
-    /// Whether a check that was done before a phase has found a mistake.
+    /// Whether something was found wrong before a phase, by a check or by what stands behind the program's phases.
     ///
     /// # Safety
-    /// `words` are those of the program's checks; no earlier phase runs any more.
+    /// `words` are the session's; no earlier phase runs any more.
     pub(super) unsafe fn has_failed(&self, phase: usize, words: Shared<f32>) -> bool {
-        // SAFETY: there are as many words as the checks have, and what writes these has run, as the caller says.
-        self.checks.iter().any(|done| done.phase <= phase && unsafe { *words.0.add(done.word) } != f32::INFINITY)
+        let done = self.checks.iter().chain([&self.guard]).filter(|done| done.phase <= phase);
+        // SAFETY: there are as many words, and what writes these has run, as the caller says.
+        done.into_iter().any(|done| !unsafe { self.word(done, words).is_right() })
+    }
+
+    /// The word of what is not finite.
+    ///
+    /// # Safety
+    /// `words` are the session's.
+    pub(super) unsafe fn guard(&self, words: Shared<f32>) -> Word {
+        // SAFETY: as the caller says.
+        unsafe { self.word(&self.guard, words) }
+    }
+
+    /// # Safety
+    /// `words` are the session's.
+    unsafe fn word(&self, done: &Done, words: Shared<f32>) -> Word {
+        // SAFETY: there are as many words.
+        Word::new(Shared::new(unsafe { words.0.add(done.word) }))
     }
 }
 
 impl Session {
-    /// Says that all is right, until a check finds otherwise.
+    /// Says that all is right, until something finds otherwise.
     pub(super) fn clear_checks(&mut self) {
-        self.checks.slice_mut::<f32>().fill(f32::INFINITY);
+        self.checks.slice_mut::<f32>().fill(RIGHT);
     }
 
+    /// What is not finite, where somebody asked.
+    ///
+    /// # Errors
     /// The mistake that the first check found which found one.
-    pub(super) fn verdict(&self) -> Result<()> {
+    pub(super) fn verdict(&self) -> Result<Option<NotFinite>> {
         let (program, bound) = (self.program()?, self.bound()?);
         let words = self.checks.slice::<f32>();
         for (check, done) in program.checks.iter().zip(&bound.checks) {
             let words = &words[done.word..done.word + check.words()];
-            if words[0] != f32::INFINITY {
+            if words[0] != RIGHT {
                 return Err(self.mistake(program, check, words));
             }
         }
-        Ok(())
+        Ok(NotFinite::at(words[bound.guard.word]))
     }
 
     fn mistake(&self, program: &Program, check: &Check, words: &[f32]) -> Error {
@@ -80,8 +107,8 @@ impl Session {
         }
     }
 
-    /// The value of a run-time size in the prepared call.
+    /// The value of a run-time size in the prepared call; `validate` lets checks have no others.
     fn value(&self, name: &str) -> i64 {
-        self.symbols.iter().position(|s| **s == *name).map_or(0, |i| self.values[i])
+        self.values[super::bind::position(&self.symbols, name)]
     }
 }

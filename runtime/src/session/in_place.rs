@@ -2,7 +2,8 @@
 
 use castnet_graph::program::{Launch, Place};
 
-use super::bound::{Bound, launch_of};
+use super::bound::{AtOnce, Bound};
+use super::rounds::Phase;
 use crate::net::Loaded;
 use crate::validate::{reads, writes};
 
@@ -18,36 +19,44 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
     // The first phase (from the front) after which each parameter is not read and each gradient not touched.
     let mut read_until = vec![0; parameters];
     let mut touched_until = vec![0; parameters];
-    for (number, phase) in bound.phases.iter().enumerate() {
-        let launch = launch_of(launches, phase);
+    bound.schedule.each(|stand| {
+        let launch = &launches[stand.launch];
         for buffer in reads(launch).chain(writes(launch)) {
             let until = match bound.homes[buffer].place {
                 Place::Parameter(_) => &mut read_until,
                 Place::Gradient(_) => &mut touched_until,
-                _ => continue,
+                Place::Argument(_) | Place::Result(_) | Place::State(_) | Place::Check(_) | Place::Arena(_) => continue,
             };
-            let (start, end) = bound.floats(buffer, phase);
-            until[loaded.parameters_in(start, end)].fill(number + 1);
+            stand.last_of_each(bound.strides(buffer), &mut |phase| {
+                let (start, end) = bound.floats(buffer, phase.rounds);
+                let until = &mut until[loaded.parameters_in(start, end)];
+                until.iter_mut().for_each(|until| *until = (*until).max(phase.number + 1));
+            });
         }
-    }
+    });
     let checked = bound.checks.iter().map(|done| done.phase).max().unwrap_or(0);
     let mut updated = vec![false; parameters];
-    for number in checked..bound.phases.len() {
-        let phase = &bound.phases[number];
-        let (launch, kernel) = (launch_of(launches, phase), &bound.kernels[phase.launch]);
-        let [store] = launch.stores.as_slice() else { continue };
+    let mut at_once = vec![];
+    bound.schedule.each(|stand| {
+        let (launch, kernel) = (&launches[stand.launch], &bound.kernels[stand.launch]);
+        let [store] = launch.stores.as_slice() else { return };
         let gradient = matches!(bound.homes[store.buffer].place, Place::Gradient(_));
         if launch.updates.is_none() || !kernel.updates_in_place() || !gradient {
-            continue;
+            return;
         }
-        let (start, end) = bound.floats(store.buffer, phase);
-        let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].floats() >= end - start;
-        let Ok(p) = loaded.offsets.binary_search(&start) else { continue };
-        if whole(p) && reached[p] && read_until[p] <= number && touched_until[p] == number + 1 {
-            bound.phases[number].update = Some((start, loaded.updated(p)));
-            updated[p] = true;
-        }
-    }
+        stand.last_of_each(bound.strides(store.buffer), &mut |Phase { number, rounds }| {
+            let (start, end) = bound.floats(store.buffer, rounds);
+            let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].floats() >= end - start;
+            let Ok(p) = loaded.offsets.binary_search(&start) else { return };
+            let is_last = read_until[p] <= number && touched_until[p] == number + 1 && checked <= number;
+            if whole(p) && reached[p] && is_last {
+                at_once.push(AtOnce { phase: number, start, of: loaded.updated(p) });
+                updated[p] = true;
+            }
+        });
+    });
+    at_once.sort_by_key(|update| update.phase);
+    bound.at_once = at_once;
     let last: Vec<usize> = (0..parameters).filter(|&p| reached[p] && !updated[p]).collect();
     bound.updated_last = crate::flat::pieces(loaded, &last).into();
 }

@@ -16,7 +16,7 @@ use castnet_kernels::isa::Isa;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{Ending, Piece};
+use crate::flat::Piece;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use bound::Bound;
@@ -24,9 +24,6 @@ pub(crate) use run::Operands;
 
 /// How many bindings of run-time sizes a session keeps: enough for the batch, the short last batch and those of evaluation.
 const KEPT: usize = 4;
-
-/// Room behind the program's phases for an [`Ending`].
-const ENDING_PHASES: usize = Ending::PHASES;
 
 /// One program of a model with the memory that it runs in.
 pub(crate) struct Session {
@@ -41,7 +38,7 @@ pub(crate) struct Session {
     arena: Memory,
     /// The states of the present call.
     states: Memory,
-    /// The words of the program's checks.
+    /// The words of the program's checks, and one of what is not finite.
     checks: Memory,
     /// A part for each thread that may take part.
     scratch: Memory,
@@ -125,7 +122,7 @@ impl Session {
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
         let (arena, scratch) = (bound.arena_bytes, self.threads().saturating_mul(Session::scratch_stride(bound)));
-        let (shared, states, checks) = (bound.shared_bytes, bound.states.bytes, 4 * program.words());
+        let (shared, states, checks) = (bound.shared_bytes, bound.states.bytes, 4 * (program.words() + 1));
         for (memory, bytes) in [
             (&mut self.arena, arena),
             (&mut self.scratch, scratch),

@@ -1,65 +1,191 @@
-//! A schedule with its loops: rolled out, and whether its buffers stay in their places.
+//! A schedule with its loops: its phases by number, and whether its buffers stay in their places.
 
-use std::ops::Range;
+use std::ops::ControlFlow;
 
 use castnet_graph::program::Step;
-use castnet_graph::size::Size;
 use castnet_kernels::Kernel;
 
-use super::bound::{Home, Phase, Sizes};
-use crate::error::Result;
+use super::bound::{Home, Sizes};
+use crate::error::{Error, Result};
 use crate::validate::{reads, writes};
 
-/// A schedule of more phases than this is refused.
-pub(super) const MAX_PHASES: usize = 1 << 26;
+/// More phases than this are refused: at one a microsecond they would take twelve days.
+const MAX_PHASES: usize = 1 << 40;
 
-/// The schedule with its loops rolled out.
-pub(super) struct Flat<'s> {
-    pub(super) sizes: &'s Sizes<'s>,
-    pub(super) kernels: &'s [Kernel],
-    pub(super) phases: Vec<Phase>,
-    /// What [`Phase::rounds`] refers to.
-    pub(super) rounds: Vec<u32>,
+/// A schedule under one binding of run-time sizes. Its phases, each a part of one launch in one round, are numbered as if the loops were written out, and
+/// are looked up: it takes as much memory as the program, however many rounds there are.
+pub(super) struct Schedule {
+    steps: Steps,
+    depth: usize,
 }
 
-impl Flat<'_> {
-    fn count(&self, count: &Size) -> Result<usize> {
-        self.sizes.length(count, "the number of rounds")
+#[derive(Default)]
+struct Steps {
+    /// Each with the number of its first phase among those of these steps; none is without phases.
+    list: Vec<(usize, Kind)>,
+    /// How many phases they have.
+    length: usize,
+}
+
+enum Kind {
+    Launch { launch: usize, parts: usize },
+    Loop(Loop),
+}
+
+struct Loop {
+    count: usize,
+    reverse: bool,
+    body: Steps,
+}
+
+impl Loop {
+    /// The round that runs when so many have run. The other way around it is the same.
+    fn round(&self, after: usize) -> usize {
+        if self.reverse { self.count - 1 - after } else { after }
+    }
+}
+
+/// One launch where it stands in a schedule.
+pub(super) struct Stand<'s> {
+    pub(super) launch: usize,
+    /// The number of its last part among the phases of the steps around it: what it writes is whole then.
+    own: usize,
+    /// The loops around it, outermost first, with the number of each among the phases of the steps around that.
+    loops: Vec<(usize, &'s Loop)>,
+}
+
+/// A phase of a launch: its number, and the rounds of the loops around it.
+pub(super) struct Phase<'r> {
+    pub(super) number: usize,
+    pub(super) rounds: &'r [u32],
+}
+
+impl Schedule {
+    /// Counts the rounds.
+    ///
+    /// # Errors
+    /// If there are more than anybody could wait for, or 2³² of one loop.
+    pub(super) fn new(sizes: &Sizes<'_>, kernels: &[Kernel]) -> Result<Schedule> {
+        let mut depth = 0;
+        let steps = Steps::new(sizes, kernels, &sizes.program.schedule, 0, &mut depth)?;
+        Ok(Schedule { steps, depth })
     }
 
     /// How many phases there are.
-    pub(super) fn length(&self, steps: &[Step]) -> Result<usize> {
-        steps.iter().try_fold(0usize, |sum, step| {
-            let phases = match step {
-                Step::Launch(launch) => self.kernels[*launch].parts(),
-                Step::Repeat { count, body, .. } => self.count(count)?.saturating_mul(self.length(body)?),
-            };
-            Ok(sum.saturating_add(phases))
-        })
+    pub(super) fn phases(&self) -> usize {
+        self.steps.length
     }
 
-    /// `around`: the rounds of the loops around these steps; `through`: the same counted through.
-    pub(super) fn steps(&mut self, steps: &[Step], around: Range<usize>, through: usize) -> Result<()> {
-        for step in steps {
-            match step {
-                Step::Launch(launch) => {
-                    let phase =
-                        |part| Phase { launch: *launch, part, rounds: around.clone(), round: through, update: None };
-                    self.phases.extend((0..self.kernels[*launch].parts()).map(phase));
-                }
-                Step::Repeat { count, reverse, body } => {
-                    let count = self.count(count)?;
-                    for i in 0..count {
-                        let i = if *reverse { count - 1 - i } else { i };
-                        let start = self.rounds.len();
-                        self.rounds.extend_from_within(around.clone());
-                        self.rounds.push(i as u32);
-                        self.steps(body, start..self.rounds.len(), through * count + i)?;
-                    }
+    /// How many loops stand in each other.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The launch of a phase, and which part of it. Of the loops around it, outermost first, `round` sees how many there are outside, how often it runs, and the round.
+    pub(super) fn launch(&self, phase: usize, mut round: impl FnMut(usize, usize, usize)) -> (usize, usize) {
+        let (mut steps, mut number, mut depth) = (&self.steps, phase, 0);
+        loop {
+            let (first, kind) = &steps.list[steps.list.partition_point(|(first, _)| *first <= number) - 1];
+            number -= first;
+            match kind {
+                Kind::Launch { launch, .. } => return (*launch, number),
+                Kind::Loop(one) => {
+                    round(depth, one.count, one.round(number / one.body.length));
+                    (steps, number, depth) = (&one.body, number % one.body.length, depth + 1);
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Every launch, once for each place where it stands.
+    pub(super) fn each<'s>(&'s self, mut visit: impl FnMut(&Stand<'s>)) {
+        self.steps.each(&mut vec![], &mut visit);
+    }
+}
+
+impl Steps {
+    fn new(sizes: &Sizes<'_>, kernels: &[Kernel], steps: &[Step], around: usize, depth: &mut usize) -> Result<Steps> {
+        let mut own = Steps::default();
+        *depth = around.max(*depth);
+        for step in steps {
+            let (kind, length) = match step {
+                Step::Launch(launch) => {
+                    let parts = kernels[*launch].parts();
+                    (Kind::Launch { launch: *launch, parts }, parts)
+                }
+                Step::Repeat { count, reverse, body } => {
+                    let count = sizes.length(count, "the number of rounds")?;
+                    let body = Steps::new(sizes, kernels, body, around + 1, depth)?;
+                    // Rounds are 32-bit numbers.
+                    let length = match u32::try_from(count) {
+                        Ok(_) => count.saturating_mul(body.length),
+                        Err(_) => usize::MAX,
+                    };
+                    (Kind::Loop(Loop { count, reverse: *reverse, body }), length)
+                }
+            };
+            if length > 0 {
+                own.list.push((own.length, kind));
+            }
+            own.length = own.length.saturating_add(length);
+        }
+        match own.length > MAX_PHASES {
+            true => Err(Error::TooManyRounds { function: sizes.program.name.clone(), launches: own.length }),
+            false => Ok(own),
+        }
+    }
+
+    fn each<'s>(&'s self, around: &mut Vec<(usize, &'s Loop)>, visit: &mut dyn FnMut(&Stand<'s>)) {
+        for (first, kind) in &self.list {
+            match kind {
+                Kind::Launch { launch, parts } => {
+                    visit(&Stand { launch: *launch, own: first + parts - 1, loops: around.clone() });
+                }
+                Kind::Loop(one) => {
+                    around.push((*first, one));
+                    one.body.each(around, visit);
+                    around.pop();
+                }
+            }
+        }
+    }
+}
+
+impl Stand<'_> {
+    /// Its last phase.
+    pub(super) fn last(&self) -> usize {
+        self.loops.iter().map(|(first, one)| first + (one.count - 1) * one.body.length).sum::<usize>() + self.own
+    }
+
+    /// Of all its phases that differ in a loop in which something moves (`strides`, one a loop, as far as there are any), the last ones: between
+    /// two that differ in other loops only, it lies in the same place. So there are no more than places.
+    pub(super) fn last_of_each(&self, strides: &[isize], visit: &mut dyn FnMut(Phase<'_>)) {
+        let mut after: Vec<usize> = self.loops.iter().map(|(_, one)| one.count - 1).collect();
+        let moves = |depth: usize| strides.get(depth).is_some_and(|stride| *stride != 0);
+        let moving: Vec<usize> = (0..self.loops.len()).filter(|depth| moves(*depth)).collect();
+        let mut rounds = vec![0; self.loops.len()];
+        loop {
+            let mut number = self.own;
+            for (((first, one), after), round) in self.loops.iter().zip(&after).zip(&mut rounds) {
+                number += first + after * one.body.length;
+                *round = one.round(*after) as u32;
+            }
+            visit(Phase { number, rounds: &rounds });
+            // The combination before this one.
+            let step = moving.iter().rev().try_for_each(|&depth| match after[depth].checked_sub(1) {
+                Some(one_less) => {
+                    after[depth] = one_less;
+                    ControlFlow::Break(())
+                }
+                None => {
+                    after[depth] = self.loops[depth].1.count - 1;
+                    ControlFlow::Continue(())
+                }
+            });
+            if step.is_continue() {
+                return;
+            }
+        }
     }
 }
 
@@ -110,5 +236,82 @@ impl Ends<'_> {
         }
         let bytes = home.len * self.sizes.program.buffers[buffer].dtype.bytes();
         first < 0 || last.saturating_add(bytes as isize) > self.wholes[buffer] as isize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(launch: usize, parts: usize) -> (Kind, usize) {
+        (Kind::Launch { launch, parts }, parts)
+    }
+
+    fn repeat(count: usize, reverse: bool, body: Steps) -> (Kind, usize) {
+        let length = count * body.length;
+        (Kind::Loop(Loop { count, reverse, body }), length)
+    }
+
+    fn steps(all: Vec<(Kind, usize)>) -> Steps {
+        let mut steps = Steps::default();
+        for (kind, length) in all {
+            steps.list.push((steps.length, kind));
+            steps.length += length;
+        }
+        steps
+    }
+
+    /// Written out: the launch, its part and the rounds of each phase.
+    fn written_out(steps: &Steps, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
+        for (_, kind) in &steps.list {
+            match kind {
+                Kind::Launch { launch, parts } => {
+                    phases.extend((0..*parts).map(|part| ((*launch, part), around.to_vec())));
+                }
+                Kind::Loop(one) => {
+                    let order: Vec<usize> =
+                        if one.reverse { (0..one.count).rev().collect() } else { (0..one.count).collect() };
+                    order.iter().for_each(|&i| written_out(&one.body, &[around, &[i as u32]].concat(), phases));
+                }
+            }
+        }
+    }
+
+    fn schedule() -> Schedule {
+        let inner = steps(vec![launch(2, 1), repeat(3, true, steps(vec![launch(3, 3), launch(4, 1)])), launch(5, 2)]);
+        let last = steps(vec![launch(6, 2)]);
+        let all = vec![launch(0, 2), repeat(4, false, inner), launch(1, 1), repeat(2, true, last)];
+        Schedule { steps: steps(all), depth: 2 }
+    }
+
+    #[test]
+    fn phases_are_those_of_the_loops_written_out() {
+        let schedule = schedule();
+        let mut expected = vec![];
+        written_out(&schedule.steps, &[], &mut expected);
+        assert_eq!(schedule.phases(), expected.len());
+        for (phase, (launch, rounds)) in expected.iter().enumerate() {
+            let mut found = vec![];
+            assert_eq!(schedule.launch(phase, |_, _, round| found.push(round as u32)), *launch);
+            assert_eq!(found, *rounds);
+        }
+        // In the rounds of loops in which it moves, each launch's last phase.
+        for strides in [[0, 0], [4, 0], [0, 4], [4, -4]] {
+            schedule.each(|stand| {
+                let mut found = vec![];
+                stand.last_of_each(&strides, &mut |phase| found.push((phase.number, phase.rounds.to_vec())));
+                let key = |rounds: &[u32]| -> Vec<u32> {
+                    rounds.iter().zip(strides).filter(|(_, stride)| *stride != 0).map(|(round, _)| *round).collect()
+                };
+                let all = || expected.iter().enumerate().filter(|(_, ((launch, _), _))| *launch == stand.launch);
+                let is_last = |(at, (_, rounds)): &(usize, &((usize, usize), Vec<u32>))| {
+                    all().all(|(other, (_, others))| key(others) != key(rounds) || other <= *at)
+                };
+                let lasts: Vec<_> = all().filter(is_last).map(|(phase, (_, rounds))| (phase, rounds.clone())).collect();
+                found.sort();
+                assert_eq!(found, lasts, "{} by {strides:?}", stand.launch);
+                assert_eq!(stand.last(), all().map(|(phase, _)| phase).max().unwrap());
+            });
+        }
     }
 }

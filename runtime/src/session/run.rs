@@ -1,14 +1,16 @@
 //! Running a prepared call on the pool. One of the few modules with `unsafe`.
 
+use std::ops::Range;
+
 use castnet_graph::program::Place;
 use castnet_graph::types::DType;
 use castnet_kernels::{Context, Places, Run, Update};
 
 use super::Session;
-use super::bound::{Bound, launch_of};
+use super::bound::{AtOnce, Bound};
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{Ending, InPlace, Target};
+use crate::flat::{Ending, InPlace, NotFinite, Target};
 use crate::memory::{Memory, Shared};
 use crate::pool::{self, Work};
 
@@ -40,34 +42,71 @@ struct Execution<'a> {
     /// If gradients shall be taken at once where that can be.
     in_place: Option<&'a Target<'a>>,
     ending: Option<&'a Ending<'a>>,
+    /// Chunks of the phases of the ending.
+    ending_chunks: [u32; Ending::PHASES],
 }
 
+/// How many loops may stand in each other before a chunk allocates to know its rounds.
+const FEW: usize = 16;
+
 impl Work for Execution<'_> {
+    fn chunks(&self, phase: usize) -> u32 {
+        let phases = self.bound.schedule.phases();
+        match phase.checked_sub(phases) {
+            None => {
+                let (launch, part) = self.bound.schedule.launch(phase, |_, _, _| ());
+                // `Bound::new` found that no launch has more than the pool can count.
+                self.bound.kernels[launch].chunks(part) as u32
+            }
+            Some(behind) => self.ending_chunks[behind],
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.bound.is_shared || self.ending_chunks.iter().any(|&chunks| chunks > 1)
+    }
+
     fn run(&self, phase: usize, chunk: usize, worker: usize) {
         // SAFETY: the pool runs phases in order; the words are those of this session.
         if unsafe { self.bound.has_failed(phase, self.checks) } {
             return;
         }
-        let Some(now) = self.bound.phases.get(phase) else {
+        let schedule = &self.bound.schedule;
+        if let Some(behind) = phase.checked_sub(schedule.phases()) {
             if let Some(ending) = self.ending {
-                // SAFETY: the pool runs phases in order and each chunk once; `Session::run` borrows gradients and results all the while.
-                unsafe { ending.run(phase - self.bound.phases.len(), chunk) }
+                // SAFETY: the pool runs phases in order and each chunk once; `Session::run` borrows gradients and results all the while, and the
+                // words are those of this session.
+                unsafe { ending.run(behind, chunk, self.bound.guard(self.checks)) }
             }
             return;
+        }
+        let (mut few, mut many) = ([0; FEW], vec![]);
+        let rounds = match schedule.depth() <= FEW {
+            true => &mut few[..schedule.depth()],
+            false => {
+                many.resize(schedule.depth(), 0);
+                &mut many[..]
+            }
         };
+        // The rounds, how many loops there are, and the rounds counted through.
+        let (mut depth, mut through) = (0, 0);
+        let (launch, part) = schedule.launch(phase, |at, count, round| {
+            (rounds[at], depth, through) = (round as u32, at + 1, through * count + round);
+        });
         let bases = self.addresses;
         // SAFETY: `Shared<u8>` is a transparent wrapper of the pointer.
         let bases = unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) };
-        let in_place = match (self.in_place, now.update) {
-            (Some(target), Some((start, of))) => Some(InPlace { target, start, of }),
-            _ => None,
-        };
+        let in_place = self.in_place.and_then(|target| {
+            let at_once = &self.bound.at_once;
+            let at = at_once.binary_search_by_key(&phase, |update| update.phase).ok()?;
+            let AtOnce { start, of, .. } = at_once[at];
+            Some(InPlace { target, start, of })
+        });
         let update = in_place.as_ref().map(|u| u as &dyn Update);
         let run = Run {
-            places: Places::new(bases, &self.bound.strides, &self.bound.rounds[now.rounds.clone()])
-                .sharing(self.shared.0),
+            places: Places::new(bases, &self.bound.strides, &rounds[..depth]).sharing(self.shared.0),
             context: self.context,
-            round: now.round as u64,
+            round: through as u64,
             update,
         };
         // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
@@ -76,12 +115,13 @@ impl Work for Execution<'_> {
         };
         // SAFETY: `Session::run` computed the addresses of buffers that `Bound::new` found to lie within their places, and all places stay
         // borrowed; the pool runs each chunk once, and phases one after the other.
-        unsafe { self.bound.kernels[now.launch].run(now.part, chunk, &run, scratch) }
+        unsafe { self.bound.kernels[launch].run(part, chunk, &run, scratch) }
     }
 }
 
 impl Session {
-    /// Runs the prepared call, then the phases of `ending`. With `in_place`, phases that can update at once do so. Allocates nothing.
+    /// Runs the prepared call, then the phases of `ending`. With `in_place`, phases that can update at once do so. Allocates nothing. What is not
+    /// finite, if `ending` stopped at it, is given back: it has changed nothing then.
     ///
     /// # Errors
     /// If a value that the program makes fails a check: neither `in_place` nor `ending` has changed anything then. If a kernel (or an
@@ -95,18 +135,14 @@ impl Session {
         operands: &mut Operands<'_>,
         in_place: Option<&Target<'_>>,
         ending: Option<&Ending<'_>>,
-    ) -> Result<()> {
+    ) -> Result<Option<NotFinite>> {
         if self.poison {
             self.arena.slice_mut::<f32>().fill(f32::NAN);
         }
         self.clear_checks();
         self.place(operands);
-        if let Some(bound) = self.kept.first_mut() {
-            let phases = bound.phases.len();
-            bound.counts[phases..].copy_from_slice(&ending.map_or([0; Ending::PHASES], Ending::counts));
-        }
-        let bound = self.bound()?;
-        self.pool(&bound.counts, &operands.context, in_place, ending)?;
+        let phases = self.bound()?.schedule.phases() + Ending::PHASES;
+        self.pool(0..phases, &operands.context, in_place, ending)?;
         self.verdict()
     }
 
@@ -159,25 +195,24 @@ impl Session {
         self.place(operands);
         let bound = self.bound()?;
         let program = self.program()?;
-        let launches = &program.launches;
         // A mask may well be filled with negative infinity, so that alone is the second guess.
         let mut guess = None;
-        let mut counts = vec![0; bound.counts.len()];
-        for (number, phase) in bound.phases.iter().enumerate() {
-            counts[number] = bound.counts[number];
-            self.pool(&counts, &operands.context, None, None)?;
-            counts[number] = 0;
-            let launch = launch_of(launches, phase);
-            if phase.part + 1 < bound.kernels[phase.launch].parts() {
+        let mut rounds = vec![];
+        for phase in 0..bound.schedule.phases() {
+            self.pool(phase..phase + 1, &operands.context, None, None)?;
+            rounds.clear();
+            let (launch, part) = bound.schedule.launch(phase, |_, _, round| rounds.push(round as u32));
+            if part + 1 < bound.kernels[launch].parts() {
                 continue;
             }
+            let launch = &program.launches[launch];
             for store in &launch.stores {
                 let home = &bound.homes[store.buffer];
                 if program.buffers[store.buffer].dtype != DType::F32 {
                     continue;
                 }
                 let start =
-                    self.addresses[store.buffer].0.wrapping_offset(bound.moved(store.buffer, phase)).cast_const();
+                    self.addresses[store.buffer].0.wrapping_offset(bound.moved(store.buffer, &rounds)).cast_const();
                 // SAFETY: the buffer lies within its place, is f32, and no kernel runs now.
                 let values = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), home.len) };
                 if values.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
@@ -215,7 +250,7 @@ impl Session {
 
     fn pool(
         &self,
-        counts: &[u32],
+        phases: Range<usize>,
         context: &Context,
         in_place: Option<&Target<'_>>,
         ending: Option<&Ending<'_>>,
@@ -234,8 +269,9 @@ impl Session {
             checks: self.checks_start,
             in_place,
             ending,
+            ending_chunks: ending.map_or([0; Ending::PHASES], Ending::counts),
         };
         let function = || self.program().map_or_else(|_| String::new(), |p| p.name.clone());
-        pool::run(counts, limit, &execution).map_err(|message| Error::Panic { function: function(), message })
+        pool::run(phases, limit, &execution).map_err(|message| Error::Panic { function: function(), message })
     }
 }

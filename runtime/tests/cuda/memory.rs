@@ -102,6 +102,12 @@ impl<'a> Memory<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().cast(), 8 * self.words.len()) }
     }
 
+    /// The words of the program's checks.
+    pub fn checks(&mut self) -> Vec<f32> {
+        let (start, bytes) = (self.starts.checks, 4 * self.program.words());
+        floats_of(&self.bytes()[start..start + bytes]).collect()
+    }
+
     /// Where a buffer lies in a round, in bytes.
     fn home(&self, buffer: usize, at: &Rounds) -> std::ops::Range<usize> {
         let b = &self.program.buffers[buffer];

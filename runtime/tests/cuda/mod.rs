@@ -2,6 +2,7 @@
 //! order of sums.
 
 mod by_hand;
+mod checked;
 mod emulator;
 mod memory;
 mod nvrtc;
@@ -12,7 +13,7 @@ mod written;
 
 use castnet_graph::compile::{Compiled, compile};
 use castnet_graph::cuda::Kernel;
-use castnet_graph::program::{Named, Program};
+use castnet_graph::program::{Launch, Named, Place, Program};
 use castnet_graph::types::DType;
 use emulator::{Emulator, Kernels};
 use memory::{Inputs, Memory};
@@ -141,6 +142,40 @@ fn functions_and_conversions_have_the_bits_of_the_cpu() {
     let inputs = Inputs { sizes: &|_| 1, argument: &mut by_hand::argument, parameter: &mut |_| vec![] };
     let differences = Memory::new(&net, program, inputs).run(&mut kernels, &mut emulator);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn checks_find_what_they_find_on_the_cpu() {
+    let net = checked::net();
+    let program = &net.functions[0].inference;
+    let mut kernels = Kernels::default();
+    let is_check = |launch: &Launch| {
+        launch.stores.iter().any(|store| matches!(program.buffers[store.buffer].place, Place::Check(_)))
+    };
+    assert_eq!(program.launches.iter().filter(|launch| is_check(launch)).count(), 2);
+    for launch in &program.launches {
+        kernels.number(&Kernel::new(program, launch, "").unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut emulator = Emulator::start(&kernels, folder.path());
+    // The first place that is none, and what stands there: 2 · 2 of 4 rows, a divisor of 0.
+    let none = f32::INFINITY;
+    for (i, j, expected) in [
+        ([0i64, 1, 1, 0, 1], [1i64, 2, -1, 3, 1], [none, -none, none, -none]),
+        ([0, 1, 2, 1, 2], [1, 2, 2, 3, 1], [2.0, 4.0, none, -none]),
+        ([1, 0, 1, -3, 0], [1, 0, 0, 1, 2], [3.0, -6.0, 1.0, 0.0]),
+    ] {
+        let mut argument = |named: &Named, len: usize| match named.name.as_str() {
+            "i" => i.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            "j" => j.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            _ => vec![0; 4 * len],
+        };
+        let inputs = Inputs { sizes: &|_| 5, argument: &mut argument, parameter: &mut |_| vec![] };
+        let mut memory = Memory::new(&net, program, inputs);
+        let differences = memory.run(&mut kernels, &mut emulator);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        assert_eq!(memory.checks(), expected, "{i:?} and {j:?}");
+    }
 }
 
 #[test]
