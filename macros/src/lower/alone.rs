@@ -11,7 +11,7 @@ use castnet_graph::size::Size;
 use super::callable::Callable;
 use super::calls::is_inside;
 use super::expr::Lowering;
-use super::hopeless::{Knowledge, hopeless};
+use super::hopeless::{Knowledge, find, hopeless, unequal};
 use super::parts::Owner;
 use super::samples::{FIRST_PLAIN, RUNS, Samples, sample};
 use super::scope::Frame;
@@ -256,13 +256,19 @@ fn alone_with_samples(file: &File, blocks: &Blocks, findings: &Findings, number:
     if mistakes.is_empty() {
         return vec![];
     }
-    let attempt = |run: usize| attempt_with(&kinds, run);
-    let runs: Vec<Vec<Diagnostic>> = (FIRST_PLAIN..RUNS).map(attempt).collect();
+    let runs: Vec<Vec<Diagnostic>> = (0..RUNS).map(|run| attempt_with(&kinds, run)).collect();
     let known = Knowledge::of(&block.body, Some(&block.members), !open.is_empty());
-    let mut mistakes = hopeless(mistakes, &runs, &known);
-    if !mistakes.is_empty() {
-        samples.say(&mut mistakes, &[0, 1].map(attempt));
-    }
+    let (named, plain) = runs.split_at(FIRST_PLAIN);
+    let pairs = |m: &Diagnostic, axis: usize| -> Option<Vec<(i64, i64)>> {
+        let pair = |run: &Vec<Diagnostic>| {
+            let (_, found, wanted) = unequal(&find(run, m)?).into_iter().find(|(a, ..)| *a == axis)?;
+            Some((found.as_const()?, wanted.as_const()?))
+        };
+        runs.iter().map(pair).collect()
+    };
+    let difference = |m: &Diagnostic, axis: usize| samples.difference(&pairs(m, axis)?);
+    let mut mistakes = hopeless(mistakes, plain, &known, &difference);
+    samples.say(&mut mistakes, named);
     mistakes
 }
 
@@ -343,13 +349,20 @@ pub(super) fn private(attempt: &Attempt, function: &Function, sizes: &[String]) 
     }
     let mut runs = vec![];
     for run in FIRST_PLAIN..RUNS {
-        let size = |name: &str| Size::constant(sample(sizes.iter().position(|s| s == name).unwrap_or(0), run));
+        // Its head has no other names; one of these would have a number of its own.
+        let at = |name: &str| sizes.iter().position(|s| s == name).unwrap_or(sizes.len());
+        let size = |name: &str| Size::constant(sample(at(name), run));
         match attempt(&size) {
             Some(mistakes) => runs.push(mistakes),
             None => return Ok(()),
         }
     }
-    let mistakes = hopeless(mistakes, &runs, &Knowledge::of(&function.body, None, false));
+    // With names for sizes they say themselves by what they differ.
+    let difference = |m: &Diagnostic, axis: usize| {
+        let (_, found, wanted) = unequal(m).into_iter().find(|(a, ..)| *a == axis)?;
+        Some(&found - &wanted)
+    };
+    let mistakes = hopeless(mistakes, &runs, &Knowledge::of(&function.body, None, false), &difference);
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
 }
 

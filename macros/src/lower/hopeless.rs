@@ -1,11 +1,13 @@
 //! Mistakes of what nobody uses: only those are told that no use can make right.
 //!
 //! It is lowered with many samples of sizes. One without mistakes proves it right. A mistake that holds no number (names, kinds, element types,
-//! ranks) counts if every sample shows it; one of sizes if the two that do not meet differ in one direction in every sample.
+//! ranks) counts if every sample shows it; one of sizes if every sample shows it and the difference of the two that do not meet, as a polynomial in
+//! the names, is not zero and has coefficients of one sign.
 
 use std::collections::HashSet;
 
 use castnet_graph::diagnostic::{Diagnostic, Loc};
+use castnet_graph::size::Size;
 
 use crate::ast::{Body, Expr, ExprKind, Members, Statement};
 
@@ -51,15 +53,26 @@ impl Knowledge {
 
 /// Whether other sizes cannot mend a mistake.
 pub(super) fn holds_no_number(m: &Diagnostic) -> bool {
-    NAMES.contains(&m.code) || KINDS.contains(&m.code) && differences(m).is_empty()
+    NAMES.contains(&m.code) || KINDS.contains(&m.code) && unequal(m).is_empty()
 }
 
-/// Those of these mistakes that no use can make right. `runs` are the mistakes with each sample.
-pub(super) fn hopeless(mistakes: Vec<Diagnostic>, runs: &[Vec<Diagnostic>], known: &Knowledge) -> Vec<Diagnostic> {
+/// Whether a size is not 0 whatever its names are, which are at least 1: told by its coefficients.
+fn has_one_sign(size: &Size) -> bool {
+    let signs: HashSet<i64> = size.terms().iter().map(|(_, coefficient)| coefficient.signum()).collect();
+    signs.len() == 1
+}
+
+/// Those of these mistakes that no use can make right. `runs` are the mistakes with each sample; `difference` gives that of two sizes of a mistake
+/// as a polynomial, if it can be told, by the mistake and the number of the axis.
+pub(super) fn hopeless(
+    mistakes: Vec<Diagnostic>,
+    runs: &[Vec<Diagnostic>],
+    known: &Knowledge,
+    difference: &dyn Fn(&Diagnostic, usize) -> Option<Size>,
+) -> Vec<Diagnostic> {
     if runs.iter().any(Vec::is_empty) {
         return vec![];
     }
-    let find = |run: &'_ [Diagnostic], m: &Diagnostic| run.iter().find(|a| a.code == m.code && a.at == m.at).cloned();
     let certain = |m: &Diagnostic| {
         let shown: Vec<Diagnostic> = runs.iter().filter_map(|run| find(run, m)).collect();
         let whole = shown.len() == runs.len();
@@ -80,53 +93,51 @@ pub(super) fn hopeless(mistakes: Vec<Diagnostic>, runs: &[Vec<Diagnostic>], know
                 same && 2 * shown.len() > runs.len() && runs.iter().filter(hidden).all(unfit)
             }
             false => {
-                let all: Vec<Vec<(usize, i64)>> = shown.iter().map(differences).collect();
-                let one_way = |axis: usize| {
-                    let signs =
-                        all.iter().map(|one| one.iter().find(|(a, _)| *a == axis).map_or(0, |(_, d)| d.signum()));
-                    let signs: HashSet<i64> = signs.collect();
-                    signs.len() == 1 && !signs.contains(&0)
-                };
-                whole && all.first().is_some_and(|one| one.iter().any(|(axis, _)| one_way(*axis)))
+                let never = |axis: usize| difference(m, axis).is_some_and(|d| has_one_sign(&d));
+                whole && unequal(m).iter().any(|(axis, ..)| never(*axis))
             }
         }
     };
     mistakes.into_iter().filter(certain).collect()
 }
 
-/// By how much sizes differ that should be equal, by axes; empty, if the mistake is of another kind.
-fn differences(m: &Diagnostic) -> Vec<(usize, i64)> {
+/// The same mistake in another run.
+pub(super) fn find(run: &[Diagnostic], m: &Diagnostic) -> Option<Diagnostic> {
+    run.iter().find(|a| a.code == m.code && a.at == m.at).cloned()
+}
+
+/// The sizes that should be equal and are not, each pair with its axis; none, if the mistake is of another kind.
+pub(super) fn unequal(m: &Diagnostic) -> Vec<(usize, Size, Size)> {
     let help = m.help.as_deref().unwrap_or_default();
     // `axis 1 is 4 instead of 8, axis 2 is …`
     let axis = |text: &str| {
         let (axis, sizes) = text.strip_prefix("axis ")?.split_once(" is ")?;
         let (found, wanted) = sizes.split_once(" instead of ")?;
-        let difference = found.parse::<i64>().ok()?.checked_sub(wanted.parse().ok()?)?;
-        Some((axis.parse().ok()?, difference))
+        Some((axis.parse().ok()?, found.parse().ok()?, wanted.parse().ok()?))
     };
     match m.code {
         "N0506" | "N0509" if help.starts_with("axis ") => {
-            let found: Vec<(usize, i64)> = help.split(", ").filter_map(axis).collect();
-            // With run-time sizes there is no number, but a difference.
-            if found.is_empty() { vec![(0, 0)] } else { found }
+            let found: Vec<(usize, Size, Size)> = help.split(", ").filter_map(axis).collect();
+            // What cannot be read may be equal.
+            if found.is_empty() { vec![(0, Size::default(), Size::default())] } else { found }
         }
         "N0101" => {
-            let shapes: Vec<Vec<i64>> = m
+            let shapes: Vec<Vec<Size>> = m
                 .message
                 .split('[')
                 .skip(1)
                 .filter_map(|rest| rest.split_once(']')?.0.split(", ").map(|size| size.parse().ok()).collect())
                 .collect();
-            let [left, right] = &shapes[..] else { return vec![(0, 0)] };
+            let [left, right] = &shapes[..] else { return vec![(0, Size::default(), Size::default())] };
             // Axes meet from the right; 1 meets everything.
             let pairs = left.iter().rev().zip(right.iter().rev()).enumerate();
-            pairs.filter(|(_, (a, b))| **a != 1 && **b != 1).map(|(axis, (a, b))| (axis, a - b)).collect()
+            let meet = |a: &Size, b: &Size| a == b || a.is(1) || b.is(1);
+            pairs.filter(|(_, (a, b))| !meet(a, b)).map(|(axis, (a, b))| (axis, a.clone(), b.clone())).collect()
         }
         "N0108" => {
             // `…: 12 elements against 24`
             let counts = m.message.rsplit_once(": ").and_then(|(_, counts)| counts.split_once(" elements against "));
-            let difference = counts.and_then(|(a, b)| a.parse::<i64>().ok()?.checked_sub(b.parse().ok()?));
-            difference.map(|difference| (0, difference)).into_iter().collect()
+            counts.and_then(|(a, b)| Some((0, a.parse().ok()?, b.parse().ok()?))).into_iter().collect()
         }
         _ => vec![],
     }

@@ -31,9 +31,11 @@ pub(super) struct Samples<'a> {
     block: &'a Block,
     names: Vec<(String, Numbers)>,
     /// What else has numbers that follow from these: constants, and quotients as they are written.
-    others: Vec<(String, Pair)>,
+    others: Vec<(String, &'a Expr, Pair)>,
     /// Sums as they are written.
-    sums: Vec<(String, Pair)>,
+    sums: Vec<(String, &'a Expr, Pair)>,
+    /// Names that are divided, as products of what divides them and of what is left, which is called as the name is.
+    divided: Vec<(String, Size)>,
 }
 
 /// The number of the name at a position in a run from [`FIRST_PLAIN`] on.
@@ -64,7 +66,7 @@ impl<'a> Samples<'a> {
             (name.clone(), std::array::from_fn(number))
         };
         let names = names.iter().enumerate().map(numbers).collect();
-        let mut samples = Samples { block, names, others: vec![], sums: vec![] };
+        let mut samples = Samples { block, names, others: vec![], sums: vec![], divided: vec![] };
         let (mut divisions, mut sums) = (vec![], vec![]);
         all(block, &mut |e| match &e.kind {
             ExprKind::Binary(Binary::Div | Binary::Rem, x, y) => divisions.push((e, &**x, &**y)),
@@ -73,12 +75,15 @@ impl<'a> Samples<'a> {
         });
         // A quotient may be divided again.
         for _ in 0..3 {
-            divisions.iter().for_each(|(_, x, y)| samples.come_out_even(x, y));
+            divisions.iter().for_each(|(_, x, y)| {
+                samples.come_out_even(x, y);
+                samples.divide(x, y);
+            });
         }
         let constants = block.members.constants.iter().map(|c| (c.name.text.clone(), &c.value));
         let quotients = divisions.iter().map(|(e, ..)| (rules::text(e), *e));
-        samples.others = constants.chain(quotients).filter_map(|(text, e)| Some((text, samples.pair(e)?))).collect();
-        let sums = sums.into_iter().filter_map(|e| Some((format!("({})", rules::text(e)), samples.pair(e)?)));
+        samples.others = constants.chain(quotients).filter_map(|(text, e)| Some((text, e, samples.pair(e)?))).collect();
+        let sums = sums.into_iter().filter_map(|e| Some((format!("({})", rules::text(e)), e, samples.pair(e)?)));
         samples.sums = sums.collect();
         samples
     }
@@ -144,7 +149,7 @@ impl<'a> Samples<'a> {
         }
         let names = self.names.iter().map(|(text, numbers)| (text.as_str(), [numbers[0], numbers[1]]));
         let mut atoms: Vec<(&str, Pair)> =
-            names.chain(self.others.iter().map(|(text, pair)| (&**text, *pair))).collect();
+            names.chain(self.others.iter().map(|(text, _, pair)| (&**text, *pair))).collect();
         if let Some(multiple) = product(&atoms, 1, [first, second]) {
             return Some(multiple);
         }
@@ -160,12 +165,107 @@ impl<'a> Samples<'a> {
         if let Some((a, b)) = pairs.find(|(a, b)| [a.1[0] + b.1[0], a.1[1] + b.1[1]] == [first, second]) {
             return Some(&Size::symbol(a.0) + &Size::symbol(b.0));
         }
-        atoms.extend(self.sums.iter().map(|(text, pair)| (&**text, *pair)));
-        (2..=4).find_map(|degree| product(&atoms, degree, [first, second]))
+        atoms.extend(self.sums.iter().map(|(text, _, pair)| (&**text, *pair)));
+        (1..=4).find_map(|degree| product(&atoms, degree, [first, second]))
+    }
+
+    /// Notes that the name `x` is a multiple of `y`.
+    fn divide(&mut self, x: &Expr, y: &Expr) {
+        let ExprKind::Name(name) = &x.kind else { return };
+        let (Some(whole), Some(by)) = (self.polynomial(x, 0), self.polynomial(y, 0)) else { return };
+        let is_name = self.names.iter().any(|(n, _)| n == name);
+        // What it divides itself cannot be told.
+        let mentions = by.names().iter().any(|n| **n == **name);
+        if !is_name || by.as_term().is_none() || mentions || whole.div_exact(&by).is_some() {
+            return;
+        }
+        self.divided.retain(|(n, _)| n != name);
+        self.divided.push((name.clone(), &whole * &by));
+    }
+
+    /// A size as it is written, as a polynomial in names and in what is left of divided ones; `None` if it is none.
+    fn polynomial(&self, e: &Expr, depth: usize) -> Option<Size> {
+        match &e.kind {
+            ExprKind::Int(value) => Some(Size::constant(*value)),
+            ExprKind::Name(name) if self.names.iter().any(|(n, _)| n == name) => {
+                let divided = self.divided.iter().find(|(n, _)| n == name);
+                Some(divided.map_or_else(|| Size::symbol(name), |(_, size)| size.clone()))
+            }
+            ExprKind::Name(name) => {
+                let constant = self.block.members.constants.iter().find(|c| c.name.text == *name)?;
+                if depth < 20 { self.polynomial(&constant.value, depth + 1) } else { None }
+            }
+            ExprKind::Binary(f, x, y) => {
+                let (x, y) = (self.polynomial(x, depth)?, self.polynomial(y, depth)?);
+                match f {
+                    Binary::Add => Some(&x + &y),
+                    Binary::Sub => Some(&x - &y),
+                    Binary::Mul => Some(&x * &y),
+                    Binary::Div => x.div_exact(&y),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of a size that [`Samples::name`] gave.
+    fn in_names(&self, size: &Size) -> Option<Size> {
+        let atom = |text: &str| {
+            if let Some((_, whole)) = self.divided.iter().find(|(n, _)| n == text) {
+                return Some(whole.clone());
+            }
+            if self.names.iter().any(|(n, _)| n == text) {
+                return Some(Size::symbol(text));
+            }
+            let written = self.others.iter().chain(&self.sums).find(|(t, ..)| t == text);
+            self.polynomial(written?.1, 0)
+        };
+        let mut sum = Size::default();
+        for (monomial, coefficient) in size.terms() {
+            let atoms = monomial.names().iter().map(|name| atom(name)).collect::<Option<Vec<_>>>()?;
+            sum = &sum + &(&Size::product(&atoms) * &Size::constant(*coefficient));
+        }
+        Some(sum)
+    }
+
+    /// What a name in a polynomial is in a run: what is left of it, if it is divided.
+    fn left(&self, name: &str, run: usize, depth: usize) -> Option<i64> {
+        let number = self.names.iter().find(|(n, _)| n == name)?.1[run];
+        let Some((_, whole)) = self.divided.iter().find(|(n, _)| n == name) else { return Some(number) };
+        let by = whole.div_exact(&Size::symbol(name))?;
+        let names = by.names();
+        let numbers = names.iter().map(|n| if depth < 20 { self.left(n, run, depth + 1) } else { None });
+        let numbers: Vec<_> = names.iter().zip(numbers.collect::<Option<Vec<_>>>()?).collect();
+        let value = |name: &str| numbers.iter().find(|(n, _)| ***n == *name).map_or(0, |(_, number)| *number);
+        number.checked_div(by.eval(&value))
+    }
+
+    /// By how much two sizes differ that are these numbers in each of the runs, as a polynomial in names (and in what is left of divided ones);
+    /// `None` if it cannot be told.
+    pub fn difference(&self, pairs: &[(i64, i64)]) -> Option<Size> {
+        let [first, second, ..] = pairs else { return None };
+        let named = |pair: Pair| self.in_names(&self.name(pair)?);
+        let both = named([first.0, second.0]).zip(named([first.1, second.1]));
+        let by = [first.0 - first.1, second.0 - second.1];
+        let difference = both
+            .map(|(found, wanted)| &found - &wanted)
+            .or_else(|| named(by))
+            .or_else(|| Some(&Size::default() - &named(by.map(|n| -n))?))?;
+        // Two runs may agree by chance; all of them do not.
+        let agrees = pairs.iter().enumerate().all(|(run, (found, wanted))| {
+            let names = difference.names();
+            let numbers: Option<Vec<i64>> = names.iter().map(|name| self.left(name, run, 0)).collect();
+            numbers.is_some_and(|numbers| {
+                let value = |name: &str| names.iter().zip(&numbers).find(|(n, _)| ***n == *name).map_or(0, |(_, v)| *v);
+                difference.eval(&value) == found - wanted
+            })
+        });
+        agrees.then_some(difference)
     }
 
     /// Mistakes by names: those that both runs have too are told with what they say, the others with what the names were.
-    pub fn say(&self, mistakes: &mut [Diagnostic], runs: &[Vec<Diagnostic>; 2]) {
+    pub fn say(&self, mistakes: &mut [Diagnostic], runs: &[Vec<Diagnostic>]) {
         for number in 0..mistakes.len() {
             let (code, at) = (mistakes[number].code, mistakes[number].at);
             let nth = mistakes[..number].iter().filter(|m| m.code == code && m.at == at).count();

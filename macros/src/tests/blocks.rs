@@ -105,6 +105,48 @@ fn hopeless_blocks_are_told_once() {
     }
 }
 
+/// The last axis as it is found and as it is promised, of a block that nobody uses: whether some sizes make them equal.
+#[test]
+fn sizes_that_differ_are_told_if_their_difference_has_one_sign() {
+    let promised = |found: &str, promise: &str| {
+        let block = format!("block B<K>(x: f32[N, D]) -> f32[N, {promise}] {{ fc: Linear({found}); fc(x) }}");
+        let private = format!(
+            "net Test {{ fn g(x: f32[N, D], y: f32[N, K]) -> f32[N, {promise}] {{ x.sum(1, keepdim = true).expand([N, {found}]) }}
+            pub fn f(x: f32[N, 2]) -> f32[N, 2] {{ x }} }}"
+        );
+        let told = [mistakes(&block), mistakes(&private)];
+        assert!(told.iter().all(|told| told.len() <= 1), "{told:#?}");
+        let [block, private] = told.map(|told| told.len() == 1);
+        assert_eq!(block, private, "{found} for {promise}: the block {block}, the function {private}");
+        block
+    };
+    for (found, promise) in [
+        ("D + 400", "K"),
+        ("D * D + 7", "K"),
+        ("D * K", "D + K"),
+        ("D * K + 1", "D + K"),
+        ("D + K", "2 * D"),
+        ("D * D", "D * K"),
+        ("D", "1"),
+        ("D + 1", "2"),
+    ] {
+        assert!(!promised(found, promise), "{found} may be {promise}");
+    }
+    for (found, promise) in [
+        ("D", "D + 1"),
+        ("D * K + D", "D"),
+        ("2 * D + 3", "D + 2"),
+        ("D + K", "D"),
+        ("D * K", "2 * D * K + K"),
+        ("D * D + D + 1", "D * D"),
+    ] {
+        assert!(promised(found, promise), "{found} is never {promise}");
+    }
+    // What divides a name is not larger than it.
+    let half = "block B(x: f32[N, D]) -> f32[N, D] { fc: Linear(D / 2); fc(x) }";
+    assert_eq!(mistakes(half).len(), 1, "{half}");
+}
+
 #[test]
 fn what_depends_on_the_use_is_told_at_the_use() {
     // Right for one kind of size, and nobody uses it.
