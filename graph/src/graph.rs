@@ -107,6 +107,41 @@ impl Window {
     }
 }
 
+/// Of which elements along an axis the results of [`Op::Resample`] are made; elements that are not among them have no influence at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Taps {
+    /// Result i of m is the sum of those of n from floor(i · n / m) to before ceil((i + 1) · n / m): its own gradient, as element a is in the
+    /// sums from floor(a · m / n) to before ceil((a + 1) · m / n).
+    Bins,
+    /// Result i of m lies among the n at (i + ½) · n / m - ½, held between the first and the last: what is at or before that place times
+    /// what is left to the next, and the next times the rest.
+    Line {
+        /// At i · (n - 1) / (m - 1): first and last are those of the operand.
+        corners: bool,
+    },
+    /// The gradient of that: of n where `Line` makes n of the node's number.
+    LineGrad {
+        /// As there.
+        corners: bool,
+    },
+}
+
+impl Taps {
+    /// As far as f32 counts.
+    pub const MOST: i64 = 1 << 24;
+
+    /// Whether bins over `n` elements can be counted in f32: the ends of bins are quotients of n · i, with what n and m have in common
+    /// taken out.
+    pub fn are_exact(n: i64, m: i64) -> bool {
+        let (mut a, mut common) = (n, m);
+        while a > 0 {
+            (a, common) = (common % a, a);
+        }
+        let common = common.max(1);
+        n.max(m) < Taps::MOST && (n / common).checked_mul(m / common).is_some_and(|product| product < Taps::MOST)
+    }
+}
+
 /// The primitive operators (f: the node's type).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
@@ -226,6 +261,13 @@ pub enum Op {
     MaxPool2dScatter(Window),
     /// `index, x[n, c, h, w]` → for each window the element that the index names.
     MaxPool2dGather(Window),
+    /// `x` → along an axis, sums of the elements that lie near; both sizes are numbers. Decomposed after the gradient pass.
+    Resample {
+        /// The axis.
+        axis: usize,
+        /// Which ones.
+        taps: Taps,
+    },
     /// The value itself, in memory of its own: inserted where a view must be laid out.
     Copy,
     /// `x, y` → `x` itself, once `y` is there: keeps what is made again from moving to where `x` was made.

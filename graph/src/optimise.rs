@@ -1,5 +1,6 @@
 //! Rebuilds a graph in its order: decomposition, simplification, constant folding, common subexpressions; then dead code goes.
 
+mod resample;
 mod slices;
 
 use std::hash::{Hash, Hasher};
@@ -256,6 +257,9 @@ impl Rebuild {
             (Op::Softmax(axis) | Op::SafeSoftmax(axis) | Op::LogSoftmax(axis), Some(x)) => {
                 Some(self.softmax(node, x, *axis))
             }
+            (Op::Gather { .. }, Some(x)) => self.out.as_const(x).map(|c| self.constant(node, c)),
+            // What may be differentiated again keeps its gradient.
+            (Op::Resample { axis, taps }, Some(x)) if !self.keeps_detached => self.resample(node, x, *axis, *taps),
             _ => None,
         }
     }

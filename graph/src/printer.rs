@@ -34,6 +34,8 @@ pub struct Printed {
     pub body: Vec<String>,
     /// What comes out: names of inputs or of statements.
     pub outputs: Vec<String>,
+    /// Whether there are sines or cosines in it, which are handed `far`.
+    pub far: bool,
     /// The stages that it computes: all with the same code.
     pub stages: Vec<StageId>,
 }
@@ -103,7 +105,8 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
     }
     let outputs: Vec<_> = code.outputs.iter().map(|slot| text.name(*slot)).collect();
     let doc = doc(&text, &launch.name);
-    Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, stages: vec![id] }
+    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(Unary::Sin | Unary::Cos, _)));
+    Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, far, stages: vec![id] }
 }
 
 /// What the stage reads, as a name.
@@ -159,7 +162,7 @@ const RESERVED: &[&str] = &[
     "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
     "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union", "exp",
     "log", "sqrt", "rsqrt", "abs", "sign", "tanh", "sigmoid", "erf", "sin", "cos", "floor", "trunc", "not", "rem",
-    "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select",
+    "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select", "far",
 ];
 
 /// Instructions as expressions of Rust.
@@ -178,6 +181,7 @@ impl Text<'_> {
     fn expression(&self, instr: &Instr, operand: bool) -> String {
         match instr {
             Instr::Const(value) => constant(*value, operand),
+            Instr::Unary(f @ (Unary::Sin | Unary::Cos), x) => unary(*f, &format!("{}, &mut far", self.name(*x))),
             Instr::Unary(f, x) => unary(*f, &self.name(*x)),
             Instr::Binary(f, x, y) => binary(*f, &self.name(*x), &self.name(*y)),
             Instr::Select(c, x, y) => format!("select({}, {}, {})", self.name(*c), self.name(*x), self.name(*y)),

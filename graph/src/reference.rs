@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::graph::{Graph, Op, Repeat, Role, Value, Window};
+use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::DType;
 
@@ -269,6 +269,23 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 windows(w, &shape, &x(0).shape, |_, xi, yi| dx[xi] += x(0).data[yi]);
                 Tensor::new(shape, dx)
             }
+            Op::Resample { axis, taps } => {
+                let (n, m) = (x(0).shape[*axis], shape[*axis]);
+                let near: Vec<Vec<(usize, f64)>> = (0..m)
+                    .map(|i| match taps {
+                        Taps::Bins => (i * n / m..((i + 1) * n).div_ceil(m)).map(|a| (a, 1.0)).collect(),
+                        Taps::Line { corners } => neighbours(i, n, m, *corners).to_vec(),
+                        Taps::LineGrad { corners } => {
+                            let readers = (0..n).flat_map(|a| neighbours(a, m, n, *corners).map(|(at, w)| (a, at, w)));
+                            readers.filter(|(_, at, _)| *at == i).map(|(a, _, w)| (a, w)).collect()
+                        }
+                    })
+                    .collect();
+                Tensor::from_fn(&shape, |i| {
+                    let element = |a: usize| x(0).at(&[&i[..*axis], &[a], &i[axis + 1..]].concat());
+                    near[i[*axis]].iter().map(|(a, weight)| element(*a) * weight).sum()
+                })
+            }
             Op::Repeat(repeat) => {
                 let operands = node.inputs.iter().map(|v| values[v].clone()).collect();
                 loops.insert(Value(index as u32), rounds(repeat, inputs, operands, at, trace));
@@ -498,6 +515,18 @@ fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(
             }
         }
     }
+}
+
+/// Between which two of `n` elements number `i` of `m` lies, and their weights.
+fn neighbours(i: usize, n: usize, m: usize, corners: bool) -> [(usize, f64); 2] {
+    let (i, last) = (i as f64, (n - 1) as f64);
+    let at = match corners {
+        true if m > 1 => i * last / (m - 1) as f64,
+        true => 0.0,
+        false => ((i + 0.5) * n as f64 / m as f64 - 0.5).clamp(0.0, last),
+    };
+    let first = at.floor().min(last);
+    [(first as usize, 1.0 - (at - first)), ((first + 1.0).min(last) as usize, at - first)]
 }
 
 /// For each window the number of its first maximum.

@@ -77,6 +77,10 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Conv2d(w) => convolves(w, shape(0), shape(1), &node.ty.shape),
             Op::Conv2dInputGrad(w) => convolves(w, &node.ty.shape, shape(1), shape(0)),
             Op::Conv2dWeightGrad(w) => convolves(w, shape(0), &node.ty.shape, shape(1)),
+            Op::Resample { axis, .. } => {
+                let known = |s: &[Size]| s.get(*axis).is_some_and(|s| s.as_const().is_some());
+                same_but(shape(0), &node.ty.shape, *axis) && known(shape(0)) && known(&node.ty.shape)
+            }
             Op::MaxPool2dGrad(_) => same(0),
             Op::MaxPool2dGather(_) => same(0),
             _ => true,

@@ -18,7 +18,7 @@ block_kernel! { tanh_(x) -> (y) { let y = tanh(x); } }
 block_kernel! { exp_(x) -> (y) { let y = exp(x); } }
 block_kernel! { add_(a, b) -> (y) { let y = a + b; } }
 block_kernel! { pow_(a, b) -> (y) { let y = pow(a, b); } }
-block_kernel! { sin_(a) -> (y) { let y = sin(a); } }
+block_kernel! { sin_(a) -> (y) far { let y = sin(a, &mut far); } }
 block_kernel! { erf_(a) -> (y) { let y = erf(a); } }
 block_kernel! {
     /// Four operations.

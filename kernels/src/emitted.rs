@@ -101,6 +101,19 @@ pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f
 ///
 /// Every value is an `f32`; a truth value is 1 or 0. In scope are the functions of [`math::fused`](crate::math::fused). The results are
 /// named after the arrow.
+///
+/// What takes sines or cosines has a name behind the results, which they are handed ([`math::Reach`](crate::math::Reach)):
+///
+/// ```
+/// castnet_kernels::block_kernel! {
+///     /// `sin(x + phase)`.
+///     pub wave(x, phase) -> (t1) far {
+///         let t0 = x + phase;
+///         let t1 = sin(t0, &mut far);
+///     }
+/// }
+/// # let _ = wave;
+/// ```
 #[macro_export]
 macro_rules! block_kernel {
     ($(#[$attribute:meta])* $visibility:vis const $name:ident $($kernel:tt)*) => {
@@ -119,20 +132,20 @@ macro_rules! block_kernel {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __block_functions {
-    ((#[$inline:meta]) ($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) { $($body:tt)* }) => {{
+    ((#[$inline:meta]) ($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) $($far:ident)? { $($body:tt)* }) => {{
         $crate::__block_function! {
             #[$inline]
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
-            avx512 fused ($($input)*) ($($output)*) { $($body)* }
+            avx512 fused ($($input)*) ($($output)*) ($($far)?) { $($body)* }
         }
         $crate::__block_function! {
             #[$inline]
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-            avx2 fused ($($input)*) ($($output)*) { $($body)* }
+            avx2 fused ($($input)*) ($($output)*) ($($far)?) { $($body)* }
         }
         $crate::__block_function! {
             #[$inline]
-            portable plain ($($input)*) ($($output)*) { $($body)* }
+            portable plain ($($input)*) ($($output)*) ($($far)?) { $($body)* }
         }
         $crate::BlockKernel { avx512, avx2, portable }
     }};
@@ -142,7 +155,7 @@ macro_rules! __block_functions {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __block_function {
-    ($(#[$attribute:meta])* $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
+    ($(#[$attribute:meta])* $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) $far:tt { $($body:tt)* }) => {
         $(#[$attribute])*
         #[allow(unused_variables, unused_mut, unused_assignments, unused_imports, clippy::all)]
         unsafe fn $name(n: usize, inputs: *const *const f32, outputs: *const *mut f32) {
@@ -160,18 +173,7 @@ macro_rules! __block_function {
                 $(let $input = unsafe { &*$crate::__take(&mut next, at, count, $input) };)*
                 // Collected apart, so that the loop vectorises also where an output is an input.
                 let mut results = [[0f32; $crate::__LANES]; RESULTS];
-                for lane in 0..$crate::__LANES {
-                    $(let $input = $input[lane];)*
-                    let values = {
-                        $($body)*
-                        [$($output),*]
-                    };
-                    let mut result = 0;
-                    while result < RESULTS {
-                        results[result][lane] = values[result];
-                        result += 1;
-                    }
-                }
+                $crate::__block_lanes! { $far results ($($input)*) ($($output)*) { $($body)* } }
                 let mut next = outputs;
                 let mut result = 0;
                 while result < RESULTS {
@@ -189,6 +191,34 @@ macro_rules! __block_function {
                     unsafe { $crate::__give(&mut next, n - n % $crate::__LANES, n % $crate::__LANES, &rest[result]) };
                     result += 1;
                 }
+            }
+        }
+    };
+}
+
+/// The lanes of a [`BlockKernel`]; if arguments lay too far for `$far`, once more.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __block_lanes {
+    (($far:ident) $results:ident $inputs:tt $outputs:tt $body:tt) => {
+        let mut $far = $crate::math::Near::default();
+        $crate::__block_lanes! { () $results $inputs $outputs $body }
+        if $far.is_passed() {
+            let mut $far = $crate::math::Anywhere;
+            $crate::__block_lanes! { () $results $inputs $outputs $body }
+        }
+    };
+    (() $results:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
+        for lane in 0..$crate::__LANES {
+            $(let $input = $input[lane];)*
+            let values = {
+                $($body)*
+                [$($output),*]
+            };
+            let mut result = 0;
+            while result < RESULTS {
+                $results[result][lane] = values[result];
+                result += 1;
             }
         }
     };

@@ -174,9 +174,10 @@ fn last_uses(code: &Code) -> Vec<Option<usize>> {
 }
 
 macro_rules! functions {
-    (unary { $($unary:ident $one:ident)* } binary { $($binary:ident $two:ident)* }) => {
+    (unary { $($unary:ident $one:ident)* } turns { $($turn:ident $wave:ident)* } binary { $($binary:ident $two:ident)* }) => {
         mod single {
             $(crate::block_kernel! { pub(super) $one(x) -> (y) { let y = $one(x); } })*
+            $(crate::block_kernel! { pub(super) $wave(x) -> (y) far { let y = $wave(x, &mut far); } })*
             crate::block_kernel! { pub(super) same(x) -> (x) {} }
             crate::block_kernel! { pub(super) neg(x) -> (y) { let y = -x; } }
             $(crate::block_kernel! { pub(super) $two(a, b) -> (y) { let y = $two(a, b); } })*
@@ -190,6 +191,7 @@ macro_rules! functions {
         fn function(instr: &Instr) -> &'static crate::BlockKernel {
             match instr {
                 $(Instr::Unary(Unary::$unary, _) => &single::$one,)*
+                $(Instr::Unary(Unary::$turn, _) => &single::$wave,)*
                 Instr::Unary(Unary::Neg, _) => &single::neg,
                 $(Instr::Binary(Binary::$binary, ..) => &single::$two,)*
                 Instr::Binary(Binary::Add, ..) => &single::add,
@@ -205,8 +207,9 @@ macro_rules! functions {
 
 functions! {
     unary {
-        Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Sin sin Cos cos Floor floor Trunc trunc
+        Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Floor floor Trunc trunc
         Round round Log1p log1p Expm1 expm1 Not not
     }
+    turns { Sin sin Cos cos }
     binary { Rem rem Pow pow Max max Min min Lt lt Le le Gt gt Ge ge Eq eq Ne ne And and Or or }
 }

@@ -12,6 +12,7 @@ mod epilogue;
 mod interpreter;
 pub mod isa;
 mod kernel;
+mod look_up;
 mod loops;
 pub mod math;
 mod operand;

@@ -8,6 +8,8 @@ mod exponential;
 mod simple;
 mod trigonometric;
 
+pub use trigonometric::{Anywhere, Near, Reach};
+
 /// `a · b + c`, rounded once or twice.
 #[inline(always)]
 fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
@@ -65,10 +67,18 @@ macro_rules! facade {
                 exponential::sigmoid
                 /// Gauss' error function; relative error below 1e-6.
                 exponential::erf
-                /// Sine; absolute error below 2e-7.
-                trigonometric::sin
-                /// Cosine; as the sine.
-                trigonometric::cos
+            }
+
+            /// Sine, as far as `far` reaches; absolute error below 2e-7.
+            #[inline(always)]
+            pub fn sin<R: super::Reach>(x: f32, far: &mut R) -> f32 {
+                super::trigonometric::sin::<$fma, R>(x, far)
+            }
+
+            /// Cosine; as the sine.
+            #[inline(always)]
+            pub fn cos<R: super::Reach>(x: f32, far: &mut R) -> f32 {
+                super::trigonometric::cos::<$fma, R>(x, far)
             }
 
             /// xʸ with the special cases of C; relative error below 2e-7.

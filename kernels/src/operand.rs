@@ -4,6 +4,7 @@ use castnet_graph::types::DType;
 
 use crate::access::{Access, Block, Form, Inside, Map, Place};
 use crate::kernel::Context;
+use crate::look_up::{Elements, look_up};
 use crate::random;
 use crate::reduce;
 use crate::stage::{Gather, Input, Output};
@@ -102,7 +103,7 @@ impl Worker<'_> {
         });
     }
 
-    /// Rows of memory that indices name; single elements where the index changes from column to column.
+    /// Elements of memory that indices name.
     unsafe fn gather(&self, gather: &Gather, block: &Block<'_>, buffer: *mut f32) {
         let Gather { from, index, stride, size } = gather;
         let (Map::Affine(source), Map::Affine(at)) = (&from.map, &index.map) else { return };
@@ -110,26 +111,13 @@ impl Worker<'_> {
             // SAFETY: the buffer takes a block.
             return unsafe { transfer::fill(self.isa, buffer, block.len(), 0.0) };
         }
-        let (col, index_col) = (source.steps[block.col_dim], at.steps[block.col_dim]);
-        self.by_rows(block, |row, line| {
-            let (first, named, to) = (source.at(line.point), at.at(line.point), row * block.cols);
-            // SAFETY: the index lies in its buffer, and held below the size it names an element of the other; the buffer takes a block.
-            unsafe {
-                let held = |c: i64| {
-                    let found = transfer::index(index.dtype, self.element(index, named + c * index_col));
-                    found.clamp(0, size - 1) * stride
-                };
-                if index_col == 0 {
-                    let from_row = self.element(from, first + held(0));
-                    transfer::gather(self.isa, from.dtype, from_row, Grid::line(block.cols, col), buffer.add(to));
-                } else {
-                    for c in 0..block.cols {
-                        let element = self.element(from, first + c as i64 * col + held(c as i64));
-                        *buffer.add(to + c) = transfer::element(from.dtype, element);
-                    }
-                }
-            }
-        });
+        // SAFETY: both begin in their buffers.
+        let elements = |access: &Access, form: &Form| unsafe {
+            let first = self.element(access, form.at(block.point)).cast_const();
+            Elements { dtype: access.dtype, first, grid: block.grid_of(form) }
+        };
+        // SAFETY: the indices lie in their buffer, and held below the size they name elements of the other; the buffer takes a block.
+        unsafe { look_up(self.isa, elements(from, source), elements(index, at), *stride, size - 1, buffer) };
     }
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut f32) {

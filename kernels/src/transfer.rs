@@ -276,7 +276,14 @@ pub(crate) unsafe fn index(dtype: DType, from: *const u8) -> i64 {
 }
 
 #[inline(always)]
-unsafe fn indices_body(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool {
+pub(crate) unsafe fn indices_body(
+    dtype: DType,
+    from: *const u8,
+    step: i64,
+    to: &mut [i64],
+    last: i64,
+    own: &Range<i64>,
+) -> bool {
     // The commonest by vectors, if they lie side by side.
     // SAFETY: the caller's promise.
     unsafe {
@@ -284,6 +291,7 @@ unsafe fn indices_body(dtype: DType, from: *const u8, step: i64, to: &mut [i64],
             (DType::I64, 1) => (0..to.len()).for_each(|i| to[i] = *from.cast::<i64>().add(i)),
             (DType::I32, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.cast::<i32>().add(i))),
             (DType::U8, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.add(i))),
+            (DType::F32, 1) => (0..to.len()).for_each(|i| to[i] = *from.cast::<f32>().add(i) as i64),
             _ => (0..to.len())
                 .for_each(|i| to[i] = index(dtype, from.offset(i as isize * step as isize * dtype.bytes() as isize))),
         }
@@ -297,7 +305,7 @@ unsafe fn indices_body(dtype: DType, from: *const u8, step: i64, to: &mut [i64],
 }
 
 #[inline(always)]
-unsafe fn gather_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
+pub(crate) unsafe fn gather_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
     let grid = grid.flat();
     for p in 0..grid.planes {
         // SAFETY: the caller's promise; what runs over a plane is written again with the next.

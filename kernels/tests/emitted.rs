@@ -13,7 +13,7 @@ use {Binary::*, Instr::Binary as B, Instr::Const as C, Instr::Select as S, Instr
 
 block_kernel! {
     /// A sum and a product of every function of one argument.
-    functions(x, y) -> (t31, t16) {
+    functions(x, y) -> (t31, t16) far {
         let t0 = exp(x);
         let t1 = log(x);
         let t2 = sqrt(x);
@@ -23,8 +23,8 @@ block_kernel! {
         let t6 = tanh(x);
         let t7 = sigmoid(x);
         let t8 = erf(x);
-        let t9 = sin(x);
-        let t10 = cos(x);
+        let t9 = sin(x, &mut far);
+        let t10 = cos(x, &mut far);
         let t11 = floor(x);
         let t12 = trunc(x);
         let t13 = not(y);

@@ -15,8 +15,8 @@ mod functions {
     block_kernel! { pub tanh_(x) -> (y) { let y = tanh(x); } }
     block_kernel! { pub sigmoid_(x) -> (y) { let y = sigmoid(x); } }
     block_kernel! { pub erf_(x) -> (y) { let y = erf(x); } }
-    block_kernel! { pub sin_(x) -> (y) { let y = sin(x); } }
-    block_kernel! { pub cos_(x) -> (y) { let y = cos(x); } }
+    block_kernel! { pub sin_(x) -> (y) far { let y = sin(x, &mut far); } }
+    block_kernel! { pub cos_(x) -> (y) far { let y = cos(x, &mut far); } }
     block_kernel! { pub sqrt_(x) -> (y) { let y = sqrt(x); } }
     block_kernel! { pub rsqrt_(x) -> (y) { let y = rsqrt(x); } }
     block_kernel! { pub floor_(x) -> (y) { let y = floor(x); } }

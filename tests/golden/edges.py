@@ -306,17 +306,39 @@ case("conv_transpose2d", "conv_transpose2d", "x.conv_transpose2d(y)", ["images",
 INPUTS["taps1"] = torch.tensor([[[1.0, -0.5, 2.0]]])
 INPUTS["taps2"] = torch.tensor([[[[1.0, -0.5, 2.0]]]])
 case("interpolate", "interpolate", 'x.interpolate([1, 10])', ["images"], lambda x: F.interpolate(x, (1, 10)), near=1e-6)
-case("interpolate_bilinear", "interpolate", 'x.interpolate([1, 8], mode = "bilinear")', ["images"], lambda x: F.interpolate(x, (1, 8), mode="bilinear"), near=1e-6)
+# Between two elements, and of no other; a weight of 0 counts.
+for width, corners in itertools.product((2, 3, 8, 10, 15, 40), (False, True)):
+    more = ", align_corners = true" if corners else ""
+    case(f"interpolate_bilinear_{width}{'_corners' if corners else ''}", "interpolate", f'x.interpolate([1, {width}], mode = "bilinear"{more})', ["calm_images"],
+         lambda x, w=width, c=corners: F.interpolate(x, (1, w), mode="bilinear", align_corners=c), near=1e-6)
+    if width <= 10:
+        case(f"interpolate_both_{width}{'_corners' if corners else ''}", "interpolate", f'x.interpolate([{width - 1}, {width}], mode = "bilinear"{more})', ["sheet"],
+             lambda x, w=width, c=corners: F.interpolate(x, (w - 1, w), mode="bilinear", align_corners=c), near=1e-6)
 
 # Pooling: ties go to the first, NaN wins; padding is -∞.
 case("max_pool1d", "max_pool1d", "x.max_pool1d(2, 1)", ["lines"], lambda x: F.max_pool1d(x, 2, 1))
 case("max_pool2d", "max_pool2d", "x.max_pool2d([1, 3], 1, [0, 1])", ["images"], lambda x: F.max_pool2d(x, (1, 3), 1, (0, 1)))
+# Windows that begin in the padding, of which the first element wins where all is -∞; long ones are windows of windows.
+case("max_pool1d_dilated", "max_pool1d", "x.max_pool1d(3, 1, 1, 2)", ["lines"], lambda x: F.max_pool1d(x, 3, 1, 1, 2))
+case("max_pool1d_padded", "max_pool1d", "x.max_pool1d(4, 3, 2)", ["lines"], lambda x: F.max_pool1d(x, 4, 3, 2))
+case("max_pool2d_padded", "max_pool2d", "x.max_pool2d(3, 2, 1)", ["sheet"], lambda x: F.max_pool2d(x, 3, 2, 1))
+case("max_pool2d_wide", "max_pool2d", "x.max_pool2d(5, 2, 2)", ["sheet"], lambda x: F.max_pool2d(x, 5, 2, 2))
+for kernel, stride, padding in ((18, 4, 9), (20, 3, 10), (34, 2, 17), (51, 1, 25)):
+    case(f"max_pool1d_{kernel}", "max_pool1d", f"x.max_pool1d({kernel}, {stride}, {padding})", ["long_lines"],
+         lambda x, k=kernel, s=stride, p=padding: F.max_pool1d(x, k, s, p))
 case("avg_pool1d", "avg_pool1d", "x.avg_pool1d(2, 1)", ["lines"], lambda x: F.avg_pool1d(x, 2, 1))
 case("avg_pool2d", "avg_pool2d", "x.avg_pool2d([1, 3], 1, [0, 1], count_include_pad = false)", ["images"], lambda x: F.avg_pool2d(x, (1, 3), 1, (0, 1), count_include_pad=False))
 case("adaptive_avg_pool2d", "adaptive_avg_pool2d", "x.adaptive_avg_pool2d(1)", ["images"], lambda x: F.adaptive_avg_pool2d(x, 1))
-case("adaptive_avg_pool1d", "adaptive_avg_pool1d", "x.adaptive_avg_pool1d(2)", ["lines"], lambda x: F.adaptive_avg_pool1d(x, 2))
+for count in (2, 3, 4, 7, 13):
+    case(f"adaptive_avg_pool1d_{count}", "adaptive_avg_pool1d", f"x.adaptive_avg_pool1d({count})", ["calm_lines"], lambda x, n=count: F.adaptive_avg_pool1d(x, n), near=1e-6)
+    case(f"adaptive_avg_pool2d_{count}", "adaptive_avg_pool2d", f"x.adaptive_avg_pool2d([{count}, 4])", ["sheet"], lambda x, n=count: F.adaptive_avg_pool2d(x, (n, 4)), near=1e-6)
 case("adaptive_max_pool2d", "adaptive_max_pool2d", "x.adaptive_max_pool2d(1)", ["images"], lambda x: F.adaptive_max_pool2d(x, 1))
 INPUTS["lines"] = INPUTS["rows"].reshape(-1, 1, 5)
+INPUTS["calm_images"] = INPUTS["calm"].reshape(-1, 1, 1, 5)
+INPUTS["calm_lines"] = INPUTS["calm"].reshape(-1, 1, 5)
+INPUTS["sheet"] = INPUTS["calm"][:25].reshape(5, 1, 5, 5)
+# Runs of equal numbers.
+INPUTS["long_lines"] = INPUTS["rows"].repeat_interleave(15, 1).reshape(-1, 1, 75)
 
 
 # Attention: a query that may look at nothing gives 0, with whatever kind of mask.

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
-use crate::graph::{Border, Graph, Op, Order, Role, Value};
+use crate::graph::{Border, Graph, Node, Op, Order, Role, Value};
 use crate::hash::HashMap;
 use crate::program::{Layout, PANEL};
 use crate::recompute::SIZE;
@@ -234,7 +234,17 @@ impl Layouts {
     }
 }
 
-/// What is read at indices that are read themselves lies in no order of the loops.
+/// What is read at indices that are read themselves lies in no order of the loops, unless the indices run along their own axis alone: then all
+/// that is beside it is read as it lies.
 fn is_looked_up(graph: &Graph, node: Value) -> bool {
-    matches!(graph.node(node).op, Op::Gather { .. } | Op::Scatter { .. })
+    let Node { op, inputs, ty, .. } = graph.node(node);
+    match op {
+        Op::Gather { axis } => {
+            let index = trace(graph, inputs[1]);
+            let along = index.axes.iter().filter_map(|along| along.axis);
+            graph.shape(inputs[0]).len() != ty.rank() || along.into_iter().any(|a| a != *axis)
+        }
+        Op::Scatter { .. } => true,
+        _ => false,
+    }
 }

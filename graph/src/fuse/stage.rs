@@ -302,22 +302,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 let size = size.clone();
                 self.input(Source::Size(size))
             }
-            Op::Iota(axis) => {
-                let index = &at[*axis];
-                let mut sum = match index.offset.as_const() {
-                    Some(offset) => self.constant(offset as f64),
-                    None => self.input(Source::Size(index.offset.clone())),
-                };
-                for (n, &(dim, coefficient)) in index.terms.iter().enumerate() {
-                    let mut term = self.input(Source::Index(dim));
-                    if coefficient != 1 {
-                        let c = self.constant(coefficient as f64);
-                        term = self.binary(Binary::Mul, term, c);
-                    }
-                    sum = if n == 0 && index.offset.is_zero() { term } else { self.binary(Binary::Add, sum, term) };
-                }
-                sum
-            }
+            Op::Iota(axis) => self.number(&at[*axis]),
             Op::Random(stream) => {
                 // Numbered by the position in the value's own row-major order, however the loops run.
                 let mut strides = vec![Size::constant(0); self.lower.loop_count()];
@@ -334,6 +319,23 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             }
             _ => self.constant(0.0),
         }
+    }
+
+    /// An index as a number.
+    fn number(&mut self, index: &Index) -> Ref {
+        let mut sum = match index.offset.as_const() {
+            Some(offset) => self.constant(offset as f64),
+            None => self.input(Source::Size(index.offset.clone())),
+        };
+        for (n, &(dim, coefficient)) in index.terms.iter().enumerate() {
+            let mut term = self.input(Source::Index(dim));
+            if coefficient != 1 {
+                let c = self.constant(coefficient as f64);
+                term = self.binary(Binary::Mul, term, c);
+            }
+            sum = if n == 0 && index.offset.is_zero() { term } else { self.binary(Binary::Add, sum, term) };
+        }
+        sum
     }
 
     /// The element of `x` at the value of `index` along an axis.
@@ -369,6 +371,30 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
         result.unwrap_or_else(|| self.constant(0.0))
     }
 
+    /// The number of the first tap that is not in the padding: where all is -∞, it is the first maximum.
+    fn first_inside(&mut self, w: &Window, window: &[Index]) -> Ref {
+        let [zero, mut first] = [self.constant(0.0); 2];
+        for axis in (0..2).filter(|axis| w.padding[*axis] > 0) {
+            // ceil((padding - at · stride) / dilation), of whole numbers.
+            let begin = self.number(&window[2 + axis].clone().times(w.stride[axis]));
+            let padding = self.constant(w.padding[axis] as f64);
+            let before = self.binary(Binary::Sub, padding, begin);
+            let mut taps = self.binary(Binary::Max, before, zero);
+            if w.dilation[axis] > 1 {
+                let [most, dilation] = [w.dilation[axis] - 1, w.dilation[axis]].map(|c| self.constant(c as f64));
+                let up = self.binary(Binary::Add, taps, most);
+                let quotient = self.binary(Binary::Div, up, dilation);
+                taps = self.unary(Unary::Floor, quotient);
+            }
+            if axis == 0 {
+                let row = self.constant(w.kernel[1] as f64);
+                taps = self.binary(Binary::Mul, taps, row);
+            }
+            first = if first == zero { taps } else { self.binary(Binary::Add, first, taps) };
+        }
+        first
+    }
+
     /// The number of the first maximum of a window; `pooled` has the shape of the pool's result.
     fn winner(&mut self, w: &Window, x: Value, pooled: Value, window: &[Index]) -> Ref {
         let key = (x, window.to_vec());
@@ -379,10 +405,10 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
         let mut best: Option<(Ref, Ref)> = None;
         for (number, tap) in w.taps().enumerate() {
             let element = self.load(x, &tap_of(w, window, tap), outside);
-            let number = self.constant(number as f64);
             best = Some(match best {
-                None => (element, number),
+                None => (element, self.first_inside(w, window)),
                 Some((most, at)) => {
+                    let number = self.constant(number as f64);
                     // Of several NaN the last wins, as in PyTorch.
                     let more = self.binary(Binary::Gt, element, most);
                     let lost = self.binary(Binary::Ne, element, element);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::graph::{Graph, Node, Op, Origin, Output, Role, Value};
+use crate::graph::{Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::hash::HashMap;
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
@@ -319,6 +319,16 @@ impl Pass<'_> {
             Op::SumPool2dGrad(window) => {
                 let ty = self.b.ty(node.inputs[0]).clone();
                 let d = self.b.push(Op::SumPool2d(*window), vec![g], ty);
+                self.add(node, 0, d);
+            }
+            Op::Resample { axis, taps } => {
+                let taps = match taps {
+                    Taps::Bins => Taps::Bins,
+                    Taps::Line { corners } => Taps::LineGrad { corners: *corners },
+                    Taps::LineGrad { corners } => Taps::Line { corners: *corners },
+                };
+                let ty = self.b.ty(node.inputs[0]).clone();
+                let d = self.b.push(Op::Resample { axis: *axis, taps }, vec![g], ty);
                 self.add(node, 0, d);
             }
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}

@@ -92,7 +92,7 @@ fn max_pool(b: &mut Builder, bound: &Bound, dims: usize) -> Checked<Arg> {
     let ty = window_type(b, bound, x, dims, (&window, ends), None, slots(Some(4)))?;
     let x = with_height(b, x, dims);
     // The first maximum of the rows' first maxima is the first of all.
-    let y = by_axes(b, bound, x, &window, ty, MAXIMUM)?;
+    let y = by_axes(b, bound, x, &window, ty, Op::MaxPool2d)?;
     Ok(Arg::Tensor(without_height(b, y, dims)))
 }
 
@@ -130,7 +130,7 @@ pub(super) fn mean_pool(
     };
     let sum = match whole(0) && whole(1) {
         true => b.reduce(Reduction::Sum, x, &[2, 3], true),
-        false => by_axes(b, bound, x, &window, ty, SUM)?,
+        false => by_axes(b, bound, x, &window, ty, Op::SumPool2d)?,
     };
     match divisor {
         Some(divisor) => b.binary(Binary::Div, sum, divisor),
@@ -160,21 +160,13 @@ fn counts_of(b: &mut Builder, window: &Window, from: &[Size], ty: &Type, include
 }
 
 /// What a pool does with its windows.
-#[derive(Clone, Copy)]
-struct Pool {
-    op: fn(Window) -> Op,
-    /// What lies around an image and changes no result.
-    outside: f64,
-}
-
-const MAXIMUM: Pool = Pool { op: Op::MaxPool2d, outside: f64::NEG_INFINITY };
-const SUM: Pool = Pool { op: Op::SumPool2d, outside: 0.0 };
+type Pool = fn(Window) -> Op;
 
 /// A pool as one primitive, or along the width and then the height if the windows are large.
 fn by_axes(b: &mut Builder, bound: &Bound, x: Value, window: &Window, ty: Type, pool: Pool) -> Checked<Value> {
     let [high, wide] = window.kernel;
     if high.saturating_mul(wide) <= MOST_TAPS {
-        return Ok(b.push((pool.op)(*window), vec![x], ty));
+        return Ok(b.push(pool(*window), vec![x], ty));
     }
     let mut x = x;
     for axis in [1, 0] {
@@ -207,12 +199,8 @@ fn along_axis(
 ) -> Checked<Value> {
     let (kernel, stride, dilation) = (window.kernel[axis], window.stride[axis], window.dilation[axis]);
     let mut ty = b.ty(x).clone();
-    let size = ty.shape[2 + axis].clone();
-    let needed = &(&(count - &1.into()) * &stride.into()) + &window.reach(axis).into();
-    let (outside, whole) = (window.overhangs(axis, &size, count), &size + &window.padding[axis].into());
     let part = (2..=MOST_TAPS).rev().chain(MOST_TAPS + 1..=MOST_UNROLLED).find(|part| kernel % part == 0);
-    let part = part.filter(|part| *part < kernel && (!outside || (&needed - &whole).as_const().is_some()));
-    let Some(part) = part.filter(|_| kernel > MOST_TAPS) else {
+    let Some(part) = part.filter(|part| *part < kernel && kernel > MOST_TAPS) else {
         if kernel > MOST_UNROLLED {
             let message = format!(
                 "`{}` with a window of {kernel} elements along an axis, which has no small divisor",
@@ -225,18 +213,7 @@ fn along_axis(
             return bound.wrong(b, "N0306", 1, message, help);
         }
         ty.shape[2 + axis] = count.clone();
-        return Ok(b.push((pool.op)(*window), vec![x], ty));
-    };
-    let x = match outside {
-        false => x,
-        true => {
-            let (mut first, mut shape) = (vec![Size::default(); 4], b.shape(x));
-            first[2 + axis] = window.padding[axis].into();
-            // What no window reaches at the end may stay.
-            let beyond = (&needed - &whole).as_const().is_some_and(|rest| rest > 0);
-            shape[2 + axis] = if beyond { needed } else { whole };
-            b.pad(x, first, shape, pool.outside)
-        }
+        return Ok(b.push(pool(*window), vec![x], ty));
     };
     let rest = kernel / part;
     // The windows of `a` that are used: those of a stride that the others' distances have in common.
@@ -245,17 +222,21 @@ fn along_axis(
         pair[axis] = value;
         pair
     };
-    let padding = on(window.padding, 0);
+    // Those of `a` that lie before the image are padding to the others: they have no first maximum.
+    let before = (window.padding[axis] - dilation * (part - 1)).max(0);
+    let outside = before.div_euclid(every) + i64::from(before % every > 0);
+    let padding = on(window.padding, window.padding[axis] - outside * every);
     let inner = Window { kernel: on(window.kernel, part), stride: on(window.stride, every), padding, ..*window };
     let outer = Window {
         kernel: on(window.kernel, rest),
         stride: on(window.stride, stride / every),
         dilation: on(window.dilation, part * dilation / every),
-        padding,
+        padding: on(window.padding, outside),
         ..*window
     };
-    ty.shape[2 + axis] = &(&(count - &1.into()) * &outer.stride[axis].into()) + &outer.reach(axis).into();
-    let x = b.push((pool.op)(inner), vec![x], ty);
+    let needed = &(&(count - &1.into()) * &outer.stride[axis].into()) + &outer.reach(axis).into();
+    ty.shape[2 + axis] = &needed - &outside.into();
+    let x = b.push(pool(inner), vec![x], ty);
     along_axis(b, bound, x, axis, &outer, count, pool)
 }
 
@@ -314,5 +295,5 @@ fn adaptive_max_pool(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let message = format!("`{}` of {h} × {w} to {} × {}", bound.callee, out[0], out[1]);
         return bound.wrong(b, "N0306", 1, message, "the output_size divides the size of the image");
     };
-    Ok(Arg::Tensor(by_axes(b, bound, x, &window, ty, MAXIMUM)?))
+    Ok(Arg::Tensor(by_axes(b, bound, x, &window, ty, Op::MaxPool2d)?))
 }

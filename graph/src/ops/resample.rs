@@ -5,8 +5,8 @@ use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::graph::{Op, Value, Window};
-use crate::scalar::{Binary, Unary};
+use crate::graph::{Op, Taps, Value, Window};
+use crate::scalar::Binary;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -75,47 +75,41 @@ fn known(b: &mut Builder, bound: &Bound, x: Value, dims: usize) -> Checked<[i64;
 pub(super) fn adaptive_mean(b: &mut Builder, bound: &Bound, x: Value, dims: usize, out: [i64; 2]) -> Checked<Value> {
     let sizes = known(b, bound, x, dims)?;
     let mut y = x;
-    for axis in 0..2 {
-        let (size, out) = (sizes[axis] as f64, out[axis]);
-        if size == out as f64 {
+    for axis in order(sizes, out) {
+        let (size, out) = (sizes[axis], out[axis]);
+        if size == out {
             continue;
         }
-        let (i, at) = indices(b, out, sizes[axis]);
-        let begin = b.binary_const(Binary::Mul, i, size);
-        let end = b.binary_const(Binary::Add, begin, size);
-        // Bin i holds `at` if begin / out - 1 < at < end / out.
-        let at = b.binary_const(Binary::Mul, at, out as f64);
-        let behind = b.binary_const(Binary::Add, at, out as f64);
-        let (after, before) = (b.pointwise(Binary::Gt, behind, begin), b.pointwise(Binary::Lt, at, end));
-        let inside = b.pointwise(Binary::And, after, before);
-        let inside = b.cast(inside, DType::F32);
-        let count = b.reduce(crate::scalar::Reduction::Sum, inside, &[1], true);
-        let count = b.broadcast_to(count, &[out.into(), sizes[axis].into()]);
-        let matrix = b.pointwise(Binary::Div, inside, count);
-        y = along(b, y, axis, matrix);
+        if !Taps::are_exact(size, out) {
+            let name = axis_name(dims, axis);
+            let message = format!("`{}` of a {name} of {size} to {out}", bound.callee);
+            let help =
+                "take an output_size that has a common divisor with the size: the ends of bins are counted in f32";
+            return bound.wrong(b, "N0306", 1, message, help);
+        }
+        let sum = along(b, y, axis, out, Taps::Bins);
+        let line = Type::new(DType::F32, vec![out.into()]);
+        let ones = b.push(Op::Const(1.0), vec![], Type::new(DType::F32, vec![]));
+        let ones = b.broadcast_to(ones, &[size.into()]);
+        let count = b.push(Op::Resample { axis: 0, taps: Taps::Bins }, vec![ones], line);
+        let mut shape = vec![Size::from(out)];
+        shape.resize(2 - axis, 1.into());
+        let count = b.reshape(count, shape);
+        y = b.binary(Binary::Div, sum, count)?;
     }
     Ok(y)
 }
 
-/// Row and column numbers of a matrix `[out, size]`.
-fn indices(b: &mut Builder, out: i64, size: i64) -> (Value, Value) {
-    let ty = Type::new(DType::F32, vec![out.into(), size.into()]);
-    (b.push(Op::Iota(0), vec![], ty.clone()), b.push(Op::Iota(1), vec![], ty))
+/// The axes in the order in which they are changed. Whole lines along the width are looked up at once, so the larger image is made of those.
+fn order(from: [i64; 2], out: [i64; 2]) -> [usize; 2] {
+    if out[1] > from[1] { [1, 0] } else { [0, 1] }
 }
 
-/// A constant matrix `[out, size]` applied to height (0) or width (1) of `x[n, c, h, w]`.
-fn along(b: &mut Builder, x: Value, axis: usize, matrix: Value) -> Value {
-    // Channels last, as images lie: the columns of the product.
-    let (order, back) = if axis == 0 { ([0, 3, 2, 1], [0, 3, 2, 1]) } else { ([0, 2, 3, 1], [0, 3, 1, 2]) };
-    let x = b.permute(x, &order);
-    let shape = b.shape(x);
-    let [out, size] = [0, 1].map(|i| b.shape(matrix)[i].clone());
-    let ty = b.ty(matrix).clone();
-    let matrix = b.push(Op::Copy, vec![matrix], ty);
-    let matrix = b.broadcast_to(matrix, &[shape[0].clone(), shape[1].clone(), out.clone(), size]);
-    let ty = Type::new(DType::F32, vec![shape[0].clone(), shape[1].clone(), out, shape[3].clone()]);
-    let y = b.push(Op::MatMul { ta: false, tb: false }, vec![matrix, x], ty);
-    b.permute(y, &back)
+/// Height (0) or width (1) of `x[n, c, h, w]` in another size.
+fn along(b: &mut Builder, x: Value, axis: usize, out: i64, taps: Taps) -> Value {
+    let mut ty = b.ty(x).clone();
+    ty.shape[2 + axis] = out.into();
+    b.push(Op::Resample { axis: 2 + axis, taps }, vec![x], ty)
 }
 
 fn interpolate(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
@@ -178,7 +172,7 @@ fn nearest(
     Ok(b.push(Op::SumPool2dGrad(window), vec![x], ty))
 }
 
-/// Pixel `at` has the weight max(0, 1 - |source(i) - at|) in pixel i of the result.
+/// Each pixel between its neighbours along one axis, then along the other.
 fn bilinear(
     b: &mut Builder,
     bound: &Bound,
@@ -187,28 +181,21 @@ fn bilinear(
     factor: Option<[i64; 2]>,
 ) -> Checked<Value> {
     let from = known(b, bound, x, 2)?;
-    let mut y = x;
-    for axis in 0..2 {
-        let out = size.map_or_else(|| from[axis] * factor.unwrap_or([1, 1])[axis], |size| size[axis]);
-        let last = (from[axis] - 1) as f64;
-        let (i, at) = indices(b, out, from[axis]);
-        let source = if bound.bool(4).unwrap_or(false) {
-            b.binary_const(Binary::Mul, i, if out > 1 { last / (out - 1) as f64 } else { 0.0 })
-        } else {
-            let ratio = from[axis] as f64 / out as f64;
-            let scaled = b.binary_const(Binary::Mul, i, ratio);
-            let source = b.binary_const(Binary::Add, scaled, 0.5 * ratio - 0.5);
-            let source = b.binary_const(Binary::Max, source, 0.0);
-            b.binary_const(Binary::Min, source, last)
-        };
-        let difference = b.pointwise(Binary::Sub, source, at);
-        let distance = b.unary(Unary::Abs, difference);
-        let one = b.full(1.0, distance);
-        let near = b.pointwise(Binary::Sub, one, distance);
-        let matrix = b.binary_const(Binary::Max, near, 0.0);
-        y = along(b, y, axis, matrix);
+    let taps = Taps::Line { corners: bound.bool(4).unwrap_or(false) };
+    let factor = factor.unwrap_or([1, 1]);
+    let out = size.unwrap_or([0, 1].map(|axis| from[axis].saturating_mul(factor[axis])));
+    if let Some(axis) = (0..2).find(|&axis| from[axis].max(out[axis]) >= Taps::MOST) {
+        let (name, slot) = (axis_name(2, axis), if size.is_some() { 1 } else { 2 });
+        let message = format!("`interpolate` of a {name} of {} to {}", from[axis], out[axis]);
+        return bound.wrong(
+            b,
+            "N0306",
+            slot,
+            message,
+            format!("take sizes below {}: places are counted in f32", Taps::MOST),
+        );
     }
-    Ok(y)
+    Ok(order(from, out).into_iter().fold(x, |x, axis| along(b, x, axis, out[axis], taps)))
 }
 
 fn shuffle(b: &mut Builder, bound: &Bound, up: bool) -> Checked<Arg> {

@@ -1,7 +1,7 @@
 //! The primitives whose text is a name, attributes in brackets, and operands: a line each, for the printer and the reader.
 
 use super::read::{Line, Problem};
-use crate::graph::{Op, Window};
+use crate::graph::{Op, Taps, Window};
 use crate::size::Size;
 
 macro_rules! primitives {
@@ -63,6 +63,7 @@ primitives! {
     "max_pool2d_gather" => MaxPool2dGather(window),
     "sum_pool2d" => SumPool2d(window),
     "sum_pool2d_grad" => SumPool2dGrad(window),
+    "resample" => Resample { axis, taps },
 }
 
 /// In brackets, unless there are none, or one that has brackets of its own.
@@ -138,6 +139,26 @@ impl Attribute for Size {
 
     fn read(line: &mut Line) -> Result<Size, Problem> {
         line.size()
+    }
+}
+
+impl Attribute for Taps {
+    fn write(&self) -> String {
+        let corners = |corners: bool| if corners { " corners" } else { "" };
+        match self {
+            Taps::Bins => "bins".into(),
+            Taps::Line { corners: to } => format!("line{}", corners(*to)),
+            Taps::LineGrad { corners: to } => format!("line_grad{}", corners(*to)),
+        }
+    }
+
+    fn read(line: &mut Line) -> Result<Taps, Problem> {
+        match line.word() {
+            "bins" => Ok(Taps::Bins),
+            "line" => Ok(Taps::Line { corners: line.eat("corners") }),
+            "line_grad" => Ok(Taps::LineGrad { corners: line.eat("corners") }),
+            _ => Err(line.wrong("`bins`, `line` or `line_grad`")),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Sine and cosine: reduced to a quarter turn in double precision, or in whole numbers where x is large, then short polynomials in single
 //! precision.
+//!
+//! The second way costs twice what all the rest does, and hardly anybody needs it. Lanes have no branches, so a block is computed the first way,
+//! which notes how far its arguments lie, and once more both ways if one lies too far: the others have the same bits then.
 
 use super::{fma, fma64, polynomial};
 
@@ -8,10 +11,52 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// From here on π/2 in two parts is too short.
 const FAR: f32 = 134_217_728.0;
+
+/// How far arguments may lie.
+pub trait Reach {
+    /// The rest of x by quarter turns, in [-π/4, π/4], and the number of the quarter.
+    fn reduce<const FMA: bool>(&mut self, x: f32) -> (f32, u32);
+}
+
+/// Near 0: what lies beyond is noted, and its result means nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Near {
+    /// The bits of the farthest, without its sign: they grow with it.
+    farthest: i32,
+}
+
+impl Near {
+    /// Whether an argument lay too far, or was none.
+    #[inline(always)]
+    pub fn is_passed(self) -> bool {
+        self.farthest >= FAR.to_bits() as i32
+    }
+}
+
+impl Reach for Near {
+    #[inline(always)]
+    fn reduce<const FMA: bool>(&mut self, x: f32) -> (f32, u32) {
+        self.farthest = self.farthest.max(x.abs().to_bits() as i32);
+        reduce_near::<FMA>(x)
+    }
+}
+
+/// Everywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anywhere;
+
+impl Reach for Anywhere {
+    #[inline(always)]
+    fn reduce<const FMA: bool>(&mut self, x: f32) -> (f32, u32) {
+        let far = (x.abs() >= FAR) & (x.abs() < f32::INFINITY);
+        let ((far_rest, far_quarter), (rest, quarter)) = (reduce_far(x), reduce_near::<FMA>(x));
+        (if far { far_rest } else { rest }, if far { far_quarter } else { quarter })
+    }
+}
 /// The first 192 bits of 2/π.
 const TWO_BY_PI: [u32; 6] = [0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041];
 
-/// The same of |x| ≥ [`FAR`], by Payne and Hanek: x = m · 2ᵉ, and of 2ᵉ · 2/π only what is less than 4 counts, as m is whole. Its first 64 bits
+/// The rest of |x| ≥ [`FAR`], by Payne and Hanek: x = m · 2ᵉ, and of 2ᵉ · 2/π only what is less than 4 counts, as m is whole. Its first 64 bits
 /// leave an error of 2⁻³⁸ quarter turns.
 #[inline(always)]
 fn reduce_far(x: f32) -> (f32, u32) {
@@ -34,18 +79,16 @@ fn reduce_far(x: f32) -> (f32, u32) {
     (if negative { -rest } else { rest }, if negative { quarter.wrapping_neg() } else { quarter })
 }
 
-/// The rest of x by quarter turns, in [-π/4, π/4], and the number of the quarter.
+/// The same of |x| below [`FAR`].
 #[inline(always)]
-fn reduce<const FMA: bool>(x: f32) -> (f32, u32) {
-    let far = (x.abs() >= FAR) & (x.abs() < f32::INFINITY);
-    let (far_rest, far_quarter) = reduce_far(x);
+fn reduce_near<const FMA: bool>(x: f32) -> (f32, u32) {
     let x = f64::from(x);
     let shifted = fma64::<FMA>(x, std::f64::consts::FRAC_2_PI, ROUND);
     let n = shifted - ROUND;
     // π/2 in two parts, the first of 33 bits, so that its product with n is exact for long.
     let r = fma64::<FMA>(n, -1.570_796_326_734_125_6, x);
     let r = fma64::<FMA>(n, -6.077_100_506_506_192e-11, r);
-    (if far { far_rest } else { r as f32 }, if far { far_quarter } else { shifted.to_bits() as u32 })
+    (r as f32, shifted.to_bits() as u32)
 }
 
 #[inline(always)]
@@ -61,14 +104,14 @@ fn quarter<const FMA: bool>(r: f32, quarter: u32) -> f32 {
 
 /// Sine.
 #[inline(always)]
-pub fn sin<const FMA: bool>(x: f32) -> f32 {
-    let (r, q) = reduce::<FMA>(x);
+pub fn sin<const FMA: bool, R: Reach>(x: f32, far: &mut R) -> f32 {
+    let (r, q) = far.reduce::<FMA>(x);
     quarter::<FMA>(r, q)
 }
 
 /// Cosine.
 #[inline(always)]
-pub fn cos<const FMA: bool>(x: f32) -> f32 {
-    let (r, q) = reduce::<FMA>(x);
+pub fn cos<const FMA: bool, R: Reach>(x: f32, far: &mut R) -> f32 {
+    let (r, q) = far.reduce::<FMA>(x);
     quarter::<FMA>(r, q.wrapping_add(1))
 }

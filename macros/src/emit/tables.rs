@@ -52,10 +52,11 @@ fn function(printed: &Printed, castnet: &TokenStream) -> TokenStream {
     let tokens = |text: &String| text.parse::<TokenStream>().unwrap_or_default();
     let (inputs, outputs) = (printed.inputs.iter().map(tokens), printed.outputs.iter().map(tokens));
     let body = tokens(&printed.body.join("\n"));
+    let far = printed.far.then(|| quote!(far));
     quote! {
         #castnet::__private::block_kernel! {
             #[doc = #doc]
-            pub(super) const #name(#(#inputs),*) -> (#(#outputs),*) { #body }
+            pub(super) const #name(#(#inputs),*) -> (#(#outputs),*) #far { #body }
         }
     }
 }
