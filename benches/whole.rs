@@ -7,7 +7,7 @@
 //!
 //! `BINARY` is this bench as another version of castnet built it (`target/release/deps/whole-*`). All sides run by turns, half a second
 //! each; while one runs, the others wait. What is shown are single steps: their median, and the 5th percentile, which other work on the
-//! machine moves least.
+//! machine moves least. With several threads also how often they sleep in a step, where Linux counts it.
 
 #[path = "../tests/nets/whole.rs"]
 mod nets;
@@ -137,6 +137,17 @@ fn run(step: &mut Step, seconds: f64) -> Result<Vec<f64>> {
     Ok(times)
 }
 
+/// How often threads of this process have slept, where the system says so.
+fn sleeps() -> Option<u64> {
+    let mut sum = 0;
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        sum += count.trim().parse::<u64>().ok()?;
+    }
+    Some(sum)
+}
+
 /// Runs what is asked for, a line `seconds name` each, and answers with the times.
 fn serve() -> Result<()> {
     let mut steps: Vec<Option<Step>> = CASES.iter().map(|_| None).collect();
@@ -207,13 +218,18 @@ fn bench(options: &Options) -> Result<()> {
         options.nets.is_empty() || options.nets.iter().any(is_named)
     };
     let (mut ours, mut theirs) = (vec![vec![]; CASES.len()], vec![vec![]; CASES.len()]);
+    let mut slept = vec![None; CASES.len()];
     // Round 0 warms up.
     for round in 0..=options.rounds {
         for (number, case) in CASES.iter().enumerate().filter(|(_, case)| wanted(case)) {
-            let times = run(started(&mut steps, number)?, options.seconds)?;
+            let step = started(&mut steps, number)?;
+            let before = sleeps();
+            let times = run(step, options.seconds)?;
+            let here = sleeps().zip(before).map(|(after, before)| after - before);
             let their_times = other.as_mut().map(|other| other.run(case.name, options.seconds)).transpose()?;
             if round > 0 {
                 ours[number].extend(times);
+                slept[number] = here.map(|here| slept[number].unwrap_or(0) + here);
                 theirs[number].extend(their_times.unwrap_or_default());
             }
         }
@@ -231,6 +247,9 @@ fn bench(options: &Options) -> Result<()> {
         if other.is_some() {
             let [m, l] = both(&mut theirs[number]);
             print!("; the other takes {m:.2} ({l:.2}): {:.2} ({:.2}) times as fast", m / median, l / least);
+        }
+        if let Some(slept) = slept[number].filter(|_| options.threads > 1) {
+            print!("; threads sleep {:.1} times a step", slept as f64 / ours[number].len() as f64);
         }
         println!();
     }

@@ -264,7 +264,7 @@ fn reductions() {
         ];
         launch(&format!("softmax [{rows}, {cols}]"), &l, &[DType::F32; 2], &[rows * cols; 2], &[], rows * cols);
     }
-    for (rows, cols) in [(36864, 20), (64, 500), (1024, 4096)] {
+    for (rows, cols) in [(36864, 20), (64, 500), (64, 4096), (1024, 4096)] {
         let mut l = blank(Family::Column, &[cols], &[rows]);
         l.loads = vec![plain(0, &[rows, cols], &[1, 0])];
         l.stores = vec![plain(1, &[cols], &[0])];

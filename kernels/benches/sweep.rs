@@ -235,7 +235,7 @@ fn windows(n: usize, last: bool) -> Case {
 
 /// Rows of a table of 64 rows that `n` indices name.
 fn looked_up(n: usize, wide: usize) -> Case {
-    let loads = vec![access(0, &[64, wide], dims(&[0, 1])), access(1, &[n], dims(&[0]))];
+    let loads = vec![access(0, &[64, wide], vec![Index::zero(), Index::of(1)]), access(1, &[n], dims(&[0]))];
     let gather = stage(vec![Source::Gather { from: 0, dim: 0, index: 1 }], vec![]);
     let case = launch(Family::Flat, &[n, wide], loads, access(2, &[n, wide], dims(&[0, 1])), gather);
     Case { launch: case, buffers: vec![(DType::F32, 64 * wide), (DType::U8, n), (DType::F32, n * wide)] }
