@@ -34,7 +34,10 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Cat(_) => node.inputs.len().max(1),
             Op::WithSlope => 3.max(node.inputs.len() | 1),
             Op::Repeat(_) => node.inputs.len(),
-            _ => 1,
+            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::Get(_) | Op::Reduce(..) => 1,
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => 1,
+            Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } | Op::Pad { .. } => 1,
+            Op::MaxPool2d(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) => 1,
         };
         if node.inputs.len() != arity {
             return wrong("wrong number of operands");
@@ -164,6 +167,14 @@ fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph
     let body = &repeat.body;
     if !body.checks.is_empty() {
         return Err(format!("checks inside of a repeat in {}", graph.name));
+    }
+    let own = |n: &crate::graph::Node| match &n.op {
+        Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. } => steps.last().is_some_and(|step| *step > 0),
+        _ => false,
+    };
+    if repeat.count.as_const().is_none() && body.nodes.iter().any(own) {
+        let count = &repeat.count;
+        return Err(format!("a repeat in {} with parameters or states for each of {count} rounds", graph.name));
     }
     let seen = |(i, operand): (usize, &crate::graph::Value)| {
         let (outer, inner) = (graph.shape(*operand), &body.arguments.get(i)?.ty.shape);

@@ -122,7 +122,9 @@ impl Kernel {
                 Kind::Tile(Box::new((TileKernel::new(tile, &launch.space, isa, value), epilogue)))
             }
             Family::Scatter(axis) => Kind::Scatter(Box::new(Scatter::new(launch, *axis, dtypes, isa, value))),
-            _ => Kind::Loops(Box::new(Loops::new(launch, dtypes, isa, emitted, value))),
+            Family::Flat | Family::Row | Family::Column => {
+                Kind::Loops(Box::new(Loops::new(launch, dtypes, isa, emitted, value)))
+            }
         })
     }
 

@@ -7,7 +7,8 @@ pub(super) fn statements(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<St
     let mut names = inputs.to_vec();
     let mut lines = vec![];
     for (number, instr) in code.instrs.iter().enumerate() {
-        let name = |slot: &Slot| names.get(*slot as usize).map(String::as_str).unwrap_or_default();
+        // The verifier let no code pass that names a slot of none.
+        let name = |slot: &Slot| names[*slot as usize].as_str();
         let text = match instr {
             // A constant is written where it is used.
             Instr::Const(value) => {
@@ -21,7 +22,7 @@ pub(super) fn statements(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<St
         lines.push(format!("const float t{number} = {text};"));
         names.push(format!("t{number}"));
     }
-    let outputs = code.outputs.iter().map(|slot| names.get(*slot as usize).cloned().unwrap_or_default());
+    let outputs = code.outputs.iter().map(|slot| names[*slot as usize].clone());
     let outputs = outputs.collect();
     (lines, outputs)
 }

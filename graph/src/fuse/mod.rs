@@ -65,7 +65,13 @@ pub(crate) fn class(graph: &Graph, value: Value) -> Class {
         Op::Reduce(..) => Class::Reduce,
         Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => Class::Tile,
         Op::Repeat(_) => Class::Region,
-        _ => Class::Point,
+        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast | Op::Detach | Op::WithSlope | Op::Copy => Class::Point,
+        Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Normalize(_) | Op::Resample { .. } => {
+            Class::Point
+        }
+        Op::Pad { .. } | Op::Gather { .. } => Class::Point,
+        Op::MaxPool2d(_) | Op::MaxPool2dGrad(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) => Class::Point,
+        Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => Class::Point,
     }
 }
 

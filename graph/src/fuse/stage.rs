@@ -286,11 +286,35 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 }
                 result
             }
-            // Copy, and what is no function of its operands here.
-            _ => match node.inputs.first() {
-                Some(&x) => self.value(x, at),
-                None => self.constant(0.0),
-            },
+            Op::Copy | Op::Detach | Op::WithSlope | Op::After => self.value(node.inputs[0], at),
+            // A sum is here what it sums; what has a class of its own was loaded, and views were followed.
+            Op::Reduce(..) => self.value(node.inputs[0], at),
+            op @ (Op::Input(_)
+            | Op::Parameter(_)
+            | Op::RoundParameter { .. }
+            | Op::State(_)
+            | Op::RoundState { .. }
+            | Op::Get(_)
+            | Op::Const(_)
+            | Op::Size(_)
+            | Op::Iota(_)
+            | Op::Random(_)
+            | Op::Softmax(_)
+            | Op::SafeSoftmax(_)
+            | Op::LogSoftmax(_)
+            | Op::Normalize(_)
+            | Op::Resample { .. }
+            | Op::Broadcast
+            | Op::Reshape
+            | Op::Permute(_)
+            | Op::Slice { .. }
+            | Op::Cat(_)
+            | Op::Scatter { .. }
+            | Op::MatMul { .. }
+            | Op::Conv2d(_)
+            | Op::Conv2dInputGrad(_)
+            | Op::Conv2dWeightGrad(_)
+            | Op::Repeat(_)) => unreachable!("fuse::stage: {op:?} is no function of elements"),
         }
     }
 
@@ -317,7 +341,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 let (stream, round) = (*stream, node.ty.len());
                 self.input(Source::Random { stream, strides, offset, round })
             }
-            _ => self.constant(0.0),
+            op => unreachable!("fuse::stage: {op:?} is not made of nothing"),
         }
     }
 
@@ -465,6 +489,6 @@ fn window_with_tap(w: &Window, at: &[Index], tap: [i64; 2]) -> Vec<Index> {
 pub(crate) fn reduction(op: &Op) -> Reduction {
     match op {
         Op::Reduce(f, _) => *f,
-        _ => Reduction::Sum,
+        op => unreachable!("fuse::stage: {op:?} is no reduction"),
     }
 }

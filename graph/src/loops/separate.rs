@@ -39,8 +39,9 @@ fn reads(node: &Node, out: &mut Vec<usize>) {
     if let Op::Repeat(repeat) = &node.op {
         let mut inside = vec![];
         repeat.body.nodes.iter().for_each(|n| reads(n, &mut inside));
-        let count = repeat.count.as_const().unwrap_or(1) as usize;
         let Some(step) = step(&repeat.body) else { return };
+        // Loops that go on with the same parameters may run any number of times.
+        let count = if step == 0 { 1 } else { known(repeat) };
         out.extend(inside.iter().flat_map(|number| (0..count).map(move |round| number + round * step)));
     }
 }
@@ -94,8 +95,14 @@ fn written_out(graph: &Graph, index: usize) -> Graph {
     out
 }
 
+/// How often a loop runs that has parameters of its own.
+fn known(repeat: &Repeat) -> usize {
+    let count = repeat.count.as_const().and_then(|count| usize::try_from(count).ok());
+    count.unwrap_or_else(|| unreachable!("loops::separate: {} rounds with parameters of their own", repeat.count))
+}
+
 fn rounds(repeat: &Repeat) -> Vec<usize> {
-    let count = repeat.count.as_const().unwrap_or(1) as usize;
+    let count = known(repeat);
     if repeat.reverse { (0..count).rev().collect() } else { (0..count).collect() }
 }
 

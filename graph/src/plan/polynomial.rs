@@ -52,7 +52,10 @@ impl Basis {
             let mut sum = self.zero();
             for (monomial, coefficient) in size.terms() {
                 let row = rows.entry(monomial).or_insert_with(|| {
-                    let at = |m: &Monomial| self.monomials.binary_search(m).unwrap_or(0);
+                    let at = |m: &Monomial| match self.monomials.binary_search(m) {
+                        Ok(at) => at,
+                        Err(_) => unreachable!("plan: {m} is in none of the sizes that the basis was made of"),
+                    };
                     shifted(monomial).terms().iter().map(|(m, c)| (at(m), *c)).collect()
                 });
                 row.iter().for_each(|(at, c)| sum.0[*at] += coefficient * c);
