@@ -9,7 +9,7 @@ use crate::diagnostic::Loc;
 use crate::program::{Below, Check};
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
-use crate::size::Size;
+use crate::size::{Size, gcd};
 use crate::types::{DType, Type};
 
 /// A value of a graph: the result of the node with this index.
@@ -133,11 +133,7 @@ impl Taps {
     /// Whether bins over `n` elements can be counted in f32: the ends of bins are quotients of n · i, with what n and m have in common
     /// taken out.
     pub fn are_exact(n: i64, m: i64) -> bool {
-        let (mut a, mut common) = (n, m);
-        while a > 0 {
-            (a, common) = (common % a, a);
-        }
-        let common = common.max(1);
+        let common = gcd(n, m).max(1);
         n.max(m) < Taps::MOST && (n / common).checked_mul(m / common).is_some_and(|product| product < Taps::MOST)
     }
 }

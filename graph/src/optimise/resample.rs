@@ -8,7 +8,7 @@ use std::ops::{Add, Mul, Sub};
 use super::Rebuild;
 use crate::graph::{Node, Op, Taps, Value};
 use crate::scalar::{Binary, Reduction, Unary};
-use crate::size::Size;
+use crate::size::{Size, gcd};
 use crate::types::{DType, Type};
 
 /// So many taps are written out, each a gather in the kernel that needs it; more are reduced.
@@ -104,7 +104,7 @@ impl<T: Into<Formula>> Mul<T> for Formula {
 
 /// Of `to` bins over `from` elements: those from floor(i · from / to) to ceil((i + 1) · from / to).
 fn bins(from: usize, to: usize) -> Table {
-    let common = gcd(from, to);
+    let common = gcd(from as i64, to as i64).max(1) as usize;
     let (n, m) = (from / common, to / common);
     let (whole, rest) = (n / m, n % m);
     // Whole numbers below 2²⁴ (`Taps::are_exact`), so their quotients are rounded down to the right one.
@@ -119,10 +119,6 @@ fn bins(from: usize, to: usize) -> Table {
     let taps = whole + [0, 1, 2][rest.min(2)];
     let is_full = rest == 0 || taps == 1;
     Table { taps, index, weight: weight(Number(1.0), inside), is_weighted: false, is_full }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 /// The place of element `i` of `to` among `from`: the element at or before it, and how far behind that it lies; as PyTorch rounds them.
