@@ -115,6 +115,10 @@ network! {
             (x.cross_entropy(class), x.log_softmax(1).nll_loss(class))
         }
 
+        pub fn attended(x: f32[N, C]) -> f32[N, C] {
+            x / sqrt(C) + N.pow(-0.5) * log(2.0) + maximum(N, 2)
+        }
+
         pub fn probable(x: f32[N, 3], p: f32[N, 3]) -> f32 {
             x.cross_entropy(p)
         }
@@ -242,4 +246,13 @@ fn targets_of_minus_100_are_ignored() {
     // A row of probabilities that are 1 for a class is that class.
     let one = net.probable(&middle, &Array::from_vec(&[1, 3], vec![0.0f32, 0.0, 1.0]).unwrap()).unwrap();
     near(&[one.item().unwrap()], &[expected]);
+}
+
+/// Of run-time sizes, functions of numbers are scalars: x / 2 + 3 ** -0.5 * math.log(2) + 3.
+#[test]
+fn functions_of_sizes_are_scalars() {
+    let net = Few::new(&Device::cpu(), 1).unwrap();
+    let x = wave(&[3, 4]);
+    let expected: Vec<f32> = x.as_slice::<f32>().unwrap().iter().map(|x| x / 2.0 + 3.4001887).collect();
+    near(net.attended(&x).unwrap().as_slice().unwrap(), &expected);
 }

@@ -28,6 +28,24 @@ network! {
     }
 }
 
+mod sizes {
+    use castnet::prelude::*;
+
+    network! {
+        pub const WIDTH: usize = 2 * HALF;
+        const HALF: usize = 3;
+        pub(crate) const RATE: f32 = sqrt(0.25);
+    }
+}
+
+network! {
+    use crate::sizes::{WIDTH, RATE as SCALE};
+
+    net Handed {
+        pub fn scaled(x: f32[N, WIDTH]) -> f32[N, WIDTH] { x * SCALE }
+    }
+}
+
 /// Constants, as the sizes are.
 const FLOPS: u64 = Small::flops(3, 5);
 const MEMORY: usize = Small::loss_step_memory::<AdamW>(3, 5);
@@ -64,4 +82,14 @@ fn figures_end_at_the_largest_number() {
     // Beyond 2⁵³ and below 2⁶⁴ they are exact.
     assert_eq!(Small::flops(HUGE, 1000) % 1000, 0);
     assert_eq!(Small::flops(HUGE, 7), HUGE as u64 * Small::flops(1, 7));
+}
+
+/// What one `network!` calls so, another one takes, and so does Rust, by the same `use`.
+#[test]
+fn constants_of_other_modules_are_used() {
+    use sizes::WIDTH;
+    let net = Handed::new(&Device::cpu(), 1).unwrap();
+    let x = Array::from_vec(&[1, WIDTH], vec![3.0f32; WIDTH]).unwrap();
+    assert_eq!(net.scaled(&x).unwrap().as_slice::<f32>().unwrap(), [1.5; 6]);
+    assert_eq!((WIDTH, sizes::RATE), (6, 0.5));
 }

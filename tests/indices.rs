@@ -53,6 +53,14 @@ network! {
             table((i - j).clamp(-2, 2) + 2).sum()
         }
 
+        pub fn but_the_first(i: i64[N]) -> (f32[N - 1, 2], i64[_]) { (table(i[1..]), arange(N - 1)) }
+
+        // What the user asks for holds where nothing runs, too.
+        pub fn of_several(i: i64[N]) -> f32[N - 1, 2] {
+            assert!(N >= 2);
+            table(i[1..])
+        }
+
         pub fn looked_up(i: i64[N, T]) -> (f32[N, T, 2], f32[N]) {
             let rows = table(i);
             (rows, rows[.., .., 0].sum(1))
@@ -259,7 +267,23 @@ fn of_nothing_comes_nothing() {
     // An axis that no result has empty.
     let error = model.infer(rows, &[&Array::zeros::<i64>(&[2, 0])]).unwrap_err().to_string();
     assert_eq!(error, "Lookups.looked_up: T = 0, as argument `i` is i64[2, 0]: nothing is left to compute");
+    // A part of one element without any, in all results.
+    let but_the_first = number(model, "but_the_first");
+    let found = model.infer(but_the_first, &[&i64s(&[1], &[77])]).unwrap();
+    assert_eq!(found.iter().map(Array::shape).collect::<Vec<_>>(), [&[0, 2][..], &[0]]);
+    let found = model.infer(but_the_first, &[&i64s(&[2], &[77, 3])]).unwrap();
+    assert_eq!(
+        (found[0].as_slice::<f32>().unwrap(), found[1].as_slice::<i64>().unwrap()),
+        (&[3.0, 0.75][..], &[0][..])
+    );
+    let error = model.infer(but_the_first, &[&i64s(&[0], &[])]).unwrap_err().to_string();
+    assert_eq!(error, "Lookups.but_the_first: N = 0, as argument `i` is i64[0]: nothing is left to compute");
+    let error = model.infer(number(model, "of_several"), &[&i64s(&[1], &[3])]).unwrap_err().to_string();
+    assert_eq!(error, "Lookups.of_several: N = 1 breaks the rule `N >= 2`");
     let but_the_last = number(model, "but_the_last");
+    let says = "Lookups.but_the_last: T = 1 breaks the rule `T - 1 >= 1`";
+    assert_eq!(model.infer(but_the_last, &[&i64s(&[2, 1], &[3, 3])]).unwrap_err().to_string(), says);
+    assert_eq!(model.step(but_the_last, &mut Sgd::new(0.1), &[&i64s(&[2, 1], &[3, 3])]).unwrap_err().to_string(), says);
     let says = "Lookups.but_the_last: N = 0, as argument `i` is i64[0, 3]: nothing is left to compute";
     assert_eq!(model.infer(but_the_last, &[&none]).unwrap_err().to_string(), says);
     assert_eq!(model.step(but_the_last, &mut Sgd::new(0.1), &[&none]).unwrap_err().to_string(), says);

@@ -72,8 +72,8 @@ impl Budget {
         Bytes { parameters: 4 * floats, gradients: trained, optimizer: trained * self.optimizer.states(), activations }
     }
 
-    /// That `function` takes this much at the least.
-    pub fn exceeded(&self, function: &str, bytes: &Bytes) -> Diagnostic {
+    /// That `function` takes this much at the least. Of what it makes in `loops` nothing more is made again, for a budget.
+    pub fn exceeded(&self, function: &str, bytes: &Bytes, training: bool, loops: bool) -> Diagnostic {
         let sizes: Vec<_> = self.sizes.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let at = if sizes.is_empty() { String::new() } else { format!(" at {}", sizes.join(", ")) };
         let (total, allowed) = (text(bytes.total()), text(self.bytes));
@@ -89,7 +89,18 @@ impl Budget {
                     text(bytes.activations)
                 ),
             )
-            .help("that is with everything made again that can be: allow more, make a size smaller, or choose a smaller optimizer")
+            .help(match (training, loops) {
+                (false, _) => "allow more, or make a size smaller",
+                (true, false) => {
+                    "that is the least of the plans with values made again in the backward pass: allow more, make a size \
+                     smaller, or choose a smaller optimizer"
+                }
+                (true, true) => {
+                    "that is the least of the plans with values made again in the backward pass, but rounds of loops keep \
+                     theirs: write equal blocks of an array out, `for block in blocks { x = block(x); }`, allow more, make \
+                     a size smaller, or choose a smaller optimizer"
+                }
+            })
     }
 }
 

@@ -188,9 +188,7 @@ impl<'p> Builder<'p> {
 
     /// Notes what the sizes of the arguments must fulfil; in a loop's body it is checked with the function's.
     pub fn rule(&mut self, rule: Rule) {
-        if !self.graph.rules.iter().any(|known| known.asks_the_same(&rule)) {
-            self.graph.rules.push(rule);
-        }
+        rule.add_to(&mut self.graph.rules);
     }
 
     /// The next part of what the function returns.

@@ -133,34 +133,28 @@ fn states(declared: &Parameters) -> Vec<State> {
 /// A graph, its kernels and their plan.
 type Lowered = (Graph, Kernels, Plan);
 
-/// Cuts the forward pass into segments that are made again, as few as keep the arena within so many bytes; if none does, those that take
-/// the least. A few of the numbers of segments are tried, those that should do by estimate first.
+/// Cuts the forward pass into segments that are made again, so that the arena is within so many bytes; if no number of segments that is worth
+/// trying does, by the one that takes the least. Those that should do by estimate are planned first, as few as will do.
 fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph) -> Lowered) -> Lowered {
     let bytes = |l: &Lowered| arena_bytes(&l.2.arena, &|name| budget.value(name));
     let written = whole.0.clone();
     let segments = Segments::new(&written, &|name| budget.value(name));
-    let mut choices = segments.choices();
-    let enough = choices.iter().position(|(_, elements)| 4 * elements <= allowed);
-    // The estimate leaves out the gradients that flow: more segments may be needed, not fewer.
-    match enough {
-        Some(first) => drop(choices.drain(..first)),
-        None => choices.sort_by_key(|(_, elements)| *elements),
-    }
+    let choices = segments.choices();
+    let enough = choices.iter().position(|(_, elements)| 4 * elements <= allowed).unwrap_or(choices.len());
+    let (fewer, more) = choices.split_at(enough);
     let mut best = whole;
-    for (count, _) in choices.into_iter().take(TRIES) {
-        let tried = lowered(without_dead_code(&segments.graph(count)));
-        if bytes(&tried) < bytes(&best) {
-            best = tried;
-        }
+    // The estimate knows neither the gradients that flow nor what fusing spares, and more segments may take more.
+    for (count, _) in more.iter().chain(fewer.iter().rev()) {
         if bytes(&best) <= allowed {
             break;
+        }
+        let tried = lowered(without_dead_code(&segments.graph(*count)));
+        if bytes(&tried) < bytes(&best) {
+            best = tried;
         }
     }
     best
 }
-
-/// Numbers of segments that are planned at the most.
-const TRIES: usize = 4;
 
 impl Compiled {
     /// One function: the way of the data.
@@ -205,7 +199,8 @@ impl Compiled {
             }
             let taken = budget.of(parameters, training, bytes(&best.2.arena));
             if taken.total() > budget.bytes {
-                return Err(budget.exceeded(&graph.name, &taken));
+                let loops = best.0.nodes.iter().any(|node| matches!(node.op, Op::Repeat(_)));
+                return Err(budget.exceeded(&graph.name, &taken, training, loops));
             }
         }
         let (optimised, kernels, planned) = best;
@@ -301,11 +296,7 @@ fn rules(graph: &Graph) -> Vec<Rule> {
         }
     }
     let mut seen: Vec<Rule> = vec![];
-    for rule in all {
-        if !seen.iter().any(|known: &Rule| known.asks_the_same(&rule)) {
-            seen.push(rule);
-        }
-    }
+    all.into_iter().for_each(|rule| rule.add_to(&mut seen));
     seen
 }
 

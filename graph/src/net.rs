@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::program::{Layout, Program};
 use crate::types::Type;
 
+/// What a safetensors file calls its own entries: neither a parameter nor a state can have this name.
+pub const METADATA: &str = "__metadata__";
+
 /// A compiled network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Net {

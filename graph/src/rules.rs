@@ -20,6 +20,9 @@ pub struct Rule {
     pub relation: Relation,
     /// The right side.
     pub right: Size,
+    /// Whether all that it says is that something is not empty: where that has no element, nor has any result, nothing needs to run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_empty: bool,
     /// Whose rule it is, where it is not the user's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -79,7 +82,12 @@ impl Relation {
 impl Rule {
     /// `left relation right`.
     pub fn new(left: Size, relation: Relation, right: Size) -> Rule {
-        Rule { left, modulo: 0, relation, right, reason: None }
+        Rule { left, modulo: 0, relation, right, not_empty: false, reason: None }
+    }
+
+    /// `size >= 1`, of something that would be empty else.
+    pub fn not_empty(size: Size) -> Rule {
+        Rule { not_empty: true, ..Rule::new(size, Relation::AtLeast, 1.into()) }
     }
 
     /// With whose rule it is.
@@ -91,6 +99,19 @@ impl Rule {
     pub fn asks_the_same(&self, other: &Rule) -> bool {
         let sides = |r: &Rule| (r.left.clone(), r.modulo, r.relation, r.right.clone());
         sides(self) == sides(other)
+    }
+
+    /// Adds it to others, once; what a user asks for, too, holds also where nothing is to run.
+    pub fn add_to(self, rules: &mut Vec<Rule>) {
+        match rules.iter_mut().find(|known| known.asks_the_same(&self)) {
+            Some(known) => known.not_empty &= self.not_empty,
+            None => rules.push(self),
+        }
+    }
+
+    /// Whether it holds but for something that has no element with these values of the run-time sizes.
+    pub fn holds_or_is_empty(&self, value: &dyn Fn(&str) -> i64) -> bool {
+        self.holds(value) || self.not_empty && self.left.eval(value) + 1 == self.right.eval(value)
     }
 
     /// Whether it holds with these values of the run-time sizes.
@@ -159,7 +180,7 @@ impl FromStr for Rule {
             Some((left, modulo)) => (left.trim_matches(['(', ')']), modulo.parse().map_err(|_| wrong())?),
             None => (left, 0),
         };
-        Ok(Rule { left: left.parse()?, modulo, relation, right: right.parse()?, reason: None })
+        Ok(Rule { modulo, ..Rule::new(left.parse()?, relation, right.parse()?) })
     }
 }
 

@@ -83,6 +83,6 @@ fn what_cannot_fit_is_a_mistake_with_its_numbers() {
     insta::assert_snapshot!(mistake, @r"
     N0801: `Deep.loss` takes 238.0 KiB at N = 64, and its budget is 198.0 KiB
       note: parameters 49.5 KiB, gradients 49.5 KiB, optimizer state 99.0 KiB, activations and workspace 40.0 KiB
-      help: that is with everything made again that can be: allow more, make a size smaller, or choose a smaller optimizer
+      help: that is the least of the plans with values made again in the backward pass: allow more, make a size smaller, or choose a smaller optimizer
     ");
 }

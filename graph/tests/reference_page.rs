@@ -6,9 +6,13 @@
 
 use std::path::Path;
 
-use castnet_graph::call::{Kind, Param};
-use castnet_graph::layers::{LAYERS, LayerKind};
+use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::call::{Arg, Given, INFERRED, Kind, Param};
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::layers::{self, LAYERS, LayerKind};
 use castnet_graph::ops::OPERATORS;
+use castnet_graph::size::Size;
+use castnet_graph::types::{DType, Type};
 
 const HEAD: &str = "\
 # Operators and layers
@@ -16,7 +20,8 @@ const HEAD: &str = "\
 This page is written from the lists that the compiler itself uses (`graph/src/ops/`, `graph/src/layers/`); a test compares both.
 
 `x.f(a, k = v)` and `f(x, a, k = v)` mean the same. Names, order, defaults and meaning are PyTorch's; of PyTorch's arguments, those that
-are not listed here are not supported yet. What has a default may be left out; where that is `None`, there is no value then. Operators of
+are not listed here are not supported yet, and of two that are the `true` is not: they stand here for the order (`return_indices` of max pools,
+`track_running_stats` of instance norms). What has a default may be left out; where that is `None`, there is no value then. Operators of
 two tensors broadcast: axes meet from the right and are equal, or one of them is the constant 1. A number may stand in the place of one
 of the tensors of arithmetic, comparisons and `where_`; it takes the element type of the other one.
 ";
@@ -109,4 +114,44 @@ fn arguments(signature: &[Param]) -> String {
         }
     }
     kinds.iter().map(|(kind, names)| format!("{}: {kind}", names.join(", "))).collect::<Vec<_>>().join("; ")
+}
+
+/// What the page says of arguments whose `true` is still to come.
+#[test]
+fn all_other_truth_values_of_layers_may_be_chosen() {
+    let mut refused = vec![];
+    for kind in LAYERS {
+        for slot in kind.signature.iter().filter(|p| p.kind == Kind::Bool) {
+            for truth in [true, false] {
+                let mut parameters = Parameters::default();
+                let mut b = Builder::new("", &mut parameters, false);
+                let needed = kind.signature.iter().filter(|p| !p.optional || p.default == INFERRED);
+                let mut given: Vec<Given> = needed.map(|p| named(p.name, Arg::Size(8.into()))).collect();
+                given.push(named(slot.name, Arg::Bool(truth)));
+                let at = Loc::default();
+                // Some say it where they are called, of any rank.
+                if let Ok(layer) = layers::declare(&mut b, "x", at, kind.name, at, &given) {
+                    let x = b.argument("x", Type::new(DType::F32, [8, 8, 16].map(Size::constant).to_vec()));
+                    let x = Given { name: None, value: Arg::Tensor(x), at };
+                    let _ = layers::call(&mut b, &layer, at, &[x]);
+                }
+                if b.diagnostics.iter().any(|d| d.code == "N0306") {
+                    refused.push((kind.name, slot.name, truth));
+                }
+            }
+        }
+    }
+    let still = |name: &str| match name {
+        name if name.starts_with("MaxPool") => Some("return_indices"),
+        name if name.starts_with("InstanceNorm") => Some("track_running_stats"),
+        _ => None,
+    };
+    let expected: Vec<_> = LAYERS.iter().filter_map(|kind| Some((kind.name, still(kind.name)?, true))).collect();
+    assert_eq!(refused, expected);
+    let page = page();
+    assert!(expected.iter().all(|(_, slot, _)| page.contains(&format!("`{slot}` of "))));
+}
+
+fn named(name: &str, value: Arg) -> Given {
+    Given { name: Some((name.into(), Loc::default())), value, at: Loc::default() }
 }

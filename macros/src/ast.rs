@@ -41,8 +41,18 @@ pub struct Scope {
     pub nets: Vec<(String, usize)>,
     /// Constants beside nets.
     pub constants: Vec<Constant>,
+    /// Those of other scopes: name as it is seen there, number in [`File::scopes`], name in that scope.
+    pub imported: Vec<(String, usize, String)>,
     /// An item or a `use` could not be read: names that nobody knows may have been its.
     pub lost: bool,
+}
+
+impl Scope {
+    /// The names of all constants beside nets, its own and others'.
+    pub fn constant_names(&self) -> impl Iterator<Item = &str> {
+        let imported = self.imported.iter().map(|(alias, ..)| alias.as_str());
+        self.constants.iter().map(|c| c.name.text.as_str()).chain(imported)
+    }
 }
 
 /// A doc comment and a visibility: what may stand before an item.
@@ -183,6 +193,11 @@ impl Part {
             Some(key) => &key.text,
             None => bare(&self.name.text),
         }
+    }
+
+    /// Where that is written.
+    pub fn key_at(&self) -> Loc {
+        self.attributes.key.as_ref().map_or(self.name.at, |key| key.at)
     }
 }
 

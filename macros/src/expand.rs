@@ -5,7 +5,7 @@ use castnet_graph::diagnostic::{Diagnostic, Loc, Note, did_you_mean};
 use castnet_graph::visits;
 use proc_macro2::TokenStream;
 
-use crate::ast::{Constant, File, Instance, Name, Net};
+use crate::ast::{File, Instance, Name, Net, Scope};
 use crate::lower::{self, Blocks, Findings, Lowered, Target};
 use crate::places::Places;
 use crate::share::{self, Call, Step};
@@ -138,8 +138,8 @@ fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<Target<'a>
     targets
 }
 
-fn outer<'a>(file: &'a File, net: &Net) -> &'a [Constant] {
-    file.scopes.get(net.scope).map_or(&[], |scope| &scope.constants)
+fn outer<'a>(file: &'a File, net: &Net) -> &'a Scope {
+    &file.scopes[net.scope]
 }
 
 fn template<'a>(file: &'a File, instance: &'a Instance, mistakes: &mut Vec<Diagnostic>) -> Option<&'a Net> {

@@ -304,6 +304,14 @@ pub enum Error {
         /// The reason.
         source: std::io::Error,
     },
+    /// A file that is to be saved could not be read again; nothing was written.
+    #[error("{}: cannot be saved as a safetensors file: {reason}", path.display())]
+    CannotBeSaved {
+        /// The file.
+        path: PathBuf,
+        /// What the format cannot hold.
+        reason: String,
+    },
     /// A file is not a checkpoint, or was cut off.
     #[error("{}: not a whole safetensors file: {reason}", path.display())]
     NotACheckpoint {

@@ -100,6 +100,44 @@ fn file(path: &Path, tensors: &[(&str, Dtype, &[usize])]) {
 }
 
 #[test]
+fn what_could_not_be_read_again_is_not_written() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    model(1).save(&path)?;
+    let old = fs::read(&path).unwrap();
+    let long = "w".repeat(100_000_000);
+    for (name, reason, plain) in [
+        ("__metadata__", "`__metadata__` is the format's own, no name of a tensor", true),
+        ("fc.bias", "two tensors are called `fc.bias`", true),
+        ("optimizer.momentum_buffer.fc.bias", "two tensors are called `optimizer.momentum_buffer.fc.bias`", false),
+        (&long, "header too large", true),
+    ] {
+        let mut net = regression(20, 33);
+        net.parameters[1].name = name.to_string();
+        // SAFETY: its indices stay inside their buffers.
+        let mut net = unsafe { Model::from_net(net, &Device::cpu(), 1) }?;
+        let mut sgd = Sgd::new(0.1).momentum(0.9);
+        step(&mut net, &mut sgd);
+        let expected = format!("{}: cannot be saved as a safetensors file: {reason}", path.display());
+        if plain {
+            assert_eq!(text(net.save(&path)), expected);
+        }
+        assert_eq!(text(net.save_training(&path, &sgd, &BTreeMap::new())), expected);
+        assert_eq!(fs::read(&path).unwrap(), old);
+    }
+    // A part may be called as the states of optimizers begin.
+    let mut net = regression(20, 33);
+    net.parameters[1].name = "optimizer.learned.fc.bias".to_string();
+    // SAFETY: its indices stay inside their buffers.
+    let mut net = unsafe { Model::from_net(net, &Device::cpu(), 1) }?;
+    let mut sgd = Sgd::new(0.1).momentum(0.9);
+    step(&mut net, &mut sgd);
+    net.save_training(&path, &sgd, &BTreeMap::new())?;
+    net.load_training(&path, &mut Sgd::new(0.1).momentum(0.9))?;
+    Ok(())
+}
+
+#[test]
 fn files_that_do_not_fit_are_refused_and_change_nothing() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");

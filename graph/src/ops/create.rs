@@ -4,7 +4,7 @@ use super::Operator;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, one_by_one, optional, required};
 use crate::graph::{Op, Value};
-use crate::rules::{Relation, Rule};
+use crate::rules::Rule;
 use crate::scalar::Binary;
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -101,7 +101,7 @@ pub(super) fn shape(b: &mut Builder, bound: &Bound) -> Checked<Vec<Size>> {
 
 fn at_least_one(b: &mut Builder, bound: &Bound, shape: &[Size]) -> Checked<()> {
     for size in shape {
-        if !b.require(Rule::new(size.clone(), Relation::AtLeast, 1.into())) {
+        if !b.require(Rule::not_empty(size.clone())) {
             let message = format!("`{}` with a size of {size}", bound.callee);
             return bound.wrong(b, "N0306", 0, message, "sizes are at least 1");
         }
@@ -158,7 +158,7 @@ fn arange(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let message = format!("`arange` from {start} to {end} by {step}: how many that are does not come out even");
         return bound.wrong(b, "N0511", 2, message, "use a step that divides for every value of the run-time sizes");
     };
-    if !b.require(Rule::new(count.clone(), Relation::AtLeast, 1.into())) {
+    if !b.require(Rule::not_empty(count.clone())) {
         let message = format!("`arange` from {start} to {end} by {step} holds nothing");
         return bound.wrong(b, "N0306", 0, message, "the end lies behind the start");
     }

@@ -96,9 +96,11 @@ fn items_of(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked<
         match item {
             IndexItem::All => {}
             IndexItem::Range(start, end) => {
+                let end_of = |end: &Option<Size>| end.as_ref().map_or_else(String::new, Size::to_string);
+                let written = format!("the range {}..{}", end_of(start), end_of(end));
                 let start = start.as_ref().map_or(Size::default(), |s| from_end(s, &len));
                 let end = end.as_ref().map_or(len.clone(), |s| from_end(s, &len));
-                result = range(b, at, result, axis, start, end)?;
+                result = part(b, at, result, axis, [start, end], &written)?;
             }
             IndexItem::Places(index, place) => {
                 result = places(b, *place, result, axis, *index)?;
@@ -106,9 +108,7 @@ fn items_of(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked<
                 continue;
             }
             IndexItem::At(index) => {
-                let start = from_end(index, &len);
-                let end = &start + &1.into();
-                result = range(b, at, result, axis, start, end)?;
+                result = one(b, at, result, axis, index)?;
                 continue;
             }
         }
@@ -145,25 +145,33 @@ fn from_end(place: &Size, len: &Size) -> Size {
     }
 }
 
+/// The element at `index` of an axis, which stays, with that element alone.
+fn one(b: &mut Builder, at: Loc, x: Value, axis: usize, index: &Size) -> Checked<Value> {
+    let start = from_end(index, &b.shape(x)[axis]);
+    let end = &start + &1.into();
+    part(b, at, x, axis, [start, end], &format!("index {index}"))
+}
+
 /// The elements `start..end` along an axis: at least one, all of them there.
 pub(super) fn range(b: &mut Builder, at: Loc, x: Value, axis: usize, start: Size, end: Size) -> Checked<Value> {
-    let (shape, length) = (b.shape(x), &end - &start);
-    let len = shape[axis].clone();
-    let written = match length.is(1) {
-        true => format!("index {start}"),
-        false => format!("{start}..{end}"),
-    };
+    let written = format!("the range {start}..{end}");
+    part(b, at, x, axis, [start, end], &written)
+}
+
+/// The same; `written` says what stands there, where an end may be counted from the last element on.
+fn part(b: &mut Builder, at: Loc, x: Value, axis: usize, ends: [Size; 2], written: &str) -> Checked<Value> {
+    let ([start, end], shape) = (ends, b.shape(x));
+    let (len, length) = (shape[axis].clone(), &end - &start);
     let rules = [
         Rule::new(start.clone(), Relation::AtLeast, Size::default()),
         Rule::new(len.clone(), Relation::AtLeast, end.clone()),
-        Rule::new(end.clone(), Relation::AtLeast, &start + &1.into()),
+        Rule { not_empty: true, ..Rule::new(end, Relation::AtLeast, &start + &1.into()) },
     ];
     for rule in rules {
         if !b.require(rule) {
-            let message = match length.is(1) {
-                true => format!("{written} of an axis of {len} elements: {}", shape_text(&shape)),
-                false if length.as_const().is_some_and(|l| l < 1) => format!("the range {written} is empty"),
-                false => format!("the range {written} of an axis of {len} elements: {}", shape_text(&shape)),
+            let message = match length.as_const().is_some_and(|l| l < 1) {
+                true => format!("{written} is empty"),
+                false => format!("{written} of an axis of {len} elements: {}", shape_text(&shape)),
             };
             let d = Diagnostic::new("N0110", at, message)
                 .note(b.made_at(x), format!("{} comes from `{}`", shape_text(&shape), b.made_by(x)))
@@ -178,9 +186,7 @@ fn select(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
     let axis = bound.axis(b, 1, bound.int(1).unwrap_or(0), b.rank(x))?;
     let mut shape = b.shape(x);
-    let start = from_end(&bound.size(2).unwrap_or_default(), &shape[axis]);
-    let end = &start + &1.into();
-    let one = range(b, bound.at(2), x, axis, start, end)?;
+    let one = one(b, bound.at(2), x, axis, &bound.size(2).unwrap_or_default())?;
     shape.remove(axis);
     Ok(Arg::Tensor(b.reshape(one, shape)))
 }
@@ -188,9 +194,11 @@ fn select(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 fn narrow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
     let axis = bound.axis(b, 1, bound.int(1).unwrap_or(0), b.rank(x))?;
-    let start = from_end(&bound.size(2).unwrap_or_default(), &b.shape(x)[axis]);
-    let end = &start + &bound.size(3).unwrap_or_default();
-    range(b, bound.at(2), x, axis, start, end).map(Arg::Tensor)
+    let [given, length] = [2, 3].map(|slot| bound.size(slot).unwrap_or_default());
+    let start = from_end(&given, &b.shape(x)[axis]);
+    let written = format!("{length} elements from {given} on");
+    let end = &start + &length;
+    part(b, bound.at(2), x, axis, [start, end], &written).map(Arg::Tensor)
 }
 
 /// An operand of indices.

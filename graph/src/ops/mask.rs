@@ -6,7 +6,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Op;
-use crate::rules::{Relation, Rule};
+use crate::rules::Rule;
 use crate::scalar::Binary;
 use crate::size::Size;
 use crate::types::{DType, Type, shape_text};
@@ -111,7 +111,7 @@ fn expand(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 /// A number of copies, which must be at least one.
 fn copies(b: &mut Builder, bound: &Bound, count: &Size) -> Checked<()> {
-    if b.require(Rule::new(count.clone(), Relation::AtLeast, 1.into())) {
+    if b.require(Rule::not_empty(count.clone())) {
         return Ok(());
     }
     let message = format!("`{}` with {count} copies", bound.callee);

@@ -20,6 +20,7 @@ mod loss;
 mod mask;
 mod matmul;
 pub(crate) mod norm;
+mod numbers;
 mod pointwise;
 mod pool;
 mod reduce;
@@ -33,6 +34,7 @@ pub(crate) use conv::{conv, conv_transpose};
 pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
+pub use numbers::takes_numbers;
 pub(crate) use pointwise::{drop_out, drop_out_over, power};
 pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
@@ -158,7 +160,10 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
     };
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: name.into() });
     let result = match bind(b, name, at, operator.signature, OTHER_ARGUMENTS, given) {
-        Ok(Some(bound)) => (operator.build)(b, &bound),
+        Ok(Some(bound)) => match numbers::evaluate(b, name, &bound) {
+            Some(number) => number,
+            None => (operator.build)(b, &bound),
+        },
         Ok(None) => Ok(Arg::Unknown),
         Err(reported) => Err(reported),
     };

@@ -10,7 +10,10 @@ use crate::size::Size;
 use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
+/// Of a number as of a tensor.
+const NUMBER: Param = required("input", Kind::Operand);
 const UNARY: &[Param] = &[X];
+const OF_NUMBERS: &[Param] = &[NUMBER];
 const BINARY: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
 /// The operand, which must be of a floating-point type.
@@ -92,7 +95,18 @@ fn apply_any(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
 
 macro_rules! unary_operators {
     ($($name:literal $f:ident $rule:ident $doc:literal;)*) => {
-        &[$(Operator { name: $name, doc: $doc, signature: UNARY, build: |b, bound| $rule(b, bound, Unary::$f) }),*]
+        /// One function of one tensor or number.
+        pub(super) const UNARIES: &[Operator] = &[$(
+            Operator { name: $name, doc: $doc, signature: OF_NUMBERS, build: |b, bound| $rule(b, bound, Unary::$f) }
+        ),*];
+
+        /// The scalar function that one of them is, element by element.
+        pub(super) fn unary(name: &str) -> Option<Unary> {
+            Some(match name {
+                $($name => Unary::$f,)*
+                _ => return None,
+            })
+        }
     };
 }
 
@@ -102,8 +116,7 @@ macro_rules! binary_operators {
     };
 }
 
-/// One function of one tensor.
-pub(super) const UNARIES: &[Operator] = unary_operators! {
+unary_operators! {
     "neg" Neg apply_any "`-x`.";
     "abs" Abs apply_any "The absolute value; its gradient at 0 is 0.";
     "sign" Sign apply_any "-1, 0 or 1.";
@@ -121,7 +134,7 @@ pub(super) const UNARIES: &[Operator] = unary_operators! {
     "round" Round apply "The nearest integer, of two the even one; no gradient flows.";
     "log1p" Log1p apply "log(1 + x), exact near 0.";
     "expm1" Expm1 apply "eˣ - 1, exact near 0.";
-};
+}
 
 /// One function of two tensors, with broadcasting.
 pub(super) const BINARIES: &[Operator] = binary_operators! {
@@ -147,7 +160,7 @@ pub(super) const OTHERS: &[Operator] = &[
     Operator {
         name: "ceil",
         doc: "The smallest integer that is not smaller; no gradient flows.",
-        signature: UNARY,
+        signature: OF_NUMBERS,
         build: ceil,
     },
     Operator { name: "isnan", doc: "Whether an element is no number, as bool.", signature: UNARY, build: isnan },
@@ -175,12 +188,12 @@ pub(super) const OTHERS: &[Operator] = &[
         build: gelu,
     },
     Operator { name: "silu", doc: "x · sigmoid(x).", signature: UNARY, build: silu },
-    Operator { name: "square", doc: "x · x.", signature: UNARY, build: square },
-    Operator { name: "reciprocal", doc: "1 / x.", signature: UNARY, build: reciprocal },
+    Operator { name: "square", doc: "x · x.", signature: OF_NUMBERS, build: square },
+    Operator { name: "reciprocal", doc: "1 / x.", signature: OF_NUMBERS, build: reciprocal },
     Operator {
         name: "pow",
         doc: "x to the power of a number or of a tensor.",
-        signature: &[X, required("exponent", Kind::Operand)],
+        signature: &[NUMBER, required("exponent", Kind::Operand)],
         build: pow,
     },
     Operator {

@@ -93,16 +93,21 @@ impl<'g> Segments<'g> {
         (kept, estimate)
     }
 
-    /// Numbers of segments worth trying, each with the elements that it keeps by estimate: more and more, until none spares any.
+    /// Numbers of segments worth trying, each with the elements that it keeps by estimate: more and more, until none spares any. No two cut
+    /// at the same places.
     pub fn choices(&self) -> Vec<(i64, i64)> {
-        let mut choices: Vec<(i64, i64)> = vec![];
+        let (mut choices, mut cut): (Vec<(i64, i64)>, Vec<usize>) = (vec![], vec![]);
         let mut count = 2;
         while count < self.graph.nodes.len() as i64 {
-            let (_, estimate) = self.kept(&self.borders(count));
+            let borders = self.borders(count);
+            let (_, estimate) = self.kept(&borders);
             if choices.last().is_some_and(|(_, best)| estimate >= *best) && count > 8 {
                 break;
             }
-            choices.push((count, estimate));
+            if borders != cut {
+                choices.push((count, estimate));
+                cut = borders;
+            }
             count += (count / 4).max(1);
         }
         choices

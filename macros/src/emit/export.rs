@@ -1,4 +1,4 @@
-//! Blocks and templates for other calls of `network!`, as `macro_rules!` that hand out their tokens.
+//! Blocks, templates and constants for other calls of `network!`, as `macro_rules!` that hand out their tokens.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -8,7 +8,7 @@ use crate::ast::bare;
 use crate::places::Places;
 use crate::share::{Export, PROTOCOL};
 
-/// The macro of a block or template.
+/// The macro of a block, template or constant.
 pub fn export(export: &Export, places: &Places) -> TokenStream {
     let (name, visibility) = (ident(export.name, places), &export.head.visibility);
     let hidden = hidden(export, places);

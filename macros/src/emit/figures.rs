@@ -163,8 +163,8 @@ impl Sizes {
             None => {
                 let texts: Vec<_> = function.parameters.iter().filter_map(|p| p.ty.as_ref().map(type_text)).collect();
                 for word in texts.iter().flat_map(|t| t.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
-                    let mut constants = target.net.members.constants.iter().chain(target.outer);
-                    let constant = constants.any(|c| c.name.text == word);
+                    let own = target.net.members.constants.iter().map(|c| c.name.text.as_str());
+                    let constant = own.chain(target.outer.constant_names()).any(|name| name == word);
                     if word.starts_with(|c: char| c.is_ascii_uppercase()) && !constant {
                         add(word);
                     }

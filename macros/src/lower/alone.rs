@@ -18,7 +18,7 @@ use super::scope::Frame;
 use super::signature::{self, Signature};
 use super::uses::Uses;
 use super::{Findings, Pass, names, unused};
-use crate::ast::{BuildParameter, ExprKind, File, Function, Members, Name, Net, Scope};
+use crate::ast::{BuildParameter, ExprKind, File, Function, Members, Name, Net};
 
 /// What is known of the blocks of a file.
 pub struct Blocks {
@@ -159,7 +159,8 @@ impl Blocks {
 
 /// The constants beside nets, of every scope.
 fn constants(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>) -> Vec<HashMap<String, Arg>> {
-    let of_scope = |(number, scope): (usize, &Scope)| {
+    let of_scope = |number: usize, others: HashMap<String, Arg>| {
+        let scope = &file.scopes[number];
         let net = stand_in(&Name { text: String::new(), at: Loc::default() }, number, scope.lost);
         let pass = Pass {
             file,
@@ -177,7 +178,7 @@ fn constants(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>
         let mut parameters = Parameters::default();
         let mut builder = Builder::new("", &mut parameters, false);
         let mut lowering = Lowering::new(&pass, &mut builder);
-        let mut frame = Frame::outside(super::nothing(&net.members, &net), HashMap::new(), scope.lost);
+        let mut frame = Frame::outside(super::nothing(&net.members, &net), others, scope.lost);
         lowering.constants(&mut frame, &scope.constants);
         for constant in &scope.constants {
             if let Some(value) = frame.sizes.get(&constant.name.text) {
@@ -190,7 +191,28 @@ fn constants(file: &File, findings: &Findings, diagnostics: &mut Vec<Diagnostic>
         }
         frame.sizes
     };
-    file.scopes.iter().enumerate().map(of_scope).collect()
+    let mut known: Vec<Option<HashMap<String, Arg>>> = vec![None; file.scopes.len()];
+    // As often as there are scopes: what is used was written before.
+    let mut open: Vec<usize> = (0..file.scopes.len()).collect();
+    let mut of_scope = of_scope;
+    while !open.is_empty() {
+        let before = open.len();
+        open.retain(|&number| {
+            let imported = &file.scopes[number].imported;
+            let others = imported.iter().map(|(alias, home, name)| {
+                let value = known[*home].as_ref()?.get(name).cloned();
+                Some((alias.clone(), value.unwrap_or(Arg::Unknown)))
+            });
+            let Some(others) = others.collect() else { return true };
+            let values = of_scope(number, others);
+            known[number] = Some(values);
+            false
+        });
+        if open.len() == before {
+            break;
+        }
+    }
+    known.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// What an editor shows in a block: its values by the names in its head.

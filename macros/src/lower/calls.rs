@@ -52,9 +52,10 @@ impl<'a> Lowering<'a, '_, '_> {
             return self.checked(result, callee.at);
         }
         if ops::find(name).is_some() {
-            if frame.outside {
+            if frame.outside && !ops::takes_numbers(name) {
                 let message = format!("`{name}` cannot be called here");
-                let help = "outside functions only constants and arithmetic of them are known";
+                let help =
+                    "outside functions only constants, arithmetic and functions of them such as `sqrt` are known";
                 return self.mistake(Diagnostic::new("N0501", callee.at, message).help(help));
             }
             let result = ops::call(self.b, name, callee.at, &given);

@@ -16,7 +16,7 @@ use castnet_graph::graph::Graph;
 use castnet_graph::rules::Rule;
 use castnet_graph::size::Size;
 
-use crate::ast::{Argument, Constant, File, Members, Name, Net};
+use crate::ast::{Argument, File, Members, Name, Net, Scope};
 
 mod alone;
 mod bind;
@@ -74,8 +74,8 @@ pub struct Target<'a> {
     pub net: &'a Net,
     /// What an instance gives for the template's parameters.
     pub arguments: &'a [Argument],
-    /// The constants that stand beside the net or template.
-    pub outer: &'a [Constant],
+    /// What stands beside the net or template.
+    pub outer: &'a Scope,
 }
 
 /// The mistakes of a function; none, if it only calls a function with mistakes.
@@ -132,6 +132,7 @@ pub fn lower(
     let before = diagnostics.len();
     let net = target.net;
     names::twice(&net.name, &net.parameters, &net.members, &net.functions, diagnostics);
+    names::metadata(net, diagnostics);
     names::methods(net, diagnostics);
     names::constants(net, diagnostics);
     let mut pass = Pass {

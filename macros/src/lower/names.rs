@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use castnet_graph::compile::SourceFunction;
 use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::net::METADATA;
 
 use super::parts::is_inside;
-use crate::ast::{BuildParameter, Function, Members, Name, Net, Part};
+use crate::ast::{BuildParameter, Function, Member, Members, Name, Net, Part};
 
 /// Methods that every net has: no function may be called so.
 const METHODS: &[&str] = &[
@@ -65,17 +66,27 @@ fn keys(members: &Members, diagnostics: &mut Vec<Diagnostic>) {
             other.name.text != part.name.text && (is_inside(a, b) || is_inside(b, a))
         };
         if let Some(other) = first.iter().find(meets) {
-            let at = part.attributes.key.as_ref().map_or(part.name.at, |key| key.at);
-            let message = format!(
-                "checkpoints call `{}` `{}`, which lies in what they call `{}`",
-                part.name.text,
-                part.key(),
-                other.name.text
-            );
-            let d = Diagnostic::new("N0502", at, message).note(other.name.at, "that part is here");
+            let (inner, outer) = if is_inside(part.key(), other.key()) { (part, *other) } else { (*other, part) };
+            let [(a, key), (b, whole)] = [inner, outer].map(|part| (&part.name.text, part.key()));
+            let message = match key == whole {
+                true => format!("checkpoints call both `{b}` and `{a}` `{key}`"),
+                false => format!("checkpoints call `{a}` `{key}`, which lies in `{whole}`"),
+            };
+            let d = Diagnostic::new("N0502", part.key_at(), message)
+                .note(other.name.at, format!("`{}` is here", other.name.text));
             diagnostics.push(d.help("give one of them another `#[name = \"…\"]`"));
         }
         first.push(part);
+    }
+}
+
+/// Parameters and states of a net that checkpoints would call as safetensors calls its own entries.
+pub(super) fn metadata(net: &Net, diagnostics: &mut Vec<Diagnostic>) {
+    let tensors = net.members.parts.iter().filter(|p| matches!(p.member, Member::Param(..) | Member::State(..)));
+    for part in tensors.filter(|p| p.key() == METADATA) {
+        let message = format!("checkpoints cannot call `{}` `{METADATA}`: that is their own", part.name.text);
+        let d = Diagnostic::new("N0502", part.key_at(), message);
+        diagnostics.push(d.help("give it another name, or another `#[name = \"…\"]`"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The order in which functions are lowered, and recursion, which cannot be.
 
 use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::ops;
 
 use crate::ast::{ExprKind, Name, Net};
 
@@ -64,6 +65,12 @@ impl Walk<'_, '_> {
         for &f in &circle {
             d = d.note(name(f).at, format!("`{}` is defined here", name(f).text));
         }
-        self.diagnostics.push(d.help("calls are inlined at build time, so they cannot go round in a circle"));
+        let operator = circle.iter().map(|&f| &name(f).text).find(|name| ops::find(name).is_some());
+        self.diagnostics.push(match operator {
+            Some(name) => d.help(format!(
+                "`{name}` is also an operator, but the net's own names come first: give the function another name"
+            )),
+            None => d.help("calls are inlined at build time, so they cannot go round in a circle"),
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! What others need to use a block or template of this call: its tokens, and everything that it uses itself.
+//! What others need to use a block, template or constant of this call: its tokens, and everything that it uses itself.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use super::{Call, Item, Shared, fingerprint, tokens};
 use crate::ast::{File, Head, Name};
 
-/// A block or template that others may use.
+/// A block, template or constant that others may use.
 pub struct Export<'a> {
     /// Doc comment and visibility.
     pub head: &'a Head,
@@ -19,11 +19,13 @@ pub struct Export<'a> {
     pub scopes: Vec<TokenStream>,
 }
 
-/// The blocks and templates of a call that are not private. `items` are all of its own.
+/// The blocks, templates and constants of a call that are not private. `items` are all of its own.
 pub fn exports<'a>(file: &'a File, call: &Call, items: Vec<Item>) -> Vec<Export<'a>> {
     let blocks = file.blocks.iter().filter(|b| !b.foreign).map(|b| (&b.head, &b.name));
     let templates = file.nets.iter().filter(|n| !n.foreign && !n.parameters.is_empty()).map(|n| (&n.head, &n.name));
-    let heads: Vec<(&Head, &Name)> = blocks.chain(templates).filter(|(head, _)| !head.visibility.is_empty()).collect();
+    let constants = file.scopes[0].constants.iter().map(|c| (&c.head, &c.name));
+    let heads = blocks.chain(templates).chain(constants);
+    let heads: Vec<(&Head, &Name)> = heads.filter(|(head, _)| !head.visibility.is_empty()).collect();
     if heads.is_empty() {
         return vec![];
     }

@@ -1,4 +1,4 @@
-//! Foreign blocks and templates as part of the tree.
+//! Foreign blocks, templates and constants as part of the tree.
 
 use castnet_graph::diagnostic::Diagnostic;
 
@@ -13,7 +13,8 @@ pub fn link(file: &mut File, call: &Call, places: &mut Places, mistakes: &mut Ve
     for import in &call.imports {
         let alias = import.alias.to_string();
         let own = file.scopes[0].blocks.iter().map(|(name, i)| (name, file.blocks[*i].name.at));
-        let mut own = own.chain(file.scopes[0].nets.iter().map(|(name, i)| (name, file.nets[*i].name.at)));
+        let own = own.chain(file.scopes[0].nets.iter().map(|(name, i)| (name, file.nets[*i].name.at)));
+        let mut own = own.chain(file.scopes[0].constants.iter().map(|c| (&c.name.text, c.name.at)));
         if let Some((_, at)) = own.find(|(name, _)| **name == alias) {
             let d = Diagnostic::new("N0502", at, format!("`{alias}` is defined here and used from elsewhere"))
                 .note(places.at(import.alias.span()), "the `use` is here")
@@ -59,11 +60,14 @@ fn items(file: &mut File, call: &Call, places: &mut Places) {
 /// Makes a foreign item visible in a scope.
 fn see(file: &mut File, scope: usize, import: &Import, call: &Call) {
     let alias = import.alias.to_string();
-    let home = call.scopes.iter().position(|s| s.id == import.scope).map(|i| &file.scopes[1 + i]);
+    let number = call.scopes.iter().position(|s| s.id == import.scope).map(|i| 1 + i);
+    let home = number.map(|number| &file.scopes[number]);
     let find = |list: &[(String, usize)]| list.iter().find(|(name, _)| *name == import.name).map(|(_, i)| *i);
     let (block, net) = (home.and_then(|h| find(&h.blocks)), home.and_then(|h| find(&h.nets)));
+    let constant = number.filter(|n| file.scopes[*n].constant_names().any(|name| name == import.name));
     let scope = &mut file.scopes[scope];
-    scope.lost |= block.is_none() && net.is_none();
+    scope.lost |= block.is_none() && net.is_none() && constant.is_none();
+    scope.imported.extend(constant.map(|number| (alias.clone(), number, import.name.clone())));
     scope.blocks.extend(block.map(|i| (alias.clone(), i)));
     scope.nets.extend(net.map(|i| (alias, i)));
 }

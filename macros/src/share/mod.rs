@@ -1,4 +1,4 @@
-//! Blocks and templates of other calls of `network!`.
+//! Blocks, templates and constants of other calls of `network!`.
 //!
 //! A macro sees only its own tokens. So every block that others may use comes with a `macro_rules!` of its name ([`exports`]), which hands its
 //! tokens, and those of everything that it uses itself, to whoever calls it. A `network!` with `use path::Name;` expands to `path::Name! { … }`
@@ -45,7 +45,7 @@ pub struct Import {
     pub name: String,
 }
 
-/// Blocks and templates of another call of `network!`.
+/// Blocks, templates and constants of another call of `network!`.
 #[derive(Clone)]
 pub struct Shared {
     /// Made of its text: two with the same one mean the same.
@@ -56,7 +56,7 @@ pub struct Shared {
     pub items: Vec<Item>,
 }
 
-/// A block or a template as tokens.
+/// A block, a template or a constant as tokens.
 #[derive(Clone)]
 pub struct Item {
     /// Its name.

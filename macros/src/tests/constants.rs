@@ -67,6 +67,69 @@ fn constants_have_types() {
     }
 }
 
+/// The values are Python's: `math.sqrt(12)`, `12 ** -0.5`, `math.ceil(8 / 3 * 12)`, `round(2.5)`, `2 ** 10`, `max(12 // 4, 8)` ….
+#[test]
+fn functions_of_numbers_are_numbers() {
+    let source = "const D: usize = 12; const ROOT: f32 = D.sqrt(); const INVERSE: f32 = D.pow(-0.5); const LOG: f32 = log(2.0);
+        const UP: usize = (8.0 / 3 * D).ceil(); const EVEN: usize = (2.5).round(); const DOWN: f32 = floor(-0.5);
+        const POWER: usize = 2.pow(10); const FRACTION: f32 = 2.pow(-1); const MORE: usize = maximum(D / 4, 8);
+        const LESS: f32 = minimum(D, 0.5); const E: f32 = exp(1.0) * 1.0; const ERF: f32 = erf(0.5); const SQUARE: usize = D.square();
+        const ABS: usize = abs(3 - D); const ENDLESS: f32 = maximum(-inf, 2); const ONE: f32 = (-inf).exp().cos();
+        net Test<C, S = 4.0> {
+            const SCALE: f32 = rsqrt(S);
+            param w: f32[C] = normal(0.0, (2.0 / C).sqrt());
+            drop: Dropout((0.25).square());
+            block: Linear(pow(2, 3));
+            pub fn f(x: f32[N, C]) -> f32[N, (2.0 * C).trunc()] {
+                let y = drop(x) / sqrt(C) * (2.0).log() * w;
+                let z: f32[N, 8] = block(y) * SCALE.reciprocal();
+                cat([y, y], 1) + z.mean()
+            }
+        }
+        pub net Three = Test<3>; pub net Four = Test<4, { (9.0).sqrt() }>;";
+    assert_eq!(first_lines(source), [""; 0]);
+    let text = prettyplease::unparse(&file(source));
+    for line in [
+        "const ROOT: f32 = 3.4641016;",
+        "const INVERSE: f32 = 0.28867513;",
+        "const LOG: f32 = 0.6931472;",
+        "const UP: usize = 32;",
+        "const EVEN: usize = 2;",
+        "const DOWN: f32 = -1.0;",
+        "const POWER: usize = 1024;",
+        "const FRACTION: f32 = 0.5;",
+        "const MORE: usize = 8;",
+        "const LESS: f32 = 0.5;",
+        "const E: f32 = 2.7182817;",
+        "const ERF: f32 = 0.5204999;",
+        "const SQUARE: usize = 144;",
+        "const ABS: usize = 9;",
+        "const ENDLESS: f32 = 2.0;",
+        "const ONE: f32 = 1.0;",
+        "const SCALE: f32 = 0.5;",
+        "pub const S: f32 = 3.0;",
+    ] {
+        assert!(text.contains(line), "{line}: {}", &text[..3000]);
+    }
+    for (body, said) in [
+        ("x * sqrt(-1)", "N0517: `sqrt(-1.0)` is not a finite f32"),
+        ("x * (1000.0).exp()", "N0517: `exp(1000.0)` is not a finite f32"),
+        ("x * log(0)", "N0517: `log(0.0)` is not a finite f32"),
+        ("x * sqrt(true)", "N0202: `sqrt` needs floating-point elements, found bool"),
+        ("x * relu(2.0)", "N0305: `input` of `relu` must be a tensor, found the number 2.0"),
+        ("x * sqrt(2.0, 3.0)", "N0303: `sqrt` takes at most 1 argument"),
+        // Of run-time sizes and tensors they are tensors.
+        ("let y: f32 = sqrt(N); x / y + N.pow(-0.5) + maximum(N, 2.5) + 2.pow(x)", ""),
+        ("x.reshape(N.sqrt(), -1)", "N0305: `shape` of `reshape` must be a list of sizes, found a list of 2"),
+    ] {
+        let found = net("", "", body);
+        let right = if said.is_empty() { found.is_empty() } else { found == [said] };
+        assert!(right, "{body}: {found:?}");
+    }
+    let found = net("const D: f32 = relu(2.0);", "", "x * D");
+    assert_eq!(found, ["N0501: `relu` cannot be called here"]);
+}
+
 #[test]
 fn constants_become_constants_of_rust() {
     let source = "/// Words.
@@ -101,13 +164,24 @@ fn checkpoints_call_parts_by_names_of_their_own() {
         (
             "#[name = \"0\"] a: Linear(3); #[name = \"0\"] b: Linear(4);",
             "a(b(x))",
-            "N0502: checkpoints call `b` `0`, which lies in what they call `a`",
+            "N0502: checkpoints call both `a` and `b` `0`",
         ),
         (
             "#[name = \"b.c\"] a: Linear(3); b: Linear(4);",
             "a(b(x))",
-            "N0502: checkpoints call `b` `b`, which lies in what they call `a`",
+            "N0502: checkpoints call `a` `b.c`, which lies in `b`",
         ),
+        (
+            "#[name = \"__metadata__\"] param w: f32[4] = zeros;",
+            "x + w",
+            "N0502: checkpoints cannot call `w` `__metadata__`: that is their own",
+        ),
+        (
+            "state __metadata__: f32[4] = zeros;",
+            "x + __metadata__",
+            "N0502: checkpoints cannot call `__metadata__` `__metadata__`: that is their own",
+        ),
+        ("#[name = \"__metadata__\"] a: Linear(4);", "a(x)", ""),
         ("#[name = 0] a: Linear(3);", "a(x)", "N0601: expected the name of the part in checkpoints"),
         ("#[name = \"a..b\"] a: Linear(3);", "a(x)", "N0601: expected the name of the part in checkpoints"),
         ("#[name] a: Linear(3);", "a(x)", "N0601: expected the name of the part in checkpoints"),

@@ -288,3 +288,39 @@ fn functions_that_draw_have_a_method_more() {
     let free = net(&format!("{functions} pub fn plain_seeded(x: f32[N, 2]) -> f32[N, 2] {{ x }}"));
     assert_eq!(mistakes(&free), [""; 0]);
 }
+
+#[test]
+fn functions_called_as_operators_are_to_be_renamed() {
+    for (functions, help) in [
+        (
+            "pub fn mean(x: f32[N]) -> f32 { x.mean() }",
+            "`mean` is also an operator, but the net's own names come first",
+        ),
+        (
+            "fn var(x: f32[N]) -> f32 { scaled(x) } pub fn scaled(x: f32[N]) -> f32 { x.var() }",
+            "`var` is also an operator",
+        ),
+        ("pub fn ping(x: f32[N]) -> f32 { ping(x) }", "calls are inlined at build time"),
+    ] {
+        let said = mistakes(&format!("net Test {{ {functions} }}"));
+        assert!(said[0].starts_with("N0508") && said[0].contains(&format!("= help: {help}")), "{said:?}");
+    }
+}
+
+#[test]
+fn what_lies_outside_is_told_as_it_is_written() {
+    for (item, said) in [
+        ("x[-5..]", "N0110: the range -5.. of an axis of 4 elements: [4, N]"),
+        ("x[-9..-7]", "N0110: the range -9..-7 of an axis of 4 elements: [4, N]"),
+        ("x[-1..-2]", "N0110: the range -1..-2 is empty"),
+        ("x[..5]", "N0110: the range ..5 of an axis of 4 elements: [4, N]"),
+        ("x[-5]", "N0110: index -5 of an axis of 4 elements: [4, N]"),
+        ("x.select(0, -5)", "N0110: index -5 of an axis of 4 elements: [4, N]"),
+        ("x.narrow(0, -5, 2)", "N0110: 2 elements from -5 on of an axis of 4 elements: [4, N]"),
+        ("x.narrow(0, 3, 2)", "N0110: 2 elements from 3 on of an axis of 4 elements: [4, N]"),
+    ] {
+        let found = mistakes(&format!("net Test {{ pub fn f(x: f32[4, N]) -> f32 {{ ({item}).sum() }} }}"));
+        assert_eq!(found.len(), 1, "{item}: {found:?}");
+        assert_eq!(found[0].lines().next(), Some(said), "{item}");
+    }
+}

@@ -8,6 +8,7 @@ mod cost;
 mod editor;
 mod fuzz;
 mod language;
+mod memory;
 pub mod mutate;
 mod readme;
 mod share;

@@ -224,6 +224,21 @@ fn constants_come_along() {
     assert_eq!(call(blocks, &mut macros), [""; 0]);
     let wide = macros["Wide"].to_string();
     assert!(wide.contains("HALF") && !wide.contains("OTHER"), "{wide}");
+    // They come by themselves, too, under any name, and made of others of their own.
+    let constants =
+        "pub const TWICE: usize = 2 * HALF; const HALF: usize = 3; pub const RATE: f32 = 0.5; const OWN: usize = 1;";
+    assert_eq!(call(constants, &mut macros), [""; 0]);
+    assert!(!macros.contains_key("HALF") && !macros.contains_key("OWN"));
+    let user = "use a::{TWICE, RATE as SCALE}; const FOUR: usize = TWICE - 2; const HALF: usize = 7;
+        pub const MORE: usize = TWICE + 1;
+        net Test { pub fn f(x: f32[N, TWICE], y: f32[N, FOUR]) -> f32[N, 10] { cat([x, y], 1) * SCALE } }";
+    assert_eq!(call(user, &mut macros), [""; 0]);
+    let user = "use b::MORE; pub net Test { pub fn f(x: f32[N, MORE]) -> f32[N, 7] { x } }";
+    assert_eq!(call(user, &mut macros), [""; 0]);
+    let user = "use a::TWICE; const TWICE: usize = 2; net Test { pub fn f(x: f32[N, TWICE]) -> f32[N, 2] { x } }";
+    assert_eq!(call(user, &mut macros), ["N0502: `TWICE` is defined here and used from elsewhere"]);
+    let user = "use a::TWICE; net Test { pub fn f(x: f32[N]) -> f32[N] { x } }";
+    assert_eq!(call(user, &mut macros), ["N0503: `TWICE` is never used"]);
     // The name means something else here.
     let user = "use a::Wide; const HIDDEN: usize = 5;
         net Test { wide: Wide; fc: Linear(HIDDEN); pub fn f(x: f32[N, 4]) -> f32[N, HIDDEN] { let y: f32[N, 6] = wide(x); fc(y) } }";

@@ -1,11 +1,11 @@
 //! Reading and writing safetensors files, a piece at a time: neither holds a tensor, let alone a file, in memory once more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use castnet_graph::net::Parameter;
+use castnet_graph::net::{METADATA, Parameter};
 use castnet_graph::types::{DType, Type};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -250,14 +250,24 @@ fn dtype_of(dtype: DType) -> Dtype {
     }
 }
 
-/// Writes tensors, and at most one entry of metadata, so that equal contents are equal bytes, in the order of the format's own library.
+/// Writes tensors, and at most one entry of metadata, so that equal contents are equal bytes, in the order of the format's own library. What could
+/// not be read again is not written.
 pub(super) fn write(
     path: &Path,
     mut tensors: Vec<(String, Source<'_>)>,
     metadata: Option<(&str, String)>,
 ) -> Result<()> {
-    let refused = |source: io::Error| Error::io(path, "cannot be written")(source);
-    let header = header(&mut tensors, metadata).map_err(|e| refused(io::Error::other(e)))?;
+    let unwritable = |reason: String| Error::CannotBeSaved { path: path.to_path_buf(), reason };
+    let mut keys = HashSet::new();
+    for (key, _) in &tensors {
+        if key == METADATA {
+            return Err(unwritable(format!("`{key}` is the format's own, no name of a tensor")));
+        }
+        if !keys.insert(key.as_str()) {
+            return Err(unwritable(format!("two tensors are called `{key}`")));
+        }
+    }
+    let header = header(&mut tensors, metadata).map_err(|e| unwritable(e.to_string()))?;
     replace_with(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;

@@ -25,7 +25,7 @@ impl Model {
     /// the old one or the new one.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write(path.as_ref(), self.tensors(), None)
     }

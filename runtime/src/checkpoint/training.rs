@@ -40,7 +40,7 @@ impl Model {
     /// caller adds. Replaces an old file as [`Model::save`] does.
     ///
     /// # Errors
-    /// If the file cannot be written, or the optimizer is another model's.
+    /// As [`Model::save`]; also if the optimizer is another model's, or calls one of its states as the net calls a parameter.
     pub fn save_training(
         &self,
         path: impl AsRef<Path>,
@@ -163,8 +163,9 @@ impl Model {
 
     /// The names of the optimizer's states that a file holds, sorted.
     fn saved_states(&self, reader: &Reader) -> Vec<String> {
+        let own = |key: &str| self.net().parameters.iter().any(|p| p.name == key);
         let state = |key: &String| {
-            let rest = key.strip_prefix(OPTIMIZER)?;
+            let rest = key.strip_prefix(OPTIMIZER).filter(|_| !own(key))?;
             let names = self.net().parameters.iter().map(|p| p.name.as_str());
             let states = names.filter_map(|name| rest.strip_suffix(name)?.strip_suffix('.'));
             // `fc.weight` ends with `weight`, which may be a parameter too.

@@ -172,7 +172,7 @@ impl Model {
         }
     }
 
-    /// Runs a function forward, in inference mode. Where a run-time size is 0 and all results are empty, they are returned and nothing runs. Several threads may do so at once; calls of the same function wait for each other.
+    /// Runs a function forward, in inference mode. Where all results are empty, they are returned and nothing runs. Several threads may do so at once; calls of the same function wait for each other.
     ///
     /// # Errors
     /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).

@@ -55,7 +55,7 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
     Ok(())
 }
 
-/// The rules for sizes, which were found, and the numbers that arguments may have.
+/// The rules for sizes, which were found, and the numbers that arguments may have. Where `nothing` is to run, something may be empty.
 ///
 /// `place`: where in the source the one who has a rule stands.
 pub(super) fn check(
@@ -63,11 +63,13 @@ pub(super) fn check(
     symbols: &[Arc<str>],
     args: &[&Array],
     values: &[i64],
+    nothing: bool,
     place: &dyn Fn(&Reason) -> String,
 ) -> Result<()> {
     let call = Call { program, symbols, args };
+    let value = |name: &str| values[call.symbol(name)];
     for rule in &program.rules {
-        if !rule.holds(&|name| values[call.symbol(name)]) {
+        if !if nothing { rule.holds_or_is_empty(&value) } else { rule.holds(&value) } {
             return Err(call.broken(rule, values, place));
         }
     }
@@ -93,9 +95,12 @@ pub(super) fn zero(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
     })
 }
 
-/// The shapes of the results, if none of them has any elements.
+/// The shapes of the results, if none of them has any elements. Allocates nothing if one has.
 pub(super) fn empty_results(program: &Program, symbols: &[Arc<str>], values: &[i64]) -> Option<Vec<Vec<usize>>> {
     let value = |name: &str| values[position(symbols, name)];
+    if !program.results.iter().all(|named| named.ty.shape.iter().any(|size| size.eval(&value) == 0)) {
+        return None;
+    }
     let shape = |named: &Named| {
         let sizes = named.ty.shape.iter().map(|size| usize::try_from(size.eval(&value)).ok());
         sizes.collect::<Option<Vec<usize>>>().filter(|shape| shape.contains(&0))
@@ -243,7 +248,7 @@ mod tests {
         let mut values = vec![];
         let (symbols, args): (_, Vec<&Array>) = (program.symbols(), args.iter().collect());
         bind(program, &symbols, &args, &mut values)?;
-        check(program, &symbols, &args, &values, &|reason| reason.name.to_string())?;
+        check(program, &symbols, &args, &values, false, &|reason| reason.name.to_string())?;
         Ok(values)
     }
 

@@ -108,7 +108,7 @@ impl Session {
         if let Some(error) = bind::zero(program, &self.symbols, args, &self.values) {
             return Err(error);
         }
-        bind::check(program, &self.symbols, args, &self.values, &place)?;
+        bind::check(program, &self.symbols, args, &self.values, false, &place)?;
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {
@@ -140,21 +140,22 @@ impl Session {
         Ok(())
     }
 
-    /// The results of a call of which nothing is to be computed, as a run-time size is 0 and all results are empty.
+    /// The results of a call of which nothing is to be computed, as all of them are empty: a run-time size is 0, or no element is left of a
+    /// part, such as `x[1..]` of one.
     ///
     /// # Errors
     /// If the arguments do not fit.
     pub(crate) fn empty_results(&mut self, args: &[&Array]) -> Result<Option<Vec<Array>>> {
-        if !args.iter().any(|array| array.is_empty()) {
+        let program = self.loaded.program(self.function, self.training)?;
+        if !args.iter().any(|array| array.is_empty()) && !program.rules.iter().any(|rule| rule.not_empty) {
             return Ok(None);
         }
-        let program = self.loaded.program(self.function, self.training)?;
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
         bind::bind(program, &self.symbols, args, &mut self.values)?;
-        bind::check(program, &self.symbols, args, &self.values, &place)?;
-        let shapes = bind::empty_results(program, &self.symbols, &self.values);
+        let Some(shapes) = bind::empty_results(program, &self.symbols, &self.values) else { return Ok(None) };
+        bind::check(program, &self.symbols, args, &self.values, true, &place)?;
         let array = |(named, shape): (&Named, Vec<usize>)| Array::try_zeros_of(named.ty.dtype, &shape);
-        shapes.map(|shapes| program.results.iter().zip(shapes).map(array).collect()).transpose()
+        program.results.iter().zip(shapes).map(array).collect::<Result<_>>().map(Some)
     }
 
     fn threads(&self) -> usize {

@@ -34,6 +34,14 @@ castnet::network! {
         }
     }
 
+    net Kept {
+        #[name = "__metadata__"] param w: f32[8] = ones;
+        #[name = "fc.inner"] other: Linear(8);
+        fc: Linear(8);
+
+        pub fn f(x: f32[N, 8]) -> f32[N, 8] { fc(other(x)) * w }
+    }
+
     net Same {
         pub fn f(x: f32[N]) -> f32[N] { x.tanh() }
     }

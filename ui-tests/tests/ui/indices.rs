@@ -24,6 +24,7 @@ castnet::network! {
             let aa = x[i, 0];
             let ab = x[i, i];
             let ac = x[i, 0..s];
+            let ad = x[.., -7..];
             let w = (x, s)[2];
             let z = fc[0];
             x[.., 0]

@@ -117,11 +117,10 @@ impl<'a> Shadow<'a> {
     /// The run-time sizes that these arguments bind, as structs: each where it stands first.
     fn declare(&mut self, parameters: impl Iterator<Item = &'a Parameter>) -> TokenStream {
         let mut items = TokenStream::new();
-        let known = self.owner.parameters.iter().map(|p| &p.name);
-        let known: Vec<&str> = known
-            .chain(self.owner.members.constants.iter().chain(&self.file.scopes[0].constants).map(|c| &c.name))
-            .map(|n| n.text.as_str())
-            .collect();
+        let parameters_of_it = self.owner.parameters.iter().map(|p| p.name.text.as_str());
+        let constants = self.owner.members.constants.iter().map(|c| c.name.text.as_str());
+        let outer = self.file.scopes[0].constant_names();
+        let known: Vec<&str> = parameters_of_it.chain(constants).chain(outer).collect();
         for ty in parameters.filter_map(|p| p.ty.as_ref()) {
             let Type { axes, .. } = ty;
             for axis in axes {

@@ -26,8 +26,8 @@ impl<'a> Shadow<'a> {
             return Named::Local;
         }
         let owner = &self.owner;
-        let outer = &self.file.scopes[0].constants;
-        let constant = owner.members.constants.iter().chain(outer).any(|c| c.name.text == name);
+        let own = owner.members.constants.iter().map(|c| c.name.text.as_str());
+        let constant = own.chain(self.file.scopes[0].constant_names()).any(|constant| constant == name);
         if constant || owner.parameters.iter().any(|p| p.name.text == name) || self.sizes.contains(name) {
             return Named::Size;
         }
