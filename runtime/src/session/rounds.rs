@@ -9,8 +9,8 @@ use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};
 use crate::validate::{reads, writes};
 
-/// More phases than this are refused: at one a microsecond they would take twelve days.
-const MAX_PHASES: usize = 1 << 40;
+/// So many phases, 2⁴⁰, are refused: at one a microsecond they would take twelve days. Where numbers have 32 bits, all that they can't count.
+const TOO_MANY: usize = usize::MAX >> usize::BITS.saturating_sub(40);
 
 /// A schedule under one binding of run-time sizes. Its phases, each a part of one launch in one round, are numbered as if the loops were written out, and
 /// are looked up: it takes as much memory as the program, however many rounds there are.
@@ -129,7 +129,7 @@ impl Steps {
             }
             own.length = own.length.saturating_add(length);
         }
-        match own.length > MAX_PHASES {
+        match own.length >= TOO_MANY {
             true => Err(Error::TooManyRounds { function: sizes.program.name.clone(), launches: own.length }),
             false => Ok(own),
         }
