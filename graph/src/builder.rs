@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
-use crate::hash::HashMap;
 use crate::loops::Rounds;
 use crate::net::Init;
 use crate::program::{Below, Layout, Must};
@@ -14,6 +13,7 @@ use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Shape, Type, broadcast, shape_text};
+use rustc_hash::FxHashMap;
 
 /// Stops the building of the present expression: the mistake is already in [`Builder::diagnostics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub struct Builder<'p> {
     pub diagnostics: Vec<Diagnostic>,
     /// What the nodes being added stand for.
     pub origin: Origin,
-    loaded: HashMap<usize, Value>,
+    loaded: FxHashMap<usize, Value>,
     /// States as last assigned, or as they were before the function.
     pub(crate) states: BTreeMap<usize, Value>,
     pub(crate) streams: u32,
@@ -142,7 +142,7 @@ impl<'p> Builder<'p> {
             training,
             diagnostics: vec![],
             origin: Origin::default(),
-            loaded: HashMap::default(),
+            loaded: FxHashMap::default(),
             states: BTreeMap::new(),
             streams: 0,
             rounds: vec![],

@@ -1,10 +1,11 @@
 //! Calls: arguments by position and by name are bound to the signature of an operator or a layer.
 
 use crate::builder::{Builder, Checked};
-use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
+use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Value};
 use crate::layers::init::Initialiser;
 use crate::size::Size;
+use crate::spelling::did_you_mean;
 use crate::types::{DType, Type};
 
 /// The value of an expression in a network.

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::hash::HashSet;
 use crate::program::{Launch, Place, Program, Step};
 use crate::size::Size;
+use rustc_hash::FxHashSet;
 
 /// Every activation that is read was written, and nothing else was written over it in between; and what a launch writes meets what it
 /// reads only where it may work in place.
@@ -135,7 +135,7 @@ impl Check<'_> {
             let Some(span) = self.span(read)? else { continue };
             self.check_read(launch, read, span)?;
         }
-        let in_place: HashSet<(usize, usize)> = launch.in_place().into_iter().collect();
+        let in_place: FxHashSet<(usize, usize)> = launch.in_place().into_iter().collect();
         let mut reads = vec![];
         for read in launch.reads() {
             reads.extend(self.span(read)?.map(|span| (read, span)));

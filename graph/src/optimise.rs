@@ -6,10 +6,10 @@ mod slices;
 use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
-use crate::hash::HashMap;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
+use rustc_hash::FxHashMap;
 
 /// The graph with every node that a result needs, each once, simplified.
 pub fn optimise(graph: &Graph) -> Graph {
@@ -136,7 +136,7 @@ struct Rebuild {
     /// Whether [`Op::Detach`] stays.
     keeps_detached: bool,
     out: Graph,
-    seen: HashMap<Key, Value>,
+    seen: FxHashMap<Key, Value>,
     /// How many nodes of the old graph read each value, of those that were made so far.
     readers: Vec<usize>,
 }
@@ -144,7 +144,7 @@ struct Rebuild {
 impl Rebuild {
     /// Nothing yet of a graph.
     fn of(graph: &Graph) -> Rebuild {
-        Rebuild { keeps_detached: false, out: graph.head(), seen: HashMap::default(), readers: vec![] }
+        Rebuild { keeps_detached: false, out: graph.head(), seen: FxHashMap::default(), readers: vec![] }
     }
 
     fn add(&mut self, node: Node) -> Value {

@@ -12,8 +12,8 @@ mod polynomial;
 mod rows;
 
 use crate::fuse::Kernels;
-use crate::hash::{HashMap, HashSet};
-use crate::program::{Access, Family, Index, Launch, Level, Place, Source, Step, Target};
+use crate::program::Place;
+use crate::program::lives::{extend, lives, loops};
 use crate::size::{Size, gcd};
 use place::{Piece, alive, place};
 use polynomial::{Basis, Polynomial};
@@ -40,51 +40,6 @@ struct Block {
     last: usize,
     /// When others lie in its place, in the rounds of a loop.
     taken: Vec<(usize, usize)>,
-}
-
-/// Which launches write and read each buffer: first and last one. What lives when a loop begins or ends lives all through it.
-pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Option<(usize, usize)>> {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers];
-    for (step, launch) in launches.iter().enumerate() {
-        for buffer in launch.touches() {
-            let (first, _) = lives[buffer].unwrap_or((step, step));
-            lives[buffer] = Some((first, step));
-        }
-    }
-    let loops = loops(schedule);
-    lives.iter_mut().for_each(|life| extend(life, &loops));
-    lives
-}
-
-pub(crate) fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
-    extend(life, &loops(schedule));
-}
-
-fn extend(life: &mut Option<(usize, usize)>, loops: &[(usize, usize)]) {
-    let Some((first, last)) = life else { return };
-    for &(start, end) in loops {
-        let inside = start <= *first && *last <= end;
-        let apart = *last < start || end < *first;
-        if !inside && !apart {
-            (*first, *last) = ((*first).min(start), (*last).max(end));
-        }
-    }
-}
-
-/// The first and last launch of every loop, inner loops before those around them.
-fn loops(schedule: &[Step]) -> Vec<(usize, usize)> {
-    let bodies =
-        schedule.iter().filter_map(|step| if let Step::Repeat { body, .. } = step { Some(body) } else { None });
-    bodies.flat_map(|body| loops(body).into_iter().chain(span(body))).collect()
-}
-
-/// The first and last launch of a body.
-fn span(body: &[Step]) -> Option<(usize, usize)> {
-    let spans = body.iter().filter_map(|step| match step {
-        Step::Launch(launch) => Some((*launch, *launch)),
-        Step::Repeat { body, .. } => span(body),
-    });
-    spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Places every arena buffer.
@@ -174,97 +129,4 @@ fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
         }
     }
     blocks.retain(|block| !block.buffers.is_empty());
-}
-
-impl Launch {
-    /// The buffers that the launch reads or writes.
-    pub fn touches(&self) -> Vec<usize> {
-        let mut out: Vec<usize> = self.reads();
-        out.extend(self.stores.iter().map(|s| s.buffer));
-        out
-    }
-
-    /// The buffers that the launch reads.
-    pub fn reads(&self) -> Vec<usize> {
-        let mut out: Vec<usize> = self.loads.iter().map(|l| l.buffer).collect();
-        out.extend(self.operands());
-        out
-    }
-
-    /// The buffers that a tile reads as operands.
-    pub fn operands(&self) -> Vec<usize> {
-        use crate::program::{Right, Tile};
-        match &self.family {
-            Family::Tile(Tile::MatMul { a, b, .. }) => match b {
-                Right::Strided(b) => vec![a.buffer, b.buffer],
-                Right::Panels(b) | Right::PanelsTransposed(b) => vec![a.buffer, *b],
-            },
-            Family::Tile(Tile::Conv2d { input: x, weight, .. } | Tile::Conv2dInputGrad { dy: x, weight, .. }) => {
-                vec![x.buffer, *weight]
-            }
-            Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => vec![input.buffer, dy.buffer],
-            _ => vec![],
-        }
-    }
-
-    /// Pairs (read, written) of buffers whose elements are read only at points that write the same element.
-    pub fn in_place(&self) -> Vec<(usize, usize)> {
-        if matches!(self.family, Family::Scatter(_)) {
-            return vec![];
-        }
-        let mut positions = Positions::default();
-        // Where each buffer is read, and in which stage last: of each the number of its position.
-        let mut read: Vec<(usize, Vec<usize>, usize)> = vec![];
-        let mut number_of: HashMap<usize, usize> = HashMap::default();
-        for load in &self.loads {
-            let number = *number_of.entry(load.buffer).or_insert_with(|| {
-                read.push((load.buffer, vec![], 0));
-                read.len() - 1
-            });
-            read[number].1.push(positions.number(load));
-        }
-        let mut written: Vec<Option<usize>> = vec![None; self.stores.len()];
-        for (at, stage) in self.stages.iter().enumerate() {
-            for input in &stage.inputs {
-                if let Source::Load(load) = input {
-                    read[number_of[&self.loads[*load].buffer]].2 = at;
-                }
-            }
-            for output in &stage.outputs {
-                if let Target::Store(store) = output {
-                    written[*store].get_or_insert(at);
-                }
-            }
-        }
-        let mut stored: HashMap<usize, Vec<usize>> = HashMap::default();
-        for store in &self.stores {
-            stored.entry(store.buffer).or_default().push(positions.number(store));
-        }
-        let operands = self.operands();
-        let mut seen: HashSet<(usize, usize)> = HashSet::default();
-        let mut pairs = vec![];
-        for (store, at) in self.stores.iter().zip(written) {
-            let Some(at) = at.filter(|&at| self.stages[at].level == Level::Element) else { continue };
-            let stored = &stored[&store.buffer];
-            for (from, positions, last) in &read {
-                // Every stage goes over all elements of a row before the next one does.
-                let same_places = *last <= at && positions.iter().all(|position| stored.contains(position));
-                if same_places && !operands.contains(from) && seen.insert((*from, store.buffer)) {
-                    pairs.push((*from, store.buffer));
-                }
-            }
-        }
-        pairs
-    }
-}
-
-/// Numbers for the places of accesses: equal ones for those of which each element lies where the other one's does.
-#[derive(Default)]
-struct Positions<'a>(HashMap<Vec<(&'a Size, &'a Index)>, usize>);
-
-impl<'a> Positions<'a> {
-    fn number(&mut self, access: &'a Access) -> usize {
-        let next = self.0.len();
-        *self.0.entry(access.long_axes().collect()).or_insert(next)
-    }
 }

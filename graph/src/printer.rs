@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use crate::hash::HashMap;
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
 use crate::scalar::{Binary, Code, Instr, Slot, Unary};
+use rustc_hash::FxHashMap;
 
 /// Where a stage stands in a net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Printed {
 /// The distinct codes of a net, in the order in which they first occur. Copies, which compute nothing, are left out.
 pub fn kernels(net: &Net) -> Vec<Printed> {
     let mut printed: Vec<Printed> = vec![];
-    let mut known: HashMap<Vec<u64>, usize> = HashMap::default();
+    let mut known: FxHashMap<Vec<u64>, usize> = FxHashMap::default();
     let mut names = HashSet::new();
     for (function, f) in net.functions.iter().enumerate() {
         let programs = [(false, Some(&f.inference)), (true, f.training.as_ref())];

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Op, Role, Window};
-use crate::hash::HashMap;
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
 use crate::size::Size;
 use crate::types::broadcast;
+use rustc_hash::FxHashMap;
 
 /// Operands come first and every node has the type that its operator's rule gives.
 pub fn verify(graph: &Graph) -> Result<(), String> {
@@ -113,7 +113,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
 
 /// A state belongs to the rounds of loops or to the graph itself, has one type, and is assigned once.
 fn verify_states(graph: &Graph) -> Result<(), String> {
-    let mut types = HashMap::default();
+    let mut types = FxHashMap::default();
     let mut assigned = BTreeSet::new();
     let reads = graph.nodes.iter().filter_map(|n| Some((n.op.state()?, &n.ty)));
     let writes = graph.outputs.iter().filter_map(|o| Some((o.role.state()?, graph.ty(o.value))));

@@ -6,12 +6,12 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use castnet_graph::program::{Access, Family, Index, Launch, Level, Source, Stage, Target, Tile};
-use castnet_graph::program::{Right, Strided};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, block_kernel};
+use castnet_program::program::{Access, Family, Index, Launch, Level, Source, Stage, Target, Tile};
+use castnet_program::program::{Right, Strided};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::types::DType;
 use common::{access, size};
 
 block_kernel! { tanh_(x) -> (y) { let y = tanh(x); } }

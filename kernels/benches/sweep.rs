@@ -10,11 +10,13 @@ mod common;
 
 use std::time::Instant;
 
-use castnet_graph::program::{Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction};
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Kernel, Places, Run};
+use castnet_program::program::{
+    Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile,
+};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction};
+use castnet_program::types::DType;
 use common::{access, size};
 
 /// Rounds of the loop around a launch.

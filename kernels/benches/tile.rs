@@ -7,8 +7,8 @@
 
 use std::time::Instant;
 
-use castnet_graph::program::{Conv, Right, Strided, Tile};
-use castnet_graph::size::Size;
+use castnet_program::program::{Conv, Right, Strided, Tile};
+use castnet_program::size::Size;
 
 #[path = "../src/isa.rs"]
 mod isa;

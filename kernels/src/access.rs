@@ -1,7 +1,7 @@
 //! Accesses with all sizes known: which element belongs to a point of the loops.
 
-use castnet_graph::program::{self, Index};
-use castnet_graph::types::DType;
+use castnet_program::program::{self, Index};
+use castnet_program::types::DType;
 
 /// `offset + Σ steps · loop index`.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! What stages cost, roughly: how many elements make a chunk. A function of the program and its sizes alone, so that chunks are.
 
-use castnet_graph::program::{Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Unary};
+use castnet_program::program::{Launch, Level, Source, Stage, Target};
+use castnet_program::scalar::{Binary, Code, Instr, Unary};
 
 /// What a chunk should cost, in the units below: about eight microseconds. Less than a thread spins for, more than claiming it costs.
 pub(crate) const CHUNK: i64 = 8 << 14;

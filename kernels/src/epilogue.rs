@@ -1,7 +1,7 @@
 //! What happens to the finished sums of a tile: the launch's stage, or an optimizer's update in its place.
 
-use castnet_graph::program::{Launch, PANEL};
-use castnet_graph::types::DType;
+use castnet_program::program::{Launch, PANEL};
+use castnet_program::types::DType;
 
 use crate::BlockKernel;
 use crate::access::{Access, Block, Map, Place};

@@ -2,7 +2,7 @@
 //!
 //! Every instruction is itself a [`block_kernel!`](crate::block_kernel), hence the bits are those of the printed function.
 
-use castnet_graph::scalar::{Binary, Code, Instr, Slot, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Slot, Unary};
 
 use crate::emitted::BlockFn;
 use crate::isa::Isa;

@@ -1,7 +1,7 @@
 //! One launch, ready to run.
 
-use castnet_graph::program::{Family, Launch};
-use castnet_graph::types::DType;
+use castnet_program::program::{Family, Launch};
+use castnet_program::types::DType;
 
 use crate::BlockKernel;
 use crate::epilogue::Epilogue;

@@ -1,4 +1,4 @@
-//! The numeric skeletons of castnet: what runs a [`Launch`](castnet_graph::program::Launch) on the CPU.
+//! The numeric skeletons of castnet: what runs a [`Launch`](castnet_program::program::Launch) on the CPU.
 //!
 //! [`Kernel::new`] resolves every size of a launch; [`Kernel::run`] then runs one chunk of it, on any thread, without allocating. What a
 //! stage computes comes either from the block interpreter or from a [`BlockKernel`] that [`block_kernel!`] printed: both give the same

@@ -1,6 +1,6 @@
 //! Blocks of elements that indices in memory name.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::isa::per_isa;
 use crate::transfer::{Grid, element, gather_body, index, indices_body};

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::{Family, Launch, Level};
-use castnet_graph::types::DType;
+use castnet_program::program::{Family, Launch, Level};
+use castnet_program::types::DType;
 
 use crate::BlockKernel;
 use crate::access::{Access, Block, Map};

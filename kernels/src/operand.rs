@@ -1,6 +1,6 @@
 //! The operands of a block: inputs as contiguous runs, outputs to where they belong.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::access::{Access, Block, Form, Inside, Map, Place};
 use crate::kernel::Context;

@@ -1,6 +1,6 @@
 //! Reductions of blocks, in an order that depends on the sizes only.
 
-use castnet_graph::scalar::Reduction;
+use castnet_program::scalar::Reduction;
 
 use crate::isa::per_isa;
 use crate::math::plain::{max, min};

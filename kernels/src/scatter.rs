@@ -3,8 +3,8 @@
 //! A chunk owns a range of the indexed dim (of some of the points before it) and goes through all indices in order, so each sum is made by
 //! one chunk, in one order. Indices of other chunks are passed by sixteen at a time.
 
-use castnet_graph::program::{self, Launch};
-use castnet_graph::types::DType;
+use castnet_program::program::{self, Launch};
+use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
 use crate::isa::{Isa, per_isa};

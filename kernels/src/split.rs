@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::Level;
+use castnet_program::program::Level;
 
 use crate::cost;
 use crate::loops::Loops;

@@ -1,8 +1,8 @@
 //! A stage with all sizes known.
 
-use castnet_graph::program::{self, Launch, Level, Source, Target};
-use castnet_graph::scalar::Reduction;
-use castnet_graph::types::DType;
+use castnet_program::program::{self, Launch, Level, Source, Target};
+use castnet_program::scalar::Reduction;
+use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
 use crate::emitted::{BlockFn, BlockKernel};

@@ -1,6 +1,6 @@
 //! The values that an element stage reduces into, and how those of long reductions are summed.
 
-use castnet_graph::scalar::Reduction;
+use castnet_program::scalar::Reduction;
 
 use crate::reduce;
 use crate::stage::{Output, Stage};

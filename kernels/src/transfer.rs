@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::isa::{Isa, per_isa};
 use crate::transpose::transpose;

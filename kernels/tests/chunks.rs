@@ -2,11 +2,11 @@
 
 mod common;
 
-use castnet_graph::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
-use castnet_graph::types::DType;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
+use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::types::DType;
 use common::{access, size};
 
 /// Chunks of `elements` elements of code with two inputs and an output.

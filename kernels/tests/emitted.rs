@@ -2,11 +2,11 @@
 
 mod common;
 
-use castnet_graph::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, block_kernel};
+use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::types::DType;
 use common::{Data, Random, access, run, size};
 
 use {Binary::*, Instr::Binary as B, Instr::Const as C, Instr::Select as S, Instr::Unary as U, Unary::*};

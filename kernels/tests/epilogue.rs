@@ -4,11 +4,11 @@ mod common;
 
 use std::sync::Mutex;
 
-use castnet_graph::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
-use castnet_graph::scalar::{Binary, Code, Instr, Unary};
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Update};
+use castnet_program::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
+use castnet_program::scalar::{Binary, Code, Instr, Unary};
+use castnet_program::types::DType;
 use common::{Data, Random, access, compare, meaning, run, size};
 
 /// `[batch, i, j]`, depth k; buffer 0 is the left operand, 1 the right one.

@@ -2,11 +2,11 @@
 
 mod common;
 
-use castnet_graph::program::{Access, Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
-use castnet_graph::types::DType;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
+use castnet_program::program::{Access, Family, Index, Launch, Level, Source, Stage, Target};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::types::DType;
 use common::{Data, Random, access, check, size};
 
 /// A launch in the making, with its buffers.

@@ -1,7 +1,8 @@
 //! The pipeline, a line a stage.
 
 use castnet_graph::compile::{Compiled, Source, compile};
-use castnet_graph::diagnostic::{Diagnostic, Loc, Note, did_you_mean};
+use castnet_graph::diagnostic::{Diagnostic, Loc, Note};
+use castnet_graph::spelling::did_you_mean;
 use castnet_graph::visits;
 use proc_macro2::TokenStream;
 

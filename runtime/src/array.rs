@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 use crate::error::{Error, Result};

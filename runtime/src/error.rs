@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 /// What a fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,7 +1,7 @@
 //! First values of parameters.
 
-use castnet_graph::net::{Init, Net};
 use castnet_kernels::random::uniform;
+use castnet_program::net::{Init, Net};
 
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -111,8 +111,8 @@ fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use castnet_graph::net::Parameter;
-    use castnet_graph::program::Layout;
+    use castnet_program::net::Parameter;
+    use castnet_program::program::Layout;
 
     fn net(layout: Layout, init: Init) -> Net {
         let parameter = Parameter::new("w", vec![40, 500], layout, init);

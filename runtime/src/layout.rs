@@ -1,8 +1,8 @@
 //! From PyTorch's row-major order to a parameter's own layout and back.
 
-use castnet_graph::net::Parameter;
-use castnet_graph::program::{Layout, PANEL};
-use castnet_graph::types::DType;
+use castnet_program::net::Parameter;
+use castnet_program::program::{Layout, PANEL};
+use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::error::Result;
@@ -79,7 +79,7 @@ pub(crate) fn unpacked(parameter: &Parameter, laid_out: &[f32]) -> Result<Array>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use castnet_graph::net::Init;
+    use castnet_program::net::Init;
 
     #[test]
     fn agrees_with_the_definition() {

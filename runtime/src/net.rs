@@ -4,9 +4,9 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use castnet_graph::net::Net;
-use castnet_graph::program::Program;
 use castnet_kernels::BlockKernel;
+use castnet_program::net::Net;
+use castnet_program::program::Program;
 
 use crate::error::{Error, Result};
 use crate::flat::Updated;
@@ -22,7 +22,7 @@ pub struct NetTable {
     pub json: &'static str,
     /// Compiled functions that replace the interpreter's.
     pub kernels: &'static [EmittedKernel],
-    /// What [`castnet_graph::program::Launch::loc`] points into: `conv1 (src/main.rs:14)`.
+    /// What [`castnet_program::program::Launch::loc`] points into: `conv1 (src/main.rs:14)`.
     pub places: &'static [&'static str],
 }
 
@@ -133,7 +133,7 @@ impl Loaded {
     }
 
     /// Where in the source a launch comes from: `conv1 (src/main.rs:14)`, or the launch's own name.
-    pub(crate) fn place(&self, launch: &castnet_graph::program::Launch) -> String {
+    pub(crate) fn place(&self, launch: &castnet_program::program::Launch) -> String {
         self.place_at(launch.loc, &launch.name)
     }
 
@@ -154,7 +154,7 @@ impl Loaded {
         names().position(|n| n == name).ok_or_else(|| Error::UnknownParameter {
             net: self.net.name.clone(),
             name: name.to_string(),
-            suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
+            suggestion: castnet_program::spelling::did_you_mean(name, names()).map(str::to_string),
         })
     }
 
@@ -170,7 +170,7 @@ impl Loaded {
         names().position(|n| n == name).ok_or_else(|| Error::UnknownState {
             net: self.net.name.clone(),
             name: name.to_string(),
-            suggestion: castnet_graph::diagnostic::did_you_mean(name, names()).map(str::to_string),
+            suggestion: castnet_program::spelling::did_you_mean(name, names()).map(str::to_string),
         })
     }
 }

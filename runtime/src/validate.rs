@@ -1,8 +1,8 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
-use castnet_graph::net::{Function, Net};
-use castnet_graph::program::{Family, Launch, Layout, Must, Place, Program, Right, Source, Step, Target, Tile};
-use castnet_graph::types::DType;
+use castnet_program::net::{Function, Net};
+use castnet_program::program::{Family, Launch, Layout, Must, Place, Program, Right, Source, Step, Target, Tile};
+use castnet_program::types::DType;
 
 type Check = Result<(), String>;
 
@@ -123,7 +123,7 @@ fn launch(program: &Program, launch: &Launch) -> Check {
 pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
     let operands = match &launch.family {
         Family::Tile(Tile::MatMul { a, b, .. }) => {
-            let (Right::Strided(castnet_graph::program::Strided { buffer: b, .. })
+            let (Right::Strided(castnet_program::program::Strided { buffer: b, .. })
             | Right::Panels(b)
             | Right::PanelsTransposed(b)) = b;
             [Some(a.buffer), Some(*b)]

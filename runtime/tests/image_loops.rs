@@ -11,10 +11,10 @@ use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
-use castnet_graph::net::Init;
-use castnet_graph::program::{Access, Layout, Step};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::program::{Access, Layout, Step};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use loops::{Compared, Numbers, call, compare, list, t};
 
 /// Channels, rows and columns of every image: no two alike, but for rows and columns, which change places.

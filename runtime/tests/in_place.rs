@@ -8,11 +8,11 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
-use castnet_graph::net::{Init, Net};
 use castnet_graph::ops;
-use castnet_graph::program::{Family, Launch, Layout, Place, Program, Right, Step, Strided, Tile};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::{Init, Net};
+use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Step, Strided, Tile};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd};
 
 /// Two weights; the second one's gradient is a product of the same phase in which the gradient that goes on to the first reads it.

@@ -11,11 +11,11 @@ use std::sync::{Mutex, PoisonError};
 use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, SourceFunction, compile};
-use castnet_graph::net::Init;
-use castnet_graph::program::Layout;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
 use castnet_kernels::isa::Isa;
+use castnet_program::net::Init;
+use castnet_program::program::Layout;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, set_threads};
 
 /// Few arrays of this size have room side by side, and the number of threads is the process's.

@@ -384,7 +384,7 @@ fn an_optimizer_that_panics_takes_nothing_away() {
 
 #[test]
 fn networks_that_contradict_themselves_are_refused() {
-    let broken = |change: fn(&mut castnet_graph::net::Net)| {
+    let broken = |change: fn(&mut castnet_program::net::Net)| {
         let mut net = regression(4, 3);
         change(&mut net);
         // SAFETY: its indices stay inside their buffers.
@@ -394,7 +394,7 @@ fn networks_that_contradict_themselves_are_refused() {
     assert!(broken(|n| n.functions[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
     assert!(broken(|n| n.functions[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
     let mut net = regression(K as i64, O as i64);
-    net.functions[1].inference.arena[0] = &castnet_graph::size::Size::symbol("N") * &16.into();
+    net.functions[1].inference.arena[0] = &castnet_program::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);
     // SAFETY: its indices stay inside their buffers.
     let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();

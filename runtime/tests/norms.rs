@@ -9,8 +9,8 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::layers::{self, Layer, init};
 use castnet_graph::ops;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{AdamW, Array, Device, Model, Optimizer, Sgd, set_threads};
 use safetensors::tensor::SafeTensors;
 

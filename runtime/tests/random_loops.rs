@@ -13,10 +13,10 @@ use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
-use castnet_graph::net::Init;
-use castnet_graph::program::Layout;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::program::Layout;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use families::{Counts, in_loops};
 use loops::{Compared, Numbers, call, compare, list, t};
 

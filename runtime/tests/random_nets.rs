@@ -12,7 +12,7 @@ use castnet_graph::compile::{Source, compile};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Output, Role, Value};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
-use castnet_graph::scalar::{Binary, Unary};
+use castnet_program::scalar::{Binary, Unary};
 use castnet_runtime::{Array, Device, Model};
 use nets::{Numbers, random_net};
 use penalty::gradient_penalty;
@@ -31,7 +31,7 @@ fn nearest_kink(graph: &Graph, inputs: &Inputs) -> f64 {
             Op::Binary(f) if f.is_comparison() || matches!(f, Binary::Max | Binary::Min | Binary::Rem) => &node.inputs,
             Op::Unary(Unary::Abs | Unary::Sign) => &node.inputs,
             Op::MaxPool2d(_)
-            | Op::Reduce(castnet_graph::scalar::Reduction::Max | castnet_graph::scalar::Reduction::Min, _) => {
+            | Op::Reduce(castnet_program::scalar::Reduction::Max | castnet_graph::scalar::Reduction::Min, _) => {
                 &node.inputs
             }
             _ => continue,
@@ -61,7 +61,7 @@ fn gaps(op: &Op, x: &Tensor) -> Vec<f64> {
         let value = x.at(i);
         match op {
             Op::Reduce(f, axes) => {
-                low = *f == castnet_graph::scalar::Reduction::Min;
+                low = *f == castnet_program::scalar::Reduction::Min;
                 let key = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, i)| *i).collect();
                 sets.entry(key).or_default().push(if low { -value } else { value });
             }
@@ -94,7 +94,7 @@ fn check(number: u64, source: Source) -> bool {
     let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
     // As generated code carries it.
     let text = serde_json::to_string(&compiled.net).unwrap();
-    let net: castnet_graph::net::Net = serde_json::from_str(&text).unwrap();
+    let net: castnet_program::net::Net = serde_json::from_str(&text).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED + number) }.unwrap();

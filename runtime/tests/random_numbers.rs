@@ -6,12 +6,12 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
-use castnet_graph::net::Init;
 use castnet_graph::ops;
-use castnet_graph::program::Layout;
 use castnet_graph::reference::erf;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::program::Layout;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model};
 
 /// Numbers of a sample.

@@ -9,12 +9,12 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Value};
 use castnet_graph::layers::{self, Layer};
-use castnet_graph::net::Init;
 use castnet_graph::ops::{self, IndexItem, index};
-use castnet_graph::program::Layout;
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::program::Layout;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd, set_threads};
 
 /// Held while the number of threads, which is the process's, matters.

@@ -7,10 +7,10 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::loops::Rounds;
-use castnet_graph::net::Init;
 use castnet_graph::ops;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Error, Model, Sgd};
 
 fn ty(shape: &[&str]) -> Type {

@@ -9,11 +9,11 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
-use castnet_graph::net::Init;
 use castnet_graph::ops::{self, IndexItem, index};
-use castnet_graph::program::Layout;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Init;
+use castnet_program::program::Layout;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Adam, Array, Device, Model, Optimizer, Sgd, set_threads};
 use nets::Numbers;
 
@@ -254,7 +254,7 @@ impl Case {
         Ok(b.graph)
     }
 
-    fn net(&self) -> Result<castnet_graph::net::Net, String> {
+    fn net(&self) -> Result<castnet_program::net::Net, String> {
         let mut parameters = parameters();
         let (inference, training) = (self.graph(&mut parameters, false)?, self.graph(&mut parameters, true)?);
         let functions = vec![SourceFunction::new("loss", inference, Some(training))];
@@ -277,7 +277,7 @@ impl Case {
     }
 }
 
-fn modelled(net: castnet_graph::net::Net) -> Model {
+fn modelled(net: castnet_program::net::Net) -> Model {
     // SAFETY: the compiler made the programs.
     unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
 }

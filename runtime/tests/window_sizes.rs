@@ -7,10 +7,10 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
 use castnet_graph::{layers, ops};
 use castnet_kernels::random::uniform;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model};
 
 fn arguments(positional: &[i64], named: &[(&str, Arg)]) -> Vec<Given> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::machine::Settings;
 use super::summary::size_text;
-use crate::plan::lives;
+use crate::program::lives::lives;
 use crate::program::{Place, Program};
 
 /// The drawing area: left and upper margin, height, least and most width.

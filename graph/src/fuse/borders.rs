@@ -7,7 +7,7 @@ use super::region::{Stack, stacks};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
 use crate::graph::{Border, Graph, Op, Order, Repeat, Role, Value};
-use crate::hash::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How often the states of a loop may change before those that still do lie row-major.
 const TRIES: usize = 3;
@@ -42,15 +42,15 @@ pub(crate) fn taken(graph: &Graph, get: Value) -> Order {
 }
 
 /// The borders of all loops of a graph whose arguments lie so.
-pub(crate) fn borders(graph: &Graph, border: &Border) -> HashMap<Value, Border> {
+pub(crate) fn borders(graph: &Graph, border: &Border) -> FxHashMap<Value, Border> {
     match graph.nodes.iter().any(|node| matches!(node.op, Op::Repeat(_))) {
         true => Orders::new(graph, border, &row_major(graph, true)).borders,
-        false => HashMap::default(),
+        false => FxHashMap::default(),
     }
 }
 
 /// What must lie row-major in memory: what is reshaped, states, and if asked what the graph's results are.
-fn row_major(graph: &Graph, results: bool) -> HashSet<Value> {
+fn row_major(graph: &Graph, results: bool) -> FxHashSet<Value> {
     let is_fixed = |role: &Role| results || !matches!(role, Role::Result(_));
     let outputs = graph.outputs.iter().filter(|o| is_fixed(&o.role)).map(|o| strip_reshapes(graph, o.value));
     let all = (0..graph.nodes.len()).map(|index| Value(index as u32));
@@ -61,12 +61,12 @@ fn row_major(graph: &Graph, results: bool) -> HashSet<Value> {
 struct Orders<'g> {
     graph: &'g Graph,
     of: Vec<Order>,
-    borders: HashMap<Value, Border>,
+    borders: FxHashMap<Value, Border>,
 }
 
 impl<'g> Orders<'g> {
-    fn new(graph: &'g Graph, border: &Border, row_major: &HashSet<Value>) -> Orders<'g> {
-        let mut orders = Orders { graph, of: Vec::with_capacity(graph.nodes.len()), borders: HashMap::default() };
+    fn new(graph: &'g Graph, border: &Border, row_major: &FxHashSet<Value>) -> Orders<'g> {
+        let mut orders = Orders { graph, of: Vec::with_capacity(graph.nodes.len()), borders: FxHashMap::default() };
         for (index, node) in graph.nodes.iter().enumerate() {
             let value = Value(index as u32);
             if let Op::Repeat(repeat) = &node.op {
@@ -160,7 +160,7 @@ impl<'g> Orders<'g> {
     }
 
     /// How a round would leave its results.
-    fn results(&self, repeat: &Repeat, border: &Border, reshaped: &HashSet<Value>) -> Vec<Order> {
+    fn results(&self, repeat: &Repeat, border: &Border, reshaped: &FxHashSet<Value>) -> Vec<Order> {
         let orders = Orders::new(&repeat.body, border, reshaped);
         let results = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
         results.map(|o| orders.of[o.value.index()].clone()).collect()

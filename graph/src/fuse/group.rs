@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use super::view::{Base, trace, waits_for};
 use super::{Class, class, cost, needs_memory};
 use crate::graph::{Graph, Op, Value, Window};
-use crate::hash::HashMap;
 use crate::size::Size;
+use rustc_hash::FxHashMap;
 
 /// Nodes of one kernel at the most. What a kernel holds of each of them for a block of elements has to fit into the second cache, or a pass
 /// of its own costs less; and merging looks at whole groups, so that without an end a long chain would take quadratic time.
@@ -30,7 +30,7 @@ pub(crate) struct Group {
     /// Which of them are reduced.
     pub reduced: Vec<bool>,
     /// For each node, the loop that runs along each of its axes (`None`: size 1).
-    pub maps: HashMap<Value, Vec<Option<usize>>>,
+    pub maps: FxHashMap<Value, Vec<Option<usize>>>,
     /// The tile, if there is one.
     pub tile: Option<Value>,
     /// Set if the loops of the last two axes run over windows and each node is evaluated at every tap of its window.
@@ -154,7 +154,7 @@ impl<'g> Grouping<'g> {
             }
         }
         // Loops over the same states run in the order in which they were written, as if the later one read what the earlier one makes.
-        let mut touched: HashMap<usize, Value> = HashMap::default();
+        let mut touched: FxHashMap<usize, Value> = FxHashMap::default();
         for (index, node) in graph.nodes.iter().enumerate() {
             let Op::Repeat(repeat) = &node.op else { continue };
             for state in repeat.states_of_net() {
@@ -255,7 +255,7 @@ impl<'g> Grouping<'g> {
             nodes: vec![value],
             loops,
             reduced,
-            maps: HashMap::from_iter([(value, map)]),
+            maps: FxHashMap::from_iter([(value, map)]),
             tile: is_tile.then_some(value),
             unrolled,
         }
@@ -519,8 +519,8 @@ impl<'g> Grouping<'g> {
     }
 
     /// For each parameter and each state, by number, the groups that read it.
-    fn readers_of_memory(&self) -> HashMap<(Option<usize>, Option<usize>), BTreeSet<usize>> {
-        let mut readers: HashMap<_, BTreeSet<usize>> = HashMap::default();
+    fn readers_of_memory(&self) -> FxHashMap<(Option<usize>, Option<usize>), BTreeSet<usize>> {
+        let mut readers: FxHashMap<_, BTreeSet<usize>> = FxHashMap::default();
         for index in 0..self.graph.nodes.len() {
             let Some(group) = self.of[index] else { continue };
             for operand in &self.operands[index] {

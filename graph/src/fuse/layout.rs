@@ -11,10 +11,10 @@ use super::prepare::{conv_panels, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Role, Value};
-use crate::hash::HashMap;
 use crate::program::{Layout, PANEL};
 use crate::recompute::SIZE;
 use crate::size::Size;
+use rustc_hash::FxHashMap;
 
 /// How a value lies in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl ValueLayout {
 
 /// Layouts of all values in memory, and for each group its loops from the outermost to the innermost.
 pub(crate) struct Layouts {
-    pub values: HashMap<Value, ValueLayout>,
+    pub values: FxHashMap<Value, ValueLayout>,
     pub orders: Vec<Vec<usize>>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn layouts(
     parameters: &dyn Fn(usize) -> Layout,
     border: &Border,
 ) -> Layouts {
-    let mut fixed: HashMap<Value, ValueLayout> = HashMap::default();
+    let mut fixed: FxHashMap<Value, ValueLayout> = FxHashMap::default();
     let plain = |v: Value| ValueLayout::plain(graph.shape(v).len());
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
@@ -130,7 +130,7 @@ pub(crate) fn layouts(
         fixed.insert(value, layout);
     }
     // What is joined lies as the first of its parts.
-    let joined: HashMap<Value, Value> = super::parts(graph).map(|(part, whole, _)| (part, whole)).collect();
+    let joined: FxHashMap<Value, Value> = super::parts(graph).map(|(part, whole, _)| (part, whole)).collect();
     let mut layouts = Layouts { values: fixed, orders: vec![] };
     for group in groups {
         let order = layouts.loop_order(graph, group);

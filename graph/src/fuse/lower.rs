@@ -11,11 +11,11 @@ use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::graph::{Border, Graph, Op, Role, Value};
-use crate::hash::HashMap;
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
 use crate::size::Size;
 use crate::types::DType;
+use rustc_hash::FxHashMap;
 
 /// Kernels over buffers whose arena places are still open.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, bo
         layouts,
         parameters,
         depth,
-        loop_states: HashMap::default(),
+        loop_states: FxHashMap::default(),
         out: Kernels {
             buffers: vec![],
             launches: vec![],
@@ -74,11 +74,11 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, bo
             rows_of: vec![],
         },
         roles: roles(&graph).into_iter().collect(),
-        group_of: HashMap::default(),
+        group_of: FxHashMap::default(),
         readers: readers(&graph),
         parts: super::parts(&graph).map(|(part, whole, place)| (part, (whole, place))).collect(),
-        buffer_of: HashMap::default(),
-        state_buffers: HashMap::default(),
+        buffer_of: FxHashMap::default(),
+        state_buffers: FxHashMap::default(),
         current: 0,
         loads: Loads::default(),
         stores: vec![],
@@ -131,7 +131,7 @@ fn readers(graph: &Graph) -> Vec<Vec<Value>> {
 struct Loads {
     list: Vec<Access>,
     /// The numbers of those with a buffer and an index: a window may have a thousand.
-    known: HashMap<(usize, Vec<Index>), Vec<usize>>,
+    known: FxHashMap<(usize, Vec<Index>), Vec<usize>>,
 }
 
 impl Loads {
@@ -155,17 +155,17 @@ pub(crate) struct Lower<'g> {
     /// How many loops this is in.
     pub depth: usize,
     /// Where the states of loops lie.
-    pub loop_states: HashMap<Value, Vec<super::region::State>>,
+    pub loop_states: FxHashMap<Value, Vec<super::region::State>>,
     pub out: Kernels,
-    pub roles: HashMap<Value, Role>,
-    group_of: HashMap<Value, usize>,
+    pub roles: FxHashMap<Value, Role>,
+    group_of: FxHashMap<Value, usize>,
     /// For each node in memory, the computed nodes that read it.
     pub(crate) readers: Vec<Vec<Value>>,
     /// Of what is joined: whole, and where along which axis a part begins.
-    parts: HashMap<Value, (Value, (usize, Size))>,
-    buffer_of: HashMap<Value, usize>,
+    parts: FxHashMap<Value, (Value, (usize, Size))>,
+    buffer_of: FxHashMap<Value, usize>,
     /// What reads a state and what assigns it share one buffer.
-    state_buffers: HashMap<usize, usize>,
+    state_buffers: FxHashMap<usize, usize>,
     current: usize,
     loads: Loads,
     stores: Vec<Access>,
@@ -490,12 +490,12 @@ impl StageBuilder<'_, '_> {
 
 /// After how many reductions in a row each node of a group can be computed.
 struct Depths {
-    of: HashMap<Value, usize>,
+    of: FxHashMap<Value, usize>,
 }
 
 impl Depths {
     fn new(graph: &Graph, group: &Group) -> Depths {
-        let mut of: HashMap<Value, usize> = HashMap::default();
+        let mut of: FxHashMap<Value, usize> = FxHashMap::default();
         for &node in &group.nodes {
             let operands = graph.node(node).inputs.iter().map(|&v| base_of(graph, v));
             let below = operands.filter_map(|v| of.get(&v).copied()).max().unwrap_or(0);

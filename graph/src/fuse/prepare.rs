@@ -11,16 +11,16 @@ use super::layout::{ValueLayout, by_role};
 use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
 use crate::graph::{Border, Graph, Node, Op, Order, Origin, Role, Value};
-use crate::hash::HashMap;
 use crate::program::Layout;
 use crate::types::{DType, Type};
+use rustc_hash::FxHashMap;
 
 pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> Graph {
     let mut out = graph.head();
     let mut map: Vec<Value> = vec![];
     let mut borders = borders(graph, border);
     let asked = asked(graph, layouts, border);
-    let mut lie = Lie { layouts, border, asked: HashMap::default() };
+    let mut lie = Lie { layouts, border, asked: FxHashMap::default() };
     for (index, node) in graph.nodes.iter().enumerate() {
         let (value, mut node) = (Value(index as u32), node.clone());
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
@@ -65,12 +65,12 @@ struct Lie<'a> {
     /// The arguments and results.
     border: &'a Border,
     /// What computed values are asked to.
-    asked: HashMap<Value, ValueLayout>,
+    asked: FxHashMap<Value, ValueLayout>,
 }
 
 /// What computed values are asked to: results by their roles, the others row-major where they are reshaped.
-fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> HashMap<Value, ValueLayout> {
-    let mut asked = HashMap::default();
+fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> FxHashMap<Value, ValueLayout> {
+    let mut asked = FxHashMap::default();
     for (value, role) in roles(graph) {
         asked.entry(value).or_insert_with(|| by_role(graph, value, &role, layouts, border));
     }

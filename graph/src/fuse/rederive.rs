@@ -4,7 +4,7 @@
 //! A value is cheap if arithmetic alone makes it (no exponential, no root), in at most [`STEPS`] steps, from at most one value of its own
 //! size; the others are smaller.
 
-use crate::hash::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::group::Grouped;
 use super::view::{is_barrier, strip_reshapes, trace};
@@ -39,37 +39,37 @@ pub(crate) fn rederive(graph: &Graph, grouped: &Grouped) -> Option<Graph> {
 struct Rederive<'g> {
     graph: &'g Graph,
     grouped: &'g Grouped,
-    group_of: HashMap<Value, usize>,
+    group_of: FxHashMap<Value, usize>,
     /// What a kernel reads of another one.
-    stored: HashSet<Value>,
+    stored: FxHashSet<Value>,
     /// Stored values that need not be.
-    cheap: HashSet<Value>,
+    cheap: FxHashSet<Value>,
     out: Graph,
     map: Vec<Value>,
     /// What each group has made again.
-    again: HashMap<(Value, usize), Value>,
+    again: FxHashMap<(Value, usize), Value>,
 }
 
 /// What a value follows from.
 #[derive(Default)]
 struct Recipe {
     steps: usize,
-    leaves: HashSet<Value>,
+    leaves: FxHashSet<Value>,
 }
 
 impl<'g> Rederive<'g> {
     fn new(graph: &'g Graph, grouped: &'g Grouped) -> Rederive<'g> {
-        let mut group_of = HashMap::default();
+        let mut group_of = FxHashMap::default();
         for (id, group) in grouped.groups.iter().enumerate() {
             group_of.extend(group.nodes.iter().map(|&n| (n, id)));
         }
-        let mut stored = HashSet::default();
+        let mut stored = FxHashSet::default();
         for (reader, values) in grouped.reads.iter().enumerate() {
             let own = group_of.get(&Value(reader as u32));
             stored.extend(values.iter().filter(|value| group_of.get(value) != own));
         }
         let out = graph.head();
-        let (cheap, map, again) = (HashSet::default(), vec![], HashMap::default());
+        let (cheap, map, again) = (FxHashSet::default(), vec![], FxHashMap::default());
         Rederive { graph, grouped, group_of, stored, cheap, out, map, again }
     }
 

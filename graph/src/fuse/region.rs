@@ -9,8 +9,8 @@ use super::lower::{Kernels, Lower, lower_at};
 use super::view::strip_reshapes;
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
-use crate::plan::{extend_through_loops, lives};
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Right, Source, Stage, Step, Target, Tile};
+use crate::program::lives::{extend_through_loops, lives};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Step, Target};
 use crate::scalar::Code;
 use crate::size::Size;
 use crate::types::DType;
@@ -320,23 +320,5 @@ fn shifted(step: &Step, by: usize) -> Step {
 }
 
 fn remap(launch: &mut Launch, map: &[usize]) {
-    launch.loads.iter_mut().chain(&mut launch.stores).for_each(|a| a.buffer = map[a.buffer]);
-    let Family::Tile(tile) = &mut launch.family else { return };
-    match tile {
-        Tile::MatMul { a, b, .. } => {
-            a.buffer = map[a.buffer];
-            match b {
-                Right::Strided(b) => b.buffer = map[b.buffer],
-                Right::Panels(b) | Right::PanelsTransposed(b) => *b = map[*b],
-            }
-        }
-        Tile::Conv2d { input: x, weight, .. } | Tile::Conv2dInputGrad { dy: x, weight, .. } => {
-            x.buffer = map[x.buffer];
-            *weight = map[*weight];
-        }
-        Tile::Conv2dWeightGrad { input, dy, .. } => {
-            input.buffer = map[input.buffer];
-            dy.buffer = map[dy.buffer];
-        }
-    }
+    launch.buffers_mut().for_each(|buffer| *buffer = map[*buffer]);
 }

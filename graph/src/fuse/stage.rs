@@ -5,11 +5,11 @@ use super::lower::Lower;
 use super::view::{follow, is_barrier, trace};
 use super::{Class, class};
 use crate::graph::{Op, Value, Window};
-use crate::hash::HashMap;
 use crate::program::{Index, Level, Source, Stage, Target};
 use crate::scalar::{Binary, Code, Instr, Reduction, Slot, Unary};
 use crate::size::Size;
 use crate::types::DType;
+use rustc_hash::FxHashMap;
 
 /// A value of the stage while it grows: inputs and instructions are numbered apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,13 +44,13 @@ pub(crate) struct StageBuilder<'l, 'g> {
     level: Level,
     inputs: Vec<Source>,
     /// The loads among the inputs, which may be many, by their numbers.
-    loads: HashMap<usize, Ref>,
+    loads: FxHashMap<usize, Ref>,
     instrs: Vec<(Instr, [Option<Ref>; 3])>,
     /// Those, by what they are; constants by their bits.
-    known_instrs: HashMap<(Function, [Option<Ref>; 3]), Ref>,
+    known_instrs: FxHashMap<(Function, [Option<Ref>; 3]), Ref>,
     outputs: Vec<(Ref, Target)>,
-    known: HashMap<(Value, Vec<Index>), Ref>,
-    winners: HashMap<(Value, Vec<Index>), Ref>,
+    known: FxHashMap<(Value, Vec<Index>), Ref>,
+    winners: FxHashMap<(Value, Vec<Index>), Ref>,
 }
 
 impl<'l, 'g> StageBuilder<'l, 'g> {
@@ -59,12 +59,12 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             lower,
             level,
             inputs: vec![],
-            loads: HashMap::default(),
+            loads: FxHashMap::default(),
             instrs: vec![],
-            known_instrs: HashMap::default(),
+            known_instrs: FxHashMap::default(),
             outputs: vec![],
-            known: HashMap::default(),
-            winners: HashMap::default(),
+            known: FxHashMap::default(),
+            winners: FxHashMap::default(),
         }
     }
 

@@ -8,9 +8,9 @@ use super::group::Grouped;
 use super::view::{base_of, strip_reshapes};
 use super::{Class, class};
 use crate::graph::{Graph, Op, Output, Value};
-use crate::hash::HashMap;
 use crate::optimise::without_dead_code;
 use crate::scalar::Binary;
+use rustc_hash::FxHashMap;
 
 /// A sum of sums whose parts nothing else reads.
 struct Sum {
@@ -29,7 +29,7 @@ pub(crate) fn in_order(graph: &Graph, grouped: &Grouped) -> Option<Graph> {
         return None;
     }
     let places = places(grouped, &sums);
-    let mut sorted: HashMap<Value, Vec<Value>> = HashMap::default();
+    let mut sorted: FxHashMap<Value, Vec<Value>> = FxHashMap::default();
     for sum in &sums {
         let tiles: Vec<Value> = sum.terms.iter().copied().filter(|t| is_tile(graph, *t)).collect();
         let mut by_place = tiles.clone();
@@ -90,10 +90,10 @@ fn sums(graph: &Graph) -> Vec<Sum> {
 }
 
 /// When each computed node would be made if no kernel waited for a part of a sum.
-fn places(grouped: &Grouped, sums: &[Sum]) -> HashMap<Value, usize> {
+fn places(grouped: &Grouped, sums: &[Sum]) -> FxHashMap<Value, usize> {
     let additions: BTreeSet<Value> = sums.iter().flat_map(|sum| sum.additions.iter().copied()).collect();
     let groups = &grouped.groups;
-    let mut group_of: HashMap<Value, usize> = HashMap::default();
+    let mut group_of: FxHashMap<Value, usize> = FxHashMap::default();
     for (id, group) in groups.iter().enumerate() {
         group_of.extend(group.nodes.iter().map(|&n| (n, id)));
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Graph, Node, Op, Origin, Output, Role, Taps, Value};
-use crate::hash::HashMap;
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::DType;
+use rustc_hash::FxHashMap;
 
 mod repeat;
 mod slices;
@@ -93,9 +93,9 @@ struct Pass<'p> {
     updated: &'p dyn Fn(usize) -> bool,
     sources: Vec<bool>,
     /// Gradients of the sources.
-    found: HashMap<Value, Value>,
+    found: FxHashMap<Value, Value>,
     /// What has arrived at the results of loops.
-    results: HashMap<Value, Vec<(usize, Value)>>,
+    results: FxHashMap<Value, Vec<(usize, Value)>>,
 }
 
 impl<'p> Pass<'p> {
@@ -113,8 +113,8 @@ impl<'p> Pass<'p> {
             sources: graph.nodes.iter().enumerate().map(source).collect(),
             b: Builder::resume(graph, no_parameters),
             updated,
-            found: HashMap::default(),
-            results: HashMap::default(),
+            found: FxHashMap::default(),
+            results: FxHashMap::default(),
         }
     }
 

@@ -3,11 +3,11 @@
 use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
-use crate::hash::HashMap;
 use crate::optimise::{optimise_between_gradients, without_dead_code};
 use crate::recompute::recompute;
 use crate::scalar::Binary;
 use crate::types::Type;
+use rustc_hash::FxHashMap;
 
 impl Pass<'_> {
     /// `results`: what has arrived at the loop's results, by their number.
@@ -181,9 +181,9 @@ impl Joint {
     }
 
     /// The body alone, and where its values stand there.
-    fn forward_body(&self, repeat: &Repeat) -> (Graph, HashMap<Value, Value>) {
+    fn forward_body(&self, repeat: &Repeat) -> (Graph, FxHashMap<Value, Value>) {
         let mut body = Graph { arguments: repeat.body.arguments.clone(), ..Graph::new(&*repeat.body.name) };
-        let mut map = HashMap::default();
+        let mut map = FxHashMap::default();
         for (index, node) in self.graph.nodes.iter().enumerate().filter(|(i, _)| self.forward[*i]) {
             let mut node = node.clone();
             node.inputs.iter_mut().for_each(|v| *v = map[v]);
@@ -199,7 +199,7 @@ impl Joint {
     fn backward(&self, repeat: &Repeat, reads: &Reads, states: &[usize], sums: &[usize], rows: &[usize]) -> Graph {
         let mut out = Graph::new(format!("{} backward", repeat.body.name));
         // What the body reads as its arguments: by the number of an argument of the joint, or by the value that was kept.
-        let (mut arguments, mut map): (HashMap<usize, Value>, HashMap<Value, Value>) = Default::default();
+        let (mut arguments, mut map): (FxHashMap<usize, Value>, FxHashMap<Value, Value>) = Default::default();
         let seed_of = |result: usize| self.seeds.iter().find(|(r, _)| *r == result).map(|(_, argument)| *argument);
         let declared = |i: usize| &self.graph.arguments[i];
         for &state in states {

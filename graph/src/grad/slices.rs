@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Pass;
 use crate::builder::Builder;
 use crate::graph::{Op, Value};
-use crate::hash::HashMap;
 use crate::size::Size;
+use rustc_hash::FxHashMap;
 
 impl Pass<'_> {
     /// `g` where the slice of `x` was, zeros around it (and in between, for a step).
@@ -63,7 +63,7 @@ pub(super) fn join(b: &mut Builder, parts: Vec<Value>) -> Vec<Value> {
         }
     }
     // Where rows begin that were not appended to another one.
-    let mut starts: HashMap<(usize, Size), BTreeSet<usize>> = HashMap::default();
+    let mut starts: FxHashMap<(usize, Size), BTreeSet<usize>> = FxHashMap::default();
     for (i, row) in rows.iter().enumerate() {
         starts.entry((row.axis, row.start.clone())).or_default().insert(i);
     }

@@ -149,7 +149,7 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
     let Some(constructor) = CONSTRUCTORS.iter().find(|c| c.name == name) else {
         let known = CONSTRUCTORS.iter().map(|c| c.name);
         let d = Diagnostic::new("N0401", at, format!("there is no initialiser `{name}`"));
-        let d = match crate::diagnostic::did_you_mean(name, known.clone()) {
+        let d = match crate::spelling::did_you_mean(name, known.clone()) {
             Some(meant) => d.help(format!("did you mean `{meant}`?")),
             None => d.help(format!("initialisers: {}", known.collect::<Vec<_>>().join(", "))),
         };

@@ -135,7 +135,7 @@ pub fn declare_with(
     let Some(kind) = find(kind) else {
         let d = Diagnostic::new("N0402", kind_at, format!("there is no layer `{kind}`"));
         let known = LAYERS.iter().map(|k| k.name);
-        let d = match crate::diagnostic::did_you_mean(kind, known) {
+        let d = match crate::spelling::did_you_mean(kind, known) {
             Some(meant) => d.help(format!("did you mean `{meant}`?")),
             None => d.help(format!("layers: {}", LAYERS.iter().map(|k| k.name).collect::<Vec<_>>().join(", "))),
         };

@@ -2,7 +2,7 @@
 //! `aᵀ · b`, or a sum over axes of `a`, the sum is one product, or one sum, of the stacks of `a` and `b`, outside the loop: longer, so faster,
 //! and no state goes round.
 
-use crate::hash::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::graph::{Graph, Op, Origin, Repeat, Role, Value};
 use crate::scalar::{Binary, Reduction};
@@ -13,7 +13,7 @@ use crate::types::Type;
 pub(crate) fn collect(graph: &Graph) -> Graph {
     let mut out = Graph { outputs: graph.outputs.clone(), ..graph.head() };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    let mut sums: HashMap<(Value, usize), Value> = HashMap::default();
+    let mut sums: FxHashMap<(Value, usize), Value> = FxHashMap::default();
     for node in &graph.nodes {
         let mut node = node.clone();
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);

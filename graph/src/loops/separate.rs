@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::graph::{Graph, Node, Op, Origin, Output, Repeat, Role, Value};
-use crate::hash::HashMap;
 use crate::optimise::without_dead_code;
+use rustc_hash::FxHashMap;
 
 /// The graph in which a parameter is read by one loop only, or by none.
 pub(crate) fn separate(graph: &Graph) -> Graph {
@@ -62,7 +62,7 @@ fn step(body: &Graph) -> Option<usize> {
 /// The graph with the rounds of a loop one after the other. The loop has no rows.
 fn written_out(graph: &Graph, index: usize) -> Graph {
     let mut write =
-        Write { out: graph.head(), parameters: HashMap::default(), streams: streams(graph), assigned: vec![] };
+        Write { out: graph.head(), parameters: FxHashMap::default(), streams: streams(graph), assigned: vec![] };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     let mut results: Vec<Value> = vec![];
     for (at, node) in graph.nodes.iter().enumerate() {
@@ -110,7 +110,7 @@ fn rounds(repeat: &Repeat) -> Vec<usize> {
 struct Write {
     out: Graph,
     /// By number and steps.
-    parameters: HashMap<(usize, Vec<usize>), Value>,
+    parameters: FxHashMap<(usize, Vec<usize>), Value>,
     streams: u32,
     /// What the net's states are by now.
     assigned: Vec<(Role, Value)>,

@@ -2,12 +2,12 @@
 //! operands that no round reads or that come twice. Parameters of the net are read in the body itself.
 
 use crate::graph::{Argument, Graph, Op, Repeat, Role, Value};
-use crate::hash::HashMap;
 use crate::optimise::without_dead_code;
+use rustc_hash::FxHashMap;
 
 /// The graph with simpler loops; every node must be one that a result needs.
 pub(crate) fn simplify(graph: &Graph) -> Graph {
-    let mut used: HashMap<Value, Vec<usize>> = HashMap::default();
+    let mut used: FxHashMap<Value, Vec<usize>> = FxHashMap::default();
     for node in &graph.nodes {
         if let Op::Get(number) = node.op {
             used.entry(node.inputs[0]).or_default().push(number);
@@ -15,7 +15,7 @@ pub(crate) fn simplify(graph: &Graph) -> Graph {
     }
     let mut out = Graph { outputs: graph.outputs.clone(), ..graph.head() };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
-    let mut results: HashMap<Value, Vec<Result>> = HashMap::default();
+    let mut results: FxHashMap<Value, Vec<Result>> = FxHashMap::default();
     for (index, node) in graph.nodes.iter().enumerate() {
         let mut node = node.clone();
         node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
@@ -68,7 +68,7 @@ fn simpler(repeat: &Repeat, used: &[usize], operands: &[Value], outer: &Graph) -
     new.body.arguments.clear();
     new.body.outputs.clear();
     let mut kept: Vec<(usize, Value)> = vec![];
-    let mut inputs: HashMap<usize, Op> = HashMap::default();
+    let mut inputs: FxHashMap<usize, Op> = FxHashMap::default();
     let mut add = |new: &mut Repeat, i: usize, alike: &mut Vec<(Value, usize)>, may_join: bool| {
         let known = alike.iter().find(|(operand, _)| may_join && *operand == operands[i]).map(|(_, number)| *number);
         let number = known.unwrap_or_else(|| {

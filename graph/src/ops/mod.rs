@@ -2,8 +2,9 @@
 
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Given, Param, bind};
-use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
+use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::Origin;
+use crate::spelling::did_you_mean;
 
 mod activation;
 mod attention;

@@ -4,10 +4,11 @@ use super::window::{axis_name, comes_from, image_shape};
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Taps, Value, Window};
 use crate::scalar::Binary;
 use crate::size::Size;
+use crate::spelling::did_you_mean;
 use crate::types::{DType, Type};
 
 const SHUFFLE: &[Param] = &[required("input", Kind::Tensor), required("factor", Kind::Int)];

@@ -2,10 +2,11 @@
 
 use crate::builder::{Builder, Checked};
 use crate::call::Bound;
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::graph::{Ends, Value, Window};
 use crate::rules::{Relation, Rule};
 use crate::size::Size;
+use crate::spelling::did_you_mean;
 use crate::types::{Type, shape_text};
 
 /// Where the arguments of a window stand in a signature.

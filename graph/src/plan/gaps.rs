@@ -1,7 +1,8 @@
 //! What lies in the place of a loop's state while nobody needs it: in a round, between the last read of the old value and the write of the new
 //! one.
 
-use super::{Block, span};
+use super::Block;
+use crate::program::lives::span;
 use crate::program::{Access, Launch, Step};
 use crate::size::Size;
 

@@ -1,7 +1,7 @@
 //! Sizes as rows of numbers, to be added and compared many times while places are sought.
 
-use crate::hash::HashMap;
 use crate::size::{Monomial, Size};
+use rustc_hash::FxHashMap;
 
 /// The monomials of a plan's sizes and all that divide them, and what they are worth where plans are weighed.
 pub(super) struct Basis {
@@ -46,7 +46,7 @@ impl Basis {
 
     /// The sizes as polynomials.
     pub fn polynomials(&self, sizes: &[Size]) -> Vec<Polynomial> {
-        let mut rows: HashMap<&Monomial, Vec<(usize, i64)>> = HashMap::default();
+        let mut rows: FxHashMap<&Monomial, Vec<(usize, i64)>> = FxHashMap::default();
         let mut all = vec![];
         for size in sizes {
             let mut sum = self.zero();

@@ -1,8 +1,8 @@
 //! What lies in the place of a row of a stack: once a loop has read the row of a round for the last time, nobody reads it again. That is a
 //! buffer of the rest of the round, or the row of another stack, which then takes the whole stack's place.
 
-use super::span;
 use crate::fuse::Kernels;
+use crate::program::lives::span;
 use crate::program::{Launch, Place, Step};
 
 /// Lets buffers that live in the rest of a round, and are as large as a row, lie in that row.

@@ -8,11 +8,11 @@
 use super::rounds::Pair;
 use super::{is_free, is_light, is_view};
 use crate::graph::{Graph, Node, Op, Origin, Role, Value};
-use crate::hash::HashMap;
 use crate::loops::simplify;
 use crate::optimise::without_dead_code;
 use crate::size::Size;
 use crate::types::Type;
+use rustc_hash::FxHashMap;
 
 /// The graph whose scans, but for the first that goes back, make such products again.
 pub(super) fn recompute(graph: &Graph) -> Graph {
@@ -48,14 +48,14 @@ struct Again<'p, 'g> {
     gradient: Option<Value>,
     /// The node whose loop's way back must have been gone.
     earlier: usize,
-    lifted: HashMap<Value, Lifted>,
+    lifted: FxHashMap<Value, Lifted>,
     /// Operands of the scan that are made again.
-    outside: HashMap<Value, Value>,
+    outside: FxHashMap<Value, Value>,
 }
 
 impl<'p, 'g> Again<'p, 'g> {
     fn new(pair: &'p Pair<'g>, earlier: usize) -> Again<'p, 'g> {
-        let (lifted, outside) = (HashMap::default(), HashMap::default());
+        let (lifted, outside) = (FxHashMap::default(), FxHashMap::default());
         Again { pair, out: pair.graph.head(), map: vec![], gradient: None, earlier, lifted, outside }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Phase, Phases, is_free, is_given, is_light, is_view};
 use crate::graph::{Graph, Node, Op, Value};
-use crate::hash::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Clones what is not `kept` before its first backward use.
 ///
@@ -10,7 +10,7 @@ use crate::hash::HashMap;
 /// what it reads, and would lie in memory all the time.
 pub(super) fn rebuild(graph: &Graph, phases: &Phases, kept: &[bool]) -> Graph {
     let empty = graph.head();
-    let (map, again, starts) = (HashMap::default(), HashMap::default(), HashMap::default());
+    let (map, again, starts) = (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
     let mut rebuild = Rebuild { graph, phases, kept, map, again, starts, out: empty };
     for (index, node) in graph.nodes.iter().enumerate() {
         let value = Value(index as u32);
@@ -34,11 +34,11 @@ struct Rebuild<'g> {
     phases: &'g Phases,
     kept: &'g [bool],
     /// Values as they are.
-    map: HashMap<Value, Value>,
+    map: FxHashMap<Value, Value>,
     /// Values as the backward pass has them.
-    again: HashMap<Value, Value>,
+    again: FxHashMap<Value, Value>,
     /// Of gradients that were asked for.
-    starts: HashMap<Value, Option<Value>>,
+    starts: FxHashMap<Value, Option<Value>>,
     out: Graph,
 }
 

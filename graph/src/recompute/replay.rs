@@ -2,7 +2,7 @@
 //! what the loop keeps by light steps alone (the sum of a residual block), the rounds are gone through once more without the rest, right before
 //! the way back, and the forward pass keeps the first state only.
 
-use crate::hash::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attention::scores;
 use super::{is_free, is_given, is_light};
@@ -30,8 +30,9 @@ impl Replay {
         };
         let states: Vec<usize> = kept.iter().filter_map(state).collect();
         // Arguments and parameters lie there for any loop.
-        let rest: HashSet<Value> = kept.iter().copied().filter(|v| !is_given(&body.node(*v).op)).collect();
-        let mut needs = Needs { forward, rest: &rest, states: &states, scores: scores(body), seen: HashSet::default() };
+        let rest: FxHashSet<Value> = kept.iter().copied().filter(|v| !is_given(&body.node(*v).op)).collect();
+        let mut needs =
+            Needs { forward, rest: &rest, states: &states, scores: scores(body), seen: FxHashSet::default() };
         // A next state that is kept is a row of the same stack as the state.
         if states.iter().any(|&number| rest.contains(&body.outputs[number].value)) {
             return None;
@@ -48,7 +49,7 @@ impl Replay {
         let shared: Vec<usize> = given(true).filter(is_seen).collect();
         let rows = given(false).filter(is_seen);
         let mut out = Graph::new(&body.name);
-        let mut map: HashMap<Value, Value> = HashMap::default();
+        let mut map: FxHashMap<Value, Value> = FxHashMap::default();
         let all: Vec<usize> = states.iter().copied().chain(shared.iter().copied()).chain(rows).collect();
         let mut argument = |out: &mut Graph, value: Value| {
             let node = body.node(value);
@@ -93,10 +94,10 @@ impl Replay {
 /// What a state's next value follows from.
 struct Needs<'r> {
     forward: &'r Repeat,
-    rest: &'r HashSet<Value>,
+    rest: &'r FxHashSet<Value>,
     states: &'r [usize],
     scores: Vec<bool>,
-    seen: HashSet<Value>,
+    seen: FxHashSet<Value>,
 }
 
 impl Needs<'_> {

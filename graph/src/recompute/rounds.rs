@@ -5,8 +5,8 @@ use super::cut::{SIZE, minimum};
 use super::is_view;
 use super::replay::Replay;
 use crate::graph::{Argument, Graph, Op, Origin, Output, Repeat, Role, Value};
-use crate::hash::HashMap;
 use crate::types::Type;
+use rustc_hash::FxHashMap;
 
 /// The graph with less on the stacks between each loop and the one that goes back over its rounds.
 pub(super) fn recompute(graph: &Graph) -> Graph {
@@ -56,7 +56,7 @@ impl<'g> Pair<'g> {
             return None;
         }
         let uses = graph.use_counts();
-        let mut readers: HashMap<usize, usize> = HashMap::default();
+        let mut readers: FxHashMap<usize, usize> = FxHashMap::default();
         for (node, uses) in graph.nodes.iter().zip(uses) {
             match node.op {
                 Op::Get(result) if node.inputs[0].index() == there => *readers.entry(result).or_default() += uses,
@@ -109,7 +109,7 @@ impl<'g> Pair<'g> {
         let (forward, numbers) = self.stacking(&kept);
         let mut out = self.graph.head();
         let mut map: Vec<Value> = vec![];
-        let mut stacks = HashMap::default();
+        let mut stacks = FxHashMap::default();
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let mut op = node.op.clone();
             let mut inputs: Vec<Value> = node.inputs.iter().map(|v| map[v.index()]).collect();
@@ -169,7 +169,7 @@ impl<'g> Pair<'g> {
         out: &mut Graph,
         map: &[Value],
         gradient: Value,
-        stacks: &mut HashMap<Value, Value>,
+        stacks: &mut FxHashMap<Value, Value>,
     ) {
         let node = &self.graph.nodes[self.there];
         let from = |number: &usize| map[node.inputs[*number].index()];
@@ -230,8 +230,8 @@ impl<'g> Pair<'g> {
             old: &old.body,
             there: &self.forward.body,
             out: Graph::new(&old.body.name),
-            inputs: HashMap::default(),
-            again: HashMap::default(),
+            inputs: FxHashMap::default(),
+            again: FxHashMap::default(),
         };
         let mut operands = vec![];
         for operand in 0..first_row {
@@ -266,7 +266,7 @@ impl<'g> Pair<'g> {
             body.of_forward(value);
             operands.push(Operand::Stack(value));
         }
-        let values: HashMap<usize, Value> = self.rows.iter().map(|(operand, _, value)| (*operand, *value)).collect();
+        let values: FxHashMap<usize, Value> = self.rows.iter().map(|(operand, _, value)| (*operand, *value)).collect();
         let out = body.finish(&values);
         (Repeat { shared, body: out, ..old.clone() }, operands)
     }
@@ -275,7 +275,7 @@ impl<'g> Pair<'g> {
 /// The new numbers of a loop's results.
 #[derive(Default)]
 struct Numbers {
-    old: HashMap<usize, usize>,
+    old: FxHashMap<usize, usize>,
     /// Of each kept value, if it is stacked.
     kept: Vec<Option<usize>>,
 }
@@ -296,9 +296,9 @@ struct Body<'g> {
     there: &'g Graph,
     out: Graph,
     /// Old arguments.
-    inputs: HashMap<usize, Value>,
+    inputs: FxHashMap<usize, Value>,
     /// Values of the other loop's body.
-    again: HashMap<Value, Value>,
+    again: FxHashMap<Value, Value>,
 }
 
 impl Body<'_> {
@@ -334,7 +334,7 @@ impl Body<'_> {
     }
 
     /// The nodes; `values`: which value of the other loop's body an old argument was.
-    fn finish(mut self, values: &HashMap<usize, Value>) -> Graph {
+    fn finish(mut self, values: &FxHashMap<usize, Value>) -> Graph {
         let mut map: Vec<Value> = vec![];
         for node in &self.old.nodes {
             let new = match node.op {

@@ -5,7 +5,7 @@
 use super::rebuild::start;
 use super::{Phase, Phases, is_free, is_given, is_view};
 use crate::graph::{Graph, Node, Op, Output, Value};
-use crate::hash::HashMap;
+use rustc_hash::FxHashMap;
 
 /// The forward pass of a graph (that went through [`super::recompute`]), and where it can be cut.
 pub struct Segments<'g> {
@@ -119,7 +119,7 @@ impl<'g> Segments<'g> {
         let (kept, _) = self.kept(&borders);
         let last = borders.last().copied().unwrap_or(0);
         let out = self.graph.head();
-        let mut rebuild = Rebuild { segments: self, kept, last, map: vec![], again: HashMap::default(), out };
+        let mut rebuild = Rebuild { segments: self, kept, last, map: vec![], again: FxHashMap::default(), out };
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let inputs = match self.phases.0[index] {
                 Phase::Forward => node.inputs.iter().map(|v| rebuild.map[v.index()]).collect(),
@@ -150,7 +150,7 @@ struct Rebuild<'s> {
     /// Where the last segment begins: it is still there when the way back begins.
     last: usize,
     map: Vec<Value>,
-    again: HashMap<Value, Value>,
+    again: FxHashMap<Value, Value>,
     out: Graph,
 }
 

@@ -8,10 +8,9 @@ use std::fmt::{self, Write};
 
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
-use crate::program::{Below, Check, Must};
+use castnet_program::text::{lower, pad};
 
 mod primitives;
-mod program;
 mod read;
 
 pub use read::{ReadError, read};
@@ -39,24 +38,6 @@ impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.ty)?;
         self.below.iter().try_for_each(|below| write!(f, " in {below}"))
-    }
-}
-
-impl fmt::Display for Below {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.least, self.limit)?;
-        self.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
-        write!(f, " for {}", self.by)
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.must {
-            Must::Lie(below) => write!(f, "in {below}"),
-            Must::Divide(by) => write!(f, "no 0 for {by}"),
-        }?;
-        write!(f, ", {} axes in {} loops", self.axes, self.rounds)
     }
 }
 
@@ -172,15 +153,6 @@ impl Each<'_> {
     }
 }
 
-fn pad(out: &mut String, mut width: usize) {
-    const SPACES: &str = "                                                                ";
-    while width > 0 {
-        let now = width.min(SPACES.len());
-        out.push_str(&SPACES[..now]);
-        width -= now;
-    }
-}
-
 /// `add(%2, %3)`.
 fn operation(out: &mut String, node: &Node) {
     let _ = match &node.op {
@@ -246,8 +218,4 @@ fn operands_of_loop(repeat: &Repeat, inputs: &[Value]) -> String {
     text.push_str("; ");
     list(&mut text, stacks);
     text.trim_end_matches([' ', ';']).to_string()
-}
-
-fn lower(name: &impl fmt::Debug) -> String {
-    format!("{name:?}").to_lowercase()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::{Conv, Strided};
+use castnet_program::program::{Conv, Strided};
 
 use super::Run;
 use crate::isa::Isa;

@@ -1,7 +1,7 @@
 //! Matrix products.
 
-use castnet_graph::program::{Right as RightData, Strided};
-use castnet_graph::size::Size;
+use castnet_program::program::{Right as RightData, Strided};
+use castnet_program::size::Size;
 
 use super::sweep::{Steps, Sweep, acc_floats, depth};
 use super::{DEPTH, PANEL, Run, cut, pack, piece, wanted_chunks};

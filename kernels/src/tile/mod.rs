@@ -7,8 +7,8 @@
 //! A finished block of sums goes to a [`Sink`] while it is in the L1 cache. Each sum is computed by one chunk, in an order that depends on
 //! the sizes only: results do not depend on the number of threads.
 
-use castnet_graph::program::Tile;
-use castnet_graph::size::Size;
+use castnet_program::program::Tile;
+use castnet_program::size::Size;
 
 use crate::isa::Isa;
 
@@ -31,7 +31,7 @@ mod tests;
 mod weight_grad;
 
 /// Columns of a block handed to a sink.
-const PANEL: usize = castnet_graph::program::PANEL as usize;
+const PANEL: usize = castnet_program::program::PANEL as usize;
 /// Rows of a block handed to a sink: 8 KB of sums.
 const BLOCK: usize = 64;
 /// The longest piece of a reduction whose right operand is packed at once: 128 KB.

@@ -1,6 +1,6 @@
 //! Blocks in every order of their axes, on every instruction set, against one element at a time.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use super::{Grid, SLACK, gather, ramp, scatter};
 use crate::isa::Isa;

@@ -1,13 +1,13 @@
 //! The meaning of a launch, spelled out in double precision, and a way to run a kernel beside it.
 #![allow(dead_code)] // Each test uses its part.
 
-use castnet_graph::program::{Access, Index, Launch, Level, Source, Target};
 use castnet_graph::reference;
-use castnet_graph::scalar::{Code, Instr, Reduction};
-use castnet_graph::size::Size;
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, Update, random};
+use castnet_program::program::{Access, Index, Launch, Level, Source, Target};
+use castnet_program::scalar::{Code, Instr, Reduction};
+use castnet_program::size::Size;
+use castnet_program::types::DType;
 
 /// A generator of test data (SplitMix64).
 pub struct Random(pub u64);

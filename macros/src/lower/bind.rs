@@ -1,8 +1,9 @@
 //! Arguments of the net's own functions and blocks: the size names in their types are patterns, bound at each call.
 
 use castnet_graph::call::{Arg, Given, misplaced};
-use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
+use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::size::Size;
+use castnet_graph::spelling::did_you_mean;
 
 use super::callable::Callable;
 use super::expected::{axes_instead, type_text};

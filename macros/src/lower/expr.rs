@@ -5,9 +5,10 @@ use std::rc::Rc;
 use castnet_graph::arith;
 use castnet_graph::builder::{Builder, Checked};
 use castnet_graph::call::{Arg, Given};
-use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
+use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::ops::{self, IndexItem};
 use castnet_graph::size::Size;
+use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::{DType, Type};
 
 use super::Pass;

@@ -8,11 +8,12 @@ use std::rc::Rc;
 
 use castnet_graph::builder::{Declared, DeclaredState, Options};
 use castnet_graph::call::{Arg, Given, misplaced};
-use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
+use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::net::Init;
 use castnet_graph::program::Layout;
 use castnet_graph::size::Size;
+use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::Type;
 
 use super::expr::Lowering;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use castnet_graph::diagnostic::{Diagnostic, Loc, did_you_mean};
+use castnet_graph::diagnostic::{Diagnostic, Loc};
+use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::DType;
 
 use super::callable::Callable;

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use castnet_graph::budget::{Budget, Optimizer};
 use castnet_graph::builder::Parameters;
-use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
+use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::graph::Graph;
 use castnet_graph::size::whole;
+use castnet_graph::spelling::did_you_mean;
 
 use super::Pass;
 use super::parts::{Owner, is_inside};

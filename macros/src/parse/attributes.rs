@@ -1,6 +1,7 @@
 //! What may stand before an item: doc comments, attributes, visibility.
 
-use castnet_graph::diagnostic::{Loc, did_you_mean};
+use castnet_graph::diagnostic::Loc;
+use castnet_graph::spelling::did_you_mean;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::{Cursor, Parser};

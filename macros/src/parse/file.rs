@@ -1,6 +1,7 @@
 //! The items of `network!`: nets, instances of templates, blocks, constants.
 
-use castnet_graph::diagnostic::{Diagnostic, did_you_mean};
+use castnet_graph::diagnostic::Diagnostic;
+use castnet_graph::spelling::did_you_mean;
 use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
 use super::attributes::Place;

@@ -82,7 +82,7 @@ impl Parser<'_> {
                     "buffer" => Some("state"),
                     word => {
                         let known = ["fn", "train", "const", "pub", "param", "state", "where"];
-                        castnet_graph::diagnostic::did_you_mean(word, known)
+                        castnet_graph::spelling::did_you_mean(word, known)
                     }
                 };
                 meant.map_or("declare a layer with `name: Linear(10);`".into(), |m| format!("did you mean `{m}`?"))

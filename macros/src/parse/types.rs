@@ -1,6 +1,6 @@
 //! Types: `f32[N, 1, 28, 28]`.
 
-use castnet_graph::diagnostic::did_you_mean;
+use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::DType;
 use proc_macro2::{Delimiter, TokenTree};
 

@@ -1,9 +1,9 @@
 //! Calls with arguments that look random.
 
-use castnet_graph::net::Function;
-use castnet_graph::program::{Named, Program};
-use castnet_graph::types::DType;
 use castnet_kernels::random::uniform;
+use castnet_program::net::Function;
+use castnet_program::program::{Named, Program};
+use castnet_program::types::DType;
 
 use super::Mistake;
 use super::sizes::{self, Sizes};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use castnet_graph::grad;
 use castnet_graph::graph::{Graph, Role};
-use castnet_graph::net::{Init, Net, State};
 use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::text;
-use castnet_graph::types::DType;
 use castnet_kernels::Context;
 use castnet_kernels::random::{Mode, key, uniform};
+use castnet_program::net::{Init, Net, State};
+use castnet_program::types::DType;
 
 use super::Mistake;
 use super::arguments::Call;

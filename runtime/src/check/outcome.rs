@@ -1,6 +1,6 @@
 //! Everything that the functions of a model give, to be compared to the bit.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use super::Mistake;
 use super::arguments::Call;

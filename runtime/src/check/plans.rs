@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use castnet_graph::check::check_plan;
-use castnet_graph::net::Net;
-use castnet_graph::program::{Place, Program};
-use castnet_graph::size::Size;
+use castnet_program::net::Net;
+use castnet_program::program::{Place, Program};
+use castnet_program::size::Size;
 
 use super::Mistake;
 use super::arguments::Call;

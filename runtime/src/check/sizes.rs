@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use castnet_graph::program::Program;
-use castnet_graph::rules::Rule;
-use castnet_graph::size::Size;
+use castnet_program::program::Program;
+use castnet_program::rules::Rule;
+use castnet_program::size::Size;
 
 use super::Mistake;
 

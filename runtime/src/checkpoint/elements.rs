@@ -1,6 +1,6 @@
 //! Elements of tensors in a file, as numbers of another type.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 use safetensors::tensor::Dtype;
 
 /// As f32, rounded where they have more digits; `None` if they are no floating-point numbers.

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use castnet_graph::net::{METADATA, Parameter};
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::{METADATA, Parameter};
+use castnet_program::types::{DType, Type};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 

@@ -10,8 +10,8 @@ mod training;
 
 use std::path::Path;
 
-use castnet_graph::diagnostic::did_you_mean;
-use castnet_graph::net::State;
+use castnet_program::net::State;
+use castnet_program::spelling::did_you_mean;
 
 use crate::array::Array;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Arrays whose rows belong together, and what a batch makes of each.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::array::{Array, Element};
 use crate::error::{Error, Result, type_text};

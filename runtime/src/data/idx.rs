@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::array::{Array, Element};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::data::{Dataset, Field, Idx, Normalize};

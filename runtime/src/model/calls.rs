@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_graph::net::Net;
 use castnet_kernels::Context;
 use castnet_kernels::random::{Mode, root};
+use castnet_program::net::Net;
 
 /// The numbers of the next calls, for each function in inference and in training; those of programs that draw nothing stay 0.
 ///
@@ -25,7 +25,7 @@ pub(crate) type Saved = BTreeMap<String, [u64; 2]>;
 impl Calls {
     pub(super) fn new(net: &Net) -> Calls {
         let counter = |draws| Counter { draws, ..Counter::default() };
-        let of = |f: &castnet_graph::net::Function| {
+        let of = |f: &castnet_program::net::Function| {
             [counter(f.inference.draws()), counter(f.training.as_ref().is_some_and(|p| p.draws()))]
         };
         Calls(net.functions.iter().map(of).collect())

@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use castnet_graph::net::Net;
 use castnet_kernels::Context;
 use castnet_kernels::random::{Mode, root};
+use castnet_program::net::Net;
 
 use crate::array::Array;
 use crate::device::Device;

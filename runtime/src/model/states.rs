@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use castnet_graph::net::State;
+use castnet_program::net::State;
 
 use super::Model;
 use crate::array::Array;
@@ -70,7 +70,7 @@ impl States {
 
 /// Whether a state may have this shape: run-time sizes are open.
 pub(crate) fn may_have(state: &State, shape: &[usize]) -> bool {
-    let fits = |(declared, found): (&castnet_graph::size::Size, &usize)| {
+    let fits = |(declared, found): (&castnet_program::size::Size, &usize)| {
         declared.as_const().is_none_or(|size| size == *found as i64)
     };
     state.ty.rank() == shape.len() && state.ty.shape.iter().zip(shape).all(fits)

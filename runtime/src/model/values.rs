@@ -4,8 +4,8 @@ use super::Model;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 use crate::layout;
-use castnet_graph::types::DType;
 use castnet_kernels::update;
+use castnet_program::types::DType;
 
 impl Model {
     /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use castnet_graph::program::{Named, Program};
-use castnet_graph::rules::{Reason, Rule};
-use castnet_graph::size::Size;
-use castnet_graph::types::Type;
+use castnet_program::program::{Named, Program};
+use castnet_program::rules::{Reason, Rule};
+use castnet_program::size::Size;
+use castnet_program::types::Type;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -217,7 +217,7 @@ impl<'a> Call<'a> {
 
 #[cfg(test)]
 mod tests {
-    use castnet_graph::types::DType;
+    use castnet_program::types::DType;
 
     use super::*;
 

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_graph::program::{Named, Place, Program};
-use castnet_graph::size::Size;
-use castnet_graph::types::Type;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
+use castnet_program::program::{Named, Place, Program};
+use castnet_program::size::Size;
+use castnet_program::types::Type;
 
 use super::checks::Done;
 use super::rounds::{Ends, Schedule};

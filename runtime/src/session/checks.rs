@@ -1,6 +1,6 @@
 //! What values that a program makes must fulfil: a call that fails a check is an error and changes nothing.
 
-use castnet_graph::program::{Check, Must, Place, Program};
+use castnet_program::program::{Check, Must, Place, Program};
 
 use super::Session;
 use super::bound::Bound;
@@ -100,7 +100,7 @@ impl Session {
         match &check.must {
             Must::Divide(_) => Error::DividedByZero { function, by, element, rounds },
             Must::Lie(below) => {
-                let size = |size: &castnet_graph::size::Size| size.eval(&|name| self.value(name));
+                let size = |size: &castnet_program::size::Size| size.eval(&|name| self.value(name));
                 let range = Box::new(size(&below.least)..size(&below.limit));
                 Error::IndexOutOfRange { function, by, element, rounds, found: found[0], range }
             }

@@ -1,6 +1,6 @@
 //! Which phases may update a parameter at once instead of storing its gradient.
 
-use castnet_graph::program::{Launch, Place};
+use castnet_program::program::{Launch, Place};
 
 use super::bound::{AtOnce, Bound};
 use super::rounds::Phase;

@@ -10,9 +10,9 @@ mod states;
 
 use std::sync::Arc;
 
-use castnet_graph::program::{Named, Place, Program};
-use castnet_graph::rules::Reason;
 use castnet_kernels::isa::Isa;
+use castnet_program::program::{Named, Place, Program};
+use castnet_program::rules::Reason;
 
 use crate::array::Array;
 use crate::error::{Error, Result};

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use castnet_graph::program::Step;
 use castnet_kernels::Kernel;
+use castnet_program::program::Step;
 
 use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use castnet_graph::program::Place;
-use castnet_graph::types::DType;
 use castnet_kernels::{Context, Places, Run, Update};
+use castnet_program::program::Place;
+use castnet_program::types::DType;
 
 use super::Session;
 use super::bound::{AtOnce, Bound};

@@ -1,6 +1,6 @@
 //! The states of a call: copied from the model, changed in memory of the session's own, copied back once the call has succeeded.
 
-use castnet_graph::program::{Place, Program};
+use castnet_program::program::{Place, Program};
 
 use super::Session;
 use super::bound::Sizes;

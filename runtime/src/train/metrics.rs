@@ -1,6 +1,6 @@
 //! Figures over many batches.
 
-use castnet_graph::types::DType;
+use castnet_program::types::DType;
 
 use crate::array::{Array, Element};
 use crate::data::{Batches, Dataset};

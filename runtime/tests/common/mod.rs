@@ -1,11 +1,11 @@
 //! Small networks written by hand, as the compiler would.
 #![allow(dead_code)] // Each test uses its part.
 
-use castnet_graph::net::{Function, Init, Net, Parameter};
-use castnet_graph::program::*;
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::{Function, Init, Net, Parameter};
+use castnet_program::program::*;
+use castnet_program::scalar::{Binary, Code, Instr, Reduction};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::Array;
 
 /// Number of the functions of [`regression`].

@@ -1,13 +1,13 @@
 //! A program with a launch for every function, every conversion and every way to reduce, over numbers of all kinds.
 
 use castnet_graph::compile::compile;
-use castnet_graph::net::{Function, Net};
-use castnet_graph::program::{
+use castnet_program::net::{Function, Net};
+use castnet_program::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
 };
-use castnet_graph::scalar::{Binary, Code, Instr, Reduction, Unary};
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 
 use super::random::Numbers;
 

@@ -5,10 +5,10 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
-use castnet_graph::net::Net;
 use castnet_graph::ops;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::net::Net;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 
 fn op(b: &mut Builder, name: &str, args: &[Value]) -> Value {
     let given = args.iter().map(|value| Given { name: None, value: Arg::Tensor(*value), at: Loc::default() });

@@ -1,12 +1,12 @@
 //! A program run launch by launch: by the kernels of the CPU, each beside the same launch in CUDA C.
 
 use castnet_graph::cuda::{Kernel as Cuda, Parameter};
-use castnet_graph::net::{Net, State};
-use castnet_graph::program::{Layout, Named, Place, Program, Step, Target};
-use castnet_graph::scalar::Reduction;
-use castnet_graph::types::DType;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Kernel, Places, Run};
+use castnet_program::net::{Net, State};
+use castnet_program::program::{Layout, Named, Place, Program, Step, Target};
+use castnet_program::scalar::Reduction;
+use castnet_program::types::DType;
 
 use super::emulator::{Argument, Emulator, Kernels};
 

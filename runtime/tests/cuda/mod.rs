@@ -13,8 +13,8 @@ mod written;
 
 use castnet_graph::compile::{Compiled, compile};
 use castnet_graph::cuda::Kernel;
-use castnet_graph::program::{Launch, Named, Place, Program};
-use castnet_graph::types::DType;
+use castnet_program::program::{Launch, Named, Place, Program};
+use castnet_program::types::DType;
 use emulator::{Emulator, Kernels};
 use memory::{Inputs, Memory};
 

@@ -8,8 +8,8 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::Value;
 use castnet_graph::ops;
-use castnet_graph::scalar::{Binary, Unary};
-use castnet_graph::types::DType;
+use castnet_program::scalar::{Binary, Unary};
+use castnet_program::types::DType;
 use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
 
 /// What a text gives, of inputs by name; a mistake is in the builder's diagnostics then.

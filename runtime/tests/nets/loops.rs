@@ -12,11 +12,11 @@ use castnet_graph::compile::{Compiled, Source, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
-use castnet_graph::net::Net;
 use castnet_graph::ops;
 use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
-use castnet_graph::size::Size;
-use castnet_graph::types::DType;
+use castnet_program::net::Net;
+use castnet_program::size::Size;
+use castnet_program::types::DType;
 use castnet_runtime::{Array, Device, Gradients, Model, set_threads};
 use reference::{distance, drawn, tensor};
 

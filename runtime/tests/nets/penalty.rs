@@ -7,8 +7,8 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::Value;
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::ops;
-use castnet_graph::size::Size;
-use castnet_graph::types::{DType, Type};
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 
 fn given(value: Arg) -> Given {
     Given { name: None, value, at: Loc::default() }

@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use castnet_graph::program::{Conv, Layout, Right, Strided, Tile};
-use castnet_graph::size::Size;
+use castnet_program::program::{Conv, Layout, Right, Strided, Tile};
+use castnet_program::size::Size;
 
 use super::{Sink, TileKernel};
 use crate::isa::Isa;

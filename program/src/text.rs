@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::{lower, pad};
+use crate::program::lives::lives;
 use crate::program::{
-    Access, Buffer, Family, Index, Launch, Level, Place, Program, Right, Source, Stage, Step, Target, Tile,
+    Access, Below, Buffer, Check, Family, Index, Launch, Level, Must, Place, Program, Right, Source, Stage, Step,
+    Target, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
 use crate::size::Size;
@@ -35,7 +36,7 @@ impl Program {
             let most = if sizes.len() > 1 { "the greatest of " } else { "" };
             let _ = writeln!(text, "    floats {what}: {most}{}", sizes.join(", "));
         }
-        let lives = crate::plan::lives(&self.launches, &self.schedule, self.buffers.len());
+        let lives = lives(&self.launches, &self.schedule, self.buffers.len());
         let sizes: Vec<String> = self.buffers.iter().map(|b| b.size.to_string()).collect();
         let width = self.buffers.iter().map(|b| b.name.len()).max().unwrap_or(0);
         let size_width = sizes.iter().map(String::len).max().unwrap_or(0);
@@ -95,7 +96,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
 
 impl Launch {
     /// What it runs over: `rows [N], reduced over [10]`.
-    pub(crate) fn shape_text(&self) -> String {
+    pub fn shape_text(&self) -> String {
         match &self.family {
             Family::Flat => format!("each of {}", shape_text(&self.space)),
             Family::Row => format!("rows {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
@@ -317,4 +318,37 @@ fn tile_text(tile: &Tile) -> String {
         }
         Tile::Conv2dWeightGrad { input, dy, .. } => format!("correlation of b{} with b{}", input.buffer, dy.buffer),
     }
+}
+
+impl fmt::Display for Below {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.least, self.limit)?;
+        self.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
+        write!(f, " for {}", self.by)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.must {
+            Must::Lie(below) => write!(f, "in {below}"),
+            Must::Divide(by) => write!(f, "no 0 for {by}"),
+        }?;
+        write!(f, ", {} axes in {} loops", self.axes, self.rounds)
+    }
+}
+
+/// So many spaces.
+pub fn pad(out: &mut String, mut width: usize) {
+    const SPACES: &str = "                                                                ";
+    while width > 0 {
+        let now = width.min(SPACES.len());
+        out.push_str(&SPACES[..now]);
+        width -= now;
+    }
+}
+
+/// The name of a variant in small letters.
+pub fn lower(name: &impl fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
 }

@@ -193,7 +193,7 @@ impl Type {
     }
 
     /// Writes what `Display` does.
-    pub(crate) fn write_to(&self, text: &mut String) {
+    pub fn write_to(&self, text: &mut String) {
         text.push_str(self.dtype.name());
         if !self.is_scalar() {
             write_shape(text, &self.shape);

@@ -3,7 +3,10 @@
 //! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
 //! same meaning.
 
+mod in_place;
 mod index;
+pub mod lives;
+mod operands;
 
 use std::sync::Arc;
 
@@ -180,7 +183,7 @@ pub enum Place {
 
 impl Place {
     /// In the arena, nobody knows yet where.
-    pub(crate) fn open() -> Place {
+    pub fn open() -> Place {
         Place::Arena(Size::constant(0))
     }
 }
@@ -362,7 +365,7 @@ impl Access {
     }
 
     /// The axes that move elements, which those of size 1 do not: each element lies where another access's does if these are equal.
-    pub(crate) fn long_axes(&self) -> impl Iterator<Item = (&Size, &Index)> {
+    pub fn long_axes(&self) -> impl Iterator<Item = (&Size, &Index)> {
         let first = |index: &Index| index.terms.is_empty() && index.offset.is_zero();
         self.dims.iter().zip(&self.index).filter(move |(size, index)| !(size.is(1) && first(index)))
     }

@@ -301,7 +301,7 @@ impl Size {
     }
 
     /// Writes what `Display` does; numbers, which nearly all sizes are, the short way.
-    pub(crate) fn write_to(&self, text: &mut String) {
+    pub fn write_to(&self, text: &mut String) {
         match self.as_const() {
             Some(value) => text.push_str(&value.to_string()),
             None => text.push_str(&self.to_string()),
