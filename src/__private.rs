@@ -55,7 +55,7 @@ pub const fn size(terms: &[(i64, &[usize])]) -> u64 {
     if known > u64::MAX as u128 { u64::MAX } else { known as u64 }
 }
 
-/// Bytes of the largest of these arenas of floats, of `constant`, and of what an optimizer remembers; at most `usize::MAX`.
+/// Bytes of the largest of these arenas, of `constant`, and of what an optimizer remembers; at most `usize::MAX`.
 pub const fn memory(arenas: &[u64], constant: u64, optimizer: usize) -> usize {
     let (mut most, mut arena) = (0, 0);
     while arena < arenas.len() {
@@ -64,7 +64,7 @@ pub const fn memory(arenas: &[u64], constant: u64, optimizer: usize) -> usize {
         }
         arena += 1;
     }
-    let bytes = most.saturating_mul(4).saturating_add(constant).saturating_add(optimizer as u64);
+    let bytes = most.saturating_add(constant).saturating_add(optimizer as u64);
     if bytes > usize::MAX as u64 { usize::MAX } else { bytes as usize }
 }
 

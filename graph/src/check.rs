@@ -17,6 +17,7 @@ pub fn check_plan(program: &Program) -> Result<(), String> {
         let places = program.buffers.iter().map(|buffer| match &buffer.place {
             Place::Arena(offset) => Some(Lies {
                 offset: eval(offset),
+                width: buffer.dtype.bytes() as i64,
                 start: eval(&buffer.start),
                 strides: buffer.strides.iter().map(eval).collect(),
                 length: eval(&buffer.size),
@@ -76,9 +77,11 @@ fn eval(size: &Size, numbers: &Numbers) -> i64 {
     size.eval(&|name| numbers.iter().find(|(n, _)| **n == *name).map_or(1, |(_, number)| *number))
 }
 
-/// The numbers of a buffer in the arena.
+/// The numbers of a buffer in the arena: its place in bytes, all else in elements.
 struct Lies {
     offset: i64,
+    /// Bytes of an element.
+    width: i64,
     start: i64,
     strides: Vec<i64>,
     length: i64,
@@ -91,13 +94,13 @@ struct Check<'p> {
     /// Where the arena ends.
     height: i64,
     numbers: Numbers,
-    /// By its first float: the end of a piece of memory, and the buffer that it was last written as.
+    /// By its first byte: the end of a piece of memory, and the buffer that it was last written as.
     owners: BTreeMap<i64, (i64, usize)>,
     /// The rounds of the loops around the launch.
     rounds: Vec<i64>,
 }
 
-/// Where a buffer lies in a round: first float and the one behind the last.
+/// Where a buffer lies in a round: first byte and the one behind the last.
 #[derive(Clone, Copy, PartialEq)]
 struct Span {
     from: i64,
@@ -135,7 +138,7 @@ impl Check<'_> {
             let Some(span) = self.span(read)? else { continue };
             self.check_read(launch, read, span)?;
         }
-        let in_place: FxHashSet<(usize, usize)> = launch.in_place().into_iter().collect();
+        let in_place: FxHashSet<(usize, usize)> = launch.in_place(&program.buffers).into_iter().collect();
         let mut reads = vec![];
         for read in launch.reads() {
             reads.extend(self.span(read)?.map(|span| (read, span)));
@@ -212,11 +215,16 @@ impl Check<'_> {
     fn span(&self, buffer: usize) -> Result<Option<Span>, String> {
         let Some(place) = &self.places[buffer] else { return Ok(None) };
         let moved = place.strides.iter().zip(&self.rounds).map(|(stride, round)| stride.saturating_mul(*round));
-        let from = moved.fold(place.offset.saturating_add(place.start), i64::saturating_add);
-        let to = from.saturating_add(place.length);
+        let bytes = |elements: i64| elements.saturating_mul(place.width);
+        let from = place.offset.saturating_add(bytes(moved.fold(place.start, i64::saturating_add)));
+        let to = from.saturating_add(bytes(place.length));
+        let name = || &self.program.buffers[buffer].name;
+        if from % place.width != 0 {
+            return Err(format!("`{}` lies at byte {from}, between elements of {} bytes", name(), place.width));
+        }
         match place.offset <= from && from <= to && to <= self.height {
             true => Ok(Some(Span { from, to })),
-            false => Err(format!("`{}` does not lie in the arena", self.program.buffers[buffer].name)),
+            false => Err(format!("`{}` does not lie in the arena", name())),
         }
     }
 }

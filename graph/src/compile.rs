@@ -140,7 +140,7 @@ fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph)
     let written = whole.0.clone();
     let segments = Segments::new(&written, &|name| budget.value(name));
     let choices = segments.choices();
-    let enough = choices.iter().position(|(_, elements)| 4 * elements <= allowed).unwrap_or(choices.len());
+    let enough = choices.iter().position(|(_, bytes)| *bytes <= allowed).unwrap_or(choices.len());
     let (fewer, more) = choices.split_at(enough);
     let mut best = whole;
     // The estimate knows neither the gradients that flow nor what fusing spares, and more segments may take more.

@@ -1,6 +1,6 @@
 //! The memory plan: where each activation lies.
 //!
-//! A buffer lives from the launch that writes it to the last launch that reads it. Places are polynomials in the run-time sizes, as lengths are,
+//! Lengths and places are bytes. A buffer lives from the launch that writes it to the last launch that reads it. Places are polynomials in the run-time sizes, as lengths are,
 //! and two buffers that live at one time are apart for all sizes (which are at least 1), so the plan holds for every value of them. Best fit, in
 //! the best of a few orders (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net Inference*, 2020); where that misses what
 //! is alive at once, a bounded local search moves buffers forward (`place`). Before that, `rows` and `gaps` let buffers lie where a loop needs
@@ -14,19 +14,19 @@ mod rows;
 use crate::fuse::Kernels;
 use crate::program::Place;
 use crate::program::lives::{extend, lives, loops};
-use crate::size::{Size, gcd};
+use crate::size::Size;
 use place::{Piece, alive, place};
 use polynomial::{Basis, Polynomial};
 
-/// Offsets and coefficients are multiples of this many floats where that costs little, so that every buffer starts on a cache line.
-const ALIGN: i64 = 16;
+/// Offsets and coefficients are multiples of this many bytes where that costs little, so that every buffer starts on a cache line.
+const ALIGN: i64 = 64;
 
 /// A finished plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Floats of the arena: the greatest of these.
+    /// Bytes of the arena: the greatest of these.
     pub arena: Vec<Size>,
-    /// Floats that are alive at one time: the greatest of these.
+    /// Bytes that are alive at one time: the greatest of these.
     pub bound: Vec<Size>,
 }
 
@@ -35,7 +35,9 @@ pub struct Plan {
 struct Block {
     buffers: Vec<usize>,
     class: usize,
-    floats: i64,
+    bytes: i64,
+    /// The width of its widest elements.
+    align: i64,
     first: usize,
     last: usize,
     /// When others lie in its place, in the rounds of a loop.
@@ -59,7 +61,7 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     let mut blocks: Vec<Block> = vec![];
     for (id, buffer) in kernels.buffers.iter().enumerate() {
         let (Place::Arena(_), Some((first, last))) = (&buffer.place, lives[id]) else { continue };
-        // A size of several terms is a class of its own.
+        // A size of several terms is a class of its own. Classes are of elements, so that those of all widths meet in one.
         let (monomial, coefficient) = match buffer.size.as_term() {
             Some((m, c)) => (Size::term(m.clone(), 1), c),
             None => (buffer.size.clone(), 1),
@@ -68,17 +70,23 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
             classes.push(monomial);
             classes.len() - 1
         });
-        blocks.push(Block { buffers: vec![id], class, floats: coefficient, first, last, taken: vec![] });
+        let align = buffer.dtype.bytes() as i64;
+        let bytes = coefficient.saturating_mul(align);
+        blocks.push(Block { buffers: vec![id], class, bytes, align, first, last, taken: vec![] });
     }
     align(&classes, &mut blocks);
     join_in_place(kernels, &mut blocks);
-    let sizes: Vec<Size> = kernels.buffers.iter().map(|b| b.size.clone()).collect();
-    gaps::fill(&kernels.launches, &kernels.schedule, &sizes, &mut blocks);
-    let lengths: Vec<Size> = blocks.iter().map(|b| &classes[b.class] * &b.floats.into()).collect();
+    gaps::fill(&kernels.launches, &kernels.schedule, &kernels.buffers, &mut blocks);
+    let lengths: Vec<Size> = blocks.iter().map(|b| &classes[b.class] * &b.bytes.into()).collect();
+    // Where all lengths are multiples of the widest elements, places are so by themselves.
+    let widest = blocks.iter().map(|b| b.align).max().unwrap_or(1);
+    let even = lengths.iter().flat_map(Size::terms).all(|(_, c)| c % widest == 0);
     let basis = Basis::new(lengths.iter());
     let polynomials = basis.polynomials(&lengths).into_iter();
-    let piece =
-        |(block, size): (&Block, Polynomial)| Piece { class: block.class, size, first: block.first, last: block.last };
+    let piece = |(block, size): (&Block, Polynomial)| {
+        let align = if even { 1 } else { block.align };
+        Piece { class: block.class, size, align, first: block.first, last: block.last }
+    };
     let pieces: Vec<Piece> = blocks.iter().zip(polynomials).map(piece).collect();
     let bound = alive(&basis, &pieces);
     let placement = place(&basis, &pieces, &bound);
@@ -96,16 +104,17 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     Plan { arena: sizes(&placement.ends), bound: sizes(&bound) }
 }
 
-/// Rounds the floats of all blocks up: to whole cache lines, but in a class of run-time size that would grow by more than a fiftieth, only to
-/// what all its blocks have in common.
+/// Rounds the bytes of all blocks up to whole cache lines, but in a class of run-time size that would grow by more than a fiftieth. There places
+/// alone are rounded up, to the width of what lies there, each coefficient for itself: a mask of `N` bytes takes `N`, and floats right behind it
+/// begin at `4*N`.
 fn align(classes: &[Size], blocks: &mut [Block]) {
-    let rounded = |floats: i64, to: i64| (floats + to - 1) / to * to;
+    let lines = |bytes: i64| bytes.saturating_add(ALIGN - 1) / ALIGN * ALIGN;
     for (class, monomial) in classes.iter().enumerate() {
-        let members = || blocks.iter().filter(|b| b.class == class).map(|b| b.floats);
-        let (plain, lines) = (members().sum::<i64>(), members().map(|floats| rounded(floats, ALIGN)).sum::<i64>());
-        let dear = monomial.as_const().is_none() && lines * 50 > plain * 51;
-        let to = if dear { members().fold(ALIGN, gcd) } else { ALIGN };
-        blocks.iter_mut().filter(|b| b.class == class).for_each(|b| b.floats = rounded(b.floats, to));
+        let members = || blocks.iter().filter(|b| b.class == class).map(|b| b.bytes);
+        let (plain, rounded) = (members().sum::<i64>(), members().map(lines).sum::<i64>());
+        if monomial.as_const().is_some() || rounded * 50 <= plain * 51 {
+            blocks.iter_mut().filter(|b| b.class == class).for_each(|b| b.bytes = lines(b.bytes));
+        }
     }
 }
 
@@ -116,15 +125,16 @@ fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
         block.buffers.iter().for_each(|&buffer| block_of[buffer] = Some(number));
     }
     for (step, launch) in kernels.launches.iter().enumerate() {
-        for (from, to) in launch.in_place() {
+        for (from, to) in launch.in_place(&kernels.buffers) {
             let (Some(a), Some(b)) = (block_of[from], block_of[to]) else { continue };
             let (old, new) = (&blocks[a], &blocks[b]);
-            if a == b || old.last != step || new.first != step || (old.class, old.floats) != (new.class, new.floats) {
+            if a == b || old.last != step || new.first != step || (old.class, old.bytes) != (new.class, new.bytes) {
                 continue;
             }
-            let (last, buffers) = (new.last, std::mem::take(&mut blocks[b].buffers));
+            let (last, align, buffers) = (new.last, new.align, std::mem::take(&mut blocks[b].buffers));
             buffers.iter().for_each(|&buffer| block_of[buffer] = Some(a));
             blocks[a].last = last;
+            blocks[a].align = blocks[a].align.max(align);
             blocks[a].buffers.extend(buffers);
         }
     }

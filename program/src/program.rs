@@ -45,9 +45,9 @@ pub struct Program {
     pub launches: Vec<Launch>,
     /// What runs, in order.
     pub schedule: Vec<Step>,
-    /// Floats (4 bytes each) of the arena of activations: the greatest of these, which can be another one for other run-time sizes.
+    /// Bytes of the arena of activations: the greatest of these, which can be another one for other run-time sizes.
     pub arena: Vec<Size>,
-    /// Floats that are alive at one time: the greatest of these. No plan takes less.
+    /// Bytes that are alive at one time: the greatest of these. No plan takes less.
     pub bound: Vec<Size>,
     /// Floating-point operations of one run.
     pub flops: Size,
@@ -139,7 +139,7 @@ fn is_zero(count: &usize) -> bool {
 pub struct Buffer {
     /// What lies there, for people: `conv1`, `d conv1.weight`.
     pub name: String,
-    /// The type of the elements (arena and outputs: always f32).
+    /// The type of the elements.
     pub dtype: DType,
     /// Elements in one round.
     pub size: Size,
@@ -177,7 +177,7 @@ pub enum Place {
     State(usize),
     /// Word number `.0` of the program's checks, counted through.
     Check(usize),
-    /// In the arena, so many floats behind its beginning.
+    /// In the arena, so many bytes behind its beginning: a multiple of the width of the buffer's elements.
     Arena(Size),
 }
 
@@ -515,5 +515,5 @@ impl Program {
 
 /// Bytes of an arena under a binding of the run-time sizes.
 pub fn arena_bytes(arena: &[Size], value: &dyn Fn(&str) -> i64) -> i64 {
-    4 * arena.iter().map(|size| size.eval(value)).max().unwrap_or(0)
+    arena.iter().map(|size| size.eval(value)).max().unwrap_or(0)
 }

@@ -34,7 +34,7 @@ impl Program {
         for (what, sizes) in [("of the arena", &self.arena), ("alive at one time", &self.bound)] {
             let sizes: Vec<_> = sizes.iter().map(Size::to_string).collect();
             let most = if sizes.len() > 1 { "the greatest of " } else { "" };
-            let _ = writeln!(text, "    floats {what}: {most}{}", sizes.join(", "));
+            let _ = writeln!(text, "    bytes {what}: {most}{}", sizes.join(", "));
         }
         let lives = lives(&self.launches, &self.schedule, self.buffers.len());
         let sizes: Vec<String> = self.buffers.iter().map(|b| b.size.to_string()).collect();
@@ -89,7 +89,12 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Gradient(i) => format!("gradient {i}"),
         Place::State(i) => format!("state {i}"),
         Place::Check(i) => format!("check {i}"),
-        Place::Arena(offset) => format!("arena{}", moved(offset, "")),
+        // The only number of bytes: all that follows, here and elsewhere, are elements.
+        Place::Arena(offset) => match offset.terms().len() {
+            0 => "arena".to_string(),
+            1 => format!("arena at byte {offset}"),
+            _ => format!("arena at byte ({offset})"),
+        },
     };
     place + &behind
 }

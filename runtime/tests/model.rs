@@ -2,6 +2,7 @@
 
 mod common;
 
+use castnet_program::program::Place;
 use castnet_runtime::optimizer::{Factors, State};
 use castnet_runtime::{Adam, AdamW, Array, Cosine, Device, Error, Model, Optimizer, Result, Sgd, set_threads};
 use common::{LOSS, SCORES, noise, regression, rounds};
@@ -399,6 +400,11 @@ fn networks_that_contradict_themselves_are_refused() {
     // SAFETY: its indices stay inside their buffers.
     let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` ends beyond its place"));
+    let mut net = regression(K as i64, O as i64);
+    net.functions[1].inference.buffers[3].place = Place::Arena(2.into());
+    // SAFETY: as above.
+    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` lies at byte 2, between elements"));
 }
 
 /// Notes what it is given.

@@ -146,12 +146,13 @@ impl<'a> Body<'a> {
 
     /// Whether another buffer of the launch lies in the same memory, as one that is computed in place does.
     fn shares_memory(&self, buffer: usize) -> bool {
-        let place = |b: usize| self.program.buffers.get(b).map(|b| (&b.place, &b.size));
-        let Some((mine, size)) = place(buffer) else { return true };
+        let place =
+            |b: usize| self.program.buffers.get(b).map(|b| (&b.place, &b.size * &(b.dtype.bytes() as i64).into()));
+        let Some((mine, bytes)) = place(buffer) else { return true };
         let others = self.buffers.iter().filter(|(b, _)| *b != buffer).filter_map(|(b, _)| place(*b));
-        let mut overlaps = others.map(|(other, other_size)| match (mine, other) {
+        let mut overlaps = others.map(|(other, other_bytes)| match (mine, other) {
             (Place::Arena(from), Place::Arena(other_from)) => {
-                !(from + size).at_most(other_from) && !(other_from + other_size).at_most(from)
+                !(from + &bytes).at_most(other_from) && !(other_from + &other_bytes).at_most(from)
             }
             (a, b) => a == b,
         });

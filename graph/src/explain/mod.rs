@@ -123,7 +123,7 @@ fn head(program: &Program) -> String {
 /// How much memory activations take, and how near that is to what must be alive at once.
 fn memory(program: &Program) -> String {
     let (planned, bound) = (greatest(&program.arena), greatest(&program.bound));
-    format!("{planned} floats of activations, {bound} of them alive at once")
+    format!("{planned} bytes of activations, {bound} of them alive at once")
 }
 
 /// The greatest of some sizes.

@@ -163,7 +163,7 @@ fn blocks<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<Block<'p
             Some(first) if life.0 < first && life.1 >= first => Kind::Saved,
             _ => Kind::Passing,
         };
-        let start = 4 * offset.eval(value) + buffer.dtype.bytes() as i64 * buffer.start.eval(value);
+        let start = offset.eval(value) + buffer.dtype.bytes() as i64 * buffer.start.eval(value);
         let bytes = buffer.dtype.bytes() as i64 * buffer.size.eval(value);
         blocks.push(Block { name: &buffer.name, kind, life, start, bytes });
     }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use super::cost::{Cost, launches};
 use super::{Explain, greatest, title};
 use crate::compile::Report;
-use crate::size::Size;
 
 impl Explain<'_> {
     /// Parameters and their bytes.
@@ -33,8 +32,7 @@ impl Explain<'_> {
         let value = |name: &str| self.settings.size(name);
         let binding = self.settings.binding(program);
         let at = if binding.is_empty() { String::new() } else { format!(" at {binding}") };
-        let bytes: Vec<Size> = program.arena.iter().map(|size| size * &4.into()).collect();
-        let arena = greatest(&bytes);
+        let arena = greatest(&program.arena);
         let mut text = format!("== {}{at} ==\n", title(report));
         let _ = writeln!(text, "floating-point operations {}, arena {arena} bytes", program.flops);
         let launches = launches(program, &value);

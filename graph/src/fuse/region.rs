@@ -283,7 +283,7 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
         extend_through_loops(&mut life, &body.schedule);
         let Some((_, last)) = life else { return true };
         let in_place = || {
-            let pairs = body.launches[first].in_place();
+            let pairs = body.launches[first].in_place(&body.buffers);
             let mut new = of(Place::Result(state));
             body.schedule.contains(&Step::Launch(first)) && new.any(|new| pairs.contains(&(old, new)))
         };

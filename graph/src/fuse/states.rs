@@ -3,7 +3,6 @@
 use super::lower::Kernels;
 use super::region::copy;
 use crate::program::{Buffer, Launch, Place, Source, Step, Target};
-use crate::types::DType;
 
 /// Redirects stores to states that would be seen by later reads, which must see what the state was before.
 pub(super) fn assign_after_reads(kernels: &mut Kernels) {
@@ -23,9 +22,9 @@ pub(super) fn assign_after_reads(kernels: &mut Kernels) {
             continue;
         }
         let name = format!("next {}", kernels.buffers[state].name);
-        let (size, place) = (kernels.buffers[state].size.clone(), Place::open());
+        let (dtype, size) = (kernels.buffers[state].dtype, kernels.buffers[state].size.clone());
         let next = kernels.buffers.len();
-        kernels.buffers.push(Buffer::new(name, DType::F32, size.clone(), place));
+        kernels.buffers.push(Buffer::new(name, dtype, size.clone(), Place::open()));
         kernels.rows_of.push(None);
         let stores = kernels.launches[writer].stores.iter_mut();
         stores.filter(|s| s.buffer == state).for_each(|s| s.buffer = next);

@@ -3,7 +3,7 @@
 
 use super::Block;
 use crate::program::lives::span;
-use crate::program::{Access, Launch, Step};
+use crate::program::{Access, Buffer, Launch, Step};
 use crate::size::Size;
 
 /// Between which launches of a round a buffer holds nothing: the last that reads the old value, and the one that writes the new one.
@@ -14,26 +14,26 @@ struct Gap {
 }
 
 /// Joins blocks that live inside a gap with the block around it.
-pub(super) fn fill(launches: &[Launch], schedule: &[Step], sizes: &[Size], blocks: &mut Vec<Block>) {
+pub(super) fn fill(launches: &[Launch], schedule: &[Step], buffers: &[Buffer], blocks: &mut Vec<Block>) {
     let reads: Vec<Vec<usize>> = launches.iter().map(Launch::reads).collect();
-    in_steps(launches, &reads, schedule, sizes, blocks);
+    in_steps(launches, &reads, schedule, buffers, blocks);
 }
 
 /// `reads`: what each launch reads.
-fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], sizes: &[Size], blocks: &mut Vec<Block>) {
+fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], buffers: &[Buffer], blocks: &mut Vec<Block>) {
     for step in steps {
         let Step::Repeat { body, .. } = step else { continue };
-        in_steps(launches, reads, body, sizes, blocks);
+        in_steps(launches, reads, body, buffers, blocks);
         let mut owner = 0;
         while owner < blocks.len() {
-            let gap = gap(launches, reads, body, sizes, &blocks[owner]);
-            while let Some(at) = gap.and_then(|gap| candidate(launches, &gap, owner, blocks)) {
-                let buffers = blocks[at].buffers.clone();
-                let (first, last) = (blocks[at].first, blocks[at].last);
-                blocks[owner].buffers.extend(buffers);
-                blocks[owner].taken.push((first, last));
-                blocks.remove(at);
+            let gap = gap(launches, reads, body, buffers, &blocks[owner]);
+            while let Some(at) = gap.and_then(|gap| candidate(launches, buffers, &gap, owner, blocks)) {
+                let taker = blocks.remove(at);
                 owner -= usize::from(at < owner);
+                let around = &mut blocks[owner];
+                around.align = around.align.max(taker.align);
+                around.buffers.extend(taker.buffers);
+                around.taken.push((taker.first, taker.last));
             }
             owner += 1;
         }
@@ -41,7 +41,7 @@ fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], sizes: &[
 }
 
 /// The gap of a block in the rounds of a loop, if the block is one buffer there that is written as a whole.
-fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], sizes: &[Size], block: &Block) -> Option<Gap> {
+fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], buffers: &[Buffer], block: &Block) -> Option<Gap> {
     let (start, end) = span(body)?;
     if block.first >= start && block.last <= end || block.last < start || block.first > end {
         return None;
@@ -60,7 +60,7 @@ fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], sizes: &[Size],
     let is_read = |launch: &usize| reads[*launch].iter().any(own);
     let from = (start..=to).rfind(is_read)?;
     let later = (to + 1..=end).any(|launch| is_read(&launch));
-    let whole = covers(&launches[to], store, &sizes[store.buffer]);
+    let whole = covers(&launches[to], store, &buffers[store.buffer].size);
     (from < to && !later && direct(from) && direct(to) && whole).then_some(Gap { from, to })
 }
 
@@ -86,21 +86,21 @@ fn covers(launch: &Launch, store: &Access, size: &Size) -> bool {
 }
 
 /// The largest block that fits into the gap of another one.
-fn candidate(launches: &[Launch], gap: &Gap, owner: usize, blocks: &[Block]) -> Option<usize> {
+fn candidate(launches: &[Launch], buffers: &[Buffer], gap: &Gap, owner: usize, blocks: &[Block]) -> Option<usize> {
     let around = &blocks[owner];
     let in_place = |launch: usize, from: &Block, to: &Block| {
-        from.floats == to.floats
-            && launches[launch].in_place().iter().any(|(a, b)| from.buffers.contains(a) && to.buffers.contains(b))
+        let pairs = || launches[launch].in_place(buffers);
+        from.bytes == to.bytes && pairs().iter().any(|(a, b)| from.buffers.contains(a) && to.buffers.contains(b))
     };
     let fits = |at: &usize| {
         let block = &blocks[*at];
         *at != owner
-            && (block.class, block.floats <= around.floats) == (around.class, true)
+            && (block.class, block.bytes <= around.bytes) == (around.class, true)
             && block.first >= gap.from
             && block.last <= gap.to
             && (block.first > gap.from || in_place(gap.from, around, block))
             && (block.last < gap.to || in_place(gap.to, block, around))
             && around.taken.iter().all(|(first, last)| block.last < *first || *last < block.first)
     };
-    (0..blocks.len()).filter(fits).max_by_key(|at| (blocks[*at].floats, blocks[*at].last - blocks[*at].first))
+    (0..blocks.len()).filter(fits).max_by_key(|at| (blocks[*at].bytes, blocks[*at].last - blocks[*at].first))
 }

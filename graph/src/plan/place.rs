@@ -7,6 +7,8 @@ pub(super) struct Piece {
     /// Its class, by size: those of one class are multiples of one polynomial.
     pub class: usize,
     pub size: Polynomial,
+    /// What each coefficient of its place must be a multiple of: a power of two.
+    pub align: i64,
     pub first: usize,
     pub last: usize,
 }
@@ -284,6 +286,9 @@ impl Search<'_> {
                 }
                 if !spans[at].to.at_most(&end) {
                     end.join(&spans[at].to);
+                    if piece.align > 1 {
+                        end.align(piece.align);
+                    }
                     worth = self.basis.at(&end, 0);
                 }
             }

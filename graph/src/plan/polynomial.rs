@@ -136,6 +136,13 @@ impl Polynomial {
         }
     }
 
+    /// Rounds each coefficient up to a multiple of a power of two, so that the value is one for all sizes.
+    pub fn align(&mut self, to: i64) {
+        for at in 0..self.0.len() {
+            self.0[at] = (self.0[at] + to - 1) & -to;
+        }
+    }
+
     pub fn plus(&self, other: &Polynomial) -> Polynomial {
         let mut sum = self.clone();
         for at in 0..sum.0.len() {

@@ -91,7 +91,7 @@ fn heir_stack(
 ) -> Option<usize> {
     let place = &kernels.buffers[row];
     let launch = &kernels.launches[last];
-    let pairs = launch.in_place();
+    let pairs = launch.in_place(&kernels.buffers);
     let reads = launch.reads().into_iter().filter(|b| kernels.rows_of[*b] == kernels.rows_of[row]).collect::<Vec<_>>();
     let written = launch.stores.iter().map(|s| s.buffer);
     let mut candidates = written.filter_map(|part| {
@@ -100,6 +100,7 @@ fn heir_stack(
         let alike = |b: &usize| {
             let other = &kernels.buffers[*b];
             (&other.size, &other.strides, other.start.is_zero()) == (&place.size, &place.strides, true)
+                && other.dtype.bytes() == place.dtype.bytes()
         };
         let touches = |number: usize| touched[number].iter().filter(|b| is_part(b));
         let fits = matches!(buffer.place, Place::Arena(_))
@@ -138,7 +139,7 @@ fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: u
     };
     let in_place = |b: usize| {
         let read: Vec<usize> = launch.touches().into_iter().filter(is_row).collect();
-        let pairs = launch.in_place();
+        let pairs = launch.in_place(&kernels.buffers);
         read.iter().all(|row| pairs.contains(&(*row, b)))
     };
     let fits = |b: &usize| {
@@ -147,7 +148,8 @@ fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: u
         let lives =
             lives[*b].is_some_and(|(first, until)| until <= end && (first > last || first == last && in_place(*b)));
         let whole = || kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));
-        free && lives && buffer.size == place.size && !whole()
+        let as_large = (&buffer.size, buffer.dtype.bytes()) == (&place.size, place.dtype.bytes());
+        free && lives && as_large && !whole()
     };
     let length = |b: &usize| lives[*b].map_or(0, |(first, last)| last - first);
     (0..kernels.buffers.len()).filter(fits).max_by_key(|b| (length(b), std::cmp::Reverse(*b)))

@@ -1,7 +1,7 @@
 //! Which values of the forward pass are kept: a minimum cut between what the forward pass must make and what the backward pass reads
 //! (cf. Chen et al., *Training Deep Nets with Sublinear Memory Cost*, 2016, and the partitioner of PyTorch's functorch).
 //!
-//! - Every value is an edge whose capacity is what keeping it costs: its elements, where every run-time size counts as [`SIZE`]. Arguments,
+//! - Every value is an edge whose capacity is what keeping it costs: its bytes, where every run-time size counts as [`SIZE`]. Arguments,
 //!   parameters and results are there anyway and cost nothing; constants, indices and random numbers can always be had.
 //! - What lies in memory in the forward pass anyway, because a product or another pass over it reads it, costs nothing more than its place;
 //!   to keep anything else is a write, and costs a little more.
@@ -37,7 +37,10 @@ pub(super) fn kept(graph: &Graph, phases: &Phases) -> Vec<bool> {
         match () {
             () if is_given(&node.op) || is_result[index] => 0,
             () if is_view(&node.op) => INFINITE,
-            () => node.ty.len().eval(&|_| SIZE).clamp(1, INFINITE / 4),
+            () => {
+                let elements = node.ty.len().eval(&|_| SIZE);
+                elements.saturating_mul(node.ty.dtype.bytes() as i64).clamp(1, INFINITE / 4)
+            }
         }
     };
     minimum(graph, &is_forward, &|v| read[v.index()], &cost)

@@ -13,7 +13,7 @@ pub struct Segments<'g> {
     phases: Phases,
     /// For each node, the last forward node that reads it, through any view.
     last_use: Vec<usize>,
-    /// What keeping each value costs.
+    /// The bytes of each value.
     cost: Vec<i64>,
     /// What the backward pass reads before each node, added up.
     kept_before: Vec<i64>,
@@ -41,7 +41,7 @@ impl<'g> Segments<'g> {
             .iter()
             .map(|node| match is_given(&node.op) || is_free(&node.op) || is_view(&node.op) {
                 true => 0,
-                false => node.ty.len().eval(value).max(1),
+                false => node.ty.len().eval(value).saturating_mul(node.ty.dtype.bytes() as i64).max(1),
             })
             .collect();
         let (mut kept_before, mut crossing) = (vec![0; nodes + 1], vec![0; nodes + 1]);
@@ -93,7 +93,7 @@ impl<'g> Segments<'g> {
         (kept, estimate)
     }
 
-    /// Numbers of segments worth trying, each with the elements that it keeps by estimate: more and more, until none spares any. No two cut
+    /// Numbers of segments worth trying, each with the bytes that it keeps by estimate: more and more, until none spares any. No two cut
     /// at the same places.
     pub fn choices(&self) -> Vec<(i64, i64)> {
         let (mut choices, mut cut): (Vec<(i64, i64)>, Vec<usize>) = (vec![], vec![]);

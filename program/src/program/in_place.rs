@@ -2,12 +2,13 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Access, Family, Index, Launch, Level, Source, Target};
+use super::{Access, Buffer, Family, Index, Launch, Level, Source, Target};
 use crate::size::Size;
 
 impl Launch {
-    /// Pairs (read, written) of buffers whose elements are read only at points that write the same element.
-    pub fn in_place(&self) -> Vec<(usize, usize)> {
+    /// Pairs (read, written) of buffers whose elements are read only at points that write the same element, and are as wide: others would lie on
+    /// their neighbours.
+    pub fn in_place(&self, buffers: &[Buffer]) -> Vec<(usize, usize)> {
         if matches!(self.family, Family::Scatter(_)) {
             return vec![];
         }
@@ -48,7 +49,8 @@ impl Launch {
             for (from, positions, last) in &read {
                 // Every stage goes over all elements of a row before the next one does.
                 let same_places = *last <= at && positions.iter().all(|position| stored.contains(position));
-                if same_places && !operands.contains(from) && seen.insert((*from, store.buffer)) {
+                let alike = same_places && buffers[*from].dtype.bytes() == buffers[store.buffer].dtype.bytes();
+                if alike && !operands.contains(from) && seen.insert((*from, store.buffer)) {
                     pairs.push((*from, store.buffer));
                 }
             }

@@ -133,8 +133,8 @@ impl Bound {
         let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
         let mut arena_bytes = 0;
-        for floats in &program.arena {
-            arena_bytes = arena_bytes.max(4 * sizes.length(floats, "the arena")?);
+        for bytes in &program.arena {
+            arena_bytes = arena_bytes.max(sizes.length(bytes, "the arena")?);
         }
 
         let states = StatePlaces::new(loaded, program, &sizes)?;
@@ -147,8 +147,12 @@ impl Bound {
                 Place::State(i) => states.starts[*i],
                 Place::Check(i) => 4 * i,
                 Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[*i],
-                Place::Arena(offset) => 4 * sizes.length(offset, &buffer.name)?,
+                Place::Arena(offset) => sizes.length(offset, &buffer.name)?,
             };
+            if place % width != 0 {
+                let what = format!("{}: buffer `{}` lies at byte {place}, between elements", program.name, buffer.name);
+                return Err(Error::BadNet { net: loaded.net.name.clone(), what });
+            }
             let start = place + sizes.length(&buffer.start, &buffer.name)? * width;
             homes.push(Home { place: buffer.place.clone(), start, len: sizes.length(&buffer.size, &buffer.name)? });
             let moves = buffer.strides.iter().map(|stride| match buffer.place {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use castnet_kernels::isa::Isa;
 use castnet_program::program::{Named, Place, Program};
 use castnet_program::rules::Reason;
+use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -84,7 +85,7 @@ impl Session {
         self.loaded.program(self.function, self.training)
     }
 
-    /// Fills the arena with NaN before every run from now on: what reads before it writes shows.
+    /// Fills the arena with ones, which as floats are NaN, before every run from now on: what reads before it writes shows.
     pub(crate) fn poison(&mut self, poison: bool) {
         self.poison = poison;
     }
@@ -190,13 +191,15 @@ impl Session {
         Ok(self.bound()?.updated_last.clone())
     }
 
-    /// What a buffer of this name holds after a run: as the arena is shared, perhaps what came to lie there later.
+    /// What a buffer of this name, of f32, holds after a run: as the arena is shared, perhaps what came to lie there later.
     pub(crate) fn intermediate(&self, name: &str) -> Option<Vec<f32>> {
         let program = self.program().ok()?;
         let number = program.buffers.iter().position(|b| b.name == name)?;
         let home = &self.kept.first()?.homes[number];
-        match home.place {
-            Place::Arena(_) => self.arena.slice().get(home.start / 4..home.start / 4 + home.len).map(<[f32]>::to_vec),
+        match (&home.place, program.buffers[number].dtype) {
+            (Place::Arena(_), DType::F32) => {
+                self.arena.slice().get(home.start / 4..home.start / 4 + home.len).map(<[f32]>::to_vec)
+            }
             _ => None,
         }
     }

@@ -137,7 +137,7 @@ impl Session {
         ending: Option<&Ending<'_>>,
     ) -> Result<Option<NotFinite>> {
         if self.poison {
-            self.arena.slice_mut::<f32>().fill(f32::NAN);
+            self.arena.slice_mut::<u8>().fill(u8::MAX);
         }
         self.clear_checks();
         self.place(operands);
@@ -191,7 +191,7 @@ impl Session {
         }
         self.clear_checks();
         // What is left of the run before must not be taken for a result of this one.
-        self.arena.slice_mut::<f32>().fill(0.0);
+        self.arena.slice_mut::<u8>().fill(0);
         self.place(operands);
         let bound = self.bound()?;
         let program = self.program()?;

@@ -150,7 +150,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
         buffer("d fc.bias", o, Place::Gradient(2)),
         buffer("d fc.weight", panels * 32 * k, Place::Gradient(0)),
     ]);
-    let arena = vec![&size("N") * &((o + 15) / 16 * 16).into()];
+    let arena = vec![&size("N") * &((o + 15) / 16 * 64).into()];
     let objective = |launches| {
         let mut p =
             program("Regression.loss", vec![x.clone(), y.clone()], named("loss", &[]), loss_buffers.clone(), launches);
@@ -194,7 +194,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     // Going backwards, round r reads what lies behind and writes what lies before.
     let (from, to) = if reverse { (floats, 0) } else { (0, floats) };
     let moving = |name: &str, place| Buffer { strides: vec![floats.into()], ..buffer(name, width, place) };
-    let arena = |offset: i64| Place::Arena(offset.into());
+    let arena = |offset: i64| Place::Arena((4 * offset).into());
     let start = if reverse { 3 * floats } else { 0 };
     let buffers = vec![
         moving("from", arena(from)),
@@ -214,7 +214,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     );
     p.schedule =
         vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
-    p.arena = vec![(4 * floats).into()];
+    p.arena = vec![(16 * floats).into()];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
     Net { name: "Rounds".into(), parameters: parameters.collect(), states: vec![], functions: vec![function] }
 }

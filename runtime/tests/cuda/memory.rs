@@ -119,7 +119,7 @@ impl<'a> Memory<'a> {
             Place::Gradient(i) => self.starts.gradients[*i],
             Place::State(i) => self.starts.states[*i],
             Place::Check(i) => self.starts.checks + 4 * i,
-            Place::Arena(offset) => self.starts.arena + 4 * offset.eval(value) as usize,
+            Place::Arena(offset) => self.starts.arena + offset.eval(value) as usize,
         };
         if let Place::State(i) = b.place {
             // Strides count states.
