@@ -55,11 +55,26 @@ macro_rules! network {
     };
 }
 
-/// Writes tests of a network, in a test module: `castnet::check!(LeNet);`. See "Testing a network" in `docs/language.md`.
+/// Writes tests of a network, in a test module: `castnet::check!(LeNet);`. Needs the feature `check`. See "Testing a network" in
+/// `docs/language.md`.
+#[cfg(feature = "check")]
 #[macro_export]
 macro_rules! check {
     ($($tokens:tt)*) => {
         $crate::__private::check! { @castnet [$crate] $($tokens)* }
+    };
+}
+
+/// Says which feature it needs.
+#[cfg(not(feature = "check"))]
+#[macro_export]
+macro_rules! check {
+    ($($tokens:tt)*) => {
+        ::core::compile_error! {
+            "`castnet::check!` needs castnet's feature `check`\n\
+             help: in Cargo.toml, below [dev-dependencies], write castnet as below [dependencies], with the feature:\n      \
+             castnet = { git = \"https://github.com/castnet/castnet\", features = [\"check\"] }"
+        }
     };
 }
 

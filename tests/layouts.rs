@@ -7,8 +7,8 @@ mod nets;
 use std::collections::BTreeSet;
 
 use castnet::{Device, Model};
-use castnet_graph::net::Net;
-use castnet_graph::program::{Access, Conv, Family, Index, Launch, Program, Step, Strided, Tile};
+use castnet_program::net::Net;
+use castnet_program::program::{Access, Conv, Family, Index, Launch, Program, Step, Strided, Tile};
 use nets::*;
 
 /// The launches of a training program that run in loops, or all of them.

@@ -1,6 +1,7 @@
 //! Runs compiled castnet networks: the pool of threads, arrays, models, optimizers, data and checkpoints.
 
 pub mod array;
+#[cfg(feature = "check")]
 pub mod check;
 pub mod checkpoint;
 pub mod data;

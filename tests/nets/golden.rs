@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use castnet::Array;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -50,7 +50,10 @@ fn drawn(name: &Value, dtype: &str, shape: &Value, low: &Value, high: &Value) ->
 impl Golden {
     /// The golden of a net.
     pub fn read(name: &str) -> Golden {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.safetensors"));
+        // From the root package, and from those beside it.
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let mut folders = above.map(|folder| folder.join("tests/golden")).filter(|folder| folder.is_dir());
+        let path = folders.next().unwrap().join(format!("{name}.safetensors"));
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let about: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["about"]).unwrap();

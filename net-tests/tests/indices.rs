@@ -160,7 +160,7 @@ fn refuses(function: &str, arguments: &[Array], by: &str, says: &str) {
         ];
         for error in errors {
             let error = error.to_string();
-            assert!(error.starts_with(&format!("Lookups.{function}: {by} (tests/indices.rs:")), "{error}");
+            assert!(error.starts_with(&format!("Lookups.{function}: {by} (net-tests/tests/indices.rs:")), "{error}");
             assert!(error.ends_with(&format!(") {says}")), "{error}");
         }
     }

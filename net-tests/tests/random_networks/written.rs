@@ -1,4 +1,4 @@
-//! Written by `UPDATE_NETS=1 cargo test --test random_networks`.
+//! Written by `UPDATE_NETS=1 cargo test -p castnet-net-tests --test random_networks`.
 #![allow(missing_docs)]
 
 use castnet::prelude::*;

@@ -199,7 +199,7 @@ fn the_search_for_what_is_not_finite_draws_what_the_step_drew() {
         assert_eq!(step.is_err(), value.is_nan(), "seed {seed}");
         let Err(error) = step else { continue };
         stopped += 1;
-        assert!(error.to_string().contains("tests/draws.rs:"), "seed {seed}: {error}");
+        assert!(error.to_string().contains("net-tests/tests/draws.rs:"), "seed {seed}: {error}");
         // The step is not done: it draws the same once more.
         let again = net.risky_grad(&x).unwrap().0.item::<f32>().unwrap();
         assert!(again.is_nan(), "seed {seed}");

@@ -1,5 +1,6 @@
 //! The memory plans of the networks: sound, invisible in the results, near their bounds, and small beside what PyTorch keeps.
 
+#[path = "../../tests/nets/mod.rs"]
 mod nets;
 
 use castnet::check::unshare;
@@ -74,7 +75,7 @@ fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
 
 /// Measured against the limits: at most 1.001 of the bound, and `share` of what PyTorch saves: what was reached, to the next hundredth.
 fn small<N: Example>(share: f64) -> Vec<String> {
-    let text = include_str!("golden/saved.json");
+    let text = include_str!("../../tests/golden/saved.json");
     let all: Value = serde_json::from_str(text).unwrap();
     let (mut measured, mut failures) = (0, vec![]);
     for saved in all.as_array().unwrap().iter().filter(|saved| saved["net"] == N::NAME) {

@@ -1,7 +1,7 @@
 //! Ten of the random nets, written in the language: `network!` gives what the compiler gives from their graphs, which
 //! `runtime/tests/random_nets.rs` holds against f64. In release this compares generated kernels with the table's interpreter.
 
-#[path = "../runtime/tests/nets/mod.rs"]
+#[path = "../../runtime/tests/nets/mod.rs"]
 mod nets;
 #[path = "random_networks/written.rs"]
 mod written;
@@ -16,7 +16,7 @@ const NETS: [u64; 10] = [7, 10, 14, 15, 17, 19, 27, 31, 32, 52];
 #[test]
 fn the_written_nets_are_the_random_ones() {
     let mut text = String::from(
-        "//! Written by `UPDATE_NETS=1 cargo test --test random_networks`.\n#![allow(missing_docs)]\n\nuse castnet::prelude::*;\n",
+        "//! Written by `UPDATE_NETS=1 cargo test -p castnet-net-tests --test random_networks`.\n#![allow(missing_docs)]\n\nuse castnet::prelude::*;\n",
     );
     for number in NETS {
         text += &format!("\n{}", random_net_text(number));

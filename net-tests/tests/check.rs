@@ -1,5 +1,6 @@
 //! `castnet::check!`, and that what it writes can fail.
 
+#[path = "../../tests/nets/mod.rs"]
 mod nets;
 
 use castnet::prelude::*;

@@ -1,0 +1,1 @@
+//! Holds only tests: networks beside the compiler that made them.
