@@ -49,6 +49,7 @@ impl Calls {
     }
 
     /// All numbers of another model of this network.
+    #[cfg(feature = "check")]
     pub(super) fn copy_from(&mut self, other: &Calls) {
         for (own, other) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
             *own.next.get_mut() = other.next.load(Ordering::Relaxed);

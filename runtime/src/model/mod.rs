@@ -254,6 +254,7 @@ impl Model {
     }
 
     /// Another model that stands where this one does, with the same kernels.
+    #[cfg(feature = "check")]
     pub(crate) fn twin(&self) -> Result<Model> {
         let mut twin = Model::of(self.loaded.clone(), &self.device, self.seed)?;
         twin.take_over(self)?;
@@ -261,6 +262,7 @@ impl Model {
     }
 
     /// Parameters, states, seed and counters of random numbers of another model of this network.
+    #[cfg(feature = "check")]
     pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
         self.copy_from(other)?;
         self.seed = other.seed;
