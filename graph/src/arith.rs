@@ -227,11 +227,11 @@ fn names_in(x: &Size, y: &Size) -> String {
 /// A number or size as a scalar tensor.
 fn scalar(b: &mut Builder, at: Loc, given: &Given) -> Given {
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: "size".into() });
-    let ty = Type::new(DType::F32, vec![]);
+    let ty = Type::new(b.computed(), vec![]);
     let value = match (&given.value, number(&given.value)) {
-        (_, Some(value)) => b.constant(value, DType::F32),
+        (_, Some(value)) => b.constant(value, b.computed()),
         (Arg::Size(size), None) => b.push(Op::Size(size.clone()), vec![], ty),
-        _ => b.constant(0.0, DType::F32),
+        _ => b.constant(0.0, b.computed()),
     };
     b.origin = before;
     Given { name: None, value: Arg::Tensor(value), at: given.at }
@@ -278,7 +278,7 @@ fn call(b: &mut Builder, (sign, name): (&str, &str), at: Loc, given: &[Given]) -
     };
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: sign.into() });
     let result = match bind(b, sign, at, operator.signature, &[], given) {
-        Ok(Some(bound)) => (operator.build)(b, &bound),
+        Ok(Some(bound)) => ops::build(b, operator, &bound),
         Ok(None) => Ok(Arg::Unknown),
         Err(reported) => Err(reported),
     };

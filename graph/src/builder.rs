@@ -86,6 +86,8 @@ pub struct DeclaredState {
 /// The parameters of a net while it is built; shared by the graphs of all its functions.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
+    /// The net's float type: that of every parameter, and of what functions make of nothing.
+    pub float: DType,
     /// In the order of declaration.
     pub list: Vec<Declared>,
     /// The states, in the order of declaration.
@@ -207,7 +209,7 @@ impl<'p> Builder<'p> {
             self.mixed.insert(number);
         }
         let declared = &self.parameters.states[number];
-        let ty = declared.ty.clone().unwrap_or_else(|| Type::new(DType::F32, vec![]));
+        let ty = declared.ty.clone().unwrap_or_else(|| Type::new(self.parameters.float, vec![]));
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
         let op = match self.round_states(number) {
             Some(steps) => Op::RoundState { first: number, steps },
@@ -256,7 +258,7 @@ impl<'p> Builder<'p> {
         }
         let declared = &self.parameters.list[number];
         let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
-        let ty = Type::new(DType::F32, shape.iter().map(|&s| s.into()).collect::<Shape>());
+        let ty = Type::new(self.parameters.float, shape.iter().map(|&s| s.into()).collect::<Shape>());
         let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
         let op = match self.rounds.last() {
             Some(rounds) if rounds.parameters.contains(&number) => {
@@ -267,6 +269,23 @@ impl<'p> Builder<'p> {
         let value = self.graph.push(op, vec![], ty, origin);
         self.loaded.insert(number, value);
         value
+    }
+
+    /// The net's float type.
+    pub fn float(&self) -> DType {
+        self.parameters.float
+    }
+
+    /// The type in which operators compute what they make of nothing: the net's float type, f32 where that is a half.
+    pub fn computed(&self) -> DType {
+        self.parameters.float.computed()
+    }
+
+    /// Uniform in [0, 1), by the next stream, in [`Builder::computed`].
+    pub(crate) fn uniform(&mut self, shape: Vec<Size>) -> Value {
+        let stream = self.stream();
+        let drawn = self.push(Op::Random(stream), vec![], Type::new(DType::F32, shape));
+        self.cast(drawn, self.computed())
     }
 
     /// A fresh stream of random numbers.
@@ -373,10 +392,20 @@ impl<'p> Builder<'p> {
         self.push(Op::Cat(axis), parts.to_vec(), ty)
     }
 
-    /// `f(x)`.
+    /// `f(x)`; of a half it is computed in f32, and rounded.
     pub fn unary(&mut self, f: Unary, x: Value) -> Value {
-        let ty = self.ty(x).clone();
-        self.push(Op::Unary(f), vec![x], ty)
+        let (ty, wide) = (self.ty(x).clone(), self.widened(x));
+        let result = self.push(Op::Unary(f), vec![wide], Type::new(ty.dtype.computed(), ty.shape));
+        self.cast(result, ty.dtype)
+    }
+
+    /// The value in the type in which it is computed: f32 of a half.
+    pub(crate) fn widened(&mut self, x: Value) -> Value {
+        let dtype = self.graph.dtype(x);
+        if !dtype.is_half() {
+            return x;
+        }
+        self.cast(x, dtype.computed())
     }
 
     /// `y` with gradients of its own: `slope` for each `x`, stretched to its shape.
@@ -392,16 +421,20 @@ impl<'p> Builder<'p> {
     pub fn binary(&mut self, f: Binary, x: Value, y: Value) -> Checked<Value> {
         let (x, y) = self.same_dtype(x, y)?;
         let (x, y) = self.broadcast_pair(x, y)?;
-        let dtype = if f.is_comparison() { DType::Bool } else { self.graph.dtype(x) };
-        let ty = Type::new(dtype, self.shape(x));
-        Ok(self.push(Op::Binary(f), vec![x, y], ty))
+        Ok(self.pointwise(f, x, y))
     }
 
-    /// `f(x, y)` of two values of one type: for passes, which cannot be wrong about it.
+    /// `f(x, y)` of two values of one type: for passes, which cannot be wrong about it. Of halves it is computed in f32, and rounded.
     pub fn pointwise(&mut self, f: Binary, x: Value, y: Value) -> Value {
-        let dtype = if f.is_comparison() { DType::Bool } else { self.graph.dtype(x) };
-        let ty = Type::new(dtype, self.shape(x));
-        self.push(Op::Binary(f), vec![x, y], ty)
+        let dtype = self.graph.dtype(x);
+        let (x, y) = (self.widened(x), self.widened(y));
+        if f.is_comparison() {
+            let ty = Type::new(DType::Bool, self.shape(x));
+            return self.push(Op::Binary(f), vec![x, y], ty);
+        }
+        let ty = Type::new(dtype.computed(), self.shape(x));
+        let result = self.push(Op::Binary(f), vec![x, y], ty);
+        self.cast(result, dtype)
     }
 
     /// `f(x, c)` for a number.
@@ -458,8 +491,9 @@ impl<'p> Builder<'p> {
             };
             shape.iter().enumerate().filter_map(axis).collect::<Vec<_>>()
         };
-        let ty = Type::new(self.graph.dtype(x), rest(false));
-        let reduced = self.push(Op::Reduce(f, axes.clone()), vec![x], ty);
+        let (dtype, wide) = (self.graph.dtype(x), self.widened(x));
+        let reduced = self.push(Op::Reduce(f, axes.clone()), vec![wide], Type::new(dtype.computed(), rest(false)));
+        let reduced = self.cast(reduced, dtype);
         self.reshape(reduced, rest(keep))
     }
 

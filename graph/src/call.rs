@@ -422,9 +422,37 @@ impl Bound {
         self.values[slot].as_ref().map(|filled| &filled.value)
     }
 
-    /// A tensor; operands that are numbers become scalars of `like`'s element type (f32 without one).
+    /// The tensors of a float type among the arguments, with their places.
+    pub(crate) fn floats(&self, b: &Builder) -> Vec<(Value, Loc)> {
+        fn of(arg: &Arg, at: Loc, b: &Builder, found: &mut Vec<(Value, Loc)>) {
+            match arg {
+                Arg::Tensor(value) if b.graph.dtype(*value).is_float() => found.push((*value, at)),
+                Arg::List(list) => list.iter().for_each(|part| of(part, at, b, found)),
+                _ => {}
+            }
+        }
+        let mut found = vec![];
+        self.values.iter().flatten().for_each(|filled| of(&filled.value, filled.at, b, &mut found));
+        found
+    }
+
+    /// The same arguments, halves in the type in which they are computed.
+    pub(crate) fn widened(&self, b: &mut Builder) -> Bound {
+        fn of(arg: &mut Arg, b: &mut Builder) {
+            match arg {
+                Arg::Tensor(value) => *value = b.widened(*value),
+                Arg::List(list) => list.iter_mut().for_each(|part| of(part, b)),
+                _ => {}
+            }
+        }
+        let mut wide = self.clone();
+        wide.values.iter_mut().flatten().for_each(|filled| of(&mut filled.value, b));
+        wide
+    }
+
+    /// A tensor; operands that are numbers become scalars of `like`'s element type ([`Builder::computed`] without one).
     pub fn tensor(&self, b: &mut Builder, slot: usize, like: Option<Value>) -> Value {
-        let dtype = like.map_or(DType::F32, |v| b.graph.dtype(v));
+        let dtype = like.map_or(b.computed(), |v| b.graph.dtype(v));
         match self.arg(slot) {
             Some(Arg::Tensor(value)) => *value,
             Some(Arg::Float(x)) => b.constant(*x, dtype),

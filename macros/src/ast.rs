@@ -77,6 +77,8 @@ pub struct Net {
     pub members: Members,
     /// In order.
     pub functions: Vec<Function>,
+    /// `float: f64;`: its float type, and where that is said.
+    pub float: Option<(DType, Loc)>,
     /// Where it was written: index into [`File::scopes`].
     pub scope: usize,
     /// Another call of `network!` emits it: here it is only a template to be used.
@@ -313,11 +315,41 @@ pub enum Promise {
     Tuple(Vec<Type>, Loc),
 }
 
+/// An element type, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// By its name.
+    Named(DType),
+    /// `float`: that of the net.
+    Float,
+}
+
+impl Element {
+    /// Which one it is in a net of this float type.
+    pub fn of(self, float: DType) -> DType {
+        match self {
+            Element::Named(dtype) => dtype,
+            Element::Float => float,
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Element::Named(dtype) => dtype.name(),
+            Element::Float => FLOAT,
+        }
+    }
+}
+
+/// What stands for the float type of the net.
+pub const FLOAT: &str = "float";
+
 /// `f32[N, 1, 28, 28]`.
 #[derive(Clone, Debug)]
 pub struct Type {
     /// The element type.
-    pub dtype: DType,
+    pub element: Element,
     /// The axes, outermost first.
     pub axes: Vec<Axis>,
     /// All of it.

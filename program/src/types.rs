@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::size::Size;
 
 /// The type of a tensor's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names say it all.
 pub enum DType {
+    #[default]
     F32,
     F16,
     BF16,
@@ -74,6 +75,16 @@ impl DType {
     /// `f16`, `bf16`, `f32` or `f64`.
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
+    }
+
+    /// `f16` or `bf16`: computed in f32, and rounded.
+    pub fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::BF16)
+    }
+
+    /// The type in which values of this type are computed, if it is a float type: f32 for halves.
+    pub fn computed(self) -> DType {
+        if self.is_half() { DType::F32 } else { self }
     }
 
     /// An integer type, signed or not.

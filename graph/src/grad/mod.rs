@@ -11,7 +11,6 @@ use crate::graph::{Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::DType;
 use rustc_hash::FxHashMap;
 
 mod repeat;
@@ -258,7 +257,7 @@ impl Pass<'_> {
                     Reduction::Max | Reduction::Min => {
                         let extreme = self.stretch(y, x, axes);
                         let hit = self.b.pointwise(Eq, x, extreme);
-                        let hit = self.b.cast(hit, DType::F32);
+                        let hit = self.b.cast(hit, self.b.graph.dtype(g));
                         let count = self.b.reduce(Reduction::Sum, hit, axes, false);
                         let count = self.stretch(count, x, axes);
                         let share = self.b.pointwise(Div, back, count);

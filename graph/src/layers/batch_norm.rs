@@ -180,7 +180,7 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, ranks: &[usize]) -> Chec
     let [weight, bias] = parameters(b, layer, vec![channels], &format!("{channels} channels"))?;
     let states: Vec<usize> = layer.states.clone().collect();
     for &state in states.iter().take(2) {
-        let ty = Type::new(DType::F32, vec![channels.into()]);
+        let ty = Type::new(b.float(), vec![channels.into()]);
         let known = b.parameters.states[state].ty.get_or_insert(ty.clone()).clone();
         if known != ty {
             let message =
@@ -190,7 +190,10 @@ fn apply(b: &mut Builder, layer: &Layer, given: &Bound, ranks: &[usize]) -> Chec
         }
     }
     if let (false, [mean, variance, _]) = (b.training, &states[..]) {
-        let (mean, variance) = (b.state(*mean), b.state(*variance));
+        let [mean, variance] = [mean, variance].map(|state| {
+            let value = b.state(*state);
+            b.widened(value)
+        });
         return norm::by_known(b, x, mean, variance, weight, bias, eps).map(Arg::Tensor);
     }
     let axes = norm::all_but_channels(b, x);

@@ -218,12 +218,33 @@ fn number(value: &Arg) -> String {
 pub fn call(b: &mut Builder, layer: &Layer, at: Loc, given: &[Given]) -> Checked<Arg> {
     let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: layer.name.as_str().into() });
     let result = match bind(b, &layer.name, at, layer.kind.call, crate::ops::other_arguments(), given) {
-        Ok(Some(bound)) => (layer.kind.apply)(b, layer, &bound),
+        Ok(Some(bound)) => compute(b, layer, &bound),
         Ok(None) => Ok(Arg::Unknown),
         Err(reported) => Err(reported),
     };
     b.origin = before;
     result
+}
+
+/// A layer computes in the net's float type; of a half, in f32, and rounds its results once.
+fn compute(b: &mut Builder, layer: &Layer, bound: &Bound) -> Checked<Arg> {
+    let float = b.float();
+    let other = bound.floats(b).into_iter().find(|(value, _)| b.graph.dtype(*value) != float);
+    if let Some((value, at)) = other {
+        let found = b.ty(value).clone();
+        let message =
+            format!("layer `{}` computes in {float}, the float type of the net, and gets {found}", layer.name);
+        let d = Diagnostic::new("N0201", at, message)
+            .note(b.made_at(value), format!("`{}` is {}", b.made_by(value), found.dtype))
+            .help(format!("convert it: `.cast({float})`"));
+        return b.report(d);
+    }
+    if !float.is_half() {
+        return (layer.kind.apply)(b, layer, bound);
+    }
+    let wide = bound.widened(b);
+    let result = (layer.kind.apply)(b, layer, &wide)?;
+    Ok(crate::ops::rounded(b, result, float))
 }
 
 /// `layer(x)`, at a place, for a layer that takes a tensor and gives one.
@@ -273,7 +294,8 @@ pub(crate) fn shape_once(
             return b.report(d);
         }
     }
-    Ok(b.parameter(number))
+    let parameter = b.parameter(number);
+    Ok(b.widened(parameter))
 }
 
 /// The arguments at these slots, if given, are at least so large: numbers of features, windows, strides.

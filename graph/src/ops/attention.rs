@@ -60,14 +60,15 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let rank = batch.len() + 2;
     let (targets, sources) = (qs[qs.len() - 2].clone(), ks[ks.len() - 2].clone());
     let shape = [&batch[..], &[targets.clone(), sources.clone()]].concat();
-    let ty = Type::new(DType::F32, shape.clone());
+    let dtype = b.graph.dtype(query);
+    let ty = Type::new(dtype, shape.clone());
     let scores = b.push(Op::MatMul { ta: false, tb: true }, vec![query, key], ty.clone());
     let features = &qs[qs.len() - 1];
     let scaled = match (bound.float(6), features.as_const()) {
         (Some(scale), _) => b.binary_const(Binary::Mul, scores, scale),
         (None, Some(features)) => b.binary_const(Binary::Mul, scores, 1.0 / (features as f64).sqrt()),
         (None, None) => {
-            let features = b.push(Op::Size(features.clone()), vec![], Type::new(DType::F32, vec![]));
+            let features = b.push(Op::Size(features.clone()), vec![], Type::new(dtype, vec![]));
             let scale = b.unary(Unary::Rsqrt, features);
             b.binary(Binary::Mul, scores, scale)?
         }
@@ -86,7 +87,7 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         }
         Some(mask) if b.graph.dtype(mask) == DType::Bool => {
             let mask = b.broadcast_to(mask, &shape);
-            let hidden = b.constant(f64::NEG_INFINITY, DType::F32);
+            let hidden = b.constant(f64::NEG_INFINITY, dtype);
             b.select(mask, scaled, hidden)?
         }
         Some(_) => {
@@ -100,7 +101,7 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let weights = drop_out(b, weights, p)?;
     let mut shape = shape;
     shape[rank - 1] = vs[vs.len() - 1].clone();
-    let ty = Type::new(DType::F32, shape);
+    let ty = Type::new(dtype, shape);
     Ok(Arg::Tensor(b.push(Op::MatMul { ta: false, tb: false }, vec![weights, value], ty)))
 }
 

@@ -131,7 +131,7 @@ impl Classes {
     }
 
     fn pick(&self, b: &mut Builder, x: Value) -> Checked<Value> {
-        let zero = b.constant(0.0, DType::F32);
+        let zero = b.constant(0.0, b.graph.dtype(x));
         let at_target = b.select(self.chosen, x, zero)?;
         Ok(b.reduce(Reduction::Sum, at_target, &[self.axis], true))
     }
@@ -139,7 +139,7 @@ impl Classes {
     /// 0 for targets that do not count.
     fn counted(&self, b: &mut Builder, x: Value) -> Checked<Value> {
         let Some(counts) = self.counts else { return Ok(x) };
-        let zero = b.constant(0.0, DType::F32);
+        let zero = b.constant(0.0, b.graph.dtype(x));
         b.select(counts, x, zero)
     }
 
@@ -154,7 +154,7 @@ impl Classes {
         }
         let weight = match (self.weight, self.counts) {
             (Some(weight), _) => self.pick(b, weight)?,
-            (None, Some(counts)) => b.cast(counts, DType::F32),
+            (None, Some(counts)) => b.cast(counts, b.graph.dtype(losses)),
             (None, None) => b.full(1.0, losses),
         };
         let weight = self.counted(b, weight)?;
@@ -240,8 +240,9 @@ fn of_probabilities(b: &mut Builder, bound: &Bound, target: Value, smoothing: f6
     let (shifted, log_sum) = logarithms(b, x, axis)?;
     let mut target = target;
     if smoothing > 0.0 {
-        let classes = b.push(Op::Size(shape[axis].clone()), vec![], Type::new(DType::F32, vec![]));
-        let even = b.constant(smoothing, DType::F32);
+        let dtype = b.graph.dtype(x);
+        let classes = b.push(Op::Size(shape[axis].clone()), vec![], Type::new(dtype, vec![]));
+        let even = b.constant(smoothing, dtype);
         let even = b.binary(Binary::Div, even, classes)?;
         let rest = b.binary_const(Binary::Mul, target, 1.0 - smoothing);
         target = b.binary(Binary::Add, rest, even)?;

@@ -110,17 +110,12 @@ fn at_least_one(b: &mut Builder, bound: &Bound, shape: &[Size]) -> Checked<()> {
 }
 
 /// The element type that argument `slot` asks for.
-fn element(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<DType> {
-    let dtype = bound.dtype(slot).unwrap_or(DType::F32);
-    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
-        let message = format!("`{}` of {dtype} is not supported yet: networks compute in f32", bound.callee);
-        return bound.wrong(b, "N0205", slot, message, "leave the element type out");
-    }
-    Ok(dtype)
+fn element(b: &Builder, bound: &Bound, slot: usize) -> DType {
+    bound.dtype(slot).unwrap_or(b.float())
 }
 
 fn eye(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let dtype = element(b, bound, 2)?;
+    let dtype = element(b, bound, 2);
     let rows = bound.size(0).unwrap_or_default();
     let shape = vec![rows.clone(), bound.size(1).unwrap_or(rows)];
     at_least_one(b, bound, &shape)?;
@@ -132,7 +127,7 @@ fn eye(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 /// A number in a new shape.
 fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
-    let dtype = element(b, bound, dtype)?;
+    let dtype = element(b, bound, dtype);
     let shape = shape(b, bound)?;
     whole(b, bound, 1, value, dtype)?;
     let c = b.constant(value, dtype);

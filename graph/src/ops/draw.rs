@@ -5,10 +5,9 @@ use super::create::shape;
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
-use crate::graph::{Op, Value};
+use crate::graph::Value;
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
 const SIZE: Param = one_by_one("size", Kind::Sizes);
@@ -21,7 +20,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         signature: &[SIZE],
         build: |b, bound| {
             let shape = shape(b, bound)?;
-            Ok(Arg::Tensor(uniform(b, shape)))
+            let drawn = b.uniform(shape);
+            Ok(Arg::Tensor(b.cast(drawn, b.float())))
         },
     },
     Operator {
@@ -30,7 +30,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         signature: &[SIZE],
         build: |b, bound| {
             let shape = shape(b, bound)?;
-            normal(b, shape).map(Arg::Tensor)
+            let drawn = normal(b, shape)?;
+            Ok(Arg::Tensor(b.cast(drawn, b.float())))
         },
     },
     Operator {
@@ -40,7 +41,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: |b, bound| {
             let x = float(b, bound, 0)?;
             let shape = b.shape(x);
-            Ok(Arg::Tensor(uniform(b, shape)))
+            let drawn = b.uniform(shape);
+            Ok(Arg::Tensor(b.cast(drawn, b.graph.dtype(x))))
         },
     },
     Operator {
@@ -50,7 +52,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: |b, bound| {
             let x = float(b, bound, 0)?;
             let shape = b.shape(x);
-            normal(b, shape).map(Arg::Tensor)
+            let drawn = normal(b, shape)?;
+            Ok(Arg::Tensor(b.cast(drawn, b.graph.dtype(x))))
         },
     },
     Operator {
@@ -61,13 +64,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
 ];
 
-fn uniform(b: &mut Builder, shape: Vec<Size>) -> Value {
-    let stream = b.stream();
-    b.push(Op::Random(stream), vec![], Type::new(DType::F32, shape))
-}
-
 fn normal(b: &mut Builder, shape: Vec<Size>) -> Checked<Value> {
-    let (u, v) = (uniform(b, shape.clone()), uniform(b, shape));
+    let (u, v) = (b.uniform(shape.clone()), b.uniform(shape));
     // Of 1 - u, which is never 0.
     let one = b.full(1.0, u);
     let rest = b.binary(Binary::Sub, one, u)?;
@@ -90,7 +88,7 @@ fn bernoulli(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         None => x,
     };
     let shape = b.shape(p);
-    let drawn = uniform(b, shape);
+    let drawn = b.uniform(shape);
     let hit = b.binary(Binary::Lt, drawn, p)?;
-    Ok(Arg::Tensor(b.cast(hit, DType::F32)))
+    Ok(Arg::Tensor(b.cast(hit, b.graph.dtype(x))))
 }

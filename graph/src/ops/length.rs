@@ -7,7 +7,7 @@ use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::scalar::{Binary, Reduction, Unary};
-use crate::types::{DType, broadcast, shape_text};
+use crate::types::{broadcast, shape_text};
 
 const X: Param = required("input", Kind::Tensor);
 const P: Param = optional("p", Kind::Float, "2.0");
@@ -70,7 +70,7 @@ fn norm(b: &mut Builder, x: Value, p: f64, axes: &[usize], keep: bool) -> Checke
     let sum = |b: &mut Builder, x: Value| b.reduce(Reduction::Sum, x, axes, keep);
     if p == 0.0 {
         let counts = b.binary_const(Binary::Ne, x, 0.0);
-        let counts = b.cast(counts, DType::F32);
+        let counts = b.cast(counts, b.graph.dtype(x));
         return Ok(sum(b, counts));
     }
     let size = b.unary(Unary::Abs, x);

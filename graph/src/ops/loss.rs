@@ -7,7 +7,7 @@ use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::scalar::{Binary, Reduction, Unary};
-use crate::types::{DType, broadcast, shape_text};
+use crate::types::{broadcast, shape_text};
 
 const X: Param = required("input", Kind::Tensor);
 const TARGET: Param = required("target", Kind::Tensor);
@@ -253,7 +253,7 @@ fn kl_div(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         false => {
             // 0 · log(0) is 0.
             let nothing = b.binary_const(Binary::Eq, y, 0.0);
-            let (zero, one) = (b.constant(0.0, DType::F32), b.constant(1.0, DType::F32));
+            let [zero, one] = [0.0, 1.0].map(|c| b.constant(c, b.graph.dtype(y)));
             let safe = b.select(nothing, one, y)?;
             let log = b.unary(Unary::Log, safe);
             let own = b.binary(Binary::Mul, y, log)?;

@@ -3,8 +3,9 @@
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Given, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::graph::Origin;
+use crate::graph::{Origin, Value};
 use crate::spelling::did_you_mean;
+use crate::types::DType;
 
 mod activation;
 mod attention;
@@ -163,13 +164,53 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
     let result = match bind(b, name, at, operator.signature, OTHER_ARGUMENTS, given) {
         Ok(Some(bound)) => match numbers::evaluate(b, name, &bound) {
             Some(number) => number,
-            None => (operator.build)(b, &bound),
+            None => build(b, operator, &bound),
         },
         Ok(None) => Ok(Arg::Unknown),
         Err(reported) => Err(reported),
     };
     b.origin = before;
     result
+}
+
+/// Runs the rule of an operator. Halves are computed in f32: operands are widened, results are rounded once, at the operator's border.
+pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Checked<Arg> {
+    let floats = bound.floats(b);
+    let Some(&(first, _)) = floats.first() else { return (operator.build)(b, bound) };
+    one_float_type(b, bound, &floats)?;
+    let dtype = b.graph.dtype(first);
+    if !dtype.is_half() || AS_THEY_ARE.contains(&operator.name) {
+        return (operator.build)(b, bound);
+    }
+    let wide = bound.widened(b);
+    let result = (operator.build)(b, &wide)?;
+    Ok(rounded(b, result, dtype))
+}
+
+/// Operators that take halves as they are: of one the result's type is another, of the other it is the operands themselves that count.
+const AS_THEY_ARE: &[&str] = &["cast", "grad"];
+
+/// All floats that an operator takes have one type: nothing is promoted.
+fn one_float_type(b: &mut Builder, bound: &Bound, floats: &[(Value, Loc)]) -> Checked<()> {
+    let Some(&(first, _)) = floats.first() else { return Ok(()) };
+    let wanted = b.graph.dtype(first);
+    let Some(&(other, at)) = floats.iter().find(|(value, _)| b.graph.dtype(*value) != wanted) else { return Ok(()) };
+    let found = b.graph.dtype(other);
+    let message = format!("element types differ in `{}`: {wanted} and {found}", bound.callee);
+    let d = Diagnostic::new("N0201", at, message)
+        .note(b.made_at(first), format!("`{}` is {wanted}", b.made_by(first)))
+        .note(b.made_at(other), format!("`{}` is {found}", b.made_by(other)))
+        .help(format!("convert one of them: `.cast({wanted})`"));
+    b.report(d)
+}
+
+/// What was computed in f32, rounded to a half.
+pub(crate) fn rounded(b: &mut Builder, result: Arg, half: DType) -> Arg {
+    match result {
+        Arg::Tensor(value) if b.graph.dtype(value) == half.computed() => Arg::Tensor(b.cast(value, half)),
+        Arg::List(list) => Arg::List(list.into_iter().map(|part| rounded(b, part, half)).collect()),
+        other => other,
+    }
 }
 
 /// Aliases of argument names, for layers too.

@@ -10,7 +10,7 @@ use crate::graph::{Op, Value};
 use crate::rules::{Reason, Relation, Rule};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
-use crate::types::{DType, shape_text};
+use crate::types::shape_text;
 
 /// PyTorch's default for `rms_norm`: the distance from 1 to the next f32.
 pub(crate) const EPSILON: f64 = f32::EPSILON as f64;
@@ -325,7 +325,7 @@ pub(crate) fn normalized_axes(b: &mut Builder, bound: &Bound, slot: usize, x: Va
 pub(crate) fn running(b: &mut Builder, x: Value, batch: &Moments, states: [usize; 3], momentum: f64) -> Checked<()> {
     let axes = all_but_channels(b, x);
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
-    let dtype = DType::F32;
+    let dtype = b.graph.dtype(batch.mean);
     let count = b.push(Op::Size(count), vec![], crate::types::Type::new(dtype, vec![]));
     let less = b.binary_const(Binary::Sub, count, 1.0);
     let less = b.binary_const(Binary::Max, less, 1.0);
@@ -338,9 +338,12 @@ pub(crate) fn running(b: &mut Builder, x: Value, batch: &Moments, states: [usize
             now = b.binary(Binary::Mul, now, unbiased)?;
         }
         let before = b.state(state);
+        let float = b.graph.dtype(before);
+        let before = b.widened(before);
         let (kept, new) =
             (b.binary_const(Binary::Mul, before, 1.0 - momentum), b.binary_const(Binary::Mul, now, momentum));
         let next = b.pointwise(Binary::Add, kept, new);
+        let next = b.cast(next, float);
         b.set_state(state, next)?;
     }
     let batches = b.state(states[2]);

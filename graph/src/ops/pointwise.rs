@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type};
+use crate::types::DType;
 
 const X: Param = required("input", Kind::Tensor);
 /// Of a number as of a tensor.
@@ -321,7 +321,7 @@ fn square(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn reciprocal(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = float(b, bound, 0)?;
-    let one = b.constant(1.0, DType::F32);
+    let one = b.constant(1.0, b.graph.dtype(x));
     b.binary(Binary::Div, one, x).map(Arg::Tensor)
 }
 
@@ -431,11 +431,7 @@ fn where_(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn cast(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
-    let dtype = bound.dtype(1).unwrap_or(DType::F32);
-    if matches!(dtype, DType::F16 | DType::BF16 | DType::F64) {
-        let message = format!("`cast` to {dtype} is not supported yet: networks compute in f32");
-        return bound.wrong(b, "N0205", 1, message, "write `.cast(f32)`");
-    }
+    let dtype = bound.dtype(1).unwrap_or(b.float());
     Ok(Arg::Tensor(b.cast(x, dtype)))
 }
 
@@ -468,10 +464,9 @@ pub(crate) fn drop_out_over(b: &mut Builder, x: Value, p: f64, drawn: Vec<Size>)
     if p == 1.0 {
         return Ok(b.binary_const(Binary::Mul, x, 0.0));
     }
-    let stream = b.stream();
-    let uniform = b.push(Op::Random(stream), vec![], Type::new(DType::F32, drawn));
+    let uniform = b.uniform(drawn);
     let keep = b.binary_const(Binary::Ge, uniform, p);
     let scaled = b.binary_const(Binary::Mul, x, 1.0 / (1.0 - p));
-    let zero = b.constant(0.0, DType::F32);
+    let zero = b.constant(0.0, b.graph.dtype(x));
     b.select(keep, scaled, zero)
 }

@@ -9,7 +9,7 @@ use crate::graph::{Op, Taps, Value, Window};
 use crate::scalar::Binary;
 use crate::size::Size;
 use crate::spelling::did_you_mean;
-use crate::types::{DType, Type};
+use crate::types::Type;
 
 const SHUFFLE: &[Param] = &[required("input", Kind::Tensor), required("factor", Kind::Int)];
 
@@ -89,8 +89,9 @@ pub(super) fn adaptive_mean(b: &mut Builder, bound: &Bound, x: Value, dims: usiz
             return bound.wrong(b, "N0306", 1, message, help);
         }
         let sum = along(b, y, axis, out, Taps::Bins);
-        let line = Type::new(DType::F32, vec![out.into()]);
-        let ones = b.push(Op::Const(1.0), vec![], Type::new(DType::F32, vec![]));
+        let dtype = b.graph.dtype(x);
+        let line = Type::new(dtype, vec![out.into()]);
+        let ones = b.constant(1.0, dtype);
         let ones = b.broadcast_to(ones, &[size.into()]);
         let count = b.push(Op::Resample { axis: 0, taps: Taps::Bins }, vec![ones], line);
         let mut shape = vec![Size::from(out)];

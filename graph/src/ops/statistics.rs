@@ -80,9 +80,9 @@ fn degrees(b: &mut Builder, bound: &Bound, x: Value) -> Checked<Degrees> {
     let count = Size::product(axes.iter().map(|&a| &b.graph.shape(x)[a]));
     // Of fewer elements than the correction there is no variance: 0 · (1 / 0).
     let share = match count.as_const() {
-        Some(count) => b.constant(1.0 / (count - correction).max(0) as f64, DType::F32),
+        Some(count) => b.constant(1.0 / (count - correction).max(0) as f64, b.graph.dtype(x)),
         None => {
-            let count = b.push(Op::Size(count), vec![], Type::new(DType::F32, vec![]));
+            let count = b.push(Op::Size(count), vec![], Type::new(b.graph.dtype(x), vec![]));
             let less = b.binary_const(Binary::Sub, count, correction as f64);
             let less = b.binary_const(Binary::Max, less, 0.0);
             let one = b.full(1.0, less);
@@ -173,7 +173,7 @@ fn logsumexp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let max = detach(b, max);
     let size = b.unary(Unary::Abs, max);
     let finite = b.binary_const(Binary::Lt, size, f64::INFINITY);
-    let zero = b.constant(0.0, DType::F32);
+    let zero = b.constant(0.0, b.graph.dtype(max));
     let max = b.select(finite, max, zero)?;
     let shifted = b.binary(Binary::Sub, x, max)?;
     let exp = b.unary(Unary::Exp, shifted);

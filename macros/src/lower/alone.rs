@@ -17,7 +17,7 @@ use super::samples::{FIRST_PLAIN, RUNS, Samples, sample};
 use super::scope::Frame;
 use super::signature::{self, Signature};
 use super::uses::Uses;
-use super::{Findings, Pass, names, unused};
+use super::{Findings, Pass, float, names, unused};
 use crate::ast::{BuildParameter, ExprKind, File, Function, Members, Name, Net};
 
 /// What is known of the blocks of a file.
@@ -47,7 +47,7 @@ impl Blocks {
             let constants = block.members.constants.iter().map(|c| c.name.text.as_str());
             let outer = all_constants[block.scope].keys().map(String::as_str);
             let known: Vec<&str> = parameters.chain(constants).chain(outer).collect();
-            signatures.push(signature::read(&known, Callable::block(block), &mut found));
+            signatures.push(signature::read(&known, float::of_block(block), Callable::block(block), &mut found));
             if !found.is_empty() || block.lost || block.members.lost {
                 broken.insert(number);
             }
@@ -321,7 +321,7 @@ fn attempt(
         uses: &blocks.uses,
         findings,
     };
-    let mut parameters = Parameters::default();
+    let mut parameters = Parameters { float: float::of_block(block), ..Parameters::default() };
     let mut builder = Builder::new(block.name.text.as_str(), &mut parameters, true);
     let mut lowering = Lowering::new(&pass, &mut builder);
     let owner = Owner {
@@ -355,6 +355,7 @@ fn stand_in(name: &Name, scope: usize, lost: bool) -> Net {
         parameters: vec![],
         members: Members { lost, ..Members::default() },
         functions: vec![],
+        float: None,
         scope,
         foreign: false,
     }

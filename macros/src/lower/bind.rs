@@ -10,7 +10,7 @@ use super::expected::{axes_instead, type_text};
 use super::expr::Lowering;
 use super::scope::{Frame, Local};
 use super::signature::Signature;
-use crate::ast::{Axis, ExprKind, Name};
+use crate::ast::{Axis, ExprKind, FLOAT, Name};
 
 /// Binds the names in a head to what is given for them in a call; `false` if an argument is unknown or has a mistake, which is reported.
 pub(super) fn bind<'a>(
@@ -46,17 +46,25 @@ fn bound<'a>(
             let message = format!("`{}` of `{name}` must be {wanted}, found {found}", parameter.name.text);
             Diagnostic::new("N0506", argument.at, message).note(ty.at, "its type is declared here")
         };
-        let Some(value) = l.tensor(&argument.value, ty.dtype, argument.at) else {
+        let wanted = ty.element.of(l.b.float());
+        let Some(value) = l.tensor(&argument.value, wanted, argument.at) else {
             let d = mismatch(argument.value.describe(l.b));
             l.mistake(d);
             return None;
         };
         let found = l.b.ty(value).clone();
-        if found.dtype != ty.dtype || found.rank() != ty.axes.len() {
+        if found.dtype != wanted || found.rank() != ty.axes.len() {
             let mut d = mismatch(found.to_string());
             d = l.came_from(d, value, argument.at);
-            let help = match found.dtype != ty.dtype && found.rank() == ty.axes.len() {
-                true => format!("convert it: `.cast({})`", ty.dtype),
+            let float = l.b.float();
+            let help = match found.dtype != wanted && found.rank() == ty.axes.len() {
+                // A block for nets of every float type.
+                true if wanted.is_float() && found.dtype == float => {
+                    format!(
+                        "the net computes in {float}: declare the input `{FLOAT}[…]`, or convert it: `.cast({wanted})`"
+                    )
+                }
+                true => format!("convert it: `.cast({wanted})`"),
                 false => axes_instead(found.rank(), ty.axes.len()),
             };
             l.mistake(d.help(help));

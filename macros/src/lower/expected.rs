@@ -66,7 +66,7 @@ impl<'a> Lowering<'a, '_, '_> {
                 Axis::Size(size) => Some(self.size(frame, size)?),
             });
         }
-        Some(Expected { dtype: ty.dtype, axes })
+        Some(Expected { dtype: ty.element.of(self.b.float()), axes })
     }
 
     /// A size in a type: at least 1, as far as that is known.
@@ -138,5 +138,6 @@ pub fn type_text(ty: &Type) -> String {
         Axis::Size(expr) => size(expr),
     };
     let axes: Vec<String> = ty.axes.iter().map(axis).collect();
-    if axes.is_empty() { ty.dtype.to_string() } else { format!("{}[{}]", ty.dtype, axes.join(", ")) }
+    let element = ty.element.name();
+    if axes.is_empty() { element.to_string() } else { format!("{element}[{}]", axes.join(", ")) }
 }

@@ -15,7 +15,7 @@ use super::Pass;
 use super::parts::Part;
 use super::scope::{Frame, Local};
 use super::signature::is_size_name;
-use crate::ast::{Argument, BuildParameter, Expr, ExprKind, Item, ItemKind, Members, UNFINISHED};
+use crate::ast::{Argument, BuildParameter, Expr, ExprKind, FLOAT, Item, ItemKind, Members, UNFINISHED};
 
 /// Lowers expressions into one graph.
 pub(super) struct Lowering<'a, 'b, 'p> {
@@ -453,6 +453,9 @@ impl<'a> Lowering<'a, '_, '_> {
         }
         if let Some(dtype) = DType::from_name(name) {
             return Arg::DType(dtype);
+        }
+        if name == FLOAT {
+            return Arg::DType(self.b.float());
         }
         if frame.lenient || !frame.reported.insert(name.to_string()) {
             return Arg::Unknown;

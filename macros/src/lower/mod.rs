@@ -28,6 +28,7 @@ mod constants;
 mod expected;
 mod expr;
 mod findings;
+mod float;
 mod hopeless;
 mod loops;
 mod names;
@@ -148,12 +149,13 @@ pub fn lower(
         uses: &blocks.uses,
         findings,
     };
-    let mut parameters = Parameters::default();
+    let float = float::of_net(net, diagnostics);
+    let mut parameters = Parameters { float, ..Parameters::default() };
     let Some(owner) = pass.declare(target, &mut parameters, diagnostics) else { return Lowered::default() };
     let outer = pass.constants.get(net.scope).into_iter().flat_map(HashMap::keys);
     let constants: Vec<&str> = pass.sizes.keys().chain(outer).map(String::as_str).collect();
     pass.signatures =
-        net.functions.iter().map(|f| signature::read(&constants, Callable::function(f), diagnostics)).collect();
+        net.functions.iter().map(|f| signature::read(&constants, float, Callable::function(f), diagnostics)).collect();
     let (order, recursive) = order::callees_first(net, diagnostics);
     pass.states = vec![None; net.functions.len()];
     recursive.into_iter().for_each(|i| pass.states[i] = Some(State::Broken));
@@ -289,7 +291,8 @@ impl<'a> Pass<'a> {
         let trial = Cell::new(false);
         let attempt = |size: &dyn Fn(&str) -> Size| {
             // Parts of its own: what they are depends on the sizes.
-            let (mut parameters, mut ignored) = (Parameters::default(), vec![]);
+            let (mut parameters, mut ignored) =
+                (Parameters { float: float::of_net(self.net, &mut vec![]), ..Parameters::default() }, vec![]);
             let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
             let owner = pass.declare(target, &mut parameters, &mut ignored)?;
             let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err().map(|m| m.list);

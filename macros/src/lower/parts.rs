@@ -18,7 +18,7 @@ use castnet_graph::types::Type;
 
 use super::expr::Lowering;
 use super::scope::Frame;
-use crate::ast::{self, Argument, Function, Make, Member, Members, Name};
+use crate::ast::{self, Argument, FLOAT, Function, Make, Member, Members, Name};
 
 /// A net, or one use of a block: what its functions and statements see.
 pub(super) struct Owner<'a> {
@@ -395,12 +395,17 @@ impl<'a> Lowering<'a, '_, '_> {
     ) -> Part<'a> {
         let Some(shape) = self.constant_shape(frame, ty, "a `param`") else { return Part::Broken };
         let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
-        if ty.dtype != castnet_graph::types::DType::F32 {
-            let message = format!("a `param` is of type f32, found {}", ty.dtype);
-            self.mistake(Diagnostic::new("N0513", ty.at, message).help("declare a `state` for other types"));
+        let (float, dtype) = (self.b.float(), ty.element.of(self.b.float()));
+        if dtype != float {
+            let message = format!("a `param` is of the net's float type, {float}, found {dtype}");
+            let help = match dtype.is_float() {
+                true => format!("write `{FLOAT}[…]`: that of every net"),
+                false => "declare a `state` for other types".into(),
+            };
+            self.mistake(Diagnostic::new("N0513", ty.at, message).help(help));
             return Part::Broken;
         }
-        let declared = Type { dtype: ty.dtype, shape: shape.iter().map(|&s| Size::constant(s)).collect() };
+        let declared = Type { dtype, shape: shape.iter().map(|&s| Size::constant(s)).collect() };
         if self.is_huge(&declared, ty.at) {
             return Part::Broken;
         }

@@ -8,7 +8,7 @@ use castnet_graph::types::DType;
 
 use super::callable::Callable;
 use super::expected::type_text;
-use crate::ast::{Axis, Expr, ExprKind, Promise, Type};
+use crate::ast::{Axis, Element, Expr, ExprKind, Promise, Type};
 
 /// What the head of a function says beyond its types.
 pub(super) struct Signature {
@@ -25,9 +25,14 @@ pub(super) struct Signature {
 /// Reads the head of a function; what is wrong with it goes to `diagnostics`.
 ///
 /// `constants`: the names of constants and build-time parameters, which are no patterns.
-pub(super) fn read(constants: &[&str], function: Callable, diagnostics: &mut Vec<Diagnostic>) -> Signature {
+pub(super) fn read(
+    constants: &[&str],
+    float: DType,
+    function: Callable,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Signature {
     let before = diagnostics.len();
-    let mut reader = Reader { constants, sizes: vec![], solvable: HashSet::new(), diagnostics };
+    let mut reader = Reader { constants, float, sizes: vec![], solvable: HashSet::new(), diagnostics };
     let mut seen: Vec<&crate::ast::Name> = vec![];
     let mut sound = vec![];
     for parameter in function.parameters {
@@ -69,6 +74,8 @@ pub(super) fn read(constants: &[&str], function: Callable, diagnostics: &mut Vec
 
 struct Reader<'a, 'd> {
     constants: &'a [&'a str],
+    /// The float type of the net.
+    float: DType,
     sizes: Vec<String>,
     /// The sizes that an axis alone tells: `N`, `2 * N + 1`.
     solvable: HashSet<String>,
@@ -77,8 +84,8 @@ struct Reader<'a, 'd> {
 
 impl Reader<'_, '_> {
     fn element_type(&mut self, ty: &Type) {
-        if matches!(ty.dtype, DType::F16 | DType::BF16 | DType::F64) {
-            let message = format!("tensors of {} are not supported yet: networks compute in f32", ty.dtype);
+        if let Element::Named(dtype @ (DType::F16 | DType::BF16 | DType::F64)) = ty.element {
+            let message = format!("tensors of {dtype} are not supported yet: networks compute in f32");
             let help = "write `f32`, and convert before the call";
             self.diagnostics.push(Diagnostic::new("N0513", ty.at, message).help(help));
         }
@@ -167,10 +174,13 @@ impl Reader<'_, '_> {
     /// The type of the result: `complete` if all arguments are known, so that a new name is a mistake.
     fn result(&mut self, ty: &Type, number: usize, function: &Callable, complete: bool) {
         self.element_type(ty);
-        if function.train && number == 0 && (ty.dtype != DType::F32 || !ty.axes.is_empty()) {
+        if function.train && number == 0 && (ty.element.of(self.float) != self.float || !ty.axes.is_empty()) {
             let shape = type_text(ty);
-            let message = format!("a `train fn` returns an f32 scalar, `{}` returns {shape}", function.name.text);
-            let help = "write `-> f32`, and reduce the value: `.mean()`, `.cross_entropy(target)`";
+            let float = self.float;
+            let article = if float == DType::BF16 { "a" } else { "an" };
+            let message =
+                format!("a `train fn` returns {article} {float} scalar, `{}` returns {shape}", function.name.text);
+            let help = format!("write `-> {float}`, and reduce the value: `.mean()`, `.cross_entropy(target)`");
             self.diagnostics.push(Diagnostic::new("N0504", ty.at, message).help(help));
         }
         if !complete {

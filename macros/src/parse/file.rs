@@ -118,6 +118,7 @@ impl Parser<'_> {
             parameters: parameters.unwrap_or_default(),
             members: Members::default(),
             functions: vec![],
+            float: None,
             scope: 0,
             foreign: false,
         };

@@ -1,11 +1,17 @@
 //! What stands between the braces of a net.
 
+use castnet_graph::types::DType;
 use proc_macro2::{Group, TokenTree};
 
 use super::attributes::{Place, Raw};
 use super::members::is_member;
 use super::{Cursor, Parser, refuse, skip_item};
-use crate::ast::{Head, Net};
+use crate::ast::{FLOAT, Head, Net};
+
+/// Whether behind `name:` stands what may be an element type, and no layer, which has a capital letter.
+fn names_a_type(cursor: &Cursor) -> bool {
+    matches!(cursor.peek_nth(2), Some(TokenTree::Ident(word)) if word.to_string().starts_with(char::is_lowercase))
+}
 
 /// What an item may be, for messages.
 const ITEM: &str = "a layer, `const` or `fn`";
@@ -50,10 +56,35 @@ impl Parser<'_> {
                 return false;
             }
         }
+        if cursor.is_word(0, FLOAT) && cursor.is_colon(1) && names_a_type(cursor) {
+            self.no_attributes(attributes, Place::Other);
+            return self.float(cursor, net);
+        }
         match is_member(cursor) {
             true => self.member(head, attributes, cursor, &mut net.members),
             false => self.no_member(head, attributes, cursor),
         }
+    }
+
+    /// `float: f64;`
+    fn float(&mut self, cursor: &mut Cursor, net: &mut Net) -> bool {
+        cursor.next();
+        cursor.next();
+        let Some(ident) = cursor.eat_ident() else { return false };
+        let (at, name) = (self.places.at(ident.span()), ident.to_string());
+        let float = DType::from_name(&name).filter(|dtype| dtype.is_float());
+        match (float, net.float) {
+            (None, _) => {
+                let help = "write `float: f32;`, `float: f64;`, `float: bf16;` or `float: f16;`";
+                self.report("N0501", at, format!("`{name}` is no float type"), help);
+            }
+            (Some(_), Some(_)) => {
+                self.report("N0502", at, "the float type of the net is told twice", "leave one of them out");
+            }
+            (Some(float), None) => net.float = Some((float, at)),
+        }
+        self.semicolon(cursor);
+        float.is_some()
     }
 
     /// Something else stands where an item belongs.

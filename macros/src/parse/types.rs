@@ -5,11 +5,10 @@ use castnet_graph::types::DType;
 use proc_macro2::{Delimiter, TokenTree};
 
 use super::{Cursor, Parser, brief};
-use crate::ast::{Axis, Promise, Type};
+use crate::ast::{Axis, Element, FLOAT, Promise, Type};
 
 /// What others call element types.
 const OTHER_NAMES: &[(&str, &str)] = &[
-    ("float", "f32"),
     ("float32", "f32"),
     ("single", "f32"),
     ("half", "f16"),
@@ -86,7 +85,11 @@ impl Parser<'_> {
             self.expected(cursor, "a type", "write `f32[N, 4]`, or `f32` for a scalar");
             return None;
         };
-        let Some(dtype) = DType::from_name(&ident.to_string()) else {
+        let element = match ident.to_string().as_str() {
+            FLOAT => Some(Element::Float),
+            name => DType::from_name(name).map(Element::Named),
+        };
+        let Some(element) = element else {
             let at = self.places.at(ident.span());
             if ["Tensor", "Array", "tensor", "FloatTensor"].contains(&ident.to_string().as_str()) {
                 let help = "a type is the element type and the sizes: `f32[N, 4]`";
@@ -95,7 +98,7 @@ impl Parser<'_> {
             }
             let help = match suggest(&ident.to_string()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("element types: {}", DType::ALL.map(DType::name).join(", ")),
+                None => format!("element types: {}, `{FLOAT}`", DType::ALL.map(DType::name).join(", ")),
             };
             self.report("N0501", at, format!("there is no element type `{ident}`"), &help);
             return None;
@@ -105,7 +108,7 @@ impl Parser<'_> {
             None => vec![],
         };
         if cursor.is_sign(0, '<') {
-            let help = format!("sizes stand in brackets: `{}[N, 4]`", dtype.name());
+            let help = format!("sizes stand in brackets: `{}[N, 4]`", element.name());
             self.syntax(cursor.span(), "types of tensors have no `<…>`", &help);
             return None;
         }
@@ -114,7 +117,7 @@ impl Parser<'_> {
             self.syntax(cursor.span(), message, "sizes stand in brackets: `f32[N, 4]`");
             return None;
         }
-        Some(Type { dtype, axes, at })
+        Some(Type { element, axes, at })
     }
 
     fn axes(&mut self, mut cursor: Cursor) -> Option<Vec<Axis>> {

@@ -88,7 +88,7 @@ fn ty(ty: &Type) -> String {
         Axis::Size(size) => expr(size),
         Axis::Any(_) => "_".into(),
     };
-    format!("{}[{}]", ty.dtype.name(), ty.axes.iter().map(axis).collect::<Vec<_>>().join(", "))
+    format!("{}[{}]", ty.element.name(), ty.axes.iter().map(axis).collect::<Vec<_>>().join(", "))
 }
 
 fn members(members: &Members, out: &mut String) {
