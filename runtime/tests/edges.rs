@@ -164,7 +164,7 @@ impl Case {
             ..Declared::new(input.name.as_str(), Layout::Plain)
         };
         let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
-        let mut parameters = Parameters { list, states: vec![] };
+        let mut parameters = Parameters { list, ..Parameters::default() };
         let mut functions = vec![SourceFunction::new("out", self.graph(&mut parameters, false, false), None)];
         if self.inputs.iter().any(|input| input.grad) {
             let inference = self.graph(&mut parameters, true, false);

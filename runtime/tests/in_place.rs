@@ -48,7 +48,7 @@ fn net() -> Net {
         shape: Some((shape.to_vec(), Init::Uniform(0.3))),
         ..Declared::new(name, Layout::Plain)
     };
-    let mut parameters = Parameters { list: SHAPES.map(declared).to_vec(), states: vec![] };
+    let mut parameters = Parameters { list: SHAPES.map(declared).to_vec(), ..Parameters::default() };
     let (inference, training) = (graph(&mut parameters, false), graph(&mut parameters, true));
     let functions = vec![SourceFunction::new("loss", inference, Some(training))];
     compile(Source { name: "Net".into(), parameters, functions }).unwrap_or_else(|e| panic!("{e:?}")).net

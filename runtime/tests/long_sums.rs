@@ -36,7 +36,7 @@ fn model(text: &str, shape: &[usize], bias: Option<&[usize]>) -> Model {
         shape: Some((bias.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
         ..Declared::new("bias", Layout::Plain)
     });
-    let mut parameters = Parameters { list: list.into_iter().collect(), states: vec![] };
+    let mut parameters = Parameters { list: list.into_iter().collect(), ..Parameters::default() };
     let mut graph = |training: bool| {
         let mut b = Builder::new("f", &mut parameters, training);
         let sizes: Vec<Size> = shape.iter().map(|&s| Size::constant(s as i64)).collect();

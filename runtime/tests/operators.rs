@@ -137,7 +137,7 @@ impl Case {
             ..Declared::new(input.name.as_str(), Layout::Plain)
         };
         let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
-        let mut parameters = Parameters { list, states: vec![] };
+        let mut parameters = Parameters { list, ..Parameters::default() };
         let out = self.graph(&mut parameters, false, false)?;
         let mut functions = vec![SourceFunction::new("out", out, None)];
         if self.differentiable() {

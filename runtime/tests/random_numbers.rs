@@ -36,7 +36,7 @@ fn size() -> Arg {
 /// A net whose only function gives its mean and `build(x)` of `x: f32[N]`, and has a parameter, 0, so that it can be trained.
 fn net(seed: u64, build: impl Fn(&mut Builder, Value) -> Value) -> Model {
     let shift = Declared { shape: Some((vec![1], Init::Constant(0.0))), ..Declared::new("shift", Layout::Plain) };
-    let mut parameters = Parameters { list: vec![shift], states: vec![] };
+    let mut parameters = Parameters { list: vec![shift], ..Parameters::default() };
     let mut graph = |training: bool| -> Graph {
         let mut b = Builder::new("Draws.f", &mut parameters, training);
         let x = b.argument("x", Type::new(DType::F32, vec![Size::symbol("N")]));

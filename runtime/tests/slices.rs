@@ -100,7 +100,7 @@ impl Case<'_> {
             ..Declared::new(format!("w{i}"), Layout::Plain)
         };
         let mut parameters =
-            Parameters { list: self.parameters.iter().enumerate().map(declared).collect(), states: vec![] };
+            Parameters { list: self.parameters.iter().enumerate().map(declared).collect(), ..Parameters::default() };
         let out = self.graph(&mut parameters, false);
         let loss = self.graph(&mut parameters, true);
         let functions =

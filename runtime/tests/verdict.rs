@@ -218,7 +218,11 @@ fn parameters() -> Parameters {
     };
     let state =
         DeclaredState { name: "calls".into(), ty: Some(Type::new(DType::F32, vec![])), init: Init::Constant(0.0) };
-    Parameters { list: vec![declared("table", &[ROWS, 3]), declared("weight", &[3, 2])], states: vec![state] }
+    Parameters {
+        list: vec![declared("table", &[ROWS, 3]), declared("weight", &[3, 2])],
+        states: vec![state],
+        ..Parameters::default()
+    }
 }
 
 /// The loss of rows, and one call more.
