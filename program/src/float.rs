@@ -1,58 +1,61 @@
 //! Floats in JSON: infinities and NaN are written as text, since JSON has no numbers for them.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
 use serde::{Deserializer, Serializer};
 
-pub(crate) fn serialize<S: Serializer>(x: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    match x.is_finite() {
-        true => serializer.serialize_f32(*x),
+pub(crate) fn serialize<F: Float, S: Serializer>(x: &F, serializer: S) -> Result<S::Ok, S::Error> {
+    match (*x).into().is_finite() {
+        true => x.serialize(serializer),
         false => serializer.collect_str(x),
     }
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
-    deserializer.deserialize_any(Visitor)
+pub(crate) fn deserialize<'de, F: Float, D: Deserializer<'de>>(deserializer: D) -> Result<F, D::Error> {
+    deserializer.deserialize_any(Visitor(PhantomData))
 }
 
-struct Visitor;
+/// `f32` or `f64`.
+pub(crate) trait Float: Copy + Into<f64> + FromStr<Err: fmt::Display> + fmt::Display + serde::Serialize {
+    fn rounded(x: f64) -> Self;
+}
 
-impl serde::de::Visitor<'_> for Visitor {
-    type Value = f32;
+impl Float for f32 {
+    fn rounded(x: f64) -> f32 {
+        x as f32
+    }
+}
+
+impl Float for f64 {
+    fn rounded(x: f64) -> f64 {
+        x
+    }
+}
+
+struct Visitor<F>(PhantomData<F>);
+
+impl<F: Float> serde::de::Visitor<'_> for Visitor<F> {
+    type Value = F;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, `inf`, `-inf` or `NaN`")
     }
 
-    fn visit_f64<E>(self, x: f64) -> Result<f32, E> {
-        Ok(x as f32)
+    fn visit_f64<E>(self, x: f64) -> Result<F, E> {
+        Ok(F::rounded(x as f64))
     }
 
-    fn visit_i64<E>(self, x: i64) -> Result<f32, E> {
-        Ok(x as f32)
+    fn visit_i64<E>(self, x: i64) -> Result<F, E> {
+        Ok(F::rounded(x as f64))
     }
 
-    fn visit_u64<E>(self, x: u64) -> Result<f32, E> {
-        Ok(x as f32)
+    fn visit_u64<E>(self, x: u64) -> Result<F, E> {
+        Ok(F::rounded(x as f64))
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<f32, E> {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<F, E> {
         text.parse().map_err(E::custom)
-    }
-}
-
-/// The same for a float that may be missing.
-pub(crate) mod option {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Float(#[serde(with = "super")] f32);
-
-    pub(crate) fn serialize<S: Serializer>(x: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
-        x.map(Float).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
-        Ok(Option::<Float>::deserialize(deserializer)?.map(|Float(x)| x))
     }
 }

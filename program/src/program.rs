@@ -14,7 +14,7 @@ pub use index::Index;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::Rule;
-use crate::scalar::{Code, Reduction};
+use crate::scalar::{Code, Literal, Reduction};
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -82,8 +82,8 @@ pub struct Below {
 
 /// What every element of a value must fulfil that is made while the program runs.
 ///
-/// The program finds the first element that does not, in row-major order, and writes some f32 *words* about it: the round of each loop
-/// around it, outermost first, and its index along each axis (of a scalar: 0); then the element itself. The first word is ∞ if every
+/// The program finds the first element that does not, in row-major order, and writes some i64 *words* about it: the round of each loop
+/// around it, outermost first, and its index along each axis (of a scalar: 0); then the element itself. The first word is `i64::MAX` if every
 /// element is right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -351,8 +351,8 @@ pub struct Access {
     /// The index along each dim.
     pub index: Vec<Index>,
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
-    #[serde(default, with = "crate::float::option", skip_serializing_if = "Option::is_none")]
-    pub outside: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Literal>,
     /// Further indices that count as outside unless they are at least 0 and below a size: of views that end before the memory does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<(Index, Size)>,
@@ -396,7 +396,8 @@ pub enum Level {
     Row,
 }
 
-/// Where an input of a stage comes from.
+/// Where an input of a stage comes from. Its lane stands in the code ([`Code::inputs`]): that of the memory's element type for what is loaded,
+/// that of the launch's operands for finished sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -406,11 +407,11 @@ pub enum Source {
     Acc,
     /// Row value number `.0`, made by an earlier stage.
     Row(usize),
-    /// The index of loop dim `.0`.
+    /// The index of loop dim `.0`, as i32 or i64; a binding sees to it that a dim with an i32 index is no longer than that counts.
     Index(usize),
-    /// The value of a size, the same everywhere.
+    /// The value of a size, the same everywhere: a number of any lane; to a float it is rounded.
     Size(Size),
-    /// Uniform in [0, 1): the number at position `Σ strides · loop index` of a stream.
+    /// Uniform in [0, 1), f32: the number at position `Σ strides · loop index` of a stream.
     Random {
         /// Which stream.
         stream: u32,

@@ -1,11 +1,108 @@
 //! Scalar code: straight-line SSA over scalars, the body of every kernel.
 //!
 //! The same code is printed as Rust, run by the block interpreter of `castnet-kernels`, and printed as CUDA C.
-//! Every value is an `f32` lane; a truth value is 1 or 0, an integer its exact value.
+//! Every slot has a [`Lane`], which is that of what it is made of. What is stored in a narrower type is computed in a wider lane: integers
+//! wrap where an operation ends ([`Instr::To`]), halves are rounded where the graph says so, never by a store.
 
 use serde::{Deserialize, Serialize};
 
-/// Functions of one scalar.
+use crate::types::DType;
+
+/// What a scalar is while it is computed; in memory, the element type of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // The names say it all.
+pub enum Lane {
+    F32,
+    F64,
+    I32,
+    I64,
+    Bool,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Lane; 5] = [Lane::F32, Lane::F64, Lane::I32, Lane::I64, Lane::Bool];
+
+    /// The element type that has its values.
+    pub fn dtype(self) -> DType {
+        match self {
+            Lane::F32 => DType::F32,
+            Lane::F64 => DType::F64,
+            Lane::I32 => DType::I32,
+            Lane::I64 => DType::I64,
+            Lane::Bool => DType::Bool,
+        }
+    }
+
+    /// Bytes of one scalar.
+    pub fn bytes(self) -> usize {
+        self.dtype().bytes()
+    }
+
+    /// `f32` or `f64`.
+    pub fn is_float(self) -> bool {
+        self.dtype().is_float()
+    }
+
+    /// `i32` or `i64`.
+    pub fn is_int(self) -> bool {
+        self.dtype().is_int()
+    }
+}
+
+impl DType {
+    /// The lane in which elements of this type are computed.
+    pub fn lane(self) -> Lane {
+        match self {
+            DType::F32 | DType::F16 | DType::BF16 => Lane::F32,
+            DType::F64 => Lane::F64,
+            DType::I8 | DType::U8 | DType::I16 | DType::I32 => Lane::I32,
+            DType::U32 | DType::I64 => Lane::I64,
+            DType::Bool => Lane::Bool,
+        }
+    }
+}
+
+/// A number with its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // The names say it all.
+pub enum Literal {
+    F32(#[serde(with = "crate::float")] f32),
+    F64(#[serde(with = "crate::float")] f64),
+    I32(i32),
+    I64(i64),
+    Bool(bool),
+}
+
+impl Literal {
+    /// Its lane.
+    pub fn lane(self) -> Lane {
+        match self {
+            Literal::F32(_) => Lane::F32,
+            Literal::F64(_) => Lane::F64,
+            Literal::I32(_) => Lane::I32,
+            Literal::I64(_) => Lane::I64,
+            Literal::Bool(_) => Lane::Bool,
+        }
+    }
+
+    /// Its bits: equal exactly if the literals are the same, -0 and NaN included (of one lane).
+    pub fn bits(self) -> u64 {
+        match self {
+            Literal::F32(x) => x.to_bits().into(),
+            Literal::F64(x) => x.to_bits(),
+            Literal::I32(x) => x as u32 as u64,
+            Literal::I64(x) => x as u64,
+            Literal::Bool(x) => x.into(),
+        }
+    }
+}
+
+/// Functions of one scalar, of the operand's lane.
+///
+/// Floats have all but none that is said to be for others; integers have `Neg`, `Abs`, `Sign` (which wrap) and `Not`; truth values `Not`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
@@ -35,11 +132,13 @@ pub enum Unary {
     Log1p,
     /// eˣ - 1, exact near 0.
     Expm1,
-    /// 1 - x, of a truth value.
+    /// Of a truth value the other one, of an integer every bit.
     Not,
 }
 
-/// Functions of two scalars.
+/// Functions of two scalars of one lane; the result has that lane, too, but for comparisons, which give truth values.
+///
+/// Integers wrap at the width of their lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
@@ -47,9 +146,14 @@ pub enum Binary {
     Add,
     Sub,
     Mul,
+    /// Of floats only.
     Div,
-    /// Python's and PyTorch's remainder: the sign of the divisor.
+    /// The quotient, rounded down; of integers only. By 0 it is 0: a check makes the call an error.
+    FloorDivide,
+    /// Python's and PyTorch's remainder: the sign of the divisor;
+    /// of integers by 0 it is 0.
     Rem,
+    /// Of integers with a negative exponent: what the quotient 1 / xⁿ truncates to; of 0, 0.
     Pow,
     /// NaN if either is NaN, as `torch.maximum`.
     Max,
@@ -60,8 +164,14 @@ pub enum Binary {
     Ge,
     Eq,
     Ne,
+    /// Of truth values, or of every bit of integers; so are the next two.
     And,
     Or,
+    Xor,
+    /// Of integers: to the left by 0 and more; by more than the width, or less than 0, it is 0.
+    ShiftLeft,
+    /// Of integers, keeping the sign; by more than the width, or less than 0, only the sign is left.
+    ShiftRight,
 }
 
 impl Binary {
@@ -72,14 +182,17 @@ impl Binary {
     }
 }
 
-/// Associative functions that reduce many scalars to one.
+/// Associative functions that reduce many scalars to one of the same lane, which is their accumulator. Integers wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
 pub enum Reduction {
     Sum,
+    /// Of truth values: whether any is true.
     Max,
+    /// Of truth values: whether all are true.
     Min,
+    Prod,
 }
 
 /// An index of a value inside one [`Code`]: first the inputs, then the results of the instructions.
@@ -90,22 +203,87 @@ pub type Slot = u32;
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
 pub enum Instr {
-    Const(#[serde(with = "crate::float")] f32),
+    Const(Literal),
     Unary(Unary, Slot),
     Binary(Binary, Slot, Slot),
-    /// `condition ? a : b`.
+    /// `condition ? a : b`; the condition is a truth value, the others have one lane.
     Select(Slot, Slot, Slot),
+    /// To the values of an element type, in its lane. Integers wrap to the width; floats are truncated and held inside i64 (NaN is 0) before
+    /// they do; a truth value is 0 or 1, and a number is true unless it is 0. To `f16` and `bf16` a number is rounded to the nearest, ties to
+    /// even, by way of f32.
+    To(DType, Slot),
 }
 
-/// A function from `inputs` scalars to `outputs.len()` scalars, applied element by element.
+/// A function from `inputs.len()` scalars to `outputs.len()` scalars, applied element by element.
 ///
 /// Floating-point operations are done exactly as written: no contraction to fused multiply-add, no reordering.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Code {
-    /// The number of inputs: slots `0..inputs`.
-    pub inputs: Slot,
+    /// The lanes of the inputs: slots `0..inputs.len()`.
+    pub inputs: Vec<Lane>,
     /// In order; operands are inputs or earlier results.
     pub instrs: Vec<Instr>,
     /// The slots that come out.
     pub outputs: Vec<Slot>,
+}
+
+impl Code {
+    /// The lanes of all slots.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with an instruction: an operand that comes later, or lanes that do not fit.
+    pub fn lanes(&self) -> Result<Vec<Lane>, String> {
+        let mut lanes = self.inputs.clone();
+        for instr in &self.instrs {
+            let lane = instr.lane(&lanes).ok_or_else(|| format!("{instr:?} does not fit lanes {lanes:?}"))?;
+            lanes.push(lane);
+        }
+        match self.outputs.iter().find(|&&slot| slot as usize >= lanes.len()) {
+            Some(slot) => Err(format!("there is no slot {slot}")),
+            None => Ok(lanes),
+        }
+    }
+}
+
+impl Instr {
+    /// The lane of the result, if those of the operands fit.
+    fn lane(&self, lanes: &[Lane]) -> Option<Lane> {
+        let of = |slot: &Slot| lanes.get(*slot as usize).copied();
+        match self {
+            Instr::Const(literal) => Some(literal.lane()),
+            Instr::Unary(f, x) => of(x).filter(|lane| f.takes(*lane)),
+            Instr::Binary(f, x, y) => {
+                let lane = of(x).filter(|lane| Some(*lane) == of(y) && f.takes(*lane))?;
+                Some(if f.is_comparison() { Lane::Bool } else { lane })
+            }
+            Instr::Select(c, x, y) => of(x).filter(|lane| of(c) == Some(Lane::Bool) && of(y) == Some(*lane)),
+            Instr::To(dtype, x) => of(x).map(|_| dtype.lane()),
+        }
+    }
+}
+
+impl Unary {
+    /// Whether there is such a function of this lane.
+    pub fn takes(self, lane: Lane) -> bool {
+        match self {
+            Unary::Not => !lane.is_float(),
+            Unary::Neg | Unary::Abs | Unary::Sign => lane != Lane::Bool,
+            _ => lane.is_float(),
+        }
+    }
+}
+
+impl Binary {
+    /// Whether there is such a function of this lane.
+    pub fn takes(self, lane: Lane) -> bool {
+        use Binary::*;
+        match self {
+            Div => lane.is_float(),
+            FloorDivide | ShiftLeft | ShiftRight => lane.is_int(),
+            And | Or | Xor => !lane.is_float(),
+            Add | Sub | Mul | Rem | Pow | Max | Min => lane != Lane::Bool,
+            Lt | Le | Gt | Ge | Eq | Ne => true,
+        }
+    }
 }

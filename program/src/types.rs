@@ -20,6 +20,7 @@ pub enum DType {
     F64,
     I8,
     U8,
+    I16,
     I32,
     U32,
     I64,
@@ -28,13 +29,14 @@ pub enum DType {
 
 impl DType {
     /// Every element type.
-    pub const ALL: [DType; 10] = [
+    pub const ALL: [DType; 11] = [
         DType::F32,
         DType::F16,
         DType::BF16,
         DType::F64,
         DType::I8,
         DType::U8,
+        DType::I16,
         DType::I32,
         DType::U32,
         DType::I64,
@@ -50,6 +52,7 @@ impl DType {
             DType::F64 => "f64",
             DType::I8 => "i8",
             DType::U8 => "u8",
+            DType::I16 => "i16",
             DType::I32 => "i32",
             DType::U32 => "u32",
             DType::I64 => "i64",
@@ -66,7 +69,7 @@ impl DType {
     pub fn bytes(self) -> usize {
         match self {
             DType::I8 | DType::U8 | DType::Bool => 1,
-            DType::F16 | DType::BF16 => 2,
+            DType::F16 | DType::BF16 | DType::I16 => 2,
             DType::F32 | DType::I32 | DType::U32 => 4,
             DType::F64 | DType::I64 => 8,
         }
