@@ -1,6 +1,7 @@
 //! Accesses with all sizes known: which element belongs to a point of the loops.
 
 use castnet_program::program::{self, Index};
+use castnet_program::scalar::Literal;
 use castnet_program::types::DType;
 
 /// `offset + Σ steps · loop index`.
@@ -33,7 +34,7 @@ pub(crate) enum Map {
     /// Always inside, and linear.
     Affine(Form),
     /// An index at a time.
-    General(Vec<Dim>, Option<f32>),
+    General(Vec<Dim>, Option<Literal>),
 }
 
 /// An index that is divided, wrapped or checked.
@@ -231,11 +232,11 @@ impl Access {
         access.dims[dim + 1..].iter().map(|size| size.eval(value)).product()
     }
 
-    /// What a load gives outside.
-    pub(crate) fn fill(&self) -> f32 {
+    /// The bits of what a load gives outside.
+    pub(crate) fn fill(&self) -> u64 {
         match self.map {
-            Map::General(_, Some(fill)) => fill,
-            _ => 0.0,
+            Map::General(_, Some(fill)) => fill.bits(),
+            Map::General(_, None) | Map::Affine(_) => 0,
         }
     }
 }

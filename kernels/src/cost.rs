@@ -27,7 +27,7 @@ fn stage_cost(stage: &Stage) -> i64 {
 fn code_cost(code: &Code) -> i64 {
     let cost = |instr: &Instr| match instr {
         Instr::Const(_) => 0,
-        Instr::Select(..) => 1,
+        Instr::Select(..) | Instr::To(..) => 1,
         Instr::Unary(f, _) => match f {
             Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => 1,
             Unary::Sqrt | Unary::Rsqrt => 4,
@@ -36,11 +36,11 @@ fn code_cost(code: &Code) -> i64 {
         },
         Instr::Binary(f, ..) => match f {
             Binary::Div => 4,
-            Binary::Rem => 8,
+            Binary::Rem | Binary::FloorDivide => 8,
             Binary::Pow => 40,
             Binary::Add | Binary::Sub | Binary::Mul | Binary::Max | Binary::Min => 1,
             Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge | Binary::Eq | Binary::Ne => 1,
-            Binary::And | Binary::Or => 1,
+            Binary::And | Binary::Or | Binary::Xor | Binary::ShiftLeft | Binary::ShiftRight => 1,
         },
     };
     code.instrs.iter().map(cost).sum()

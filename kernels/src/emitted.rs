@@ -1,9 +1,9 @@
 //! Stages as compiled functions: what `network!` prints in place of interpreted code.
 
-/// One fused elementwise function: `n` elements, contiguous inputs and outputs.
+/// One fused elementwise function: `n` elements, contiguous inputs and outputs, each of its lane and aligned as that needs.
 ///
 /// An output overlaps no input, unless both are the same pointer; outputs do not overlap each other.
-pub type BlockFn = unsafe fn(n: usize, inputs: *const *const f32, outputs: *const *mut f32);
+pub type BlockFn = unsafe fn(n: usize, inputs: *const *const u8, outputs: *const *mut u8);
 
 /// A stage's code, compiled for each instruction set. Made by [`block_kernel!`](crate::block_kernel).
 #[derive(Clone, Copy, Debug)]
@@ -34,18 +34,18 @@ pub const LANES: usize = 64;
 /// The next input's `LANES` elements from `at` on, by way of `pad` if the block ends before.
 ///
 /// # Safety
-/// `next` points to a pointer to at least `at + count` floats.
+/// `next` points to a pointer to at least `at + count` elements.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn take(
-    next: &mut *const *const f32,
+pub unsafe fn take<T: Copy>(
+    next: &mut *const *const u8,
     at: usize,
     count: usize,
-    pad: &mut [f32; LANES],
-) -> *const [f32; LANES] {
+    pad: &mut [T; LANES],
+) -> *const [T; LANES] {
     // SAFETY: as the caller says; `count` is at most `LANES`.
     unsafe {
-        let from = (**next).add(at);
+        let from = (**next).cast::<T>().add(at);
         *next = next.add(1);
         if count == LANES {
             return from.cast();
@@ -55,32 +55,22 @@ pub unsafe fn take(
     }
 }
 
-/// Where the next output's `LANES` elements from `at` on go: to `pad` if the block ends before.
+/// Brings the first `count` elements of a result to the next output, from `at` on.
 ///
 /// # Safety
-/// `next` points to a pointer to at least `at + count` floats.
+/// `next` points to a pointer to at least `at + count` elements.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn room(next: &mut *const *mut f32, at: usize, count: usize, pad: &mut [f32; LANES]) -> *mut [f32; LANES] {
-    // SAFETY: as the caller says.
+pub unsafe fn give<T: Copy>(next: &mut *const *mut u8, at: usize, count: usize, result: &[T; LANES]) {
+    // SAFETY: as the caller says; `count` is at most `LANES`.
     unsafe {
-        let to = (**next).add(at);
+        let to = (**next).cast::<T>().add(at);
         *next = next.add(1);
-        if count == LANES { to.cast() } else { pad }
-    }
-}
-
-/// Brings the last `count` elements of the next output from `pad` to their place.
-///
-/// # Safety
-/// `next` points to a pointer to at least `at + count` floats.
-#[doc(hidden)]
-#[inline(always)]
-pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f32; LANES]) {
-    // SAFETY: as the caller says.
-    unsafe {
-        std::ptr::copy_nonoverlapping(pad.as_ptr(), (**next).add(at), count);
-        *next = next.add(1);
+        if count == LANES {
+            to.cast::<[T; LANES]>().write_unaligned(*result);
+        } else {
+            std::ptr::copy_nonoverlapping(result.as_ptr(), to, count);
+        }
     }
 }
 
@@ -88,10 +78,11 @@ pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f
 ///
 /// ```
 /// castnet_kernels::block_kernel! {
-///     /// `tanh(acc + bias)`.
-///     pub conv1_tanh(acc, bias) -> (t1) {
+///     /// `tanh(acc + bias)`, and where it is positive.
+///     pub conv1_tanh(acc: f32, bias: f32) -> (t1: f32, t2: bool) {
 ///         let t0 = acc + bias;
 ///         let t1 = tanh(t0);
+///         let t2 = gt(t1, 0.0);
 ///     }
 /// }
 /// # let _ = conv1_tanh;
@@ -99,15 +90,15 @@ pub unsafe fn give(next: &mut *const *mut f32, at: usize, count: usize, pad: &[f
 ///
 /// With `const` before the name it is a constant, and the functions are compiled where it is used: not at all if nobody does.
 ///
-/// Every value is an `f32`; a truth value is 1 or 0. In scope are the functions of [`math::fused`](crate::math::fused). The results are
-/// named after the arrow.
+/// Every value is of a [lane](castnet_program::scalar::Lane): those of inputs and results are named. In scope are the functions of
+/// [`math::fused`](crate::math::fused). The results are named after the arrow; no name stands there twice, and none is an input's.
 ///
 /// What takes sines or cosines has a name behind the results, which they are handed ([`math::Reach`](crate::math::Reach)):
 ///
 /// ```
 /// castnet_kernels::block_kernel! {
 ///     /// `sin(x + phase)`.
-///     pub wave(x, phase) -> (t1) far {
+///     pub wave(x: f32, phase: f32) -> (t1: f32) far {
 ///         let t0 = x + phase;
 ///         let t1 = sin(t0, &mut far);
 ///     }
@@ -132,20 +123,23 @@ macro_rules! block_kernel {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __block_functions {
-    ((#[$inline:meta]) ($($input:ident),* $(,)?) -> ($($output:ident),+ $(,)?) $($far:ident)? { $($body:tt)* }) => {{
+    (
+        (#[$inline:meta]) ($($input:ident: $in:ty),* $(,)?) -> ($($output:ident: $out:ty),+ $(,)?) $($far:ident)?
+        { $($body:tt)* }
+    ) => {{
         $crate::__block_function! {
             #[$inline]
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
-            avx512 fused ($($input)*) ($($output)*) ($($far)?) { $($body)* }
+            avx512 fused ($($input $in)*) ($($output $out)*) ($($far)?) { $($body)* }
         }
         $crate::__block_function! {
             #[$inline]
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-            avx2 fused ($($input)*) ($($output)*) ($($far)?) { $($body)* }
+            avx2 fused ($($input $in)*) ($($output $out)*) ($($far)?) { $($body)* }
         }
         $crate::__block_function! {
             #[$inline]
-            portable plain ($($input)*) ($($output)*) ($($far)?) { $($body)* }
+            portable plain ($($input $in)*) ($($output $out)*) ($($far)?) { $($body)* }
         }
         $crate::BlockKernel { avx512, avx2, portable }
     }};
@@ -155,44 +149,54 @@ macro_rules! __block_functions {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __block_function {
-    ($(#[$attribute:meta])* $name:ident $math:ident ($($input:ident)*) ($($output:ident)*) $far:tt { $($body:tt)* }) => {
+    (
+        $(#[$attribute:meta])* $name:ident $math:ident ($($input:ident $in:ty)*) ($($output:ident $out:ty)*) $far:tt
+        { $($body:tt)* }
+    ) => {
         $(#[$attribute])*
         #[allow(unused_variables, unused_mut, unused_assignments, unused_imports, clippy::all)]
-        unsafe fn $name(n: usize, inputs: *const *const f32, outputs: *const *mut f32) {
+        unsafe fn $name(n: usize, inputs: *const *const u8, outputs: *const *mut u8) {
             use $crate::math::$math::*;
-            const RESULTS: usize = [$(stringify!($output)),*].len();
-            $(let mut $input = [0f32; $crate::__LANES];)*
+            $(let mut $input = [<$in as ::core::default::Default>::default(); $crate::__LANES];)*
             let mut pads = ($(&mut $input,)*);
-            let mut rest = [[0f32; $crate::__LANES]; RESULTS];
             let mut at = 0;
             while at < n {
                 let count = if n - at < $crate::__LANES { n - at } else { $crate::__LANES };
                 let mut next = inputs;
                 let ($($input,)*) = &mut pads;
                 // SAFETY: the caller gives `n` elements for every input.
-                $(let $input = unsafe { &*$crate::__take(&mut next, at, count, $input) };)*
+                $(let $input = unsafe { &*$crate::__take::<$in>(&mut next, at, count, $input) };)*
                 // Collected apart, so that the loop vectorises also where an output is an input.
-                let mut results = [[0f32; $crate::__LANES]; RESULTS];
-                $crate::__block_lanes! { $far results ($($input)*) ($($output)*) { $($body)* } }
-                let mut next = outputs;
-                let mut result = 0;
-                while result < RESULTS {
-                    // SAFETY: the caller gives room for `n` elements at every output.
-                    unsafe { $crate::__room(&mut next, at, count, &mut rest[result]).write_unaligned(results[result]) };
-                    result += 1;
+                $(let mut $output = [<$out as ::core::default::Default>::default(); $crate::__LANES];)*
+                {
+                    let mut results = $crate::__results!($($output)*);
+                    $crate::__block_lanes! { $far results ($($input)*) ($($output)*) { $($body)* } }
                 }
+                let mut next = outputs;
+                // SAFETY: the caller gives room for `n` elements at every output.
+                $(unsafe { $crate::__give::<$out>(&mut next, at, count, &$output) };)*
                 at += count;
             }
-            if n % $crate::__LANES != 0 {
-                let mut next = outputs;
-                let mut result = 0;
-                while result < RESULTS {
-                    // SAFETY: as above.
-                    unsafe { $crate::__give(&mut next, n - n % $crate::__LANES, n % $crate::__LANES, &rest[result]) };
-                    result += 1;
-                }
-            }
         }
+    };
+}
+
+/// The results, one in the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __results {
+    () => { () };
+    ($first:ident $($rest:ident)*) => { (&mut $first, $crate::__results!($($rest)*)) };
+}
+
+/// Sets one lane of the results.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __set_results {
+    (($results:expr) $lane:ident) => {};
+    (($results:expr) $lane:ident $first:ident $($rest:ident)*) => {
+        ($results).0[$lane] = $first;
+        $crate::__set_results!((($results).1) $lane $($rest)*);
     };
 }
 
@@ -211,15 +215,8 @@ macro_rules! __block_lanes {
     (() $results:ident ($($input:ident)*) ($($output:ident)*) { $($body:tt)* }) => {
         for lane in 0..$crate::__LANES {
             $(let $input = $input[lane];)*
-            let values = {
-                $($body)*
-                [$($output),*]
-            };
-            let mut result = 0;
-            while result < RESULTS {
-                $results[result][lane] = values[result];
-                result += 1;
-            }
+            $($body)*
+            $crate::__set_results!(($results) lane $($output)*);
         }
     };
 }

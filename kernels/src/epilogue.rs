@@ -63,15 +63,15 @@ impl Epilogue {
         self.updates.is_some()
     }
 
-    pub(crate) fn scratch_floats(&self) -> usize {
-        self.layout.floats()
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.layout.bytes()
     }
 
     /// The sink of one chunk.
     ///
     /// # Safety
     /// As [`Worker`].
-    pub(crate) unsafe fn sink<'a>(&'a self, run: &'a crate::kernel::Run<'a>, scratch: *mut f32) -> EpilogueRun<'a> {
+    pub(crate) unsafe fn sink<'a>(&'a self, run: &'a crate::kernel::Run<'a>, scratch: *mut u8) -> EpilogueRun<'a> {
         let worker = Worker { layout: &self.layout, run, isa: self.isa, scratch };
         // SAFETY: the caller's promise.
         unsafe { worker.reset() };
@@ -131,15 +131,16 @@ impl EpilogueRun<'_> {
                     return self.update(parameter, update, access, block, acc, pitch);
                 }
                 if let Place::Linear { offset, row, col: 1, .. } = access.place(block) {
-                    let to = self.worker.run.base(access.buffer).cast::<f32>().offset(offset as isize);
-                    return transfer::copy_rows(epilogue.isa, acc, pitch as i64, to, row, block.rows, block.cols);
+                    let to = self.worker.run.base(access.buffer).offset(4 * offset as isize);
+                    let (isa, pitch) = (epilogue.isa, pitch as i64);
+                    return transfer::copy_rows(isa, 4, acc.cast(), pitch, to, row, block.rows, block.cols);
                 }
             }
             let sums = if pitch == block.cols || block.rows == 1 {
-                acc.cast_const()
+                acc.cast_const().cast()
             } else {
-                let spare = self.worker.spare();
-                transfer::copy_rows(epilogue.isa, acc, pitch as i64, spare, block.cols as i64, block.rows, block.cols);
+                let (spare, isa, cols) = (self.worker.spare(), epilogue.isa, block.cols);
+                transfer::copy_rows(isa, 4, acc.cast(), pitch as i64, spare, cols as i64, block.rows, cols);
                 spare.cast_const()
             };
             self.worker.stage(&epilogue.stage, block, Along::Cols, sums);

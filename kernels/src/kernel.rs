@@ -87,8 +87,8 @@ impl Run<'_> {
     }
 
     /// What all chunks of the launch share.
-    pub(crate) fn shared(&self) -> *mut f32 {
-        self.places.shared.cast()
+    pub(crate) fn shared(&self) -> *mut u8 {
+        self.places.shared
     }
 }
 
@@ -148,17 +148,17 @@ impl Kernel {
 
     /// Bytes of scratch that one thread needs.
     pub fn scratch_bytes(&self) -> usize {
-        4 * match &self.0 {
-            Kind::Loops(loops) => loops.scratch_floats(),
-            Kind::Tile(both) => both.0.scratch_floats().next_multiple_of(16) + both.1.scratch_floats(),
+        match &self.0 {
+            Kind::Loops(loops) => loops.scratch_bytes(),
+            Kind::Tile(both) => (4 * both.0.scratch_floats()).next_multiple_of(64) + both.1.scratch_bytes(),
             Kind::Scatter(_) => 0,
         }
     }
 
     /// Bytes of memory that all chunks of all parts share: what is reduced so far.
     pub fn shared_bytes(&self) -> usize {
-        4 * match &self.0 {
-            Kind::Loops(loops) => loops.shared_floats(),
+        match &self.0 {
+            Kind::Loops(loops) => loops.shared_bytes(),
             Kind::Tile(_) | Kind::Scatter(_) => 0,
         }
     }
@@ -185,7 +185,7 @@ impl Kernel {
         );
         assert!(self.shared_bytes() == 0 || !run.shared().is_null(), "no memory to share");
         assert!(scratch.as_ptr().cast::<[f32; 16]>().addr().is_multiple_of(64), "scratch is not on a cache line");
-        let scratch = scratch.as_mut_ptr().cast::<f32>();
+        let scratch = scratch.as_mut_ptr();
         // SAFETY: the caller's promise.
         unsafe {
             match &self.0 {
@@ -194,8 +194,8 @@ impl Kernel {
                 Kind::Tile(both) => {
                     let (tile, epilogue) = &**both;
                     let own = tile.scratch_floats();
-                    let sink = epilogue.sink(run, scratch.add(own.next_multiple_of(16)));
-                    let own = std::slice::from_raw_parts_mut(scratch, own);
+                    let sink = epilogue.sink(run, scratch.add((4 * own).next_multiple_of(64)));
+                    let own = std::slice::from_raw_parts_mut(scratch.cast(), own);
                     tile.run(chunk, &|buffer| run.base(buffer).cast(), own, &sink);
                 }
             }

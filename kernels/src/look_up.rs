@@ -32,9 +32,9 @@ impl Elements {
 const PIECE: usize = 64;
 
 per_isa! {
-    /// Reads a grid of floats, each as many times `stride` behind its place in `from` as `index` says, which is held between 0 and `last`. The
+    /// Reads a grid into the lane of its type, each element as many times `stride` behind its place in `from` as `index` says, which is held between 0 and `last`. The
     /// two grids have one size; `to` has room for [`SLACK`](crate::transfer::SLACK) more.
-    pub(crate) fn look_up(from: Elements, index: Elements, stride: i64, last: i64, to: *mut f32) = look_up_body;
+    pub(crate) fn look_up(from: Elements, index: Elements, stride: i64, last: i64, to: *mut u8) = look_up_body;
 }
 
 /// Each row with its plane.
@@ -44,7 +44,8 @@ fn rows_of(planes: usize, rows: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 #[inline(always)]
-unsafe fn look_up_body(from: Elements, named: Elements, stride: i64, last: i64, to: *mut f32) {
+unsafe fn look_up_body(from: Elements, named: Elements, stride: i64, last: i64, to: *mut u8) {
+    let width = from.dtype.lane().bytes();
     let Grid { planes, rows, cols, col, .. } = from.grid;
     if named.grid.col == 0 {
         for (plane, row) in rows_of(planes, rows) {
@@ -52,7 +53,7 @@ unsafe fn look_up_body(from: Elements, named: Elements, stride: i64, last: i64, 
             unsafe {
                 let further = index(named.dtype, named.at(named.row(plane, row))).clamp(0, last) * stride;
                 let first = from.at(from.row(plane, row) + further);
-                gather_body(from.dtype, first, Grid::line(cols, col), to.add((plane * rows + row) * cols));
+                gather_body(from.dtype, first, Grid::line(cols, col), to.add((plane * rows + row) * cols * width));
             }
         }
         return;
@@ -70,12 +71,18 @@ unsafe fn look_up_body(from: Elements, named: Elements, stride: i64, last: i64, 
                     (0..places.len()).for_each(|c| places[c] = places[c] * stride + c as i64 * col);
                 }
                 let first = from.row(plane, row) + start as i64 * col;
-                let to = to.add((plane * rows + row) * cols + start);
-                if from.dtype == DType::F32 {
-                    let from = from.at(first).cast::<f32>();
-                    (0..places.len()).for_each(|c| *to.add(c) = *from.offset(places[c] as isize));
-                } else {
-                    (0..places.len()).for_each(|c| *to.add(c) = element(from.dtype, from.at(first + places[c])));
+                let to = to.add(((plane * rows + row) * cols + start) * width);
+                match from.dtype {
+                    DType::F32 | DType::I32 => {
+                        let (from, to) = (from.at(first).cast::<u32>(), to.cast::<u32>());
+                        (0..places.len()).for_each(|c| *to.add(c) = *from.offset(places[c] as isize));
+                    }
+                    DType::F64 | DType::I64 => {
+                        let (from, to) = (from.at(first).cast::<u64>(), to.cast::<u64>());
+                        (0..places.len()).for_each(|c| *to.add(c) = *from.offset(places[c] as isize));
+                    }
+                    _ => (0..places.len())
+                        .for_each(|c| element(from.dtype, from.at(first + places[c]), to.add(c * width))),
                 }
             }
         }

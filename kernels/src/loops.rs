@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use castnet_program::program::{Family, Launch, Level};
 use castnet_program::types::DType;
+use crate::transfer::is_own_lane;
 
 use crate::BlockKernel;
 use crate::access::{Access, Block, Map};
@@ -150,20 +151,20 @@ impl Loops {
         }
     }
 
-    /// Floats that all chunks share.
-    pub(crate) fn shared_floats(&self) -> usize {
-        self.split.as_ref().map_or(0, Split::floats)
+    /// Bytes that all chunks share.
+    pub(crate) fn shared_bytes(&self) -> usize {
+        self.split.as_ref().map_or(0, Split::bytes)
     }
 
-    pub(crate) fn scratch_floats(&self) -> usize {
-        self.layout.floats()
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.layout.bytes()
     }
 
     /// Runs a chunk of a part.
     ///
     /// # Safety
     /// As [`Kernel::run`](crate::Kernel::run); `scratch` is on a cache line.
-    pub(crate) unsafe fn run(&self, part: usize, chunk: usize, run: &Run<'_>, scratch: *mut f32) {
+    pub(crate) unsafe fn run(&self, part: usize, chunk: usize, run: &Run<'_>, scratch: *mut u8) {
         let worker = Worker { layout: &self.layout, run, isa: self.isa, scratch };
         // SAFETY: units lie inside the space.
         unsafe {
@@ -289,20 +290,21 @@ impl Loops {
                     let block = Block { point, planes: 1, rows, cols, plane_dim, row_dim, col_dim };
                     worker.stage(stage, &block, Along::Cols, std::ptr::null());
                 }
-                for (op, slot) in reductions(stage) {
+                for (op, slot, lane) in reductions(stage) {
                     let sums = worker.values(slot);
-                    reduce::along_cols(self.isa, op, sums, 1, cols, sums.add(cols));
+                    reduce::along_cols(self.isa, op, lane, sums, 1, cols, sums.add(cols * lane.bytes()));
                 }
                 totals.added();
             }
         });
         // SAFETY: as above.
         unsafe { totals.settle() };
-        for (_, slot) in reductions(stage) {
+        for (_, slot, lane) in reductions(stage) {
+            let bytes = cols * lane.bytes();
             // SAFETY: as above.
             unsafe {
                 let sums = worker.values(slot);
-                std::ptr::copy_nonoverlapping(sums.add(cols), sums, cols);
+                std::ptr::copy_nonoverlapping(sums.add(bytes), sums, bytes);
             }
         }
     }
@@ -389,7 +391,7 @@ fn block_sizes(skeleton: Skeleton, dims: &Dims, stages: &[Stage]) -> [i64; 3] {
         return [1, 1, cols.min(LONG).min(block)];
     }
     let even = elements().flat_map(Stage::accesses).all(|access| match &access.map {
-        Map::Affine(form) => access.dtype == DType::F32 && form.steps[col_dim] == 1 && form.steps[row_dim] == cols,
+        Map::Affine(form) => is_own_lane(access.dtype) && form.steps[col_dim] == 1 && form.steps[row_dim] == cols,
         Map::General(..) => false,
     });
     if cols >= WIDE && !even && skeleton != Skeleton::Row {

@@ -5,9 +5,14 @@
 //! the block interpreter use the same facade, hence give the same bits. Errors are bounded by tests against `f64`.
 
 mod exponential;
-mod simple;
+mod float;
+pub(crate) mod half;
+mod lanes;
 mod trigonometric;
 
+pub use float::{Float, Power};
+pub use half::{BF16, F16};
+pub use lanes::{Bits, Integer, Number, Scalar};
 pub use trigonometric::{Anywhere, Near, Reach};
 
 /// `a · b + c`, rounded once or twice.
@@ -50,49 +55,70 @@ macro_rules! facade {
     ($(#[$doc:meta])* $name:ident, $fma:expr) => {
         $(#[$doc])*
         pub mod $name {
-            pub use super::simple::*;
+            use super::Float;
+            pub use super::lanes::*;
 
-            facade! { @unary $fma,
-                /// eˣ; relative error below 2e-7, also where the result is subnormal to within one unit there.
-                exponential::exp
-                /// Natural logarithm; relative error below 2e-7.
-                exponential::log
-                /// log(1 + x); relative error below 3e-7, also near 0.
-                exponential::log1p
-                /// eˣ - 1; relative error below 3e-7, also near 0.
-                exponential::expm1
-                /// Hyperbolic tangent; relative error below 6e-7.
-                exponential::tanh
-                /// 1 / (1 + e⁻ˣ); relative error below 4e-7.
-                exponential::sigmoid
-                /// Gauss' error function; relative error below 1e-6.
-                exponential::erf
+            facade! { @simple
+                /// Square root.
+                sqrt
+                /// 1 / √x.
+                rsqrt
+                /// Towards minus infinity.
+                floor
+                /// Towards zero.
+                trunc
+                /// To the nearest integer, halves to the even one.
+                round
             }
 
-            /// Sine, as far as `far` reaches; absolute error below 2e-7.
+            facade! { @curved $fma,
+                /// eˣ; in f32 the relative error is below 2e-7, also where the result is subnormal to within one unit there.
+                exp
+                /// Natural logarithm; in f32 the relative error is below 2e-7.
+                log
+                /// log(1 + x); in f32 the relative error is below 3e-7, also near 0.
+                log1p
+                /// eˣ - 1; in f32 the relative error is below 3e-7, also near 0.
+                expm1
+                /// Hyperbolic tangent; in f32 the relative error is below 6e-7.
+                tanh
+                /// 1 / (1 + e⁻ˣ); in f32 the relative error is below 4e-7.
+                sigmoid
+                /// Gauss' error function; in f32 the relative error is below 1e-6.
+                erf
+            }
+
+            /// Sine, as far as `far` reaches; in f32 the absolute error is below 2e-7.
             #[inline(always)]
-            pub fn sin<R: super::Reach>(x: f32, far: &mut R) -> f32 {
-                super::trigonometric::sin::<$fma, R>(x, far)
+            pub fn sin<T: Float, R: super::Reach>(x: T, far: &mut R) -> T {
+                Float::sin::<$fma, R>(x, far)
             }
 
             /// Cosine; as the sine.
             #[inline(always)]
-            pub fn cos<R: super::Reach>(x: f32, far: &mut R) -> f32 {
-                super::trigonometric::cos::<$fma, R>(x, far)
+            pub fn cos<T: Float, R: super::Reach>(x: T, far: &mut R) -> T {
+                Float::cos::<$fma, R>(x, far)
             }
 
-            /// xʸ with the special cases of C; relative error below 2e-7.
+            /// xʸ with the special cases of C; in f32 the relative error is below 2e-7. Of integers it wraps.
             #[inline(always)]
-            pub fn pow(x: f32, y: f32) -> f32 {
-                super::exponential::pow::<$fma>(x, y)
+            pub fn pow<T: super::Power>(x: T, y: T) -> T {
+                x.to_the::<$fma>(y)
             }
         }
     };
-    (@unary $fma:expr, $($(#[$doc:meta])* $file:ident :: $function:ident)*) => {$(
+    (@simple $($(#[$doc:meta])* $function:ident)*) => {$(
         $(#[$doc])*
         #[inline(always)]
-        pub fn $function(x: f32) -> f32 {
-            super::$file::$function::<$fma>(x)
+        pub fn $function<T: Float>(x: T) -> T {
+            Float::$function(x)
+        }
+    )*};
+    (@curved $fma:expr, $($(#[$doc:meta])* $function:ident)*) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $function<T: Float>(x: T) -> T {
+            Float::$function::<$fma>(x)
         }
     )*};
 }

@@ -1,14 +1,12 @@
 //! The operands of a block: inputs as contiguous runs, outputs to where they belong.
 
-use castnet_program::types::DType;
-
 use crate::access::{Access, Block, Form, Inside, Map, Place};
 use crate::kernel::Context;
 use crate::look_up::{Elements, look_up};
 use crate::random;
 use crate::reduce;
 use crate::stage::{Gather, Input, Output};
-use crate::transfer::{self, Grid};
+use crate::transfer::{self, Grid, is_own_lane};
 use crate::worker::{Along, Key, MAX_DIMS, Worker};
 
 impl Block<'_> {
@@ -27,13 +25,13 @@ impl Block<'_> {
 }
 
 impl Worker<'_> {
-    /// The memory of a block, if it is contiguous and of floats.
-    pub(crate) unsafe fn direct(&self, access: &Access, block: &Block<'_>) -> Option<*mut f32> {
+    /// The memory of a block, if it is contiguous and holds what is computed.
+    pub(crate) unsafe fn direct(&self, access: &Access, block: &Block<'_>) -> Option<*mut u8> {
         match access.place(block) {
-            Place::Linear { offset, plane, row, col } if access.dtype == DType::F32 => {
+            Place::Linear { offset, plane, row, col } if is_own_lane(access.dtype) => {
                 let grid = block.grid(plane, row, col);
                 // SAFETY: the element lies in the buffer.
-                grid.is_contiguous().then(|| unsafe { self.base(access).cast::<f32>().offset(offset as isize) })
+                grid.is_contiguous().then(|| unsafe { self.element(access, offset) })
             }
             _ => None,
         }
@@ -55,15 +53,15 @@ impl Worker<'_> {
         input: &Input,
         block: &Block<'_>,
         along: Along,
-        acc: *const f32,
-        buffer: *mut f32,
-    ) -> *const f32 {
+        acc: *const u8,
+        buffer: *mut u8,
+    ) -> *const u8 {
         // SAFETY: the buffer takes a block; the caller vouches for memory.
         unsafe {
             match input {
                 Input::Load { access, kept } => self.load(access, *kept, block, buffer),
                 Input::Acc => acc,
-                Input::Row(slot) => {
+                Input::Row(slot, lane) => {
                     let (row, col) = match along {
                         Along::Rows => (1, 0),
                         Along::Cols => (0, 1),
@@ -72,14 +70,14 @@ impl Worker<'_> {
                     if grid.is_contiguous() {
                         return values;
                     }
-                    transfer::gather(self.isa, DType::F32, values.cast(), grid, buffer);
+                    transfer::gather(self.isa, lane.dtype(), values, grid, buffer);
                     buffer
                 }
-                Input::Index(form) => {
-                    transfer::ramp(self.isa, form.at(block.point), block.grid_of(form), buffer);
+                Input::Index(form, lane) => {
+                    transfer::ramp(self.isa, *lane, form.at(block.point), block.grid_of(form), buffer);
                     buffer
                 }
-                Input::Constant(values) => values.as_ptr(),
+                Input::Constant(values) => values.as_ptr().cast(),
                 Input::Gather(gather) => {
                     self.gather(gather, block, buffer);
                     buffer
@@ -104,12 +102,12 @@ impl Worker<'_> {
     }
 
     /// Elements of memory that indices name.
-    unsafe fn gather(&self, gather: &Gather, block: &Block<'_>, buffer: *mut f32) {
+    unsafe fn gather(&self, gather: &Gather, block: &Block<'_>, buffer: *mut u8) {
         let Gather { from, index, stride, size } = gather;
         let (Map::Affine(source), Map::Affine(at)) = (&from.map, &index.map) else { return };
         if *size < 1 {
             // SAFETY: the buffer takes a block.
-            return unsafe { transfer::fill(self.isa, buffer, block.len(), 0.0) };
+            return unsafe { transfer::fill(self.isa, from.dtype.lane(), buffer, block.len(), 0) };
         }
         // SAFETY: both begin in their buffers.
         let elements = |access: &Access, form: &Form| unsafe {
@@ -120,7 +118,8 @@ impl Worker<'_> {
         unsafe { look_up(self.isa, elements(from, source), elements(index, at), *stride, size - 1, buffer) };
     }
 
-    unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut f32) {
+    unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut u8) {
+        let buffer = buffer.cast::<f32>();
         let Context { root, call } = *self.run.context;
         let key = random::key(root, stream);
         let grid = block.grid_of(form);
@@ -142,15 +141,15 @@ impl Worker<'_> {
     }
 
     /// A contiguous run of what lies in memory.
-    unsafe fn load(&self, access: &Access, kept: Option<usize>, block: &Block<'_>, buffer: *mut f32) -> *const f32 {
+    unsafe fn load(&self, access: &Access, kept: Option<usize>, block: &Block<'_>, buffer: *mut u8) -> *const u8 {
         // SAFETY: the buffer takes a block; the caller vouches for memory.
         unsafe {
             match access.place(block) {
                 Place::Linear { offset, plane, row, col } => {
                     let grid = block.grid(plane, row, col);
                     let from = self.element(access, offset);
-                    if access.dtype == DType::F32 && grid.is_contiguous() {
-                        return from.cast();
+                    if is_own_lane(access.dtype) && grid.is_contiguous() {
+                        return from;
                     }
                     let Some(kept) = kept else {
                         transfer::gather(self.isa, access.dtype, from, grid, buffer);
@@ -165,7 +164,7 @@ impl Worker<'_> {
                     }
                     return buffer;
                 }
-                Place::Outside => transfer::fill(self.isa, buffer, block.len(), access.fill()),
+                Place::Outside => transfer::fill(self.isa, access.dtype.lane(), buffer, block.len(), access.fill()),
                 Place::Mixed => self.load_mixed(access, block, buffer),
             }
             buffer
@@ -173,31 +172,32 @@ impl Worker<'_> {
     }
 
     /// A load of which some lies outside.
-    unsafe fn load_mixed(&self, access: &Access, block: &Block<'_>, buffer: *mut f32) {
-        let plane_len = block.rows * block.cols;
+    unsafe fn load_mixed(&self, access: &Access, block: &Block<'_>, buffer: *mut u8) {
+        let (plane_len, width) = (block.rows * block.cols, access.dtype.lane().bytes());
         let Some(Inside { rows, cols, offset, plane, row, col }) = access.inside(block) else {
             if block.planes == 1 {
                 // SAFETY: as for the block.
                 return self.by_rows(block, |row, line| unsafe {
-                    self.load_row(access, line, buffer.add(row * block.cols));
+                    self.load_row(access, line, buffer.add(row * block.cols * width));
                 });
             }
             let mut point = [0; MAX_DIMS];
             let point = &mut point[..block.point.len()];
             point.copy_from_slice(block.point);
             for i in 0..block.planes {
+                let to = buffer.wrapping_add(i * plane_len * width);
                 // SAFETY: as above.
-                unsafe { self.load_mixed(access, &Block { point, planes: 1, ..*block }, buffer.add(i * plane_len)) };
+                unsafe { self.load_mixed(access, &Block { point, planes: 1, ..*block }, to) };
                 point[block.plane_dim] += 1;
             }
             return;
         };
         // SAFETY: as for the block; `fill` may run into the slack, or into the next plane, which is written later.
         unsafe {
-            transfer::fill(self.isa, buffer, block.planes * plane_len, access.fill());
+            transfer::fill(self.isa, access.dtype.lane(), buffer, block.planes * plane_len, access.fill());
             if rows.count > 0 && cols.count > 0 {
                 let grid = Grid { planes: block.planes, rows: rows.count, cols: cols.count, plane, row, col };
-                let to = buffer.add(rows.first * block.cols + cols.first);
+                let to = buffer.add((rows.first * block.cols + cols.first) * width);
                 let steps = [plane_len, rows.step * block.cols, cols.step];
                 transfer::spread(self.isa, access.dtype, self.element(access, offset), grid, to, steps);
             }
@@ -205,19 +205,19 @@ impl Worker<'_> {
     }
 
     /// A row of a general load.
-    unsafe fn load_row(&self, access: &Access, line: &Block<'_>, buffer: *mut f32) {
-        let mut at = 0;
+    unsafe fn load_row(&self, access: &Access, line: &Block<'_>, buffer: *mut u8) {
+        let (mut at, lane) = (0, access.dtype.lane());
         while at < line.cols {
             let segment = access.segment(line, at);
             // SAFETY: as for the block; `fill` would run over what other rows' segments hold only in the slack behind this one.
             unsafe {
-                let to = buffer.add(at);
+                let to = buffer.add(at * lane.bytes());
                 match segment.inside {
                     Some((offset, col)) => {
                         let grid = Grid::line(segment.len, col);
                         transfer::gather(self.isa, access.dtype, self.element(access, offset), grid, to);
                     }
-                    None => transfer::fill(self.isa, to, segment.len, access.fill()),
+                    None => transfer::fill(self.isa, lane, to, segment.len, access.fill()),
                 }
             }
             at += segment.len;
@@ -225,15 +225,15 @@ impl Worker<'_> {
     }
 
     /// Puts a finished run where it belongs.
-    pub(crate) unsafe fn output(&self, output: &Output, block: &Block<'_>, along: Along, from: *const f32) {
+    pub(crate) unsafe fn output(&self, output: &Output, block: &Block<'_>, along: Along, from: *const u8) {
         let (rows, cols) = (block.rows, block.cols);
         // SAFETY: the caller's promise.
         unsafe {
             match output {
-                Output::Row(_) => {}
-                Output::Reduce(op, slot) => match along {
-                    Along::Rows => reduce::along_rows(self.isa, *op, from, rows, cols, self.values(*slot)),
-                    Along::Cols => reduce::along_cols(self.isa, *op, from, rows, cols, self.values(*slot)),
+                Output::Row(..) => {}
+                Output::Reduce(op, slot, lane) => match along {
+                    Along::Rows => reduce::along_rows(self.isa, *op, *lane, from, rows, cols, self.values(*slot)),
+                    Along::Cols => reduce::along_cols(self.isa, *op, *lane, from, rows, cols, self.values(*slot)),
                 },
                 Output::Store(access) => match access.place(block) {
                     Place::Linear { offset, plane, row, col } => {
@@ -242,7 +242,7 @@ impl Worker<'_> {
                     }
                     Place::Outside => {}
                     Place::Mixed => self.by_rows(block, |row, line| {
-                        self.store_row(access, line, from.add(row * cols));
+                        self.store_row(access, line, from.add(row * cols * access.dtype.lane().bytes()));
                     }),
                 },
             }
@@ -250,15 +250,16 @@ impl Worker<'_> {
     }
 
     /// A row of a general store.
-    unsafe fn store_row(&self, access: &Access, line: &Block<'_>, from: *const f32) {
-        let mut at = 0;
+    unsafe fn store_row(&self, access: &Access, line: &Block<'_>, from: *const u8) {
+        let (mut at, width) = (0, access.dtype.lane().bytes());
         while at < line.cols {
             let segment = access.segment(line, at);
             if let Some((offset, col)) = segment.inside {
                 let grid = Grid::line(segment.len, col);
                 // SAFETY: as for the block.
                 unsafe {
-                    transfer::scatter(self.isa, access.dtype, from.add(at), self.element(access, offset), grid);
+                    let from = from.add(at * width);
+                    transfer::scatter(self.isa, access.dtype, from, self.element(access, offset), grid);
                 }
             }
             at += segment.len;

@@ -1,86 +1,214 @@
 //! Reductions of blocks, in an order that depends on the sizes only.
 
-use castnet_program::scalar::Reduction;
+use castnet_program::scalar::{Lane, Reduction};
 
 use crate::isa::per_isa;
-use crate::math::plain::{max, min};
+use crate::math::{Bits, Number, Scalar};
 
 per_isa! {
     /// Reduces each row of a contiguous block of `rows` x `cols` and combines it with `totals[row]`.
-    pub(crate) fn along_rows(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) = along_rows_body;
+    pub(crate) fn along_rows(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) = along_rows_body;
     /// Combines the rows of a contiguous block, one after the other, with `totals[col]`.
-    pub(crate) fn along_cols(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) = along_cols_body;
-    /// Adds `n` sums to totals, of which `rests` is what rounding has taken off; the sums begin at 0 again.
-    pub(crate) fn carry(sums: *mut f32, totals: *mut f32, rests: *mut f32, n: usize) = carry_body;
-    /// Sets `n` sums to totals and rests.
-    pub(crate) fn settle(sums: *mut f32, totals: *const f32, rests: *const f32, n: usize) = settle_body;
+    pub(crate) fn along_cols(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) = along_cols_body;
+    /// Adds `n` sums of floats to totals, of which `rests` is what rounding has taken off; the sums begin at 0 again.
+    pub(crate) fn carry(lane: Lane, sums: *mut u8, totals: *mut u8, rests: *mut u8, n: usize) = carry_lane;
+    /// Sets `n` sums of floats to totals and rests.
+    pub(crate) fn settle(lane: Lane, sums: *mut u8, totals: *const u8, rests: *const u8, n: usize) = settle_lane;
 }
 
-/// What combined with x gives x.
-pub(crate) fn identity(op: Reduction) -> f32 {
-    match op {
-        Reduction::Sum => 0.0,
-        Reduction::Max => f32::NEG_INFINITY,
-        Reduction::Min => f32::INFINITY,
+/// What is reduced.
+trait Reduce: Scalar {
+    const ZERO: Self;
+    const ONE: Self;
+    const LEAST: Self;
+    const MOST: Self;
+    /// Whether short strips have code of their own: of what is reduced often.
+    const STRIPS: bool;
+    fn sum(self, b: Self) -> Self;
+    fn product(self, b: Self) -> Self;
+    fn max(self, b: Self) -> Self;
+    fn min(self, b: Self) -> Self;
+}
+
+macro_rules! numbers {
+    ($($type:ident $least:expr, $most:expr, $strips:expr;)*) => {$(
+        impl Reduce for $type {
+            const ZERO: $type = 0 as $type;
+            const ONE: $type = 1 as $type;
+            const LEAST: $type = $least;
+            const MOST: $type = $most;
+            const STRIPS: bool = $strips;
+            #[inline(always)]
+            fn sum(self, b: Self) -> Self {
+                Number::plus(self, b)
+            }
+            #[inline(always)]
+            fn product(self, b: Self) -> Self {
+                Number::times(self, b)
+            }
+            #[inline(always)]
+            fn max(self, b: Self) -> Self {
+                Number::greater(self, b)
+            }
+            #[inline(always)]
+            fn min(self, b: Self) -> Self {
+                Number::lesser(self, b)
+            }
+        }
+    )*};
+}
+numbers! {
+    f32 f32::NEG_INFINITY, f32::INFINITY, true;
+    f64 f64::NEG_INFINITY, f64::INFINITY, false;
+    i32 i32::MIN, i32::MAX, false;
+    i64 i64::MIN, i64::MAX, false;
+}
+
+/// Any, all; sums and products of truth values are of integers.
+impl Reduce for bool {
+    const ZERO: bool = false;
+    const ONE: bool = true;
+    const LEAST: bool = false;
+    const MOST: bool = true;
+    const STRIPS: bool = false;
+    #[inline(always)]
+    fn sum(self, b: bool) -> bool {
+        Bits::one_of(self, b)
+    }
+    #[inline(always)]
+    fn product(self, b: bool) -> bool {
+        Bits::both(self, b)
+    }
+    #[inline(always)]
+    fn max(self, b: bool) -> bool {
+        Bits::either(self, b)
+    }
+    #[inline(always)]
+    fn min(self, b: bool) -> bool {
+        Bits::both(self, b)
+    }
+}
+
+/// Calls a function of the type of a lane.
+macro_rules! by_lane {
+    ($lane:expr, $function:ident($($argument:expr),*)) => {
+        match $lane {
+            Lane::F32 => $function::<f32>($($argument),*),
+            Lane::F64 => $function::<f64>($($argument),*),
+            Lane::I32 => $function::<i32>($($argument),*),
+            Lane::I64 => $function::<i64>($($argument),*),
+            Lane::Bool => $function::<bool>($($argument),*),
+        }
+    };
+}
+
+/// Sets `n` values to what combined with x gives x.
+///
+/// # Safety
+/// They are there.
+pub(crate) unsafe fn fill_identity(op: Reduction, lane: Lane, to: *mut u8, n: usize) {
+    unsafe fn fill<T: Reduce>(op: Reduction, to: *mut u8, n: usize) {
+        let identity = match op {
+            Reduction::Sum => T::ZERO,
+            Reduction::Prod => T::ONE,
+            Reduction::Max => T::LEAST,
+            Reduction::Min => T::MOST,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(to.cast::<T>(), n).fill(identity) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { by_lane!(lane, fill(op, to, n)) }
+}
+
+#[inline(always)]
+unsafe fn carry_lane(lane: Lane, sums: *mut u8, totals: *mut u8, rests: *mut u8, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match lane {
+            Lane::F32 => carry_body::<f32>(sums.cast(), totals.cast(), rests.cast(), n),
+            Lane::F64 => carry_body::<f64>(sums.cast(), totals.cast(), rests.cast(), n),
+            Lane::I32 | Lane::I64 | Lane::Bool => unreachable!("integers have no rests"),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn settle_lane(lane: Lane, sums: *mut u8, totals: *const u8, rests: *const u8, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match lane {
+            Lane::F32 => settle_body::<f32>(sums.cast(), totals.cast(), rests.cast(), n),
+            Lane::F64 => settle_body::<f64>(sums.cast(), totals.cast(), rests.cast(), n),
+            Lane::I32 | Lane::I64 | Lane::Bool => unreachable!("integers have no rests"),
+        }
     }
 }
 
 /// Knuth's sum of two numbers and what is lost in it (*The Art of Computer Programming*, 4.2.2, theorem B).
 #[inline(always)]
-unsafe fn carry_body(sums: *mut f32, totals: *mut f32, rests: *mut f32, n: usize) {
+unsafe fn carry_body<T: Number>(sums: *mut T, totals: *mut T, rests: *mut T, n: usize) {
     for i in 0..n {
         // SAFETY: the caller's promise: three runs that are apart.
         unsafe {
             let (sum, total) = (*sums.add(i), *totals.add(i));
-            let both = total + sum;
-            let taken = both - total;
-            *rests.add(i) += (total - (both - taken)) + (sum - taken);
+            let both = total.plus(sum);
+            let taken = both.minus(total);
+            let lost = total.minus(both.minus(taken)).plus(sum.minus(taken));
+            *rests.add(i) = (*rests.add(i)).plus(lost);
             *totals.add(i) = both;
-            *sums.add(i) = 0.0;
+            *sums.add(i) = T::default();
         }
     }
 }
 
 #[inline(always)]
-unsafe fn settle_body(sums: *mut f32, totals: *const f32, rests: *const f32, n: usize) {
+unsafe fn settle_body<T: Reduce + Number>(sums: *mut T, totals: *const T, rests: *const T, n: usize) {
     for i in 0..n {
         // SAFETY: as above.
         unsafe {
             let (total, rest) = (*totals.add(i), *rests.add(i));
             // Beside an infinity the rest is NaN.
-            *sums.add(i) = if total.abs() < f32::INFINITY { total + rest } else { total };
+            *sums.add(i) = if total.absolute() < T::MOST { total.plus(rest) } else { total };
         }
     }
 }
 
 #[inline(always)]
-unsafe fn along_rows_body(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) {
+unsafe fn along_rows_body(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { by_lane!(lane, along_rows_as(op, block.cast(), rows, cols, totals.cast())) }
+}
+
+#[inline(always)]
+unsafe fn along_rows_as<T: Reduce>(op: Reduction, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
         match op {
-            Reduction::Sum => rows_by(|a, b| a + b, 0.0, block, rows, cols, totals),
-            Reduction::Max => rows_by(max, f32::NEG_INFINITY, block, rows, cols, totals),
-            Reduction::Min => rows_by(min, f32::INFINITY, block, rows, cols, totals),
+            Reduction::Sum => rows_by(T::sum, T::ZERO, block, rows, cols, totals),
+            Reduction::Max => rows_by(T::max, T::LEAST, block, rows, cols, totals),
+            Reduction::Min => rows_by(T::min, T::MOST, block, rows, cols, totals),
+            Reduction::Prod => rows_by(T::product, T::ONE, block, rows, cols, totals),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn rows_by(
-    op: impl Fn(f32, f32) -> f32,
-    identity: f32,
-    block: *const f32,
+unsafe fn rows_by<T: Reduce>(
+    op: impl Fn(T, T) -> T,
+    identity: T,
+    block: *const T,
     rows: usize,
     cols: usize,
-    totals: *mut f32,
+    totals: *mut T,
 ) {
     for r in 0..rows {
         // SAFETY: the caller's promise.
         unsafe {
             let row = block.add(r * cols);
             let sum = match cols {
-                128.. => lanes::<64>(&op, row, cols),
-                16.. => lanes::<16>(&op, row, cols),
+                128.. if T::STRIPS => lanes::<T, 64>(&op, row, cols),
+                16.. => lanes::<T, 16>(&op, row, cols),
                 _ => (0..cols).fold(identity, |sum, c| op(sum, *row.add(c))),
             };
             *totals.add(r) = op(*totals.add(r), sum);
@@ -90,13 +218,13 @@ unsafe fn rows_by(
 
 /// Lane by lane, then a tree. At least `N` columns.
 #[inline(always)]
-unsafe fn lanes<const N: usize>(op: &impl Fn(f32, f32) -> f32, row: *const f32, cols: usize) -> f32 {
+unsafe fn lanes<T: Reduce, const N: usize>(op: &impl Fn(T, T) -> T, row: *const T, cols: usize) -> T {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut sums = row.cast::<[f32; N]>().read_unaligned();
+        let mut sums = row.cast::<[T; N]>().read_unaligned();
         let mut at = N;
         while at + N <= cols {
-            let next = row.add(at).cast::<[f32; N]>().read_unaligned();
+            let next = row.add(at).cast::<[T; N]>().read_unaligned();
             for lane in 0..N {
                 sums[lane] = op(sums[lane], next[lane]);
             }
@@ -117,36 +245,43 @@ unsafe fn lanes<const N: usize>(op: &impl Fn(f32, f32) -> f32, row: *const f32, 
 }
 
 #[inline(always)]
-unsafe fn along_cols_body(op: Reduction, block: *const f32, rows: usize, cols: usize, totals: *mut f32) {
+unsafe fn along_cols_body(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { by_lane!(lane, along_cols_as(op, block.cast(), rows, cols, totals.cast())) }
+}
+
+#[inline(always)]
+unsafe fn along_cols_as<T: Reduce>(op: Reduction, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
         match op {
-            Reduction::Sum => cols_by(|a, b| a + b, block, rows, cols, totals),
-            Reduction::Max => cols_by(max, block, rows, cols, totals),
-            Reduction::Min => cols_by(min, block, rows, cols, totals),
+            Reduction::Sum => cols_by(T::sum, block, rows, cols, totals),
+            Reduction::Max => cols_by(T::max, block, rows, cols, totals),
+            Reduction::Min => cols_by(T::min, block, rows, cols, totals),
+            Reduction::Prod => cols_by(T::product, block, rows, cols, totals),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn cols_by(op: impl Fn(f32, f32) -> f32, block: *const f32, rows: usize, cols: usize, totals: *mut f32) {
+unsafe fn cols_by<T: Reduce>(op: impl Fn(T, T) -> T, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     let mut at = 0;
     // SAFETY: the caller's promise.
     unsafe {
-        while at + 64 <= cols {
-            strip::<64>(&op, block.add(at), rows, cols, totals.add(at));
+        while T::STRIPS && at + 64 <= cols {
+            strip::<T, 64>(&op, block.add(at), rows, cols, totals.add(at));
             at += 64;
         }
         while at + 16 <= cols {
-            strip::<16>(&op, block.add(at), rows, cols, totals.add(at));
+            strip::<T, 16>(&op, block.add(at), rows, cols, totals.add(at));
             at += 16;
         }
-        while at + 4 <= cols {
-            strip::<4>(&op, block.add(at), rows, cols, totals.add(at));
+        while T::STRIPS && at + 4 <= cols {
+            strip::<T, 4>(&op, block.add(at), rows, cols, totals.add(at));
             at += 4;
         }
         while at < cols {
-            strip::<1>(&op, block.add(at), rows, cols, totals.add(at));
+            strip::<T, 1>(&op, block.add(at), rows, cols, totals.add(at));
             at += 1;
         }
     }
@@ -157,22 +292,22 @@ const GROUP: usize = 16;
 
 /// `N` columns, whose totals stay in registers.
 #[inline(always)]
-unsafe fn strip<const N: usize>(
-    op: &impl Fn(f32, f32) -> f32,
-    block: *const f32,
+unsafe fn strip<T: Reduce, const N: usize>(
+    op: &impl Fn(T, T) -> T,
+    block: *const T,
     rows: usize,
     pitch: usize,
-    totals: *mut f32,
+    totals: *mut T,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut sums = totals.cast::<[f32; N]>().read_unaligned();
+        let mut sums = totals.cast::<[T; N]>().read_unaligned();
         let mut r = 0;
         while r < rows {
             let end = rows.min(r + GROUP);
-            let mut group = block.add(r * pitch).cast::<[f32; N]>().read_unaligned();
+            let mut group = block.add(r * pitch).cast::<[T; N]>().read_unaligned();
             for r in r + 1..end {
-                let next = block.add(r * pitch).cast::<[f32; N]>().read_unaligned();
+                let next = block.add(r * pitch).cast::<[T; N]>().read_unaligned();
                 for lane in 0..N {
                     group[lane] = op(group[lane], next[lane]);
                 }
@@ -182,6 +317,6 @@ unsafe fn strip<const N: usize>(
             }
             r = end;
         }
-        totals.cast::<[f32; N]>().write_unaligned(sums);
+        totals.cast::<[T; N]>().write_unaligned(sums);
     }
 }

@@ -4,12 +4,14 @@
 //! one chunk, in one order. Indices of other chunks are passed by sixteen at a time.
 
 use castnet_program::program::{self, Launch};
+use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
 use crate::isa::{Isa, per_isa};
 use crate::kernel::Run;
-use crate::transfer;
+use crate::math::Number;
+use crate::transfer::{self, is_own_lane};
 use crate::worker::MAX_DIMS;
 
 /// Elements of a chunk, of those that are written or of those that are read.
@@ -42,24 +44,50 @@ pub(crate) struct Scatter {
     /// Elements of the indexed dim, and from one to the next in the result.
     size: i64,
     stride: i64,
+    lane: Lane,
     isa: Isa,
     /// Pieces of the points before, and of the indexed dim.
     pieces: [i64; 2],
 }
 
+/// Calls a function of the type of a lane of numbers.
+macro_rules! by_number {
+    ($lane:expr, $function:ident($($argument:expr),*)) => {
+        match $lane {
+            Lane::F32 => $function::<f32>($($argument),*),
+            Lane::F64 => $function::<f64>($($argument),*),
+            Lane::I32 => $function::<i32>($($argument),*),
+            Lane::I64 => $function::<i64>($($argument),*),
+            Lane::Bool => unreachable!("a sum of truth values"),
+        }
+    };
+}
+
 per_isa! {
-    /// Adds `n` floats to others.
-    fn add(from: *const f32, to: *mut f32, n: usize) = add_body;
+    /// Adds `n` numbers to others.
+    fn add(lane: Lane, from: *const u8, to: *mut u8, n: usize) = add_body;
 }
 
 #[inline(always)]
-unsafe fn add_body(from: *const f32, to: *mut f32, n: usize) {
+unsafe fn add_body(lane: Lane, from: *const u8, to: *mut u8, n: usize) {
     // SAFETY: the caller's promise: two runs that are apart.
-    unsafe {
-        for i in 0..n {
-            *to.add(i) += *from.add(i);
-        }
+    unsafe { by_number!(lane, add_as(from, to, n)) }
+}
+
+#[inline(always)]
+unsafe fn add_as<T: Number>(from: *const u8, to: *mut u8, n: usize) {
+    let (from, to) = (from.cast::<T>(), to.cast::<T>());
+    for i in 0..n {
+        // SAFETY: the caller's promise.
+        unsafe { *to.add(i) = (*to.add(i)).plus(*from.add(i)) };
     }
+}
+
+/// Adds a number.
+#[inline(always)]
+unsafe fn add_one<T: Number>(from: *const u8, to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { *to.cast::<T>() = (*to.cast::<T>()).plus(*from.cast::<T>()) };
 }
 
 impl Scatter {
@@ -78,7 +106,9 @@ impl Scatter {
             Map::General(..) => panic!("{}: a scatter of what does not lie evenly", launch.name),
         };
         let [index, values, out] = [&launch.loads[0], &launch.loads[1], &launch.stores[0]];
-        assert!(dtypes[values.buffer] == DType::F32 && dtypes[out.buffer] == DType::F32, "{}: floats", launch.name);
+        let dtype = dtypes[out.buffer];
+        let fits = dtypes[values.buffer] == dtype && is_own_lane(dtype) && dtype != DType::Bool;
+        assert!(fits, "{}: sums of {dtype}", launch.name);
         let forms: [Form; 3] = [form(index), form(values), form(out)];
         // Row-major, so that a range of the indexed dim is one run.
         let row_major = (0..space).all(|d| sizes[d] == 1 || forms[2].steps[d] == sizes[d + 1..space].iter().product());
@@ -121,6 +151,7 @@ impl Scatter {
             inner,
             size: sizes[axis],
             stride: sizes[axis + 1..space].iter().product(),
+            lane: dtype.lane(),
             isa,
             pieces: [rows, ranges],
         }
@@ -150,9 +181,11 @@ impl Scatter {
             }
             // SAFETY: the range lies in the result and belongs to this chunk; what is read lies in its buffers.
             unsafe {
-                let out = bases[2].cast::<f32>();
-                let first = out.offset((at[2] + own.start * self.stride) as isize);
-                std::slice::from_raw_parts_mut(first, ((own.end - own.start) * self.stride) as usize).fill(0.0);
+                let width = self.lane.bytes();
+                let first = bases[2].offset((at[2] + own.start * self.stride) as isize * width as isize);
+                let bytes = ((own.end - own.start) * self.stride) as usize * width;
+                // All bits 0 are the number 0 of every lane.
+                first.write_bytes(0, bytes);
                 self.sums(&own, at, bases);
             }
         }
@@ -192,8 +225,9 @@ impl Scatter {
                 }
                 for (i, &row) in named[..count].iter().enumerate().filter(|(_, row)| own.contains(row)) {
                     let i = first + i as i64;
-                    let from = bases[1].cast::<f32>().offset((at[1] + i * steps[1]) as isize);
-                    let to = bases[2].cast::<f32>().offset((at[2] + i * steps[2] + row * self.stride) as isize);
+                    let width = self.lane.bytes() as isize;
+                    let from = bases[1].offset((at[1] + i * steps[1]) as isize * width);
+                    let to = bases[2].offset((at[2] + i * steps[2] + row * self.stride) as isize * width);
                     self.add(from, to);
                 }
             }
@@ -202,15 +236,17 @@ impl Scatter {
 
     /// Adds what belongs to one index.
     #[inline]
-    unsafe fn add(&self, from: *const f32, to: *mut f32) {
+    unsafe fn add(&self, from: *const u8, to: *mut u8) {
         let (n, [_, read, written]) = self.inner;
+        let width = self.lane.bytes() as isize;
         // SAFETY: the caller's promise.
         unsafe {
             if n > 1 && [read, written] == [1, 1] {
-                return add(self.isa, from, to, n as usize);
+                return add(self.isa, self.lane, from, to, n as usize);
             }
             for i in 0..n as isize {
-                *to.offset(i * written as isize) += *from.offset(i * read as isize);
+                let (from, to) = (from.offset(i * read as isize * width), to.offset(i * written as isize * width));
+                by_number!(self.lane, add_one(from, to));
             }
         }
     }

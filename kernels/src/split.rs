@@ -30,8 +30,9 @@ pub(crate) struct Split {
     /// Pieces of a unit, and the blocks of the reduction that they share.
     pieces: usize,
     blocks: i64,
-    /// Floats of a row slot, and how many slots there are.
+    /// Bytes of a row slot, those of each of its values, and how many slots there are.
     points: usize,
+    width: usize,
     slots: usize,
     /// The most reductions of a stage.
     sums: usize,
@@ -68,13 +69,15 @@ impl Split {
                 }
             }
         }
+        let width = stages.iter().map(|stage| stage.width).max().unwrap_or(1);
         Some(Split {
             parts,
+            width,
             units: units as usize,
             pieces: pieces as usize,
             blocks,
             // On cache lines of their own.
-            points: (points as usize).next_multiple_of(16),
+            points: (points as usize * width).next_multiple_of(64),
             slots: stages.iter().map(Stage::slots).max().unwrap_or(0),
             sums: stages.iter().map(|stage| reductions(stage).count()).max().unwrap_or(0),
         })
@@ -91,12 +94,12 @@ impl Split {
         }
     }
 
-    /// Floats that all chunks share: for each unit its row values, and what its pieces have reduced.
-    pub(crate) fn floats(&self) -> usize {
-        self.units * self.unit_floats()
+    /// Bytes that all chunks share: for each unit its row values, and what its pieces have reduced.
+    pub(crate) fn bytes(&self) -> usize {
+        self.units * self.unit_bytes()
     }
 
-    fn unit_floats(&self) -> usize {
+    fn unit_bytes(&self) -> usize {
         (self.slots + self.pieces * self.sums) * self.points
     }
 
@@ -111,21 +114,22 @@ impl Split {
         };
         let mut unit = loops.unit(number as i64);
         let n = unit.points();
+        let bytes = n * self.width;
         // SAFETY: there is room for all units. While pieces run, row values are only read; each piece writes what is its own.
         unsafe {
-            let values = worker.run.shared().add(number * self.unit_floats());
+            let values = worker.run.shared().add(number * self.unit_bytes());
             let sums_of = |piece: usize| values.add((self.slots + piece * self.sums) * self.points);
             for slot in 0..self.slots {
-                std::ptr::copy_nonoverlapping(values.add(slot * self.points), worker.values(slot), n);
+                std::ptr::copy_nonoverlapping(values.add(slot * self.points), worker.values(slot), bytes);
             }
             match &self.parts[part] {
                 Part::Elements(stage) => {
                     let stage = &loops.stages[*stage];
                     let to = |piece: usize| self.blocks * piece as i64 / self.pieces as i64;
                     loops.elements(stage, &mut unit, to(piece)..to(piece + 1), worker);
-                    for (i, (_, slot)) in reductions(stage).enumerate() {
+                    for (i, (_, slot, lane)) in reductions(stage).enumerate() {
                         let sums = sums_of(piece).add(i * self.points);
-                        std::ptr::copy_nonoverlapping(worker.values(slot), sums, n);
+                        std::ptr::copy_nonoverlapping(worker.values(slot), sums, n * lane.bytes());
                     }
                 }
                 Part::Points { sums, rows } => {
@@ -133,9 +137,9 @@ impl Split {
                         start(stage, worker, 0, n);
                         let mut totals = Totals::new(loops.long, stage, worker, 0, n);
                         for piece in 0..self.pieces {
-                            for (i, (op, slot)) in reductions(stage).enumerate() {
+                            for (i, (op, slot, lane)) in reductions(stage).enumerate() {
                                 let sums = sums_of(piece).add(i * self.points);
-                                reduce::along_cols(loops.isa, op, sums, 1, n, worker.values(slot));
+                                reduce::along_cols(loops.isa, op, lane, sums, 1, n, worker.values(slot));
                             }
                             totals.added();
                         }
@@ -143,7 +147,7 @@ impl Split {
                     }
                     loops.stages[rows.clone()].iter().for_each(|stage| loops.points(stage, &unit, worker));
                     for slot in 0..self.slots {
-                        std::ptr::copy_nonoverlapping(worker.values(slot), values.add(slot * self.points), n);
+                        std::ptr::copy_nonoverlapping(worker.values(slot), values.add(slot * self.points), bytes);
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! A stage with all sizes known.
 
 use castnet_program::program::{self, Launch, Level, Source, Target};
-use castnet_program::scalar::Reduction;
+use castnet_program::scalar::{Lane, Reduction};
 use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
@@ -19,6 +19,8 @@ pub(crate) struct Stage {
     pub inputs: Vec<Input>,
     pub outputs: Vec<Output>,
     pub function: Function,
+    /// Bytes of its widest lane.
+    pub width: usize,
 }
 
 /// Where an input comes from.
@@ -29,11 +31,11 @@ pub(crate) enum Input {
     /// The finished sums of a tile.
     Acc,
     /// A row value.
-    Row(usize),
+    Row(usize, Lane),
     /// The value of the form itself.
-    Index(Form),
+    Index(Form, Lane),
     /// The same everywhere: [`MAX_BLOCK`] times.
-    Constant(Vec<f32>),
+    Constant(Vec<u64>),
     /// The number of a stream at the form's value, so much further in each round.
     Random(u32, Form, u64),
     /// Memory at an index that lies in memory.
@@ -54,8 +56,8 @@ pub(crate) struct Gather {
 #[derive(Debug)]
 pub(crate) enum Output {
     Store(Access),
-    Row(usize),
-    Reduce(Reduction, usize),
+    Row(usize, Lane),
+    Reduce(Reduction, usize, Lane),
 }
 
 /// What computes.
@@ -80,15 +82,16 @@ impl Stage {
     ) -> Stage {
         let access = |a: &program::Access| Access::new(a, dtypes[a.buffer], sizes, value);
         let code = &stage.code;
-        let inputs = stage.inputs.iter().map(|source| match source {
+        let lanes = code.lanes().unwrap_or_else(|what| panic!("{}: {what}", launch.name));
+        let inputs = stage.inputs.iter().zip(&code.inputs).map(|(source, &lane)| match source {
             Source::Load(i) => Input::Load { access: access(&launch.loads[*i]), kept: None },
             Source::Acc => Input::Acc,
-            Source::Row(slot) => Input::Row(*slot),
+            Source::Row(slot) => Input::Row(*slot, lane),
             Source::Index(dim) => {
                 let steps = (0..sizes.len()).map(|d| i64::from(d == *dim)).collect();
-                Input::Index(Form { offset: 0, steps })
+                Input::Index(Form { offset: 0, steps }, lane)
             }
-            Source::Size(size) => Input::Constant(vec![size.eval(value) as f32; MAX_BLOCK]),
+            Source::Size(size) => Input::Constant(constant(size.eval(value), lane)),
             Source::Random { stream, strides, offset, round } => {
                 let mut steps: Vec<i64> = strides.iter().map(|s| s.eval(value)).collect();
                 steps.resize(sizes.len(), 0);
@@ -100,31 +103,33 @@ impl Stage {
                 Input::Gather(Gather { from: access(from), index: access(&launch.loads[*index]), stride, size })
             }
         });
-        let outputs = stage.outputs.iter().map(|target| match target {
+        let made = code.outputs.iter().map(|&slot| lanes[slot as usize]);
+        let outputs = stage.outputs.iter().zip(made).map(|(target, lane)| match target {
             Target::Store(i) => Output::Store(access(&launch.stores[*i])),
-            Target::Row(slot) => Output::Row(*slot),
-            Target::Reduce(op, slot) => Output::Reduce(*op, *slot),
+            Target::Row(slot) => Output::Row(*slot, lane),
+            Target::Reduce(op, slot) => Output::Reduce(*op, *slot, lane),
         });
-        let same = code.outputs.iter().all(|slot| slot < &code.inputs);
+        let same = code.outputs.iter().all(|&slot| (slot as usize) < code.inputs.len());
         let function = match emitted {
             _ if same => Function::Same(code.outputs.iter().map(|&slot| slot as usize).collect()),
             Some(kernel) => Function::Emitted(kernel.function(isa)),
             None => Function::Interpreted(Interpreter::new(code, isa)),
         };
-        Stage { level: stage.level, inputs: inputs.collect(), outputs: outputs.collect(), function }
+        let width = lanes.iter().map(|lane| lane.bytes()).max().unwrap_or(1);
+        Stage { level: stage.level, inputs: inputs.collect(), outputs: outputs.collect(), function, width }
     }
 
     /// Every linear form in it.
     pub(crate) fn forms(&mut self) -> Vec<&mut Form> {
         let inputs = self.inputs.iter_mut().flat_map(|input| match input {
             Input::Load { access, .. } => access.forms(),
-            Input::Index(form) | Input::Random(_, form, _) => vec![form],
+            Input::Index(form, _) | Input::Random(_, form, _) => vec![form],
             Input::Gather(Gather { from, index, .. }) => from.forms().into_iter().chain(index.forms()).collect(),
-            Input::Acc | Input::Row(_) | Input::Constant(_) => vec![],
+            Input::Acc | Input::Row(..) | Input::Constant(_) => vec![],
         });
         let outputs = self.outputs.iter_mut().flat_map(|output| match output {
             Output::Store(access) => access.forms(),
-            Output::Row(_) | Output::Reduce(..) => vec![],
+            Output::Row(..) | Output::Reduce(..) => vec![],
         });
         inputs.chain(outputs).collect()
     }
@@ -162,11 +167,23 @@ impl Stage {
 
     /// Row values that it names, as a number of slots.
     pub(crate) fn slots(&self) -> usize {
-        let read = self.inputs.iter().filter_map(|i| if let Input::Row(slot) = i { Some(slot + 1) } else { None });
+        let read = self.inputs.iter().filter_map(|i| if let Input::Row(slot, _) = i { Some(slot + 1) } else { None });
         let written = self.outputs.iter().filter_map(|o| match o {
-            Output::Row(slot) | Output::Reduce(_, slot) => Some(slot + 1),
+            Output::Row(slot, _) | Output::Reduce(_, slot, _) => Some(slot + 1),
             Output::Store(_) => None,
         });
         read.chain(written).max().unwrap_or(0)
     }
+}
+
+/// [`MAX_BLOCK`] times a number in a lane, in words.
+fn constant(value: i64, lane: Lane) -> Vec<u64> {
+    let word = match lane {
+        Lane::F32 => u64::from((value as f32).to_bits()) * 0x1_0000_0001,
+        Lane::I32 => u64::from(value as u32) * 0x1_0000_0001,
+        Lane::F64 => (value as f64).to_bits(),
+        Lane::I64 => value as u64,
+        Lane::Bool => unreachable!("the value of a size as a truth value"),
+    };
+    vec![word; MAX_BLOCK * lane.bytes() / 8]
 }

@@ -1,6 +1,6 @@
 //! The values that an element stage reduces into, and how those of long reductions are summed.
 
-use castnet_program::scalar::Reduction;
+use castnet_program::scalar::{Lane, Reduction};
 
 use crate::reduce;
 use crate::stage::{Output, Stage};
@@ -13,10 +13,10 @@ pub(crate) const GROUP: i64 = 16;
 pub(crate) const SHORT: i64 = 1024;
 
 /// The reductions among a stage's outputs.
-pub(crate) fn reductions(stage: &Stage) -> impl Iterator<Item = (Reduction, usize)> {
+pub(crate) fn reductions(stage: &Stage) -> impl Iterator<Item = (Reduction, usize, Lane)> {
     stage.outputs.iter().filter_map(|output| match output {
-        Output::Reduce(op, slot) => Some((*op, *slot)),
-        _ => None,
+        Output::Reduce(op, slot, lane) => Some((*op, *slot, *lane)),
+        Output::Store(_) | Output::Row(..) => None,
     })
 }
 
@@ -25,9 +25,9 @@ pub(crate) fn reductions(stage: &Stage) -> impl Iterator<Item = (Reduction, usiz
 /// # Safety
 /// Slots have room for them.
 pub(crate) unsafe fn start(stage: &Stage, worker: &Worker<'_>, at: usize, n: usize) {
-    for (op, slot) in reductions(stage) {
+    for (op, slot, lane) in reductions(stage) {
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(worker.values(slot).add(at), n).fill(reduce::identity(op)) };
+        unsafe { reduce::fill_identity(op, lane, worker.values(slot).add(at * lane.bytes()), n) };
     }
 }
 
@@ -53,9 +53,9 @@ impl<'a, 'w> Totals<'a, 'w> {
         n: usize,
     ) -> Totals<'a, 'w> {
         if long {
-            for sums in sums(stage, worker, at) {
+            for (sums, lane) in sums(stage, worker, at) {
                 // SAFETY: the caller's promise.
-                unsafe { std::slice::from_raw_parts_mut(sums.add(n), 2 * n).fill(0.0) };
+                unsafe { reduce::fill_identity(Reduction::Sum, lane, sums.add(n * lane.bytes()), 2 * n) };
             }
         }
         Totals { stage, worker, at, n, pending: long.then_some(0) }
@@ -76,9 +76,10 @@ impl<'a, 'w> Totals<'a, 'w> {
     }
 
     unsafe fn carry(&self) {
-        for sums in sums(self.stage, self.worker, self.at) {
+        for (sums, lane) in sums(self.stage, self.worker, self.at) {
+            let bytes = self.n * lane.bytes();
             // SAFETY: the caller's promise.
-            unsafe { reduce::carry(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n) };
+            unsafe { reduce::carry(self.worker.isa, lane, sums, sums.add(bytes), sums.add(2 * bytes), self.n) };
         }
     }
 
@@ -93,16 +94,17 @@ impl<'a, 'w> Totals<'a, 'w> {
         // SAFETY: the caller's promise.
         unsafe {
             self.carry();
-            for sums in sums(self.stage, self.worker, self.at) {
-                reduce::settle(self.worker.isa, sums, sums.add(self.n), sums.add(2 * self.n), self.n);
+            for (sums, lane) in sums(self.stage, self.worker, self.at) {
+                let bytes = self.n * lane.bytes();
+                reduce::settle(self.worker.isa, lane, sums, sums.add(bytes), sums.add(2 * bytes), self.n);
             }
         }
     }
 }
 
-/// Where the sums among a stage's reductions lie, from value number `at` on.
-fn sums(stage: &Stage, worker: &Worker<'_>, at: usize) -> impl Iterator<Item = *mut f32> {
-    let sums = reductions(stage).filter(|(op, _)| *op == Reduction::Sum);
+/// Where those sums among a stage's reductions lie that rounding takes something off, from value number `at` on.
+fn sums(stage: &Stage, worker: &Worker<'_>, at: usize) -> impl Iterator<Item = (*mut u8, Lane)> {
+    let sums = reductions(stage).filter(|(op, _, lane)| *op == Reduction::Sum && lane.is_float());
     // SAFETY: a slot has more values than a unit has points.
-    sums.map(move |(_, slot)| unsafe { worker.values(slot).add(at) })
+    sums.map(move |(_, slot, lane)| unsafe { (worker.values(slot).add(at * lane.bytes()), lane) })
 }

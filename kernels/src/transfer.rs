@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use crate::isa::{Isa, per_isa};
+use crate::math::{BF16, F16, half};
 use crate::transpose::transpose;
 
-/// Floats that may be written past the end of a scratch buffer, so that short rows are written by whole vectors.
+/// Elements that may be written past the end of a scratch buffer, so that short rows are written by whole vectors.
 pub(crate) const SLACK: usize = 64;
 
 /// A box of elements in memory: element (p, r, c) lies `p · plane + r · row + c · col` elements after the first.
@@ -72,7 +74,7 @@ impl Turned {
 
     fn of(dtype: DType, grid: Grid) -> Option<Turned> {
         let Grid { planes, rows, cols, plane, row, col } = grid;
-        if dtype != DType::F32 || matches!(col, 0 | 1) || cols < 2 {
+        if !matches!(dtype, DType::F32 | DType::I32) || matches!(col, 0 | 1) || cols < 2 {
             return None;
         }
         let turned = match (plane, row) {
@@ -90,11 +92,11 @@ impl Turned {
     }
 }
 
-/// Reads a grid into contiguous floats; `to` has room for [`SLACK`] more.
+/// Reads a grid into a contiguous run of the lane of its type; `to` has room for [`SLACK`] elements more.
 ///
 /// # Safety
 /// The machine has `isa`; the grid and `to` are there.
-pub(crate) unsafe fn gather(isa: Isa, dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
+pub(crate) unsafe fn gather(isa: Isa, dtype: DType, from: *const u8, grid: Grid, to: *mut u8) {
     let Some(Turned { count, step, far, depth, pitch }) = Turned::of(dtype, grid) else {
         // SAFETY: the caller's promise.
         return unsafe { gather_straight(isa, dtype, from, grid, to) };
@@ -103,16 +105,16 @@ pub(crate) unsafe fn gather(isa: Isa, dtype: DType, from: *const u8, grid: Grid,
         // SAFETY: the caller's promise.
         unsafe {
             let from = from.cast::<f32>().offset(i as isize * far);
-            transpose(isa, from, grid.col as isize, depth, grid.cols, to.add(i * step), pitch as isize);
+            transpose(isa, from, grid.col as isize, depth, grid.cols, to.cast::<f32>().add(i * step), pitch as isize);
         }
     }
 }
 
-/// Writes contiguous floats to a grid, whose elements are distinct.
+/// Writes a contiguous run of the lane of a type to a grid of it, whose elements are distinct.
 ///
 /// # Safety
 /// The machine has `isa`; `from` and the grid are there.
-pub(crate) unsafe fn scatter(isa: Isa, dtype: DType, from: *const f32, to: *mut u8, grid: Grid) {
+pub(crate) unsafe fn scatter(isa: Isa, dtype: DType, from: *const u8, to: *mut u8, grid: Grid) {
     let Some(Turned { count, step, far, depth, pitch }) = Turned::of(dtype, grid) else {
         // SAFETY: the caller's promise.
         return unsafe { scatter_straight(isa, dtype, from, to, grid) };
@@ -121,145 +123,151 @@ pub(crate) unsafe fn scatter(isa: Isa, dtype: DType, from: *const f32, to: *mut 
         // SAFETY: the caller's promise.
         unsafe {
             let to = to.cast::<f32>().offset(i as isize * far);
-            transpose(isa, from.add(i * step), pitch as isize, grid.cols, depth, to, grid.col as isize);
+            let from = from.cast::<f32>().add(i * step);
+            transpose(isa, from, pitch as isize, grid.cols, depth, to, grid.col as isize);
         }
     }
 }
 
 per_isa! {
     /// As [`gather`], row by row.
-    fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) = gather_body;
+    fn gather_straight(dtype: DType, from: *const u8, grid: Grid, to: *mut u8) = gather_body;
     /// As [`scatter`], row by row.
-    fn scatter_straight(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) = scatter_body;
-    /// Reads a grid to floats that lie apart: so far from plane to plane, from row to row, and from column to column.
-    pub(crate) fn spread(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) = spread_body;
+    fn scatter_straight(dtype: DType, from: *const u8, to: *mut u8, grid: Grid) = scatter_body;
+    /// Reads a grid to elements that lie apart: so many from plane to plane, from row to row, and from column to column.
+    pub(crate) fn spread(dtype: DType, from: *const u8, grid: Grid, to: *mut u8, steps: [usize; 3]) = spread_body;
     /// Reads indices, `step` elements apart, held between 0 and `last`; whether any is in `own`.
     pub(crate) fn indices(dtype: DType, from: *const u8, step: i64, to: &mut [i64], last: i64, own: &Range<i64>) -> bool = indices_body;
-    /// Writes the values of a linear form over a grid, whose steps are those of the form; `to` has room for [`SLACK`] more.
-    pub(crate) fn ramp(first: i64, grid: Grid, to: *mut f32) = ramp_body;
-    /// Copies rows of floats; the runs are apart.
-    pub(crate) fn copy_rows(from: *const f32, from_row: i64, to: *mut f32, to_row: i64, rows: usize, cols: usize) = copy_rows_body;
-    /// Writes `n` times the same; `to` has room for [`SLACK`] more.
-    pub(crate) fn fill(to: *mut f32, n: usize, value: f32) = fill_body;
+    /// Writes the values of a linear form over a grid, whose steps are those of the form, in a lane of integers (i32 only if they fit); `to`
+    /// has room for [`SLACK`] elements more.
+    pub(crate) fn ramp(lane: Lane, first: i64, grid: Grid, to: *mut u8) = ramp_body;
+    /// Copies rows of elements of so many bytes, as many elements apart as it says; the runs are apart.
+    pub(crate) fn copy_rows(width: usize, from: *const u8, from_row: i64, to: *mut u8, to_row: i64, rows: usize, cols: usize) = copy_rows_body;
+    /// Writes `n` times the same, of which `bits` are the lowest; `to` has room for [`SLACK`] elements more.
+    pub(crate) fn fill(lane: Lane, to: *mut u8, n: usize, bits: u64) = fill_lane;
 }
 
-/// An element in memory.
+/// An element in memory, and what it is while it is computed.
 trait Element: Copy {
-    fn load(self) -> f32;
-    fn store(x: f32) -> Self;
+    type Lane: Copy;
+    fn load(self) -> Self::Lane;
+    fn store(x: Self::Lane) -> Self;
 }
 
 macro_rules! elements {
-    ($($type:ty)*) => {$(
+    ($($type:ty => $lane:ty)*) => {$(
         impl Element for $type {
+            type Lane = $lane;
             #[inline(always)]
-            fn load(self) -> f32 {
-                self as f32
+            fn load(self) -> $lane {
+                self as $lane
             }
             #[inline(always)]
-            fn store(x: f32) -> $type {
+            fn store(x: $lane) -> $type {
                 x as $type
             }
         }
     )*};
 }
-elements! { f32 f64 i8 u8 i32 u32 i64 }
+elements! { u8 => i32 i8 => i32 i16 => i32 u32 => i64 }
 
-/// One byte, 0 or 1.
-#[derive(Clone, Copy)]
-struct Truth(u8);
-
-impl Element for Truth {
-    #[inline(always)]
-    fn load(self) -> f32 {
-        f32::from(self.0)
-    }
-    #[inline(always)]
-    fn store(x: f32) -> Truth {
-        Truth(u8::from(x != 0.0))
-    }
+/// What is its own lane is only moved, whatever its bits mean.
+trait Word: Element<Lane = Self> + Copy {
+    fn of(bits: u64) -> Self;
 }
 
-/// The upper half of an `f32`.
-#[derive(Clone, Copy)]
-struct Brain(u16);
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident($bits:ty))*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        struct $name($bits);
 
-impl Element for Brain {
-    #[inline(always)]
-    fn load(self) -> f32 {
-        f32::from_bits(u32::from(self.0) << 16)
-    }
-    #[inline(always)]
-    fn store(x: f32) -> Brain {
-        let bits = x.to_bits();
-        let even = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
-        Brain(if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { (even >> 16) as u16 })
-    }
-}
-
-/// IEEE half precision.
-#[derive(Clone, Copy)]
-struct Half(u16);
-
-impl Element for Half {
-    #[inline(always)]
-    fn load(self) -> f32 {
-        let bits = u32::from(self.0);
-        let (sign, magnitude) = (bits >> 15 << 31, bits & 0x7fff);
-        // Scaling by 2¹¹² moves the exponent and makes subnormals normal.
-        let value = f32::from_bits(magnitude << 13) * f32::from_bits((127 + 112) << 23);
-        let value = if magnitude >= 0x7c00 { f32::from_bits(0x7f80_0000 | magnitude << 13) } else { value };
-        f32::from_bits(value.to_bits() | sign)
-    }
-    #[inline(always)]
-    fn store(x: f32) -> Half {
-        let sign = (x.to_bits() >> 16 & 0x8000) as u16;
-        let magnitude = x.abs();
-        if magnitude.is_nan() {
-            return Half(sign | 0x7e00);
+        impl Element for $name {
+            type Lane = $name;
+            #[inline(always)]
+            fn load(self) -> $name {
+                self
+            }
+            #[inline(always)]
+            fn store(x: $name) -> $name {
+                x
+            }
         }
-        let bits = magnitude.to_bits();
-        let value = if magnitude < 6.103_515_6e-5 {
-            // Subnormal: in units of 2⁻²⁴, rounded by the addition.
-            ((magnitude + 0.5).to_bits() - 0.5f32.to_bits()) as u16
-        } else {
-            let rounded = bits + 0xfff + (bits >> 13 & 1) - (112 << 23);
-            (rounded >> 13).min(0x7c00) as u16
-        };
-        Half(sign | value)
+
+        impl Word for $name {
+            #[inline(always)]
+            fn of(bits: u64) -> $name {
+                $name(bits as $bits)
+            }
+        }
+    )*};
+}
+words! {
+    /// `bool`.
+    One(u8)
+    /// `f32`, `i32`.
+    Four(u32)
+    /// `f64`, `i64`.
+    Eight(u64)
+}
+
+impl Element for F16 {
+    type Lane = f32;
+    #[inline(always)]
+    fn load(self) -> f32 {
+        half::from_f16(self.0)
+    }
+    #[inline(always)]
+    fn store(x: f32) -> F16 {
+        F16(half::to_f16(x))
     }
 }
 
+impl Element for BF16 {
+    type Lane = f32;
+    #[inline(always)]
+    fn load(self) -> f32 {
+        half::from_bf16(self.0)
+    }
+    #[inline(always)]
+    fn store(x: f32) -> BF16 {
+        BF16(half::to_bf16(x))
+    }
+}
+
+/// Calls a function of an element's type.
 macro_rules! by_dtype {
     ($dtype:expr, $function:ident($($argument:expr),*)) => {
         match $dtype {
-            DType::F32 => $function::<f32>($($argument),*),
-            DType::F64 => $function::<f64>($($argument),*),
-            DType::F16 => $function::<Half>($($argument),*),
-            DType::BF16 => $function::<Brain>($($argument),*),
+            DType::F32 | DType::I32 => $function::<Four>($($argument),*),
+            DType::F64 | DType::I64 => $function::<Eight>($($argument),*),
+            DType::Bool => $function::<One>($($argument),*),
+            DType::F16 => $function::<F16>($($argument),*),
+            DType::BF16 => $function::<BF16>($($argument),*),
             DType::I8 => $function::<i8>($($argument),*),
             DType::U8 => $function::<u8>($($argument),*),
-            DType::I32 => $function::<i32>($($argument),*),
+            DType::I16 => $function::<i16>($($argument),*),
             DType::U32 => $function::<u32>($($argument),*),
-            DType::I64 => $function::<i64>($($argument),*),
-            DType::Bool => $function::<Truth>($($argument),*),
         }
     };
 }
 
-/// An element as a float.
-#[inline]
-pub(crate) unsafe fn element(dtype: DType, from: *const u8) -> f32 {
-    #[inline(always)]
-    unsafe fn load<T: Element>(from: *const u8) -> f32 {
-        // SAFETY: the caller's promise.
-        unsafe { (*from.cast::<T>()).load() }
-    }
-    // SAFETY: the caller's promise.
-    unsafe { by_dtype!(dtype, load(from)) }
+/// Calls a function of words of a width.
+macro_rules! by_width {
+    ($width:expr, $function:ident($($argument:expr),*)) => {
+        match $width {
+            1 => $function::<One>($($argument),*),
+            4 => $function::<Four>($($argument),*),
+            _ => $function::<Eight>($($argument),*),
+        }
+    };
 }
 
 /// An element as an index: integers exactly, whatever their size.
+///
+/// # Safety
+/// It is there, and of a type of integers or truth values.
 #[inline]
 pub(crate) unsafe fn index(dtype: DType, from: *const u8) -> i64 {
     // SAFETY: the caller's promise.
@@ -268,11 +276,27 @@ pub(crate) unsafe fn index(dtype: DType, from: *const u8) -> i64 {
             DType::I64 => *from.cast::<i64>(),
             DType::I32 => i64::from(*from.cast::<i32>()),
             DType::U32 => i64::from(*from.cast::<u32>()),
+            DType::I16 => i64::from(*from.cast::<i16>()),
             DType::U8 | DType::Bool => i64::from(*from),
             DType::I8 => i64::from(*from.cast::<i8>()),
-            other => element(other, from) as i64,
+            DType::F32 | DType::F64 | DType::F16 | DType::BF16 => unreachable!("an index of {dtype}"),
         }
     }
+}
+
+/// One element, in its lane.
+///
+/// # Safety
+/// It is there, and `to` has room.
+#[inline]
+pub(crate) unsafe fn element(dtype: DType, from: *const u8, to: *mut u8) {
+    #[inline(always)]
+    unsafe fn load<T: Element>(from: *const u8, to: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { *to.cast::<T::Lane>() = (*from.cast::<T>()).load() }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { by_dtype!(dtype, load(from, to)) }
 }
 
 #[inline(always)]
@@ -291,7 +315,6 @@ pub(crate) unsafe fn indices_body(
             (DType::I64, 1) => (0..to.len()).for_each(|i| to[i] = *from.cast::<i64>().add(i)),
             (DType::I32, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.cast::<i32>().add(i))),
             (DType::U8, 1) => (0..to.len()).for_each(|i| to[i] = i64::from(*from.add(i))),
-            (DType::F32, 1) => (0..to.len()).for_each(|i| to[i] = *from.cast::<f32>().add(i) as i64),
             _ => (0..to.len())
                 .for_each(|i| to[i] = index(dtype, from.offset(i as isize * step as isize * dtype.bytes() as isize))),
         }
@@ -305,26 +328,25 @@ pub(crate) unsafe fn indices_body(
 }
 
 #[inline(always)]
-pub(crate) unsafe fn gather_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32) {
-    let grid = grid.flat();
+pub(crate) unsafe fn gather_body(dtype: DType, from: *const u8, grid: Grid, to: *mut u8) {
+    let (grid, width) = (grid.flat(), dtype.lane().bytes());
     for p in 0..grid.planes {
         // SAFETY: the caller's promise; what runs over a plane is written again with the next.
         unsafe {
             let from = from.offset(p as isize * grid.plane as isize * dtype.bytes() as isize);
-            gather_plane(dtype, from, grid, to.add(p * grid.rows * grid.cols));
+            gather_plane(dtype, from, grid, to.add(p * grid.rows * grid.cols * width));
         }
     }
 }
 
 #[inline(always)]
-unsafe fn gather_plane(dtype: DType, from: *const u8, mut grid: Grid, to: *mut f32) {
+unsafe fn gather_plane(dtype: DType, from: *const u8, mut grid: Grid, to: *mut u8) {
     let repeat = if grid.row == 0 { std::mem::replace(&mut grid.rows, 1) } else { 1 };
+    let width = dtype.lane().bytes();
     // SAFETY: the caller's promise.
     unsafe {
-        if dtype == DType::F32 && grid.col == 1 {
-            for r in 0..grid.rows {
-                copy_row(from.cast::<f32>().offset(r as isize * grid.row as isize), to.add(r * grid.cols), grid.cols);
-            }
+        if is_own_lane(dtype) && grid.col == 1 {
+            by_width!(width, copy_rows_as(from, grid.row, to, grid.cols as i64, grid.rows, grid.cols));
         } else {
             by_dtype!(dtype, gather_as(from, grid, to));
         }
@@ -332,15 +354,21 @@ unsafe fn gather_plane(dtype: DType, from: *const u8, mut grid: Grid, to: *mut f
         let (n, mut done) = (grid.cols * repeat, grid.cols);
         while done < n && done > 0 {
             let more = done.min(n - done);
-            copy_row(to, to.add(done), more);
+            copy_row(width, to, to.add(done * width), more);
             done += more;
         }
     }
 }
 
+/// Whether memory of a type holds its lane.
 #[inline(always)]
-unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32) {
-    let (from, cols) = (from.cast::<T>(), grid.cols);
+pub(crate) fn is_own_lane(dtype: DType) -> bool {
+    dtype.lane().dtype() == dtype
+}
+
+#[inline(always)]
+unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut u8) {
+    let (from, to, cols) = (from.cast::<T>(), to.cast::<T::Lane>(), grid.cols);
     for r in 0..grid.rows {
         // SAFETY: the caller's promise; a filled row may run into the slack or into the next row, which is written later.
         unsafe {
@@ -357,14 +385,15 @@ unsafe fn gather_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32) {
 }
 
 #[inline(always)]
-unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) {
+unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut u8, steps: [usize; 3]) {
+    let width = dtype.lane().bytes();
     for p in 0..grid.planes {
         // SAFETY: the caller's promise.
         unsafe {
             let from = from.offset(p as isize * grid.plane as isize * dtype.bytes() as isize);
-            let to = to.add(p * steps[0]);
-            if dtype == DType::F32 && grid.col == 1 && steps[2] == 1 {
-                copy_rows_body(from.cast(), grid.row, to, steps[1] as i64, grid.rows, grid.cols);
+            let to = to.add(p * steps[0] * width);
+            if is_own_lane(dtype) && grid.col == 1 && steps[2] == 1 {
+                by_width!(width, copy_rows_as(from, grid.row, to, steps[1] as i64, grid.rows, grid.cols));
             } else {
                 by_dtype!(dtype, spread_as(from, grid, to, steps));
             }
@@ -373,11 +402,12 @@ unsafe fn spread_body(dtype: DType, from: *const u8, grid: Grid, to: *mut f32, s
 }
 
 #[inline(always)]
-unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32, steps: [usize; 3]) {
+unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut u8, steps: [usize; 3]) {
     for r in 0..grid.rows {
         // SAFETY: the caller's promise.
         unsafe {
-            let (from, to) = (from.cast::<T>().offset(r as isize * grid.row as isize), to.add(r * steps[1]));
+            let from = from.cast::<T>().offset(r as isize * grid.row as isize);
+            let to = to.cast::<T::Lane>().add(r * steps[1]);
             match (grid.col, steps[2]) {
                 // Of constant lengths, so that there are vectors.
                 (1, 2) => (0..grid.cols).for_each(|c| *to.add(2 * c) = (*from.add(c)).load()),
@@ -391,25 +421,24 @@ unsafe fn spread_as<T: Element>(from: *const u8, grid: Grid, to: *mut f32, steps
 }
 
 #[inline(always)]
-unsafe fn scatter_body(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) {
-    let grid = grid.flat();
+unsafe fn scatter_body(dtype: DType, from: *const u8, to: *mut u8, grid: Grid) {
+    let (grid, width) = (grid.flat(), dtype.lane().bytes());
     for p in 0..grid.planes {
         // SAFETY: the caller's promise.
         unsafe {
             let to = to.offset(p as isize * grid.plane as isize * dtype.bytes() as isize);
-            scatter_plane(dtype, from.add(p * grid.rows * grid.cols), to, grid);
+            scatter_plane(dtype, from.add(p * grid.rows * grid.cols * width), to, grid);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn scatter_plane(dtype: DType, from: *const f32, to: *mut u8, grid: Grid) {
+unsafe fn scatter_plane(dtype: DType, from: *const u8, to: *mut u8, grid: Grid) {
     // SAFETY: the caller's promise.
     unsafe {
-        if dtype == DType::F32 && grid.col == 1 {
-            for r in 0..grid.rows {
-                copy_row(from.add(r * grid.cols), to.cast::<f32>().offset(r as isize * grid.row as isize), grid.cols);
-            }
+        if is_own_lane(dtype) && grid.col == 1 {
+            let width = dtype.bytes();
+            by_width!(width, copy_rows_as(from, grid.cols as i64, to, grid.row, grid.rows, grid.cols));
         } else {
             by_dtype!(dtype, scatter_as(from, to, grid));
         }
@@ -417,8 +446,8 @@ unsafe fn scatter_plane(dtype: DType, from: *const f32, to: *mut u8, grid: Grid)
 }
 
 #[inline(always)]
-unsafe fn scatter_as<T: Element>(from: *const f32, to: *mut u8, grid: Grid) {
-    let (to, cols) = (to.cast::<T>(), grid.cols);
+unsafe fn scatter_as<T: Element>(from: *const u8, to: *mut u8, grid: Grid) {
+    let (from, to, cols) = (from.cast::<T::Lane>(), to.cast::<T>(), grid.cols);
     for r in 0..grid.rows {
         // SAFETY: the caller's promise.
         unsafe {
@@ -432,70 +461,110 @@ unsafe fn scatter_as<T: Element>(from: *const f32, to: *mut u8, grid: Grid) {
 }
 
 #[inline(always)]
-unsafe fn ramp_body(first: i64, grid: Grid, to: *mut f32) {
+unsafe fn ramp_body(lane: Lane, first: i64, grid: Grid, to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match lane {
+            Lane::I32 => ramp_as(first, grid, to.cast::<i32>(), |x| x as i32),
+            Lane::I64 => ramp_as(first, grid, to.cast::<i64>(), |x| x),
+            Lane::F32 | Lane::F64 | Lane::Bool => unreachable!("an index of {lane:?}"),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn ramp_as<T: Copy + std::ops::Add<Output = T> + std::ops::Mul<Output = T>>(
+    first: i64,
+    grid: Grid,
+    to: *mut T,
+    of: impl Fn(i64) -> T,
+) {
     let Grid { planes, rows, cols, plane, row, col } = grid;
-    let line = (planes * rows) as i64;
-    let far = |step: i64, n: usize| step.saturating_mul(n as i64).saturating_abs();
-    let most = [far(plane, planes), far(row, rows), far(col, cols)]
-        .iter()
-        .fold(first.saturating_abs(), |sum, far| sum.saturating_add(*far));
-    for i in 0..line {
-        let start = first + i / rows as i64 * plane + i % rows as i64 * row;
+    let step = of(col);
+    for i in 0..(planes * rows) as i64 {
+        let start = of(first + i / rows as i64 * plane + i % rows as i64 * row);
         // SAFETY: the caller's promise; a filled row may run into the slack or into the next row, which is written later.
         unsafe {
             let to = to.add(i as usize * cols);
             if col == 0 {
-                fill_body(to, cols, start as f32);
-            } else if most <= i64::from(i32::MAX) {
-                let (start, col) = (start as i32, col as i32);
-                (0..cols).for_each(|c| *to.add(c) = (start + c as i32 * col) as f32);
+                fill_body(to, cols, start);
             } else {
-                (0..cols).for_each(|c| *to.add(c) = (start + c as i64 * col) as f32);
+                (0..cols).for_each(|c| *to.add(c) = start + of(c as i64) * step);
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn copy_rows_body(from: *const f32, from_row: i64, to: *mut f32, to_row: i64, rows: usize, cols: usize) {
+unsafe fn copy_rows_body(
+    width: usize,
+    from: *const u8,
+    from_row: i64,
+    to: *mut u8,
+    to_row: i64,
+    rows: usize,
+    cols: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { by_width!(width, copy_rows_as(from, from_row, to, to_row, rows, cols)) }
+}
+
+#[inline(always)]
+unsafe fn copy_rows_as<T: Word>(from: *const u8, from_row: i64, to: *mut u8, to_row: i64, rows: usize, cols: usize) {
+    let (from, to) = (from.cast::<T>(), to.cast::<T>());
     for r in 0..rows as isize {
         // SAFETY: the caller's promise.
-        unsafe { copy_row(from.offset(r * from_row as isize), to.offset(r * to_row as isize), cols) };
+        unsafe { copy_words(from.offset(r * from_row as isize), to.offset(r * to_row as isize), cols) };
     }
 }
 
-/// Copies `n` floats; the two runs are the same or apart. Short rows are the rule here, for which a call of `memcpy` costs more than the
-/// copy.
+/// Copies `n` elements of so many bytes; the two runs are the same or apart.
+///
+/// # Safety
+/// Both are there.
 #[inline(always)]
-pub(crate) unsafe fn copy_row(from: *const f32, to: *mut f32, n: usize) {
+pub(crate) unsafe fn copy_row(width: usize, from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { by_width!(width, copy_row_as(from, to, n)) }
+}
+
+#[inline(always)]
+unsafe fn copy_row_as<T: Word>(from: *const u8, to: *mut u8, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { copy_words(from.cast::<T>(), to.cast::<T>(), n) }
+}
+
+/// Short rows are the rule here, for which a call of `memcpy` costs more than the copy.
+#[inline(always)]
+unsafe fn copy_words<T: Word>(from: *const T, to: *mut T, n: usize) {
     #[inline(always)]
-    unsafe fn piece<const N: usize>(from: *const f32, to: *mut f32) {
+    unsafe fn piece<T: Copy, const N: usize>(from: *const T, to: *mut T) {
         // SAFETY: the caller's promise.
-        unsafe { to.cast::<[f32; N]>().write_unaligned(from.cast::<[f32; N]>().read_unaligned()) }
+        unsafe { to.cast::<[T; N]>().write_unaligned(from.cast::<[T; N]>().read_unaligned()) }
     }
-    // SAFETY: all pieces lie inside the `n` floats; the last one overlaps the one before.
+    // SAFETY: all pieces lie inside the `n` elements; the last one overlaps the one before.
     unsafe {
         match n {
             512.. => std::ptr::copy(from, to, n),
             16.. => {
                 let mut at = 0;
                 while at + 16 <= n {
-                    piece::<16>(from.add(at), to.add(at));
+                    piece::<T, 16>(from.add(at), to.add(at));
                     at += 16;
                 }
-                piece::<16>(from.add(n - 16), to.add(n - 16));
+                piece::<T, 16>(from.add(n - 16), to.add(n - 16));
             }
             8.. => {
-                piece::<8>(from, to);
-                piece::<8>(from.add(n - 8), to.add(n - 8));
+                piece::<T, 8>(from, to);
+                piece::<T, 8>(from.add(n - 8), to.add(n - 8));
             }
             4.. => {
-                piece::<4>(from, to);
-                piece::<4>(from.add(n - 4), to.add(n - 4));
+                piece::<T, 4>(from, to);
+                piece::<T, 4>(from.add(n - 4), to.add(n - 4));
             }
             2.. => {
-                piece::<2>(from, to);
-                piece::<2>(from.add(n - 2), to.add(n - 2));
+                piece::<T, 2>(from, to);
+                piece::<T, 2>(from.add(n - 2), to.add(n - 2));
             }
             1 => *to = *from,
             0 => {}
@@ -504,13 +573,26 @@ pub(crate) unsafe fn copy_row(from: *const f32, to: *mut f32, n: usize) {
 }
 
 #[inline(always)]
-unsafe fn fill_body(to: *mut f32, n: usize, value: f32) {
+unsafe fn fill_lane(lane: Lane, to: *mut u8, n: usize, bits: u64) {
+    let width = lane.bytes();
+    // SAFETY: the caller's promise.
+    unsafe { by_width!(width, fill_as(to, n, bits)) }
+}
+
+#[inline(always)]
+unsafe fn fill_as<T: Word>(to: *mut u8, n: usize, bits: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { fill_body(to.cast::<T>(), n, T::of(bits)) }
+}
+
+#[inline(always)]
+unsafe fn fill_body<T: Copy>(to: *mut T, n: usize, value: T) {
     // SAFETY: short runs end inside the slack.
     unsafe {
         match n {
             0 => {}
-            1..=16 => to.cast::<[f32; 16]>().write_unaligned([value; 16]),
-            17..=64 => to.cast::<[f32; 64]>().write_unaligned([value; 64]),
+            1..=16 => to.cast::<[T; 16]>().write_unaligned([value; 16]),
+            17..=64 => to.cast::<[T; 64]>().write_unaligned([value; 64]),
             _ => std::slice::from_raw_parts_mut(to, n).fill(value),
         }
     }

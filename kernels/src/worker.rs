@@ -10,9 +10,11 @@ use crate::transfer::{self, SLACK};
 /// The most dims of a loop nest.
 pub(crate) const MAX_DIMS: usize = 16;
 
-/// How the scratch of a thread is divided, in floats. All parts start on a cache line.
+/// How the scratch of a thread is divided, in bytes. All parts start on a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Layout {
+    /// Bytes of the widest lane.
+    width: usize,
     /// The most elements of a block.
     block: usize,
     kept: usize,
@@ -25,7 +27,7 @@ pub(crate) struct Layout {
     values: usize,
     registers: usize,
     buffers: usize,
-    floats: usize,
+    bytes: usize,
 }
 
 /// What a kept input holds.
@@ -55,27 +57,29 @@ impl Layout {
         let outputs = most(|s| s.outputs.len());
         let slots = most(Stage::slots);
         let registers = most(|s| match &s.function {
-            Function::Interpreted(code) => Interpreter::scratch_floats(code),
-            _ => 0,
+            Function::Interpreted(code) => Interpreter::scratch_bytes(code),
+            Function::Emitted(_) | Function::Same(_) => 0,
         });
-        let mut layout = Layout { block, kept, inputs, outputs, slots, points: points + SLACK, ..Layout::default() };
-        let mut take = |floats: usize| {
-            let at = layout.floats;
-            layout.floats += floats.next_multiple_of(16);
+        let width = most(|s| s.width).max(4);
+        let mut layout =
+            Layout { width, block, kept, inputs, outputs, slots, points: points + SLACK, ..Layout::default() };
+        let mut take = |bytes: usize| {
+            let at = layout.bytes;
+            layout.bytes += bytes.next_multiple_of(64);
             at
         };
         // The keys come first.
-        take(kept * size_of::<Key>() / 4);
-        layout.pointers = take((inputs + outputs) * 2);
-        layout.values = take(slots * (points + SLACK));
+        take(kept * size_of::<Key>());
+        layout.pointers = take((inputs + outputs) * size_of::<*const u8>());
+        layout.values = take(slots * (points + SLACK) * width);
         layout.registers = take(registers);
-        layout.buffers = take((kept + inputs + outputs + 1) * (block + SLACK).next_multiple_of(16));
+        layout.buffers = take((kept + inputs + outputs + 1) * (block + SLACK).next_multiple_of(16) * width);
         layout
     }
 
-    /// Floats of scratch.
-    pub(crate) fn floats(&self) -> usize {
-        self.floats
+    /// Bytes of scratch.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -94,8 +98,8 @@ pub(crate) struct Worker<'a> {
     pub layout: &'a Layout,
     pub run: &'a Run<'a>,
     pub isa: Isa,
-    /// At least [`Layout::floats`] floats on a cache line.
-    pub scratch: *mut f32,
+    /// At least [`Layout::bytes`] bytes on a cache line.
+    pub scratch: *mut u8,
 }
 
 impl Worker<'_> {
@@ -109,20 +113,23 @@ impl Worker<'_> {
     }
 
     /// The values of a row slot.
-    pub(crate) unsafe fn values(&self, slot: usize) -> *mut f32 {
+    pub(crate) unsafe fn values(&self, slot: usize) -> *mut u8 {
         debug_assert!(slot < self.layout.slots);
         // SAFETY: the layout has room for them.
-        unsafe { self.scratch.add(self.layout.values + slot * self.layout.points) }
+        unsafe { self.scratch.add(self.layout.values + slot * self.layout.points * self.layout.width) }
     }
 
     /// Buffer number `number`; the kept ones come first.
-    pub(crate) unsafe fn buffer(&self, number: usize) -> *mut f32 {
+    pub(crate) unsafe fn buffer(&self, number: usize) -> *mut u8 {
         // SAFETY: the layout has room for it.
-        unsafe { self.scratch.add(self.layout.buffers + number * (self.layout.block + SLACK).next_multiple_of(16)) }
+        unsafe {
+            let pitch = (self.layout.block + SLACK).next_multiple_of(16) * self.layout.width;
+            self.scratch.add(self.layout.buffers + number * pitch)
+        }
     }
 
     /// A buffer of a block's size that [`Worker::stage`] leaves alone.
-    pub(crate) unsafe fn spare(&self) -> *mut f32 {
+    pub(crate) unsafe fn spare(&self) -> *mut u8 {
         // SAFETY: the layout has one buffer more than a stage needs.
         unsafe { self.buffer(self.layout.kept + self.layout.inputs + self.layout.outputs) }
     }
@@ -131,7 +138,7 @@ impl Worker<'_> {
     ///
     /// # Safety
     /// All accesses lie inside their buffers, which belong to this thread as far as it writes them.
-    pub(crate) unsafe fn stage(&self, stage: &Stage, block: &Block<'_>, along: Along, acc: *const f32) {
+    pub(crate) unsafe fn stage(&self, stage: &Stage, block: &Block<'_>, along: Along, acc: *const u8) {
         debug_assert!(block.len() <= self.layout.block);
         let n = block.len();
         if n == 0 {
@@ -140,8 +147,8 @@ impl Worker<'_> {
         let layout = self.layout;
         // SAFETY: the layout has room for all; the function is called with as many pointers as its code has inputs and outputs.
         unsafe {
-            let inputs = self.scratch.add(layout.pointers).cast::<*const f32>();
-            let outputs = inputs.add(layout.inputs).cast::<*mut f32>();
+            let inputs = self.scratch.add(layout.pointers).cast::<*const u8>();
+            let outputs = inputs.add(layout.inputs).cast::<*mut u8>();
             for (i, input) in stage.inputs.iter().enumerate() {
                 *inputs.add(i) = self.input(input, block, along, acc, self.buffer(layout.kept + i));
             }
@@ -151,8 +158,8 @@ impl Worker<'_> {
                     for (output, &from) in stage.outputs.iter().zip(from) {
                         let from = *inputs.add(from);
                         match output {
-                            Output::Row(slot) => transfer::copy_row(from, self.values(*slot), n),
-                            _ => self.output(output, block, along, from),
+                            Output::Row(slot, lane) => transfer::copy_row(lane.bytes(), from, self.values(*slot), n),
+                            Output::Store(_) | Output::Reduce(..) => self.output(output, block, along, from),
                         }
                     }
                     return;
@@ -161,7 +168,7 @@ impl Worker<'_> {
                     for (i, output) in stage.outputs.iter().enumerate() {
                         *outputs.add(i) = match output {
                             Output::Store(access) => self.direct(access, block).unwrap_or(result(i)),
-                            Output::Row(slot) => self.values(*slot),
+                            Output::Row(slot, _) => self.values(*slot),
                             Output::Reduce(..) => result(i),
                         };
                     }

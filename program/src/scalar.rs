@@ -4,6 +4,8 @@
 //! Every slot has a [`Lane`], which is that of what it is made of. What is stored in a narrower type is computed in a wider lane: integers
 //! wrap where an operation ends ([`Instr::To`]), halves are rounded where the graph says so, never by a store.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::types::DType;
@@ -96,6 +98,19 @@ impl Literal {
             Literal::I32(x) => x as u32 as u64,
             Literal::I64(x) => x as u64,
             Literal::Bool(x) => x.into(),
+        }
+    }
+}
+
+/// A number with its lane behind it, but f32, which is the rule: `0.5`, `3i64`, `true`.
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::F32(x) => write!(f, "{x:?}"),
+            Literal::F64(x) => write!(f, "{x:?}f64"),
+            Literal::I32(x) => write!(f, "{x}i32"),
+            Literal::I64(x) => write!(f, "{x}i64"),
+            Literal::Bool(x) => write!(f, "{x}"),
         }
     }
 }
@@ -228,6 +243,12 @@ pub struct Code {
 }
 
 impl Code {
+    /// Appends an instruction; the slot of its result.
+    pub fn push(&mut self, instr: Instr) -> Slot {
+        self.instrs.push(instr);
+        (self.inputs.len() + self.instrs.len() - 1) as Slot
+    }
+
     /// The lanes of all slots.
     ///
     /// # Errors

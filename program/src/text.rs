@@ -246,6 +246,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
         Instr::Unary(_, x) => vec![x],
         Instr::Binary(_, x, y) => vec![x, y],
         Instr::Select(c, x, y) => vec![c, x, y],
+        Instr::To(_, x) => vec![x],
     };
     code.instrs.iter().flat_map(operands).chain(code.outputs.iter().copied()).for_each(|s| uses[s as usize] += 1);
     let mut slots: Vec<String> = inputs.to_vec();
@@ -253,7 +254,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
     for instr in &code.instrs {
         let at = |s: &u32| slots[*s as usize].clone();
         let text = match instr {
-            Instr::Const(c) => format!("{c:?}"),
+            Instr::Const(c) => c.to_string(),
             Instr::Unary(Unary::Neg, x) => format!("-{}", at(x)),
             Instr::Unary(g, x) => format!("{}({})", lower(g), bare(&at(x))),
             Instr::Binary(g, x, y) => match sign(*g) {
@@ -261,6 +262,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
                 None => format!("{}({}, {})", lower(g), bare(&at(x)), bare(&at(y))),
             },
             Instr::Select(c, x, y) => format!("({} ? {} : {})", at(c), at(x), at(y)),
+            Instr::To(dtype, x) => format!("{dtype}({})", bare(&at(x))),
         };
         let named = uses[slots.len()] > 1 && !matches!(instr, Instr::Const(_));
         slots.push(match named {
