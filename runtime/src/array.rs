@@ -9,21 +9,37 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use crate::error::{Error, Result};
 use crate::memory::{Memory, Plain, collected};
 
-/// A Rust type that can be the element of an [`Array`]: `f32`, `f64`, `i8`, `u8`, `i32`, `u32`, `i64`, `bool`.
+/// A Rust type that can be the element of an [`Array`]: `f32`, `f64`, `i8`, `u8`, `i16`, `i32`, `u32`, `i64`, `bool`, and of the crate `half`
+/// [`f16`](half::f16) and [`bf16`](half::bf16).
 #[allow(private_bounds)] // Sealed: `Array` reinterprets bytes, so the list is closed.
-pub trait Element: Plain + fmt::Debug {
+pub trait Element: Plain + fmt::Debug + PartialEq {
     /// The element type as castnet knows it.
     const DTYPE: DType;
 }
 
+/// Declares the Rust type of each element type, and `with_element!(dtype, T => body)`: the body, in which `T` is the Rust type.
 macro_rules! elements {
-    ($($rust:ty => $dtype:ident),*) => {$(
-        impl Element for $rust {
-            const DTYPE: DType = DType::$dtype;
+    ($dollar:tt $($rust:ty => $dtype:ident),*) => {
+        $(
+            impl Element for $rust {
+                const DTYPE: DType = DType::$dtype;
+            }
+        )*
+        macro_rules! with_element {
+            ($dollar of:expr, $dollar T:ident => $dollar body:expr) => {
+                match $dollar of {
+                    $(castnet_program::types::DType::$dtype => {
+                        type $dollar T = $rust;
+                        $dollar body
+                    })*
+                }
+            };
         }
-    )*};
+    };
 }
-elements!(f32 => F32, f64 => F64, i8 => I8, u8 => U8, i32 => I32, u32 => U32, i64 => I64, bool => Bool);
+elements!($ f32 => F32, half::f16 => F16, half::bf16 => BF16, f64 => F64, i8 => I8, u8 => U8, i16 => I16, i32 => I32, u32 => U32,
+    i64 => I64, bool => Bool);
+pub(crate) use with_element;
 
 /// A tensor in the host's memory: element type, shape, elements in row-major order on a 64-byte boundary.
 ///
@@ -179,12 +195,24 @@ impl Array {
             elements.find(|&(_, x)| !range.contains(&x) && or != Some(x))
         }
         match self.dtype() {
-            DType::U8 => find::<u8>(self, range, or),
             DType::I8 => find::<i8>(self, range, or),
+            DType::U8 => find::<u8>(self, range, or),
+            DType::I16 => find::<i16>(self, range, or),
             DType::I32 => find::<i32>(self, range, or),
             DType::U32 => find::<u32>(self, range, or),
             DType::I64 => find::<i64>(self, range, or),
-            _ => None,
+            DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::Bool => None,
+        }
+    }
+
+    /// Whether no element is infinite or NaN.
+    pub(crate) fn is_finite(&self) -> bool {
+        match self.dtype() {
+            DType::F32 => self.memory.slice::<f32>().iter().all(|x| x.is_finite()),
+            DType::F64 => self.memory.slice::<f64>().iter().all(|x| x.is_finite()),
+            DType::F16 => self.memory.slice::<half::f16>().iter().all(|x| x.is_finite()),
+            DType::BF16 => self.memory.slice::<half::bf16>().iter().all(|x| x.is_finite()),
+            DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 | DType::Bool => true,
         }
     }
 
@@ -255,11 +283,13 @@ impl Array {
             DType::F64 => fill(self, values, f64::from),
             DType::I8 => fill(self, values, |x| x as i8),
             DType::U8 => fill(self, values, |x| x as u8),
+            DType::I16 => fill(self, values, |x| x as i16),
             DType::I32 => fill(self, values, |x| x as i32),
             DType::U32 => fill(self, values, |x| x as u32),
             DType::I64 => fill(self, values, |x| x as i64),
             DType::Bool => fill(self, values, |x| x != 0.0),
-            DType::F16 | DType::BF16 => {}
+            DType::F16 => fill(self, values, half::f16::from_f32),
+            DType::BF16 => fill(self, values, half::bf16::from_f32),
         }
     }
 
@@ -357,33 +387,15 @@ impl Clone for Array {
 impl PartialEq for Array {
     /// Equal type, shape and elements; as for floats, a NaN is not equal to itself.
     fn eq(&self, other: &Array) -> bool {
-        fn same<T: Element + PartialEq>(a: &Array, b: &Array) -> bool {
-            a.memory.slice::<T>() == b.memory.slice::<T>()
-        }
-        self.dtype == other.dtype
-            && self.shape == other.shape
-            && match self.dtype {
-                DType::F32 => same::<f32>(self, other),
-                DType::F64 => same::<f64>(self, other),
-                _ => same::<u8>(self, other),
-            }
+        let same = || with_element!(self.dtype, T => self.memory.slice::<T>() == other.memory.slice::<T>());
+        self.dtype == other.dtype && self.shape == other.shape && same()
     }
 }
 
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())?;
-        match self.dtype {
-            DType::F32 => self.show::<f32>(f),
-            DType::F64 => self.show::<f64>(f),
-            DType::I8 => self.show::<i8>(f),
-            DType::U8 => self.show::<u8>(f),
-            DType::I32 => self.show::<i32>(f),
-            DType::U32 => self.show::<u32>(f),
-            DType::I64 => self.show::<i64>(f),
-            DType::Bool => self.show::<bool>(f),
-            DType::F16 | DType::BF16 => Ok(()),
-        }
+        with_element!(self.dtype, T => self.show::<T>(f))
     }
 }
 
@@ -413,6 +425,7 @@ mod tests {
         assert_eq!(a.item::<u8>().unwrap_err().to_string(), "u8[2] is not a single element");
         assert!(Array::from_vec(&[3], vec![1u8, 2]).is_err());
         assert_eq!(format!("{:?}", Array::scalar(1.5f32)), "f32 {1.5}");
+        assert_eq!(format!("{:?}", Array::scalar(half::bf16::from_f32(1.01))), "bf16 {1.0078125}");
         assert!(Array::zeros::<f32>(&[0, 3]).is_empty());
         assert!(Array::from_vec::<u8>(&[1 << 33, 1 << 33], vec![]).is_err());
     }

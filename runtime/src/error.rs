@@ -92,7 +92,7 @@ pub enum Error {
         /// In which rounds of the loops around it, outermost first.
         rounds: Vec<usize>,
         /// What stands there.
-        found: f32,
+        found: i64,
         /// What may stand there.
         range: Box<std::ops::Range<i64>>,
     },
@@ -119,6 +119,16 @@ pub enum Error {
         what: String,
         /// The negative number.
         found: i64,
+    },
+    /// The sizes of the arguments make an axis longer than its positions are counted; nothing has run.
+    #[error("{function}: `{launch}` counts to {size} in i32, which ends at {}", i32::MAX)]
+    LongIndex {
+        /// `LeNet.scores`.
+        function: String,
+        /// What is computed there.
+        launch: String,
+        /// The size of the axis.
+        size: usize,
     },
     /// The system does not give the memory that these sizes need; nothing has run.
     #[error("{function}: {bytes} bytes of memory are not to be had")]

@@ -120,20 +120,20 @@ pub(crate) enum NotFinite {
 }
 
 impl NotFinite {
-    /// As the word of a verdict has it. The loss comes before all parameters, of which there are fewer than 2²⁴.
-    fn place(this: Option<NotFinite>) -> f32 {
+    /// As the word of a verdict has it. The loss comes before all parameters.
+    fn place(this: Option<NotFinite>) -> i64 {
         match this {
             None => RIGHT,
-            Some(NotFinite::Loss) => -1.0,
-            Some(NotFinite::Gradient(parameter)) => parameter as f32,
+            Some(NotFinite::Loss) => -1,
+            Some(NotFinite::Gradient(parameter)) => parameter as i64,
         }
     }
 
     /// What [`NotFinite::place`] was made of.
-    pub(crate) fn at(place: f32) -> Option<NotFinite> {
+    pub(crate) fn at(place: i64) -> Option<NotFinite> {
         match place {
             RIGHT => None,
-            _ if place < 0.0 => Some(NotFinite::Loss),
+            _ if place < 0 => Some(NotFinite::Loss),
             _ => Some(NotFinite::Gradient(place as usize)),
         }
     }

@@ -27,6 +27,7 @@ pub use array::{Array, Element};
 pub use device::Device;
 pub use error::{Error, Result};
 pub use gradients::Gradients;
+pub use half::{bf16, f16};
 pub use model::{Loss, Model};
 pub use net::{EmittedKernel, NetTable, Network};
 pub use optimizer::{Adam, AdamW, Constant, Cosine, Optimizer, Schedule, Sgd, Warmup};

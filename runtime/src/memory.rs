@@ -20,8 +20,11 @@ pub(crate) use sealed::Plain;
 
 impl Plain for f32 {}
 impl Plain for f64 {}
+impl Plain for half::f16 {}
+impl Plain for half::bf16 {}
 impl Plain for i8 {}
 impl Plain for u8 {}
+impl Plain for i16 {}
 impl Plain for i32 {}
 impl Plain for u32 {}
 impl Plain for i64 {}

@@ -1,8 +1,14 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
 use castnet_program::net::{Function, Net};
-use castnet_program::program::{Family, Launch, Layout, Must, Place, Program, Right, Source, Step, Target, Tile};
+use castnet_program::program::{
+    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Tile,
+};
+use castnet_program::scalar::{Lane, Reduction};
 use castnet_program::types::DType;
+
+/// Row values of a launch at most.
+const ROWS: usize = 1 << 16;
 
 type Check = Result<(), String>;
 
@@ -55,7 +61,7 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
             Place::Parameter(i) => i < net.parameters.len() && b.dtype == DType::F32,
             Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == DType::F32,
             Place::State(i) => net.states.get(i).is_some_and(|s| s.ty.dtype == b.dtype),
-            Place::Check(i) => i < program.words() && b.dtype == DType::F32,
+            Place::Check(i) => i < program.words() && b.dtype == DType::I64,
             Place::Arena(_) => true,
         };
         ensure(known, || at(format!("buffer `{}` lies nowhere", b.name)))?;
@@ -91,41 +97,118 @@ fn launch(program: &Program, launch: &Launch) -> Check {
         let writable = !matches!(to, Place::Parameter(_) | Place::Argument(_));
         ensure(writable, || "stores to a parameter or an argument".to_string())?;
     }
+    let dtype = |access: &Access| program.buffers[access.buffer].dtype;
     for access in launch.loads.iter().chain(&launch.stores) {
         ensure(access.dims.len() == access.index.len(), || "an access without one index a dim".to_string())?;
         let mut indices = access.index.iter().chain(access.within.iter().map(|(index, _)| index));
         let divides = indices.all(|i| i.divide > 0 && i.modulo >= 0);
         ensure(divides, || "an index with a divisor that is not positive".to_string())?;
+        let of_lane = access.outside.is_none_or(|outside| outside.lane() == dtype(access).lane());
+        ensure(of_lane, || "a value outside that is of another lane than the memory".to_string())?;
     }
-    if let Family::Scatter(axis) = launch.family {
-        let operands = launch.loads.len() == 2 && launch.stores.len() == 1 && axis < launch.space.len();
-        ensure(operands, || "a scatter without its operands".to_string())?;
-    }
-    for stage in &launch.stages {
-        let code = &stage.code;
-        let arity = stage.inputs.len() == code.inputs as usize && stage.outputs.len() == code.outputs.len();
-        ensure(arity, || "a stage whose operands do not fit its code".to_string())?;
-        let known = |s: &Source| match s {
-            Source::Load(i) => *i < launch.loads.len(),
+    let sum = match &launch.family {
+        Family::Flat => {
+            ensure(launch.reduce.is_empty(), || "a reduction without a place for it".to_string())?;
+            None
+        }
+        Family::Row | Family::Column => None,
+        Family::Scatter(axis) => {
+            let [index, values] = &launch.loads[..] else { return Err("a scatter without its operands".to_string()) };
+            let [store] = &launch.stores[..] else { return Err("a scatter without its operands".to_string()) };
+            let sums = dtype(values) == dtype(store) && dtype(values) == dtype(values).lane().dtype();
+            let fits = *axis < launch.space.len() && dtype(index).is_int() && sums && dtype(values) != DType::Bool;
+            ensure(fits && launch.stages.is_empty(), || "a scatter of operands that do not fit".to_string())?;
+            None
+        }
+        Family::Tile(tile) => Some(tile_lane(program, launch, tile)?),
+    };
+    // The lane of each row value, once a stage has made it.
+    let mut rows = vec![];
+    launch.stages.iter().try_for_each(|s| stage(launch, s, &dtype, sum, &mut rows))
+}
+
+/// Operands, lanes and row values of a stage; `sum`: the lane of a tile's sums.
+fn stage(
+    launch: &Launch,
+    stage: &Stage,
+    dtype: &dyn Fn(&Access) -> DType,
+    sum: Option<Lane>,
+    rows: &mut Vec<(usize, Lane)>,
+) -> Check {
+    let code = &stage.code;
+    let arity = stage.inputs.len() == code.inputs.len() && stage.outputs.len() == code.outputs.len();
+    ensure(arity, || "a stage whose operands do not fit its code".to_string())?;
+    let lanes = code.lanes()?;
+    let dims = launch.space.len() + if stage.level == Level::Element { launch.reduce.len() } else { 0 };
+    for (source, &lane) in stage.inputs.iter().zip(&code.inputs) {
+        let fits = match source {
+            Source::Load(i) => launch.loads.get(*i).is_some_and(|access| dtype(access).lane() == lane),
+            Source::Acc => sum == Some(lane),
+            Source::Row(slot) => rows.contains(&(*slot, lane)),
+            Source::Index(dim) => *dim < dims && lane.is_int(),
+            Source::Size(_) => lane != Lane::Bool,
+            Source::Random { strides, .. } => strides.len() <= dims && lane == Lane::F32,
             Source::Gather { from, dim, index } => {
-                *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
+                launch.loads.get(*index).is_some_and(|access| dtype(access).is_int())
+                    && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len() && dtype(a).lane() == lane)
             }
-            Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => true,
         };
-        let loads = stage.inputs.iter().all(known);
-        let stores = stage.outputs.iter().all(|t| !matches!(t, Target::Store(i) if *i >= launch.stores.len()));
-        ensure(loads && stores, || "a stage with an unknown operand".to_string())?;
+        ensure(fits, || format!("a stage has no operand {source:?} of lane {lane:?}"))?;
+    }
+    let made: Vec<Lane> = code.outputs.iter().map(|&slot| lanes[slot as usize]).collect();
+    for (target, &lane) in stage.outputs.iter().zip(&made) {
+        let fits = match target {
+            Target::Store(i) => launch.stores.get(*i).is_some_and(|access| dtype(access).lane() == lane),
+            Target::Row(_) => stage.level == Level::Row,
+            Target::Reduce(op, _) => {
+                let reduces = match op {
+                    Reduction::Sum | Reduction::Prod => lane != Lane::Bool,
+                    Reduction::Max | Reduction::Min => true,
+                };
+                reduces && stage.level == Level::Element && !launch.reduce.is_empty()
+            }
+        };
+        ensure(fits, || format!("a stage has no place {target:?} for lane {lane:?}"))?;
+    }
+    for (target, &lane) in stage.outputs.iter().zip(&made) {
+        if let Target::Row(slot) | Target::Reduce(_, slot) = target {
+            // Row values lie in one list: what is in between takes room, too.
+            ensure(*slot < ROWS, || format!("row value number {slot}"))?;
+            rows.retain(|(known, _)| known != slot);
+            rows.push((*slot, lane));
+        }
     }
     Ok(())
 }
 
-/// The buffers that a launch reads.
-pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
-    let operands = match &launch.family {
+/// The lane of the sums of a tile, whose operands must have as many dims as it needs.
+fn tile_lane(program: &Program, launch: &Launch, tile: &Tile) -> Result<Lane, String> {
+    let dims = launch.space.len();
+    let strided = |operand: &Strided| operand.strides.len() == dims;
+    let fits = match tile {
+        Tile::MatMul { a, b, .. } => {
+            let right = match b {
+                Right::Strided(b) => strided(b),
+                Right::Panels(_) | Right::PanelsTransposed(_) => true,
+            };
+            dims >= 2 && strided(a) && right
+        }
+        Tile::Conv2d { input, .. } => dims == 4 && strided(input),
+        Tile::Conv2dInputGrad { dy, .. } => dims == 4 && strided(dy),
+        Tile::Conv2dWeightGrad { input, dy, .. } => dims == 4 && strided(input) && strided(dy),
+    };
+    ensure(fits, || "a tile whose operands do not have its dims".to_string())?;
+    let mut lanes = tile_operands(&launch.family).map(|buffer| program.buffers[buffer].dtype);
+    let first = lanes.next().map(DType::lane).filter(|lane| lane.is_float());
+    let alike = first.filter(|&lane| lanes.all(|dtype| dtype.is_float() && dtype.lane() == lane));
+    alike.ok_or_else(|| "a tile of operands that do not fit".to_string())
+}
+
+/// What the sums of a launch are made of.
+fn tile_operands(family: &Family) -> impl Iterator<Item = usize> {
+    let operands = match family {
         Family::Tile(Tile::MatMul { a, b, .. }) => {
-            let (Right::Strided(castnet_program::program::Strided { buffer: b, .. })
-            | Right::Panels(b)
-            | Right::PanelsTransposed(b)) = b;
+            let (Right::Strided(Strided { buffer: b, .. }) | Right::Panels(b) | Right::PanelsTransposed(b)) = b;
             [Some(a.buffer), Some(*b)]
         }
         Family::Tile(Tile::Conv2d { input, weight, .. }) => [Some(input.buffer), Some(*weight)],
@@ -133,7 +216,12 @@ pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
         Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => [Some(input.buffer), Some(dy.buffer)],
         Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => [None, None],
     };
-    operands.into_iter().flatten().chain(launch.loads.iter().map(|access| access.buffer))
+    operands.into_iter().flatten()
+}
+
+/// The buffers that a launch reads.
+pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
+    tile_operands(&launch.family).chain(launch.loads.iter().map(|access| access.buffer))
 }
 
 /// The buffers that a launch writes.

@@ -4,15 +4,15 @@
 use crate::memory::Shared;
 
 /// What a word is while nothing is wrong: kernels make it the minimum of the places of what is.
-pub(crate) const RIGHT: f32 = f32::INFINITY;
+pub(crate) const RIGHT: i64 = i64::MAX;
 
 /// One word, while the phases of a call run.
 #[derive(Clone, Copy)]
-pub(crate) struct Word(Shared<f32>);
+pub(crate) struct Word(Shared<i64>);
 
 impl Word {
     /// Wraps an address.
-    pub(crate) fn new(word: Shared<f32>) -> Word {
+    pub(crate) fn new(word: Shared<i64>) -> Word {
         Word(word)
     }
 
@@ -29,7 +29,7 @@ impl Word {
     ///
     /// # Safety
     /// The word is alive, and nobody else uses it meanwhile.
-    pub(crate) unsafe fn set(self, place: f32) {
+    pub(crate) unsafe fn set(self, place: i64) {
         // SAFETY: as the caller says.
         unsafe { *self.0.0 = place }
     }

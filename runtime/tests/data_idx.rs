@@ -34,7 +34,7 @@ fn every_type_and_rank() {
     let a = read(&idx(0x08, &[2, 3], &[1, 2, 3, 4, 5, 255])).unwrap();
     assert_eq!(a, Array::from_vec(&[2, 3], vec![1u8, 2, 3, 4, 5, 255]).unwrap());
     assert_eq!(read(&idx(0x09, &[2], &[1, 255])).unwrap(), Array::from_vec(&[2], vec![1i8, -1]).unwrap());
-    assert_eq!(read(&idx(0x0b, &[2], &[0xff, 0xfe, 1, 0])).unwrap(), Array::from_vec(&[2], vec![-2i32, 256]).unwrap());
+    assert_eq!(read(&idx(0x0b, &[2], &[0xff, 0xfe, 1, 0])).unwrap(), Array::from_vec(&[2], vec![-2i16, 256]).unwrap());
     assert_eq!(read(&idx(0x0c, &[], &[0xff, 0xff, 0xff, 0xfd])).unwrap(), Array::scalar(-3i32));
     assert_eq!(
         read(&idx(0x0d, &[1, 1], &1.5f32.to_be_bytes())).unwrap(),

@@ -48,12 +48,11 @@ impl Call {
                 true => twin.grad(function, &call.arguments())?.0,
                 false => twin.infer_mut(function, &call.arguments())?,
             };
-            let finite = |array: &Array| array.as_slice::<f32>().is_ok_and(|all| all.iter().all(|x| x.is_finite()));
-            if results.iter().all(|array| finite(array) || array.dtype() != DType::F32) {
+            if results.iter().all(Array::is_finite) {
                 return Ok(call);
             }
             // The loss alone is enough if not all of them are to be had.
-            calls.push((call, results.first().is_some_and(finite)));
+            calls.push((call, results.first().is_some_and(Array::is_finite)));
         }
         let best = calls.iter().position(|(_, finite)| *finite).unwrap_or(0);
         let (call, finite) = calls.swap_remove(best);
@@ -136,11 +135,13 @@ fn draw_argument(
         DType::F64 => fill(&shape, (0..len).map(|i| f64::from(float(i)))),
         DType::U8 => fill(&shape, (0..len).map(|i| integer(i) as u8)),
         DType::I8 => fill(&shape, (0..len).map(|i| integer(i) as i8)),
+        DType::I16 => fill(&shape, (0..len).map(|i| integer(i) as i16)),
         DType::I32 => fill(&shape, (0..len).map(|i| integer(i) as i32)),
         DType::U32 => fill(&shape, (0..len).map(|i| integer(i) as u32)),
         DType::I64 => fill(&shape, (0..len).map(integer)),
         DType::Bool => fill(&shape, (0..len).map(|i| unit(i) < 0.5)),
-        DType::F16 | DType::BF16 => return Err(Mistake(format!("arguments of {} are not drawn yet", ty.dtype))),
+        DType::F16 => fill(&shape, (0..len).map(|i| half::f16::from_f32(float(i)))),
+        DType::BF16 => fill(&shape, (0..len).map(|i| half::bf16::from_f32(float(i)))),
     };
     Ok(array?)
 }

@@ -137,13 +137,13 @@ pub(super) fn tensor(array: &Array) -> Result<Tensor, Mistake> {
         DType::F64 => array.as_slice::<f64>()?.to_vec(),
         DType::U8 => array.as_slice::<u8>()?.iter().map(|&x| x.into()).collect(),
         DType::I8 => array.as_slice::<i8>()?.iter().map(|&x| x.into()).collect(),
+        DType::I16 => array.as_slice::<i16>()?.iter().map(|&x| x.into()).collect(),
         DType::I32 => array.as_slice::<i32>()?.iter().map(|&x| x.into()).collect(),
         DType::U32 => array.as_slice::<u32>()?.iter().map(|&x| x.into()).collect(),
         DType::I64 => array.as_slice::<i64>()?.iter().map(|&x| x as f64).collect(),
         DType::Bool => array.as_slice::<bool>()?.iter().map(|&x| x.into()).collect(),
-        DType::F16 | DType::BF16 => {
-            return Err(Mistake(format!("{} is not checked yet", array.describe())));
-        }
+        DType::F16 => array.as_slice::<half::f16>()?.iter().map(|&x| x.into()).collect(),
+        DType::BF16 => array.as_slice::<half::bf16>()?.iter().map(|&x| x.into()).collect(),
     };
     Ok(Tensor::new(array.shape().to_vec(), data))
 }

@@ -1,10 +1,8 @@
 //! Everything that the functions of a model give, to be compared to the bit.
 
-use castnet_program::types::DType;
-
 use super::Mistake;
 use super::arguments::Call;
-use crate::array::Array;
+use crate::array::{Array, Element, with_element};
 use crate::model::Model;
 use crate::optimizer::AdamW;
 
@@ -83,20 +81,21 @@ fn difference(a: &Array, b: &Array) -> Option<(usize, String, String)> {
     if a.shape() != b.shape() || a.dtype() != b.dtype() {
         return Some((0, a.describe(), b.describe()));
     }
-    if let (Ok(a), Ok(b)) = (a.as_slice::<f32>(), b.as_slice::<f32>()) {
-        let differ = |(x, y): (&f32, &f32)| x.to_bits() != y.to_bits() && !(x.is_nan() && y.is_nan());
-        let at = a.iter().zip(b).position(differ)?;
-        return Some((at, text(a[at]), text(b[at])));
-    }
-    let width = a.dtype().bytes();
-    let at = a.bytes().chunks(width).zip(b.bytes().chunks(width)).position(|(x, y)| x != y)?;
-    let element = |array: &Array| match array.dtype() {
-        DType::I64 => array.as_slice::<i64>().map_or_else(|e| e.to_string(), |all| all[at].to_string()),
-        _ => format!("{:?} in bytes", &array.bytes()[at * width..][..width]),
-    };
-    Some((at, element(a), element(b)))
+    with_element!(a.dtype(), T => unequal::<T>(a, b))
 }
 
-fn text(x: f32) -> String {
-    format!("{x:e} (bits {:08x})", x.to_bits())
+fn unequal<T: Element>(a: &Array, b: &Array) -> Option<(usize, String, String)> {
+    let width = size_of::<T>();
+    let (x, y) = (a.as_slice::<T>().ok()?, b.as_slice::<T>().ok()?);
+    let bits = |array: &Array, at: usize| array.bytes()[at * width..][..width].to_vec();
+    #[allow(clippy::eq_op)] // So is NaN alone.
+    let both_nan = |x: &T, y: &T| x != x && y != y;
+    let at = (0..x.len()).find(|&at| bits(a, at) != bits(b, at) && !both_nan(&x[at], &y[at]))?;
+    let text = |array: &Array, x: &T| match T::DTYPE.is_float() {
+        true => {
+            format!("{x:?} (bits {})", bits(array, at).iter().rev().map(|b| format!("{b:02x}")).collect::<String>())
+        }
+        false => format!("{x:?}"),
+    };
+    Some((at, text(a, &x[at]), text(b, &y[at])))
 }

@@ -1,6 +1,7 @@
 //! Elements of tensors in a file, as numbers of another type.
 
 use castnet_program::types::DType;
+use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
 /// As f32, rounded where they have more digits; `None` if they are no floating-point numbers.
@@ -8,14 +9,27 @@ pub(super) fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match dtype {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-        Dtype::BF16 => bytes.as_chunks().0.iter().map(|[b, c]| f32::from_le_bytes([0, 0, *b, *c])).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| half(u16::from_le_bytes(*b))).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         _ => return None,
     })
 }
 
+/// As little-endian bytes of another type: floats of a wider one, that all of them are exact in, or integers; `None` if it is not so, or one
+/// of them is no whole number that the type holds.
+pub(super) fn converted(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>> {
+    match to {
+        DType::F64 if dtype != Dtype::F64 => {
+            let wide = floats(dtype, bytes)?.into_iter().map(|x| f64::from(x).to_le_bytes());
+            Some(wide.collect::<Vec<_>>().concat())
+        }
+        DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::Bool => None,
+        DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 => integers(dtype, bytes, to),
+    }
+}
+
 /// As little-endian bytes of an integer type; `None` if one of them is no whole number that it holds.
-pub(super) fn integers(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>> {
+fn integers(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>> {
     let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9.2e18).then_some(x as i64);
     macro_rules! read {
         ($ty:ty) => {
@@ -48,6 +62,7 @@ pub(super) fn integers(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>>
     match to {
         DType::I8 => write!(i8),
         DType::U8 => write!(u8),
+        DType::I16 => write!(i16),
         DType::I32 => write!(i32),
         DType::U32 => write!(u32),
         DType::I64 => write!(i64),
@@ -55,30 +70,9 @@ pub(super) fn integers(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>>
     }
 }
 
-/// An IEEE 754 half-precision number; every one is exact in single precision.
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, u32::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => fraction as f32 / 16_777_216.0,
-        31 => f32::from_bits(0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits((u32::from(exponent) + 112) << 23 | fraction << 13),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn halves() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 5.960_464_5e-8), (0x7c00, f32::INFINITY)]
-        {
-            assert_eq!(half(bits), value);
-        }
-        assert!(half(0x7e00).is_nan());
-    }
 
     #[test]
     fn whole_numbers_keep_their_value_or_are_refused() {
@@ -101,6 +95,7 @@ mod tests {
             (Dtype::U64, u64::MAX.to_le_bytes().to_vec(), DType::I64),
             (Dtype::I32, 256i32.to_le_bytes().to_vec(), DType::U8),
             (Dtype::I8, vec![0xff], DType::U32),
+            (Dtype::I32, 40_000i32.to_le_bytes().to_vec(), DType::I16),
             (Dtype::BOOL, vec![1], DType::I64),
         ] {
             assert_eq!(integers(dtype, &bytes, to), None, "{dtype:?}");

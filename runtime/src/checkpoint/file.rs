@@ -117,8 +117,8 @@ impl Reader {
         Some(&self.metadata.info(key)?.shape)
     }
 
-    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32, whole numbers to the
-    /// integer type that is wanted.
+    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32 or
+    /// widened to f64, whole numbers become the integer type that is wanted.
     pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, Fault> {
         let info = self.info(key)?;
         let wrong = || Fault::Mistake(format!("`{key}`: {}, expected {ty}", found(info)));
@@ -134,7 +134,7 @@ impl Reader {
             let converted = match dtype_of(ty.dtype) == info.dtype {
                 true if ty.dtype == DType::Bool && bytes.iter().any(|b| *b > 1) => None,
                 true => Some(None),
-                false => elements::integers(info.dtype, bytes, ty.dtype).map(Some),
+                false => elements::converted(info.dtype, bytes, ty.dtype).map(Some),
             };
             let converted = converted.ok_or_else(wrong)?;
             let start = start / (info.dtype.bitsize() / 8) * width;
@@ -243,6 +243,7 @@ fn dtype_of(dtype: DType) -> Dtype {
         DType::F64 => Dtype::F64,
         DType::I8 => Dtype::I8,
         DType::U8 => Dtype::U8,
+        DType::I16 => Dtype::I16,
         DType::I32 => Dtype::I32,
         DType::U32 => Dtype::U32,
         DType::I64 => Dtype::I64,

@@ -2,7 +2,7 @@
 
 use castnet_program::types::DType;
 
-use crate::array::{Array, Element};
+use crate::array::{Array, Element, with_element};
 use crate::error::{Error, Result, type_text};
 
 /// Scales a pixel `p` of 0 to 255 to `(p / 255 - mean) / std`.
@@ -175,17 +175,7 @@ impl Rows {
         fn same<T: Element>(examples: &[usize], len: usize, from: &Array, to: &mut Array) -> Result<()> {
             copy(examples, len, from.as_slice::<T>()?, to.as_mut_slice::<T>()?, |to, from| *to = *from)
         }
-        match self.array.dtype() {
-            DType::F32 => same::<f32>(examples, len, &self.array, to),
-            DType::F64 => same::<f64>(examples, len, &self.array, to),
-            DType::I8 => same::<i8>(examples, len, &self.array, to),
-            DType::U8 => same::<u8>(examples, len, &self.array, to),
-            DType::I32 => same::<i32>(examples, len, &self.array, to),
-            DType::U32 => same::<u32>(examples, len, &self.array, to),
-            DType::I64 => same::<i64>(examples, len, &self.array, to),
-            DType::Bool => same::<bool>(examples, len, &self.array, to),
-            DType::F16 | DType::BF16 => Err(Error::Data { what: no_half(self.array.dtype()) }),
-        }
+        with_element!(self.array.dtype(), T => same::<T>(examples, len, &self.array, to))
     }
 }
 
@@ -217,15 +207,10 @@ fn check(field: &Field, len: usize) -> Result<(), String> {
         }
     }
     match dtype {
-        DType::F16 | DType::BF16 => Err(no_half(dtype)),
         DType::U8 => Ok(()),
         _ if field.normalize.is_some() => {
             Err(format!("normalize takes u8 pixels, the array is {}", field.array.describe()))
         }
         _ => Ok(()),
     }
-}
-
-fn no_half(dtype: DType) -> String {
-    format!("{dtype} has no Rust type; store f32")
 }

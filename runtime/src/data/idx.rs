@@ -24,7 +24,7 @@ const PIECE: usize = 1 << 20;
 impl Idx {
     /// The tensor in the IDX file at `path`, of any rank, plain or compressed by gzip (told apart by content, not by name).
     ///
-    /// Elements of type `u8`, `i8`, `i32`, `f32` and `f64` stay what they are; `i16` becomes `i32`.
+    /// Elements are `u8`, `i8`, `i16`, `i32`, `f32` or `f64`, as in the file.
     ///
     /// # Errors
     /// If the file cannot be read, is not IDX, breaks off, goes on after its last element, or is damaged gzip. The message names the
@@ -79,19 +79,13 @@ impl Kind {
         })
     }
 
-    fn bytes(self) -> u64 {
-        match self {
-            Kind::I16 => 2,
-            _ => self.dtype().bytes() as u64,
-        }
-    }
-
-    /// The type in memory.
+    /// The same type in memory.
     fn dtype(self) -> DType {
         match self {
             Kind::U8 => DType::U8,
             Kind::I8 => DType::I8,
-            Kind::I16 | Kind::I32 => DType::I32,
+            Kind::I16 => DType::I16,
+            Kind::I32 => DType::I32,
             Kind::F32 => DType::F32,
             Kind::F64 => DType::F64,
         }
@@ -101,7 +95,7 @@ impl Kind {
         match self {
             Kind::U8 => Array::from_slice(shape, bytes),
             Kind::I8 => fill(shape, bytes, |[a]| a as i8),
-            Kind::I16 => fill(shape, bytes, |b| i32::from(i16::from_be_bytes(b))),
+            Kind::I16 => fill(shape, bytes, i16::from_be_bytes),
             Kind::I32 => fill(shape, bytes, i32::from_be_bytes),
             Kind::F32 => fill(shape, bytes, f32::from_be_bytes),
             Kind::F64 => fill(shape, bytes, f64::from_be_bytes),
@@ -203,12 +197,12 @@ impl<R: Read> Source<'_, R> {
     }
 }
 
-/// The number of bytes of all elements, if it and the array's can be counted.
+/// The number of bytes of all elements, if it can be counted.
 fn payload(kind: Kind, shape: &[usize]) -> Option<usize> {
     let elements = shape.iter().try_fold(1u64, |n, &size| n.checked_mul(size as u64))?;
-    let in_memory = elements.checked_mul(kind.dtype().bytes() as u64)?;
-    isize::try_from(in_memory).ok()?;
-    usize::try_from(elements.checked_mul(kind.bytes())?).ok()
+    let bytes = elements.checked_mul(kind.dtype().bytes() as u64)?;
+    isize::try_from(bytes).ok()?;
+    usize::try_from(bytes).ok()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
-use castnet_program::program::{Named, Place, Program};
+use castnet_program::program::{Named, Place, Program, Source};
+use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
@@ -145,7 +146,7 @@ impl Bound {
             let place = match &buffer.place {
                 Place::Argument(_) | Place::Result(_) => 0,
                 Place::State(i) => states.starts[*i],
-                Place::Check(i) => 4 * i,
+                Place::Check(i) => 8 * i,
                 Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[*i],
                 Place::Arena(offset) => sizes.length(offset, &buffer.name)?,
             };
@@ -173,7 +174,7 @@ impl Bound {
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
                     Place::State(_) => states.bytes,
-                    Place::Check(_) => 4 * program.words(),
+                    Place::Check(_) => 8 * program.words(),
                     Place::Arena(_) => arena_bytes,
                 })
             })
@@ -185,8 +186,16 @@ impl Bound {
         }
 
         for launch in &program.launches {
-            for size in launch.space.iter().chain(&launch.reduce) {
-                sizes.length(size, &launch.name)?;
+            let dims = launch.space.iter().chain(&launch.reduce).map(|size| sizes.length(size, &launch.name));
+            let dims = dims.collect::<Result<Vec<_>>>()?;
+            let inputs = launch.stages.iter().flat_map(|stage| stage.inputs.iter().zip(&stage.code.inputs));
+            for (source, &lane) in inputs {
+                let Source::Index(dim) = source else { continue };
+                // `validate` found that there is such a dim.
+                if lane == Lane::I32 && dims[*dim] > i32::MAX as usize {
+                    let (function, launch) = (program.name.clone(), launch.name.clone());
+                    return Err(Error::LongIndex { function, launch, size: dims[*dim] });
+                }
             }
         }
         let results =

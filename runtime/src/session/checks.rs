@@ -47,7 +47,7 @@ impl Bound {
     ///
     /// # Safety
     /// `words` are the session's; no earlier phase runs any more.
-    pub(super) unsafe fn has_failed(&self, phase: usize, words: Shared<f32>) -> bool {
+    pub(super) unsafe fn has_failed(&self, phase: usize, words: Shared<i64>) -> bool {
         let done = self.checks.iter().chain([&self.guard]).filter(|done| done.phase <= phase);
         // SAFETY: there are as many words, and what writes these has run, as the caller says.
         done.into_iter().any(|done| !unsafe { self.word(done, words).is_right() })
@@ -57,14 +57,14 @@ impl Bound {
     ///
     /// # Safety
     /// `words` are the session's.
-    pub(super) unsafe fn guard(&self, words: Shared<f32>) -> Word {
+    pub(super) unsafe fn guard(&self, words: Shared<i64>) -> Word {
         // SAFETY: as the caller says.
         unsafe { self.word(&self.guard, words) }
     }
 
     /// # Safety
     /// `words` are the session's.
-    unsafe fn word(&self, done: &Done, words: Shared<f32>) -> Word {
+    unsafe fn word(&self, done: &Done, words: Shared<i64>) -> Word {
         // SAFETY: there are as many words.
         Word::new(Shared::new(unsafe { words.0.add(done.word) }))
     }
@@ -73,7 +73,7 @@ impl Bound {
 impl Session {
     /// Says that all is right, until something finds otherwise.
     pub(super) fn clear_checks(&mut self) {
-        self.checks.slice_mut::<f32>().fill(RIGHT);
+        self.checks.slice_mut::<i64>().fill(RIGHT);
     }
 
     /// What is not finite, where somebody asked.
@@ -82,7 +82,7 @@ impl Session {
     /// The mistake that the first check found which found one.
     pub(super) fn verdict(&self) -> Result<Option<NotFinite>> {
         let (program, bound) = (self.program()?, self.bound()?);
-        let words = self.checks.slice::<f32>();
+        let words = self.checks.slice::<i64>();
         for (check, done) in program.checks.iter().zip(&bound.checks) {
             let words = &words[done.word..done.word + check.words()];
             if words[0] != RIGHT {
@@ -92,7 +92,7 @@ impl Session {
         Ok(NotFinite::at(words[bound.guard.word]))
     }
 
-    fn mistake(&self, program: &Program, check: &Check, words: &[f32]) -> Error {
+    fn mistake(&self, program: &Program, check: &Check, words: &[i64]) -> Error {
         let (places, found) = words.split_at(check.places());
         let places: Vec<usize> = places.iter().map(|place| *place as usize).collect();
         let (rounds, element) = (places[..check.rounds].to_vec(), places[check.rounds..][..check.axes].to_vec());

@@ -47,7 +47,7 @@ pub(crate) struct Session {
     shared: Memory,
     scratch_start: Shared<u8>,
     shared_start: Shared<u8>,
-    checks_start: Shared<f32>,
+    checks_start: Shared<i64>,
     /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
     poison: bool,
@@ -123,7 +123,7 @@ impl Session {
         self.kept[..=at].rotate_right(1);
         let bound = &self.kept[0];
         let (arena, scratch) = (bound.arena_bytes, self.threads().saturating_mul(Session::scratch_stride(bound)));
-        let (shared, states, checks) = (bound.shared_bytes, bound.states.bytes, 4 * (program.words() + 1));
+        let (shared, states, checks) = (bound.shared_bytes, bound.states.bytes, 8 * (program.words() + 1));
         for (memory, bytes) in [
             (&mut self.arena, arena),
             (&mut self.scratch, scratch),

@@ -38,7 +38,7 @@ struct Execution<'a> {
     scratch_stride: usize,
     shared: Shared<u8>,
     /// The words of checks.
-    checks: Shared<f32>,
+    checks: Shared<i64>,
     /// If gradients shall be taken at once where that can be.
     in_place: Option<&'a Target<'a>>,
     ending: Option<&'a Ending<'a>>,
@@ -119,6 +119,45 @@ impl Work for Execution<'_> {
     }
 }
 
+/// What is the least finite among some values.
+enum Worst {
+    Finite,
+    NegativeInfinity,
+    /// NaN, or positive infinity.
+    NotFinite,
+}
+
+/// # Safety
+/// `len` elements of this type lie at `start`, and nobody writes them.
+unsafe fn worst(dtype: DType, start: *const u8, len: usize) -> Worst {
+    /// # Safety
+    /// As [`worst`].
+    unsafe fn of<T: Copy>(start: *const u8, len: usize, float: impl Fn(T) -> f64) -> Worst {
+        // SAFETY: as the caller says.
+        let values = unsafe { std::slice::from_raw_parts(start.cast::<T>(), len) };
+        let worst = |x: T| match float(x) {
+            x if x.is_finite() => 0,
+            f64::NEG_INFINITY => 1,
+            _ => 2,
+        };
+        match values.iter().map(|x| worst(*x)).max().unwrap_or(0) {
+            0 => Worst::Finite,
+            1 => Worst::NegativeInfinity,
+            _ => Worst::NotFinite,
+        }
+    }
+    // SAFETY: as the caller says.
+    unsafe {
+        match dtype {
+            DType::F32 => of::<f32>(start, len, f64::from),
+            DType::F64 => of::<f64>(start, len, |x| x),
+            DType::F16 => of::<half::f16>(start, len, f64::from),
+            DType::BF16 => of::<half::bf16>(start, len, f64::from),
+            DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 | DType::Bool => Worst::Finite,
+        }
+    }
+}
+
 impl Session {
     /// Runs the prepared call, then the phases of `ending`. With `in_place`, phases that can update at once do so. Allocates nothing. What is not
     /// finite, if `ending` stopped at it, is given back: it has changed nothing then.
@@ -173,12 +212,7 @@ impl Session {
     pub(crate) unsafe fn first_not_finite(&mut self, operands: &mut Operands<'_>) -> Result<Option<String>> {
         let loaded = self.loaded.clone();
         for (argument, declared) in operands.args.iter().zip(&self.program()?.arguments) {
-            let finite = match argument.dtype() {
-                DType::F32 => argument.as_slice::<f32>()?.iter().all(|x| x.is_finite()),
-                DType::F64 => argument.as_slice::<f64>()?.iter().all(|x| x.is_finite()),
-                _ => true,
-            };
-            if !finite {
+            if !argument.is_finite() {
                 return Ok(Some(format!("argument `{}`", declared.name)));
             }
         }
@@ -208,18 +242,14 @@ impl Session {
             let launch = &program.launches[launch];
             for store in &launch.stores {
                 let home = &bound.homes[store.buffer];
-                if program.buffers[store.buffer].dtype != DType::F32 {
-                    continue;
-                }
                 let start =
                     self.addresses[store.buffer].0.wrapping_offset(bound.moved(store.buffer, &rounds)).cast_const();
-                // SAFETY: the buffer lies within its place, is f32, and no kernel runs now.
-                let values = unsafe { std::slice::from_raw_parts(start.cast::<f32>(), home.len) };
-                if values.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
-                    return Ok(Some(loaded.place(launch)));
-                }
-                if guess.is_none() && values.contains(&f32::NEG_INFINITY) {
-                    guess = Some(loaded.place(launch));
+                // SAFETY: the buffer lies within its place, is of this type, and no kernel runs now.
+                let worst = unsafe { worst(program.buffers[store.buffer].dtype, start, home.len) };
+                match worst {
+                    Worst::NegativeInfinity if guess.is_none() => guess = Some(loaded.place(launch)),
+                    Worst::NegativeInfinity | Worst::Finite => {}
+                    Worst::NotFinite => return Ok(Some(loaded.place(launch))),
                 }
             }
         }

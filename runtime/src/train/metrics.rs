@@ -85,10 +85,11 @@ impl Accuracy {
         let right = match classes.dtype() {
             DType::U8 => right::<u8>(scores, classes),
             DType::I8 => right::<i8>(scores, classes),
+            DType::I16 => right::<i16>(scores, classes),
             DType::I32 => right::<i32>(scores, classes),
             DType::U32 => right::<u32>(scores, classes),
             DType::I64 => right::<i64>(scores, classes),
-            _ => Err(mistake(scores, classes)),
+            DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::Bool => Err(mistake(scores, classes)),
         }?;
         self.right += right;
         self.count += classes.len() as u64;
