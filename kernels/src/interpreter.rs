@@ -34,7 +34,9 @@ struct Constant([u64; BLOCK]);
 impl Constant {
     fn new(literal: Literal) -> Constant {
         let bits = literal.bits();
-        Constant([if literal.lane().bytes() == 4 { bits | bits << 32 } else { bits * BYTES[literal.lane().bytes()] }; BLOCK])
+        Constant(
+            [if literal.lane().bytes() == 4 { bits | bits << 32 } else { bits * BYTES[literal.lane().bytes()] }; BLOCK],
+        )
     }
 }
 
@@ -90,14 +92,18 @@ impl Interpreter {
                 continue;
             }
             let arity = operands(instr).count();
+            let (width, mut free_behind) = (lanes[slot].bytes(), vec![]);
             let mut from = [Operand::Constant(usize::MAX); 3];
             for (operand, slot) in from.iter_mut().zip(operands(instr)) {
                 *operand = place[slot];
                 if let (Operand::Register(r), Some(last)) = (place[slot], last_use[slot])
                     && last == number
                     && !free.contains(&r)
+                    && !free_behind.contains(&r)
                 {
-                    free.push(r);
+                    // A wider result would lie on elements that are still to be read.
+                    let narrow = lanes[slot].bytes() < width;
+                    if narrow { &mut free_behind } else { &mut free }.push(r);
                 }
             }
             // An output may lie over an input: it is written at once only if no later step reads inputs.
@@ -112,6 +118,7 @@ impl Interpreter {
                 })),
             };
             place.push(result);
+            free.append(&mut free_behind);
             // Of a choice, the lane of what is chosen.
             let lane = operands(instr).last().map_or(lanes[slot], |operand| lanes[operand]);
             steps.push(Step { function: function(instr, lane).function(isa), operands: from, arity, result });
