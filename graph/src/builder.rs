@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
 use crate::loops::Rounds;
 use crate::net::Init;
+use crate::number::Number;
 use crate::program::{Below, Layout, Must};
 use crate::ranges::Ranges;
 use crate::rules::Rule;
@@ -324,9 +325,9 @@ impl<'p> Builder<'p> {
         self.graph.push(op, inputs, ty, self.origin.clone())
     }
 
-    /// A scalar.
-    pub fn constant(&mut self, value: f64, dtype: DType) -> Value {
-        self.push(Op::Const(value), vec![], Type::new(dtype, vec![]))
+    /// A scalar: the number in this type.
+    pub fn constant(&mut self, value: impl Into<Number>, dtype: DType) -> Value {
+        self.push(Op::Const(value.into().to(dtype)), vec![], Type::new(dtype, vec![]))
     }
 
     /// `value` stretched to `shape` (which must be a broadcast of its own).
@@ -373,11 +374,12 @@ impl<'p> Builder<'p> {
     }
 
     /// The value in a larger shape, surrounded by a number.
-    pub fn pad(&mut self, x: Value, before: Vec<Size>, shape: Vec<Size>, value: f64) -> Value {
+    pub fn pad(&mut self, x: Value, before: Vec<Size>, shape: Vec<Size>, value: impl Into<Number>) -> Value {
         if self.graph.shape(x) == shape {
             return x;
         }
         let ty = Type::new(self.graph.dtype(x), shape);
+        let value = value.into().to(ty.dtype);
         self.push(Op::Pad { before, value }, vec![x], ty)
     }
 
@@ -438,13 +440,13 @@ impl<'p> Builder<'p> {
     }
 
     /// `f(x, c)` for a number.
-    pub fn binary_const(&mut self, f: Binary, x: Value, c: f64) -> Value {
+    pub fn binary_const(&mut self, f: Binary, x: Value, c: impl Into<Number>) -> Value {
         let y = self.full(c, x);
         self.pointwise(f, x, y)
     }
 
     /// The number `c` in the shape and type of `like`.
-    pub fn full(&mut self, c: f64, like: Value) -> Value {
+    pub fn full(&mut self, c: impl Into<Number>, like: Value) -> Value {
         let c = self.constant(c, self.graph.dtype(like));
         self.broadcast_to(c, &self.shape(like))
     }
@@ -490,6 +492,11 @@ impl<'p> Builder<'p> {
                 false => Some(s.clone()),
             };
             shape.iter().enumerate().filter_map(axis).collect::<Vec<_>>()
+        };
+        // Sums of integers and of truth values have room.
+        let x = match f {
+            Reduction::Sum | Reduction::Prod if !self.graph.dtype(x).is_float() => self.cast(x, DType::I64),
+            _ => x,
         };
         let (dtype, wide) = (self.graph.dtype(x), self.widened(x));
         let reduced = self.push(Op::Reduce(f, axes.clone()), vec![wide], Type::new(dtype.computed(), rest(false)));

@@ -25,9 +25,9 @@ impl Builder<'_> {
         let before = std::mem::replace(&mut self.origin, origin);
         let axes = self.rank(value);
         let value = if axes == 0 { self.reshape(value, vec![1.into()]) } else { value };
-        let value = self.cast(value, DType::F32);
+        let value = self.cast(value, DType::I64);
         let right = match &must {
-            Must::Divide(_) => self.binary_const(Binary::Ne, value, 0.0),
+            Must::Divide(_) => self.binary_const(Binary::Ne, value, 0i64),
             Must::Lie(below) => {
                 let (least, limit) = (self.everywhere(&below.least, value), self.everywhere(&below.limit, value));
                 let (from, to) = (self.pointwise(Binary::Ge, value, least), self.pointwise(Binary::Lt, value, limit));
@@ -35,7 +35,7 @@ impl Builder<'_> {
                 match below.or {
                     None => inside,
                     Some(or) => {
-                        let other = self.binary_const(Binary::Eq, value, or as f64);
+                        let other = self.binary_const(Binary::Eq, value, or);
                         self.pointwise(Binary::Or, inside, other)
                     }
                 }
@@ -52,7 +52,7 @@ impl Builder<'_> {
     pub(crate) fn check_rounds(&mut self, at: Loc, check: Check, words: &[Value]) {
         let origin = Origin { loc: at, name: format!("check of {}", check.must.by()).into() };
         let before = std::mem::replace(&mut self.origin, origin);
-        let wrong = self.binary_const(Binary::Lt, words[0], f64::INFINITY);
+        let wrong = self.binary_const(Binary::Lt, words[0], i64::MAX);
         let (mut all, first) = self.places(wrong);
         all.extend(words.iter().map(|word| self.element(first, *word)));
         self.finish(at, Check { rounds: check.rounds + 1, ..check }, all);
@@ -66,14 +66,14 @@ impl Builder<'_> {
         self.graph.checks.push((at, check));
     }
 
-    /// The index along each axis of the first element that is true, ∞ if none is; and whether an element is that one.
+    /// The index along each axis of the first element that is true, `i64::MAX` if none is; and whether an element is that one.
     fn places(&mut self, wrong: Value) -> (Vec<Value>, Value) {
         let shape = self.shape(wrong);
         let all: Vec<usize> = (0..shape.len()).collect();
         let (mut first, mut places) = (wrong, vec![]);
         for &axis in &all {
-            let index = self.push(Op::Iota(axis), vec![], Type::new(DType::F32, shape.clone()));
-            let none = self.full(f64::INFINITY, index);
+            let index = self.push(Op::Iota(axis), vec![], Type::new(DType::I64, shape.clone()));
+            let none = self.full(i64::MAX, index);
             let index_or_none = self.choose(first, index, none);
             let place = self.reduce(Reduction::Min, index_or_none, &all, false);
             let everywhere = self.broadcast_to(place, &shape);
@@ -84,10 +84,10 @@ impl Builder<'_> {
         (places, first)
     }
 
-    /// The element of a value where `first` is true; -∞ if it is nowhere.
+    /// The element of a value where `first` is true; `i64::MIN` if it is nowhere.
     fn element(&mut self, first: Value, value: Value) -> Value {
         let all: Vec<usize> = (0..self.rank(value)).collect();
-        let none = self.full(f64::NEG_INFINITY, value);
+        let none = self.full(i64::MIN, value);
         let element_or_none = self.choose(first, value, none);
         self.reduce(Reduction::Max, element_or_none, &all, false)
     }
@@ -98,11 +98,11 @@ impl Builder<'_> {
         self.push(Op::Select, vec![condition, x, y], ty)
     }
 
-    /// A size in the shape of `like`, as f32.
+    /// A size in the shape of `like`, as i64.
     fn everywhere(&mut self, size: &Size, like: Value) -> Value {
         let number = match size.as_const() {
-            Some(number) => self.constant(number as f64, DType::F32),
-            None => self.push(Op::Size(size.clone()), vec![], Type::new(DType::F32, vec![])),
+            Some(number) => self.constant(number, DType::I64),
+            None => self.push(Op::Size(size.clone()), vec![], Type::new(DType::I64, vec![])),
         };
         let shape = self.shape(like);
         self.broadcast_to(number, &shape)

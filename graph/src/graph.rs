@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Loc;
+use crate::number::Number;
 use crate::program::{Below, Check};
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
@@ -72,6 +73,11 @@ impl Window {
     pub fn taps(&self) -> impl Iterator<Item = [i64; 2]> + use<> {
         let [h, w] = self.kernel;
         (0..h).flat_map(move |r| (0..w).map(move |s| [r, s]))
+    }
+
+    /// The type of a tap's number: a byte where they fit.
+    pub fn tap_type(&self) -> DType {
+        if self.kernel[0] * self.kernel[1] <= 256 { DType::U8 } else { DType::I32 }
     }
 
     /// Elements from the first tap to the last along axis 0 (height) or 1 (width): d(k-1) + 1.
@@ -162,7 +168,7 @@ pub enum Op {
         steps: Vec<usize>,
     },
     /// A scalar.
-    Const(f64),
+    Const(Number),
     /// The value of a size, as a scalar.
     Size(Size),
     /// The index along an axis of the node's shape.
@@ -212,7 +218,7 @@ pub enum Op {
         /// An entry an axis.
         before: Vec<Size>,
         /// What surrounds it.
-        value: f64,
+        value: Number,
     },
     /// The operands one after the other along an axis.
     Cat(usize),
@@ -251,7 +257,7 @@ pub enum Op {
     SumPool2d(Window),
     /// `dy` → the gradient of `x` (the node's shape).
     SumPool2dGrad(Window),
-    /// `x` → for each window the number (row-major, in the window) of its first maximum, as a float.
+    /// `x` → for each window the number (row-major, in the window) of its first maximum ([`Window::tap_type`]).
     MaxPool2dIndex(Window),
     /// `index, dy` → the gradient of the pool's input (the node's shape).
     MaxPool2dScatter(Window),
@@ -549,10 +555,15 @@ impl Graph {
 
     /// The number that a value has everywhere, if it is a constant (possibly stretched or reshaped).
     pub fn as_const(&self, value: Value) -> Option<f64> {
+        self.as_number(value).map(Number::f64)
+    }
+
+    /// The same, exactly.
+    pub fn as_number(&self, value: Value) -> Option<Number> {
         let node = self.node(value);
         match node.op {
             Op::Const(c) => Some(c),
-            Op::Broadcast | Op::Reshape | Op::Slice { .. } => self.as_const(node.inputs[0]),
+            Op::Broadcast | Op::Reshape | Op::Slice { .. } => self.as_number(node.inputs[0]),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ pub mod graph;
 mod indices;
 pub mod layers;
 pub mod loops;
+pub mod number;
 pub mod ops;
 pub mod optimise;
 pub mod plan;

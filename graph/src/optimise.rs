@@ -6,9 +6,10 @@ mod slices;
 use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
+use crate::number::{self, Number};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type};
+use crate::types::Type;
 use rustc_hash::FxHashMap;
 
 /// The graph with every node that a result needs, each once, simplified.
@@ -108,7 +109,7 @@ impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
         let same = match (&self.0, &other.0) {
             // 0 and -0 are two numbers, as the hash says.
-            (Op::Const(a), Op::Const(b)) => a.to_bits() == b.to_bits(),
+            (Op::Const(a), Op::Const(b)) => a.bits() == b.bits(),
             (a, b) => a == b,
         };
         same && self.1 == other.1 && self.2 == other.2
@@ -121,7 +122,7 @@ impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(&self.0).hash(state);
         match &self.0 {
-            Op::Const(c) => c.to_bits().hash(state),
+            Op::Const(c) => c.bits().hash(state),
             Op::Input(i) | Op::Parameter(i) | Op::State(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
             Op::RoundParameter { first, .. } | Op::RoundState { first, .. } => first.hash(state),
             Op::Unary(f) => f.hash(state),
@@ -174,8 +175,9 @@ impl Rebuild {
     }
 
     /// A constant in the node's type.
-    fn constant(&mut self, node: &Node, c: f64) -> Value {
+    fn constant(&mut self, node: &Node, c: impl Into<Number>) -> Value {
         let scalar = Type::new(node.ty.dtype, vec![]);
+        let c = c.into().to(node.ty.dtype);
         let value = self.intern(Node { op: Op::Const(c), inputs: vec![], ty: scalar, origin: node.origin.clone() });
         match node.ty.is_scalar() {
             true => value,
@@ -192,17 +194,11 @@ impl Rebuild {
             (Op::Detach, Some(x)) => (!self.keeps_detached).then_some(x),
             (Op::Cast | Op::Broadcast | Op::Reshape, Some(x)) if same_type => Some(x),
             (Op::Cast, Some(x)) => {
-                // Truth values are 0 and 1; integers are cut towards zero.
-                let c = self.out.as_const(x)?;
-                let c = match node.ty.dtype {
-                    DType::Bool => f64::from(u8::from(c != 0.0)),
-                    d if d.is_int() => c.trunc(),
-                    _ => c,
-                };
+                let c = self.out.as_number(x)?;
                 Some(self.constant(node, c))
             }
             (Op::Broadcast | Op::Reshape, Some(x)) => {
-                if let Some(c) = self.out.as_const(x) {
+                if let Some(c) = self.out.as_number(x) {
                     let is_form = node.op == Op::Broadcast && matches!(self.out.node(x).op, Op::Const(_));
                     return (!is_form).then(|| self.constant(node, c));
                 }
@@ -237,8 +233,8 @@ impl Rebuild {
                 if let (Unary::Neg, Op::Unary(Unary::Neg)) = (f, &self.out.node(x).op) {
                     return Some(self.out.node(x).inputs[0]);
                 }
-                let c = self.out.as_const(x)?;
-                let folded = crate::reference::unary(*f, c);
+                let c = self.out.as_number(x)?;
+                let folded = number::unary(*f, self.out.dtype(x), c);
                 Some(self.constant(node, folded))
             }
             (Op::Binary(f), Some(_)) => self.binary(*f, node),
@@ -257,7 +253,7 @@ impl Rebuild {
             (Op::Softmax(axis) | Op::SafeSoftmax(axis) | Op::LogSoftmax(axis), Some(x)) => {
                 Some(self.softmax(node, x, *axis))
             }
-            (Op::Gather { .. }, Some(x)) => self.out.as_const(x).map(|c| self.constant(node, c)),
+            (Op::Gather { .. }, Some(x)) => self.out.as_number(x).map(|c| self.constant(node, c)),
             // What may be differentiated again keeps its gradient.
             (Op::Resample { axis, taps }, Some(x)) if !self.keeps_detached => self.resample(node, x, *axis, *taps),
             _ => None,
@@ -271,11 +267,12 @@ impl Rebuild {
         // The zero whose sum with any number is that number: -0 of floats, as -0 + 0 is 0.
         let nothing = |c: f64, negative: bool| c == 0.0 && (node.ty.dtype.is_int() || c.is_sign_negative() == negative);
         match (f, cx, cy) {
-            (_, Some(a), Some(b)) => {
-                let folded = crate::reference::binary(f, a, b);
+            (_, Some(_), Some(_)) => {
+                let (a, b) = (self.out.as_number(x)?, self.out.as_number(y)?);
+                let folded = number::binary(f, self.out.dtype(x), a, b);
                 Some(self.constant(node, folded))
             }
-            (Mul | Div, _, Some(1.0)) => Some(x),
+            (Mul | Div | FloorDivide, _, Some(1.0)) => Some(x),
             (Mul, Some(1.0), _) => Some(y),
             (Add | Sub, _, Some(c)) if nothing(c, f == Add) => Some(x),
             (Add, Some(c), _) if nothing(c, true) => Some(y),
@@ -284,7 +281,7 @@ impl Rebuild {
             }
             (Mul, _, Some(-1.0)) => Some(self.with(node, Op::Unary(Unary::Neg), vec![x], node.ty.clone())),
             // (x · a) · b = x · (a · b): the scales of means and seeds meet.
-            (Mul, _, Some(b)) => {
+            (Mul, _, Some(b)) if node.ty.dtype.is_float() => {
                 let below = self.out.node(x).clone();
                 let a = self.out.as_const(*below.inputs.get(1)?)?;
                 (below.op == Op::Binary(Mul)).then(|| {
@@ -385,7 +382,7 @@ impl Rebuild {
         };
         let safe = matches!(node.op, Op::SafeSoftmax(_));
         let at_least = |me: &mut Self, x: Value, least: f32| {
-            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, least.into());
+            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, f64::from(least));
             me.with(node, Op::Binary(Binary::Max), vec![x, least], kept.clone())
         };
         let mut max = row(self, Reduction::Max, x);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
-use crate::scalar::{Binary, Code, Instr, Slot, Unary};
+use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};
 use rustc_hash::FxHashMap;
 
 /// Where a stage stands in a net.
@@ -28,12 +28,12 @@ pub struct Printed {
     pub name: String,
     /// One line that says what it computes: `tanh(acc + bias)`.
     pub doc: String,
-    /// The names of its inputs, in order.
-    pub inputs: Vec<String>,
+    /// The names of its inputs with their lanes, in order.
+    pub inputs: Vec<(String, Lane)>,
     /// The statements: `let t0 = acc + bias;`, one a line.
     pub body: Vec<String>,
-    /// What comes out: names of inputs or of statements.
-    pub outputs: Vec<String>,
+    /// What comes out, with its lane: names of statements, none twice.
+    pub outputs: Vec<(String, Lane)>,
     /// Whether there are sines or cosines in it, which are handed `far`.
     pub far: bool,
     /// The stages that it computes: all with the same code.
@@ -67,20 +67,22 @@ pub fn kernels(net: &Net) -> Vec<Printed> {
 
 /// Whether a code does more than hand on its inputs.
 fn computes(code: &Code) -> bool {
-    code.outputs.iter().any(|slot| *slot >= code.inputs)
+    code.outputs.iter().any(|slot| *slot as usize >= code.inputs.len())
 }
 
 /// A key that two codes share exactly if they are the same, NaN constants included.
 fn key(code: &Code) -> Vec<u64> {
     let slot = |s: Slot| u64::from(s);
-    let mut key = vec![slot(code.inputs), code.outputs.len() as u64];
+    let mut key = vec![code.inputs.len() as u64, code.outputs.len() as u64];
+    key.extend(code.inputs.iter().map(|lane| *lane as u64));
     key.extend(code.outputs.iter().map(|s| slot(*s)));
     for instr in &code.instrs {
         match instr {
-            Instr::Const(value) => key.extend([0, u64::from(value.to_bits())]),
+            Instr::Const(value) => key.extend([0, value.lane() as u64, value.bits()]),
             Instr::Unary(f, x) => key.extend([1, *f as u64, slot(*x)]),
             Instr::Binary(f, x, y) => key.extend([2, *f as u64, slot(*x), slot(*y)]),
             Instr::Select(c, x, y) => key.extend([3, slot(*c), slot(*x), slot(*y)]),
+            Instr::To(dtype, x) => key.extend([4, *dtype as u64, slot(*x)]),
         }
     }
     key
@@ -90,20 +92,34 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
     let mut taken = HashSet::new();
     let inputs: Vec<_> = stage.inputs.iter().map(|s| unique(&source_name(program, launch, s), &mut taken)).collect();
     let code = &stage.code;
-    let mut text = Text { code, names: inputs.clone() };
+    // The verifier let no code pass whose lanes do not fit.
+    let lanes = code.lanes().unwrap_or_default();
+    let mut text = Text { code, names: inputs.clone(), lanes: &lanes };
     let mut body = vec![];
     for (i, instr) in code.instrs.iter().enumerate() {
-        let constant = matches!(instr, Instr::Const(_));
+        let slot = code.inputs.len() + i;
         // A constant is written where it is used, unless it comes out by itself.
-        if constant && !code.outputs.contains(&(code.inputs + i as Slot)) {
+        if matches!(instr, Instr::Const(_)) && !code.outputs.contains(&(slot as Slot)) {
             text.names.push(text.expression(instr, true));
             continue;
         }
         let name = unique(&format!("t{i}"), &mut taken);
-        body.push(format!("let {name} = {};", text.expression(instr, false)));
+        // Where nothing else tells the type of what constants make.
+        let ty = if text.is_of_constants(instr) { format!(": {}", lanes[slot].dtype()) } else { String::new() };
+        body.push(format!("let {name}{ty} = {};", text.expression(instr, false)));
         text.names.push(name);
     }
-    let outputs: Vec<_> = code.outputs.iter().map(|slot| text.name(*slot)).collect();
+    let mut outputs: Vec<(String, Lane)> = vec![];
+    for &slot in &code.outputs {
+        let mut name = text.name(slot);
+        if (slot as usize) < code.inputs.len() || outputs.iter().any(|(known, _)| *known == name) {
+            let copy = unique(&format!("{name}_out"), &mut taken);
+            body.push(format!("let {copy} = {name};"));
+            name = copy;
+        }
+        outputs.push((name, lanes[slot as usize]));
+    }
+    let inputs = inputs.into_iter().zip(code.inputs.iter().copied()).collect();
     let doc = doc(&text, &launch.name);
     let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(Unary::Sin | Unary::Cos, _)));
     Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, far, stages: vec![id] }
@@ -157,12 +173,114 @@ pub(crate) fn identifier(text: &str) -> String {
 
 /// Keywords, and the functions that the generated code calls.
 const RESERVED: &[&str] = &[
-    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern",
-    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
-    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
-    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union", "exp",
-    "log", "sqrt", "rsqrt", "abs", "sign", "tanh", "sigmoid", "erf", "sin", "cos", "floor", "trunc", "not", "rem",
-    "pow", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select", "far",
+    "as",
+    "async",
+    "await",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "struct",
+    "super",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+    "abstract",
+    "become",
+    "union",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "abs",
+    "sign",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "sin",
+    "cos",
+    "floor",
+    "trunc",
+    "not",
+    "rem",
+    "pow",
+    "max",
+    "min",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+    "and",
+    "or",
+    "select",
+    "far",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "xor",
+    "round",
+    "log1p",
+    "expm1",
+    "floor_divide",
+    "shift_left",
+    "shift_right",
+    "to_f32",
+    "to_f64",
+    "to_f16",
+    "to_bf16",
+    "to_i8",
+    "to_u8",
+    "to_i16",
+    "to_i32",
+    "to_u32",
+    "to_i64",
+    "to_bool",
+    "f32",
+    "f64",
+    "i32",
+    "i64",
+    "bool",
 ];
 
 /// Instructions as expressions of Rust.
@@ -170,6 +288,7 @@ struct Text<'a> {
     code: &'a Code,
     /// For each slot so far: its name, or the constant itself.
     names: Vec<String>,
+    lanes: &'a [Lane],
 }
 
 impl Text<'_> {
@@ -182,16 +301,36 @@ impl Text<'_> {
     fn expression(&self, instr: &Instr, operand: bool) -> String {
         match instr {
             Instr::Const(value) => constant(*value, operand),
-            Instr::Unary(f @ (Unary::Sin | Unary::Cos), x) => unary(*f, &format!("{}, &mut far", self.name(*x))),
-            Instr::Unary(f, x) => unary(*f, &self.name(*x)),
-            Instr::Binary(f, x, y) => binary(*f, &self.name(*x), &self.name(*y)),
+            Instr::Unary(f @ (Unary::Sin | Unary::Cos), x) => {
+                unary(*f, self.lane(*x), &format!("{}, &mut far", self.name(*x)))
+            }
+            Instr::Unary(f, x) => unary(*f, self.lane(*x), &self.name(*x)),
+            Instr::Binary(f, x, y) => binary(*f, self.lane(*x), &self.name(*x), &self.name(*y)),
             Instr::Select(c, x, y) => format!("select({}, {}, {})", self.name(*c), self.name(*x), self.name(*y)),
+            Instr::To(dtype, x) => format!("to_{dtype}({})", self.name(*x)),
+        }
+    }
+
+    fn lane(&self, slot: Slot) -> Lane {
+        self.lanes[slot as usize]
+    }
+
+    /// Whether no operand but a condition has a type of its own.
+    fn is_of_constants(&self, instr: &Instr) -> bool {
+        let constant = |slot: &Slot| {
+            let index = (*slot as usize).checked_sub(self.code.inputs.len());
+            index.is_some_and(|i| matches!(self.code.instrs[i], Instr::Const(_)))
+        };
+        match instr {
+            Instr::Const(_) => true,
+            Instr::Unary(_, x) | Instr::To(_, x) => constant(x),
+            Instr::Binary(_, x, y) | Instr::Select(_, x, y) => constant(x) && constant(y),
         }
     }
 
     /// The whole of what slot `slot` holds as one expression, with `room` characters at most; and whether an operator stands at its top.
     fn inline(&self, slot: Slot, room: usize) -> Option<(String, bool)> {
-        let index = slot.checked_sub(self.code.inputs).map(|slot| slot as usize);
+        let index = (slot as usize).checked_sub(self.code.inputs.len());
         let Some(instr) = index.and_then(|i| self.code.instrs.get(i)) else { return Some((self.name(slot), false)) };
         let part = |slot: Slot| self.inline(slot, room).map(|(text, _)| text);
         let nested = |slot: Slot| {
@@ -200,19 +339,23 @@ impl Text<'_> {
         };
         let text = match instr {
             Instr::Const(value) => constant(*value, true),
-            Instr::Unary(Unary::Neg, x) => unary(Unary::Neg, &nested(*x)?),
-            Instr::Unary(f, x) => unary(*f, &part(*x)?),
-            Instr::Binary(f, x, y) if is_infix(*f) => binary(*f, &nested(*x)?, &nested(*y)?),
-            Instr::Binary(f, x, y) => binary(*f, &part(*x)?, &part(*y)?),
+            Instr::Unary(f @ Unary::Neg, x) if self.lane(*x).is_float() => unary(*f, self.lane(*x), &nested(*x)?),
+            Instr::Unary(f, x) => unary(*f, self.lane(*x), &part(*x)?),
+            Instr::Binary(f, x, y) if is_infix(*f, self.lane(*x)) => {
+                binary(*f, self.lane(*x), &nested(*x)?, &nested(*y)?)
+            }
+            Instr::Binary(f, x, y) => binary(*f, self.lane(*x), &part(*x)?, &part(*y)?),
             Instr::Select(c, x, y) => format!("select({}, {}, {})", part(*c)?, part(*x)?, part(*y)?),
+            Instr::To(dtype, x) => format!("to_{dtype}({})", part(*x)?),
         };
-        let infix = matches!(instr, Instr::Binary(f, ..) if is_infix(*f));
+        let infix = matches!(instr, Instr::Binary(f, x, _) if is_infix(*f, self.lane(*x)));
         (text.len() <= room).then_some((text, infix))
     }
 }
 
-fn is_infix(f: Binary) -> bool {
-    matches!(f, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)
+/// Whether an operator of Rust does it: those of integers wrap by functions.
+fn is_infix(f: Binary, lane: Lane) -> bool {
+    lane.is_float() && matches!(f, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)
 }
 
 /// One line about a code: its expression if that is short, else the launch's name.
@@ -228,19 +371,29 @@ fn doc(text: &Text, launch: &str) -> String {
     doc
 }
 
-fn constant(value: f32, operand: bool) -> String {
-    match value {
-        v if v.is_nan() => "f32::NAN".into(),
-        f32::INFINITY => "f32::INFINITY".into(),
-        f32::NEG_INFINITY => "f32::NEG_INFINITY".into(),
-        v if operand && v.is_sign_negative() => format!("({v:?})"),
-        v => format!("{v:?}"),
-    }
+fn constant(value: Literal, operand: bool) -> String {
+    let float = |text: String, value: f64, ty: &str| match value {
+        v if v.is_nan() => format!("{ty}::NAN"),
+        f64::INFINITY => format!("{ty}::INFINITY"),
+        f64::NEG_INFINITY => format!("{ty}::NEG_INFINITY"),
+        _ => text,
+    };
+    let text = match value {
+        Literal::F32(x) => float(format!("{x:?}"), x.into(), "f32"),
+        Literal::F64(x) => float(format!("{x:?}"), x, "f64"),
+        Literal::I32(i32::MIN) => "i32::MIN".into(),
+        Literal::I64(i64::MIN) => "i64::MIN".into(),
+        Literal::I32(x) => x.to_string(),
+        Literal::I64(x) => x.to_string(),
+        Literal::Bool(x) => x.to_string(),
+    };
+    if operand && text.starts_with('-') { format!("({text})") } else { text }
 }
 
-fn unary(f: Unary, x: &str) -> String {
+fn unary(f: Unary, lane: Lane, x: &str) -> String {
     let function = match f {
-        Unary::Neg => return format!("-{x}"),
+        Unary::Neg if lane.is_float() => return format!("-{x}"),
+        Unary::Neg => "neg",
         Unary::Exp => "exp",
         Unary::Log => "log",
         Unary::Sqrt => "sqrt",
@@ -262,12 +415,18 @@ fn unary(f: Unary, x: &str) -> String {
     format!("{function}({x})")
 }
 
-fn binary(f: Binary, x: &str, y: &str) -> String {
+fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
+    let infix = is_infix(f, lane);
     let function = match f {
-        Binary::Add => return format!("{x} + {y}"),
-        Binary::Sub => return format!("{x} - {y}"),
-        Binary::Mul => return format!("{x} * {y}"),
-        Binary::Div => return format!("{x} / {y}"),
+        Binary::Add if infix => return format!("{x} + {y}"),
+        Binary::Sub if infix => return format!("{x} - {y}"),
+        Binary::Mul if infix => return format!("{x} * {y}"),
+        Binary::Div if infix => return format!("{x} / {y}"),
+        Binary::Add => "add",
+        Binary::Sub => "sub",
+        Binary::Mul => "mul",
+        Binary::Div => "div",
+        Binary::FloorDivide => "floor_divide",
         Binary::Rem => "rem",
         Binary::Pow => "pow",
         Binary::Max => "max",
@@ -280,6 +439,9 @@ fn binary(f: Binary, x: &str, y: &str) -> String {
         Binary::Ne => "ne",
         Binary::And => "and",
         Binary::Or => "or",
+        Binary::Xor => "xor",
+        Binary::ShiftLeft => "shift_left",
+        Binary::ShiftRight => "shift_right",
     };
     format!("{function}({x}, {y})")
 }
@@ -289,8 +451,9 @@ mod tests {
     use super::*;
 
     fn text(instrs: Vec<Instr>, outputs: Vec<Slot>) -> (Vec<String>, String) {
-        let code = Code { inputs: 2, instrs, outputs };
-        let mut text = Text { code: &code, names: vec!["acc".into(), "bias".into()] };
+        let code = Code { inputs: vec![Lane::F32; 2], instrs, outputs };
+        let lanes = code.lanes().unwrap();
+        let mut text = Text { code: &code, names: vec!["acc".into(), "bias".into()], lanes: &lanes };
         let mut lines = vec![];
         for (i, instr) in code.instrs.iter().enumerate() {
             lines.push(text.expression(instr, false));
@@ -304,7 +467,7 @@ mod tests {
         let (lines, doc) = text(
             vec![
                 Instr::Binary(Binary::Sub, 0, 1),
-                Instr::Const(-0.5),
+                Instr::Const(Literal::F32(-0.5)),
                 Instr::Binary(Binary::Mul, 2, 3),
                 Instr::Unary(Unary::Neg, 4),
                 Instr::Binary(Binary::Max, 5, 0),
@@ -317,7 +480,8 @@ mod tests {
 
     #[test]
     fn constants_are_floats() {
-        let texts = [0.0, -1.0, 1e-20, 3e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(|v| constant(v, true));
+        let texts = [0.0, -1.0, 1e-20, 3e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        let texts = texts.map(|v| constant(Literal::F32(v), true));
         assert_eq!(texts, ["0.0", "(-1.0)", "1e-20", "3e30", "f32::INFINITY", "f32::NEG_INFINITY", "f32::NAN"]);
     }
 

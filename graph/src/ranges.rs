@@ -55,6 +55,7 @@ impl Range {
             DType::U8 => Some(Range::between(0, 255, false)),
             DType::I8 => Some(Range::between(-128, 127, false)),
             DType::U32 => Some(Range::between(0, u32::MAX as i64, false)),
+            DType::I16 => Some(Range::between(i16::MIN as i64, i16::MAX as i64, false)),
             DType::I32 => Some(Range::between(i32::MIN as i64, i32::MAX as i64, false)),
             DType::I64 => Some(Range::wide(63)),
             DType::F32 | DType::F16 | DType::BF16 | DType::F64 => None,
@@ -205,7 +206,7 @@ impl Ranges {
     fn next(&self, graph: &Graph, node: &Node) -> Option<Range> {
         let of = |i: usize| self.0[node.inputs[i].index()].clone();
         match &node.op {
-            Op::Const(c) => Range::number(*c),
+            Op::Const(c) => Range::number(c.f64()),
             Op::Size(size) => Some(Range::between(size.clone(), size.clone(), true)),
             Op::Iota(axis) => Some(Range::between(0, &node.ty.shape[*axis] - &1.into(), true)),
             Op::Random(_) => Some(Range::between(0, 1, false)),
@@ -222,7 +223,7 @@ impl Ranges {
             }
             Op::Select => Some(of(1)?.or(of(2)?).unreached()),
             Op::Cat(_) => (1..node.inputs.len()).try_fold(of(0)?, |all, i| Some(all.or(of(i)?))),
-            Op::Pad { value, .. } => Some(of(0)?.or(Range::number(*value)?).unreached()),
+            Op::Pad { value, .. } => Some(of(0)?.or(Range::number(value.f64())?).unreached()),
             Op::MaxPool2dIndex(window) => Some(Range::between(0, window.kernel[0] * window.kernel[1] - 1, false)),
             Op::Unary(Unary::Not) => Some(Range::truth()),
             Op::Unary(Unary::Neg) => of(0).map(Range::negated),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
+use crate::number::{self, Number};
 use crate::scalar::{Binary, Reduction, Unary};
-use crate::types::DType;
 
 /// A tensor of the reference: row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +154,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 let number = at.number(*first, steps);
                 trace.effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).clone()
             }
-            Op::Const(c) => Tensor::scalar(*c),
+            Op::Const(c) => Tensor::scalar(c.f64()),
             Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
             Op::Random(stream) => {
@@ -162,13 +162,23 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 let data = (0..len).map(|i| (inputs.random)(*stream, (at.through * len + i) as u64));
                 Tensor::new(shape.clone(), data.collect())
             }
-            Op::Unary(f) => Tensor::new(shape, x(0).data.iter().map(|a| unary(*f, *a)).collect()),
+            Op::Unary(f) => {
+                let dtype = node.ty.dtype;
+                let of = |a: &f64| number::unary(*f, dtype, Number::Float(*a).to(dtype)).f64();
+                Tensor::new(shape, x(0).data.iter().map(of).collect())
+            }
             Op::Binary(f) => {
-                let data = x(0).data.iter().zip(&x(1).data).map(|(a, b)| binary(*f, *a, *b));
+                let dtype = graph.dtype(node.inputs[0]);
+                let number = |a: &f64| Number::Float(*a).to(dtype);
+                let of = |(a, b)| number::binary(*f, dtype, number(a), number(b)).f64();
+                let data = x(0).data.iter().zip(&x(1).data).map(of);
                 Tensor::new(shape, data.collect())
             }
             Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
-            Op::Cast => Tensor::new(shape, x(0).data.iter().map(|a| cast(*a, node.ty.dtype)).collect()),
+            Op::Cast => {
+                let cast = |a: &f64| Number::Float(*a).to(node.ty.dtype).f64();
+                Tensor::new(shape, x(0).data.iter().map(cast).collect())
+            }
             Op::Detach => trace.detach(x(0)),
             Op::WithSlope | Op::Copy | Op::After => x(0).clone(),
             Op::Broadcast => {
@@ -195,7 +205,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 let inner = i.iter().zip(before).map(|(&i, b)| i as i64 - b.eval(inputs.sizes));
                 let inner: Option<Vec<usize>> = inner.map(|i| usize::try_from(i).ok()).collect();
                 let inside = |i: &Vec<usize>| i.iter().zip(&x(0).shape).all(|(i, size)| i < size);
-                inner.filter(inside).map_or(*value, |i| x(0).at(&i))
+                inner.filter(inside).map_or(value.f64(), |i| x(0).at(&i))
             }),
             Op::Cat(axis) => Tensor::from_fn(&shape, |i| {
                 let (mut i, mut part) = (i.to_vec(), 0);
@@ -392,6 +402,7 @@ pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
         Binary::Sub => x - y,
         Binary::Mul => x * y,
         Binary::Div => x / y,
+        Binary::FloorDivide => (x / y).floor(),
         Binary::Rem => x - (x / y).floor() * y,
         Binary::Pow => x.powf(y),
         Binary::Max if x.is_nan() || y.is_nan() => f64::NAN,
@@ -406,6 +417,8 @@ pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
         Binary::Ne => truth(x != y),
         Binary::And => truth(x != 0.0 && y != 0.0),
         Binary::Or => truth(x != 0.0 || y != 0.0),
+        Binary::Xor => truth((x != 0.0) != (y != 0.0)),
+        Binary::ShiftLeft | Binary::ShiftRight => unreachable!("reference: floats have no bits"),
     }
 }
 
@@ -432,19 +445,12 @@ pub fn erf(x: f64) -> f64 {
     x.signum() * (1.0 - erfc)
 }
 
-fn cast(x: f64, dtype: DType) -> f64 {
-    match dtype {
-        DType::Bool => f64::from(u8::from(x != 0.0)),
-        d if d.is_int() => x.trunc(),
-        _ => x,
-    }
-}
-
 fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
     let start = match f {
         Reduction::Sum => 0.0,
         Reduction::Max => f64::NEG_INFINITY,
         Reduction::Min => f64::INFINITY,
+        Reduction::Prod => 1.0,
     };
     let mut y = vec![start; shape.iter().product()];
     Tensor::from_fn(&x.shape, |i| {
@@ -455,6 +461,7 @@ fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
             Reduction::Sum => y[at] + a,
             Reduction::Max => binary(Binary::Max, y[at], a),
             Reduction::Min => binary(Binary::Min, y[at], a),
+            Reduction::Prod => y[at] * a,
         };
         0.0
     });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Op, Role, Window};
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
+use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
 use crate::types::broadcast;
 use rustc_hash::FxHashMap;
@@ -238,44 +239,42 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         if !launch.loads.iter().chain(&launch.stores).all(sound) {
             return wrong("an access is out of range");
         }
-        let mut rows: Vec<usize> = vec![];
+        let mut rows: Vec<(usize, Lane)> = vec![];
         for stage in &launch.stages {
-            let source = |s: &Source| match s {
-                Source::Load(l) => *l < launch.loads.len(),
+            let Ok(lanes) = stage.code.lanes() else { return wrong("code whose lanes do not fit") };
+            if stage.code.inputs.len() != stage.inputs.len() || stage.code.outputs.len() != stage.outputs.len() {
+                return wrong("a stage has other operands than its code");
+            }
+            let of = |access: &Access| program.buffers[access.buffer].dtype.lane();
+            let source = |(s, lane): (&Source, &Lane)| match s {
+                Source::Load(l) => launch.loads.get(*l).is_some_and(|access| of(access) == *lane),
                 Source::Gather { from, dim, index } => {
-                    *index < launch.loads.len() && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len())
+                    let index = launch.loads.get(*index).is_some_and(|access| of(access).is_int());
+                    let from = launch.loads.get(*from);
+                    index && from.is_some_and(|access| *dim < access.dims.len() && of(access) == *lane)
                 }
-                Source::Index(dim) => *dim < dims,
-                Source::Row(slot) => rows.contains(slot),
-                Source::Random { strides, .. } => strides.len() == dims,
-                Source::Acc => matches!(launch.family, Family::Tile(_)),
-                Source::Size(_) => true,
+                Source::Index(dim) => *dim < dims && lane.is_int(),
+                Source::Row(slot) => rows.contains(&(*slot, *lane)),
+                Source::Random { strides, .. } => strides.len() == dims && *lane == Lane::F32,
+                Source::Acc => matches!(&launch.family, Family::Tile(tile) if sums(program, tile) == Some(*lane)),
+                Source::Size(_) => *lane != Lane::Bool,
             };
-            let target = |t: &Target| !matches!(t, Target::Store(s) if *s >= launch.stores.len());
-            let mut slots = stage.code.inputs;
-            for instr in &stage.code.instrs {
-                use crate::scalar::Instr::*;
-                let used = match instr {
-                    Const(_) => 0,
-                    Unary(_, a) => *a,
-                    Binary(_, a, b) => *a.max(b),
-                    Select(a, b, c) => *a.max(b).max(c),
-                };
-                if used >= slots && !matches!(instr, Const(_)) {
-                    return wrong("code uses a value before it is made");
-                }
-                slots += 1;
+            let made: Vec<Lane> = stage.code.outputs.iter().map(|slot| lanes[*slot as usize]).collect();
+            let target = |(t, lane): (&Target, &Lane)| match t {
+                Target::Store(s) => launch.stores.get(*s).is_some_and(|access| of(access) == *lane),
+                Target::Row(_) => true,
+                Target::Reduce(Reduction::Sum | Reduction::Prod, _) => !matches!(lane, Lane::Bool | Lane::I32),
+                Target::Reduce(Reduction::Max | Reduction::Min, _) => true,
+            };
+            let (inputs, outputs) = (stage.inputs.iter().zip(&stage.code.inputs), stage.outputs.iter().zip(&made));
+            if !inputs.into_iter().all(source) || !outputs.clone().all(target) {
+                return wrong("a stage reads or writes what is not there, or in another lane");
             }
-            let code = stage.code.inputs as usize == stage.inputs.len()
-                && stage.code.outputs.len() == stage.outputs.len()
-                && stage.code.outputs.iter().all(|s| *s < slots);
-            if !code || !stage.inputs.iter().all(source) || !stage.outputs.iter().all(target) {
-                return wrong("a stage is out of range");
-            }
-            rows.extend(stage.outputs.iter().filter_map(|t| match t {
+            let row = |t: &Target| match t {
                 Target::Row(slot) | Target::Reduce(_, slot) => Some(*slot),
                 Target::Store(_) => None,
-            }));
+            };
+            rows.extend(outputs.filter_map(|(t, lane)| Some((row(t)?, *lane))));
         }
         let strided = |operand: &Strided| operand.strides.len() == launch.space.len();
         let tile = match &launch.family {
@@ -294,4 +293,10 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         }
     }
     crate::check::check_plan(program)
+}
+
+/// The lane of a tile's sums, if its operands are of one type that tiles take.
+fn sums(program: &Program, tile: &Tile) -> Option<Lane> {
+    let [a, b] = tile.buffers().map(|buffer| program.buffers[buffer].dtype);
+    (a == b && a.is_float()).then(|| a.lane())
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::program::{self, Index};
+use crate::scalar::Literal;
 use crate::size::Size;
 
 /// `offset + Σ steps · loop index`.
@@ -19,7 +20,7 @@ pub(super) struct Access {
     pub buffer: usize,
     pub map: Map,
     /// What a load gives outside, if an index may lie there.
-    pub outside: Option<f32>,
+    pub outside: Option<Literal>,
 }
 
 #[derive(Clone, Debug)]

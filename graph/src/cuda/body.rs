@@ -8,7 +8,7 @@ use super::code::{constant, statements};
 use super::loops::Loops;
 use crate::printer::{identifier, unique};
 use crate::program::{Launch, Level, Place, Program, Source, Stage, Target};
-use crate::scalar::Reduction;
+use crate::scalar::{Lane, Reduction};
 use crate::types::DType;
 
 /// A launch, ready to be written.
@@ -175,6 +175,20 @@ impl<'a> Body<'a> {
         rows
     }
 
+    /// The lane of a row value.
+    fn row_lane(&self, slot: usize) -> Lane {
+        let lanes = self.launch.stages.iter().flat_map(|stage| {
+            // The verifier let no code pass whose lanes do not fit.
+            let lanes = stage.code.lanes().unwrap_or_default();
+            let made = stage.outputs.iter().zip(stage.code.outputs.iter().map(move |s| lanes[*s as usize]));
+            made.filter_map(|(target, lane)| match target {
+                Target::Row(s) | Target::Reduce(_, s) => Some((*s, lane)),
+                Target::Store(_) => None,
+            })
+        });
+        lanes.into_iter().find(|(s, _)| *s == slot).map_or(Lane::F32, |(_, lane)| lane)
+    }
+
     /// Whether a stage reads what an earlier one of this launch stored.
     pub(super) fn reads_stored(&self, stage: usize) -> bool {
         let stored: Vec<usize> = self.launch.stages[..stage].iter().flat_map(|s| self.stored(s)).collect();
@@ -195,7 +209,7 @@ impl<'a> Body<'a> {
         let stage = &self.launch.stages[number];
         let names = self.loops.names();
         let (mut lines, mut inputs, mut taken) = (vec![], vec![], HashSet::new());
-        for (input, source) in stage.inputs.iter().enumerate() {
+        for (input, (source, &lane)) in stage.inputs.iter().zip(&stage.code.inputs).enumerate() {
             let form = |position: usize| self.loops.forms[number][position].as_ref().map(|f| f.text(&names));
             let text = match source {
                 Source::Load(i) => {
@@ -209,7 +223,7 @@ impl<'a> Body<'a> {
                         (false, Some(outside)) => format!("{} ? {element} : {}", place.inside, constant(outside)),
                         _ => element,
                     };
-                    lines.push(format!("const float {value} = {element};"));
+                    lines.push(format!("const {} {value} = {element};", lane_type(lane)));
                     value
                 }
                 Source::Gather { from, dim, index } => {
@@ -222,17 +236,17 @@ impl<'a> Body<'a> {
                     let (size, stride) =
                         (operand(&memory.dims[*dim]), operand(&super::access::Access::stride(memory, *dim)));
                     let found = self.element(index_access.buffer, &named.at, handing);
-                    lines.push(format!("const int {value}_found = (int){found};"));
-                    lines.push(format!("const int {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {size} - 1;"));
+                    lines.push(format!("const long long {value}_found = {found};"));
+                    lines.push(format!("const long long {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {size} - 1;"));
                     let element =
                         self.element(from_access.buffer, &format!("{} + {stride} * {value}_held", place.at), handing);
-                    lines.push(format!("const float {value} = {element};"));
+                    lines.push(format!("const {} {value} = {element};", lane_type(lane)));
                     value
                 }
                 Source::Acc => "acc".into(),
                 Source::Row(slot) => format!("row{slot}"),
-                Source::Index(_) => format!("(float)({})", form(input).unwrap_or_default()),
-                Source::Size(size) => format!("(float)({})", super::access::expression(size)),
+                Source::Index(_) => format!("({})({})", lane_type(lane), form(input).unwrap_or_default()),
+                Source::Size(size) => format!("({})({})", lane_type(lane), super::access::expression(size)),
                 Source::Random { stream, round, .. } => {
                     let value = unique("drawn", &mut taken);
                     let mut at =
@@ -263,8 +277,7 @@ impl<'a> Body<'a> {
         let place = access.place(names, &format!("s{index}"));
         let to = self.held(access.buffer, handing);
         let statement = match self.dtype(access.buffer) {
-            DType::F32 => format!("{to}[{}] = {value};", place.at),
-            DType::Bool => format!("cn::put_bool(&{to}[{}], {value});", place.at),
+            dtype if dtype.lane().dtype() == dtype => format!("{to}[{}] = {value};", place.at),
             _ => format!("cn::put(&{to}[{}], {value});", place.at),
         };
         let conditions: Vec<&str> =
@@ -286,19 +299,24 @@ impl<'a> Body<'a> {
     fn element(&self, buffer: usize, at: &str, handing: &Handing) -> String {
         let name = self.held(buffer, handing);
         match self.dtype(buffer) {
-            DType::F32 => format!("{name}[{at}]"),
+            dtype if dtype.lane().dtype() == dtype => format!("{name}[{at}]"),
             _ => format!("cn::get({name}[{at}])"),
         }
     }
 
     /// Declarations of the row values, each what combined with x gives x.
     pub(super) fn declare_rows(&self) -> Vec<String> {
-        let first = |reduction: Option<Reduction>| match reduction {
-            None | Some(Reduction::Sum) => "0.0f",
-            Some(Reduction::Max) => "-cn::infinity()",
-            Some(Reduction::Min) => "cn::infinity()",
+        let first = |reduction: Option<Reduction>, lane: &str| match reduction {
+            None | Some(Reduction::Sum) => "0".to_string(),
+            Some(Reduction::Prod) => "1".to_string(),
+            Some(Reduction::Max) => format!("cn::Ends<{lane}>::least()"),
+            Some(Reduction::Min) => format!("cn::Ends<{lane}>::most()"),
         };
-        self.rows().into_iter().map(|(slot, reduction)| format!("float row{slot} = {};", first(reduction))).collect()
+        let declared = |(slot, reduction): (usize, Option<Reduction>)| {
+            let lane = lane_type(self.row_lane(slot));
+            format!("{lane} row{slot} = {};", first(reduction, lane))
+        };
+        self.rows().into_iter().map(declared).collect()
     }
 
     /// The row values that a stage reduces into.
@@ -318,7 +336,7 @@ impl<'a> Body<'a> {
 fn combined(op: Reduction, slot: &usize, value: &str) -> String {
     match op {
         Reduction::Sum => format!("row{slot} + {value}"),
-        _ => format!("cn::{}(row{slot}, {value})", name_of(op)),
+        Reduction::Max | Reduction::Min | Reduction::Prod => format!("cn::{}(row{slot}, {value})", name_of(op)),
     }
 }
 
@@ -328,18 +346,26 @@ pub(super) fn name_of(op: Reduction) -> &'static str {
         Reduction::Sum => "sum",
         Reduction::Max => "max",
         Reduction::Min => "min",
+        Reduction::Prod => "prod",
     }
+}
+
+/// The type of a lane.
+pub(super) fn lane_type(lane: Lane) -> &'static str {
+    c_type(lane.dtype())
 }
 
 /// The type of a buffer's elements.
 fn c_type(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 => "float",
+        DType::I16 => "short",
         DType::F64 => "double",
         DType::F16 => "cn::f16",
         DType::BF16 => "cn::bf16",
         DType::I8 => "signed char",
-        DType::U8 | DType::Bool => "unsigned char",
+        DType::U8 => "unsigned char",
+        DType::Bool => "bool",
         DType::I32 => "int",
         DType::U32 => "unsigned",
         DType::I64 => "long long",

@@ -1,25 +1,29 @@
 //! Scalar code as CUDA C: the second printer of [`Code`](crate::scalar::Code), beside `printer.rs`.
 
-use crate::scalar::{Binary, Code, Instr, Slot, Unary};
+use super::body::lane_type;
+use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};
 
 /// The statements of a code over named inputs, and what its outputs are called.
 pub(super) fn statements(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
+    // The verifier let no code pass whose lanes do not fit.
+    let lanes = code.lanes().unwrap_or_default();
     let mut names = inputs.to_vec();
     let mut lines = vec![];
     for (number, instr) in code.instrs.iter().enumerate() {
-        // The verifier let no code pass that names a slot of none.
         let name = |slot: &Slot| names[*slot as usize].as_str();
+        let lane = |slot: &Slot| lanes[*slot as usize];
         let text = match instr {
             // A constant is written where it is used.
             Instr::Const(value) => {
                 names.push(constant(*value));
                 continue;
             }
-            Instr::Unary(f, x) => unary(*f, name(x)),
-            Instr::Binary(f, x, y) => binary(*f, name(x), name(y)),
-            Instr::Select(c, x, y) => format!("{} != 0.0f ? {} : {}", name(c), name(x), name(y)),
+            Instr::Unary(f, x) => unary(*f, lane(x), name(x)),
+            Instr::Binary(f, x, y) => binary(*f, lane(x), name(x), name(y)),
+            Instr::Select(c, x, y) => format!("{} ? {} : {}", name(c), name(x), name(y)),
+            Instr::To(dtype, x) => format!("cn::to_{dtype}({})", name(x)),
         };
-        lines.push(format!("const float t{number} = {text};"));
+        lines.push(format!("const {} t{number} = {text};", lane_type(lanes[code.inputs.len() + number])));
         names.push(format!("t{number}"));
     }
     let outputs = code.outputs.iter().map(|slot| names[*slot as usize].clone());
@@ -28,57 +32,85 @@ pub(super) fn statements(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<St
 }
 
 /// A number that stands for itself in every expression.
-pub(super) fn constant(value: f32) -> String {
-    match value {
-        v if v.is_nan() => "cn::nan()".into(),
-        f32::INFINITY => "cn::infinity()".into(),
-        f32::NEG_INFINITY => "(-cn::infinity())".into(),
-        v if v.is_sign_negative() => format!("({v:?}f)"),
-        v => format!("{v:?}f"),
-    }
+pub(super) fn constant(value: Literal) -> String {
+    let special = |x: f64, lane: &str| match x {
+        x if x.is_nan() => Some(format!("cn::Ends<{lane}>::nan()")),
+        f64::INFINITY => Some(format!("cn::Ends<{lane}>::most()")),
+        f64::NEG_INFINITY => Some(format!("cn::Ends<{lane}>::least()")),
+        _ => None,
+    };
+    let text = match value {
+        Literal::F32(x) => special(x.into(), "float").unwrap_or_else(|| format!("{x:?}f")),
+        Literal::F64(x) => special(x, "double").unwrap_or_else(|| format!("{x:?}")),
+        Literal::I32(i32::MIN) => "cn::Ends<int>::least()".into(),
+        Literal::I64(i64::MIN) => "cn::Ends<long long>::least()".into(),
+        Literal::I32(x) => x.to_string(),
+        Literal::I64(x) => format!("{x}LL"),
+        Literal::Bool(x) => x.to_string(),
+    };
+    if text.starts_with('-') { format!("({text})") } else { text }
 }
 
-fn unary(f: Unary, x: &str) -> String {
+fn unary(f: Unary, lane: Lane, x: &str) -> String {
     match f {
-        Unary::Neg => format!("-{x}"),
+        Unary::Neg if lane.is_float() => format!("-{x}"),
+        Unary::Neg => format!("cn::neg({x})"),
         Unary::Exp => format!("cn::exp({x})"),
         Unary::Log => format!("cn::log({x})"),
-        Unary::Sqrt => format!("sqrtf({x})"),
+        Unary::Sqrt if lane == Lane::F32 => format!("sqrtf({x})"),
+        Unary::Sqrt => format!("sqrt({x})"),
         Unary::Rsqrt => format!("cn::rsqrt({x})"),
-        Unary::Abs => format!("fabsf({x})"),
+        Unary::Abs if lane == Lane::F32 => format!("fabsf({x})"),
+        Unary::Abs if lane == Lane::F64 => format!("fabs({x})"),
+        Unary::Abs => format!("cn::abs({x})"),
         Unary::Sign => format!("cn::sign({x})"),
         Unary::Tanh => format!("cn::tanh({x})"),
         Unary::Sigmoid => format!("cn::sigmoid({x})"),
         Unary::Erf => format!("cn::erf({x})"),
         Unary::Sin => format!("cn::sin({x})"),
         Unary::Cos => format!("cn::cos({x})"),
-        Unary::Floor => format!("floorf({x})"),
-        Unary::Trunc => format!("truncf({x})"),
-        Unary::Round => format!("rintf({x})"),
+        Unary::Floor if lane == Lane::F32 => format!("floorf({x})"),
+        Unary::Floor => format!("floor({x})"),
+        Unary::Trunc if lane == Lane::F32 => format!("truncf({x})"),
+        Unary::Trunc => format!("trunc({x})"),
+        Unary::Round if lane == Lane::F32 => format!("rintf({x})"),
+        Unary::Round => format!("rint({x})"),
         Unary::Log1p => format!("cn::log1p({x})"),
         Unary::Expm1 => format!("cn::expm1({x})"),
-        Unary::Not => format!("1.0f - {x}"),
+        Unary::Not if lane == Lane::Bool => format!("!{x}"),
+        Unary::Not => format!("~{x}"),
     }
 }
 
-fn binary(f: Binary, x: &str, y: &str) -> String {
-    let truth = |operator: &str| format!("cn::truth({x} {operator} {y})");
+fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
+    let infix = |operator: &str| format!("{x} {operator} {y}");
+    let call = |function: &str| format!("cn::{function}({x}, {y})");
     match f {
-        Binary::Add => format!("{x} + {y}"),
-        Binary::Sub => format!("{x} - {y}"),
-        Binary::Mul => format!("{x} * {y}"),
-        Binary::Div => format!("{x} / {y}"),
-        Binary::Rem => format!("cn::rem({x}, {y})"),
-        Binary::Pow => format!("cn::pow({x}, {y})"),
-        Binary::Max => format!("cn::max({x}, {y})"),
-        Binary::Min => format!("cn::min({x}, {y})"),
-        Binary::Lt => truth("<"),
-        Binary::Le => truth("<="),
-        Binary::Gt => truth(">"),
-        Binary::Ge => truth(">="),
-        Binary::Eq => truth("=="),
-        Binary::Ne => truth("!="),
-        Binary::And => format!("cn::truth({x} != 0.0f && {y} != 0.0f)"),
-        Binary::Or => format!("cn::truth({x} != 0.0f || {y} != 0.0f)"),
+        Binary::Add if lane.is_float() => infix("+"),
+        Binary::Sub if lane.is_float() => infix("-"),
+        Binary::Mul if lane.is_float() => infix("*"),
+        Binary::Add => call("add"),
+        Binary::Sub => call("sub"),
+        Binary::Mul => call("mul"),
+        Binary::Div => infix("/"),
+        Binary::FloorDivide => call("floor_divide"),
+        Binary::Rem => call("rem"),
+        Binary::Pow => call("pow"),
+        Binary::Max => call("max"),
+        Binary::Min => call("min"),
+        Binary::Lt => infix("<"),
+        Binary::Le => infix("<="),
+        Binary::Gt => infix(">"),
+        Binary::Ge => infix(">="),
+        Binary::Eq => infix("=="),
+        Binary::Ne => infix("!="),
+        Binary::And if lane == Lane::Bool => infix("&&"),
+        Binary::Or if lane == Lane::Bool => infix("||"),
+        Binary::Xor if lane == Lane::Bool => infix("!="),
+        Binary::And => infix("&"),
+        Binary::Or => infix("|"),
+        Binary::Xor => infix("^"),
+        Binary::ShiftLeft => call("shift_left"),
+        Binary::ShiftRight => call("shift_right"),
     }
 }

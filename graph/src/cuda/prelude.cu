@@ -16,70 +16,160 @@ CN_FN bool is_nan(float x) { return x != x; }
 struct f16 { unsigned short bits; };
 struct bf16 { unsigned short bits; };
 
-CN_FN float get(float x) { return x; }
-CN_FN float get(double x) { return (float)x; }
-CN_FN float get(signed char x) { return (float)x; }
-CN_FN float get(unsigned char x) { return (float)x; }
-CN_FN float get(int x) { return (float)x; }
-CN_FN float get(unsigned x) { return (float)x; }
-CN_FN float get(long long x) { return (float)x; }
+CN_FN int get(signed char x) { return x; }
+CN_FN int get(unsigned char x) { return x; }
+CN_FN int get(short x) { return x; }
+CN_FN long long get(unsigned x) { return x; }
 CN_FN float get(bf16 x) { return bits_float((unsigned)x.bits << 16); }
 CN_FN float get(f16 x) {
     const unsigned sign = (unsigned)x.bits >> 15 << 31, magnitude = x.bits & 0x7fffu;
     // Scaling by 2^112 moves the exponent and makes subnormals normal.
     float value = bits_float(magnitude << 13) * bits_float((127u + 112u) << 23);
-    if (magnitude >= 0x7c00u) value = bits_float(0x7f800000u | magnitude << 13);
+    if (magnitude >= 0x7c00u) value = bits_float(0x7f800000u | magnitude << 13 | (magnitude > 0x7c00u ? 0x400000u : 0u));
     return bits_float(__float_as_uint(value) | sign);
 }
-
-// Towards zero, to the nearest end where it does not fit, NaN to 0.
-CN_FN double clamped(float x, double low, double high) {
-    return is_nan(x) ? 0.0 : x < low ? low : x > high ? high : (double)x;
-}
-CN_FN void put(float* to, float x) { *to = x; }
-CN_FN void put(double* to, float x) { *to = x; }
-CN_FN void put(signed char* to, float x) { *to = (signed char)(int)clamped(x, -128.0, 127.0); }
-CN_FN void put(unsigned char* to, float x) { *to = (unsigned char)(int)clamped(x, 0.0, 255.0); }
-CN_FN void put(int* to, float x) { *to = (int)clamped(x, -2147483648.0, 2147483647.0); }
-CN_FN void put(unsigned* to, float x) { *to = (unsigned)clamped(x, 0.0, 4294967295.0); }
-CN_FN void put(long long* to, float x) {
-    *to = x >= 9223372036854775808.0f ? 0x7fffffffffffffffLL
-        : x <= -9223372036854775808.0f ? -0x7fffffffffffffffLL - 1
-        : is_nan(x) ? 0 : (long long)x;
-}
-CN_FN void put_bool(unsigned char* to, float x) { *to = x != 0.0f; }
+CN_FN void put(signed char* to, int x) { *to = (signed char)x; }
+CN_FN void put(unsigned char* to, int x) { *to = (unsigned char)x; }
+CN_FN void put(short* to, int x) { *to = (short)x; }
+CN_FN void put(unsigned* to, long long x) { *to = (unsigned)x; }
 CN_FN void put(bf16* to, float x) {
     const unsigned bits = __float_as_uint(x), even = bits + (0x7fffu + (bits >> 16 & 1u));
     to->bits = is_nan(x) ? (unsigned short)(bits >> 16 | 0x40u) : (unsigned short)(even >> 16);
 }
 CN_FN void put(f16* to, float x) {
-    const unsigned sign = __float_as_uint(x) >> 16 & 0x8000u, bits = __float_as_uint(x) & 0x7fffffffu;
-    const float magnitude = bits_float(bits);
-    unsigned value;
-    if (is_nan(x)) value = 0x7e00u;
+    const unsigned sign = __float_as_uint(x) >> 16 & 0x8000u, magnitude = __float_as_uint(x) & 0x7fffffffu;
     // Subnormal: in units of 2^-24, rounded by the addition.
-    else if (magnitude < 6.1035156e-5f) value = __float_as_uint(magnitude + 0.5f) - __float_as_uint(0.5f);
-    else value = (bits + (0xfffu + (bits >> 13 & 1u) - (112u << 23))) >> 13;
-    to->bits = (unsigned short)(sign | (value > 0x7c00u && !is_nan(x) ? 0x7c00u : value));
+    const unsigned small = __float_as_uint(bits_float(magnitude) + 0.5f) - __float_as_uint(0.5f);
+    const unsigned rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u) - (112u << 23);
+    const unsigned large = rounded >> 13 < 0x7c00u ? rounded >> 13 : 0x7c00u;
+    const unsigned value = magnitude < 0x38800000u ? small : large;
+    to->bits = (unsigned short)(sign | (magnitude > 0x7f800000u ? (magnitude >> 13 & 0x3ffu) | 0x7e00u : value));
 }
 
-// Indices.
+// Towards zero, to the nearest end where it does not fit, NaN to 0; then the width is what counts.
+CN_FN long long to_i64(double x) {
+    return x >= 9223372036854775808.0 ? 0x7fffffffffffffffLL
+        : x <= -9223372036854775808.0 ? -0x7fffffffffffffffLL - 1
+        : x != x ? 0 : (long long)x;
+}
+CN_FN long long to_i64(float x) { return to_i64((double)x); }
+CN_FN long long to_i64(int x) { return x; }
+CN_FN long long to_i64(long long x) { return x; }
+CN_FN long long to_i64(bool x) { return x; }
+template <typename T> CN_FN int to_i8(T x) { return (signed char)to_i64(x); }
+template <typename T> CN_FN int to_u8(T x) { return (unsigned char)to_i64(x); }
+template <typename T> CN_FN int to_i16(T x) { return (short)to_i64(x); }
+template <typename T> CN_FN int to_i32(T x) { return (int)to_i64(x); }
+template <typename T> CN_FN long long to_u32(T x) { return (unsigned)to_i64(x); }
+template <typename T> CN_FN bool to_bool(T x) { return x != (T)0; }
+template <typename T> CN_FN float to_f32(T x) { return (float)x; }
+template <typename T> CN_FN double to_f64(T x) { return (double)x; }
+template <typename T> CN_FN float to_f16(T x) { f16 half; put(&half, (float)x); return get(half); }
+template <typename T> CN_FN float to_bf16(T x) { bf16 half; put(&half, (float)x); return get(half); }
 
-CN_FN int floor_div(int a, int b) { return a / b - (a % b < 0); }
-CN_FN int wrap(int a, int b) { return a % b < 0 ? a % b + b : a % b; }
+// The least and the most of a lane.
+template <typename T> struct Ends;
+template <> struct Ends<float> {
+    CN_FN float least() { return -infinity(); }
+    CN_FN float most() { return infinity(); }
+    CN_FN float nan() { return cn::nan(); }
+};
+template <> struct Ends<double> {
+    CN_FN double least() { return bits_double(0xfff0000000000000ULL); }
+    CN_FN double most() { return bits_double(0x7ff0000000000000ULL); }
+    CN_FN double nan() { return bits_double(0x7ff8000000000000ULL); }
+};
+template <> struct Ends<int> {
+    CN_FN int least() { return -0x7fffffff - 1; }
+    CN_FN int most() { return 0x7fffffff; }
+};
+template <> struct Ends<long long> {
+    CN_FN long long least() { return -0x7fffffffffffffffLL - 1; }
+    CN_FN long long most() { return 0x7fffffffffffffffLL; }
+};
+template <> struct Ends<bool> {
+    CN_FN bool least() { return false; }
+    CN_FN bool most() { return true; }
+};
 
-// Functions that are an instruction or two. A truth value is 1 or 0.
+// Functions that are an instruction or two. Integers wrap.
 
 CN_FN float truth(bool x) { return x ? 1.0f : 0.0f; }
 CN_FN float sign(float x) { return truth(x > 0.0f) - truth(x < 0.0f); }
+CN_FN double sign(double x) { return (double)(x > 0.0) - (double)(x < 0.0); }
+CN_FN int sign(int x) { return (x > 0) - (x < 0); }
+CN_FN long long sign(long long x) { return (x > 0) - (x < 0); }
 CN_FN float rsqrt(float x) { return 1.0f / sqrtf(x); }
-CN_FN float max(float a, float b) { return a > b || is_nan(a) ? a : b; }
-CN_FN float min(float a, float b) { return a < b || is_nan(a) ? a : b; }
+CN_FN double rsqrt(double x) { return 1.0 / sqrt(x); }
+CN_FN bool is_nan(double x) { return x != x; }
+template <typename T> CN_FN T max(T a, T b) { return a > b || a != a ? a : b; }
+template <typename T> CN_FN T min(T a, T b) { return a < b || a != a ? a : b; }
 CN_FN float sum(float a, float b) { return a + b; }
+CN_FN double sum(double a, double b) { return a + b; }
+CN_FN float prod(float a, float b) { return a * b; }
+CN_FN double prod(double a, double b) { return a * b; }
+CN_FN int add(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
+CN_FN int sub(int a, int b) { return (int)((unsigned)a - (unsigned)b); }
+CN_FN int mul(int a, int b) { return (int)((unsigned)a * (unsigned)b); }
+CN_FN long long add(long long a, long long b) { return (long long)((unsigned long long)a + (unsigned long long)b); }
+CN_FN long long sub(long long a, long long b) { return (long long)((unsigned long long)a - (unsigned long long)b); }
+CN_FN long long mul(long long a, long long b) { return (long long)((unsigned long long)a * (unsigned long long)b); }
+template <typename T> CN_FN T neg(T a) { return sub((T)0, a); }
+template <typename T> CN_FN T abs(T a) { return a < 0 ? neg(a) : a; }
+CN_FN int sum(int a, int b) { return add(a, b); }
+CN_FN int prod(int a, int b) { return mul(a, b); }
+CN_FN long long sum(long long a, long long b) { return add(a, b); }
+CN_FN long long prod(long long a, long long b) { return mul(a, b); }
+CN_FN bool sum(bool a, bool b) { return a != b; }
+CN_FN bool prod(bool a, bool b) { return a && b; }
+template <typename T> CN_FN T floor_divide(T a, T b) {
+    if (b == 0) return 0;
+    if (b == -1) return neg(a);
+    const T quotient = a / b;
+    return a % b != 0 && (a % b < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+template <typename T> CN_FN T rem_whole(T a, T b) {
+    if (b == 0 || b == -1) return 0;
+    const T rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+CN_FN int rem(int a, int b) { return rem_whole(a, b); }
+CN_FN long long rem(long long a, long long b) { return rem_whole(a, b); }
 CN_FN float rem(float a, float b) {
     const float rest = fmodf(a, b);
     return rest != 0.0f && (b < 0.0f) != (rest < 0.0f) ? rest + b : rest;
 }
+CN_FN double rem(double a, double b) {
+    const double rest = fmod(a, b);
+    return rest != 0.0 && (b < 0.0) != (rest < 0.0) ? rest + b : rest;
+}
+template <typename T> CN_FN T pow_whole(T a, T b) {
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    T result = 1;
+    for (T rest = b; rest > 0; rest >>= 1) {
+        if (rest & 1) result = mul(result, a);
+        a = mul(a, a);
+    }
+    return result;
+}
+CN_FN int pow(int a, int b) { return pow_whole(a, b); }
+CN_FN long long pow(long long a, long long b) { return pow_whole(a, b); }
+CN_FN double pow(double a, double b) { return ::pow(a, b); }
+CN_FN int shift_left(int a, int b) { return b < 0 || b > 31 ? 0 : (int)((unsigned)a << b); }
+CN_FN int shift_right(int a, int b) { return a >> (b < 0 || b > 31 ? 31 : b); }
+CN_FN long long shift_left(long long a, long long b) { return b < 0 || b > 63 ? 0 : (long long)((unsigned long long)a << b); }
+CN_FN long long shift_right(long long a, long long b) { return a >> (b < 0 || b > 63 ? 63 : b); }
+
+// Of doubles, those of the platform's library.
+CN_FN double exp(double x) { return ::exp(x); }
+CN_FN double log(double x) { return ::log(x); }
+CN_FN double log1p(double x) { return ::log1p(x); }
+CN_FN double expm1(double x) { return ::expm1(x); }
+CN_FN double tanh(double x) { return ::tanh(x); }
+CN_FN double sigmoid(double x) { return 1.0 / (1.0 + ::exp(-x)); }
+CN_FN double erf(double x) { return ::erf(x); }
+CN_FN double sin(double x) { return ::sin(x); }
+CN_FN double cos(double x) { return ::cos(x); }
 
 // Exponential, logarithm and what is made of them.
 
@@ -325,13 +415,13 @@ CN_FN float random(unsigned long long root, unsigned long long call, unsigned st
 
 #define CN_REDUCTIONS(OP)                                                                              \
     /* Over the threads of a warp. */                                                                  \
-    CN_FN float warp_##OP(float x) {                                                                   \
+    template <typename T> CN_FN T warp_##OP(T x) {                                                     \
         for (int far = 16; far > 0; far >>= 1) x = OP(x, __shfl_xor_sync(0xffffffffu, x, far));        \
         return x;                                                                                      \
     }                                                                                                  \
     /* Over the 256 threads of a block. */                                                             \
-    CN_FN float block_##OP(float x) {                                                                  \
-        __shared__ float parts[8];                                                                     \
+    template <typename T> CN_FN T block_##OP(T x) {                                                    \
+        __shared__ T parts[8];                                                                         \
         x = warp_##OP(x);                                                                              \
         if ((threadIdx.x & 31u) == 0u) parts[threadIdx.x >> 5] = x;                                    \
         __syncthreads();                                                                               \
@@ -341,8 +431,8 @@ CN_FN float random(unsigned long long root, unsigned long long call, unsigned st
         return x;                                                                                      \
     }                                                                                                  \
     /* Over the threads of a block with the same threadIdx.x, of a block of 32 columns. */             \
-    CN_FN float column_##OP(float x) {                                                                 \
-        __shared__ float parts[32][32];                                                                \
+    template <typename T> CN_FN T column_##OP(T x) {                                                   \
+        __shared__ T parts[32][32];                                                                    \
         parts[threadIdx.y][threadIdx.x] = x;                                                           \
         __syncthreads();                                                                               \
         for (unsigned half = blockDim.y / 2u; half > 0u; half /= 2u) {                                 \
@@ -358,6 +448,7 @@ CN_FN float random(unsigned long long root, unsigned long long call, unsigned st
     }
 
 CN_REDUCTIONS(sum)
+CN_REDUCTIONS(prod)
 CN_REDUCTIONS(max)
 CN_REDUCTIONS(min)
 

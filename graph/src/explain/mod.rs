@@ -15,6 +15,7 @@ use crate::cuda;
 use crate::diagnostic::Loc;
 use crate::printer;
 use crate::program::{Launch, Named, Program};
+use crate::scalar::Lane;
 use crate::size::Size;
 
 /// A compiled net with what a report about it needs.
@@ -79,8 +80,10 @@ impl Explain<'_> {
         let mut text = String::new();
         for kernel in printer::kernels(&self.compiled.net) {
             let _ = writeln!(text, "/// {}", kernel.doc);
-            let _ =
-                writeln!(text, "{}({}) -> ({}) {{", kernel.name, kernel.inputs.join(", "), kernel.outputs.join(", "));
+            let typed = |(name, lane): &(String, Lane)| format!("{name}: {}", lane.dtype());
+            let [inputs, outputs] =
+                [&kernel.inputs, &kernel.outputs].map(|list| list.iter().map(typed).collect::<Vec<_>>().join(", "));
+            let _ = writeln!(text, "{}({inputs}) -> ({outputs}) {{", kernel.name);
             for line in &kernel.body {
                 let _ = writeln!(text, "    {line}");
             }

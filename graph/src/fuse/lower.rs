@@ -13,8 +13,8 @@ use crate::diagnostic::Loc;
 use crate::graph::{Border, Graph, Op, Role, Value};
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
+use crate::scalar::Literal;
 use crate::size::Size;
-use crate::types::DType;
 use rustc_hash::FxHashMap;
 
 /// Kernels over buffers whose arena places are still open.
@@ -191,6 +191,11 @@ impl<'g> Lower<'g> {
         self.group().unrolled.is_some()
     }
 
+    /// The size of a loop dim.
+    pub fn loop_size(&self, dim: usize) -> &Size {
+        &self.loops[dim]
+    }
+
     pub fn loop_count(&self) -> usize {
         self.loops.len()
     }
@@ -207,7 +212,7 @@ impl<'g> Lower<'g> {
     }
 
     /// The element of a node in memory (or of a reshape of one) at an index.
-    pub fn access(&mut self, value: Value, index: &[Index], outside: Option<f32>) -> Access {
+    pub fn access(&mut self, value: Value, index: &[Index], outside: Option<Literal>) -> Access {
         if let Some((whole, (axis, begin))) = self.parts.get(&value).cloned() {
             let mut index = index.to_vec();
             index[axis] = index[axis].clone().plus(&begin);
@@ -251,10 +256,7 @@ impl<'g> Lower<'g> {
             self.buffer_of.insert(value, known);
             return known;
         }
-        let dtype = match place {
-            Place::Argument(_) | Place::Result(_) | Place::State(_) => node.ty.dtype,
-            _ => DType::F32,
-        };
+        let dtype = node.ty.dtype;
         let plain = ValueLayout::plain(node.ty.rank());
         let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape);
         let name = node.origin.name.to_string();

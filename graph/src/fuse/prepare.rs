@@ -12,7 +12,7 @@ use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
 use crate::graph::{Border, Graph, Node, Op, Order, Origin, Role, Value};
 use crate::program::Layout;
-use crate::types::{DType, Type};
+use crate::types::Type;
 use rustc_hash::FxHashMap;
 
 pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> Graph {
@@ -109,7 +109,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
             let size = [2, 3].map(|axis| out.shape(node.inputs[0])[axis].as_const().unwrap_or(1));
             if !window.tiles(size) {
                 let operand = in_memory(out, node.inputs[0]);
-                let ty = Type::new(DType::F32, out.shape(node.inputs[1]).to_vec());
+                let ty = Type::new(window.tap_type(), out.shape(node.inputs[1]).to_vec());
                 let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
                 let dy = in_memory(out, node.inputs[1]);
                 return out.push(Op::MaxPool2dScatter(*window), vec![index, dy], node.ty, node.origin);
@@ -193,16 +193,10 @@ fn can_be_asked(out: &Graph, value: Value) -> bool {
 /// The value, or a copy if there is nothing in memory under it, or not as floats, or with a slice in between.
 fn in_memory(out: &mut Graph, value: Value) -> Value {
     let base = trace(out, value);
-    match has_floats(out, base.value) && base.is_whole() {
+    match class(out, base.value) != Class::Free && base.is_whole() {
         true => value,
         false => copy(out, value),
     }
-}
-
-/// Whether there is something in memory under a value, as floats.
-fn has_floats(out: &Graph, base: Value) -> bool {
-    let ints = matches!(out.node(strip_reshapes(out, base)).op, Op::Input(_)) && out.dtype(base) != DType::F32;
-    class(out, base) != Class::Free && !ints
 }
 
 /// The value, or a copy if an element of it cannot be found by its index alone: there is none in memory, or it lies in panels.
@@ -249,7 +243,7 @@ fn laid_out(out: &mut Graph, value: Value, order: Order, lie: &mut Lie) -> Value
 /// An operand of a matrix product: read by strides, or (on the right) panels as they lie.
 fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize) -> Layout) -> Value {
     let base = trace(out, value);
-    let strided = has_floats(out, base.value) && base.axes.iter().all(|along| along.step > 0);
+    let strided = class(out, base.value) != Class::Free && base.axes.iter().all(|along| along.step > 0);
     let usable = match layout_in_panels(out, base.value, layouts) {
         Some(layout) => right && base.value == value && layout == Layout::Panels(vec![1]),
         None => true,

@@ -65,13 +65,14 @@ impl Lower<'_> {
         let name = format!("state of {}", self.graph.node(node).origin.name);
         let stacks = stacks(repeat);
         let states = (0..repeat.states).map(|i| {
-            let (size, count) = (repeat.body.arguments[i].ty.len(), &repeat.count);
+            let ty = &repeat.body.arguments[i].ty;
+            let (size, dtype, count) = (ty.len(), ty.dtype, &repeat.count);
             let kept = stacks.contains(&Stack::Before(i)) || stacks.contains(&Stack::After(i));
             let mut state = match kept {
                 true => {
                     // One row more than rounds that run: round r reads a row and writes the next one.
                     let (rows, runs) = (&size * count, &size * &self.runs(node, repeat, &stacks));
-                    let whole = self.arena(&name, &runs + &size);
+                    let whole = self.arena(&name, dtype, &runs + &size);
                     let none = Size::constant(0);
                     let (old, new) = if repeat.reverse { (&size, &none) } else { (&none, &size) };
                     let (front, back) = (self.part(whole, &none, &size), self.part(whole, &rows, &size));
@@ -81,7 +82,7 @@ impl Lower<'_> {
                     State { first, now, next: Some(next), last, kept, made_there: false }
                 }
                 false => {
-                    let all = self.arena(&name, size);
+                    let all = self.arena(&name, dtype, size);
                     State { first: all, now: all, next: None, last: all, kept: None, made_there: false }
                 }
             };
@@ -109,7 +110,8 @@ impl Lower<'_> {
         for (state, &operand) in states.iter().zip(operands).filter(|(state, _)| !state.made_there) {
             let size = graph.ty(operand).len();
             let from = self.operand(operand);
-            self.push(copy(from, state.first, &size), origin.loc);
+            let dtype = self.out.buffers[from].dtype;
+            self.push(copy(from, state.first, &size, dtype), origin.loc);
         }
         let wholes = self.results(node, repeat, &states, &stacks);
         // What cannot be written over the old value is copied there at the end of the round.
@@ -117,9 +119,11 @@ impl Lower<'_> {
         for (i, state) in states.iter_mut().enumerate() {
             if state.next.is_none() && !goes_in_place(&body, i) {
                 let size = repeat.body.arguments[i].ty.len();
-                let next = self.arena(&format!("next {}", self.out.buffers[state.now].name), size.clone());
+                let now = &self.out.buffers[state.now];
+                let (name, dtype) = (format!("next {}", now.name), now.dtype);
+                let next = self.arena(&name, dtype, size.clone());
                 state.next = Some(next);
-                late.push(copy(next, state.now, &size));
+                late.push(copy(next, state.now, &size, dtype));
             }
         }
         // Buffers of the body, as buffers out here.
@@ -185,7 +189,7 @@ impl Lower<'_> {
             };
             buffers.push(kept.unwrap_or_else(|| {
                 let made = repeat.body.node(output.value);
-                let whole = self.arena(&made.origin.name, &made.ty.len() * &repeat.count);
+                let whole = self.arena(&made.origin.name, made.ty.dtype, &made.ty.len() * &repeat.count);
                 wholes.push((whole, made.ty.len()));
                 whole
             }));
@@ -203,9 +207,8 @@ impl Lower<'_> {
         self.buffer(memory)
     }
 
-    fn arena(&mut self, name: &str, size: Size) -> usize {
-        let place = Place::open();
-        self.add_buffer(Buffer::new(name, DType::F32, size, place), None)
+    fn arena(&mut self, name: &str, dtype: DType, size: Size) -> usize {
+        self.add_buffer(Buffer::new(name, dtype, size, Place::open()), None)
     }
 
     /// A part of another buffer, under its name.
@@ -291,9 +294,9 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
     })
 }
 
-pub(super) fn copy(from: usize, to: usize, size: &Size) -> Launch {
+pub(super) fn copy(from: usize, to: usize, size: &Size, dtype: DType) -> Launch {
     let access = |buffer| Access::new(buffer, vec![size.clone()], vec![Index::of(0)]);
-    let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+    let code = Code { inputs: vec![dtype.lane()], instrs: vec![], outputs: vec![0] };
     let stage = Stage { level: Level::Element, inputs: vec![Source::Load(0)], code, outputs: vec![Target::Store(0)] };
     Launch {
         name: "copy".into(),

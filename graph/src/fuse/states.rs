@@ -29,7 +29,7 @@ pub(super) fn assign_after_reads(kernels: &mut Kernels) {
         let stores = kernels.launches[writer].stores.iter_mut();
         stores.filter(|s| s.buffer == state).for_each(|s| s.buffer = next);
         kernels.schedule.push(Step::Launch(kernels.launches.len()));
-        kernels.launches.push(copy(next, state, &size));
+        kernels.launches.push(copy(next, state, &size, dtype));
         kernels.places.push(kernels.places[writer]);
     }
 }

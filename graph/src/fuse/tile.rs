@@ -92,7 +92,8 @@ impl Lower<'_> {
         let (shape, index) = ([space[1].clone(), space[0].clone()], [Index::of(1), Index::of(0)]);
         let (dims, index) = panel_access(&shape, &index, order);
         let store = self.add_store(Access::new(buffer, dims, index));
-        let code = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+        let lane = self.graph.dtype(tile).lane();
+        let code = Code { inputs: vec![lane], instrs: vec![], outputs: vec![0] };
         Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] }
     }
 

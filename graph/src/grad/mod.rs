@@ -11,6 +11,7 @@ use crate::graph::{Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
+use crate::types::Type;
 use rustc_hash::FxHashMap;
 
 mod repeat;
@@ -253,6 +254,8 @@ impl Pass<'_> {
                 let back = self.stretch(g, x, axes);
                 let d = match f {
                     Reduction::Sum => back,
+                    // The product of all others: where some are 0 the quotient does not say it.
+                    Reduction::Prod => return Err(NoRule::of(node)),
                     // Ties share the gradient evenly, as torch.amax.
                     Reduction::Max | Reduction::Min => {
                         let extreme = self.stretch(y, x, axes);
@@ -335,7 +338,7 @@ impl Pass<'_> {
             Op::Copy | Op::After => self.add(node, 0, g),
             // The winners are steps of the pooled values: only what is handed to them has a gradient.
             Op::MaxPool2dGrad(window) => {
-                let like = self.b.ty(node.inputs[1]).clone();
+                let like = Type::new(window.tap_type(), self.b.shape(node.inputs[1]));
                 let index = self.b.push(Op::MaxPool2dIndex(*window), vec![node.inputs[0]], like);
                 self.contract(node, 1, Op::MaxPool2dGather(*window), index, g);
             }

@@ -3,6 +3,7 @@
 use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::number::Number;
 use crate::optimise::{optimise_between_gradients, without_dead_code};
 use crate::recompute::recompute;
 use crate::scalar::Binary;
@@ -339,6 +340,7 @@ fn result(out: &mut Graph, value: Value) {
 }
 
 fn zeros(out: &mut Graph, ty: &Type) -> Value {
-    let zero = out.push(Op::Const(0.0), vec![], Type::new(ty.dtype, vec![]), Origin::default());
+    let zero =
+        out.push(Op::Const(Number::from(0.0).to(ty.dtype)), vec![], Type::new(ty.dtype, vec![]), Origin::default());
     out.push(Op::Broadcast, vec![zero], ty.clone(), Origin::default())
 }

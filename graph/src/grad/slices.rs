@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Pass;
 use crate::builder::Builder;
 use crate::graph::{Op, Value};
+use crate::number::Number;
 use crate::size::Size;
 use rustc_hash::FxHashMap;
 
@@ -102,7 +103,7 @@ pub(super) fn join(b: &mut Builder, parts: Vec<Value>) -> Vec<Value> {
 /// If a value is zeros around another one, along one axis: which, from where on, and what.
 fn slice_of(b: &Builder, value: Value) -> Option<(usize, Size, Value)> {
     let node = b.graph.node(value);
-    let Op::Pad { before, value: 0.0 } = &node.op else { return None };
+    let Op::Pad { before, value: Number::Float(0.0) } = &node.op else { return None };
     let inner = b.graph.shape(node.inputs[0]);
     let mut axes = (0..inner.len()).filter(|&a| inner[a] != node.ty.shape[a]);
     let axis = axes.next().filter(|_| axes.next().is_none())?;

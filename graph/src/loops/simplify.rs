@@ -2,6 +2,7 @@
 //! operands that no round reads or that come twice. Parameters of the net are read in the body itself.
 
 use crate::graph::{Argument, Graph, Op, Repeat, Role, Value};
+use crate::number::Number;
 use crate::optimise::without_dead_code;
 use rustc_hash::FxHashMap;
 
@@ -99,7 +100,7 @@ fn simpler(repeat: &Repeat, used: &[usize], operands: &[Value], outer: &Graph) -
     }
     for node in &mut new.body.nodes {
         if let Op::Input(i) = node.op {
-            node.op = inputs.get(&i).cloned().unwrap_or(Op::Const(0.0));
+            node.op = inputs.get(&i).cloned().unwrap_or(Op::Const(Number::Float(0.0)));
         }
     }
     let mut numbers = vec![];

@@ -5,6 +5,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Origin, Value};
+use crate::number::Number;
 use crate::rules::{Relation, Rule};
 use crate::scalar::Binary;
 use crate::size::Size;
@@ -282,7 +283,7 @@ fn counted(b: &Builder, index: Value) -> Option<(Size, Size)> {
 fn size_of(b: &Builder, value: Value) -> Option<Size> {
     let node = b.graph.node(value);
     match &node.op {
-        Op::Const(c) if c.fract() == 0.0 => Some((*c as i64).into()),
+        Op::Const(Number::Int(c)) => Some((*c).into()),
         Op::Size(size) => Some(size.clone()),
         Op::Broadcast | Op::Reshape => size_of(b, node.inputs[0]),
         _ => None,

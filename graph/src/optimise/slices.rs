@@ -19,8 +19,8 @@ impl Rebuild {
                 Some(self.with(node, Op::Pad { before, value: *value }, below.inputs, node.ty.clone()))
             }
             (Op::Slice { start, step: 1, .. }, _) if below.ty == node.ty && start.is_zero() => Some(x),
-            (Op::Slice { .. }, _) if self.out.as_const(x).is_some() => {
-                let c = self.out.as_const(x)?;
+            (Op::Slice { .. }, _) if self.out.as_number(x).is_some() => {
+                let c = self.out.as_number(x)?;
                 Some(self.constant(node, c))
             }
             (Op::Slice { axis, start, step }, Op::Slice { axis: other, start: first, step: by }) if axis == other => {

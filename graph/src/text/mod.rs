@@ -161,7 +161,7 @@ fn operation(out: &mut String, node: &Node) {
         Op::RoundParameter { first, steps } => write!(out, "parameter {first}{}", rounds(steps)),
         Op::State(i) => write!(out, "state {i}"),
         Op::RoundState { first, steps } => write!(out, "state {first}{}", rounds(steps)),
-        Op::Const(c) => write!(out, "{c:?}"),
+        Op::Const(c) => write!(out, "{c}"),
         Op::Size(size) => write!(out, "size {size}"),
         Op::Iota(axis) => write!(out, "iota along {axis}"),
         Op::Random(stream) => write!(out, "random stream {stream}"),

@@ -2,6 +2,7 @@
 
 use super::read::{Line, Problem};
 use crate::graph::{Op, Taps, Window};
+use crate::number::Number;
 use crate::size::Size;
 
 macro_rules! primitives {
@@ -122,13 +123,13 @@ macro_rules! numbers {
 
 numbers!(usize, i64);
 
-impl Attribute for f64 {
+impl Attribute for Number {
     fn write(&self) -> String {
-        format!("{self:?}")
+        self.to_string()
     }
 
-    fn read(line: &mut Line) -> Result<f64, Problem> {
-        line.float()
+    fn read(line: &mut Line) -> Result<Number, Problem> {
+        line.constant()
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::value::{Error as NoSuchName, StrDeserializer};
 use super::primitives;
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::number::Number;
 use crate::program::{Below, Check, Must};
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -98,8 +99,10 @@ impl<'t> Lines<'t> {
                 continue;
             }
             let mut node = line.node(graph.nodes.len()).map_err(|e| self.error(e))?;
-            if let Op::Repeat(repeat) = &mut node.op {
-                repeat.body = self.graph()?;
+            match &mut node.op {
+                Op::Repeat(repeat) => repeat.body = self.graph()?,
+                Op::Const(c) | Op::Pad { value: c, .. } => *c = c.to(node.ty.dtype),
+                _ => {}
             }
             graph.nodes.push(node);
         }
@@ -177,8 +180,8 @@ impl<'t> Line<'t> {
         Ok(Value(self.number()?))
     }
 
-    /// A number as `{:?}` prints it.
-    pub fn float(&mut self) -> Result<f64, Problem> {
+    /// A number of a graph.
+    pub fn constant(&mut self) -> Result<Number, Problem> {
         let before = self.rest;
         let text = self.take(|c| c.is_alphanumeric() || "-+.".contains(c));
         text.parse().map_err(|_| Line { rest: before }.wrong("a number"))

@@ -2,6 +2,7 @@
 
 use castnet_graph::compile::Compiled;
 use castnet_graph::printer::{self, Printed};
+use castnet_graph::scalar::Lane;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
@@ -50,7 +51,8 @@ fn function(printed: &Printed, castnet: &TokenStream) -> TokenStream {
     let doc = format!(" {}", printed.doc);
     // What the printer writes is Rust; if ever it were not, rustc would say so: never a panic.
     let tokens = |text: &String| text.parse::<TokenStream>().unwrap_or_default();
-    let (inputs, outputs) = (printed.inputs.iter().map(tokens), printed.outputs.iter().map(tokens));
+    let typed = |(name, lane): &(String, Lane)| tokens(&format!("{name}: {}", lane.dtype()));
+    let (inputs, outputs) = (printed.inputs.iter().map(typed), printed.outputs.iter().map(typed));
     let body = tokens(&printed.body.join("\n"));
     let far = printed.far.then(|| quote!(far));
     quote! {

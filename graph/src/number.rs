@@ -1,0 +1,224 @@
+//! Numbers that are known while a net is built: floats as f64, integers exactly. What they make of each other is what kernels compute.
+
+use std::fmt;
+use std::num::ParseFloatError;
+use std::str::FromStr;
+
+use crate::reference;
+use crate::scalar::{Binary, Literal, Unary};
+use crate::types::DType;
+
+/// A number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Of a float type. Rounded to that type where it is used, halves where they are made.
+    Float(f64),
+    /// Of an integer type; of truth values, 0 or 1.
+    Int(i64),
+}
+
+/// A float has a point, an exponent or a name: `1.0`, `1e-5`, `inf`.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Float(x) => write!(f, "{x:?}"),
+            Number::Int(x) => write!(f, "{x}"),
+        }
+    }
+}
+
+impl FromStr for Number {
+    type Err = ParseFloatError;
+
+    fn from_str(text: &str) -> Result<Number, ParseFloatError> {
+        text.parse().map(Number::Int).or_else(|_| text.parse().map(Number::Float))
+    }
+}
+
+impl From<f64> for Number {
+    fn from(x: f64) -> Number {
+        Number::Float(x)
+    }
+}
+
+impl From<i64> for Number {
+    fn from(x: i64) -> Number {
+        Number::Int(x)
+    }
+}
+
+impl Number {
+    /// As a float.
+    pub fn f64(self) -> f64 {
+        match self {
+            Number::Float(x) => x,
+            Number::Int(x) => x as f64,
+        }
+    }
+
+    /// As an integer: floats are truncated and held inside i64, NaN is 0.
+    pub fn i64(self) -> i64 {
+        match self {
+            Number::Float(x) => x as i64,
+            Number::Int(x) => x,
+        }
+    }
+
+    /// What distinguishes numbers of one type: 0 and -0 are two.
+    pub fn bits(self) -> u64 {
+        match self {
+            Number::Float(x) => x.to_bits(),
+            Number::Int(x) => x as u64,
+        }
+    }
+
+    /// The value that it has in an element type: as [`Instr::To`](crate::scalar::Instr::To), but that f32 is not rounded yet.
+    pub fn to(self, dtype: DType) -> Number {
+        match dtype {
+            DType::F32 | DType::F64 => Number::Float(self.f64()),
+            DType::F16 => Number::Float(half::f16::from_f32(self.f64() as f32).to_f64()),
+            DType::BF16 => Number::Float(half::bf16::from_f32(self.f64() as f32).to_f64()),
+            DType::Bool => Number::Int(i64::from(self != Number::Int(0) && self.f64() != 0.0)),
+            DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 => {
+                Number::Int(wrapped(self.i64(), dtype))
+            }
+        }
+    }
+
+    /// As a literal of the lane of an element type.
+    pub fn literal(self, dtype: DType) -> Literal {
+        use crate::scalar::Lane;
+        match dtype.lane() {
+            Lane::F32 => Literal::F32(self.f64() as f32),
+            Lane::F64 => Literal::F64(self.f64()),
+            Lane::I32 => Literal::I32(self.i64() as i32),
+            Lane::I64 => Literal::I64(self.i64()),
+            Lane::Bool => Literal::Bool(self.f64() != 0.0),
+        }
+    }
+
+    /// Whether an element type has exactly this value; any float is taken to be one of every float type that does not make it infinite.
+    pub fn fits(self, dtype: DType) -> bool {
+        match self {
+            Number::Float(x) if dtype.is_float() => !x.is_finite() || self.finite_in(dtype),
+            Number::Float(x) => x.fract() == 0.0 && x.abs() < 9.3e18 && Number::Int(x as i64).fits(dtype),
+            Number::Int(x) if dtype.is_int() => wrapped(x, dtype) == x,
+            Number::Int(x) if dtype == DType::Bool => x == 0 || x == 1,
+            Number::Int(x) => Number::Float(x as f64).finite_in(dtype),
+        }
+    }
+
+    fn finite_in(self, dtype: DType) -> bool {
+        match (dtype, self.to(dtype)) {
+            (DType::F32, number) => (number.f64() as f32).is_finite(),
+            (_, number) => number.f64().is_finite(),
+        }
+    }
+}
+
+/// An integer in the width of an integer type.
+pub(crate) fn wrapped(x: i64, dtype: DType) -> i64 {
+    match dtype {
+        DType::I8 => i64::from(x as i8),
+        DType::U8 => i64::from(x as u8),
+        DType::I16 => i64::from(x as i16),
+        DType::I32 => i64::from(x as i32),
+        DType::U32 => i64::from(x as u32),
+        DType::I64 | DType::Bool | DType::F32 | DType::F64 | DType::F16 | DType::BF16 => x,
+    }
+}
+
+/// `f(x)` in an element type.
+pub(crate) fn unary(f: Unary, dtype: DType, x: Number) -> Number {
+    match (f, x) {
+        (Unary::Not, Number::Int(x)) if dtype == DType::Bool => Number::Int(i64::from(x == 0)),
+        (_, Number::Int(x)) => Number::Int(wrapped(integer(f, x), dtype)),
+        (_, Number::Float(x)) => Number::Float(reference::unary(f, x)),
+    }
+}
+
+fn integer(f: Unary, x: i64) -> i64 {
+    match f {
+        Unary::Neg => x.wrapping_neg(),
+        Unary::Abs => x.wrapping_abs(),
+        Unary::Sign => x.signum(),
+        Unary::Not => !x,
+        Unary::Floor | Unary::Trunc | Unary::Round => x,
+        Unary::Exp
+        | Unary::Log
+        | Unary::Sqrt
+        | Unary::Rsqrt
+        | Unary::Tanh
+        | Unary::Sigmoid
+        | Unary::Erf
+        | Unary::Sin
+        | Unary::Cos
+        | Unary::Log1p
+        | Unary::Expm1 => unreachable!("number: {f:?} of an integer"),
+    }
+}
+
+/// `f(x, y)` of two numbers of an element type.
+pub(crate) fn binary(f: Binary, dtype: DType, x: Number, y: Number) -> Number {
+    match (x, y) {
+        (Number::Int(x), Number::Int(y)) => Number::Int(wrapped(integers(f, dtype, x, y), dtype)),
+        (x, y) if f.is_comparison() => Number::Int(reference::binary(f, x.f64(), y.f64()) as i64),
+        (x, y) => Number::Float(reference::binary(f, x.f64(), y.f64())),
+    }
+}
+
+fn integers(f: Binary, dtype: DType, x: i64, y: i64) -> i64 {
+    let truth = i64::from;
+    let width = 8 * dtype.lane().bytes() as i64;
+    match f {
+        Binary::Add => x.wrapping_add(y),
+        Binary::Sub => x.wrapping_sub(y),
+        Binary::Mul => x.wrapping_mul(y),
+        Binary::FloorDivide => floor_divide(x, y),
+        Binary::Rem if y == 0 => 0,
+        Binary::Rem => x.wrapping_sub(floor_divide(x, y).wrapping_mul(y)),
+        Binary::Pow => power(x, y),
+        Binary::Max => x.max(y),
+        Binary::Min => x.min(y),
+        Binary::Lt => truth(x < y),
+        Binary::Le => truth(x <= y),
+        Binary::Gt => truth(x > y),
+        Binary::Ge => truth(x >= y),
+        Binary::Eq => truth(x == y),
+        Binary::Ne => truth(x != y),
+        Binary::And => x & y,
+        Binary::Or => x | y,
+        Binary::Xor => x ^ y,
+        Binary::ShiftLeft if !(0..width).contains(&y) => 0,
+        Binary::ShiftLeft => x.wrapping_shl(y as u32),
+        Binary::ShiftRight => x >> if (0..width).contains(&y) { y } else { 63 },
+        Binary::Div => unreachable!("number: the quotient of integers"),
+    }
+}
+
+fn floor_divide(x: i64, y: i64) -> i64 {
+    if y == 0 {
+        return 0;
+    }
+    let (quotient, rest) = (x.wrapping_div(y), x.wrapping_rem(y));
+    if rest != 0 && (rest < 0) != (y < 0) { quotient - 1 } else { quotient }
+}
+
+fn power(x: i64, y: i64) -> i64 {
+    match (x, y) {
+        (1, _) => 1,
+        (-1, y) => [1, -1][(y & 1) as usize],
+        (_, y) if y < 0 => 0,
+        (x, y) => {
+            let (mut result, mut base, mut rest) = (1i64, x, y);
+            while rest > 0 {
+                if rest & 1 == 1 {
+                    result = result.wrapping_mul(base);
+                }
+                base = base.wrapping_mul(base);
+                rest >>= 1;
+            }
+            result
+        }
+    }
+}
