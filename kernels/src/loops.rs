@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
+use crate::transfer::is_own_lane;
 use castnet_program::program::{Family, Launch, Level};
 use castnet_program::types::DType;
-use crate::transfer::is_own_lane;
 
 use crate::BlockKernel;
 use crate::access::{Access, Block, Map};

@@ -5,9 +5,9 @@ mod common;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::scalar::{Binary, Instr, Reduction, Unary};
 use castnet_program::types::DType;
-use common::{access, size};
+use common::{access, floats, size};
 
 /// Chunks of `elements` elements of code with two inputs and an output.
 fn chunks(elements: usize, instrs: Vec<Instr>) -> usize {
@@ -23,7 +23,7 @@ fn chunks(elements: usize, instrs: Vec<Instr>) -> usize {
         stages: vec![Stage {
             level: Level::Element,
             inputs: vec![Source::Load(0), Source::Load(1)],
-            code: Code { inputs: 2, instrs, outputs },
+            code: floats(2, instrs, outputs),
             outputs: vec![Target::Store(0)],
         }],
         updates: None,
@@ -53,12 +53,8 @@ fn sums(family: Family, points: usize, reduced: usize) -> Vec<usize> {
         Family::Row => access(0, &[points, reduced], vec![Index::of(0), Index::of(1)]),
         _ => access(0, &[reduced, points], vec![Index::of(1), Index::of(0)]),
     };
-    let stage = |level, from, to| Stage {
-        level,
-        inputs: vec![from],
-        code: Code { inputs: 1, instrs: vec![], outputs: vec![0] },
-        outputs: vec![to],
-    };
+    let stage =
+        |level, from, to| Stage { level, inputs: vec![from], code: floats(1, vec![], vec![0]), outputs: vec![to] };
     let launch = Launch {
         name: "sums".into(),
         loc: 0,

@@ -5,15 +5,15 @@ mod common;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, block_kernel};
 use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Literal, Reduction, Unary};
 use castnet_program::types::DType;
-use common::{Data, Random, access, run, size};
+use common::{Data, Random, access, floats, run, size};
 
 use {Binary::*, Instr::Binary as B, Instr::Const as C, Instr::Select as S, Instr::Unary as U, Unary::*};
 
 block_kernel! {
     /// A sum and a product of every function of one argument.
-    functions(x, y) -> (t31, t16) far {
+    functions(x: f32, y: f32) -> (t31: f32, t16: f32) far {
         let t0 = exp(x);
         let t1 = log(x);
         let t2 = sqrt(x);
@@ -27,7 +27,7 @@ block_kernel! {
         let t10 = cos(x, &mut far);
         let t11 = floor(x);
         let t12 = trunc(x);
-        let t13 = not(y);
+        let t13 = round(y);
         let t14 = -y;
         let t15 = pow(x, y);
         let t16 = rem(x, y);
@@ -53,19 +53,19 @@ fn functions_code() -> Code {
     let one = |f| U(f, 0);
     let mut instrs: Vec<Instr> =
         [Exp, Log, Sqrt, Rsqrt, Abs, Sign, Tanh, Sigmoid, Erf, Sin, Cos, Floor, Trunc].map(one).to_vec();
-    instrs.extend([U(Not, 1), U(Neg, 1), B(Pow, 0, 1), B(Rem, 0, 1)]);
+    instrs.extend([U(Round, 1), U(Neg, 1), B(Pow, 0, 1), B(Rem, 0, 1)]);
     let fold = [Add, Add, Mul, Sub, Add, Mul, Add, Div, Add, Mul, Add, Sub, Mul, Add, Add];
     let mut sum = 2;
     for (i, f) in fold.into_iter().enumerate() {
         instrs.push(B(f, sum, 3 + i as u32));
         sum = 1 + instrs.len() as u32;
     }
-    Code { inputs: 2, instrs, outputs: vec![33, 18] }
+    floats(2, instrs, vec![33, 18])
 }
 
 block_kernel! {
     /// Comparisons and selections.
-    truths(x, y) -> (t12) {
+    truths(x: f32, y: f32) -> (t12: f32) {
         let t0 = lt(x, y);
         let t1 = le(x, y);
         let t2 = gt(x, y);
@@ -74,8 +74,8 @@ block_kernel! {
         let t5 = ne(x, y);
         let t6 = and(t0, t1);
         let t7 = or(t2, t3);
-        let t8 = max(t6, t5);
-        let t9 = min(t7, t4);
+        let t8 = or(t6, t5);
+        let t9 = to_f32(xor(t7, t4));
         let t10 = select(t8, x, t9);
         let t11 = 0.75;
         let t12 = t10 * t11;
@@ -84,37 +84,40 @@ block_kernel! {
 
 fn truths_code() -> Code {
     let mut instrs: Vec<Instr> = [Lt, Le, Gt, Ge, Eq, Ne].map(|f| B(f, 0, 1)).to_vec();
-    instrs.extend([B(And, 2, 3), B(Or, 4, 5), B(Max, 8, 7), B(Min, 9, 6), S(10, 0, 11), C(0.75), B(Mul, 12, 13)]);
-    Code { inputs: 2, instrs, outputs: vec![14] }
+    instrs.extend([B(And, 2, 3), B(Or, 4, 5), B(Or, 8, 7), B(Xor, 9, 6), Instr::To(DType::F32, 11)]);
+    instrs.extend([S(10, 0, 12), C(Literal::F32(0.75)), B(Mul, 13, 14)]);
+    floats(2, instrs, vec![15])
 }
 
 block_kernel! {
     /// No contraction: the product is rounded.
-    product_and_sum(x, y) -> (t1) {
+    product_and_sum(x: f32, y: f32) -> (t1: f32) {
         let t0 = x * y;
         let t1 = t0 + x;
     }
 }
 
 fn product_and_sum_code() -> Code {
-    Code { inputs: 2, instrs: vec![B(Mul, 0, 1), B(Add, 2, 0)], outputs: vec![3] }
+    floats(2, vec![B(Mul, 0, 1), B(Add, 2, 0)], vec![3])
 }
 
 block_kernel! {
     /// Two results that lie over the two inputs, crosswise.
-    exchanged(x, y) -> (y, t0, x) {
+    exchanged(x: f32, y: f32) -> (t1: f32, t0: f32, t2: f32) {
         let t0 = x - y;
+        let t1 = y;
+        let t2 = x;
     }
 }
 
 fn exchanged_code() -> Code {
-    Code { inputs: 2, instrs: vec![B(Sub, 0, 1)], outputs: vec![1, 2, 0] }
+    floats(2, vec![B(Sub, 0, 1)], vec![1, 2, 0])
 }
 
 /// A launch over `n` floats: loads from the first buffers, stores to `stores`.
 fn flat(n: usize, code: Code, stores: &[usize]) -> Launch {
     let plain = |buffer| access(buffer, &[n], vec![Index::of(0)]);
-    let inputs = (0..code.inputs as usize).map(Source::Load).collect();
+    let inputs = (0..code.inputs.len()).map(Source::Load).collect();
     let outputs = (0..stores.len()).map(Target::Store).collect();
     Launch {
         name: "flat".into(),
@@ -122,7 +125,7 @@ fn flat(n: usize, code: Code, stores: &[usize]) -> Launch {
         space: vec![size(n)],
         reduce: vec![],
         family: Family::Flat,
-        loads: (0..code.inputs as usize).map(plain).collect(),
+        loads: (0..code.inputs.len()).map(plain).collect(),
         stores: stores.iter().map(|&b| plain(b)).collect(),
         stages: vec![Stage { level: Level::Element, inputs, code, outputs }],
         updates: None,

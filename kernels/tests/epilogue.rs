@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Update};
 use castnet_program::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
-use castnet_program::scalar::{Binary, Code, Instr, Unary};
+use castnet_program::scalar::{Binary, Instr, Lane, Literal, Unary};
 use castnet_program::types::DType;
-use common::{Data, Random, access, compare, meaning, run, size};
+use common::{Data, Random, access, compare, floats, meaning, run, size};
 
 /// `[batch, i, j]`, depth k; buffer 0 is the left operand, 1 the right one.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ fn shapes() -> Vec<Sizes> {
 
 fn stage(inputs: Vec<Source>, instrs: Vec<Instr>, outputs: Vec<u32>) -> Stage {
     let stores = (0..outputs.len()).map(Target::Store).collect();
-    let code = Code { inputs: inputs.len() as u32, instrs, outputs };
+    let code = floats(inputs.len(), instrs, outputs);
     Stage { level: Level::Element, inputs, code, outputs: stores }
 }
 
@@ -113,7 +113,7 @@ fn stored_as_it_is() {
 
 #[test]
 fn bias_residual_and_mask() {
-    use {Binary::*, Instr::Binary as B, Instr::Unary as U, Source as S};
+    use {Binary::*, Instr::Binary as B, Instr::To, Instr::Unary as U, Source as S};
     for s in shapes() {
         let mut random = Random(2);
         let mut data = s.operands(&mut random);
@@ -126,7 +126,7 @@ fn bias_residual_and_mask() {
         let mut launch = s.launch();
         let halved =
             vec![Index::of(0), Index { offset: (-1).into(), ..Index::of(1) }, Index { divide: 2, ..Index::of(2) }];
-        let cut = Access { outside: Some(0.5), ..access(5, &[s.batch, s.i, s.j], halved) };
+        let cut = Access { outside: Some(Literal::F32(0.5)), ..access(5, &[s.batch, s.i, s.j], halved) };
         launch.loads = vec![access(2, &[s.j], vec![Index::of(2)]), panels(3, s), plain(4, s), cut];
         launch.stores = vec![plain(5, s), panels(6, s)];
         launch.loads[3].buffer = 3;
@@ -142,12 +142,16 @@ fn bias_residual_and_mask() {
             B(Add, 0, 1),
             U(Unary::Tanh, 7),
             B(Add, 8, 2),
-            B(Mul, 9, 3),
-            B(Sub, 10, 4),
-            B(Mul, 11, 5),
-            B(Add, 12, 6),
+            To(DType::F32, 3),
+            B(Mul, 9, 10),
+            B(Sub, 11, 4),
+            B(Mul, 12, 5),
+            To(DType::F32, 6),
+            B(Add, 13, 14),
         ];
-        launch.stages = vec![stage(inputs, instrs, vec![13, 8])];
+        launch.stages = vec![stage(inputs, instrs, vec![15, 8])];
+        // The mask, and the index of a column.
+        [3, 6].into_iter().for_each(|input| launch.stages[0].code.inputs[input] = Lane::I32);
         s.check(&launch, &data);
     }
 }

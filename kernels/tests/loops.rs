@@ -5,9 +5,10 @@ mod common;
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
 use castnet_program::program::{Access, Family, Index, Launch, Level, Source, Stage, Target};
-use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Reduction, Unary};
 use castnet_program::types::DType;
-use common::{Data, Random, access, check, size};
+use common::model::literal;
+use common::{Data, Random, access, check, floats, size};
 
 /// A launch in the making, with its buffers.
 struct Making<'a> {
@@ -49,7 +50,7 @@ impl<'a> Making<'a> {
     }
 
     /// A random load over the first `rank` dims.
-    fn load(&mut self, rank: usize) -> Source {
+    fn load(&mut self, rank: usize) -> (Source, Lane) {
         let (mut dims, mut index, mut outside) = (vec![], vec![], None);
         for d in self.order(rank) {
             let n = self.sizes[d] as i64;
@@ -60,7 +61,7 @@ impl<'a> Making<'a> {
                 3 => (2 * n + 1, Index { terms: vec![(d, 2)], offset: 1.into(), ..of }),
                 4 => (n + 2, Index { offset: (n + 1).into(), terms: vec![(d, -1)], ..of }),
                 5 => {
-                    outside = Some(0.25);
+                    outside = Some(3.25);
                     ((n - 1).max(1), Index { offset: (self.random.below(5) as i64 - 2).into(), ..of })
                 }
                 6 => {
@@ -75,24 +76,29 @@ impl<'a> Making<'a> {
             dims.push(len as usize);
             index.push(i);
         }
-        let dtype =
-            self.random.of(&[DType::F32, DType::F32, DType::F32, DType::U8, DType::I64, DType::BF16, DType::Bool]);
+        let dtype = self.dtype();
+        let value = |x: f64| Some(literal(dtype.lane(), x));
         let buffer = self.buffer(dtype, &dims);
-        let mut access = Access { outside, ..access(buffer, &dims, index) };
+        let mut access = Access { outside: outside.and_then(value), ..access(buffer, &dims, index) };
         if rank > 0 && self.random.below(8) == 0 {
             // A view that ends before the memory does.
             let d = self.random.below(rank);
-            access.outside = Some(outside.unwrap_or(0.75));
+            access.outside = value(outside.unwrap_or(0.75));
             let index =
                 Index::of(d).times(1 - 2 * self.random.below(2) as i64).plus(&(self.random.below(5) as i64 - 2).into());
             access.within.push((index, size(self.random.below(self.sizes[d] + 2))));
         }
         self.launch.loads.push(access);
-        Source::Load(self.launch.loads.len() - 1)
+        (Source::Load(self.launch.loads.len() - 1), dtype.lane())
+    }
+
+    /// An element type, as often as not f32.
+    fn dtype(&mut self) -> DType {
+        if self.random.below(2) == 0 { DType::F32 } else { self.random.of(&DType::ALL) }
     }
 
     /// A random load at indices that are loaded too, some of them too small or too large.
-    fn gather(&mut self, rank: usize) -> Source {
+    fn gather(&mut self, rank: usize) -> (Source, Lane) {
         let axes =
             |me: &mut Self| -> Vec<usize> { me.order(rank).into_iter().filter(|_| me.random.below(3) > 0).collect() };
         let add = |me: &mut Self, dtype: DType, axes: &[usize], index: Vec<Index>, dims: Vec<usize>| {
@@ -103,7 +109,7 @@ impl<'a> Making<'a> {
         };
         let named = axes(self);
         let dims = named.iter().map(|&d| self.sizes[d]).collect();
-        let dtype = self.random.of(&[DType::I64, DType::U8, DType::I32, DType::F32]);
+        let dtype = self.random.of(&[DType::I64, DType::U8, DType::I32, DType::I8, DType::I16, DType::U32]);
         let index = add(self, dtype, &named, named.iter().map(|&d| Index::of(d)).collect(), dims);
         let source = axes(self);
         let mut dims: Vec<usize> = source.iter().map(|&d| self.sizes[d]).collect();
@@ -111,13 +117,13 @@ impl<'a> Making<'a> {
         let dim = self.random.below(dims.len() + 1);
         dims.insert(dim, 1 + self.random.below(7));
         indices.insert(dim, Index::zero());
-        let dtype = self.random.of(&[DType::F32, DType::F32, DType::U8, DType::BF16]);
+        let dtype = self.dtype();
         let from = add(self, dtype, &source, indices, dims);
-        Source::Gather { from, dim, index }
+        (Source::Gather { from, dim, index }, dtype.lane())
     }
 
     /// A random store over the first `rank` dims: each point its own element.
-    fn store(&mut self, rank: usize) -> Target {
+    fn store(&mut self, rank: usize, dtype: DType) -> Target {
         let (mut dims, mut index, mut outside) = (vec![], vec![], None);
         let panel = if rank > 0 && self.random.below(4) == 0 { self.random.below(rank) } else { usize::MAX };
         for d in self.order(rank) {
@@ -127,7 +133,7 @@ impl<'a> Making<'a> {
                 0 => (2 * n, Index { terms: vec![(d, 2)], ..Index::of(d) }),
                 1 => (n + 2, Index { offset: 1.into(), ..Index::of(d) }),
                 2 => {
-                    outside = Some(0.0);
+                    outside = Some(literal(dtype.lane(), 0.0));
                     (n, Index { offset: 1.into(), ..Index::of(d) })
                 }
                 _ => (n, Index::of(d)),
@@ -139,16 +145,15 @@ impl<'a> Making<'a> {
             dims.push(32);
             index.push(Index { modulo: 32, ..Index::of(panel) });
         }
-        let dtype = self.random.of(&[DType::F32, DType::F32, DType::F32, DType::F64]);
         let buffer = self.buffer(dtype, &dims);
         self.launch.stores.push(Access { outside, ..access(buffer, &dims, index) });
         Target::Store(self.launch.stores.len() - 1)
     }
 
-    /// A source over the first `rank` dims.
-    fn source(&mut self, rank: usize, slots: usize) -> Source {
+    /// A source over the first `rank` dims, with its lane; `rows`: the lanes of row values.
+    fn source(&mut self, rank: usize, rows: &[Lane]) -> (Source, Lane) {
         match self.random.below(11) {
-            0 if rank > 0 => Source::Index(self.random.below(rank)),
+            0 if rank > 0 => (Source::Index(self.random.below(rank)), self.random.of(&[Lane::I32, Lane::I64])),
             1 => {
                 let mut stride = 1;
                 let mut strides: Vec<_> = (0..self.sizes.len()).map(|_| size(0)).collect();
@@ -156,44 +161,107 @@ impl<'a> Making<'a> {
                     strides[d] = size(stride);
                     stride *= self.sizes[d];
                 }
-                Source::Random { stream: 3, strides, round: size(stride), offset: size(self.random.below(3) * 5) }
+                let offset = size(self.random.below(3) * 5);
+                (Source::Random { stream: 3, strides, round: size(stride), offset }, Lane::F32)
             }
-            2 => Source::Size(size(3)),
+            2 => (Source::Size(size(3)), self.random.of(&[Lane::F32, Lane::F64, Lane::I32, Lane::I64])),
             3 => self.gather(rank),
-            4..7 if slots > 0 => Source::Row(self.random.below(slots)),
+            4..7 if !rows.is_empty() => {
+                let row = self.random.below(rows.len());
+                (Source::Row(row), rows[row])
+            }
             _ => self.load(rank),
         }
     }
 
-    /// Smooth code: single and double precision stay near.
-    fn code(&mut self, inputs: usize, outputs: usize) -> Code {
-        let mut instrs = vec![];
-        for _ in 0..self.random.below(7) {
-            let slots = (inputs + instrs.len()) as u64;
-            let mut slot = || (self.random.next() % slots) as u32;
-            let (a, b, c) = (slot(), slot(), slot());
-            instrs.push(match self.random.below(9) {
-                0 => Instr::Const(self.random.unit() as f32),
-                1 => Instr::Unary(Unary::Tanh, a),
-                2 => Instr::Unary(Unary::Sigmoid, a),
-                3 => Instr::Unary(Unary::Neg, a),
-                4 => Instr::Binary(Binary::Max, a, b),
-                5 => Instr::Binary(Binary::Add, a, b),
-                6 => Instr::Binary(Binary::Sub, a, b),
-                7 => Instr::Select(a, b, c),
-                _ => Instr::Binary(Binary::Min, a, b),
-            });
+    /// A slot that can be stored as this type with no jump where a float is a little off, and made of it.
+    fn converted(&mut self, code: &mut Code, dtype: DType) -> u32 {
+        let lanes = code.lanes().unwrap();
+        let jumps = |lane: Lane| lane.is_float() && !matches!(dtype, DType::F32 | DType::F64);
+        let slots: Vec<u32> = (0..lanes.len() as u32).filter(|&slot| !jumps(lanes[slot as usize])).collect();
+        // The last one as often as not.
+        let slot = match slots.last() {
+            Some(&last) if self.random.below(2) == 0 => last,
+            Some(_) => self.random.of(&slots),
+            None => code.push(Instr::Const(literal(Lane::I32, 5.0))),
+        };
+        match code.lanes().unwrap()[slot as usize].dtype() == dtype {
+            true => slot,
+            false => code.push(Instr::To(dtype, slot)),
         }
-        let slots = inputs + instrs.len();
-        let last = slots as u32 - 1;
-        let outputs = (0..outputs).map(|i| if i == 0 { last } else { self.random.below(slots) as u32 });
-        Code { inputs: inputs as u32, outputs: outputs.collect(), instrs }
     }
 
-    fn stage(&mut self, level: Level, rank: usize, slots: usize, outputs: Vec<Target>) {
-        let inputs: Vec<Source> = (0..1 + self.random.below(3)).map(|_| self.source(rank, slots)).collect();
-        let code = self.code(inputs.len(), outputs.len());
+    /// Smooth code: values that are nearly the same give results that are.
+    fn code(&mut self, inputs: Vec<Lane>, outputs: &[DType]) -> Code {
+        let mut code = Code { inputs, ..Code::default() };
+        for _ in 0..self.random.below(7) {
+            let lanes = code.lanes().unwrap();
+            let a = self.random.below(lanes.len());
+            let lane = lanes[a];
+            let alike: Vec<u32> = (0..lanes.len() as u32).filter(|&b| lanes[b as usize] == lane).collect();
+            let (a, b) = (a as u32, self.random.of(&alike));
+            let truths: Vec<u32> = (0..lanes.len() as u32).filter(|&c| lanes[c as usize] == Lane::Bool).collect();
+            use {Instr::Binary as B, Instr::Unary as U};
+            let instr = match self.random.below(6) {
+                0 => Instr::Const(literal(self.random.of(&Lane::ALL), 3.0 * self.random.unit())),
+                1 if !truths.is_empty() => Instr::Select(self.random.of(&truths), a, b),
+                _ => match lane {
+                    Lane::F32 | Lane::F64 => {
+                        let other = if lane == Lane::F32 { DType::F64 } else { DType::F32 };
+                        self.random.of(&[
+                            U(Unary::Tanh, a),
+                            U(Unary::Sigmoid, a),
+                            U(Unary::Neg, a),
+                            B(Binary::Max, a, b),
+                            B(Binary::Min, a, b),
+                            B(Binary::Add, a, b),
+                            B(Binary::Sub, a, b),
+                            Instr::To(other, a),
+                        ])
+                    }
+                    Lane::I32 | Lane::I64 => self.random.of(&[
+                        U(Unary::Neg, a),
+                        U(Unary::Not, a),
+                        B(Binary::Max, a, b),
+                        B(Binary::Add, a, b),
+                        B(Binary::Sub, a, b),
+                        B(Binary::Xor, a, b),
+                        B(Binary::Lt, a, b),
+                        B(Binary::Eq, a, b),
+                        B(Binary::FloorDivide, a, b),
+                    ]),
+                    Lane::Bool => self.random.of(&[U(Unary::Not, a), B(Binary::Or, a, b), B(Binary::And, a, b)]),
+                },
+            };
+            code.push(instr);
+            if !lane.is_float() && self.random.below(2) == 0 {
+                let last = (lanes.len()) as u32;
+                if !code.lanes().unwrap()[last as usize].is_float() {
+                    code.push(Instr::To(self.random.of(&DType::ALL), last));
+                }
+            }
+        }
+        code.outputs = outputs.iter().map(|&dtype| self.converted(&mut code, dtype)).collect();
+        code
+    }
+
+    /// A stage; `outputs`: where they go, as what.
+    fn stage(&mut self, level: Level, rank: usize, rows: &[Lane], outputs: Vec<(Target, DType)>) {
+        let count = 1 + self.random.below(3);
+        let (inputs, lanes): (Vec<Source>, Vec<Lane>) = (0..count).map(|_| self.source(rank, rows)).unzip();
+        let (outputs, dtypes): (Vec<Target>, Vec<DType>) = outputs.into_iter().unzip();
+        let code = self.code(lanes, &dtypes);
         self.launch.stages.push(Stage { level, inputs, code, outputs });
+    }
+
+    /// Stores of random types.
+    fn stores(&mut self, rank: usize, count: usize) -> Vec<(Target, DType)> {
+        (0..count)
+            .map(|_| {
+                let dtype = self.dtype();
+                (self.store(rank, dtype), dtype)
+            })
+            .collect()
     }
 }
 
@@ -218,8 +286,9 @@ fn flat() {
         let space = sizes(&mut random, rank, 6000);
         let mut making = Making::new(&mut random, Family::Flat, &space, &[]);
         for _ in 0..1 + making.random.below(2) {
-            let outputs = (0..1 + making.random.below(2)).map(|_| making.store(rank)).collect();
-            making.stage(Level::Element, rank, 0, outputs);
+            let count = 1 + making.random.below(2);
+            let outputs = making.stores(rank, count);
+            making.stage(Level::Element, rank, &[], outputs);
         }
         check(&making.launch, &making.data, 2e-5);
     }
@@ -231,33 +300,35 @@ fn reducing(random: &mut Random, family: Family, space: &[usize], reduce: &[usiz
     let mut making = Making::new(random, family, space, reduce);
     let rank = ranks[0] + ranks[1];
     // Every slot is written before it is read.
-    let mut slots = 0;
+    let mut rows: Vec<Lane> = vec![];
     for _ in 0..1 + making.random.below(4) {
         let element = making.random.below(3) > 0;
-        let mut next = slots;
+        let (level, rank) = if element { (Level::Element, rank) } else { (Level::Row, ranks[0]) };
+        let known = rows.clone();
         let mut outputs = vec![];
         for _ in 0..1 + making.random.below(2) {
-            let store = making.random.below(3) == 0;
-            outputs.push(match making.random.of(&[Reduction::Sum, Reduction::Max, Reduction::Min]) {
-                _ if store => making.store(if element { rank } else { ranks[0] }),
-                op if element => Target::Reduce(op, next),
-                _ => Target::Row(next),
-            });
-            next += usize::from(!store);
+            if making.random.below(3) == 0 {
+                outputs.extend(making.stores(rank, 1));
+                continue;
+            }
+            let lane = making.random.of(&[Lane::F32, Lane::F32, Lane::F64, Lane::I32, Lane::I64, Lane::Bool]);
+            let op = match making.random.of(&[Reduction::Sum, Reduction::Max, Reduction::Min]) {
+                Reduction::Sum if lane == Lane::Bool => Reduction::Max,
+                op => op,
+            };
+            let target = if element { Target::Reduce(op, rows.len()) } else { Target::Row(rows.len()) };
+            outputs.push((target, lane.dtype()));
+            rows.push(lane);
         }
-        let (level, rank) = if element { (Level::Element, rank) } else { (Level::Row, ranks[0]) };
-        making.stage(level, rank, slots, outputs);
-        slots = next;
+        making.stage(level, rank, &known, outputs);
     }
-    if slots > 0 {
-        let store = making.store(ranks[0]);
-        let inputs = (0..slots).map(Source::Row).collect();
-        let mut code = Code { inputs: slots as u32, instrs: vec![], outputs: vec![] };
-        for slot in 1..slots as u32 {
-            let sum = if slot == 1 { 0 } else { slots as u32 + slot - 2 };
-            code.instrs.push(Instr::Binary(Binary::Add, sum, slot));
-        }
-        code.outputs = vec![if slots == 1 { 0 } else { 2 * slots as u32 - 2 }];
+    if !rows.is_empty() {
+        let store = making.store(ranks[0], DType::F64);
+        let inputs = (0..rows.len()).map(Source::Row).collect();
+        let mut code = Code { inputs: rows.clone(), ..Code::default() };
+        let wide: Vec<u32> = (0..rows.len() as u32).map(|row| code.push(Instr::To(DType::F64, row))).collect();
+        let sum = wide[1..].iter().fold(wide[0], |sum, &row| code.push(Instr::Binary(Binary::Add, sum, row)));
+        code.outputs = vec![sum];
         making.launch.stages.push(Stage { level: Level::Row, inputs, code, outputs: vec![store] });
     }
     (making.launch, making.data)
@@ -315,32 +386,42 @@ fn cross_entropy() {
         ];
         launch.stores =
             vec![access(loss, &[rows], vec![row.clone()]), access(gradient, &[rows, classes], vec![row, class])];
-        let code = |inputs, instrs, outputs| Code { inputs, instrs, outputs };
-        use {Binary::*, Instr::Binary as B, Instr::Unary as U, Level::*, Source as S, Target as T};
+        let code = |inputs: &[Lane], instrs, outputs| Code { inputs: inputs.to_vec(), instrs, outputs };
+        use {
+            Binary::*, Instr::Binary as B, Instr::To, Instr::Unary as U, Lane::*, Level::*, Source as S, Target as T,
+        };
         launch.stages = vec![
             Stage {
                 level: Element,
                 inputs: vec![S::Load(0)],
-                code: code(1, vec![], vec![0]),
+                code: code(&[F32], vec![], vec![0]),
                 outputs: vec![T::Reduce(Reduction::Max, 0)],
             },
             Stage {
                 level: Element,
                 inputs: vec![S::Load(0), S::Row(0), S::Index(1), S::Load(1)],
                 // e = exp(x - max); its sum; the logit of the target.
-                code: code(4, vec![B(Sub, 0, 1), U(Unary::Exp, 4), B(Eq, 2, 3), B(Mul, 6, 4)], vec![5, 7]),
+                code: code(
+                    &[F32, F32, I32, I32],
+                    vec![B(Sub, 0, 1), U(Unary::Exp, 4), B(Eq, 2, 3), To(DType::F32, 6), B(Mul, 7, 4)],
+                    vec![5, 8],
+                ),
                 outputs: vec![T::Reduce(Reduction::Sum, 1), T::Reduce(Reduction::Sum, 2)],
             },
             Stage {
                 level: Row,
                 inputs: vec![S::Row(1), S::Row(2)],
-                code: code(2, vec![U(Unary::Log, 0), B(Sub, 2, 1)], vec![3]),
+                code: code(&[F32, F32], vec![U(Unary::Log, 0), B(Sub, 2, 1)], vec![3]),
                 outputs: vec![T::Store(0)],
             },
             Stage {
                 level: Element,
                 inputs: vec![S::Load(0), S::Row(0), S::Row(1), S::Index(1), S::Load(1)],
-                code: code(5, vec![B(Sub, 0, 1), U(Unary::Exp, 5), B(Div, 6, 2), B(Eq, 3, 4), B(Sub, 7, 8)], vec![9]),
+                code: code(
+                    &[F32, F32, F32, I32, I32],
+                    vec![B(Sub, 0, 1), U(Unary::Exp, 5), B(Div, 6, 2), B(Eq, 3, 4), To(DType::F32, 8), B(Sub, 7, 9)],
+                    vec![10],
+                ),
                 outputs: vec![T::Store(1)],
             },
         ];
@@ -363,7 +444,7 @@ fn long_sums_are_accurate() {
             if family == Family::Row { vec![Index::of(0), Index::of(1)] } else { vec![Index::of(1), Index::of(0)] };
         making.launch.loads = vec![access(x, &[rows, cols], index)];
         making.launch.stores = vec![access(sum, &[space], vec![Index::of(0)])];
-        let same = || Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+        let same = || floats(1, vec![], vec![0]);
         let reduce = Target::Reduce(Reduction::Sum, 0);
         making.launch.stages = vec![
             Stage { level: Level::Element, inputs: vec![Source::Load(0)], code: same(), outputs: vec![reduce] },

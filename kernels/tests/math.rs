@@ -1,38 +1,41 @@
 //! Every function of `castnet_kernels::math` against double precision, on every instruction set, over all magnitudes.
 
+mod common;
+
 use std::f64::consts::FRAC_PI_2;
 
 use castnet_kernels::BlockKernel;
 use castnet_kernels::isa::Isa;
+use common::erf::erf;
 
 mod functions {
     use castnet_kernels::block_kernel;
-    block_kernel! { pub exp_(x) -> (y) { let y = exp(x); } }
-    block_kernel! { pub log_(x) -> (y) { let y = log(x); } }
-    block_kernel! { pub log1p_(x) -> (y) { let y = log1p(x); } }
-    block_kernel! { pub expm1_(x) -> (y) { let y = expm1(x); } }
-    block_kernel! { pub round_(x) -> (y) { let y = round(x); } }
-    block_kernel! { pub tanh_(x) -> (y) { let y = tanh(x); } }
-    block_kernel! { pub sigmoid_(x) -> (y) { let y = sigmoid(x); } }
-    block_kernel! { pub erf_(x) -> (y) { let y = erf(x); } }
-    block_kernel! { pub sin_(x) -> (y) far { let y = sin(x, &mut far); } }
-    block_kernel! { pub cos_(x) -> (y) far { let y = cos(x, &mut far); } }
-    block_kernel! { pub sqrt_(x) -> (y) { let y = sqrt(x); } }
-    block_kernel! { pub rsqrt_(x) -> (y) { let y = rsqrt(x); } }
-    block_kernel! { pub floor_(x) -> (y) { let y = floor(x); } }
-    block_kernel! { pub trunc_(x) -> (y) { let y = trunc(x); } }
-    block_kernel! { pub pow_(x, y) -> (z) { let z = pow(x, y); } }
-    block_kernel! { pub rem_(x, y) -> (z) { let z = rem(x, y); } }
-    block_kernel! { pub max_(x, y) -> (z) { let z = max(x, y); } }
-    block_kernel! { pub sign_(x) -> (y) { let y = sign(x); } }
+    block_kernel! { pub exp_(x: f32) -> (y: f32) { let y = exp(x); } }
+    block_kernel! { pub log_(x: f32) -> (y: f32) { let y = log(x); } }
+    block_kernel! { pub log1p_(x: f32) -> (y: f32) { let y = log1p(x); } }
+    block_kernel! { pub expm1_(x: f32) -> (y: f32) { let y = expm1(x); } }
+    block_kernel! { pub round_(x: f32) -> (y: f32) { let y = round(x); } }
+    block_kernel! { pub tanh_(x: f32) -> (y: f32) { let y = tanh(x); } }
+    block_kernel! { pub sigmoid_(x: f32) -> (y: f32) { let y = sigmoid(x); } }
+    block_kernel! { pub erf_(x: f32) -> (y: f32) { let y = erf(x); } }
+    block_kernel! { pub sin_(x: f32) -> (y: f32) far { let y = sin(x, &mut far); } }
+    block_kernel! { pub cos_(x: f32) -> (y: f32) far { let y = cos(x, &mut far); } }
+    block_kernel! { pub sqrt_(x: f32) -> (y: f32) { let y = sqrt(x); } }
+    block_kernel! { pub rsqrt_(x: f32) -> (y: f32) { let y = rsqrt(x); } }
+    block_kernel! { pub floor_(x: f32) -> (y: f32) { let y = floor(x); } }
+    block_kernel! { pub trunc_(x: f32) -> (y: f32) { let y = trunc(x); } }
+    block_kernel! { pub pow_(x: f32, y: f32) -> (z: f32) { let z = pow(x, y); } }
+    block_kernel! { pub rem_(x: f32, y: f32) -> (z: f32) { let z = rem(x, y); } }
+    block_kernel! { pub max_(x: f32, y: f32) -> (z: f32) { let z = max(x, y); } }
+    block_kernel! { pub sign_(x: f32) -> (y: f32) { let y = sign(x); } }
 }
 use functions::*;
 
 fn run(kernel: &BlockKernel, isa: Isa, inputs: &[&[f32]]) -> Vec<f32> {
     let mut out = vec![0.0; inputs[0].len()];
-    let pointers: Vec<_> = inputs.iter().map(|i| i.as_ptr()).collect();
+    let pointers: Vec<*const u8> = inputs.iter().map(|i| i.as_ptr().cast()).collect();
     // SAFETY: all slices have the length of the first; the machine has the instruction set.
-    unsafe { kernel.function(isa)(out.len(), pointers.as_ptr(), [out.as_mut_ptr()].as_ptr()) };
+    unsafe { kernel.function(isa)(out.len(), pointers.as_ptr(), [out.as_mut_ptr().cast()].as_ptr()) };
     out
 }
 
@@ -65,28 +68,6 @@ fn check(name: &str, kernel: &BlockKernel, reference: impl Fn(f64) -> f64, limit
         println!("{name} {isa:?}: {worst:.2e} at {at}");
         assert!(worst <= limit, "{name}: error {worst:.2e} at {at} ({isa:?})");
     }
-}
-
-/// Gauss' error function by its Taylor series, and by the continued fraction of the complement for greater arguments.
-fn erf(x: f64) -> f64 {
-    let a = x.abs();
-    if a.is_nan() {
-        return x;
-    }
-    let value = if a < 3.0 {
-        let (mut term, mut sum) = (a, a);
-        for n in 1..120 {
-            term *= -a * a / f64::from(n);
-            sum += term / f64::from(2 * n + 1);
-        }
-        sum * std::f64::consts::FRAC_2_SQRT_PI
-    } else if a > 7.0 {
-        1.0
-    } else {
-        let fraction = (1..200).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
-        1.0 - (-a * a).exp() / fraction / std::f64::consts::PI.sqrt()
-    };
-    value.copysign(x)
 }
 
 #[test]

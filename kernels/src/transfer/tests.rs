@@ -1,5 +1,6 @@
 //! Blocks in every order of their axes, on every instruction set, against one element at a time.
 
+use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use super::{Grid, SLACK, gather, ramp, scatter};
@@ -39,14 +40,14 @@ fn blocks_are_read_and_written_in_any_order() {
         let (n, most) = (places.len(), places.iter().max().unwrap() + 1);
         let memory: Vec<f32> = (0..most).map(|i| i as f32).collect();
         for isa in Isa::available() {
-            let mut block = vec![-1.0; n + SLACK];
+            let mut block = vec![-1.0f32; n + SLACK];
             // SAFETY: the grid lies in the memory.
-            unsafe { gather(isa, DType::F32, memory.as_ptr().cast(), grid, block.as_mut_ptr()) };
+            unsafe { gather(isa, DType::F32, memory.as_ptr().cast(), grid, block.as_mut_ptr().cast()) };
             let right = places.iter().zip(&block).all(|(place, x)| *x == *place as f32);
             assert!(right, "{grid:?} on {isa:?} is read as {block:?}");
             let mut written = vec![-1.0f32; most];
             // SAFETY: as above.
-            unsafe { scatter(isa, DType::F32, block.as_ptr(), written.as_mut_ptr().cast(), grid) };
+            unsafe { scatter(isa, DType::F32, block.as_ptr().cast(), written.as_mut_ptr().cast(), grid) };
             let mut expected = vec![-1.0f32; most];
             places.iter().for_each(|&place| expected[place] = place as f32);
             assert_eq!(written, expected, "{grid:?} on {isa:?} is written");
@@ -58,11 +59,18 @@ fn blocks_are_read_and_written_in_any_order() {
 fn linear_forms_have_their_values() {
     for grid in grids() {
         for (first, isa) in Isa::available().into_iter().flat_map(|isa| [0, -7, 1 << 40].map(|first| (first, isa))) {
-            let mut block = vec![-1.0; grid.planes * grid.rows * grid.cols + SLACK];
+            let mut block = vec![-1i64; grid.planes * grid.rows * grid.cols + SLACK];
             // SAFETY: the block has room.
-            unsafe { ramp(isa, first, grid, block.as_mut_ptr()) };
-            let right = places(grid).iter().zip(&block).all(|(place, x)| *x == (first + *place as i64) as f32);
+            unsafe { ramp(isa, Lane::I64, first, grid, block.as_mut_ptr().cast()) };
+            let right = places(grid).iter().zip(&block).all(|(place, x)| *x == first + *place as i64);
             assert!(right, "{grid:?} from {first} on {isa:?}");
+            if first < 1 << 31 {
+                let mut block = vec![-1i32; grid.planes * grid.rows * grid.cols + SLACK];
+                // SAFETY: as above.
+                unsafe { ramp(isa, Lane::I32, first, grid, block.as_mut_ptr().cast()) };
+                let right = places(grid).iter().zip(&block).all(|(place, x)| i64::from(*x) == first + *place as i64);
+                assert!(right, "{grid:?} from {first} in i32 on {isa:?}");
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
-//! The meaning of a launch, spelled out in double precision, and a way to run a kernel beside it.
+//! The meaning of a launch, spelled out, and a way to run a kernel beside it.
 #![allow(dead_code)] // Each test uses its part.
 
-use castnet_graph::reference;
+pub mod erf;
+pub mod model;
+
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, Update, random};
 use castnet_program::program::{Access, Index, Launch, Level, Source, Target};
-use castnet_program::scalar::{Code, Instr, Reduction};
+use castnet_program::scalar::{Code, Instr, Lane, Literal, Reduction, Slot};
 use castnet_program::size::Size;
 use castnet_program::types::DType;
+use half::{bf16, f16};
 
 /// A generator of test data (SplitMix64).
 pub struct Random(pub u64);
@@ -49,55 +52,67 @@ impl Data {
             DType::F16 | DType::BF16 => (random.unit() * 64.0).round() / 64.0,
             DType::Bool => random.below(2) as f64,
             DType::U8 | DType::U32 => random.below(10) as f64,
-            _ => random.below(19) as f64 - 9.0,
+            DType::I8 | DType::I16 | DType::I32 | DType::I64 => random.below(19) as f64 - 9.0,
         });
         Data { dtype, values: values.collect() }
     }
 
+    fn literal(&self, at: usize) -> Literal {
+        model::literal(self.dtype.lane(), self.values[at])
+    }
+
     fn bytes(&self) -> Vec<u8> {
-        let one = |&x: &f64| match self.dtype {
-            DType::F32 => (x as f32).to_le_bytes().to_vec(),
-            DType::F64 => x.to_le_bytes().to_vec(),
-            DType::BF16 => ((x as f32).to_bits() >> 16).to_le_bytes()[..2].to_vec(),
-            DType::F16 => half(x).to_le_bytes().to_vec(),
-            DType::I8 => vec![x as i8 as u8],
-            DType::U8 | DType::Bool => vec![x as u8],
-            DType::I32 => (x as i32).to_le_bytes().to_vec(),
-            DType::U32 => (x as u32).to_le_bytes().to_vec(),
-            DType::I64 => (x as i64).to_le_bytes().to_vec(),
-        };
-        self.values.iter().flat_map(one).collect()
+        self.values.iter().flat_map(|&x| to_bytes(self.dtype, model::literal(self.dtype.lane(), x))).collect()
     }
 
     fn read(&mut self, bytes: &[u8]) {
         for (value, b) in self.values.iter_mut().zip(bytes.chunks(self.dtype.bytes())) {
-            *value = match self.dtype {
-                DType::F32 => f32::from_le_bytes(b.try_into().unwrap()).into(),
-                DType::F64 => f64::from_le_bytes(b.try_into().unwrap()),
-                DType::I8 => (b[0] as i8).into(),
-                DType::U8 | DType::Bool => b[0].into(),
-                DType::I32 => i32::from_le_bytes(b.try_into().unwrap()).into(),
-                DType::U32 => u32::from_le_bytes(b.try_into().unwrap()).into(),
-                DType::I64 => i64::from_le_bytes(b.try_into().unwrap()) as f64,
-                DType::F16 | DType::BF16 => continue,
-            };
+            *value = model::number(from_bytes(self.dtype, b));
         }
     }
 }
 
-/// Half precision of a small multiple of 2⁻⁶.
-fn half(x: f64) -> u16 {
-    if x == 0.0 {
-        return 0;
+/// An element, of its lane, in memory.
+pub fn to_bytes(dtype: DType, x: Literal) -> Vec<u8> {
+    match (dtype, x) {
+        (DType::F32, Literal::F32(x)) => x.to_le_bytes().to_vec(),
+        (DType::F16, Literal::F32(x)) => f16::from_f32(x).to_le_bytes().to_vec(),
+        (DType::BF16, Literal::F32(x)) => bf16::from_f32(x).to_le_bytes().to_vec(),
+        (DType::F64, Literal::F64(x)) => x.to_le_bytes().to_vec(),
+        (DType::I8 | DType::U8, Literal::I32(x)) => vec![x as u8],
+        (DType::I16, Literal::I32(x)) => (x as i16).to_le_bytes().to_vec(),
+        (DType::I32, Literal::I32(x)) => x.to_le_bytes().to_vec(),
+        (DType::U32, Literal::I64(x)) => (x as u32).to_le_bytes().to_vec(),
+        (DType::I64, Literal::I64(x)) => x.to_le_bytes().to_vec(),
+        (DType::Bool, Literal::Bool(x)) => vec![x.into()],
+        _ => panic!("{x:?} as {dtype}"),
     }
-    let bits = (x as f32).to_bits();
-    ((bits >> 16 & 0x8000) | ((bits >> 13 & 0x3ffff) - (112 << 10))) as u16
 }
 
-/// A constant size.
+/// An element in memory, of its lane.
+pub fn from_bytes(dtype: DType, b: &[u8]) -> Literal {
+    match dtype {
+        DType::F32 => Literal::F32(f32::from_le_bytes(b.try_into().unwrap())),
+        DType::F16 => Literal::F32(f16::from_le_bytes(b.try_into().unwrap()).to_f32()),
+        DType::BF16 => Literal::F32(bf16::from_le_bytes(b.try_into().unwrap()).to_f32()),
+        DType::F64 => Literal::F64(f64::from_le_bytes(b.try_into().unwrap())),
+        DType::I8 => Literal::I32((b[0] as i8).into()),
+        DType::U8 => Literal::I32(b[0].into()),
+        DType::I16 => Literal::I32(i16::from_le_bytes(b.try_into().unwrap()).into()),
+        DType::I32 => Literal::I32(i32::from_le_bytes(b.try_into().unwrap())),
+        DType::U32 => Literal::I64(u32::from_le_bytes(b.try_into().unwrap()).into()),
+        DType::I64 => Literal::I64(i64::from_le_bytes(b.try_into().unwrap())),
+        DType::Bool => {
+            assert!(b[0] < 2, "a truth value of {}", b[0]);
+            Literal::Bool(b[0] == 1)
+        }
+    }
+}
+
 /// The round in which launches run: random numbers depend on it.
 const ROUND: u64 = 3;
 
+/// A constant size.
 pub fn size(value: usize) -> Size {
     Size::constant(value as i64)
 }
@@ -107,19 +122,9 @@ pub fn access(buffer: usize, dims: &[usize], index: Vec<Index>) -> Access {
     Access::new(buffer, dims.iter().map(|&d| size(d)).collect(), index)
 }
 
-fn eval(code: &Code, inputs: Vec<f64>) -> Vec<f64> {
-    let mut slots = inputs;
-    for instr in &code.instrs {
-        let at = |s: u32| slots[s as usize];
-        let value = match *instr {
-            Instr::Const(c) => f64::from(c),
-            Instr::Unary(f, a) => reference::unary(f, at(a)),
-            Instr::Binary(f, a, b) => reference::binary(f, at(a), at(b)),
-            Instr::Select(c, a, b) => at(if at(c) != 0.0 { a } else { b }),
-        };
-        slots.push(value);
-    }
-    code.outputs.iter().map(|&s| slots[s as usize]).collect()
+/// Code of floats alone.
+pub fn floats(inputs: usize, instrs: Vec<Instr>, outputs: Vec<Slot>) -> Code {
+    Code { inputs: vec![Lane::F32; inputs], instrs, outputs }
 }
 
 fn value(name: &str) -> i64 {
@@ -155,66 +160,66 @@ fn points(sizes: &[i64]) -> Vec<Vec<i64>> {
     })
 }
 
+/// Sums of many f32 are to be as good as those in double precision.
+fn accumulator(op: Reduction, lane: Lane) -> Lane {
+    match (op, lane) {
+        (Reduction::Sum, Lane::F32) => Lane::F64,
+        _ => lane,
+    }
+}
+
 /// What the launch means. `acc` gives the sums of a tile by their number.
 pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn Fn(usize) -> f64) {
     let sizes = |s: &[Size]| s.iter().map(|s| s.eval(&value)).collect::<Vec<_>>();
     let (space, reduce) = (points(&sizes(&launch.space)), points(&sizes(&launch.reduce)));
     for (number, at) in space.iter().enumerate() {
-        let mut rows = [f64::NAN; 8];
+        let mut rows = [None; 8];
         for stage in &launch.stages {
-            for target in &stage.outputs {
-                if let Target::Reduce(op, slot) = target {
-                    rows[*slot] = match op {
-                        Reduction::Sum => 0.0,
-                        Reduction::Max => f64::NEG_INFINITY,
-                        Reduction::Min => f64::INFINITY,
-                    };
+            let lanes = stage.code.lanes().unwrap();
+            for (target, &slot) in stage.outputs.iter().zip(&stage.code.outputs) {
+                if let Target::Reduce(op, row) = target {
+                    rows[*row] = Some(model::identity(*op, accumulator(*op, lanes[slot as usize])));
                 }
             }
             let inner = if stage.level == Level::Row { vec![vec![]] } else { reduce.clone() };
             for rest in inner {
                 let point: Vec<i64> = at.iter().chain(&rest).copied().collect();
-                let input = |source: &Source| match source {
+                let input = |(source, &lane): (&Source, &Lane)| match source {
                     Source::Load(i) => {
                         let access = &launch.loads[*i];
-                        match locate(access, &point) {
-                            Some(at) => data[access.buffer].values[at],
-                            None => access.outside.unwrap().into(),
-                        }
+                        locate(access, &point)
+                            .map_or_else(|| access.outside.unwrap(), |at| data[access.buffer].literal(at))
                     }
-                    Source::Acc => acc(number),
-                    Source::Row(slot) => rows[*slot],
-                    Source::Index(dim) => point[*dim] as f64,
-                    Source::Size(size) => size.eval(&value) as f64,
+                    Source::Acc => model::literal(lane, acc(number)),
+                    Source::Row(slot) => model::to(lane.dtype(), rows[*slot].unwrap()),
+                    Source::Index(dim) => model::literal(lane, point[*dim] as f64),
+                    Source::Size(size) => model::literal(lane, size.eval(&value) as f64),
                     Source::Gather { from, dim, index } => {
                         let (index, from) = (&launch.loads[*index], &launch.loads[*from]);
                         let found = data[index.buffer].values[locate(index, &point).unwrap()] as i64;
                         let held = found.clamp(0, from.dims[*dim].eval(&value) - 1);
                         let mut from = from.clone();
                         from.index[*dim] = Index::zero().plus(&held.into());
-                        data[from.buffer].values[locate(&from, &point).unwrap()]
+                        data[from.buffer].literal(locate(&from, &point).unwrap())
                     }
                     Source::Random { stream, strides, offset, round } => {
                         let inside = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
                         let index = offset.eval(&value) + inside + round.eval(&value) * ROUND as i64;
-                        random::uniform(random::key(context.root, *stream), context.call, index as u64).into()
+                        Literal::F32(random::uniform(random::key(context.root, *stream), context.call, index as u64))
                     }
                 };
-                let results = eval(&stage.code, stage.inputs.iter().map(input).collect());
-                for (target, result) in stage.outputs.iter().zip(results) {
+                let inputs = stage.inputs.iter().zip(&stage.code.inputs).map(input).collect();
+                for (target, result) in stage.outputs.iter().zip(model::eval(&stage.code, inputs)) {
                     match target {
-                        Target::Row(slot) => rows[*slot] = result,
+                        Target::Row(slot) => rows[*slot] = Some(result),
                         Target::Reduce(op, slot) => {
-                            rows[*slot] = match op {
-                                Reduction::Sum => rows[*slot] + result,
-                                Reduction::Max => rows[*slot].max(result),
-                                Reduction::Min => rows[*slot].min(result),
-                            }
+                            let result = model::to(accumulator(*op, result.lane()).dtype(), result);
+                            rows[*slot] = rows[*slot].map(|row| model::reduce(*op, row, result));
                         }
                         Target::Store(i) => {
                             let access = &launch.stores[*i];
                             if let Some(at) = locate(access, &point) {
-                                data[access.buffer].values[at] = result;
+                                data[access.buffer].values[at] = model::number(result);
                             }
                         }
                     }
@@ -224,7 +229,7 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
     }
 }
 
-/// Runs a launch, its chunks from the last to the first, each with scratch full of NaN.
+/// Runs a launch over these buffers.
 pub fn run(
     launch: &Launch,
     data: &mut [Data],
@@ -234,17 +239,33 @@ pub fn run(
     update: Option<&dyn Update>,
 ) -> Kernel {
     let dtypes: Vec<DType> = data.iter().map(|d| d.dtype).collect();
-    let kernel = Kernel::new(launch, &dtypes, isa, emitted, &value);
-    // Words keep the bytes aligned.
-    let mut bytes: Vec<Vec<u64>> = data
+    let mut bytes: Vec<Vec<u8>> = data.iter().map(Data::bytes).collect();
+    let kernel = run_bytes(launch, &dtypes, &mut bytes, isa, emitted, context, update);
+    data.iter_mut().zip(&bytes).for_each(|(data, bytes)| data.read(bytes));
+    kernel
+}
+
+/// Runs a launch over buffers as they lie in memory, its chunks from the last to the first, each with scratch full of ones.
+pub fn run_bytes(
+    launch: &Launch,
+    dtypes: &[DType],
+    buffers: &mut [Vec<u8>],
+    isa: Isa,
+    emitted: &[Option<BlockKernel>],
+    context: &Context,
+    update: Option<&dyn Update>,
+) -> Kernel {
+    let kernel = Kernel::new(launch, dtypes, isa, emitted, &value);
+    // Words keep the bytes aligned; the last one is there to see what is written behind the end.
+    let mut words: Vec<Vec<u64>> = buffers
         .iter()
-        .map(|d| {
-            let mut bytes = d.bytes();
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
+        .map(|bytes| {
+            let mut bytes = bytes.clone();
+            bytes.resize(bytes.len().next_multiple_of(8) + 8, 0xa5);
             bytes.chunks(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())).collect()
         })
         .collect();
-    let bases: Vec<*mut u8> = bytes.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
+    let bases: Vec<*mut u8> = words.iter_mut().map(|b| b.as_mut_ptr().cast()).collect();
     let mut shared = vec![0xffu8; kernel.shared_bytes() + 128];
     let skip = shared.as_ptr().align_offset(64);
     let (shared, behind) = shared[skip..].split_at_mut(kernel.shared_bytes());
@@ -260,9 +281,11 @@ pub fn run(
         assert!(guard.iter().all(|&b| b == 0xff), "wrote behind the scratch");
     }
     assert!(behind.iter().all(|&b| b == 0xff), "wrote behind the shared memory");
-    for (data, words) in data.iter_mut().zip(&bytes) {
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        data.read(&bytes);
+    for (bytes, words) in buffers.iter_mut().zip(&words) {
+        let all: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let (own, guard) = all.split_at(bytes.len());
+        assert!(guard.iter().all(|&b| b == 0xa5), "wrote behind a buffer");
+        bytes.copy_from_slice(own);
     }
     kernel
 }
