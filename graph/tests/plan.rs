@@ -18,7 +18,11 @@ fn launch(buffers: &[Buffer], reads: &[usize], writes: &[usize]) -> Launch {
     let stage = |(store, _): (usize, &usize)| Stage {
         level: Level::Element,
         inputs: (0..reads.len()).map(Source::Load).collect(),
-        code: Code { inputs: reads.len() as u32, instrs: vec![], outputs: vec![0] },
+        code: Code {
+            inputs: reads.iter().map(|&b| buffers[b].dtype.lane()).collect(),
+            instrs: vec![],
+            outputs: vec![0],
+        },
         outputs: vec![Target::Store(store)],
     };
     Launch {

@@ -24,7 +24,7 @@ fn changed(program: &Program, change: &dyn Fn(&mut Stage) -> bool) -> Vec<Progra
 /// The last operand of the last instruction that has one.
 fn operand(stage: &mut Stage) -> Option<&mut u32> {
     stage.code.instrs.iter_mut().rev().find_map(|instr| match instr {
-        Instr::Unary(_, x) | Instr::Binary(_, _, x) | Instr::Select(_, _, x) => Some(x),
+        Instr::Unary(_, x) | Instr::Binary(_, _, x) | Instr::Select(_, _, x) | Instr::To(_, x) => Some(x),
         Instr::Const(_) => None,
     })
 }
@@ -33,7 +33,7 @@ fn operand(stage: &mut Stage) -> Option<&mut u32> {
 fn code_names_slots_that_are_there() {
     let net = compile(common::mlp()).unwrap().net;
     let function = &net.functions[0];
-    let slots = |stage: &Stage| stage.code.inputs + stage.code.instrs.len() as u32;
+    let slots = |stage: &Stage| (stage.code.inputs.len() + stage.code.instrs.len()) as u32;
     let set = |to: Option<&mut u32>, value: u32| to.map(|to| *to = value).is_some();
     type Change<'c> = (&'c str, &'c dyn Fn(&mut Stage) -> bool);
     let changes: [Change; 6] = [

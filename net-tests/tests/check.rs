@@ -7,7 +7,7 @@ use castnet::prelude::*;
 use castnet::{Device, Model, check};
 use castnet_graph::net::Net;
 use castnet_graph::program::{Place, Program, Target};
-use castnet_graph::scalar::{Binary, Instr};
+use castnet_graph::scalar::{Binary, Instr, Literal};
 
 network! {
     /// Blocks with states and randomness.
@@ -129,8 +129,8 @@ fn a_wrong_coefficient_is_found() {
         let stage = launch.stages.last_mut().unwrap();
         assert!(matches!(stage.outputs[..], [Target::Store(_)]));
         let code = &mut stage.code;
-        let last = code.inputs + code.instrs.len() as u32;
-        code.instrs.push(Instr::Const(1.1));
+        let last = (code.inputs.len() + code.instrs.len()) as u32;
+        code.instrs.push(Instr::Const(Literal::F32(1.1)));
         code.instrs.push(Instr::Binary(Binary::Mul, code.outputs[0], last));
         code.outputs[0] = last + 1;
     });

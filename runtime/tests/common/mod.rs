@@ -3,7 +3,7 @@
 
 use castnet_program::net::{Function, Init, Net, Parameter};
 use castnet_program::program::*;
-use castnet_program::scalar::{Binary, Code, Instr, Reduction};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Reduction};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::Array;
@@ -33,9 +33,9 @@ fn access(buffer: usize, dims: &[&dyn ToString], index: Vec<Index>) -> Access {
     Access::new(buffer, sizes(dims), index)
 }
 
-fn code(inputs: u32, instrs: &[Instr]) -> Code {
-    let last = inputs + instrs.len() as u32 - 1;
-    Code { inputs, instrs: instrs.to_vec(), outputs: vec![last] }
+fn code(inputs: usize, instrs: &[Instr]) -> Code {
+    let last = (inputs + instrs.len()) as u32 - 1;
+    Code { inputs: vec![Lane::F32; inputs], instrs: instrs.to_vec(), outputs: vec![last] }
 }
 
 fn stage(level: Level, inputs: Vec<Source>, code: Code, output: Target) -> Stage {
@@ -118,7 +118,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     loss.loads = vec![access(3, &[&"N", o], no_index())];
     loss.stores = vec![access(5, &[], vec![])];
     let square = code(1, &[Instr::Binary(Mul, 0, 0)]);
-    let half = code(2, &[Instr::Binary(Mul, 0, 1), Instr::Const(0.5), Instr::Binary(Mul, 2, 3)]);
+    let half = code(2, &[Instr::Binary(Mul, 0, 1), Instr::Const(Literal::F32(0.5)), Instr::Binary(Mul, 2, 3)]);
     loss.stages = vec![
         stage(Level::Element, vec![Source::Load(0)], square, Target::Reduce(Reduction::Sum, 0)),
         stage(Level::Row, vec![Source::Row(0), Source::Size(size("N"))], half, Target::Store(0)),
@@ -128,7 +128,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     dbias.loads = vec![access(3, &[&"N", o], vec![Index::of(1), Index::of(0)])];
     dbias.stores = vec![access(6, &[o], vec![Index::of(0)])];
     dbias.updates = Some(2);
-    let same = || Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+    let same = || Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0] };
     dbias.stages = vec![
         stage(Level::Element, vec![Source::Load(0)], same(), Target::Reduce(Reduction::Sum, 0)),
         stage(Level::Row, vec![Source::Row(0)], same(), Target::Store(0)),
@@ -184,7 +184,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     let mut copy_in = launch("in", &[&width], &[], Family::Flat);
     copy_in.loads = vec![access(3, &[&width], at())];
     copy_in.stores = vec![access(4, &[&width], at())];
-    let same = Code { inputs: 1, instrs: vec![], outputs: vec![0] };
+    let same = Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0] };
     copy_in.stages = vec![stage(Level::Element, vec![Source::Load(0)], same.clone(), Target::Store(0))];
     let mut copy_out = launch("out", &[&4, &width], &[], Family::Flat);
     let both = || vec![Index::of(0), Index::of(1)];

@@ -5,7 +5,7 @@ use castnet_program::net::{Function, Net};
 use castnet_program::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
 };
-use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Reduction, Unary};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 
@@ -108,11 +108,12 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
     let place = Place::Result(program.results.len() - 1);
     let to = buffer(program, "to", dtype, place);
     let access = |&buffer: &usize| Access::new(buffer, vec![LEN.into()], vec![Index::of(0)]);
-    let inputs = from.len() as u32;
+    let inputs: Vec<Lane> = from.iter().map(|&buffer| program.buffers[buffer].dtype.lane()).collect();
+    let made = inputs.len() as u32;
     let stage = Stage {
         level: Level::Element,
         inputs: (0..from.len()).map(Source::Load).collect(),
-        code: Code { inputs, instrs: vec![instr], outputs: vec![inputs] },
+        code: Code { inputs, instrs: vec![instr], outputs: vec![made] },
         outputs: vec![Target::Store(0)],
     };
     program.schedule.push(Step::Launch(program.launches.len()));
@@ -146,13 +147,13 @@ fn reduction(program: &mut Program, from: usize, family: Family, points: i64, le
     let elements = Stage {
         level: Level::Element,
         inputs: vec![Source::Load(0)],
-        code: Code { inputs: 1, instrs: vec![], outputs: vec![0; 3] },
+        code: Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0; 3] },
         outputs: reductions.into_iter().enumerate().map(|(row, f)| Target::Reduce(f, row)).collect(),
     };
     let rows = Stage {
         level: Level::Row,
         inputs: (0..3).map(Source::Row).collect(),
-        code: Code { inputs: 3, instrs: vec![], outputs: vec![0, 1, 2] },
+        code: Code { inputs: vec![Lane::F32; 3], instrs: vec![], outputs: vec![0, 1, 2] },
         outputs: (0..3).map(Target::Store).collect(),
     };
     program.schedule.push(Step::Launch(program.launches.len()));
