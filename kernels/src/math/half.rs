@@ -39,7 +39,9 @@ pub fn to_f16(x: f32) -> u16 {
 /// The value of a bf16.
 #[inline(always)]
 pub fn from_bf16(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
+    // Every NaN is a quiet one.
+    let quiet = if bits & 0x7fff > 0x7f80 { 0x40_0000 } else { 0 };
+    f32::from_bits(u32::from(bits) << 16 | quiet)
 }
 
 /// The nearest bf16, of two the even one.

@@ -6,7 +6,7 @@ pub fn erf(x: f64) -> f64 {
     if a.is_nan() {
         return x;
     }
-    let value = if a < 3.0 {
+    let value = if a < 1.0 {
         let (mut term, mut sum) = (a, a);
         for n in 1..120 {
             term *= -a * a / f64::from(n);
@@ -16,7 +16,7 @@ pub fn erf(x: f64) -> f64 {
     } else if a > 7.0 {
         1.0
     } else {
-        let fraction = (1..200).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
+        let fraction = (1..500).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
         1.0 - (-a * a).exp() / fraction / std::f64::consts::PI.sqrt()
     };
     value.copysign(x)

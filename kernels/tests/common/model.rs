@@ -167,16 +167,14 @@ fn floor_divide(x: i128, y: i128) -> i128 {
 }
 
 fn power(x: i128, y: i128) -> i128 {
-    match (x, y < 0) {
-        (_, false) => (0..y.min(1 << 20)).fold(1i128, |p, _| p.wrapping_mul(x)),
-        (1, true) => 1,
-        (-1, true) => {
-            if y % 2 == 0 {
-                1
-            } else {
-                -1
-            }
-        }
+    match x {
+        _ if y >= 0 => (0..128).rev().fold(1i128, |p, bit| {
+            let square = p.wrapping_mul(p);
+            if y >> bit & 1 == 1 { square.wrapping_mul(x) } else { square }
+        }),
+        1 => 1,
+        -1 if y % 2 == 0 => 1,
+        -1 => -1,
         _ => 0,
     }
 }
