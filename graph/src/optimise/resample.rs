@@ -58,17 +58,18 @@ impl Formula {
         self.with(Binary::Max, least).with(Binary::Min, most)
     }
 
-    /// The number at a place, rounded as in a kernel.
-    fn at(&self, place: [usize; 2]) -> f32 {
-        match self {
-            Place(axis) => place[*axis] as f32,
-            Number(c) => *c as f32,
-            Formula::Unary(f, x) => crate::reference::unary(*f, x.at(place).into()) as f32,
+    /// The number at a place, rounded as in a kernel of this float type.
+    fn at(&self, place: [usize; 2], float: DType) -> f64 {
+        let number = match self {
+            Place(axis) => place[*axis] as f64,
+            Number(c) => *c,
+            Formula::Unary(f, x) => crate::reference::unary(*f, x.at(place, float)),
             Formula::Binary(f, both) => {
-                let [x, y] = both.each_ref().map(|x| f64::from(x.at(place)));
-                crate::reference::binary(*f, x, y) as f32
+                let [x, y] = both.each_ref().map(|x| x.at(place, float));
+                crate::reference::binary(*f, x, y)
             }
-        }
+        };
+        if float == DType::F32 { f64::from(number as f32) } else { number }
     }
 }
 
@@ -150,7 +151,7 @@ fn line(from: usize, to: usize, corners: bool) -> Table {
 }
 
 /// The gradient of that: for each of `from` elements, what of `to` has it for a neighbour.
-fn line_grad(from: usize, to: usize, corners: bool) -> Table {
+fn line_grad(from: usize, to: usize, corners: bool, float: DType) -> Table {
     let last = (from - 1) as f64;
     // The first that lies behind the element before it, as the places grow; one more where it nearly lies on that, however it is rounded.
     let back = |distance: f64| if distance > 0.0 { 1.0 / distance } else { 0.0 };
@@ -164,7 +165,7 @@ fn line_grad(from: usize, to: usize, corners: bool) -> Table {
     let [first, _] = place(Place(1), from, to, corners);
     let (mut ends, mut shift) = (vec![None; from], 0.0f64);
     for i in 0..to {
-        let first = first.at([0, i]) as usize;
+        let first = first.at([0, i], float) as usize;
         for ends in &mut ends[first..(first + 2).min(from)] {
             let (begin, _) = ends.unwrap_or((i, i));
             *ends = Some((begin, i));
@@ -172,10 +173,10 @@ fn line_grad(from: usize, to: usize, corners: bool) -> Table {
     }
     let ends = || ends.iter().enumerate().filter_map(|(at, ends)| Some((at, (*ends)?)));
     for (at, (first, _)) in ends() {
-        shift = shift.max(f64::from(begin(0.0).at([0, at])) - first as f64);
+        shift = shift.max(begin(0.0).at([0, at], float) - first as f64);
     }
     let begin = begin(shift);
-    let taps = ends().map(|(at, (_, last))| last + 1 - begin.at([0, at]) as usize).max().unwrap_or(1);
+    let taps = ends().map(|(at, (_, last))| last + 1 - begin.at([0, at], float) as usize).max().unwrap_or(1);
     let number = begin + Place(0);
     let index = number.clone().with(Binary::Min, (to - 1) as f64);
     let [first, rest] = place(index.clone(), from, to, corners);
@@ -194,13 +195,17 @@ impl Rebuild {
         let table = match taps {
             Taps::Bins => bins(from, to),
             Taps::Line { corners } => line(from, to, corners),
-            Taps::LineGrad { corners } => line_grad(to, from, corners),
+            Taps::LineGrad { corners } => line_grad(to, from, corners, node.ty.dtype),
         };
         let table_type = |dtype| Type::new(dtype, vec![Size::constant(table.taps as i64), Size::constant(to as i64)]);
-        let [index, weight] = [&table.index, &table.weight].map(|formula| {
-            let value = self.formula(node, formula, &table_type(DType::F32));
+        let float = node.ty.dtype;
+        let [index, weight] = [(&table.index, DType::I32), (&table.weight, float)].map(|(formula, dtype)| {
+            let mut value = self.formula(node, formula, &table_type(float));
+            if dtype != float {
+                value = self.with(node, Op::Cast, vec![value], table_type(dtype));
+            }
             // In memory, so that an element reads it and does not compute it.
-            self.with(node, Op::Copy, vec![value], table_type(DType::F32))
+            self.with(node, Op::Copy, vec![value], table_type(dtype))
         });
         let term = |me: &mut Self, at: &dyn Fn(&mut Self, Value) -> Value, ty: &Type| {
             let [index, weight] = [index, weight].map(|table| at(me, table));
@@ -217,16 +222,17 @@ impl Rebuild {
             term
         };
         let behind = node.ty.rank() - axis - 1;
-        let ones = |shape: &[usize]| {
+        let ones = |shape: &[usize], dtype: DType| {
             let sizes = shape.iter().map(|&s| Size::constant(s as i64));
-            Type::new(DType::F32, sizes.chain(vec![Size::constant(1); behind]).collect::<Vec<_>>())
+            Type::new(dtype, sizes.chain(vec![Size::constant(1); behind]).collect::<Vec<_>>())
         };
         if table.taps > WRITTEN {
             let mut ty = node.ty.clone();
             ty.shape.insert(axis, Size::constant(table.taps as i64));
             let at = |me: &mut Self, value: Value| {
-                let value = me.with(node, Op::Reshape, vec![value], ones(&[table.taps, to]));
-                me.with(node, Op::Broadcast, vec![value], ty.clone())
+                let dtype = me.out.dtype(value);
+                let value = me.with(node, Op::Reshape, vec![value], ones(&[table.taps, to], dtype));
+                me.with(node, Op::Broadcast, vec![value], Type::new(dtype, ty.shape.clone()))
             };
             let all = term(self, &at, &ty);
             return Some(self.with(node, Op::Reduce(Reduction::Sum, vec![axis]), vec![all], node.ty.clone()));
@@ -235,10 +241,11 @@ impl Rebuild {
             .map(|tap| {
                 let at = |me: &mut Self, value: Value| {
                     let slice = Op::Slice { axis: 0, start: Size::constant(tap as i64), step: 1 };
-                    let line = Type::new(DType::F32, vec![Size::constant(1), Size::constant(to as i64)]);
+                    let dtype = me.out.dtype(value);
+                    let line = Type::new(dtype, vec![Size::constant(1), Size::constant(to as i64)]);
                     let line = me.with(node, slice, vec![value], line);
-                    let line = me.with(node, Op::Reshape, vec![line], ones(&[to]));
-                    me.with(node, Op::Broadcast, vec![line], node.ty.clone())
+                    let line = me.with(node, Op::Reshape, vec![line], ones(&[to], dtype));
+                    me.with(node, Op::Broadcast, vec![line], Type::new(dtype, node.ty.shape.clone()))
                 };
                 term(self, &at, &node.ty)
             })
