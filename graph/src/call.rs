@@ -4,6 +4,7 @@ use crate::builder::{Builder, Checked};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Value};
 use crate::layers::init::Initialiser;
+use crate::number::Number;
 use crate::size::Size;
 use crate::spelling::did_you_mean;
 use crate::types::{DType, Type};
@@ -458,7 +459,7 @@ impl Bound {
             Some(Arg::Float(x)) => b.constant(*x, dtype),
             Some(Arg::Bool(x)) => b.constant(f64::from(u8::from(*x)), DType::Bool),
             Some(Arg::Size(size)) => match size.as_const() {
-                Some(c) => b.constant(c as f64, dtype),
+                Some(c) => b.constant(c, dtype),
                 None => b.push(Op::Size(size.clone()), vec![], Type::new(dtype, vec![])),
             },
             _ => b.constant(0.0, dtype),
@@ -494,6 +495,15 @@ impl Bound {
     pub fn bool(&self, slot: usize) -> Option<bool> {
         match self.arg(slot) {
             Some(Arg::Bool(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// A number that is known, if given.
+    pub fn number(&self, slot: usize) -> Option<Number> {
+        match self.arg(slot)? {
+            Arg::Float(x) => Some(Number::Float(*x)),
+            Arg::Size(size) => size.as_const().map(Number::Int),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use super::Operator;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, one_by_one, optional, required};
 use crate::graph::{Op, Value};
+use crate::number::Number;
 use crate::rules::Rule;
 use crate::scalar::Binary;
 use crate::size::Size;
@@ -29,20 +30,20 @@ pub(super) const OPERATORS: &[Operator] = &[
         name: "zeros",
         doc: "0 everywhere.",
         signature: &[SIZE, DTYPE],
-        build: |b, bound| made(b, bound, 0.0, 1),
+        build: |b, bound| made(b, bound, Number::Int(0), 1),
     },
     Operator {
         name: "ones",
         doc: "1 everywhere.",
         signature: &[SIZE, DTYPE],
-        build: |b, bound| made(b, bound, 1.0, 1),
+        build: |b, bound| made(b, bound, Number::Int(1), 1),
     },
     Operator {
         name: "full",
         doc: "`fill_value` everywhere.",
         signature: &[required("size", Kind::Sizes), required("fill_value", Kind::Float), DTYPE],
         build: |b, bound| {
-            let value = bound.float(1).unwrap_or(0.0);
+            let value = bound.number(1).unwrap_or(Number::Int(0));
             made(b, bound, value, 2)
         },
     },
@@ -69,7 +70,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         doc: "`fill_value` in the input's shape and element type.",
         signature: &[X, required("fill_value", Kind::Float)],
         build: |b, bound| {
-            let value = bound.float(1).unwrap_or(0.0);
+            let value = bound.number(1).unwrap_or(Number::Int(0));
             let dtype = bound.tensor(b, 0, None);
             let dtype = b.graph.dtype(dtype);
             whole(b, bound, 1, value, dtype)?;
@@ -78,17 +79,24 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
 ];
 
-fn like(b: &mut Builder, bound: &Bound, value: f64) -> Value {
+fn like(b: &mut Builder, bound: &Bound, value: impl Into<Number>) -> Value {
     let x = bound.tensor(b, 0, None);
     b.full(value, x)
 }
 
 /// A number that an element type can hold.
-pub(super) fn whole(b: &mut Builder, bound: &Bound, slot: usize, value: f64, dtype: DType) -> Checked<()> {
-    if dtype.is_float() || value.fract() == 0.0 {
+pub(super) fn whole(
+    b: &mut Builder,
+    bound: &Bound,
+    slot: usize,
+    value: impl Into<Number>,
+    dtype: DType,
+) -> Checked<()> {
+    let value = value.into();
+    if value.fits(dtype) || dtype == DType::Bool {
         return Ok(());
     }
-    let message = format!("`{}` of {value:?}, which is not an {dtype}", bound.callee);
+    let message = format!("`{}` of {value}, which is not an {dtype}", bound.callee);
     bound.wrong(b, "N0207", slot, message, "write an integer, or make it of f32")
 }
 
@@ -126,7 +134,7 @@ fn eye(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 /// A number in a new shape.
-fn made(b: &mut Builder, bound: &Bound, value: f64, dtype: usize) -> Checked<Arg> {
+fn made(b: &mut Builder, bound: &Bound, value: Number, dtype: usize) -> Checked<Arg> {
     let dtype = element(b, bound, dtype);
     let shape = shape(b, bound)?;
     whole(b, bound, 1, value, dtype)?;

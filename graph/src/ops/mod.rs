@@ -16,6 +16,7 @@ mod create;
 mod draw;
 mod grad;
 mod index;
+mod integer;
 mod join;
 mod length;
 mod loss;
@@ -58,6 +59,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     pointwise::UNARIES,
     pointwise::BINARIES,
     pointwise::OTHERS,
+    integer::OPERATORS,
     activation::OPERATORS,
     reduce::OPERATORS,
     statistics::OPERATORS,

@@ -14,7 +14,8 @@ const X: Param = required("input", Kind::Tensor);
 const NUMBER: Param = required("input", Kind::Operand);
 const UNARY: &[Param] = &[X];
 const OF_NUMBERS: &[Param] = &[NUMBER];
-const BINARY: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
+/// Two tensors, or a tensor and a number.
+pub(super) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
 /// The operand, which must be of a floating-point type.
 pub(super) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
@@ -34,23 +35,36 @@ pub(super) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Valu
     b.report(d)
 }
 
-/// Both operands; a number takes the other one's element type.
-fn operands(b: &mut Builder, bound: &Bound) -> (Value, Value) {
-    match (bound.arg(0), bound.arg(1)) {
+/// Both operands; a number takes the other one's element type, which must have it.
+pub(super) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
+    Ok(match (bound.arg(0), bound.arg(1)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
-            (x, bound.tensor(b, 1, Some(x)))
+            (x, operand(b, bound, 1, x)?)
         }
         (_, Some(Arg::Tensor(y))) => {
             let y = *y;
-            (bound.tensor(b, 0, Some(y)), y)
+            (operand(b, bound, 0, y)?, y)
         }
         _ => (bound.tensor(b, 0, None), bound.tensor(b, 1, None)),
+    })
+}
+
+/// An operand in the element type of another one.
+fn operand(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> Checked<Value> {
+    let dtype = b.graph.dtype(like);
+    if let Some(number) = bound.number(slot).filter(|number| !number.fits(dtype) && dtype != DType::Bool) {
+        let made = b.made_by(like);
+        let d = Diagnostic::new("N0207", bound.at(slot), format!("{number} is not an {dtype}"))
+            .note(b.made_at(like), format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
+            .help(format!("convert the tensor first: `.cast({})`", if dtype.is_int() { "i64" } else { "f64" }));
+        return b.report(d);
     }
+    Ok(bound.tensor(b, slot, Some(like)))
 }
 
 fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
-    let (mut x, mut y) = operands(b, bound);
+    let (mut x, mut y) = operands(b, bound)?;
     let arithmetic = !f.is_comparison() && !matches!(f, Binary::And | Binary::Or);
     for v in [x, y] {
         let bool_like = b.graph.dtype(v) == DType::Bool;
@@ -112,7 +126,7 @@ macro_rules! unary_operators {
 
 macro_rules! binary_operators {
     ($($name:literal $f:ident $doc:literal;)*) => {
-        &[$(Operator { name: $name, doc: $doc, signature: BINARY, build: |b, bound| binary(b, bound, Binary::$f) }),*]
+        &[$(Operator { name: $name, doc: $doc, signature: OPERANDS, build: |b, bound| binary(b, bound, Binary::$f) }),*]
     };
 }
 
@@ -326,6 +340,11 @@ fn reciprocal(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    if b.graph.dtype(x).is_int() {
+        let y = operand(b, bound, 1, x)?;
+        return b.binary(Binary::Pow, x, y).map(Arg::Tensor);
+    }
     let x = float(b, bound, 0)?;
     Ok(Arg::Tensor(match bound.float(1) {
         Some(c) => power(b, x, c),

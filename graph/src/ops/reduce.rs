@@ -6,7 +6,7 @@ use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Reduction};
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 const SIGNATURE: &[Param] =
     &[required("input", Kind::Tensor), optional("dim", Kind::Ints, "all"), optional("keepdim", Kind::Bool, "false")];
@@ -15,7 +15,7 @@ const SIGNATURE: &[Param] =
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "sum",
-        doc: "The sum over axes (all of them, if none is given).",
+        doc: "The sum over axes (all of them, if none is given); of integers and bool as i64.",
         signature: SIGNATURE,
         build: sum,
     },
@@ -52,8 +52,12 @@ fn amin(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 fn reduce(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
-    let x = float(b, bound, 0)?;
+    // Sums of integers and of truth values are i64.
+    let x = bound.tensor(b, 0, None);
     let axes = axes(b, bound, 1, x)?;
+    if axes.is_empty() && f == Reduction::Sum && !b.graph.dtype(x).is_float() {
+        return Ok(Arg::Tensor(b.cast(x, DType::I64)));
+    }
     Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
