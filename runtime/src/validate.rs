@@ -147,7 +147,9 @@ fn stage(
             Source::Row(slot) => rows.contains(&(*slot, lane)),
             Source::Index(dim) => *dim < dims && lane.is_int(),
             Source::Size(_) => lane != Lane::Bool,
-            Source::Random { strides, .. } => strides.len() <= dims && lane == Lane::F32,
+            Source::Random { strides, .. } => {
+                strides.len() <= launch.space.len() + launch.reduce.len() && lane == Lane::F32
+            }
             Source::Gather { from, dim, index } => {
                 launch.loads.get(*index).is_some_and(|access| dtype(access).is_int())
                     && launch.loads.get(*from).is_some_and(|a| *dim < a.dims.len() && dtype(a).lane() == lane)

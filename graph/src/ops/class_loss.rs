@@ -95,11 +95,13 @@ fn classes(b: &mut Builder, bound: &Bound, dim: Option<usize>) -> Checked<Classe
     b.numbers_below_or(target, &shape[axis], ignored, bound.at(1))?;
     let mut kept = shape.clone();
     kept[axis] = 1.into();
-    let class = b.push(Op::Iota(axis), vec![], Type::new(ty.dtype, shape.clone()));
+    // There may be more classes than the type of the targets counts.
+    let class = b.push(Op::Iota(axis), vec![], Type::new(DType::I64, shape.clone()));
+    let target = b.cast(target, DType::I64);
     let target = b.reshape(target, kept);
     let chosen = b.binary(Binary::Eq, class, target)?;
     let weight = factors(b, bound, &shape, axis)?;
-    let counts = ignored.map(|ignored| b.binary_const(Binary::Ne, target, ignored as f64));
+    let counts = ignored.map(|ignored| b.binary_const(Binary::Ne, target, ignored));
     Ok(Classes { x, axis, chosen, weight, counts })
 }
 

@@ -168,11 +168,11 @@ fn arange(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let ty = Type::new(DType::I64, vec![count]);
     let mut x = b.push(Op::Iota(0), vec![], ty);
     if step != 1 {
-        x = b.binary_const(Binary::Mul, x, step as f64);
+        x = b.binary_const(Binary::Mul, x, step);
     }
     if !start.is_zero() {
         let start = match start.as_const() {
-            Some(c) => b.constant(c as f64, DType::I64),
+            Some(c) => b.constant(c, DType::I64),
             None => b.push(Op::Size(start), vec![], Type::new(DType::I64, vec![])),
         };
         x = b.binary(Binary::Add, x, start)?;

@@ -337,10 +337,11 @@ fn one_hot(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     b.numbers_below(index, &classes.into(), bound.at(0))?;
     let mut shape = b.shape(index);
     shape.push(1.into());
-    let column = b.reshape(index, shape.clone());
+    let column = b.cast(index, DType::I64);
+    let column = b.reshape(column, shape.clone());
     *shape.last_mut().unwrap_or(&mut Size::default()) = classes.into();
     let axis = shape.len() - 1;
-    let class = b.push(Op::Iota(axis), vec![], Type::new(b.graph.dtype(index), shape));
+    let class = b.push(Op::Iota(axis), vec![], Type::new(DType::I64, shape));
     let hit = b.binary(Binary::Eq, class, column)?;
     Ok(Arg::Tensor(b.cast(hit, DType::I64)))
 }

@@ -214,7 +214,7 @@ fn place(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
     let place = b.push(Op::Iota(axis), vec![], places);
     let last = &ty.shape[axis] - &1.into();
     let last = match last.as_const() {
-        Some(last) => b.constant(last as f64, DType::I64),
+        Some(last) => b.constant(last, DType::I64),
         None => b.push(Op::Size(last), vec![], Type::new(DType::I64, vec![])),
     };
     let candidate = b.select(hit, place, last)?;
