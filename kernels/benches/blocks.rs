@@ -10,19 +10,19 @@ use castnet_kernels::isa::Isa;
 use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, block_kernel};
 use castnet_program::program::{Access, Family, Index, Launch, Level, Source, Stage, Target, Tile};
 use castnet_program::program::{Right, Strided};
-use castnet_program::scalar::{Binary, Code, Instr, Reduction, Unary};
+use castnet_program::scalar::{Binary, Instr, Reduction, Unary};
 use castnet_program::types::DType;
-use common::{access, size};
+use common::{access, floats, size};
 
-block_kernel! { tanh_(x) -> (y) { let y = tanh(x); } }
-block_kernel! { exp_(x) -> (y) { let y = exp(x); } }
-block_kernel! { add_(a, b) -> (y) { let y = a + b; } }
-block_kernel! { pow_(a, b) -> (y) { let y = pow(a, b); } }
-block_kernel! { sin_(a) -> (y) far { let y = sin(a, &mut far); } }
-block_kernel! { erf_(a) -> (y) { let y = erf(a); } }
+block_kernel! { tanh_(x: f32) -> (y: f32) { let y = tanh(x); } }
+block_kernel! { exp_(x: f32) -> (y: f32) { let y = exp(x); } }
+block_kernel! { add_(a: f32, b: f32) -> (y: f32) { let y = a + b; } }
+block_kernel! { pow_(a: f32, b: f32) -> (y: f32) { let y = pow(a, b); } }
+block_kernel! { sin_(a: f32) -> (y: f32) far { let y = sin(a, &mut far); } }
+block_kernel! { erf_(a: f32) -> (y: f32) { let y = erf(a); } }
 block_kernel! {
     /// Four operations.
-    chain(a, b) -> (t3) {
+    chain(a: f32, b: f32) -> (t3: f32) {
         let t0 = a + b;
         let t1 = tanh(t0);
         let t2 = t1 * a;
@@ -31,14 +31,14 @@ block_kernel! {
 }
 block_kernel! {
     /// The epilogue of a convolution.
-    bias_tanh(acc, bias) -> (t1) {
+    bias_tanh(acc: f32, bias: f32) -> (t1: f32) {
         let t0 = acc + bias;
         let t1 = tanh(t0);
     }
 }
 block_kernel! {
     /// The greatest of four.
-    pool(x0, x1, x2, x3) -> (t2) {
+    pool(x0: f32, x1: f32, x2: f32, x3: f32) -> (t2: f32) {
         let t0 = max(x0, x1);
         let t1 = max(x2, x3);
         let t2 = max(t0, t1);
@@ -46,17 +46,17 @@ block_kernel! {
 }
 block_kernel! {
     /// Its gradient.
-    pool_gradient(x0, x1, x2, x3, y, dy) -> (t1, t4, t7, t10) {
-        let t0 = eq(x0, y);
+    pool_gradient(x0: f32, x1: f32, x2: f32, x3: f32, y: f32, dy: f32) -> (t1: f32, t4: f32, t7: f32, t10: f32) {
+        let t0 = to_f32(eq(x0, y));
         let t1 = t0 * dy;
         let t2 = dy - t1;
-        let t3 = eq(x1, y);
+        let t3 = to_f32(eq(x1, y));
         let t4 = t3 * t2;
         let t5 = t2 - t4;
-        let t6 = eq(x2, y);
+        let t6 = to_f32(eq(x2, y));
         let t7 = t6 * t5;
         let t8 = t5 - t7;
-        let t9 = eq(x3, y);
+        let t9 = to_f32(eq(x3, y));
         let t10 = t9 * t8;
     }
 }
@@ -138,7 +138,7 @@ fn plain(buffer: usize, dims: &[usize], loops: &[usize]) -> Access {
 }
 
 fn stage(level: Level, inputs: Vec<Source>, instrs: Vec<Instr>, out: u32, target: Target) -> Stage {
-    let code = Code { inputs: inputs.len() as u32, instrs, outputs: vec![out] };
+    let code = floats(inputs.len(), instrs, vec![out]);
     Stage { level, inputs, code, outputs: vec![target] }
 }
 
@@ -161,9 +161,9 @@ fn functions() {
         ] {
             report(&format!("{name} {isa:?}"), N, || {
                 for at in (0..N).step_by(2048) {
-                    let inputs = [a[at..].as_ptr(), b[at..].as_ptr()];
+                    let inputs = [a[at..].as_ptr().cast(), b[at..].as_ptr().cast()];
                     // SAFETY: inputs and output have 2048 elements from there on.
-                    unsafe { kernel.function(isa)(2048, inputs.as_ptr(), [out[at..].as_mut_ptr()].as_ptr()) };
+                    unsafe { kernel.function(isa)(2048, inputs.as_ptr(), [out[at..].as_mut_ptr().cast()].as_ptr()) };
                 }
                 black_box(&mut out);
             });
@@ -234,13 +234,14 @@ fn pools() {
         for x in 0..4u32 {
             let at = 6 + instrs.len() as u32;
             instrs.push(B(Eq, x, 4));
-            instrs.push(B(Mul, at, left));
-            instrs.push(B(Sub, left, at + 1));
-            outputs.push(at + 1);
-            left = at + 2;
+            instrs.push(Instr::To(DType::F32, at));
+            instrs.push(B(Mul, at + 1, left));
+            instrs.push(B(Sub, left, at + 2));
+            outputs.push(at + 2);
+            left = at + 3;
         }
         let inputs = (0..6).map(L).collect();
-        let code = Code { inputs: 6, instrs, outputs };
+        let code = floats(6, instrs, outputs);
         l.stages = vec![Stage { level: Level::Element, inputs, code, outputs: (0..4).map(Target::Store).collect() }];
         let name = format!("its gradient, in place, {h} x {h} x {c}");
         let floats = [elements, elements / 4, elements / 4];

@@ -15,7 +15,7 @@ use castnet_kernels::{Context, Kernel, Places, Run};
 use castnet_program::program::{
     Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile,
 };
-use castnet_program::scalar::{Binary, Code, Instr, Reduction};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Reduction};
 use castnet_program::types::DType;
 use common::{access, size};
 
@@ -150,8 +150,8 @@ fn launch(family: Family, space: &[usize], loads: Vec<Access>, store: Access, st
 }
 
 fn stage(inputs: Vec<Source>, instrs: Vec<Instr>) -> Stage {
-    let n = inputs.len() as u32;
-    let code = Code { inputs: n, outputs: vec![(n + instrs.len() as u32).saturating_sub(1)], instrs };
+    let last = (inputs.len() + instrs.len()).saturating_sub(1) as u32;
+    let code = Code { inputs: vec![Lane::F32; inputs.len()], instrs, outputs: vec![last] };
     Stage { level: Level::Element, inputs, code, outputs: vec![Target::Store(0)] }
 }
 
@@ -181,9 +181,11 @@ fn turned(rows: usize, cols: usize, store: bool) -> Case {
 /// Scores below a diagonal.
 fn mask(n: usize) -> Case {
     let inputs = vec![Source::Load(0), Source::Index(0), Source::Index(1)];
-    let code = vec![Instr::Const(-1.0), Instr::Binary(Binary::Ge, 1, 2), Instr::Select(4, 0, 3)];
+    let code = vec![Instr::Const(Literal::F32(-1.0)), Instr::Binary(Binary::Ge, 1, 2), Instr::Select(4, 0, 3)];
     let (load, store) = (access(0, &[n, n], dims(&[0, 1])), access(1, &[n, n], dims(&[0, 1])));
-    let case = launch(Family::Flat, &[n, n], vec![load], store, stage(inputs, code));
+    let mut stage = stage(inputs, code);
+    stage.code.inputs[1..].fill(Lane::I32);
+    let case = launch(Family::Flat, &[n, n], vec![load], store, stage);
     Case { launch: case, buffers: floats(&[n * n; 2]) }
 }
 
@@ -196,13 +198,13 @@ fn sums(family: Family, points: usize, reduced: usize) -> Case {
     let sum = Stage {
         level: Level::Element,
         inputs: vec![Source::Load(0)],
-        code: Code { inputs: 1, instrs: vec![], outputs: vec![0] },
+        code: Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0] },
         outputs: vec![Target::Reduce(Reduction::Sum, 0)],
     };
     let store = Stage {
         level: Level::Row,
         inputs: vec![Source::Row(0)],
-        code: Code { inputs: 1, instrs: vec![], outputs: vec![0] },
+        code: Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0] },
         outputs: vec![Target::Store(0)],
     };
     let mut case = launch(family, &[points], vec![load], access(1, &[points], dims(&[0])), sum);
@@ -218,7 +220,7 @@ fn windows(n: usize, last: bool) -> Case {
     let tap = |k: i64| {
         let along = |d: usize, k: i64| Index { offset: (1 - k).into(), divide: 2, exact: true, ..Index::of(d) };
         let index = [along(0, k / 3), along(1, k % 3), Index::of(2)];
-        Access { outside: Some(0.0), ..access(0, &sizes(out), order.map(|d| index[d].clone()).to_vec()) }
+        Access { outside: Some(Literal::F32(0.0)), ..access(0, &sizes(out), order.map(|d| index[d].clone()).to_vec()) }
     };
     let add = |i: u32| Instr::Binary(Binary::Add, if i == 0 { 0 } else { 8 + i }, i + 1);
     let sum = stage((0..9).map(Source::Load).collect(), (0..8).map(add).collect());
