@@ -73,7 +73,7 @@ fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
     Bytes { plan: program.arena_bytes(sizes), bound, saved: saved["no_parameters"].as_i64().unwrap() }
 }
 
-/// Measured against the limits: at most 1.001 of the bound, and `share` of what PyTorch saves: what was reached, to the next hundredth.
+/// Measured against the limits: at most 1.006 of the bound (a mask of bytes takes a word an element where other types lie behind it), and `share` of what PyTorch saves: what was reached, to the next hundredth.
 fn small<N: Example>(share: f64) -> Vec<String> {
     let text = include_str!("../../tests/golden/saved.json");
     let all: Value = serde_json::from_str(text).unwrap();
@@ -89,7 +89,7 @@ fn small<N: Example>(share: f64) -> Vec<String> {
             saved["T"].as_i64().map_or(String::new(), |t| format!(" T = {t}"))
         );
         println!("| {at} | {plan} | {of_bound:.3} | {kept} | {of_saved:.2} |");
-        if of_bound > 1.001 {
+        if of_bound > 1.006 {
             failures.push(format!("{at}: {plan} bytes are {of_bound:.3} of the bound"));
         }
         if of_saved > share {

@@ -142,7 +142,8 @@ fn a_parameter_is_not_updated_before_the_last_check() {
         for (number, buffer) in places.into_iter().enumerate() {
             let offset = Size::constant(BEHIND * (number as i64 + 1));
             let buffer = &mut program.buffers[buffer];
-            program.arena.push(&offset + &(&buffer.size * &4.into()));
+            let width = buffer.dtype.bytes() as i64;
+            program.arena.push(&offset + &(&buffer.size * &width.into()));
             buffer.place = Place::Arena(offset);
         }
         order.retain(|at| !checks.contains(at));
