@@ -55,22 +55,32 @@ pub unsafe fn take<T: Copy>(
     }
 }
 
-/// Brings the first `count` elements of a result to the next output, from `at` on.
+/// Where the next output's `LANES` elements from `at` on go: to `rest` if the block ends before.
 ///
 /// # Safety
 /// `next` points to a pointer to at least `at + count` elements.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn give<T: Copy>(next: &mut *const *mut u8, at: usize, count: usize, result: &[T; LANES]) {
-    // SAFETY: as the caller says; `count` is at most `LANES`.
+pub unsafe fn room<T>(next: &mut *const *mut u8, at: usize, count: usize, rest: &mut [T; LANES]) -> *mut [T; LANES] {
+    // SAFETY: as the caller says.
     unsafe {
         let to = (**next).cast::<T>().add(at);
         *next = next.add(1);
-        if count == LANES {
-            to.cast::<[T; LANES]>().write_unaligned(*result);
-        } else {
-            std::ptr::copy_nonoverlapping(result.as_ptr(), to, count);
-        }
+        if count == LANES { to.cast() } else { rest }
+    }
+}
+
+/// Brings the last `count` elements of the next output from `rest` to their place.
+///
+/// # Safety
+/// `next` points to a pointer to at least `at + count` elements.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn give<T: Copy>(next: &mut *const *mut u8, at: usize, count: usize, rest: &[T; LANES]) {
+    // SAFETY: as the caller says; `count` is less than `LANES`.
+    unsafe {
+        std::ptr::copy_nonoverlapping(rest.as_ptr(), (**next).cast::<T>().add(at), count);
+        *next = next.add(1);
     }
 }
 
@@ -159,6 +169,7 @@ macro_rules! __block_function {
             use $crate::math::$math::*;
             $(let mut $input = [<$in as ::core::default::Default>::default(); $crate::__LANES];)*
             let mut pads = ($(&mut $input,)*);
+            let mut rests = $crate::__rests!($($out),*);
             let mut at = 0;
             while at < n {
                 let count = if n - at < $crate::__LANES { n - at } else { $crate::__LANES };
@@ -173,9 +184,20 @@ macro_rules! __block_function {
                     $crate::__block_lanes! { $far results ($($input)*) ($($output)*) { $($body)* } }
                 }
                 let mut next = outputs;
-                // SAFETY: the caller gives room for `n` elements at every output.
-                $(unsafe { $crate::__give::<$out>(&mut next, at, count, &$output) };)*
+                // SAFETY: the caller gives room for `n` elements at every output. The results are written as a whole, so that they stay in
+                // registers.
+                unsafe {
+                    $crate::__write_results!((rests) next at count $($output)*);
+                }
                 at += count;
+            }
+            let count = n % $crate::__LANES;
+            if count != 0 {
+                let mut next = outputs;
+                // SAFETY: as above.
+                unsafe {
+                    $crate::__give_rests!((rests) next (n - count) count $($output)*);
+                }
             }
         }
     };
@@ -187,6 +209,38 @@ macro_rules! __block_function {
 macro_rules! __results {
     () => { () };
     ($first:ident $($rest:ident)*) => { (&mut $first, $crate::__results!($($rest)*)) };
+}
+
+/// Where the results of the last elements lie before they are brought to their place, one behind the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rests {
+    () => { () };
+    ($first:ty $(, $rest:ty)*) => {
+        ([<$first as ::core::default::Default>::default(); $crate::__LANES], $crate::__rests!($($rest),*))
+    };
+}
+
+/// Writes the results to the outputs, or to what is there for the last ones.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __write_results {
+    (($rests:expr) $next:ident $at:ident $count:ident) => {};
+    (($rests:expr) $next:ident $at:ident $count:ident $first:ident $($rest:ident)*) => {
+        $crate::__room(&mut $next, $at, $count, &mut ($rests).0).write_unaligned($first);
+        $crate::__write_results!((($rests).1) $next $at $count $($rest)*);
+    };
+}
+
+/// Brings the last results to the outputs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __give_rests {
+    (($rests:expr) $next:ident $at:tt $count:ident) => {};
+    (($rests:expr) $next:ident $at:tt $count:ident $first:ident $($rest:ident)*) => {
+        $crate::__give(&mut $next, $at, $count, &($rests).0);
+        $crate::__give_rests!((($rests).1) $next $at $count $($rest)*);
+    };
 }
 
 /// Sets one lane of the results.

@@ -30,5 +30,5 @@ mod worker;
 
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
-pub use emitted::{LANES as __LANES, give as __give, take as __take};
+pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
 pub use kernel::{Context, Kernel, Places, Run, Update};
