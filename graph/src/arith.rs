@@ -50,15 +50,11 @@ pub fn unary(b: &mut Builder, f: Unary, at: Loc, x: &Given) -> Checked<Arg> {
         (Unary::Neg, Arg::Size(size)) => Ok(Arg::Size(&Size::constant(0) - size)),
         (Unary::Neg, Arg::Float(value)) => Ok(Arg::Float(-value)),
         (Unary::Not, Arg::Bool(value)) => Ok(Arg::Bool(!value)),
-        (Unary::Neg, Arg::Tensor(value)) if matches!(b.graph.dtype(*value), DType::U8 | DType::U32) => {
-            let ty = b.ty(*value).clone();
-            let d = Diagnostic::new("N0203", at, format!("`-` needs signed elements, found {ty}"))
-                .note(b.made_at(*value), format!("`{}` is {}", b.made_by(*value), ty.dtype))
-                .help("convert it: `.cast(i64)`");
-            b.report(d)
-        }
         (Unary::Neg, Arg::Tensor(_)) => call(b, ("-", "neg"), at, std::slice::from_ref(x)),
-        (_, Arg::Tensor(_)) => call(b, ("!", "logical_not"), at, std::slice::from_ref(x)),
+        (_, Arg::Tensor(value)) => {
+            let name = if b.graph.dtype(*value).is_int() { "bitwise_not" } else { "logical_not" };
+            call(b, ("!", name), at, std::slice::from_ref(x))
+        }
         (_, other) => {
             let sign = if f == Unary::Neg { "-" } else { "!" };
             let message = format!("`{sign}` cannot be applied to {}", other.describe(b));
@@ -250,7 +246,7 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
         if f == Binary::Div && dtype.is_int() {
             let d = Diagnostic::new("N0207", at, format!("`/` of integers, {dtype}, has no result of that type"))
                 .note(made_at, format!("`{made}` is {dtype}"))
-                .help("convert first: `.cast(f32)`");
+                .help("convert first: `.cast(f32)`, or round down: `.floor_divide(…)`");
             return b.report(d);
         }
         let fraction = matches!(other.value, Arg::Float(number) if number.fract() != 0.0);
@@ -272,6 +268,12 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
             return b.report(d);
         }
     }
+    let of_integers = [x, y].iter().any(|x| matches!(x.value, Arg::Tensor(v) if b.graph.dtype(v).is_int()));
+    let name = match f {
+        Binary::And if of_integers => "bitwise_and",
+        Binary::Or if of_integers => "bitwise_or",
+        _ => name,
+    };
     call(b, (sign, name), at, &[x.clone(), y.clone()])
 }
 

@@ -62,6 +62,20 @@ impl Range {
         }
     }
 
+    /// In an element type: integers that leave it wrap, and may then be any of it.
+    fn wrapped(self, dtype: DType) -> Range {
+        let Some(all) = Range::of_type(dtype).filter(|_| dtype.is_int()) else { return self };
+        if dtype == DType::I64 {
+            return if self.magnitude <= all.magnitude { self } else { all };
+        }
+        let inside = |end: &Option<Size>| {
+            let Some(end) = end else { return false };
+            all.least.as_ref().is_some_and(|first| first.at_most(end))
+                && all.most.as_ref().is_some_and(|last| end.at_most(last))
+        };
+        if inside(&self.least) && inside(&self.most) { self } else { all }
+    }
+
     /// With the magnitude that the bounds allow, and without bounds that lie too far out to be reckoned with.
     fn held(mut self) -> Range {
         let far = |size: &Size| {
@@ -198,6 +212,13 @@ impl Ranges {
             let node = &graph.nodes[self.0.len()];
             // What overflows f32 is no number any more.
             let range = self.next(graph, node).filter(|range| range.magnitude <= f32::MAX.into());
+            // An integer that nothing more is known of is any of its type.
+            let dtype = node.ty.dtype;
+            let range = match range {
+                Some(range) => Some(range.wrapped(dtype)),
+                None if dtype.is_int() => Range::of_type(dtype),
+                None => None,
+            };
             self.0.push(range);
         }
         self.0[value.index()].clone()
@@ -225,7 +246,7 @@ impl Ranges {
             Op::Cat(_) => (1..node.inputs.len()).try_fold(of(0)?, |all, i| Some(all.or(of(i)?))),
             Op::Pad { value, .. } => Some(of(0)?.or(Range::number(value.f64())?).unreached()),
             Op::MaxPool2dIndex(window) => Some(Range::between(0, window.kernel[0] * window.kernel[1] - 1, false)),
-            Op::Unary(Unary::Not) => Some(Range::truth()),
+            Op::Unary(Unary::Not) => Range::of_type(node.ty.dtype),
             Op::Unary(Unary::Neg) => of(0).map(Range::negated),
             Op::Unary(Unary::Abs) => {
                 let x = of(0)?;
@@ -237,7 +258,10 @@ impl Ranges {
                 _ => of(0),
             },
             Op::Unary(Unary::Trunc) => of(0),
-            Op::Binary(f) if f.is_comparison() || matches!(f, Binary::And | Binary::Or) => Some(Range::truth()),
+            Op::Binary(f) if f.is_comparison() => Some(Range::truth()),
+            Op::Binary(Binary::And | Binary::Or | Binary::Xor | Binary::ShiftLeft | Binary::ShiftRight) => {
+                Range::of_type(node.ty.dtype)
+            }
             Op::Binary(Binary::Add) => Some(of(0)?.add(of(1)?)),
             Op::Binary(Binary::Sub) => Some(of(0)?.add(of(1)?.negated())),
             Op::Binary(Binary::Mul) => Some(of(0)?.mul(of(1)?)),
@@ -294,17 +318,22 @@ mod tests {
 
     #[test]
     fn arithmetic_moves_both_ends() {
-        assert_eq!(with(Binary::Add, DType::U8, 7.0), known("7", "262", false));
-        assert_eq!(with(Binary::Sub, DType::I8, 2.0), known("-130", "125", false));
-        assert_eq!(with(Binary::Mul, DType::I8, -3.0), known("-381", "384", false));
+        assert_eq!(with(Binary::Add, DType::U8, 7.0), known("0", "255", false), "it wraps");
+        assert_eq!(with(Binary::Sub, DType::I8, 2.0), known("-128", "127", false), "it wraps");
+        assert_eq!(with(Binary::Mul, DType::I8, -3.0), known("-128", "127", false), "it wraps");
+        let half = |b: &mut Builder, x: Value| {
+            let small = b.binary_const(Binary::Rem, x, 100i64);
+            b.binary_const(Binary::Add, small, 7i64)
+        };
+        assert_eq!(range(DType::U8, half), known("7", "106", false));
         assert_eq!(with(Binary::Max, DType::I64, 0.0), known("0", "?", false));
         assert_eq!(with(Binary::Min, DType::I64, 9.0), known("?", "9", false));
         assert_eq!(with(Binary::Rem, DType::I64, 10.0), known("0", "9", false));
-        assert_eq!(with(Binary::Rem, DType::I64, -10.0), None);
+        assert_eq!(with(Binary::Rem, DType::I64, -10.0), known("?", "?", false));
         assert_eq!(with(Binary::Lt, DType::F32, 0.5), known("0", "1", false));
         assert_eq!(with(Binary::Mul, DType::F32, 0.0), None, "NaN times 0");
         let squares = |b: &mut Builder, x: Value| (0..5).fold(x, |x, _| b.pointwise(Binary::Mul, x, x));
-        assert_eq!(range(DType::I64, squares), None, "infinite");
+        assert_eq!(range(DType::I64, squares), known("?", "?", false), "it wraps");
         let clamped = |b: &mut Builder, x: Value| {
             let low = b.binary_const(Binary::Max, x, -2.0);
             let held = b.binary_const(Binary::Min, low, 2.0);

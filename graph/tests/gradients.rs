@@ -427,6 +427,35 @@ fn cases() -> Vec<Case> {
     cases.push(case("unsqueeze", &[&[2, 3]], any, |b, x| op(b, "unsqueeze", vec![t(x[0]), int(1)])));
     cases.push(case("squeeze", &[&[2, 1, 3]], any, |b, x| op(b, "squeeze", vec![t(x[0])])));
     cases.extend(more::bent());
+    cases.extend(of_integers());
+    cases
+}
+
+/// Operators through which no gradient flows: it flows beside them.
+fn of_integers() -> Vec<Case> {
+    let any = (-2.0, 2.0);
+    let mut cases = vec![case("floor_divide", &[&[8], &[8]], (0.3, 2.0), |b, x| {
+        let quotient = op(b, "floor_divide", vec![t(x[0]), t(x[1])]);
+        op(b, "mul", vec![t(quotient), t(x[0])])
+    })];
+    for name in ["bitwise_and", "bitwise_or", "bitwise_xor"] {
+        cases.push(case(name, &[&[8], &[8]], any, move |b, x| {
+            let c = op(b, "gt", vec![t(x[0]), Arg::Float(0.0)]);
+            let d = op(b, "lt", vec![t(x[1]), Arg::Float(0.5)]);
+            let both = op(b, name, vec![t(c), t(d)]);
+            let not = op(b, "bitwise_not", vec![t(both)]);
+            op(b, "where_", vec![t(not), t(x[0]), t(x[1])])
+        }));
+    }
+    for name in ["bitwise_not", "bitwise_left_shift", "bitwise_right_shift"] {
+        cases.push(case(name, &[&[8]], any, move |b, x| {
+            let whole = op(b, "cast", vec![t(x[0]), Arg::DType(DType::I64)]);
+            let by = if name == "bitwise_not" { None } else { Some(Arg::Size(1.into())) };
+            let moved = op(b, name, [t(whole)].into_iter().chain(by).collect());
+            let c = op(b, "gt", vec![t(moved), Arg::Size(0.into())]);
+            op(b, "where_", vec![t(c), t(x[0]), Arg::Float(1.0)])
+        }));
+    }
     cases
 }
 

@@ -31,6 +31,7 @@ const FAMILIES: &[&str] = &[
     "Functions of one tensor",
     "Arithmetic, comparisons, logic",
     "More functions, element by element",
+    "Integers",
     "Activations",
     "Reductions",
     "Statistics",

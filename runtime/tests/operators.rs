@@ -242,9 +242,17 @@ fn operators_are_pytorchs() {
 
 #[test]
 fn every_operator_has_a_golden() {
+    /// Of `integers.json`, whose expressions name operators.
+    #[derive(Deserialize)]
+    struct Integers {
+        text: String,
+    }
     let cases = cases();
+    let integers: Vec<Integers> = serde_json::from_slice(&fs::read(folder().join("integers.json")).unwrap()).unwrap();
     for operator in OPERATORS.iter().flat_map(|list| list.iter()) {
-        let has = cases.iter().any(|case| case.operator == operator.name);
+        let called = format!(".{}(", operator.name);
+        let has = cases.iter().any(|case| case.operator == operator.name)
+            || integers.iter().any(|case| case.text.contains(&called));
         assert_eq!(has, !RANDOM.contains(&operator.name), "`{}`: cases in tests/golden/*.py, or none", operator.name);
     }
 }

@@ -191,6 +191,34 @@ impl Tensor {
     ///
     /// In training: 0 with probability p, else x / (1 - p). Counter-based: the same seed drops the same elements.
     pub fn dropout<Output>(&self, p: impl Float) -> Output { any() }
+    /// `floor_divide(input, other)`
+    ///
+    /// `x / y`, rounded down: of integers exactly, and by 0 the call is an error.
+    pub fn floor_divide<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `bitwise_and(input, other)`
+    ///
+    /// Every bit that is set in both; of truth values `x & y`.
+    pub fn bitwise_and<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `bitwise_or(input, other)`
+    ///
+    /// Every bit that is set in one; of truth values `x | y`.
+    pub fn bitwise_or<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `bitwise_xor(input, other)`
+    ///
+    /// Every bit that is set in one of both; of truth values whether they differ.
+    pub fn bitwise_xor<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `bitwise_not(input)`
+    ///
+    /// Every bit the other way round; of truth values `!x`.
+    pub fn bitwise_not<Output>(&self) -> Output { any() }
+    /// `bitwise_left_shift(input, other)`
+    ///
+    /// `x` with its bits moved to the left: times 2 to the power of `other`, wrapping; 0 from the type's width on.
+    pub fn bitwise_left_shift<Output>(&self, other: impl Operand) -> Output { any() }
+    /// `bitwise_right_shift(input, other)`
+    ///
+    /// `x` with its bits moved to the right: by 2 to the power of `other`, rounded down.
+    pub fn bitwise_right_shift<Output>(&self, other: impl Operand) -> Output { any() }
     /// `softplus(input, beta = 1.0, threshold = 20.0)`
     ///
     /// log(1 + exp(beta · x)) / beta; x itself where beta · x lies above the threshold.
@@ -213,7 +241,7 @@ impl Tensor {
     pub fn hardswish<Output>(&self) -> Output { any() }
     /// `sum(input, dim = all, keepdim = false)`
     ///
-    /// The sum over axes (all of them, if none is given).
+    /// The sum over axes (all of them, if none is given); of integers and bool as i64.
     pub fn sum<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
     /// `mean(input, dim = all, keepdim = false)`
     ///

@@ -341,7 +341,12 @@ fn reciprocal(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
-    if b.graph.dtype(x).is_int() {
+    let dtype = b.graph.dtype(x);
+    if dtype.is_int() {
+        if let Some(c) = bound.number(1).filter(|c| c.f64() < 0.0) {
+            let message = format!("`pow` of {dtype} to {c}, which makes fractions");
+            return bound.wrong(b, "N0207", 1, message, "convert the tensor first: `.cast(f32)`");
+        }
         let y = operand(b, bound, 1, x)?;
         return b.binary(Binary::Pow, x, y).map(Arg::Tensor);
     }
