@@ -92,6 +92,11 @@ template <> struct Ends<bool> {
     CN_FN bool most() { return true; }
 };
 
+// Indices.
+
+CN_FN int floor_div(int a, int b) { return a / b - (a % b < 0); }
+CN_FN int wrap(int a, int b) { return a % b < 0 ? a % b + b : a % b; }
+
 // Functions that are an instruction or two. Integers wrap.
 
 CN_FN float truth(bool x) { return x ? 1.0f : 0.0f; }

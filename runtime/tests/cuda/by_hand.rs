@@ -14,7 +14,7 @@ use super::random::Numbers;
 /// Elements of every argument: no multiple of four, so that functions are tried element by element, too.
 const LEN: i64 = 3001;
 
-const UNARY: [Unary; 15] = [
+const UNARY: [Unary; 18] = [
     Unary::Neg,
     Unary::Exp,
     Unary::Log,
@@ -29,10 +29,13 @@ const UNARY: [Unary; 15] = [
     Unary::Cos,
     Unary::Floor,
     Unary::Trunc,
+    Unary::Round,
+    Unary::Log1p,
+    Unary::Expm1,
     Unary::Not,
 ];
 
-const BINARY: [Binary; 16] = [
+const BINARY: [Binary; 20] = [
     Binary::Add,
     Binary::Sub,
     Binary::Mul,
@@ -49,6 +52,10 @@ const BINARY: [Binary; 16] = [
     Binary::Ne,
     Binary::And,
     Binary::Or,
+    Binary::Xor,
+    Binary::FloorDivide,
+    Binary::ShiftLeft,
+    Binary::ShiftRight,
 ];
 
 /// One inference function; arguments are `x`, `y` and one of each element type.
@@ -63,18 +70,27 @@ pub fn net() -> Net {
     program.schedule.clear();
     program.arena.clear();
     program.bound.clear();
-    let [x, y] = ["x", "y"].map(|name| argument_buffer(&mut program, name, DType::F32));
-    for f in UNARY {
-        launch(&mut program, &format!("{f:?}"), &[x], Instr::Unary(f, 0), DType::F32);
+    let condition = argument_buffer(&mut program, "condition", DType::Bool);
+    for lane in Lane::ALL {
+        let dtype = lane.dtype();
+        let [x, y] = ["x", "y"].map(|name| argument_buffer(&mut program, name, dtype));
+        // The error function of doubles is another library's there: the last bit may differ.
+        let same = |f: &Unary| f.takes(lane) && (*f, lane) != (Unary::Erf, Lane::F64);
+        for f in UNARY.into_iter().filter(same) {
+            launch(&mut program, &format!("{f:?} of {dtype}"), &[x], Instr::Unary(f, 0), dtype);
+        }
+        for f in BINARY.into_iter().filter(|f| f.takes(lane)) {
+            let made = if f.is_comparison() { DType::Bool } else { dtype };
+            launch(&mut program, &format!("{f:?} of {dtype}"), &[x, y], Instr::Binary(f, 0, 1), made);
+        }
+        launch(&mut program, &format!("select {dtype}"), &[condition, x, y], Instr::Select(0, 1, 2), dtype);
+        for to in DType::ALL {
+            launch(&mut program, &format!("{dtype} to {to}"), &[x], Instr::To(to, 0), to);
+        }
     }
-    for f in BINARY {
-        launch(&mut program, &format!("{f:?}"), &[x, y], Instr::Binary(f, 0, 1), DType::F32);
-    }
-    launch(&mut program, "select", &[x, y], Instr::Select(0, 1, 0), DType::F32);
     for dtype in DType::ALL {
         let from = argument_buffer(&mut program, dtype.name(), dtype);
-        launch(&mut program, &format!("from {dtype}"), &[from], Instr::Unary(Unary::Neg, 0), DType::F32);
-        launch(&mut program, &format!("to {dtype}"), &[x], Instr::Unary(Unary::Neg, 0), dtype);
+        launch(&mut program, &format!("from {dtype}"), &[from], Instr::To(dtype, 0), dtype);
     }
     let unit = argument_buffer(&mut program, "unit", DType::F32);
     for (points, length) in [(500, 6), (30, 100), (2, 1500)] {

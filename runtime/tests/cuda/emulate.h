@@ -157,7 +157,7 @@ template <class... A, void (*F)(A...)> struct Call<F> {
 
 inline void __syncthreads() { emulated::wait(emulated::Waits::block); }
 inline void __syncwarp() { emulated::wait(emulated::Waits::warp); }
-inline float __shfl_xor_sync(unsigned, float value, int mask) {
+template <class T> inline T __shfl_xor_sync(unsigned, T value, int mask) {
     emulated::Thread& me = emulated::self();
     const unsigned place = me.shuffles++ & 1u, other = emulated::device.current ^ (unsigned)mask;
     std::memcpy(&me.shown[place], &value, sizeof value);

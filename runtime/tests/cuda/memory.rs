@@ -73,7 +73,7 @@ impl<'a> Memory<'a> {
                 let bytes = |s: &State| s.ty.len().eval(sizes) as usize * s.ty.dtype.bytes();
                 net.states.iter().map(|s| place(bytes(s))).collect()
             },
-            checks: place(4 * program.words()),
+            checks: place(8 * program.words()),
             arena: place(program.arena_bytes(sizes) as usize),
         };
         let mut memory = Memory { program, sizes, words: vec![u64::MAX; end / 8], starts };
@@ -103,9 +103,10 @@ impl<'a> Memory<'a> {
     }
 
     /// The words of the program's checks.
-    pub fn checks(&mut self) -> Vec<f32> {
-        let (start, bytes) = (self.starts.checks, 4 * self.program.words());
-        floats_of(&self.bytes()[start..start + bytes]).collect()
+    pub fn checks(&mut self) -> Vec<i64> {
+        let (start, bytes) = (self.starts.checks, 8 * self.program.words());
+        let words = self.bytes()[start..start + bytes].chunks_exact(8);
+        words.map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
     }
 
     /// Where a buffer lies in a round, in bytes.
@@ -118,7 +119,7 @@ impl<'a> Memory<'a> {
             Place::Parameter(i) => self.starts.parameters[*i],
             Place::Gradient(i) => self.starts.gradients[*i],
             Place::State(i) => self.starts.states[*i],
-            Place::Check(i) => self.starts.checks + 4 * i,
+            Place::Check(i) => self.starts.checks + 8 * i,
             Place::Arena(offset) => self.starts.arena + offset.eval(value) as usize,
         };
         if let Place::State(i) = b.place {
@@ -230,7 +231,11 @@ fn difference(dtype: DType, expected: &[u8], found: &[u8], tolerance: f32) -> Op
     let elements = expected.chunks_exact(width).zip(found.chunks_exact(width)).enumerate();
     for (i, (e, f)) in elements {
         if dtype != DType::F32 {
-            if e != f {
+            let is_nan = |b: &[u8]| match dtype {
+                DType::F64 => f64::from_le_bytes(b.try_into().unwrap()).is_nan(),
+                _ => false,
+            };
+            if e != f && !(is_nan(e) && is_nan(f)) {
                 return Some(format!("element {i} is {f:?}, not {e:?}"));
             }
             continue;
