@@ -36,8 +36,8 @@ castnet::network! {
             x * 0.5
         }
 
-        pub fn unsigned(x: u8[N]) -> u8[N] {
-            -x
+        pub fn beyond(x: u8[N]) -> u8[N] {
+            x + 300
         }
 
         pub fn not_a_truth(x: f32[N]) -> bool[N] {
