@@ -2,14 +2,73 @@
 
 use castnet_program::scalar::{Lane, Reduction};
 
-use crate::isa::per_isa;
+use crate::isa::{Isa, per_isa};
 use crate::math::{Bits, Number, Scalar};
 
+/// Functions of one lane, for every instruction set: small ones, that spill nothing.
+macro_rules! reductions {
+    ($($lane:ident $type:ident $rows:ident $cols:ident)*) => {
+        $(per_isa! {
+            /// Of this lane.
+            fn $rows(op: Reduction, block: *const $type, rows: usize, cols: usize, totals: *mut $type) = along_rows_as::<$type>;
+            /// Of this lane.
+            fn $cols(op: Reduction, block: *const $type, rows: usize, cols: usize, totals: *mut $type) = along_cols_as::<$type>;
+        })*
+
+        /// Reduces each row of a contiguous block of `rows` x `cols` and combines it with `totals[row]`.
+        ///
+        /// # Safety
+        /// The machine has `isa`; block and totals are there.
+        #[inline]
+        pub(crate) unsafe fn along_rows(
+            isa: Isa,
+            op: Reduction,
+            lane: Lane,
+            block: *const u8,
+            rows: usize,
+            cols: usize,
+            totals: *mut u8,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match lane {
+                    $(Lane::$lane => $rows(isa, op, block.cast(), rows, cols, totals.cast()),)*
+                }
+            }
+        }
+
+        /// Combines the rows of a contiguous block, one after the other, with `totals[col]`.
+        ///
+        /// # Safety
+        /// As [`along_rows`].
+        #[inline]
+        pub(crate) unsafe fn along_cols(
+            isa: Isa,
+            op: Reduction,
+            lane: Lane,
+            block: *const u8,
+            rows: usize,
+            cols: usize,
+            totals: *mut u8,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match lane {
+                    $(Lane::$lane => $cols(isa, op, block.cast(), rows, cols, totals.cast()),)*
+                }
+            }
+        }
+    };
+}
+reductions! {
+    F32 f32 rows_f32 cols_f32
+    F64 f64 rows_f64 cols_f64
+    I32 i32 rows_i32 cols_i32
+    I64 i64 rows_i64 cols_i64
+    Bool bool rows_bool cols_bool
+}
+
 per_isa! {
-    /// Reduces each row of a contiguous block of `rows` x `cols` and combines it with `totals[row]`.
-    pub(crate) fn along_rows(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) = along_rows_body;
-    /// Combines the rows of a contiguous block, one after the other, with `totals[col]`.
-    pub(crate) fn along_cols(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) = along_cols_body;
     /// Adds `n` sums of floats to totals, of which `rests` is what rounding has taken off; the sums begin at 0 again.
     pub(crate) fn carry(lane: Lane, sums: *mut u8, totals: *mut u8, rests: *mut u8, n: usize) = carry_lane;
     /// Sets `n` sums of floats to totals and rests.
@@ -175,12 +234,6 @@ unsafe fn settle_body<T: Reduce + Number>(sums: *mut T, totals: *const T, rests:
 }
 
 #[inline(always)]
-unsafe fn along_rows_body(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) {
-    // SAFETY: the caller's promise.
-    unsafe { by_lane!(lane, along_rows_as(op, block.cast(), rows, cols, totals.cast())) }
-}
-
-#[inline(always)]
 unsafe fn along_rows_as<T: Reduce>(op: Reduction, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -242,12 +295,6 @@ unsafe fn lanes<T: Reduce, const N: usize>(op: &impl Fn(T, T) -> T, row: *const 
         }
         sums[0]
     }
-}
-
-#[inline(always)]
-unsafe fn along_cols_body(op: Reduction, lane: Lane, block: *const u8, rows: usize, cols: usize, totals: *mut u8) {
-    // SAFETY: the caller's promise.
-    unsafe { by_lane!(lane, along_cols_as(op, block.cast(), rows, cols, totals.cast())) }
 }
 
 #[inline(always)]

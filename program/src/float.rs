@@ -44,7 +44,7 @@ impl<F: Float> serde::de::Visitor<'_> for Visitor<F> {
     }
 
     fn visit_f64<E>(self, x: f64) -> Result<F, E> {
-        Ok(F::rounded(x as f64))
+        Ok(F::rounded(x))
     }
 
     fn visit_i64<E>(self, x: i64) -> Result<F, E> {

@@ -36,7 +36,22 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 ];
 
 /// Operators that have no values to be right about here, for they draw numbers, or take what is no tensor.
-const OTHERS: [&str; 7] = ["rand", "randn", "rand_like", "randn_like", "bernoulli", "dropout", "grad"];
+const OTHERS: [&str; 14] = [
+    "rand",
+    "randn",
+    "rand_like",
+    "randn_like",
+    "bernoulli",
+    "dropout",
+    "grad",
+    "floor_divide",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+];
 
 #[derive(Deserialize)]
 struct Cases {

@@ -283,7 +283,7 @@ fn check(number: u64) -> ([Counts; 2], usize) {
 }
 
 /// Kinds of launches of the forward pass.
-const FORWARD: [&str; 10] = [
+const FORWARD: [&str; 11] = [
     "flat",
     "row",
     "column",
@@ -294,10 +294,11 @@ const FORWARD: [&str; 10] = [
     "depthwise conv2d",
     "strided dense conv2d",
     "gather",
+    "index",
 ];
 
 /// Kinds of launches of the backward pass.
-const BACKWARD: [&str; 17] = [
+const BACKWARD: [&str; 16] = [
     "flat",
     "row",
     "column",
@@ -313,7 +314,6 @@ const BACKWARD: [&str; 17] = [
     "depthwise weight gradient",
     "strided dense weight gradient",
     "gather",
-    "index",
     "random",
 ];
 

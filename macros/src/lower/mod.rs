@@ -149,7 +149,7 @@ pub fn lower(
         uses: &blocks.uses,
         findings,
     };
-    let float = float::of_net(net, diagnostics);
+    let float = float::of_net(net);
     let mut parameters = Parameters { float, ..Parameters::default() };
     let Some(owner) = pass.declare(target, &mut parameters, diagnostics) else { return Lowered::default() };
     let outer = pass.constants.get(net.scope).into_iter().flat_map(HashMap::keys);
@@ -292,7 +292,7 @@ impl<'a> Pass<'a> {
         let attempt = |size: &dyn Fn(&str) -> Size| {
             // Parts of its own: what they are depends on the sizes.
             let (mut parameters, mut ignored) =
-                (Parameters { float: float::of_net(self.net, &mut vec![]), ..Parameters::default() }, vec![]);
+                (Parameters { float: float::of_net(self.net), ..Parameters::default() }, vec![]);
             let mut pass = Pass { signatures: vec![], states: vec![], sizes: HashMap::new(), ..*self };
             let owner = pass.declare(target, &mut parameters, &mut ignored)?;
             let mut graph = || self.graph(&owner, index, &mut parameters, false, size).err().map(|m| m.list);

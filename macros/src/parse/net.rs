@@ -81,6 +81,10 @@ impl Parser<'_> {
             (Some(_), Some(_)) => {
                 self.report("N0502", at, "the float type of the net is told twice", "leave one of them out");
             }
+            (Some(float), None) if float != DType::F32 => {
+                let message = format!("a net of {float} is not supported yet: networks compute in f32");
+                self.report("N0513", at, message, "write `float: f32;`, or leave it out");
+            }
             (Some(float), None) => net.float = Some((float, at)),
         }
         self.semicolon(cursor);

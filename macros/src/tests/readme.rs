@@ -13,8 +13,8 @@ use Use::{Body, Item};
 const MISSING: [(&str, Use); 13] = [
     ("dynamic fn", Item("dynamic fn g(x: &Array) -> f32[N, 8] { x.clone() }")),
     ("custom op", Item("custom op g(x: f32[N]) -> f32[N] { forward = path; }")),
-    ("f16", Body("x.cast(f16).cast(f32)")),
-    ("bf16", Body("x.cast(bf16).cast(f32)")),
+    ("f16", Item("pub fn g(x: f16[N]) -> f16[N] { x }")),
+    ("bf16", Item("pub fn g(x: bf16[N]) -> bf16[N] { x }")),
     ("f64", Body("x.cast(f64).cast(f32)")),
     ("precision", Item("precision: bf16;")),
     (

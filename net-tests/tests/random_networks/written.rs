@@ -30,8 +30,8 @@ network! {
             let v68 = sqrt(v67);
             let v71 = mul(v68, 0.5);
             let v72 = sin(v71);
-            let v96 = cross_entropy(v72, v73);
-            v96
+            let v97 = cross_entropy(v72, v73);
+            v97
         }
     }
 }
@@ -119,8 +119,8 @@ network! {
             let v81 = tanh(v80);
             let v84 = mul(v81, 0.5);
             let v85 = sin(v84);
-            let v109 = cross_entropy(v85, v86);
-            v109
+            let v110 = cross_entropy(v85, v86);
+            v110
         }
     }
 }
@@ -260,8 +260,8 @@ network! {
             let v10 = layer4(v5);
             let v13 = mul(v10, 0.5);
             let v14 = sin(v13);
-            let v38 = cross_entropy(v14, v15);
-            v38
+            let v39 = cross_entropy(v14, v15);
+            v39
         }
     }
 }
@@ -392,8 +392,8 @@ network! {
             let v139 = tanh(v137);
             let v142 = mul(v139, 0.5);
             let v143 = sin(v142);
-            let v168 = cross_entropy(v143, v145);
-            v168
+            let v169 = cross_entropy(v143, v145);
+            v169
         }
     }
 }
