@@ -283,7 +283,7 @@ fn check(number: u64) -> ([Counts; 2], usize) {
 }
 
 /// Kinds of launches of the forward pass.
-const FORWARD: [&str; 11] = [
+const FORWARD: [&str; 10] = [
     "flat",
     "row",
     "column",
@@ -294,7 +294,6 @@ const FORWARD: [&str; 11] = [
     "depthwise conv2d",
     "strided dense conv2d",
     "gather",
-    "index",
 ];
 
 /// Kinds of launches of the backward pass.
