@@ -243,12 +243,6 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
         let Arg::Tensor(value) = side.value else { continue };
         let dtype = b.graph.dtype(value);
         let (made, made_at) = (b.made_by(value), b.made_at(value));
-        if f == Binary::Div && dtype.is_int() {
-            let d = Diagnostic::new("N0207", at, format!("`/` of integers, {dtype}, has no result of that type"))
-                .note(made_at, format!("`{made}` is {dtype}"))
-                .help("convert first: `.cast(f32)`, or round down: `.floor_divide(…)`");
-            return b.report(d);
-        }
         let fraction = matches!(other.value, Arg::Float(number) if number.fract() != 0.0);
         if fraction && dtype.is_int() {
             let d = Diagnostic::new("N0207", other.at, format!("{} is not an {dtype}", other.value.describe(b)))

@@ -78,6 +78,16 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
             return b.report(d);
         }
     }
+    for v in [x, y] {
+        let dtype = b.graph.dtype(v);
+        if f == Binary::Div && dtype.is_int() {
+            let message = format!("`{}` of integers, {dtype}, has no result of that type", bound.callee);
+            let d = Diagnostic::new("N0207", bound.at, message)
+                .note(b.made_at(v), format!("`{}` is {dtype}", b.made_by(v)))
+                .help("convert first: `.cast(f32)`, or round down: `.floor_divide(…)`");
+            return b.report(d);
+        }
+    }
     if matches!(f, Binary::Max | Binary::Min) {
         // Ties are shared with a number, too; relu's are not, whose gradient knows it by its constant.
         for v in [&mut x, &mut y] {
@@ -87,7 +97,7 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
         }
     }
     let result = b.binary(f, x, y)?;
-    if matches!(f, Binary::Div | Binary::Rem) && b.graph.dtype(y).is_int() {
+    if f == Binary::Rem && b.graph.dtype(y).is_int() {
         b.divides(y, bound.at)?;
     }
     Ok(Arg::Tensor(result))

@@ -13,6 +13,7 @@ pub mod mutate;
 mod readme;
 mod share;
 mod sizes;
+mod types;
 
 /// The output, which must be Rust.
 fn file(source: &str) -> syn::File {
