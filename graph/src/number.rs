@@ -5,8 +5,9 @@ use std::num::ParseFloatError;
 use std::str::FromStr;
 
 use crate::reference;
-use crate::scalar::{Binary, Literal, Unary};
+use crate::scalar::{Binary, Lane, Literal, Unary};
 use crate::types::DType;
+use castnet_program::whole::Whole;
 
 /// A number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,7 +88,6 @@ impl Number {
 
     /// As a literal of the lane of an element type.
     pub fn literal(self, dtype: DType) -> Literal {
-        use crate::scalar::Lane;
         match dtype.lane() {
             Lane::F32 => Literal::F32(self.f64() as f32),
             Lane::F64 => Literal::F64(self.f64()),
@@ -169,15 +169,13 @@ pub(crate) fn binary(f: Binary, dtype: DType, x: Number, y: Number) -> Number {
 
 fn integers(f: Binary, dtype: DType, x: i64, y: i64) -> i64 {
     let truth = i64::from;
-    let width = 8 * dtype.lane().bytes() as i64;
     match f {
         Binary::Add => x.wrapping_add(y),
         Binary::Sub => x.wrapping_sub(y),
         Binary::Mul => x.wrapping_mul(y),
-        Binary::FloorDivide => floor_divide(x, y),
-        Binary::Rem if y == 0 => 0,
-        Binary::Rem => x.wrapping_sub(floor_divide(x, y).wrapping_mul(y)),
-        Binary::Pow => power(x, y),
+        Binary::FloorDivide => x.floor_divide(y),
+        Binary::Rem => Whole::remainder(x, y),
+        Binary::Pow => x.power(y),
         Binary::Max => x.max(y),
         Binary::Min => x.min(y),
         Binary::Lt => truth(x < y),
@@ -189,36 +187,11 @@ fn integers(f: Binary, dtype: DType, x: i64, y: i64) -> i64 {
         Binary::And => x & y,
         Binary::Or => x | y,
         Binary::Xor => x ^ y,
-        Binary::ShiftLeft if !(0..width).contains(&y) => 0,
-        Binary::ShiftLeft => x.wrapping_shl(y as u32),
-        Binary::ShiftRight => x >> if (0..width).contains(&y) { y } else { 63 },
+        // The width is that of the lane.
+        Binary::ShiftLeft if dtype.lane() == Lane::I32 => (x as i32).shift_left(y as i32).into(),
+        Binary::ShiftLeft => x.shift_left(y),
+        Binary::ShiftRight if dtype.lane() == Lane::I32 => (x as i32).shift_right(y as i32).into(),
+        Binary::ShiftRight => x.shift_right(y),
         Binary::Div => unreachable!("number: the quotient of integers"),
-    }
-}
-
-fn floor_divide(x: i64, y: i64) -> i64 {
-    if y == 0 {
-        return 0;
-    }
-    let (quotient, rest) = (x.wrapping_div(y), x.wrapping_rem(y));
-    if rest != 0 && (rest < 0) != (y < 0) { quotient - 1 } else { quotient }
-}
-
-fn power(x: i64, y: i64) -> i64 {
-    match (x, y) {
-        (1, _) => 1,
-        (-1, y) => [1, -1][(y & 1) as usize],
-        (_, y) if y < 0 => 0,
-        (x, y) => {
-            let (mut result, mut base, mut rest) = (1i64, x, y);
-            while rest > 0 {
-                if rest & 1 == 1 {
-                    result = result.wrapping_mul(base);
-                }
-                base = base.wrapping_mul(base);
-                rest >>= 1;
-            }
-            result
-        }
     }
 }

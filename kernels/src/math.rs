@@ -12,7 +12,7 @@ mod trigonometric;
 
 pub use float::{Float, Power};
 pub use half::{BF16, F16};
-pub use lanes::{Bits, Integer, Number, Scalar};
+pub use lanes::{Bits, Number, Scalar};
 pub use trigonometric::{Anywhere, Near, Reach};
 
 /// `a · b + c`, rounded once or twice.

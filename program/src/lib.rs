@@ -11,3 +11,4 @@ pub mod size;
 pub mod spelling;
 pub mod text;
 pub mod types;
+pub mod whole;

@@ -1,6 +1,8 @@
 //! Functions of floats: of f32 those of this crate, of f64 those of the platform's library.
 
-use super::lanes::{Integer, Number};
+use castnet_program::whole::Whole;
+
+use super::lanes::Number;
 use super::trigonometric::Reach;
 use super::{exponential, trigonometric};
 

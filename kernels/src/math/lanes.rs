@@ -1,6 +1,7 @@
 //! Functions that every lane has, as far as it has them: an instruction or two each. Integers wrap.
 
 use castnet_program::scalar::Lane;
+use castnet_program::whole::Whole;
 
 use super::half;
 
@@ -166,18 +167,6 @@ macro_rules! floats {
 }
 floats! { f32 f64 }
 
-/// Integers.
-pub trait Integer: Number + Bits {
-    /// The quotient, rounded down; by 0 it is 0.
-    fn floor_quotient(self, b: Self) -> Self;
-    /// aᵇ; with a negative exponent what 1 / aⁿ truncates to, of 0, 0.
-    fn power(self, b: Self) -> Self;
-    /// To the left; 0 unless by 0 and less than the width.
-    fn left(self, b: Self) -> Self;
-    /// To the right, keeping the sign; only the sign is left unless by 0 and less than the width.
-    fn right(self, b: Self) -> Self;
-}
-
 macro_rules! integers {
     ($($type:ident)*) => {$(
         impl Number for $type {
@@ -215,52 +204,7 @@ macro_rules! integers {
             }
             #[inline(always)]
             fn remainder(self, b: Self) -> Self {
-                if b == 0 {
-                    return 0;
-                }
-                let rest = self.wrapping_rem(b);
-                if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
-            }
-        }
-
-        impl Integer for $type {
-            #[inline(always)]
-            fn floor_quotient(self, b: Self) -> Self {
-                if b == 0 {
-                    return 0;
-                }
-                let quotient = self.wrapping_div(b);
-                let rest = self.wrapping_rem(b);
-                if rest != 0 && (rest < 0) != (b < 0) { quotient - 1 } else { quotient }
-            }
-            #[inline(always)]
-            fn power(self, b: Self) -> Self {
-                if b < 0 {
-                    return match self {
-                        1 => 1,
-                        -1 if b % 2 == 0 => 1,
-                        -1 => -1,
-                        _ => 0,
-                    };
-                }
-                let (mut result, mut base, mut rest): (Self, Self, Self) = (1, self, b);
-                while rest > 0 {
-                    if rest & 1 == 1 {
-                        result = result.wrapping_mul(base);
-                    }
-                    base = base.wrapping_mul(base);
-                    rest >>= 1;
-                }
-                result
-            }
-            #[inline(always)]
-            fn left(self, b: Self) -> Self {
-                if (0..$type::BITS as $type).contains(&b) { self.wrapping_shl(b as u32) } else { 0 }
-            }
-            #[inline(always)]
-            fn right(self, b: Self) -> Self {
-                let most = $type::BITS as $type - 1;
-                self >> if (0..=most).contains(&b) { b } else { most }
+                Whole::remainder(self, b)
             }
         }
     )*};
@@ -332,13 +276,13 @@ functions! { Number:
     /// Remainder with the sign of the divisor; of integers by 0 it is 0.
     rem(a, b) = remainder
 }
-functions! { Integer:
+functions! { Whole:
     /// The quotient, rounded down; by 0 it is 0.
-    floor_divide(a, b) = floor_quotient
+    floor_divide(a, b) = floor_divide
     /// To the left by 0 and more; by more than the width, or less than 0, it is 0.
-    shift_left(a, b) = left
+    shift_left(a, b) = shift_left
     /// To the right, keeping the sign; by more than the width, or less than 0, only the sign is left.
-    shift_right(a, b) = right
+    shift_right(a, b) = shift_right
 }
 functions! { Bits:
     /// Both are true, or bit by bit.
