@@ -77,8 +77,8 @@ pub struct Net {
     pub members: Members,
     /// In order.
     pub functions: Vec<Function>,
-    /// `float: f64;`: its float type, and where that is said.
-    pub float: Option<(DType, Loc)>,
+    /// `float: f64;`: its float type.
+    pub float: Option<DType>,
     /// Where it was written: index into [`File::scopes`].
     pub scope: usize,
     /// Another call of `network!` emits it: here it is only a template to be used.

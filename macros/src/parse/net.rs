@@ -75,8 +75,7 @@ impl Parser<'_> {
         let float = DType::from_name(&name).filter(|dtype| dtype.is_float());
         match (float, net.float) {
             (None, _) => {
-                let help = "write `float: f32;`, `float: f64;`, `float: bf16;` or `float: f16;`";
-                self.report("N0501", at, format!("`{name}` is no float type"), help);
+                self.report("N0501", at, format!("`{name}` is no float type"), "write `float: f32;`");
             }
             (Some(_), Some(_)) => {
                 self.report("N0502", at, "the float type of the net is told twice", "leave one of them out");
@@ -85,7 +84,7 @@ impl Parser<'_> {
                 let message = format!("a net of {float} is not supported yet: networks compute in f32");
                 self.report("N0513", at, message, "write `float: f32;`, or leave it out");
             }
-            (Some(float), None) => net.float = Some((float, at)),
+            (Some(float), None) => net.float = Some(float),
         }
         self.semicolon(cursor);
         float.is_some()
