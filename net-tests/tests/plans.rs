@@ -73,8 +73,12 @@ fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
     Bytes { plan: program.arena_bytes(sizes), bound, saved: saved["no_parameters"].as_i64().unwrap() }
 }
 
-/// Measured against the limits: at most 1.006 of the bound (a mask of bytes takes a word an element where other types lie behind it), and `share` of what PyTorch saves: what was reached, to the next hundredth.
+/// Measured against the limits: at most `over` of the bound, and `share` of what PyTorch saves: what was reached, to the next hundredth.
 fn small<N: Example>(share: f64) -> Vec<String> {
+    near::<N>(share, 1.001)
+}
+
+fn near<N: Example>(share: f64, over: f64) -> Vec<String> {
     let text = include_str!("../../tests/golden/saved.json");
     let all: Value = serde_json::from_str(text).unwrap();
     let (mut measured, mut failures) = (0, vec![]);
@@ -89,7 +93,7 @@ fn small<N: Example>(share: f64) -> Vec<String> {
             saved["T"].as_i64().map_or(String::new(), |t| format!(" T = {t}"))
         );
         println!("| {at} | {plan} | {of_bound:.3} | {kept} | {of_saved:.2} |");
-        if of_bound > 1.006 {
+        if of_bound > over {
             failures.push(format!("{at}: {plan} bytes are {of_bound:.3} of the bound"));
         }
         if of_saved > share {
@@ -137,8 +141,9 @@ fn plans_are_small() {
         small::<Vae>(0.58),
         small::<GanGenerator>(0.78),
         small::<GanCritic>(0.78),
-        small::<LstmClassifier>(0.95),
-        small::<GruClassifier>(0.94),
+        // A mask of bytes takes a word an element, as floats lie behind it.
+        near::<LstmClassifier>(0.95, 1.006),
+        near::<GruClassifier>(0.94, 1.006),
     ]
     .concat();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
