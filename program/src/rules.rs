@@ -31,7 +31,7 @@ pub struct Rule {
 /// What to say of a rule that does not hold, beside the sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// In a graph the token's [`Loc`](crate::diagnostic::Loc), in a program an index into the table of source places, as a launch has.
+    /// In a graph the token's `Loc`, in a program an index into the table of source places, as a launch has.
     pub loc: u32,
     /// The layer (`bn1`) or operator.
     pub name: Arc<str>,
