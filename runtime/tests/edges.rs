@@ -1,6 +1,6 @@
 //! Every operator at its edges, ±0, ±∞, NaN, equal values, kinks and the ends of f32, forward and backward, on every instruction set of the
 //! machine, against PyTorch (`tests/golden/edges.py`). Stages are interpreted here; that compiled ones have the same bits is tested in
-//! `castnet-kernels` and `tests/random_networks.rs`.
+//! `castnet-kernels` and `net-tests/tests/random_networks.rs`.
 
 mod expression;
 
