@@ -306,7 +306,7 @@ fn first_step() -> Result<()> {
     let batch = LeNet::batch(BATCH, 1);
     let data = start.elapsed();
     let mut net = LeNet::create(1)?;
-    net.train(&mut Sgd::new(0.01).momentum(0.9), &batch)?.get()?;
+    net.train(&mut Sgd::new(0.01).momentum(0.9), &batch)?;
     println!("{}", data.as_secs_f64());
     Ok(())
 }

@@ -4,23 +4,30 @@ mod nets;
 
 use std::collections::HashMap;
 
+use castnet::DType;
 use castnet::prelude::*;
 use nets::draw::{distance, sketch};
 use nets::*;
 
-/// How far results may be from PyTorch's in f64: norm of the difference over the norm.
-const RESULT: f64 = 1e-5;
-/// The same for gradients and what a training pass leaves in running statistics.
-const GRADIENT: f64 = 1e-4;
-/// The same for what ten steps change.
-const CHANGE: f64 = 1e-3;
+/// How far something may be from PyTorch's in f64: norm of the difference over the norm.
+struct Tolerance {
+    result: f64,
+    /// Also of what a training pass leaves in running statistics.
+    gradient: f64,
+    /// Of what ten steps change.
+    change: f64,
+}
+
+fn tolerance<N: Example>() -> Tolerance {
+    match N::FLOAT {
+        DType::F64 => Tolerance { result: 1e-12, gradient: 1e-11, change: 1e-10 },
+        _ => Tolerance { result: 1e-5, gradient: 1e-4, change: 1e-3 },
+    }
+}
+
 const STEPS: usize = 10;
 /// What has no gradient of its own is held against this share of the norm of all.
 const SHARE: f64 = 1e-2;
-
-fn floats(array: &Array) -> Vec<f64> {
-    array.as_slice::<f32>().unwrap().iter().map(|&x| x.into()).collect()
-}
 
 /// Collects what is too far away, so that one run shows it all.
 struct Comparison<'g> {
@@ -71,26 +78,27 @@ impl Comparison<'_> {
 
 fn forward_and_backward<N: Example>(name: &str) {
     let golden = Golden::read(name);
-    let (mut net, batch): (N, _) = (golden.net(), golden.batch());
+    let (mut net, batch): (N, _) = (golden.net(), golden.batch::<N>());
+    let Tolerance { result: near, gradient: less_near, .. } = tolerance::<N>();
     let mut all = Comparison::of(&golden);
     let results = net.results(&batch).unwrap();
     assert_eq!(results.len(), golden.group("result").count());
     for (result, found) in results {
-        all.check("result", result, &floats(&found), RESULT);
+        all.check("result", result, &floats(&found), near);
     }
-    all.check("loss", "inference", &floats(&net.evaluate(&batch).unwrap()), RESULT);
+    all.check("loss", "inference", &floats(&net.evaluate(&batch).unwrap()), near);
     let (loss, gradients) = net.differentiate(&batch).unwrap();
-    all.check("loss", "training", &floats(&loss), RESULT);
+    all.check("loss", "training", &floats(&loss), near);
     let mut reached: Vec<&str> = gradients.names().collect();
     reached.sort_unstable();
     let mut expected: Vec<&str> = golden.group("grad").map(|(name, _)| name).collect();
     expected.sort_unstable();
     assert_eq!(reached, expected);
     for name in expected {
-        all.check("grad", name, &floats(&gradients.parameter(name).unwrap()), GRADIENT);
+        all.check("grad", name, &floats(&gradients.parameter(name).unwrap()), less_near);
     }
     for (name, _) in golden.group("state") {
-        all.check("state", name, &floats(&value(&net, name)), GRADIENT);
+        all.check("state", name, &floats(&value(&net, name)), less_near);
     }
     all.finish(name);
 }
@@ -106,13 +114,13 @@ fn value<N: Example>(net: &N, name: &str) -> Array {
 /// Ten steps with a new optimizer, each as one program and, on a second model, as gradients that are then applied.
 fn ten_steps<N: Example, O: Optimizer>(name: &str, group: &str, optimizer: impl Fn(&Golden) -> O) {
     let golden = Golden::read(name);
-    let batch = golden.batch();
+    let batch = golden.batch::<N>();
     let (mut fused, mut apart): (N, N) = (golden.net(), golden.net());
     let (mut first, mut second) = (optimizer(&golden), optimizer(&golden));
     for step in 0..STEPS {
-        let loss = fused.train(&mut first, &batch).unwrap().get().unwrap();
+        let loss = fused.train(&mut first, &batch).unwrap();
         let (same, gradients) = apart.differentiate(&batch).unwrap();
-        assert_eq!(loss.to_bits(), same.item::<f32>().unwrap().to_bits(), "loss of step {step}");
+        assert_eq!(loss.to_bits(), floats(&same)[0].to_bits(), "loss of step {step}");
         second.apply(&mut apart, &gradients).unwrap();
         assert_eq!(fused.bits(), apart.bits(), "{name} {group} after step {step}");
     }
@@ -123,7 +131,7 @@ fn ten_steps<N: Example, O: Optimizer>(name: &str, group: &str, optimizer: impl 
             // In f64, as a change is small beside the values.
             let (before, after) = (floats(&before), floats(&value(&fused, name)));
             let change: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
-            all.check(group, name, &change, CHANGE);
+            all.check(group, name, &change, tolerance::<N>().change);
             compared += 1;
         }
     }
@@ -157,6 +165,7 @@ fn agrees<N: Example>(golden: &str) {
 #[test]
 fn lenet() {
     agrees::<LeNet>("lenet");
+    agrees::<LeNetF64>("lenet");
     ten_steps::<LeNet, _>("lenet", "clipped", clipped);
 }
 
@@ -215,6 +224,7 @@ fn diffusion() {
 #[test]
 fn gpt() {
     agrees::<GptSmall>("gpt");
+    agrees::<GptSmallF64>("gpt");
     agrees::<GptSmall>("gpt_short");
 }
 
@@ -226,6 +236,7 @@ fn vae() {
 #[test]
 fn lstm() {
     agrees::<LstmClassifier>("lstm");
+    agrees::<LstmClassifierF64>("lstm");
 }
 
 #[test]

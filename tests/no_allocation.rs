@@ -34,7 +34,7 @@ fn allocations(optimizer: &mut impl Optimizer, batches: &[Vec<Array>]) -> u64 {
     let mut net = LeNet::create(1).unwrap();
     let mut round = || {
         for batch in batches {
-            net.train(optimizer, batch).unwrap().get().unwrap();
+            net.train(optimizer, batch).unwrap();
         }
     };
     round();

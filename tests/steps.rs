@@ -45,7 +45,7 @@ fn trained<N: Example>(seed: u64, optimizer: &mut impl Optimizer) -> Vec<u32> {
     let mut bits = vec![];
     for (step, n) in [64, 17, 1, 64, 17].into_iter().enumerate() {
         let batch = N::batch(n, 100 * seed + step as u64);
-        bits.push(net.train(optimizer, &batch).unwrap().get().unwrap().to_bits());
+        bits.push(net.train(optimizer, &batch).unwrap().to_bits());
     }
     bits.extend(net.bits());
     bits

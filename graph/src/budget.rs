@@ -1,7 +1,7 @@
 //! Memory budgets: what a function may take, and what it takes.
 
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::net::Parameter;
+use crate::net::Net;
 
 /// `#[memory(512 MiB, N = 256)]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ impl Budget {
     }
 
     /// What a program takes with an arena of so many bytes.
-    pub fn of(&self, parameters: &[Parameter], training: bool, activations: i64) -> Bytes {
-        let floats: i64 = parameters.iter().map(|p| p.floats() as i64).sum();
-        let trained = if training { 4 * floats } else { 0 };
-        Bytes { parameters: 4 * floats, gradients: trained, optimizer: trained * self.optimizer.states(), activations }
+    pub fn of(&self, net: &Net, training: bool, activations: i64) -> Bytes {
+        let parameters = net.parameter_bytes() as i64;
+        let trained = if training { parameters } else { 0 };
+        Bytes { parameters, gradients: trained, optimizer: trained * self.optimizer.states(), activations }
     }
 
     /// That `function` takes this much at the least. Of what it makes in `loops` nothing more is made again, for a budget.

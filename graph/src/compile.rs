@@ -87,6 +87,7 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiled = Compiled {
         net: Net {
             name: source.name.clone(),
+            float: source.parameters.float,
             parameters: parameters(&source.parameters),
             states: states(&source.parameters),
             functions: vec![],
@@ -182,22 +183,22 @@ impl Compiled {
             }
             false => checked("optimise", optimise(&graph))?,
         };
-        let parameters = &self.net.parameters;
+        let net = &self.net;
         let lowered = |graph: Graph| {
             let graph = checks_first(graph);
-            let mut kernels = lower(&graph, parameters);
+            let mut kernels = lower(&graph, &net.parameters);
             let planned = plan(&mut kernels);
             (graph, kernels, planned)
         };
         let mut best = lowered(optimised);
         if let Some(budget) = &function.memory {
             let bytes = |arena: &[Size]| arena_bytes(arena, &|name| budget.value(name));
-            let allowed = budget.bytes - budget.of(parameters, training, 0).total();
+            let allowed = budget.bytes - budget.of(net, training, 0).total();
             if training && bytes(&best.2.arena) > allowed {
                 best = within(best, allowed, budget, &lowered);
                 crate::verify::verify(&best.0).map_err(|what| broken("recompute", what))?;
             }
-            let taken = budget.of(parameters, training, bytes(&best.2.arena));
+            let taken = budget.of(net, training, bytes(&best.2.arena));
             if taken.total() > budget.bytes {
                 let loops = best.0.nodes.iter().any(|node| matches!(node.op, Op::Repeat(_)));
                 return Err(budget.exceeded(&graph.name, &taken, training, loops));

@@ -9,7 +9,7 @@ use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 use rustc_hash::FxHashMap;
 
 /// The graph with every node that a result needs, each once, simplified.
@@ -381,20 +381,25 @@ impl Rebuild {
             me.with(node, Op::Reshape, vec![r], kept.clone())
         };
         let safe = matches!(node.op, Op::SafeSoftmax(_));
-        let at_least = |me: &mut Self, x: Value, least: f32| {
-            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, f64::from(least));
+        let (lowest, tiny) = match ty.dtype {
+            DType::F64 => (f64::MIN, f64::MIN_POSITIVE),
+            // Halves are computed in f32.
+            _ => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
+        };
+        let at_least = |me: &mut Self, x: Value, least: f64| {
+            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, least);
             me.with(node, Op::Binary(Binary::Max), vec![x, least], kept.clone())
         };
         let mut max = row(self, Reduction::Max, x);
         if safe {
-            max = at_least(self, max, f32::MIN);
+            max = at_least(self, max, lowest);
         }
         let max = self.with(node, Op::Broadcast, vec![max], ty.clone());
         let shifted = self.with(node, Op::Binary(Binary::Sub), vec![x, max], ty.clone());
         let exp = self.with(node, Op::Unary(Unary::Exp), vec![shifted], ty.clone());
         let mut sum = row(self, Reduction::Sum, exp);
         if safe {
-            sum = at_least(self, sum, f32::MIN_POSITIVE);
+            sum = at_least(self, sum, tiny);
         }
         match node.op {
             Op::Softmax(_) | Op::SafeSoftmax(_) => {

@@ -47,22 +47,22 @@ impl Isa {
 /// `isa`, which the machine must have.
 #[allow(unused_macros)] // The bench of the tiles includes this file alone.
 macro_rules! per_isa {
-    ($($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:expr;)*) => {$(
+    ($($(#[$attribute:meta])* $visibility:vis fn $name:ident $(<$t:ident: $bound:path>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:expr;)*) => {$(
         $(#[$attribute])*
         ///
         /// # Safety
         /// The machine has `isa`, and what the body asks for.
         #[inline]
         #[allow(clippy::too_many_arguments)]
-        $visibility unsafe fn $name(isa: $crate::isa::Isa, $($argument: $type),*) $(-> $result)? {
+        $visibility unsafe fn $name $(<$t: $bound>)? (isa: $crate::isa::Isa, $($argument: $type),*) $(-> $result)? {
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
-            unsafe fn avx512($($argument: $type),*) $(-> $result)? {
+            unsafe fn avx512 $(<$t: $bound>)? ($($argument: $type),*) $(-> $result)? {
                 // SAFETY: the caller's promise.
                 #[allow(unused_unsafe)]
                 unsafe { $body($($argument),*) }
             }
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-            unsafe fn avx2($($argument: $type),*) $(-> $result)? {
+            unsafe fn avx2 $(<$t: $bound>)? ($($argument: $type),*) $(-> $result)? {
                 // SAFETY: the caller's promise.
                 #[allow(unused_unsafe)]
                 unsafe { $body($($argument),*) }

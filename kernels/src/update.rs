@@ -1,9 +1,40 @@
 //! Optimizer rules over contiguous runs of a parameter: the formulas of PyTorch, term by term.
 //!
 //! Every element is computed on its own without contraction, so the bits depend neither on the instruction set nor on how a parameter is
-//! cut into runs. Settings are doubles, as in PyTorch, where `1 - beta2` is taken before it is rounded to single precision.
+//! cut into runs. Settings are doubles, as in PyTorch, where `1 - beta2` is taken before it is rounded to the parameter's precision.
+
+use std::ops::{Add, AddAssign, Div, Mul, Sub, SubAssign};
 
 use crate::isa::{Isa, per_isa};
+use crate::math::Float;
+
+/// What updates are computed in: f32 and f64.
+pub trait Real:
+    Float
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + AddAssign
+    + SubAssign
+{
+    /// The nearest number.
+    fn rounded(x: f64) -> Self;
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn rounded(x: f64) -> f32 {
+        x as f32
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn rounded(x: f64) -> f64 {
+        x
+    }
+}
 
 /// Stochastic gradient descent (`torch.optim.SGD`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +78,7 @@ pub struct AdamRule {
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn sgd(isa: Isa, rule: &SgdRule, w: &mut [f32], g: &[f32], buf: &mut [f32]) {
+pub fn sgd<T: Real>(isa: Isa, rule: &SgdRule, w: &mut [T], g: &[T], buf: &mut [T]) {
     assert_eq!(w.len(), g.len(), "a gradient has the length of its parameter");
     // SAFETY: the machine has the instruction set.
     unsafe {
@@ -64,67 +95,51 @@ pub fn sgd(isa: Isa, rule: &SgdRule, w: &mut [f32], g: &[f32], buf: &mut [f32]) 
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn adam(isa: Isa, rule: &AdamRule, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
+pub fn adam<T: Real>(isa: Isa, rule: &AdamRule, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
     assert!(w.len() == g.len() && w.len() == m.len() && w.len() == v.len(), "lengths of Adam's runs differ");
     // SAFETY: the machine has the instruction set.
     unsafe { adam_isa(isa.or_portable(), rule, w, g, m, v) }
 }
 
 /// Σ x², in double precision and in an order that depends on the length only.
-pub fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
+pub fn sum_of_squares<T: Real>(isa: Isa, x: &[T]) -> f64 {
     // SAFETY: the machine has the instruction set.
     unsafe { squares_isa(isa.or_portable(), x) }
 }
 
-/// x ← factor · x.
-pub fn scale(x: &mut [f32], factor: f32) {
-    x.iter_mut().for_each(|x| *x *= factor);
-}
-
-/// x ← x + y.
-pub fn add(x: &mut [f32], y: &[f32]) {
-    assert_eq!(x.len(), y.len(), "runs to add differ in length");
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-}
-
-/// x ← x + weight · (y - x).
-pub fn lerp(x: &mut [f32], y: &[f32], weight: f32) {
-    assert_eq!(x.len(), y.len(), "runs to mix differ in length");
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += weight * (y - *x));
-}
-
 per_isa! {
     /// SGD without momentum.
-    fn plain_isa(rule: &SgdRule, w: &mut [f32], g: &[f32]) = plain;
+    fn plain_isa<T: Real>(rule: &SgdRule, w: &mut [T], g: &[T]) = plain;
     /// SGD with momentum.
-    fn momentum_isa(rule: &SgdRule, w: &mut [f32], g: &[f32], buf: &mut [f32]) = momentum;
+    fn momentum_isa<T: Real>(rule: &SgdRule, w: &mut [T], g: &[T], buf: &mut [T]) = momentum;
     /// Adam.
-    fn adam_isa(rule: &AdamRule, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) = adam_body;
+    fn adam_isa<T: Real>(rule: &AdamRule, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) = adam_body;
     /// Sum of squares.
-    fn squares_isa(x: &[f32]) -> f64 = squares;
+    fn squares_isa<T: Real>(x: &[T]) -> f64 = squares;
 }
 
 #[inline(always)]
-fn plain(rule: &SgdRule, w: &mut [f32], g: &[f32]) {
-    let (lr, decay) = (rule.lr as f32, rule.weight_decay as f32);
+fn plain<T: Real>(rule: &SgdRule, w: &mut [T], g: &[T]) {
+    let (lr, decay) = (T::rounded(rule.lr), T::rounded(rule.weight_decay));
     for (w, &g) in w.iter_mut().zip(g) {
         *w -= lr * (g + decay * *w);
     }
 }
 
 #[inline(always)]
-fn momentum(rule: &SgdRule, w: &mut [f32], g: &[f32], buf: &mut [f32]) {
-    let (lr, decay) = (rule.lr as f32, rule.weight_decay as f32);
+fn momentum<T: Real>(rule: &SgdRule, w: &mut [T], g: &[T], buf: &mut [T]) {
+    let (lr, decay) = (T::rounded(rule.lr), T::rounded(rule.weight_decay));
+    let (zero, one) = (T::rounded(0.0), T::rounded(1.0));
     let (keep, new) = match rule.first_step {
-        true => (0.0, 1.0),
-        false => (rule.momentum as f32, (1.0 - rule.dampening) as f32),
+        true => (zero, one),
+        false => (T::rounded(rule.momentum), T::rounded(1.0 - rule.dampening)),
     };
     if rule.first_step {
         // What lies there may be NaN.
-        buf.fill(0.0);
+        buf.fill(zero);
     }
     // Along the buffer, or a further step of momentum ahead of it.
-    let (along, ahead) = if rule.nesterov { (rule.momentum as f32, 1.0) } else { (1.0, 0.0) };
+    let (along, ahead) = if rule.nesterov { (T::rounded(rule.momentum), one) } else { (one, zero) };
     for ((w, &g), b) in w.iter_mut().zip(g).zip(buf) {
         let g = g + decay * *w;
         let moved = keep * *b + new * g;
@@ -134,14 +149,14 @@ fn momentum(rule: &SgdRule, w: &mut [f32], g: &[f32], buf: &mut [f32]) {
 }
 
 #[inline(always)]
-fn adam_body(rule: &AdamRule, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
+fn adam_body<T: Real>(rule: &AdamRule, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
     let (shrink, decay) = match rule.decoupled {
-        true => ((1.0 - rule.lr * rule.weight_decay) as f32, 0.0),
-        false => (1.0, rule.weight_decay as f32),
+        true => (T::rounded(1.0 - rule.lr * rule.weight_decay), T::rounded(0.0)),
+        false => (T::rounded(1.0), T::rounded(rule.weight_decay)),
     };
-    let (mix1, keep2, mix2) = ((1.0 - rule.beta1) as f32, rule.beta2 as f32, (1.0 - rule.beta2) as f32);
+    let (mix1, keep2, mix2) = (T::rounded(1.0 - rule.beta1), T::rounded(rule.beta2), T::rounded(1.0 - rule.beta2));
     let (step, root, eps) =
-        ((rule.lr / rule.bias_correction1) as f32, rule.bias_correction2_sqrt as f32, rule.eps as f32);
+        (T::rounded(rule.lr / rule.bias_correction1), T::rounded(rule.bias_correction2_sqrt), T::rounded(rule.eps));
     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
         let shrunk = *w * shrink;
         let g = g + decay * *w;
@@ -152,17 +167,17 @@ fn adam_body(rule: &AdamRule, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [
 }
 
 #[inline(always)]
-fn squares(x: &[f32]) -> f64 {
+fn squares<T: Real>(x: &[T]) -> f64 {
     const LANES: usize = 16;
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut sums = [0f64; LANES];
     for chunk in chunks {
         for lane in 0..LANES {
-            sums[lane] += f64::from(chunk[lane]) * f64::from(chunk[lane]);
+            sums[lane] += chunk[lane].f64() * chunk[lane].f64();
         }
     }
     for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += f64::from(*x) * f64::from(*x);
+        *sum += x.f64() * x.f64();
     }
     let mut width = LANES / 2;
     while width > 0 {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::program::{Layout, Program};
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 /// What a safetensors file calls its own entries: neither a parameter nor a state can have this name.
 pub const METADATA: &str = "__metadata__";
@@ -13,6 +13,9 @@ pub const METADATA: &str = "__metadata__";
 pub struct Net {
     /// `LeNet`.
     pub name: String,
+    /// Of what type parameters, gradients and optimizers' states are: f32, f64, f16 or bf16.
+    #[serde(default = "f32", skip_serializing_if = "is_f32")]
+    pub float: DType,
     /// In the order of the layers; the numbers in programs refer to this list.
     pub parameters: Vec<Parameter>,
     /// What functions may assign and what is saved with the parameters, in the order of the layers.
@@ -53,6 +56,14 @@ pub struct State {
     pub ty: Type,
     /// Its first value.
     pub init: Init,
+}
+
+fn f32() -> DType {
+    DType::F32
+}
+
+fn is_f32(x: &DType) -> bool {
+    *x == DType::F32
 }
 
 fn is_false(x: &bool) -> bool {
@@ -123,19 +134,24 @@ impl Parameter {
         self.len() == 0
     }
 
-    /// Floats in the arena, padding included, a multiple of 16.
-    pub fn floats(&self) -> usize {
+    /// Elements in the arena, padding included, a multiple of 16.
+    pub fn padded_len(&self) -> usize {
         (self.layout.floats(&self.shape) as usize).next_multiple_of(16)
     }
 }
 
 impl Net {
-    /// Where each parameter starts in the flat arena, in floats, and the length of the whole.
+    /// Bytes of all parameters in the flat arena, padding included.
+    pub fn parameter_bytes(&self) -> usize {
+        self.offsets().1.saturating_mul(self.float.bytes())
+    }
+
+    /// Where each parameter starts in the flat arena, in elements, and the length of the whole.
     pub fn offsets(&self) -> (Vec<usize>, usize) {
         let mut at = 0;
         let offsets = self.parameters.iter().map(|p| {
             let start = at;
-            at += p.floats();
+            at += p.padded_len();
             start
         });
         (offsets.collect(), at)

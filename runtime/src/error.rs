@@ -260,6 +260,14 @@ pub enum Error {
         /// The other one.
         right: String,
     },
+    /// An optimizer without a rule for f64 was used with a net of that type.
+    #[error("{net} is a net of f64, and {optimizer} has no rule for it: write `Optimizer::f64`")]
+    NoRuleForF64 {
+        /// `SignSgd`.
+        optimizer: &'static str,
+        /// `LeNet`.
+        net: String,
+    },
     /// An optimizer that holds the state of one model was used with another.
     #[error("this {optimizer} holds the state of another model of {net}; make a new optimizer for each model")]
     OptimizerInUse {
@@ -288,7 +296,7 @@ pub enum Error {
         /// Steps done before, plus one.
         step: u64,
         /// NaN or an infinity.
-        loss: f32,
+        loss: f64,
         /// The first place whose result is not finite: `conv1 (src/main.rs:14)`.
         place: Option<String>,
     },

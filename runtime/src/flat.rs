@@ -1,20 +1,21 @@
 //! What is done to the flat arenas of parameters and gradients, piece by piece, on the pool. One of the few modules with `unsafe`.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::Update;
 use castnet_kernels::isa::Isa;
-use castnet_kernels::update::sum_of_squares;
+use castnet_kernels::update::Real;
 
+use crate::float::{Float, FloatType, Part, with_float};
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{Factors, Optimizer};
 use crate::verdict::{RIGHT, Word};
 
-/// Floats of a piece: the unit of work, and of the partial sums of a norm.
+/// Elements of a piece: the unit of work, and of the partial sums of a norm.
 const PIECE: usize = 8192;
 
-/// Some floats of a flat arena, all of one parameter.
+/// Some elements of a flat arena, all of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Piece {
     pub(crate) start: usize,
@@ -30,10 +31,10 @@ pub(crate) struct Updated {
     pub(crate) factors: Factors,
 }
 
-/// The floats of some parameters, cut into pieces.
+/// The elements of some parameters, cut into pieces.
 pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
     let cut = |&p: &usize| {
-        let (start, len, of) = (loaded.offsets[p], loaded.net.parameters[p].floats(), loaded.updated(p));
+        let (start, len, of) = (loaded.offsets[p], loaded.net.parameters[p].padded_len(), loaded.updated(p));
         (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), of })
     };
     parameters.iter().flat_map(cut).collect()
@@ -44,37 +45,42 @@ pub(crate) struct Target<'a> {
     optimizer: &'a dyn Optimizer,
     /// Updates done of each parameter.
     steps: &'a [u64],
-    parameters: Shared<f32>,
-    states: [Option<Shared<f32>>; 2],
-    floats: usize,
+    float: FloatType,
+    parameters: Shared<u8>,
+    states: [Option<Shared<u8>>; 2],
+    /// Of each arena.
+    elements: usize,
 }
 
 impl<'a> Target<'a> {
     /// Borrows both: the optimizer must have its state, of the same length as the parameters.
-    pub(crate) fn new(optimizer: &'a mut dyn Optimizer, parameters: &'a mut Memory) -> Target<'a> {
-        let floats = parameters.len() / 4;
-        let states = optimizer.state_mut().arenas(floats);
+    pub(crate) fn new(optimizer: &'a mut dyn Optimizer, loaded: &Loaded, parameters: &'a mut Memory) -> Target<'a> {
+        let float = loaded.float;
+        let states = optimizer.state_mut().arenas(parameters.len());
         let steps = optimizer.state().parameter_steps();
-        Target { optimizer, steps, parameters: Shared::new(parameters.as_mut_ptr().cast()), states, floats }
+        let elements = parameters.len() / float.bytes();
+        Target { optimizer, steps, float, parameters: Shared::new(parameters.as_mut_ptr()), states, elements }
     }
 
     /// The parameters' arena.
-    pub(crate) fn parameters(&self) -> Shared<f32> {
+    pub(crate) fn parameters(&self) -> Shared<u8> {
         self.parameters
     }
 
-    /// Updates `gradient.len()` floats from `start` on.
+    /// Updates `gradient.len()` elements from `start` on.
     ///
     /// # Safety
-    /// No other thread uses these floats meanwhile.
-    unsafe fn update(&self, of: Updated, start: usize, gradient: &[f32]) {
+    /// No other thread uses these elements meanwhile.
+    unsafe fn update<T: Float>(&self, of: Updated, start: usize, gradient: &[T]) {
         let len = gradient.len();
-        assert!(start + len <= self.floats, "an update beyond the parameters");
-        // SAFETY: the arenas have `floats` floats each and are borrowed uniquely for 'a; the caller keeps others away from these ones.
-        let slice = |arena: Shared<f32>| unsafe { std::slice::from_raw_parts_mut(arena.0.add(start), len) };
+        assert!(T::DTYPE == self.float.dtype() && start + len <= self.elements, "an update beyond the parameters");
+        // SAFETY: the arenas have `elements` numbers of this type each and are borrowed uniquely for 'a; the caller keeps others away from
+        // these ones.
+        let slice = |arena: Shared<u8>| unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(start), len) };
         let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
         let step = self.steps[of.parameter] + 1;
-        self.optimizer.update(of.factors, step, slice(self.parameters), gradient, first, second);
+        let part = Part { parameter: slice(self.parameters), gradient, first, second };
+        T::update(self.optimizer, of.factors, step, part);
     }
 }
 
@@ -97,7 +103,7 @@ impl Update for InPlace<'_> {
 pub(crate) struct Ending<'a> {
     pub(crate) target: &'a Target<'a>,
     /// The flat arena of gradients.
-    pub(crate) gradients: Shared<f32>,
+    pub(crate) gradients: Shared<u8>,
     /// What is to be updated here.
     pub(crate) pieces: &'a [Piece],
     /// One a piece, for the sums of squares.
@@ -106,9 +112,9 @@ pub(crate) struct Ending<'a> {
     /// If a loss or a gradient that is not finite shall keep the parameters as they are.
     pub(crate) guarded: bool,
     /// Where there is one.
-    pub(crate) loss: Option<Shared<f32>>,
+    pub(crate) loss: Option<Shared<u8>>,
     /// The bits of what gradients are multiplied by, once it is known.
-    pub(crate) factor: AtomicU32,
+    pub(crate) factor: AtomicU64,
 }
 
 /// What is not finite.
@@ -156,14 +162,18 @@ impl Ending<'_> {
     /// What is not finite, if anything is.
     ///
     /// # Safety
-    /// The loss is alive and nobody writes it any more.
-    unsafe fn not_finite(&self) -> Option<NotFinite> {
+    /// As [`Ending::run`].
+    unsafe fn not_finite<T: Float>(&self) -> Option<NotFinite> {
         // SAFETY: as the caller says.
-        if self.loss.is_some_and(|loss| !unsafe { *loss.0 }.is_finite()) {
+        if self.loss.is_some_and(|loss| !unsafe { *loss.0.cast::<T>() }.f64().is_finite()) {
             return Some(NotFinite::Loss);
         }
-        // Of finite numbers it is finite: squares of f32 are far from the end of f64.
-        let bad = |&(_, sum): &(&Piece, &AtomicU64)| !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite();
+        let bad = |&(piece, sum): &(&Piece, &AtomicU64)| {
+            // The squares of finite numbers may be too large for their sum, of f64.
+            !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite()
+                // SAFETY: as the caller says.
+                && unsafe { self.gradient::<T>(*piece) }.iter().any(|x| !x.f64().is_finite())
+        };
         let piece = self.pieces.iter().zip(self.partials).find(bad);
         piece.map(|(piece, _)| NotFinite::Gradient(piece.of.parameter))
     }
@@ -171,13 +181,20 @@ impl Ending<'_> {
     /// Runs one chunk. `verdict` is right at first; phases from [`Ending::DECIDED`] on are not to run if it no longer is.
     ///
     /// # Safety
-    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive and hold
-    /// all pieces; the word is alive and nobody else writes it.
+    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive, of the
+    /// target's float type, and hold all pieces; the word is alive and nobody else writes it.
     pub(crate) unsafe fn run(&self, phase: usize, chunk: usize, verdict: Word) {
+        // SAFETY: as the caller says.
+        with_float!(self.target.float, T => unsafe { self.run_of::<T>(phase, chunk, verdict) });
+    }
+
+    /// # Safety
+    /// As [`Ending::run`].
+    unsafe fn run_of<T: Float>(&self, phase: usize, chunk: usize, verdict: Word) {
         match phase {
             0 => {
                 // SAFETY: as the caller says.
-                let sum = sum_of_squares(Isa::detect(), unsafe { self.gradient(self.pieces[chunk]) });
+                let sum = T::sum_of_squares(Isa::detect(), unsafe { self.gradient(self.pieces[chunk]) });
                 self.partials[chunk].store(sum.to_bits(), Ordering::Relaxed);
             }
             1 => {
@@ -185,7 +202,7 @@ impl Ending<'_> {
                 let sum: f64 = partials.map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
                 if self.guarded {
                     // SAFETY: as the caller says; this phase is one chunk.
-                    unsafe { verdict.set(NotFinite::place(self.not_finite())) };
+                    unsafe { verdict.set(NotFinite::place(self.not_finite::<T>())) };
                 }
                 let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
                 self.factor.store(factor.to_bits(), Ordering::Relaxed);
@@ -193,8 +210,8 @@ impl Ending<'_> {
             _ => {
                 let piece = self.pieces[chunk];
                 // SAFETY: as the caller says.
-                let gradient = unsafe { self.gradient(piece) };
-                let factor = self.max_norm.map_or(1.0, |_| f32::from_bits(self.factor.load(Ordering::Relaxed)));
+                let gradient = unsafe { self.gradient::<T>(piece) };
+                let factor = self.max_norm.map_or(1.0, |_| f64::from_bits(self.factor.load(Ordering::Relaxed)));
                 // SAFETY: pieces do not overlap, and each is updated once.
                 unsafe { self.update(piece, gradient, factor) }
             }
@@ -203,32 +220,32 @@ impl Ending<'_> {
 
     /// # Safety
     /// As [`Target::update`].
-    unsafe fn update(&self, piece: Piece, gradient: &[f32], factor: f32) {
+    unsafe fn update<T: Float>(&self, piece: Piece, gradient: &[T], factor: f64) {
         if factor == 1.0 {
             // SAFETY: as the caller says.
             return unsafe { self.target.update(piece.of, piece.start, gradient) };
         }
         // The gradients themselves stay as they are: they may be the user's.
-        let mut scaled = [0.0; 512];
+        let (mut scaled, factor) = ([T::default(); 512], T::Wide::rounded(factor));
         for (block, gradient) in gradient.chunks(scaled.len()).enumerate() {
             let scaled_now = &mut scaled[..gradient.len()];
-            scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = g * factor);
+            scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = T::rounded(g.wide() * factor));
             // SAFETY: as the caller says.
             unsafe { self.target.update(piece.of, piece.start + 512 * block, scaled_now) }
         }
     }
 
     /// # Safety
-    /// The gradients are alive, hold the piece, and nobody writes them.
-    unsafe fn gradient(&self, piece: Piece) -> &[f32] {
+    /// The gradients are alive, hold the piece, are of this type, and nobody writes them.
+    unsafe fn gradient<T: Float>(&self, piece: Piece) -> &[T] {
         // SAFETY: as the caller says.
-        unsafe { std::slice::from_raw_parts(self.gradients.0.add(piece.start), piece.len) }
+        unsafe { std::slice::from_raw_parts(self.gradients.0.cast::<T>().add(piece.start), piece.len) }
     }
 }
 
 /// By what gradients of this norm are multiplied (`torch.nn.utils.clip_grad_norm_`).
-pub(crate) fn clip_factor(norm: f64, max_norm: f32) -> f32 {
+pub(crate) fn clip_factor(norm: f64, max_norm: f32) -> f64 {
     // Not `min`, which would turn a norm of NaN into a factor of 1.
     let factor = f64::from(max_norm) / (norm + 1e-6);
-    if factor > 1.0 { 1.0 } else { factor as f32 }
+    if factor > 1.0 { 1.0 } else { factor }
 }

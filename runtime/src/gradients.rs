@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::update;
+use castnet_kernels::update::Real;
 
 use crate::array::Array;
 use crate::error::Result;
 use crate::flat::{self, Piece};
+use crate::float::{self, Float, with_float};
 use crate::layout;
 use crate::memory::Memory;
 use crate::net::Loaded;
@@ -41,18 +42,20 @@ impl Gradients {
         (0..self.reached.len()).filter(|&p| self.reached[p]).collect()
     }
 
-    /// The floats that were reached, cut into pieces.
+    /// The elements that were reached, cut into pieces.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
         flat::pieces(&self.loaded, &self.reached())
     }
 
     /// Adds the pieces of an arena that lies as this one does.
     pub(crate) fn add_reached(&mut self, other: &Memory, pieces: &[Piece]) {
-        let (sum, other) = (self.arena.slice_mut::<f32>(), other.slice::<f32>());
-        for piece in pieces {
-            let range = piece.start..piece.start + piece.len;
-            update::add(&mut sum[range.clone()], &other[range]);
-        }
+        with_float!(self.loaded.float, T => {
+            let (sum, other) = (self.arena.slice_mut::<T>(), other.slice::<T>());
+            for piece in pieces {
+                let range = piece.start..piece.start + piece.len;
+                float::add(&mut sum[range.clone()], &other[range]);
+            }
+        });
     }
 
     /// The gradient of one parameter, in PyTorch's shape: a copy.
@@ -61,9 +64,7 @@ impl Gradients {
     /// If the net has no parameter of this name, or there is no memory for a copy.
     pub fn parameter(&self, name: &str) -> Result<Array> {
         let number = self.loaded.parameter(name)?;
-        let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
-        let laid_out = &self.arena.slice::<f32>()[start..start + parameter.floats()];
-        layout::unpacked(parameter, laid_out)
+        layout::unpacked(&self.loaded, number, &self.arena)
     }
 
     /// The names of the parameters that were reached, in the net's order.
@@ -77,14 +78,21 @@ impl Gradients {
     }
 
     fn norm_f64(&self) -> f64 {
-        let all = self.arena.slice::<f32>();
-        let sum = |p: &Piece| update::sum_of_squares(Isa::detect(), &all[p.start..p.start + p.len]);
-        self.pieces().iter().map(sum).sum::<f64>().sqrt()
+        let sum = with_float!(self.loaded.float, T => {
+            let all = self.arena.slice::<T>();
+            let sum = |p: &Piece| T::sum_of_squares(Isa::detect(), &all[p.start..p.start + p.len]);
+            self.pieces().iter().map(sum).sum::<f64>()
+        });
+        sum.sqrt()
     }
 
     /// Multiplies all gradients by `factor`.
     pub fn scale(&mut self, factor: f32) {
-        update::scale(self.arena.slice_mut(), factor);
+        self.scale_f64(factor.into());
+    }
+
+    fn scale_f64(&mut self, factor: f64) {
+        with_float!(self.loaded.float, T => float::scale(self.arena.slice_mut::<T>(), Real::rounded(factor)));
     }
 
     /// Scales all gradients together so that their norm is at most `max_norm` (`torch.nn.utils.clip_grad_norm_`); returns what it was.
@@ -95,7 +103,7 @@ impl Gradients {
         // `max` also makes 0 of NaN.
         let factor = flat::clip_factor(norm, max_norm.max(0.0));
         if factor != 1.0 {
-            self.scale(factor);
+            self.scale_f64(factor);
         }
         norm as f32
     }

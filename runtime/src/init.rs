@@ -6,19 +6,20 @@ use castnet_program::net::{Init, Net};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::layout;
-use crate::memory::collected;
+use crate::float::{Float, with_float};
+use crate::memory::{Memory, collected};
+use crate::net::Loaded;
 
 /// First values are drawn under the seed itself as key, each tensor as a call that no function ever reaches.
 const FIRST: u64 = (u32::MAX as u64) << 32;
 
-/// Fills the flat arena, which is all zeros. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
+/// Fills the flat arena, which is all zeros. First values are those of f32 in every float type, rounded where it has fewer digits. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
 /// neither on threads nor on layouts.
 ///
 /// # Errors
 /// If there is no memory for a parameter in PyTorch's order.
-pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) -> Result<()> {
-    let (offsets, _) = net.offsets();
-    for (number, (parameter, start)) in net.parameters.iter().zip(offsets).enumerate() {
+pub(crate) fn initialise(loaded: &Loaded, seed: u64, arena: &mut Memory) -> Result<()> {
+    for (number, parameter) in loaded.net.parameters.iter().enumerate() {
         if parameter.init == Init::Constant(0.0) {
             continue;
         }
@@ -29,7 +30,11 @@ pub(crate) fn initialise(net: &Net, seed: u64, arena: &mut [f32]) -> Result<()> 
             let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
             plain[zero as usize * row..][..row].fill(0.0);
         }
-        layout::pack(parameter, 0, &plain, &mut arena[start..start + parameter.floats()]);
+        with_float!(loaded.float, T => {
+            let plain = collected(plain.len(), plain.iter().map(|x| T::of_f32(*x)));
+            let plain = plain.ok_or_else(|| no_memory(&parameter.name, parameter.len()))?;
+            layout::pack(parameter, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
+        });
     }
     Ok(())
 }
@@ -113,17 +118,18 @@ mod tests {
     use super::*;
     use castnet_program::net::Parameter;
     use castnet_program::program::Layout;
+    use castnet_program::types::DType;
 
     fn net(layout: Layout, init: Init) -> Net {
         let parameter = Parameter::new("w", vec![40, 500], layout, init);
-        Net { name: "Test".into(), parameters: vec![parameter], states: vec![], functions: vec![] }
+        Net { name: "Test".into(), float: DType::F32, parameters: vec![parameter], states: vec![], functions: vec![] }
     }
 
     fn parameter(layout: Layout, init: Init, seed: u64) -> Vec<f32> {
-        let net = net(layout, init);
-        let mut arena = vec![0.0; net.offsets().1];
-        initialise(&net, seed, &mut arena).unwrap();
-        layout::unpacked(&net.parameters[0], &arena).unwrap().as_slice().unwrap().to_vec()
+        let loaded = Loaded::new(net(layout, init), &[], &[]).unwrap();
+        let mut arena = loaded.arena().unwrap();
+        initialise(&loaded, seed, &mut arena).unwrap();
+        layout::unpacked(&loaded, 0, &arena).unwrap().as_slice().unwrap().to_vec()
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use castnet_program::net::Parameter;
 use castnet_program::program::{Layout, PANEL};
-use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::error::Result;
+use crate::float::with_float;
+use crate::memory::Memory;
+use crate::net::Loaded;
 
 /// PyTorch's shape of a parameter.
 pub(crate) fn shape_of(parameter: &Parameter) -> Vec<usize> {
@@ -45,7 +47,7 @@ fn places(shape: Vec<usize>, order: &[usize], start: usize) -> impl Iterator<Ite
 }
 
 /// Writes row-major elements, of which the first has this number, into the layout; padding is left alone.
-pub(crate) fn pack(parameter: &Parameter, start: usize, plain: &[f32], laid_out: &mut [f32]) {
+pub(crate) fn pack<T: Copy>(parameter: &Parameter, start: usize, plain: &[T], laid_out: &mut [T]) {
     match &parameter.layout {
         Layout::Plain => laid_out[start..start + plain.len()].copy_from_slice(plain),
         Layout::Panels(order) => {
@@ -56,7 +58,7 @@ pub(crate) fn pack(parameter: &Parameter, start: usize, plain: &[f32], laid_out:
 }
 
 /// Reads row-major elements, of which the first has this number, out of the layout.
-pub(crate) fn unpack(parameter: &Parameter, start: usize, laid_out: &[f32], plain: &mut [f32]) {
+pub(crate) fn unpack<T: Copy>(parameter: &Parameter, start: usize, laid_out: &[T], plain: &mut [T]) {
     match &parameter.layout {
         Layout::Plain => plain.copy_from_slice(&laid_out[start..start + plain.len()]),
         Layout::Panels(order) => {
@@ -66,13 +68,16 @@ pub(crate) fn unpack(parameter: &Parameter, start: usize, laid_out: &[f32], plai
     }
 }
 
-/// A copy of a parameter, in PyTorch's shape.
+/// A copy of a parameter, or of what lies as it does in a flat arena, in PyTorch's shape.
 ///
 /// # Errors
 /// If there is no memory for a copy.
-pub(crate) fn unpacked(parameter: &Parameter, laid_out: &[f32]) -> Result<Array> {
-    let mut array = Array::zeros_for(DType::F32, &shape_of(parameter), || parameter.name.clone())?;
-    unpack(parameter, 0, laid_out, array.as_mut_slice()?);
+pub(crate) fn unpacked(loaded: &Loaded, number: usize, arena: &Memory) -> Result<Array> {
+    let parameter = &loaded.net.parameters[number];
+    let mut array = Array::zeros_for(loaded.net.float, &shape_of(parameter), || parameter.name.clone())?;
+    with_float!(loaded.float, T => {
+        unpack(parameter, 0, &arena.slice::<T>()[loaded.range(number)], array.as_mut_slice()?);
+    });
     Ok(array)
 }
 
@@ -87,7 +92,7 @@ mod tests {
             let shape = vec![37, 3, 2, 5];
             let p = Parameter::new("", shape, layout, Init::Constant(0.0));
             let plain: Vec<f32> = (0..p.len()).map(|i| i as f32 + 1.0).collect();
-            let mut out = vec![0.0; p.floats()];
+            let mut out = vec![0.0; p.padded_len()];
             // In pieces that end anywhere.
             for (i, piece) in plain.chunks(7).enumerate() {
                 pack(&p, 7 * i, piece, &mut out);
@@ -96,7 +101,9 @@ mod tests {
                 let index = [i / 30, i / 10 % 3, i / 5 % 2, i % 5];
                 assert_eq!(out[p.layout.position(&p.shape, &index) as usize], i as f32 + 1.0);
             }
-            assert_eq!(unpacked(&p, &out).unwrap().as_slice::<f32>().unwrap(), plain);
+            let mut whole = vec![0.0; plain.len()];
+            unpack(&p, 0, &out, &mut whole);
+            assert_eq!(whole, plain);
             let mut piece = [0.0; 41];
             unpack(&p, 100, &out, &mut piece);
             assert_eq!(piece, plain[100..141]);

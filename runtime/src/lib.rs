@@ -8,6 +8,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 mod flat;
+mod float;
 pub mod gradients;
 pub mod image;
 mod init;
@@ -24,6 +25,7 @@ mod validate;
 mod verdict;
 
 pub use array::{Array, Element};
+pub use castnet_program::types::DType;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use gradients::Gradients;

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
@@ -10,6 +11,7 @@ use castnet_program::program::Program;
 
 use crate::error::{Error, Result};
 use crate::flat::Updated;
+use crate::float::FloatType;
 use crate::memory::Memory;
 use crate::optimizer::Factors;
 use crate::validate;
@@ -80,10 +82,10 @@ fn read(id: TypeId, table: &'static NetTable) -> Result<Arc<Loaded>> {
 /// A network read and checked.
 pub(crate) struct Loaded {
     pub(crate) net: Net,
-    /// Where each parameter starts in the flat arena, in floats.
+    /// That of the parameters.
+    pub(crate) float: FloatType,
+    /// Where each parameter starts in the flat arena, in elements.
     pub(crate) offsets: Vec<usize>,
-    /// Floats of the flat arena.
-    pub(crate) floats: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
 }
@@ -95,8 +97,20 @@ impl Loaded {
         places: &'static [&'static str],
     ) -> Result<Loaded, String> {
         validate::net(&net)?;
-        let (offsets, floats) = net.offsets();
-        Ok(Loaded { net, offsets, floats, kernels, places })
+        let float = FloatType::of(net.float).ok_or_else(|| format!("parameters cannot be {}", net.float))?;
+        let (offsets, _) = net.offsets();
+        Ok(Loaded { net, float, offsets, kernels, places })
+    }
+
+    /// Bytes of a flat arena.
+    pub(crate) fn bytes(&self) -> usize {
+        self.net.parameter_bytes()
+    }
+
+    /// The elements of one parameter in a flat arena.
+    pub(crate) fn range(&self, parameter: usize) -> Range<usize> {
+        let start = self.offsets[parameter];
+        start..start + self.net.parameters[parameter].padded_len()
     }
 
     /// A flat arena of zeros.
@@ -104,7 +118,7 @@ impl Loaded {
     /// # Errors
     /// If there is no memory for one.
     pub(crate) fn arena(&self) -> Result<Memory> {
-        let bytes = self.floats.saturating_mul(4);
+        let bytes = self.bytes();
         Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 
@@ -142,8 +156,8 @@ impl Loaded {
         self.places.get(loc as usize).map_or_else(|| name.to_string(), |place| (*place).to_string())
     }
 
-    /// The parameters of which some floats lie in `start..end` of the flat arena.
-    pub(crate) fn parameters_in(&self, start: usize, end: usize) -> std::ops::Range<usize> {
+    /// The parameters of which some elements lie in `start..end` of the flat arena.
+    pub(crate) fn parameters_in(&self, start: usize, end: usize) -> Range<usize> {
         let first = self.offsets.partition_point(|&at| at <= start).saturating_sub(1);
         first..self.offsets.partition_point(|&at| at < end).max(first)
     }

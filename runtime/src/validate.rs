@@ -36,8 +36,8 @@ fn function(net: &Net, function: &Function) -> Check {
     ensure(known, || format!("`{}` reaches an unknown parameter", function.name))?;
     let Some(training) = &function.training else { return Ok(()) };
     program(net, training, true)?;
-    let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == DType::F32);
-    ensure(objective, || format!("the first result of `{}` is not an f32 scalar", function.name))
+    let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == net.float);
+    ensure(objective, || format!("the first result of `{}` is not a scalar of {}", function.name, net.float))
 }
 
 fn program(net: &Net, program: &Program, training: bool) -> Check {
@@ -58,8 +58,8 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
         let known = match b.place {
             Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
             Place::Result(i) => program.results.get(i).is_some_and(|r| r.ty.dtype == b.dtype),
-            Place::Parameter(i) => i < net.parameters.len() && b.dtype == DType::F32,
-            Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == DType::F32,
+            Place::Parameter(i) => i < net.parameters.len() && b.dtype == net.float,
+            Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == net.float,
             Place::State(i) => net.states.get(i).is_some_and(|s| s.ty.dtype == b.dtype),
             Place::Check(i) => i < program.words() && b.dtype == DType::I64,
             Place::Arena(_) => true,

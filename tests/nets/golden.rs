@@ -8,8 +8,8 @@ use castnet::Array;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
-use super::Example;
 use super::draw::uniform;
+use super::{Example, in_float};
 
 /// What is drawn: name, type, shape, and the bounds of its numbers.
 struct Drawn {
@@ -86,16 +86,16 @@ impl Golden {
     }
 
     /// The arguments of the loss for which the golden was made.
-    pub fn batch(&self) -> Vec<Array> {
-        self.arguments(None, self.seed)
+    pub fn batch<N: Example>(&self) -> Vec<Array> {
+        self.arguments::<N>(None, self.seed)
     }
 
     /// Such arguments from another seed, for another number of examples if one is given.
-    pub fn arguments(&self, n: Option<usize>, seed: u64) -> Vec<Array> {
+    pub fn arguments<N: Example>(&self, n: Option<usize>, seed: u64) -> Vec<Array> {
         let argument = |(i, x): (usize, &Drawn)| {
             let mut shape = x.shape.clone();
             shape[0] = n.unwrap_or(shape[0]);
-            uniform(1000 * seed + i as u64, &x.dtype, &shape, x.low, x.high)
+            in_float(uniform(1000 * seed + i as u64, &x.dtype, &shape, x.low, x.high), N::FLOAT)
         };
         self.inputs.iter().enumerate().map(argument).collect()
     }
@@ -122,10 +122,11 @@ impl Golden {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), safetensors::serialize(views, None).unwrap()).unwrap();
         let mut net = N::create(0).unwrap();
+        // A net of fewer digits rounds them.
         net.restore(file.path()).unwrap();
         let drawn: HashMap<&str, Array> = self.parameters().into_iter().collect();
         for (name, value) in net.parameters() {
-            assert_eq!(value, drawn[name.as_str()], "{name}");
+            assert_eq!(value, in_float(drawn[name.as_str()].clone(), N::FLOAT), "{name}");
         }
         net
     }

@@ -49,8 +49,8 @@ pub(super) fn figures(
 
 /// What a model holds between calls.
 struct Kept {
-    /// Floats of all parameters, padding included.
-    floats: i64,
+    /// Bytes of all parameters, padding included.
+    parameters: i64,
     /// Bytes of all states.
     states: Size,
 }
@@ -59,8 +59,8 @@ impl Kept {
     fn new(compiled: Option<&Compiled>) -> Kept {
         let states = compiled.iter().flat_map(|c| &c.net.states);
         let states = states.map(|s| &s.ty.len() * &(s.ty.dtype.bytes() as i64).into());
-        let floats = compiled.map_or(0, |c| c.net.offsets().1) as i64;
-        Kept { floats, states: states.fold(Size::constant(0), |sum, bytes| &sum + &bytes) }
+        let parameters = compiled.map_or(0, |c| c.net.parameter_bytes()) as i64;
+        Kept { parameters, states: states.fold(Size::constant(0), |sum, bytes| &sum + &bytes) }
     }
 }
 
@@ -97,7 +97,7 @@ fn of_program(
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
     let castnet = &sizes.castnet;
     let copies = if step { 2 } else { 1 };
-    let constant = sizes.value(&(&kept.states + &kept.floats.saturating_mul(4 * copies).into()));
+    let constant = sizes.value(&(&kept.states + &kept.parameters.saturating_mul(copies).into()));
     let fixed = arena.zip(constant);
     let parameters = sizes.parameters();
     let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");
@@ -108,9 +108,9 @@ fn of_program(
     );
     let (generics, states) = match step {
         true => {
-            let floats = Literal::usize_unsuffixed((kept.floats as usize).saturating_mul(4));
+            let bytes = Literal::usize_unsuffixed(kept.parameters as usize);
             let optimizer = Ident::new("O", Span::mixed_site());
-            (quote!(<#optimizer: #castnet::__private::Footprint>), quote!(#optimizer::STATES.saturating_mul(#floats)))
+            (quote!(<#optimizer: #castnet::__private::Footprint>), quote!(#optimizer::STATES.saturating_mul(#bytes)))
         }
         false => (TokenStream::new(), quote!(0)),
     };

@@ -2,6 +2,7 @@
 
 use castnet_graph::compile::Compiled;
 use castnet_graph::net::Function as CompiledFunction;
+use castnet_graph::types::DType;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 
@@ -28,7 +29,7 @@ pub(super) fn methods(
         // Where nobody knows for mistakes, so that calls give no errors of their own.
         let draws = known.draws.as_ref().is_none_or(|draws| draws.get(index).is_some_and(|draws| *draws));
         let seeded = draws && !net.functions.iter().any(|f| is_seeded(&f.name.text, &function.name.text));
-        self::function(index, function, compiled, seeded, places)
+        self::function(target, index, function, compiled, seeded, places)
     });
     let figures = super::figures::figures(target, compiled, places, &|index| is_new(target, index));
     let new = format!(" A `{name}` with PyTorch's first values of parameters, drawn from `seed`.");
@@ -78,6 +79,7 @@ fn is_seeded(name: &str, of: &str) -> bool {
 
 /// The methods of one entry point; `seeded`: with one that takes its seed.
 fn function(
+    target: &Target,
     index: usize,
     function: &Function,
     compiled: Option<&CompiledFunction>,
@@ -99,7 +101,7 @@ fn function(
     let text = docs(&function.head.docs, || format!(" The function `{name}` of the network."));
     let shapes = shapes(function, compiled);
     let array = quote!(#castnet::__private::Array);
-    let results = Results::of(function, castnet);
+    let results = Results::of(function, castnet, crate::lower::float_of(target.net));
     let (ty, value) = (results.ty(), results.value());
     let assigns = compiled.is_some_and(CompiledFunction::assigns_state);
     let (receiver, infer) = match assigns {
@@ -213,15 +215,17 @@ fn function(
 /// What a function gives: one array, or a tuple of several.
 struct Results<'a> {
     castnet: &'a TokenStream,
+    /// The net's float type.
+    float: DType,
     tuple: bool,
     count: usize,
 }
 
 impl Results<'_> {
-    fn of<'a>(function: &Function, castnet: &'a TokenStream) -> Results<'a> {
+    fn of<'a>(function: &Function, castnet: &'a TokenStream, float: DType) -> Results<'a> {
         match &function.result {
-            Some(Promise::Tuple(types, _)) => Results { castnet, tuple: true, count: types.len() },
-            _ => Results { castnet, tuple: false, count: 1 },
+            Some(Promise::Tuple(types, _)) => Results { castnet, float, tuple: true, count: types.len() },
+            _ => Results { castnet, float, tuple: false, count: 1 },
         }
     }
 
@@ -253,18 +257,22 @@ impl Results<'_> {
     /// The type and body of a step: the loss, and what else the function gives.
     fn step(&self, index: &Literal, optimizer: &Ident, arguments: &[Ident]) -> (TokenStream, TokenStream) {
         let castnet = self.castnet;
+        let (loss, step, with_results) = match self.float {
+            DType::F64 => (quote!(Loss<f64>), quote!(step_f64), quote!(step_with_results_f64)),
+            _ => (quote!(Loss), quote!(step), quote!(step_with_results)),
+        };
         if !self.tuple {
-            let value = quote!(self.model.step(#index, #optimizer, &[#(#arguments),*]));
-            return (quote!(#castnet::__private::Loss), value);
+            let value = quote!(self.model.#step(#index, #optimizer, &[#(#arguments),*]));
+            return (quote!(#castnet::__private::#loss), value);
         }
         let arrays = (1..self.count).map(|_| quote!(#castnet::__private::Array));
         let parts = (1..self.count).map(|_| quote!(#castnet::__private::next(&mut results)?));
         let value = quote! {
-            let (loss, results) = self.model.step_with_results(#index, #optimizer, &[#(#arguments),*])?;
+            let (loss, results) = self.model.#with_results(#index, #optimizer, &[#(#arguments),*])?;
             let mut results = results.into_iter();
             ::core::result::Result::Ok((loss, #(#parts,)*))
         };
-        (quote!((#castnet::__private::Loss, #(#arrays,)*)), value)
+        (quote!((#castnet::__private::#loss, #(#arrays,)*)), value)
     }
 }
 

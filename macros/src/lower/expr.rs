@@ -452,10 +452,6 @@ impl<'a> Lowering<'a, '_, '_> {
             _ => {}
         }
         if let Some(dtype) = DType::from_name(name) {
-            if dtype == DType::F64 {
-                let d = Diagnostic::new("N0205", at, "tensors of f64 are not supported yet: networks compute in f32");
-                return self.mistake(d.help("write `f32`, or leave the element type out"));
-            }
             return Arg::DType(dtype);
         }
         if name == FLOAT {

@@ -5,7 +5,7 @@ use castnet_graph::types::DType;
 use crate::ast::{Block, Element, Net, Parameter};
 
 /// That which the net says, else that of its functions' arguments, else f32.
-pub(super) fn of_net(net: &Net) -> DType {
+pub fn of_net(net: &Net) -> DType {
     let told = net.float;
     told.or_else(|| named(net.functions.iter().flat_map(|f| &f.parameters)).next()).unwrap_or_default()
 }

@@ -435,11 +435,6 @@ impl<'a> Lowering<'a, '_, '_> {
             self.mistake(d.help("write numbers, constants, or the names of run-time sizes"));
             return Part::Broken;
         };
-        if known_type.dtype.is_float() && known_type.dtype != self.b.float() {
-            let message = format!("a `state` of {} is not supported yet: networks compute in f32", known_type.dtype);
-            self.mistake(Diagnostic::new("N0513", ty.at, message).help("write `f32`"));
-            return Part::Broken;
-        }
         if self.is_huge(&known_type, ty.at) {
             return Part::Broken;
         }

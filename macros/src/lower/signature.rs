@@ -8,7 +8,7 @@ use castnet_graph::types::DType;
 
 use super::callable::Callable;
 use super::expected::type_text;
-use crate::ast::{Axis, Element, Expr, ExprKind, Promise, Type};
+use crate::ast::{Axis, Expr, ExprKind, Promise, Type};
 
 /// What the head of a function says beyond its types.
 pub(super) struct Signature {
@@ -83,16 +83,7 @@ struct Reader<'a, 'd> {
 }
 
 impl Reader<'_, '_> {
-    fn element_type(&mut self, ty: &Type) {
-        if let Element::Named(dtype @ (DType::F16 | DType::BF16 | DType::F64)) = ty.element {
-            let message = format!("tensors of {dtype} are not supported yet: networks compute in f32");
-            let help = "write `f32`, and convert before the call";
-            self.diagnostics.push(Diagnostic::new("N0513", ty.at, message).help(help));
-        }
-    }
-
     fn argument(&mut self, ty: &Type, entry: bool) {
-        self.element_type(ty);
         for axis in &ty.axes {
             match axis {
                 Axis::Any(at) => {
@@ -173,7 +164,6 @@ impl Reader<'_, '_> {
 
     /// The type of the result: `complete` if all arguments are known, so that a new name is a mistake.
     fn result(&mut self, ty: &Type, number: usize, function: &Callable, complete: bool) {
-        self.element_type(ty);
         if function.train && number == 0 && (ty.element.of(self.float) != self.float || !ty.axes.is_empty()) {
             let shape = type_text(ty);
             let float = self.float;

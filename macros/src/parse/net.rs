@@ -75,14 +75,10 @@ impl Parser<'_> {
         let float = DType::from_name(&name).filter(|dtype| dtype.is_float());
         match (float, net.float) {
             (None, _) => {
-                self.report("N0501", at, format!("`{name}` is no float type"), "write `float: f32;`");
+                self.report("N0501", at, format!("`{name}` is no float type"), "write one of `float: f32;`, `float: f64;`, `float: bf16;`, `float: f16;`");
             }
             (Some(_), Some(_)) => {
                 self.report("N0502", at, "the float type of the net is told twice", "leave one of them out");
-            }
-            (Some(float), None) if float != DType::F32 => {
-                let message = format!("a net of {float} is not supported yet: networks compute in f32");
-                self.report("N0513", at, message, "write `float: f32;`, or leave it out");
             }
             (Some(float), None) => net.float = Some(float),
         }

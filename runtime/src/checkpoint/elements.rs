@@ -4,25 +4,33 @@ use castnet_program::types::DType;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
-/// As f32, rounded where they have more digits; `None` if they are no floating-point numbers.
-pub(super) fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+use crate::float::Float;
+
+/// As numbers of a float type, the nearest ones; `None` if they are no floating-point numbers.
+pub(super) fn floats<T: Float>(dtype: Dtype, bytes: &[u8]) -> Option<Vec<T>> {
     Some(match dtype {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::F32 => bytes.as_chunks().0.iter().map(|b| T::of_f32(f32::from_le_bytes(*b))).collect(),
+        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| T::of_f64(f64::from_le_bytes(*b))).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| T::of_f32(bf16::from_le_bytes(*b).to_f32())).collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| T::of_f32(f16::from_le_bytes(*b).to_f32())).collect(),
         _ => return None,
     })
 }
 
-/// As little-endian bytes of another type: floats of a wider one, that all of them are exact in, or integers; `None` if it is not so, or one
-/// of them is no whole number that the type holds.
+/// Whether every number of one float type is one of the other.
+pub(super) fn is_lossless(from: Dtype, to: DType) -> bool {
+    match from {
+        Dtype::F64 => to == DType::F64,
+        Dtype::F32 => matches!(to, DType::F64 | DType::F32),
+        Dtype::F16 => matches!(to, DType::F64 | DType::F32 | DType::F16),
+        Dtype::BF16 => matches!(to, DType::F64 | DType::F32 | DType::BF16),
+        _ => false,
+    }
+}
+
+/// Integers as little-endian bytes of another type; `None` if one of them is no whole number that the type holds.
 pub(super) fn converted(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>> {
     match to {
-        DType::F64 if dtype != Dtype::F64 => {
-            let wide = floats(dtype, bytes)?.into_iter().map(|x| f64::from(x).to_le_bytes());
-            Some(wide.collect::<Vec<_>>().concat())
-        }
         DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::Bool => None,
         DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 => integers(dtype, bytes, to),
     }
@@ -50,8 +58,7 @@ fn integers(dtype: Dtype, bytes: &[u8], to: DType) -> Option<Vec<u8>> {
         Dtype::U32 => read!(u32),
         Dtype::I64 => read!(i64),
         Dtype::U64 => read!(u64),
-        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| whole(f64::from_le_bytes(*b))).collect(),
-        _ => floats(dtype, bytes)?.into_iter().map(|x| whole(x.into())).collect(),
+        _ => floats::<f64>(dtype, bytes)?.into_iter().map(whole).collect(),
     }?;
     macro_rules! write {
         ($ty:ty) => {{

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use castnet_program::net::{METADATA, Parameter};
+use castnet_program::net::METADATA;
 use castnet_program::types::{DType, Type};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -13,8 +13,10 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use super::elements;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
+use crate::float::{Float, FloatType, with_float};
 use crate::layout;
-use crate::memory::collected;
+use crate::memory::{Memory, collected};
+use crate::net::Loaded;
 use crate::replace::replace_with;
 
 /// How much is read and written at once, a multiple of every element's size.
@@ -33,6 +35,8 @@ pub(super) struct Reader {
     metadata: Metadata,
     /// Where the tensors' bytes start.
     data: u64,
+    /// Floats become those of another type also where that has fewer digits.
+    rounds: bool,
 }
 
 /// Why a tensor was not read.
@@ -93,7 +97,12 @@ impl Reader {
         if (metadata.data_len() as u64).checked_add(8 + length) != Some(whole) {
             return Err(bad(SafeTensorError::MetadataIncompleteBuffer));
         }
-        Ok(Reader { path: path.to_path_buf(), file, metadata, data: 8 + length })
+        Ok(Reader { path: path.to_path_buf(), file, metadata, data: 8 + length, rounds: false })
+    }
+
+    /// The same, rounding the file's floats to types of fewer digits.
+    pub(super) fn rounding(self) -> Reader {
+        Reader { rounds: true, ..self }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -117,16 +126,18 @@ impl Reader {
         Some(&self.metadata.info(key)?.shape)
     }
 
-    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are converted to f32 or
-    /// widened to f64, whole numbers become the integer type that is wanted.
+    /// A tensor of this type (`shape`: what its open sizes are), or what is wrong with it. Floats are widened, whole numbers become the integer
+    /// type that is wanted.
     pub(super) fn array(&self, key: &str, shape: Option<&[usize]>, ty: &Type) -> Result<Array, Fault> {
         let info = self.info(key)?;
         let wrong = || Fault::Mistake(format!("`{key}`: {}, expected {ty}", found(info)));
         let shape = shape.ok_or_else(wrong)?;
         let mut array = Array::zeros_for(ty.dtype, shape, || key.to_string())?;
-        if ty.dtype == DType::F32 {
-            let to = array.as_mut_slice::<f32>()?;
-            self.floats(key, shape, |start, piece| to[start..start + piece.len()].copy_from_slice(piece))?;
+        if let Some(float) = FloatType::of(ty.dtype) {
+            with_float!(float, T => {
+                let to = array.as_mut_slice::<T>()?;
+                self.floats(key, shape, |start, piece| to[start..start + piece.len()].copy_from_slice(piece))?;
+            });
             return Ok(array);
         }
         let width = ty.dtype.bytes();
@@ -144,12 +155,22 @@ impl Reader {
         Ok(array)
     }
 
-    /// Hands out a tensor's elements as f32, in pieces, each with the number of its first element; or says what is wrong with it.
-    pub(super) fn floats(&self, key: &str, shape: &[usize], mut take: impl FnMut(usize, &[f32])) -> Result<(), Fault> {
+    /// Hands out a tensor's elements as numbers of a float type, in pieces, each with the number of its first element; or says what is wrong with it.
+    pub(super) fn floats<T: Float>(
+        &self,
+        key: &str,
+        shape: &[usize],
+        mut take: impl FnMut(usize, &[T]),
+    ) -> Result<(), Fault> {
         let info = self.info(key)?;
-        let wrong = || Fault::Mistake(format!("`{key}`: {}, expected {}", found(info), type_text(DType::F32, shape)));
+        let mistake = || format!("`{key}`: {}, expected {}", found(info), type_text(T::DTYPE, shape));
+        let wrong = || Fault::Mistake(mistake());
         if info.shape != shape {
             return Err(wrong());
+        }
+        let floats = matches!(info.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16);
+        if floats && !self.rounds && !elements::is_lossless(info.dtype, T::DTYPE) {
+            return Err(Fault::Mistake(format!("{}: `load_rounded` rounds its numbers", mistake())));
         }
         self.pieces(info, |start, bytes| {
             let floats = elements::floats(info.dtype, bytes).ok_or_else(wrong)?;
@@ -190,22 +211,22 @@ fn found(info: &TensorInfo) -> String {
 
 /// A tensor to be written, where it lies.
 pub(super) enum Source<'a> {
-    /// A parameter, or what lies as it does, in its layout.
-    LaidOut(&'a Parameter, &'a [f32]),
+    /// The parameter with this number, or what lies as it does, in a flat arena.
+    LaidOut(&'a Loaded, usize, &'a Memory),
     Whole(&'a Array),
 }
 
 impl Source<'_> {
     fn dtype(&self) -> DType {
         match self {
-            Source::LaidOut(..) => DType::F32,
+            Source::LaidOut(loaded, ..) => loaded.net.float,
             Source::Whole(array) => array.dtype(),
         }
     }
 
     fn shape(&self) -> Vec<usize> {
         match self {
-            Source::LaidOut(parameter, _) => layout::shape_of(parameter),
+            Source::LaidOut(loaded, number, _) => layout::shape_of(&loaded.net.parameters[*number]),
             Source::Whole(array) => array.shape().to_vec(),
         }
     }
@@ -218,18 +239,21 @@ impl Source<'_> {
     fn write(&self, file: &mut dyn Write) -> io::Result<()> {
         match self {
             Source::Whole(array) => array.write_le(file),
-            Source::LaidOut(parameter, laid_out) => {
-                let (mut plain, mut bytes) = ([0.0; PIECE / 8], [0; PIECE / 2]);
+            Source::LaidOut(loaded, number, arena) => with_float!(loaded.float, T => {
+                let parameter = &loaded.net.parameters[*number];
+                let laid_out = &arena.slice::<T>()[loaded.range(*number)];
+                let mut plain = [T::default(); PIECE / 16];
+                let mut bytes = [0; PIECE / 2];
                 let count = parameter.len();
                 for start in (0..count).step_by(plain.len()) {
-                    let plain = &mut plain[..(PIECE / 8).min(count - start)];
+                    let plain = &mut plain[..(PIECE / 16).min(count - start)];
                     layout::unpack(parameter, start, laid_out, plain);
-                    let bytes = &mut bytes[..4 * plain.len()];
+                    let bytes = &mut bytes[..size_of::<T>() * plain.len()];
                     bytes.as_chunks_mut().0.iter_mut().zip(plain).for_each(|(to, x)| *to = x.to_le_bytes());
                     file.write_all(bytes)?;
                 }
                 Ok(())
-            }
+            }),
         }
     }
 }

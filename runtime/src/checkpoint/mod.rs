@@ -15,6 +15,7 @@ use castnet_program::spelling::did_you_mean;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::float::with_float;
 use crate::layout::{self, shape_of};
 use crate::memory::Memory;
 use crate::model::{Model, may_have};
@@ -30,15 +31,27 @@ impl Model {
         write(path.as_ref(), self.tensors(), None)
     }
 
-    /// Reads all parameters and states. Element types f64, f16 and bf16 are converted, and whole numbers of any type to the integers of a state;
-    /// `num_batches_tracked` may be missing, and is 0 then.
+    /// Reads all parameters and states. Floats of fewer digits than the net's are widened, whole numbers of any type become the integers of a
+    /// state; `num_batches_tracked` may be missing, and is 0 then.
     ///
     /// # Errors
     /// If the file cannot be read, is no safetensors file or is cut off, lacks a parameter or state, has others, or has one of another shape
-    /// or type; if there is no memory for the parameters once more. The model is as it was then.
+    /// or type (floats of more digits: [`Model::load_rounded`] reads them); if there is no memory for the parameters once more. The model is
+    /// as it was then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let reader = Reader::open(path.as_ref())?;
-        let (parameters, states) = self.read_model(&reader)?;
+        self.load_from(&Reader::open(path.as_ref())?)
+    }
+
+    /// As [`Model::load`], from a file of any float types: f64, f32, f16 and bf16 are rounded to the net's where it has fewer digits.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_rounded(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.load_from(&Reader::open(path.as_ref())?.rounding())
+    }
+
+    fn load_from(&mut self, reader: &Reader) -> Result<()> {
+        let (parameters, states) = self.read_model(reader)?;
         self.restore(parameters, states, None);
         Ok(())
     }
@@ -52,13 +65,11 @@ impl Model {
     /// What lies as the parameters do.
     fn laid_out<'a>(
         &'a self,
-        arena: &'a [f32],
+        arena: &'a Memory,
         key: impl Fn(&str) -> String + 'a,
     ) -> impl Iterator<Item = (String, Source<'a>)> {
-        self.net().parameters.iter().zip(&self.loaded().offsets).map(move |(parameter, &start)| {
-            let laid_out = &arena[start..start + parameter.floats()];
-            (key(&parameter.name), Source::LaidOut(parameter, laid_out))
-        })
+        let parameters = self.net().parameters.iter().enumerate();
+        parameters.map(move |(number, parameter)| (key(&parameter.name), Source::LaidOut(self.loaded(), number, arena)))
     }
 
     /// Parameters and states, without those of an optimizer; every mistake of the file is reported in one go.
@@ -93,10 +104,12 @@ impl Model {
     /// A flat arena from the tensors with these keys.
     fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Result<Memory> {
         let mut arena = self.loaded().arena()?;
-        for (parameter, &start) in self.net().parameters.iter().zip(&self.loaded().offsets) {
-            let laid_out = &mut arena.slice_mut::<f32>()[start..start + parameter.floats()];
-            let read = reader.floats(&key(&parameter.name), &shape_of(parameter), |at, plain| {
-                layout::pack(parameter, at, plain, laid_out);
+        for (number, parameter) in self.net().parameters.iter().enumerate() {
+            let read = with_float!(self.loaded().float, T => {
+                let laid_out = &mut arena.slice_mut::<T>()[self.loaded().range(number)];
+                reader.floats::<T>(&key(&parameter.name), &shape_of(parameter), |at, plain| {
+                    layout::pack(parameter, at, plain, laid_out);
+                })
             });
             read.or_else(|fault| fault.note(mistakes))?;
         }

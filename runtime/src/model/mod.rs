@@ -43,16 +43,16 @@ pub struct Model {
     stop_on_nan: bool,
 }
 
-/// The objective of a step.
+/// The objective of a step: of f64 in nets of that type, of f32 in all others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Loss(f32);
+pub struct Loss<T = f32>(T);
 
-impl Loss {
+impl<T: Copy> Loss<T> {
     /// The value; waits for the step if it still runs.
     ///
     /// # Errors
     /// If the step failed.
-    pub fn get(&self) -> Result<f32> {
+    pub fn get(&self) -> Result<T> {
         Ok(self.0)
     }
 }
@@ -88,7 +88,7 @@ impl Model {
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = loaded.arena()?;
-        init::initialise(&loaded.net, seed, parameters.slice_mut())?;
+        init::initialise(&loaded, seed, &mut parameters)?;
         let functions = &loaded.net.functions;
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
@@ -236,9 +236,9 @@ impl Model {
         self.id
     }
 
-    /// The floats of all parameters, in their layouts.
-    pub(crate) fn arena(&self) -> &[f32] {
-        self.parameters.slice()
+    /// All parameters, in their layouts.
+    pub(crate) fn arena(&self) -> &Memory {
+        &self.parameters
     }
 
     pub(crate) fn states(&self) -> &States {

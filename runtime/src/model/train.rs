@@ -1,14 +1,17 @@
 //! Steps and gradients. One of the few modules with `unsafe`.
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
 
 use castnet_kernels::random::Mode;
+use castnet_program::types::DType;
+use half::{bf16, f16};
 
 use super::{Loss, Model, lock};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::flat::{self, Ending, NotFinite, Piece, Target};
+use crate::float::{Float, FloatType};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
@@ -16,6 +19,36 @@ use crate::optimizer::{self, Optimizer};
 use crate::pool::{self, Work};
 use crate::session::{Operands, Session};
 use crate::verdict::{RIGHT, Word};
+
+/// What a [`Loss`] can be.
+trait Value: Float {
+    fn is_of(net: FloatType) -> bool;
+    fn of(objective: &Array) -> Result<Self>;
+}
+
+impl Value for f32 {
+    fn is_of(net: FloatType) -> bool {
+        net != FloatType::F64
+    }
+
+    fn of(objective: &Array) -> Result<f32> {
+        match objective.dtype() {
+            DType::F16 => objective.item::<f16>().map(f16::to_f32),
+            DType::BF16 => objective.item::<bf16>().map(bf16::to_f32),
+            _ => objective.item(),
+        }
+    }
+}
+
+impl Value for f64 {
+    fn is_of(net: FloatType) -> bool {
+        net == FloatType::F64
+    }
+
+    fn of(objective: &Array) -> Result<f64> {
+        objective.item()
+    }
+}
 
 /// The training program of a function with what belongs to it.
 pub(super) struct Training {
@@ -36,10 +69,10 @@ impl Training {
         Ok(Training { session, gradients: Memory::default(), reached, partials })
     }
 
-    fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<f32>> {
-        let bytes = 4 * loaded.floats;
+    fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<u8>> {
+        let bytes = loaded.bytes();
         match self.gradients.grow(bytes) {
-            true => Ok(Shared::new(self.gradients.as_mut_ptr().cast())),
+            true => Ok(Shared::new(self.gradients.as_mut_ptr())),
             false => Err(Error::Memory { function: loaded.net.name.clone(), bytes }),
         }
     }
@@ -58,6 +91,14 @@ impl Model {
         self.train(function, optimizer, args, None)
     }
 
+    /// As [`Model::step`], of a net of f64.
+    ///
+    /// # Errors
+    /// As [`Model::step`].
+    pub fn step_f64(&mut self, function: usize, optimizer: &mut dyn Optimizer, args: &[&Array]) -> Result<Loss<f64>> {
+        self.train(function, optimizer, args, None)
+    }
+
     /// As [`Model::step`], for a function with further results: they come as new arrays, the loss not among them.
     ///
     /// # Errors
@@ -68,19 +109,44 @@ impl Model {
         optimizer: &mut dyn Optimizer,
         args: &[&Array],
     ) -> Result<(Loss, Vec<Array>)> {
+        self.train_with_results(function, optimizer, args)
+    }
+
+    /// As [`Model::step_with_results`], of a net of f64.
+    ///
+    /// # Errors
+    /// As [`Model::step`].
+    pub fn step_with_results_f64(
+        &mut self,
+        function: usize,
+        optimizer: &mut dyn Optimizer,
+        args: &[&Array],
+    ) -> Result<(Loss<f64>, Vec<Array>)> {
+        self.train_with_results(function, optimizer, args)
+    }
+
+    fn train_with_results<T: Value>(
+        &mut self,
+        function: usize,
+        optimizer: &mut dyn Optimizer,
+        args: &[&Array],
+    ) -> Result<(Loss<T>, Vec<Array>)> {
         let mut results = Vec::new();
         let loss = self.train(function, optimizer, args, Some(&mut results))?;
         results.remove(0);
         Ok((loss, results))
     }
 
-    fn train(
+    fn train<T: Value>(
         &mut self,
         function: usize,
         optimizer: &mut dyn Optimizer,
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
-    ) -> Result<Loss> {
+    ) -> Result<Loss<T>> {
+        if !T::is_of(self.loaded.float) {
+            return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
+        }
         let context = self.calls.context(self.seed, function, Mode::Training);
         let (id, loaded, guarded) = (self.id, self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
@@ -96,7 +162,7 @@ impl Model {
         // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
         let mut copies = if wanted.is_some() { training.session.new_results()? } else { vec![] };
         training.session.take_states(&self.states)?;
-        let target = Target::new(optimizer, &mut self.parameters);
+        let target = Target::new(optimizer, &loaded, &mut self.parameters);
         let mut results = training.session.take_results();
         let Some(loss) = results.first_mut() else {
             return Err(Error::BadNet {
@@ -104,7 +170,7 @@ impl Model {
                 what: "an objective without a value".to_string(),
             });
         };
-        let loss_at = Shared::new(loss.as_mut_ptr().cast());
+        let loss_at = Shared::new(loss.as_mut_ptr());
         let ending = Ending {
             target: &target,
             gradients,
@@ -113,13 +179,13 @@ impl Model {
             max_norm,
             guarded,
             loss: Some(loss_at),
-            factor: AtomicU32::default(),
+            factor: AtomicU64::default(),
         };
         let parameters = target.parameters();
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
         let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
-        let value = operands.results[0].item::<f32>();
+        let value = T::of(&operands.results[0]);
         let place = match &done {
             Ok(Some(_)) => {
                 let states = training.session.take_states(&self.states);
@@ -140,7 +206,7 @@ impl Model {
         if let Some(what) = stopped {
             let (net, step) = (loaded.net.name.clone(), self.runs + 1);
             return Err(match what {
-                NotFinite::Loss => Error::NotFinite { net, step, loss, place },
+                NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
                 NotFinite::Gradient(parameter) => {
                     let parameter = loaded.net.parameters[parameter].name.clone();
                     Error::GradientNotFinite { net, step, parameter, place }
@@ -159,7 +225,7 @@ impl Model {
     /// If the arguments do not fit; nothing has changed then.
     pub fn grad(&mut self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
         let mut gradients = Gradients::new(&self.loaded)?;
-        let arena = Shared::new(gradients.arena.as_mut_ptr().cast());
+        let arena = Shared::new(gradients.arena.as_mut_ptr());
         let results = self.backward(function, Some(arena), args)?;
         gradients.reach(&self.net().functions[function].reaches);
         Ok((results, gradients))
@@ -180,7 +246,7 @@ impl Model {
     }
 
     /// Into these gradients, or into the function's own.
-    fn backward(&mut self, function: usize, gradients: Option<Shared<f32>>, args: &[&Array]) -> Result<Vec<Array>> {
+    fn backward(&mut self, function: usize, gradients: Option<Shared<u8>>, args: &[&Array]) -> Result<Vec<Array>> {
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +256,7 @@ impl Model {
             None => training.gradients(&self.loaded)?,
         };
         let mut results = training.session.new_results()?;
-        let parameters = Shared::new(self.parameters.as_mut_ptr().cast());
+        let parameters = Shared::new(self.parameters.as_mut_ptr());
         let context = self.calls.context(self.seed, function, Mode::Training);
         training.session.take_states(&self.states)?;
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
@@ -213,16 +279,16 @@ impl Model {
         let pieces = gradients.pieces();
         let partials: Vec<_> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
         let max_norm = optimizer.max_norm();
-        let target = Target::new(optimizer, &mut self.parameters);
+        let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
         let ending = Ending {
             target: &target,
-            gradients: Shared::new(gradients.arena.as_ptr().cast_mut().cast()),
+            gradients: Shared::new(gradients.arena.as_ptr().cast_mut()),
             pieces: &pieces,
             partials: &partials,
             max_norm,
             guarded: self.stop_on_nan,
             loss: None,
-            factor: AtomicU32::default(),
+            factor: AtomicU64::default(),
         };
         let function = format!("{}.apply", self.loaded.net.name);
         let mut verdict = RIGHT;
@@ -240,7 +306,9 @@ impl Model {
 
     fn check_gradients(&self, gradients: &Gradients) -> Result<()> {
         let (ours, theirs) = (&self.loaded, &gradients.loaded);
-        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name && ours.net.parameters == theirs.net.parameters
+        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name
+                && ours.net.float == theirs.net.float
+                && ours.net.parameters == theirs.net.parameters
         {
             return Ok(());
         }

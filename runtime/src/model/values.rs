@@ -3,9 +3,9 @@
 use super::Model;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
+use crate::float::{self, with_float};
 use crate::layout;
-use castnet_kernels::update;
-use castnet_program::types::DType;
+use castnet_kernels::update::Real;
 
 impl Model {
     /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.
@@ -23,29 +23,29 @@ impl Model {
     }
 
     pub(crate) fn parameter_number(&self, number: usize) -> Result<Array> {
-        let (parameter, start) = (&self.net().parameters[number], self.loaded.offsets[number]);
-        let laid_out = &self.parameters.slice::<f32>()[start..start + parameter.floats()];
-        layout::unpacked(parameter, laid_out)
+        layout::unpacked(&self.loaded, number, &self.parameters)
     }
 
-    /// Sets a parameter from an f32 array in PyTorch's shape.
+    /// Sets a parameter from an array of the net's float type in PyTorch's shape.
     ///
     /// # Errors
     /// If there is none of this name, or type or shape differ.
     pub fn set_parameter(&mut self, name: &str, value: &Array) -> Result<()> {
         let number = self.loaded.parameter(name)?;
-        let (parameter, start) = (&self.loaded.net.parameters[number], self.loaded.offsets[number]);
+        let (parameter, float) = (&self.loaded.net.parameters[number], self.loaded.net.float);
         let shape = layout::shape_of(parameter);
-        if value.dtype() != DType::F32 || value.shape() != shape {
+        if value.dtype() != float || value.shape() != shape {
             return Err(Error::ParameterShape {
                 net: self.loaded.net.name.clone(),
                 name: name.to_string(),
-                expected: type_text(DType::F32, &shape),
+                expected: type_text(float, &shape),
                 found: value.describe(),
             });
         }
-        let laid_out = &mut self.parameters.slice_mut()[start..start + parameter.floats()];
-        layout::pack(parameter, 0, value.as_slice()?, laid_out);
+        with_float!(self.loaded.float, T => {
+            let laid_out = &mut self.parameters.slice_mut::<T>()[self.loaded.range(number)];
+            layout::pack(parameter, 0, value.as_slice()?, laid_out);
+        });
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Model {
     pub fn copy_from(&mut self, other: &Model) -> Result<()> {
         self.same_net("copy_from", other)?;
         self.copy_states(other)?;
-        self.parameters.slice_mut::<f32>().copy_from_slice(other.parameters.slice());
+        self.parameters.slice_mut::<u8>().copy_from_slice(other.parameters.slice());
         Ok(())
     }
 
@@ -72,13 +72,16 @@ impl Model {
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
         }
         self.copy_states(other)?;
-        update::lerp(self.parameters.slice_mut(), other.parameters.slice(), t);
+        with_float!(self.loaded.float, T => {
+            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::rounded(t.into()));
+        });
         Ok(())
     }
 
     fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {
         let equal = std::sync::Arc::ptr_eq(&self.loaded, &other.loaded)
-            || self.net().parameters == other.net().parameters
+            || self.net().float == other.net().float
+                && self.net().parameters == other.net().parameters
                 && self.net().states == other.net().states
                 && self.name() == other.name();
         match equal {

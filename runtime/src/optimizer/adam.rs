@@ -1,9 +1,9 @@
 //! Adam and AdamW.
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::update::{AdamRule, adam};
+use castnet_kernels::update::{AdamRule, Real, adam};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, clip_text};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
 use crate::error::Result;
 
 /// What both are made of.
@@ -95,6 +95,21 @@ impl Core {
         [1.0 - beta1.powf(step as f64), (1.0 - beta2.powf(step as f64)).sqrt()]
     }
 
+    fn update<T: Real>(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [T],
+        gradient: &[T],
+        mean: &mut [T],
+        square: &mut [T],
+    ) {
+        if let Some(rule) = &self.rule {
+            let rule = self.rule_at(rule, factors, step);
+            adam(self.isa, &rule, parameter, gradient, mean, square);
+        }
+    }
+
     /// The rule of a parameter at its step.
     fn rule_at(&self, rule: &AdamRule, factors: Factors, step: u64) -> AdamRule {
         let known = self.corrections.binary_search_by_key(&step, |(known, _)| *known);
@@ -106,6 +121,20 @@ impl Core {
             bias_correction2_sqrt: correction[1],
             ..*rule
         }
+    }
+}
+
+impl UpdateF64 for Core {
+    fn update_f64(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [f64],
+        gradient: &[f64],
+        mean: &mut [f64],
+        square: &mut [f64],
+    ) {
+        self.update(factors, step, parameter, gradient, mean, square);
     }
 }
 
@@ -192,10 +221,11 @@ macro_rules! adam {
                 mean: &mut [f32],
                 square: &mut [f32],
             ) {
-                if let Some(rule) = &self.0.rule {
-                    let rule = self.0.rule_at(rule, factors, step);
-                    adam(self.0.isa, &rule, parameter, gradient, mean, square);
-                }
+                self.0.update(factors, step, parameter, gradient, mean, square);
+            }
+
+            fn f64(&self) -> Option<&dyn UpdateF64> {
+                Some(&self.0)
             }
 
             fn settings(&self) -> Vec<(&'static str, String)> {

@@ -11,6 +11,7 @@ pub use sgd::Sgd;
 use std::ops::{Deref, DerefMut};
 
 use crate::error::{Error, Result};
+use crate::float::FloatType;
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::model::Model;
@@ -72,6 +73,12 @@ pub trait Optimizer: Send + Sync {
         second: &mut [f32],
     );
 
+    /// The same rule for nets of f64; without one (as here, unless you write it) their steps are an `Err`. Nets of f16 and bf16 are updated
+    /// by [`Optimizer::update`], in f32, and rounded.
+    fn f64(&self) -> Option<&dyn UpdateF64> {
+        None
+    }
+
     /// What it was made with, by name, as text: `momentum`, `0.9`. A training checkpoint keeps them, and training is resumed by an optimizer
     /// with the same ones only. What changes later belongs to the [`State`], as [`State::set_lr`].
     fn settings(&self) -> Vec<(&'static str, String)> {
@@ -91,6 +98,20 @@ pub trait Optimizer: Send + Sync {
     fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
         net.as_mut().apply(&mut Lent(self), gradients)
     }
+}
+
+/// An optimizer's rule over parameters of f64: see [`Optimizer::f64`].
+pub trait UpdateF64 {
+    /// As [`Optimizer::update`], in double precision.
+    fn update_f64(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [f64],
+        gradient: &[f64],
+        first: &mut [f64],
+        second: &mut [f64],
+    );
 }
 
 /// What refers to an optimizer is one: `Box<dyn Optimizer>`, for one that is chosen while the program runs.
@@ -123,6 +144,10 @@ macro_rules! refers {
                 second: &mut [f32],
             ) {
                 (**self).update(factors, step, parameter, gradient, first, second)
+            }
+
+            fn f64(&self) -> Option<&dyn UpdateF64> {
+                (**self).f64()
             }
 
             fn settings(&self) -> Vec<(&'static str, String)> {
@@ -228,14 +253,14 @@ impl State {
     }
 
     /// The arenas as addresses; a state that there is not is `None`.
-    pub(crate) fn arenas(&mut self, floats: usize) -> [Option<Shared<f32>>; 2] {
-        let mut arenas = self.arenas.iter_mut().filter(|a| a.len() >= 4 * floats);
-        std::array::from_fn(|_| arenas.next().map(|a| Shared::new(a.as_mut_ptr().cast())))
+    pub(crate) fn arenas(&mut self, bytes: usize) -> [Option<Shared<u8>>; 2] {
+        let mut arenas = self.arenas.iter_mut().filter(|a| a.len() >= bytes);
+        std::array::from_fn(|_| arenas.next().map(|a| Shared::new(a.as_mut_ptr())))
     }
 
-    /// The floats of state number `state`.
-    pub(crate) fn arena(&self, state: usize) -> Option<&[f32]> {
-        self.arenas.get(state).map(Memory::slice)
+    /// State number `state`, which lies as the parameters do.
+    pub(crate) fn arena(&self, state: usize) -> Option<&Memory> {
+        self.arenas.get(state)
     }
 
     /// Takes what a checkpoint holds.
@@ -266,6 +291,9 @@ pub(crate) struct Restored {
 pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded) -> Result<()> {
     let (name, states) = (optimizer.name(), optimizer.states().len().min(2));
     optimizer.state().check_owner(name, owner)?;
+    if loaded.float == FloatType::F64 && optimizer.f64().is_none() {
+        return Err(Error::NoRuleForF64 { optimizer: name, net: loaded.net.name.clone() });
+    }
     let state = optimizer.state_mut();
     let (step, is_new) = (state.steps + 1, state.owner.is_none());
     if is_new {
@@ -274,7 +302,7 @@ pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded
     }
     optimizer.begin(step)?;
     if is_new {
-        let bytes = loaded.floats.saturating_mul(4);
+        let bytes = loaded.bytes();
         let function = || format!("{name} of {}", loaded.net.name);
         let arena = || Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: function(), bytes });
         let arenas = (0..states).map(|_| arena()).collect::<Result<_>>()?;

@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{SgdRule, sgd};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, clip_text};
+use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
 use crate::error::Result;
 
 /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
@@ -90,6 +90,16 @@ impl Sgd {
         self.state.lr().unwrap_or(self.lr)
     }
 
+    /// The rule of a parameter at its step.
+    fn rule_at(&self, factors: Factors, step: u64) -> SgdRule {
+        SgdRule {
+            lr: self.rule.lr * f64::from(factors.lr),
+            weight_decay: self.rule.weight_decay * f64::from(factors.wd),
+            first_step: step == 1,
+            ..self.rule
+        }
+    }
+
     /// The learning rate of the next step.
     pub fn lr(&self) -> f64 {
         self.base_lr() * self.schedule.factor(self.state.steps())
@@ -145,13 +155,11 @@ impl Optimizer for Sgd {
         buffer: &mut [f32],
         _: &mut [f32],
     ) {
-        let rule = SgdRule {
-            lr: self.rule.lr * f64::from(factors.lr),
-            weight_decay: self.rule.weight_decay * f64::from(factors.wd),
-            first_step: step == 1,
-            ..self.rule
-        };
-        sgd(self.isa, &rule, parameter, gradient, buffer);
+        sgd(self.isa, &self.rule_at(factors, step), parameter, gradient, buffer);
+    }
+
+    fn f64(&self) -> Option<&dyn UpdateF64> {
+        Some(self)
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
@@ -172,5 +180,19 @@ impl Optimizer for Sgd {
 
     fn state_mut(&mut self) -> &mut State {
         &mut self.state
+    }
+}
+
+impl UpdateF64 for Sgd {
+    fn update_f64(
+        &self,
+        factors: Factors,
+        step: u64,
+        parameter: &mut [f64],
+        gradient: &[f64],
+        buffer: &mut [f64],
+        _: &mut [f64],
+    ) {
+        sgd(self.isa, &self.rule_at(factors, step), parameter, gradient, buffer);
     }
 }

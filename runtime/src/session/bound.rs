@@ -147,7 +147,7 @@ impl Bound {
                 Place::Argument(_) | Place::Result(_) => 0,
                 Place::State(i) => states.starts[*i],
                 Place::Check(i) => 8 * i,
-                Place::Parameter(i) | Place::Gradient(i) => 4 * loaded.offsets[*i],
+                Place::Parameter(i) | Place::Gradient(i) => loaded.float.bytes() * loaded.offsets[*i],
                 Place::Arena(offset) => sizes.length(offset, &buffer.name)?,
             };
             if place % width != 0 {
@@ -172,7 +172,7 @@ impl Bound {
                         sizes.elements(&program.arguments[i].ty, &buffer.name)? * buffer.dtype.bytes()
                     }
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
-                    Place::Parameter(_) | Place::Gradient(_) => 4 * loaded.floats,
+                    Place::Parameter(_) | Place::Gradient(_) => loaded.bytes(),
                     Place::State(_) => states.bytes,
                     Place::Check(_) => 8 * program.words(),
                     Place::Arena(_) => arena_bytes,
@@ -279,10 +279,10 @@ impl Bound {
         self.strides(buffer).iter().zip(rounds).map(|(stride, round)| stride * *round as isize).sum()
     }
 
-    /// The floats of the flat arena of parameters (or gradients) on which a buffer lies in these rounds.
-    pub(super) fn floats(&self, buffer: usize, rounds: &[u32]) -> (usize, usize) {
+    /// The elements of the flat arena of parameters (or gradients), each of so many bytes, on which a buffer lies in these rounds.
+    pub(super) fn elements(&self, buffer: usize, rounds: &[u32], bytes: usize) -> (usize, usize) {
         let home = &self.homes[buffer];
-        let start = (home.start as isize + self.moved(buffer, rounds)) as usize / 4;
+        let start = (home.start as isize + self.moved(buffer, rounds)) as usize / bytes;
         (start, start + home.len)
     }
 }

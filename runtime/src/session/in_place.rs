@@ -28,7 +28,7 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
                 Place::Argument(_) | Place::Result(_) | Place::State(_) | Place::Check(_) | Place::Arena(_) => continue,
             };
             stand.last_of_each(bound.strides(buffer), &mut |phase| {
-                let (start, end) = bound.floats(buffer, phase.rounds);
+                let (start, end) = bound.elements(buffer, phase.rounds, loaded.float.bytes());
                 let until = &mut until[loaded.parameters_in(start, end)];
                 until.iter_mut().for_each(|until| *until = (*until).max(phase.number + 1));
             });
@@ -45,8 +45,8 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
             return;
         }
         stand.last_of_each(bound.strides(store.buffer), &mut |Phase { number, rounds }| {
-            let (start, end) = bound.floats(store.buffer, rounds);
-            let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].floats() >= end - start;
+            let (start, end) = bound.elements(store.buffer, rounds, loaded.float.bytes());
+            let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].padded_len() >= end - start;
             let Ok(p) = loaded.offsets.binary_search(&start) else { return };
             let is_last = read_until[p] <= number && touched_until[p] == number + 1 && checked <= number;
             if whole(p) && reached[p] && is_last {

@@ -17,9 +17,9 @@ use crate::pool::{self, Work};
 /// What a call reads and writes besides the session's own memory.
 pub(crate) struct Operands<'a> {
     /// The flat arena of parameters, read only (but for in-place updates).
-    pub(crate) parameters: Shared<f32>,
+    pub(crate) parameters: Shared<u8>,
     /// The flat arena of gradients; may be null for an inference program.
-    pub(crate) gradients: Shared<f32>,
+    pub(crate) gradients: Shared<u8>,
     /// The caller's arrays, checked by [`Session::prepare`].
     pub(crate) args: &'a [&'a Array],
     /// Arrays of the result's types, from the prepared session.
@@ -167,7 +167,7 @@ impl Session {
     /// optimizer of the user's) panics.
     ///
     /// # Safety
-    /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` and, for a training program, `gradients` point to as many floats as the net's flat arena has, which no one else uses
+    /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` and, for a training program, `gradients` point to the bytes of a flat arena of the net, which no one else uses
     /// meanwhile, except that parameters may be read by several calls at once if none updates them.
     pub(crate) unsafe fn run(
         &mut self,
@@ -190,10 +190,10 @@ impl Session {
     /// # Errors
     /// If a kernel panics.
     pub(crate) fn infer(&mut self, parameters: &Memory, args: &[&Array], context: Context) -> Result<Vec<Array>> {
-        assert!(!self.training && parameters.len() == 4 * self.loaded.floats, "not this net's parameters");
+        assert!(!self.training && parameters.len() == self.loaded.bytes(), "not this net's parameters");
         let mut results = self.new_results()?;
         let mut operands = Operands {
-            parameters: Shared::new(parameters.as_ptr().cast_mut().cast()),
+            parameters: Shared::new(parameters.as_ptr().cast_mut()),
             gradients: Shared::new(std::ptr::null_mut()),
             args,
             results: &mut results,
@@ -218,8 +218,11 @@ impl Session {
         }
         for (parameter, &start) in loaded.net.parameters.iter().zip(&loaded.offsets) {
             // SAFETY: as the caller says.
-            let values = unsafe { std::slice::from_raw_parts(operands.parameters.0.add(start), parameter.floats()) };
-            if !values.iter().all(|x| x.is_finite()) {
+            let worst = unsafe {
+                let start = operands.parameters.0.add(start * loaded.float.bytes());
+                worst(loaded.net.float, start, parameter.padded_len())
+            };
+            if !matches!(worst, Worst::Finite) {
                 return Ok(Some(format!("parameter `{}`", parameter.name)));
             }
         }
@@ -268,8 +271,8 @@ impl Session {
             let base = match home.place {
                 Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
                 Place::Result(i) => operands.results[i].as_mut_ptr(),
-                Place::Parameter(_) => operands.parameters.0.cast(),
-                Place::Gradient(_) => operands.gradients.0.cast(),
+                Place::Parameter(_) => operands.parameters.0,
+                Place::Gradient(_) => operands.gradients.0,
                 Place::State(_) => states,
                 Place::Check(_) => checks,
                 Place::Arena(_) => arena,

@@ -193,7 +193,7 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     }
 
     /// Counts the mean loss of the batch given out last into the mean of the epoch.
-    pub fn loss(&mut self, loss: f32) {
+    pub fn loss(&mut self, loss: impl Into<f64>) {
         self.loss.add(loss.into(), self.examples);
         if let Some(progress) = &mut self.progress {
             progress.loss(self.loss.value());

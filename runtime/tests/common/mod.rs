@@ -162,6 +162,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     let training = objective(vec![residual, loss, dweight, dbias]);
     Net {
         name: "Regression".into(),
+        float: DType::F32,
         parameters,
         states: vec![],
         functions: vec![
@@ -216,7 +217,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
     p.arena = vec![(16 * floats).into()];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
-    Net { name: "Rounds".into(), parameters: parameters.collect(), states: vec![], functions: vec![function] }
+    Net { name: "Rounds".into(), float: DType::F32, parameters: parameters.collect(), states: vec![], functions: vec![function] }
 }
 
 /// Numbers in [-1, 1) that look random.

@@ -100,7 +100,7 @@ pub fn net() -> Net {
         reduction(&mut program, unit, Family::Column, points, length);
     }
     let function = Function { name: "all".into(), inference: program, training: None, reaches: vec![] };
-    Net { name: "ByHand".into(), parameters: vec![], states: vec![], functions: vec![function] }
+    Net { name: "ByHand".into(), float: DType::F32, parameters: vec![], states: vec![], functions: vec![function] }
 }
 
 fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usize {

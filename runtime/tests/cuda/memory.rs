@@ -88,7 +88,7 @@ impl<'a> Memory<'a> {
         }
         for (number, p) in net.parameters.iter().enumerate() {
             let start = memory.starts.parameters[number];
-            memory.bytes()[start..start + 4 * p.floats()].fill(0);
+            memory.bytes()[start..start + 4 * p.padded_len()].fill(0);
             for (element, value) in parameter(number).iter().enumerate() {
                 let at = start + 4 * position(&p.layout, &p.shape, element as i64);
                 memory.bytes()[at..at + 4].copy_from_slice(&value.to_le_bytes());
