@@ -1,4 +1,4 @@
-//! How fast the tiles are, one thread, against the core's peak of fused multiply-adds: `cargo bench -p castnet-kernels --bench tile [word]`.
+//! How fast the tiles are, one thread, against the core's peak of fused multiply-adds: `cargo bench -p castnet-kernels --bench tile [word [instruction set [type]]]`.
 //! The inner loops are those of a release build. Useful operations only are counted: padding is waste.
 
 // The tiles are not public: this bench is compiled with their source.
@@ -9,27 +9,35 @@ use std::time::Instant;
 
 use castnet_program::program::{Conv, Right, Strided, Tile};
 use castnet_program::size::Size;
+use castnet_program::types::DType;
 
+#[path = "../src/math/half.rs"]
+mod half;
 #[path = "../src/isa.rs"]
 mod isa;
 #[path = "../src/tile/mod.rs"]
 mod tile;
 #[path = "../src/transpose.rs"]
 mod transpose;
+/// As the crate has it.
+mod math {
+    pub(crate) use super::half;
+}
 
 use isa::Isa;
 use tile::{Sink, TileKernel};
 
 /// Copies blocks to a row-major result.
-struct Store(*mut f32, usize);
+struct Store(*mut u8, usize, usize);
 
 impl Sink for Store {
-    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
+    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut u8, pitch: usize) {
+        let width = self.2;
         for i in 0..rows {
             // SAFETY: the result has all rows and columns of the space.
             unsafe {
-                let to = self.0.add((first_row as usize + i) * self.1 + first_col as usize);
-                to.copy_from_nonoverlapping(acc.add(i * pitch), cols);
+                let to = self.0.add(((first_row as usize + i) * self.1 + first_col as usize) * width);
+                to.copy_from_nonoverlapping(acc.add(i * pitch * width), cols * width);
             }
         }
     }
@@ -94,20 +102,30 @@ fn peak(isa: Isa) -> f64 {
     f64::NAN
 }
 
-fn run(name: &str, tile: &Tile, space: &[i64], floats: &[i64], products: i64, isa: Isa, peak: f64) {
+/// An instruction set, and the type of all operands.
+type Way = (Isa, DType);
+
+fn run(name: &str, tile: &Tile, space: &[i64], numbers: &[i64], products: i64, (isa, dtype): Way, peak: f64) {
     let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
-    let kernel = TileKernel::new(tile, &sizes, isa, &|_| 0);
-    let mut buffers: Vec<Vec<f32>> = floats.iter().map(|&n| vec![0.5; n as usize + 16]).collect();
-    let starts: Vec<*mut f32> = buffers
+    let kernel = TileKernel::new(tile, &sizes, &[dtype; 3], isa, &|_| 0);
+    let number = match dtype {
+        DType::F64 => 0.5f64.to_ne_bytes().to_vec(),
+        DType::F16 => half::to_f16(0.5).to_ne_bytes().to_vec(),
+        DType::BF16 => half::to_bf16(0.5).to_ne_bytes().to_vec(),
+        _ => 0.5f32.to_ne_bytes().to_vec(),
+    };
+    let mut buffers: Vec<Vec<u8>> = numbers.iter().map(|&n| number.repeat(n as usize + 64)).collect();
+    let starts: Vec<*mut u8> = buffers
         .iter_mut()
         .map(|b| {
             let skip = b.as_ptr().align_offset(64);
             b[skip..].as_mut_ptr()
         })
         .collect();
-    let mut out = vec![0.0; space.iter().product::<i64>() as usize];
-    let sink = Store(out.as_mut_ptr(), space[space.len() - 1] as usize);
-    let mut scratch = vec![0.0; kernel.scratch_floats()];
+    let width = kernel.lane().bytes();
+    let mut out = vec![0; space.iter().product::<i64>() as usize * width];
+    let sink = Store(out.as_mut_ptr(), space[space.len() - 1] as usize, width);
+    let mut scratch = vec![0; kernel.scratch_bytes()];
     let seconds = best(|| {
         for chunk in 0..kernel.chunks() {
             // SAFETY: the buffers are as large as the tile needs.
@@ -122,7 +140,7 @@ fn run(name: &str, tile: &Tile, space: &[i64], floats: &[i64], products: i64, is
         "{name:40} {rate:7.1} GFLOP/s {share:5.1} % of peak {useful:5.1} % with padding {:8.1} us {:4} chunks {:7} scratch",
         1e6 * seconds,
         kernel.chunks(),
-        kernel.scratch_floats()
+        kernel.scratch_bytes()
     );
 }
 
@@ -130,7 +148,7 @@ fn strided(buffer: usize, strides: &[i64]) -> Strided {
     Strided::new(buffer, strides.iter().map(|&s| Size::constant(s)).collect())
 }
 
-fn matmul(m: i64, n: i64, k: i64, only: &str, isa: Isa, peak: f64) {
+fn matmul(m: i64, n: i64, k: i64, only: &str, way: Way, peak: f64) {
     let name = |form: &str| format!("matmul {m}x{n}x{k} {form}");
     let up = |v: i64| (v as u64).next_multiple_of(32) as i64;
     let a = || strided(0, &[k, 1]);
@@ -145,13 +163,13 @@ fn matmul(m: i64, n: i64, k: i64, only: &str, isa: Isa, peak: f64) {
     for (a, b, form) in cases {
         if name(form).contains(only) {
             let tile = Tile::MatMul { k: k_size.clone(), a, b };
-            run(&name(form), &tile, &[m, n], &[m * k, up(n) * up(k)], m * n * k, isa, peak);
+            run(&name(form), &tile, &[m, n], &[m * k, up(n) * up(k)], m * n * k, way, peak);
         }
     }
 }
 
 #[allow(clippy::too_many_arguments)]
-fn conv(name: &str, n: i64, h: i64, c: i64, o: i64, k: i64, stride: i64, pad: i64, only: &str, isa: Isa, peak: f64) {
+fn conv(name: &str, n: i64, h: i64, c: i64, o: i64, k: i64, stride: i64, pad: i64, only: &str, way: Way, peak: f64) {
     let y = (h + 2 * pad - k) / stride + 1;
     let two = |v| [v, v];
     let g = Conv {
@@ -180,7 +198,7 @@ fn conv(name: &str, n: i64, h: i64, c: i64, o: i64, k: i64, stride: i64, pad: i6
     for (tile, space, form) in cases {
         let name = format!("{name} {form}");
         if name.contains(only) {
-            run(&name, &tile, &space, &floats, products, isa, peak);
+            run(&name, &tile, &space, &floats, products, way, peak);
         }
     }
 }
@@ -192,20 +210,21 @@ fn main() {
         if words.get(1).is_some_and(|w| !format!("{isa:?}").eq_ignore_ascii_case(w)) {
             continue;
         }
-        let peak = peak(isa);
-        println!("{isa:?}: peak {peak:.1} GFLOP/s");
-        matmul(64, 512, 784, only, isa, peak);
-        matmul(784, 512, 64, only, isa, peak);
-        matmul(1024, 1024, 256, only, isa, peak);
-        matmul(1024, 1024, 1024, only, isa, peak);
-        matmul(64, 64, 64, only, isa, peak);
-        matmul(1, 512, 784, only, isa, peak);
-        conv("LeNet conv1 28x28x1 -> 20, 5x5", 64, 28, 1, 20, 5, 1, 0, only, isa, peak);
-        conv("LeNet conv2 12x12x20 -> 50, 5x5", 64, 12, 20, 50, 5, 1, 0, only, isa, peak);
-        conv("16 -> 16, 32x32, 3x3", 32, 32, 16, 16, 3, 1, 1, only, isa, peak);
-        conv("64 -> 64, 56x56, 3x3", 4, 56, 64, 64, 3, 1, 1, only, isa, peak);
-        conv("64 -> 128, 56x56, 3x3 / 2", 4, 56, 64, 128, 3, 2, 1, only, isa, peak);
-        conv("256 -> 256, 14x14, 1x1", 8, 14, 256, 256, 1, 1, 0, only, isa, peak);
-        conv("512 -> 512, 7x7, 3x3", 8, 7, 512, 512, 3, 1, 1, only, isa, peak);
+        let way = (isa, words.get(2).and_then(|w| DType::from_name(w)).unwrap_or_default());
+        let peak = peak(isa) / if way.1 == DType::F64 { 2.0 } else { 1.0 };
+        println!("{isa:?} {}: peak {peak:.1} GFLOP/s", way.1);
+        matmul(64, 512, 784, only, way, peak);
+        matmul(784, 512, 64, only, way, peak);
+        matmul(1024, 1024, 256, only, way, peak);
+        matmul(1024, 1024, 1024, only, way, peak);
+        matmul(64, 64, 64, only, way, peak);
+        matmul(1, 512, 784, only, way, peak);
+        conv("LeNet conv1 28x28x1 -> 20, 5x5", 64, 28, 1, 20, 5, 1, 0, only, way, peak);
+        conv("LeNet conv2 12x12x20 -> 50, 5x5", 64, 12, 20, 50, 5, 1, 0, only, way, peak);
+        conv("16 -> 16, 32x32, 3x3", 32, 32, 16, 16, 3, 1, 1, only, way, peak);
+        conv("64 -> 64, 56x56, 3x3", 4, 56, 64, 64, 3, 1, 1, only, way, peak);
+        conv("64 -> 128, 56x56, 3x3 / 2", 4, 56, 64, 128, 3, 2, 1, only, way, peak);
+        conv("256 -> 256, 14x14, 1x1", 8, 14, 256, 256, 1, 1, 0, only, way, peak);
+        conv("512 -> 512, 7x7, 3x3", 8, 7, 512, 512, 3, 1, 1, only, way, peak);
     }
 }

@@ -1,6 +1,7 @@
 //! What happens to the finished sums of a tile: the launch's stage, or an optimizer's update in its place.
 
 use castnet_program::program::{Launch, PANEL};
+use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use crate::BlockKernel;
@@ -20,6 +21,8 @@ pub(crate) struct Epilogue {
     dims: Dims,
     layout: Layout,
     isa: Isa,
+    /// Of the sums.
+    lane: Lane,
     /// The parameter whose gradient is stored as it is.
     updates: Option<usize>,
     /// The store is of panels: behind the last column there is padding.
@@ -27,9 +30,10 @@ pub(crate) struct Epilogue {
 }
 
 impl Epilogue {
-    /// Resolves the only stage of a tile launch.
+    /// Resolves the only stage of a tile launch whose sums have this lane.
     pub(crate) fn new(
         launch: &Launch,
+        lane: Lane,
         dtypes: &[DType],
         isa: Isa,
         emitted: Option<BlockKernel>,
@@ -51,11 +55,12 @@ impl Epilogue {
         let padded = launch.stores.first().is_some_and(|store| {
             store.dims.last().is_some_and(|d| d.is(PANEL)) && store.index.last().is_some_and(|i| i.modulo == PANEL)
         });
-        let even = stored_sums(&stage).is_some_and(|access| match &access.map {
+        // Optimizers update parameters of f32.
+        let even = stored_sums(&stage, Lane::F32).is_some_and(|access| match &access.map {
             Map::Affine(form) => form.steps[dims.space - 1] == 1,
             Map::General(_, outside) => padded && outside.is_none(),
         });
-        Epilogue { stage, dims, layout, isa, updates: launch.updates.filter(|_| even), padded }
+        Epilogue { stage, dims, layout, isa, lane, updates: launch.updates.filter(|_| even), padded }
     }
 
     /// Whether an update can take the place of the store.
@@ -79,10 +84,10 @@ impl Epilogue {
     }
 }
 
-/// The store, if it takes the sums as they are.
-fn stored_sums(stage: &Stage) -> Option<&Access> {
+/// The store, if it takes the sums, of this lane, as they are.
+fn stored_sums(stage: &Stage, lane: Lane) -> Option<&Access> {
     match (&stage.function, stage.inputs.as_slice(), stage.outputs.as_slice()) {
-        (Function::Same(_), [Input::Acc], [Output::Store(access)]) if access.dtype == DType::F32 => Some(access),
+        (Function::Same(_), [Input::Acc], [Output::Store(access)]) if access.dtype == lane.dtype() => Some(access),
         _ => None,
     }
 }
@@ -94,7 +99,8 @@ pub(crate) struct EpilogueRun<'a> {
 }
 
 impl Sink for EpilogueRun<'_> {
-    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
+    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut u8, pitch: usize) {
+        let width = self.epilogue.lane.bytes();
         let (dims, row_dim) = (&self.epilogue.dims, self.epilogue.dims.space - 2);
         let most = (MAX_BLOCK / cols.max(1)).max(1);
         let mut done = 0;
@@ -114,7 +120,7 @@ impl Sink for EpilogueRun<'_> {
                 let block =
                     Block { point, planes: 1, rows: some, cols, plane_dim: row_dim, row_dim, col_dim: row_dim + 1 };
                 // SAFETY: the tile promises that the sums lie there.
-                unsafe { self.block(&block, acc.add(done * pitch + at), pitch) };
+                unsafe { self.block(&block, acc.add((done * pitch + at) * width), pitch) };
             }
             done += some;
         }
@@ -122,25 +128,25 @@ impl Sink for EpilogueRun<'_> {
 }
 
 impl EpilogueRun<'_> {
-    unsafe fn block(&self, block: &Block<'_>, acc: *mut f32, pitch: usize) {
-        let epilogue = self.epilogue;
+    unsafe fn block(&self, block: &Block<'_>, acc: *mut u8, pitch: usize) {
+        let (epilogue, width) = (self.epilogue, self.epilogue.lane.bytes());
         // SAFETY: the caller's promise; a spare buffer takes a block.
         unsafe {
-            if let Some(access) = stored_sums(&epilogue.stage) {
+            if let Some(access) = stored_sums(&epilogue.stage, epilogue.lane) {
                 if let (Some(parameter), Some(update)) = (epilogue.updates, self.worker.run.update) {
-                    return self.update(parameter, update, access, block, acc, pitch);
+                    return self.update(parameter, update, access, block, acc.cast(), pitch);
                 }
                 if let Place::Linear { offset, row, col: 1, .. } = access.place(block) {
-                    let to = self.worker.run.base(access.buffer).offset(4 * offset as isize);
+                    let to = self.worker.run.base(access.buffer).offset(offset as isize * width as isize);
                     let (isa, pitch) = (epilogue.isa, pitch as i64);
-                    return transfer::copy_rows(isa, 4, acc.cast(), pitch, to, row, block.rows, block.cols);
+                    return transfer::copy_rows(isa, width, acc, pitch, to, row, block.rows, block.cols);
                 }
             }
             let sums = if pitch == block.cols || block.rows == 1 {
-                acc.cast_const().cast()
+                acc.cast_const()
             } else {
                 let (spare, isa, cols) = (self.worker.spare(), epilogue.isa, block.cols);
-                transfer::copy_rows(isa, 4, acc.cast(), pitch as i64, spare, cols as i64, block.rows, cols);
+                transfer::copy_rows(isa, width, acc, pitch as i64, spare, cols as i64, block.rows, cols);
                 spare.cast_const()
             };
             self.worker.stage(&epilogue.stage, block, Along::Cols, sums);

@@ -118,8 +118,10 @@ impl Kernel {
         let isa = isa.or_portable();
         Kernel(match &launch.family {
             Family::Tile(tile) => {
-                let epilogue = Epilogue::new(launch, dtypes, isa, emitted.first().copied().flatten(), value);
-                Kind::Tile(Box::new((TileKernel::new(tile, &launch.space, isa, value), epilogue)))
+                let tile = TileKernel::new(tile, &launch.space, dtypes, isa, value);
+                let emitted = emitted.first().copied().flatten();
+                let epilogue = Epilogue::new(launch, tile.lane(), dtypes, isa, emitted, value);
+                Kind::Tile(Box::new((tile, epilogue)))
             }
             Family::Scatter(axis) => Kind::Scatter(Box::new(Scatter::new(launch, *axis, dtypes, isa, value))),
             Family::Flat | Family::Row | Family::Column => {
@@ -150,7 +152,7 @@ impl Kernel {
     pub fn scratch_bytes(&self) -> usize {
         match &self.0 {
             Kind::Loops(loops) => loops.scratch_bytes(),
-            Kind::Tile(both) => (4 * both.0.scratch_floats()).next_multiple_of(64) + both.1.scratch_bytes(),
+            Kind::Tile(both) => both.0.scratch_bytes().next_multiple_of(64) + both.1.scratch_bytes(),
             Kind::Scatter(_) => 0,
         }
     }
@@ -193,10 +195,10 @@ impl Kernel {
                 Kind::Scatter(scatter) => scatter.run(chunk, run),
                 Kind::Tile(both) => {
                     let (tile, epilogue) = &**both;
-                    let own = tile.scratch_floats();
-                    let sink = epilogue.sink(run, scratch.add((4 * own).next_multiple_of(64)));
-                    let own = std::slice::from_raw_parts_mut(scratch.cast(), own);
-                    tile.run(chunk, &|buffer| run.base(buffer).cast(), own, &sink);
+                    let own = tile.scratch_bytes();
+                    let sink = epilogue.sink(run, scratch.add(own.next_multiple_of(64)));
+                    let own = std::slice::from_raw_parts_mut(scratch, own);
+                    tile.run(chunk, &|buffer| run.base(buffer), own, &sink);
                 }
             }
         }

@@ -30,8 +30,19 @@ pub(crate) unsafe fn transpose(
     }
 }
 
-/// As [`transpose`], of some columns and rows.
-unsafe fn portable(from: *const f32, ld: isize, depth: Range<usize>, cols: Range<usize>, out: *mut f32, pitch: isize) {
+/// As [`transpose`], of some columns and rows, whatever they hold.
+///
+/// # Safety
+///
+/// As [`transpose`].
+pub(crate) unsafe fn portable<T: Copy>(
+    from: *const T,
+    ld: isize,
+    depth: Range<usize>,
+    cols: Range<usize>,
+    out: *mut T,
+    pitch: isize,
+) {
     for first in depth.clone().step_by(8) {
         for j in cols.clone() {
             for k in first..depth.end.min(first + 8) {

@@ -1,7 +1,9 @@
 //! Convolutions: the windows are the rows of the left operand. Also the gradient of the input where it is a convolution itself.
 
+use super::element::{At, Element, Operand};
 use super::image::{Geometry, Image, Windows};
-use super::sweep::{Steps, Sweep, acc_floats, depth};
+use super::sweep::{Steps, Sweep, acc_len, depth};
+use super::widen::Widened;
 use super::{BLOCK, Columns, DEPTH, PANEL, Run, cut, pack, piece, wanted_chunks};
 
 /// Positions of a segment: rows that share a copy with halo and a packed panel.
@@ -11,45 +13,47 @@ const ROWS: usize = 512;
 #[derive(Debug)]
 pub(super) struct Forward {
     windows: Windows,
-    weight: usize,
+    weight: Operand,
     /// The weights are those of the convolution whose gradient this is: taps reversed, channels exchanged.
     reversed: bool,
+    /// Halves are widened when windows are copied: nothing is left to do.
+    widened: Widened,
     pieces: [usize; 2],
 }
 
 impl Forward {
     /// `g`: the sizes of a group.
-    pub(super) fn new(g: Geometry, input: Image, weight: usize, groups: usize, reversed: bool) -> Forward {
+    pub(super) fn new(g: Geometry, input: Image, weight: Operand, groups: usize, reversed: bool) -> Forward {
         let positions = g.n * g.positions();
         // Reversed weights are packed by rows, of which every group has its own.
         let [panels, _] = Columns::bounds(g.o, if reversed { 1 } else { groups });
         let wanted = wanted_chunks(positions * g.taps() * panels * PANEL);
         // Smaller segments rather than chunks too few.
         let most = (positions / wanted).clamp(BLOCK, ROWS);
-        let windows = Windows::new(g, input, most);
+        let windows = Windows::new(g, input, most, input.is_half());
         // What is read: the input by each piece of panels, the weights by each of segments.
         let g = &windows.g;
         let input = g.n * g.h * g.w * g.c * if windows.copied { 4 } else { 1 };
-        let weights = g.taps() * panels * PANEL * if reversed { 4 } else { 1 };
+        let weights = g.taps() * panels * PANEL * if reversed || weight.is_half() { 4 } else { 1 };
         let pieces = cut(wanted, [windows.segments(), panels], |r, p| p * input + r * weights);
-        Forward { windows, weight, reversed, pieces }
+        Forward { windows, weight, reversed, widened: Widened::new(false, 0, 0), pieces }
     }
 
     pub(super) fn chunks(&self) -> usize {
         self.pieces.iter().product()
     }
 
-    pub(super) fn scratch_floats(&self) -> usize {
+    pub(super) fn scratch(&self) -> usize {
         let taps = self.windows.g.taps();
-        let acc = acc_floats(taps, depth(taps, DEPTH), self.windows.positions.len());
-        self.packed() + acc + self.windows.scratch_floats()
+        let acc = acc_len(taps, depth(taps, DEPTH), self.windows.positions.len());
+        self.packed() + acc + self.windows.scratch_len()
     }
 
     fn packed(&self) -> usize {
-        if self.reversed { PANEL * depth(self.windows.g.taps(), DEPTH) } else { 0 }
+        if self.reversed || self.weight.is_half() { PANEL * depth(self.windows.g.taps(), DEPTH) } else { 0 }
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+    pub(super) unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, scratch: *mut E) {
         let segments = piece(self.windows.segments(), self.pieces[0], chunk / self.pieces[1]);
         let g = &self.windows.g;
         let depth = depth(g.taps(), DEPTH);
@@ -57,17 +61,18 @@ impl Forward {
         let (column, channel) = (run.group * if self.reversed { g.c } else { g.o }, run.group * g.o);
         let columns = Columns { first: if self.reversed { 0 } else { column }, n: g.o };
         let panels = piece(columns.pieces(), self.pieces[1], chunk % self.pieces[1]);
-        let weight = (run.base)(self.weight).cast_const();
+        let weight = self.weight.start::<E>(run.base);
         // SAFETY: the caller's promise; the tables stay inside a segment.
         unsafe {
             let halo = scratch.add(self.packed());
-            let acc = halo.add(self.windows.scratch_floats());
+            let acc = halo.add(self.windows.scratch_len());
             for segment in segments {
                 let s = self.windows.segment(segment);
                 let a = self.windows.open(run, &s, halo);
                 for panel in panels.clone().map(|i| columns.piece(i)) {
                     let sweep = Sweep {
                         a,
+                        widened: (&self.widened, scratch),
                         rows: self.windows.rows(&s),
                         steps: Steps { table: &self.windows.taps, stride: None, len: g.taps(), depth },
                         first_row: (s.image * g.y + s.line) * g.x,
@@ -83,7 +88,14 @@ impl Forward {
                     } else {
                         let column = column + panel.start;
                         let at = column / PANEL * g.taps() * PANEL + column % PANEL;
-                        sweep.run(run, acc, |from, _| (weight.add(at + from * PANEL), PANEL));
+                        sweep.run(run, acc, |from, to| {
+                            let weight = weight.offset((at + from * PANEL) as isize);
+                            let At::Own(weight) = weight else {
+                                pack::rows(run.isa, weight, PANEL as isize, to - from, panel.len(), scratch);
+                                return (scratch.cast_const(), PANEL);
+                            };
+                            (weight, PANEL)
+                        });
                     }
                 }
             }
@@ -92,15 +104,15 @@ impl Forward {
 
     /// Packs steps `from..to` of a panel of reversed weights. Memory holds `[⌈c/32⌉][(r, s, o)][32]` in this convolution's own letters.
     #[allow(clippy::too_many_arguments)]
-    unsafe fn pack(
+    unsafe fn pack<E: Element>(
         &self,
         run: &Run,
-        weight: *const f32,
+        weight: At<E>,
         first: usize,
         cols: usize,
         from: usize,
         to: usize,
-        out: *mut f32,
+        out: *mut E,
     ) {
         let g = &self.windows.g;
         let spots = g.kernel[0] * g.kernel[1];
@@ -114,7 +126,8 @@ impl Forward {
             let at = (channel / PANEL * spots * g.o + column) * PANEL + channel % PANEL;
             // SAFETY: `cols` columns of a block of 32 channels, of which `n` are wanted; `out` has a row for each step.
             unsafe {
-                pack::transpose(run.isa, weight.add(at), PANEL as isize, n, cols, out.add((step - from) * PANEL));
+                let (weight, out) = (weight.offset(at as isize), out.add((step - from) * PANEL));
+                pack::transpose(run.isa, weight, PANEL as isize, n, cols, out, PANEL);
             }
             step += n;
         }

@@ -7,9 +7,11 @@
 use std::ops::Range;
 
 use super::axis::{self, Run as Positions};
+use super::element::{At, Element, Operand};
 use super::image::{Geometry, Image};
 use super::lines::{Held, Lines};
 use super::micro::depthwise::{Rows, Tap};
+use super::widen::Spans;
 use super::{PANEL, Run, cut, piece, wanted_chunks};
 
 /// Sums of a block: 8 KB.
@@ -23,7 +25,7 @@ const ROWS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Depthwise {
     source: Lines,
-    weight: usize,
+    weight: Operand,
     spots: usize,
     channels: usize,
     /// Of the result.
@@ -46,11 +48,11 @@ pub(super) struct Depthwise {
 
 impl Depthwise {
     /// `gradient`: `source` is that of the output, and the result that of the input.
-    pub(super) fn new(g: &Geometry, source: Image, weight: usize, gradient: bool) -> Depthwise {
+    pub(super) fn new(g: &Geometry, source: Image, weight: Operand, gradient: bool) -> Depthwise {
         let runs = if gradient { axis::backward } else { axis::forward };
         let (down, across) = (runs(g, 0), runs(g, 1));
         let (lines, columns) = if gradient { (g.h, g.w) } else { (g.y, g.x) };
-        let wide = g.c.min(if source.is_channels_last() { WIDE } else { PANEL });
+        let wide = g.c.min(if source.has_vectors() { WIDE } else { PANEL });
         let rows = (SUMS / wide.next_multiple_of(16)).clamp(4, ROWS);
         let block =
             if columns > rows { [1, columns.div_ceil(columns.div_ceil(rows))] } else { [rows / columns, columns] };
@@ -115,13 +117,18 @@ impl Depthwise {
         self.pieces.iter().product()
     }
 
-    /// Floats from the sums of one position to the next.
+    /// Numbers from the sums of one position to the next.
     fn pitch(&self) -> usize {
         self.wide.next_multiple_of(16)
     }
 
-    pub(super) fn scratch_floats(&self) -> usize {
-        self.sums() + self.source.scratch_floats()
+    pub(super) fn scratch(&self) -> usize {
+        self.widened() + self.sums() + self.source.scratch()
+    }
+
+    /// The weights of a block's channels, if they are halves.
+    fn widened(&self) -> usize {
+        if self.weight.is_half() { self.wide.next_multiple_of(PANEL) * self.spots } else { 0 }
     }
 
     fn sums(&self) -> usize {
@@ -132,30 +139,58 @@ impl Depthwise {
         self.images * self.lines.div_ceil(self.block[0]) * self.columns.div_ceil(self.block[1])
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+    pub(super) unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, scratch: *mut E) {
         let blocks = piece(self.blocks(), self.pieces[0], chunk / self.pieces[1]);
         let parts = piece(self.channels.div_ceil(self.wide), self.pieces[1], chunk % self.pieces[1]);
         let mut held = Held::default();
-        if self.source.copied() {
-            // Neighbouring blocks read the same lines.
+        if self.source.copied() || self.weight.is_half() {
+            // Neighbouring blocks read the same lines and weights.
             for part in parts {
-                for block in blocks.clone() {
-                    // SAFETY: the caller's promise.
-                    unsafe { self.block(run, block, part, &mut held, scratch) };
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let weight = self.weights(run, part, scratch);
+                    for block in blocks.clone() {
+                        self.block(run, block, part, weight, &mut held, scratch.add(self.widened()));
+                    }
                 }
             }
         } else {
             for block in blocks {
                 for part in parts.clone() {
                     // SAFETY: the caller's promise.
-                    unsafe { self.block(run, block, part, &mut held, scratch) };
+                    unsafe {
+                        let weight = self.weights(run, part, scratch);
+                        self.block(run, block, part, weight, &mut held, scratch);
+                    }
                 }
             }
         }
     }
 
+    /// The panels of some channels.
+    unsafe fn weights<E: Element>(&self, run: &Run, part: usize, scratch: *mut E) -> *const E {
+        let first = part * self.wide;
+        match self.weight.start::<E>(run.base).offset((first * self.spots) as isize) {
+            At::Own(weight) => weight,
+            At::Half(half, weight) => {
+                let n = (self.channels - first).min(self.wide).next_multiple_of(PANEL) * self.spots;
+                // SAFETY: the caller's promise: panels are whole, and there is room for them.
+                unsafe { E::widen(run.isa, half, weight, Spans::Even(1, 0), n, scratch, 0) };
+                scratch
+            }
+        }
+    }
+
     /// Some positions of some channels.
-    unsafe fn block(&self, run: &Run, block: usize, part: usize, held: &mut Held, scratch: *mut f32) {
+    unsafe fn block<E: Element>(
+        &self,
+        run: &Run,
+        block: usize,
+        part: usize,
+        weight: *const E,
+        held: &mut Held,
+        scratch: *mut E,
+    ) {
         let cuts = self.columns.div_ceil(self.block[1]);
         let bands = self.lines.div_ceil(self.block[0]);
         let (image, band, column) = (block / cuts / bands, block / cuts % bands, block % cuts * self.block[1]);
@@ -170,29 +205,28 @@ impl Depthwise {
             let source = self.source.open(run, image, &channels, &self.reach[band], held, scratch.add(self.sums()));
             for (i, line) in lines.clone().enumerate() {
                 let sums = sums.add(i * columns.len() * self.pitch());
-                self.line(run, source, line, &columns, &channels, sums);
+                self.line(run, [source, weight], line, &columns, &channels, sums);
             }
             let row = (image * self.lines + lines.start) * self.columns + columns.start;
             let rows = lines.len() * columns.len();
-            run.sink.run_rows(row as i64, rows, first as i64, channels.len(), sums, self.pitch());
+            run.sink.run_rows(row as i64, rows, first as i64, channels.len(), sums.cast(), self.pitch());
         }
     }
 
     /// The sums of some columns of a line; `source`: where its image begins.
-    unsafe fn line(
+    unsafe fn line<E: Element>(
         &self,
         run: &Run,
-        source: *const f32,
+        [source, weight]: [*const E; 2],
         line: usize,
         columns: &Range<usize>,
         channels: &Range<usize>,
-        sums: *mut f32,
+        sums: *mut E,
     ) {
         let [_, right] = self.source.strides();
         let (down, shift) = self.line[line];
         // SAFETY: the caller's promise; taps reach positions that exist.
         unsafe {
-            let weight = (run.base)(self.weight).cast_const().add(channels.start * self.spots);
             for (number, across) in self.across.iter().enumerate() {
                 let some = across.within(columns.start, columns.end);
                 if some.is_empty() {

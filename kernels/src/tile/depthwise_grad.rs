@@ -1,6 +1,7 @@
 //! The gradient of a depthwise convolution's weight: for each tap and channel, a sum over the positions of all images.
 
 use super::axis::{self, Run as Positions};
+use super::element::Element;
 use super::image::{Geometry, Image};
 use super::lines::{Held, Lines};
 use super::micro::depthwise::Products;
@@ -59,15 +60,15 @@ impl DepthwiseGrad {
         self.pieces.iter().product()
     }
 
-    pub(super) fn scratch_floats(&self) -> usize {
-        self.sums() + self.input.scratch_floats() + self.dy.scratch_floats()
+    pub(super) fn scratch(&self) -> usize {
+        self.sums() + self.input.scratch() + self.dy.scratch()
     }
 
     fn sums(&self) -> usize {
         self.kernel[0].div_ceil(self.pieces[1]) * self.kernel[1] * PANEL
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, sums: *mut f32) {
+    pub(super) unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, sums: *mut E) {
         let first = chunk / self.pieces[1] * self.wide;
         let rows = piece(self.kernel[0], self.pieces[1], chunk % self.pieces[1]);
         let channels = first..self.channels.min(first + self.wide);
@@ -77,7 +78,7 @@ impl DepthwiseGrad {
         // SAFETY: the caller's promise; the sums have a row of 32 for each tap of the piece.
         unsafe {
             std::ptr::write_bytes(sums, 0, rows.len() * wide * PANEL);
-            let copies = [sums.add(self.sums()), sums.add(self.sums() + self.input.scratch_floats())];
+            let copies = [sums.add(self.sums()), sums.add(self.sums() + self.input.scratch())];
             for (image, down) in (0..self.images).flat_map(|image| self.down.iter().map(move |down| (image, down))) {
                 let taps = || down.taps.iter().filter(|(r, _)| rows.contains(r));
                 let (Some(from), Some(to)) = (taps().map(|t| t.1).min(), taps().map(|t| t.1).max()) else { continue };
@@ -95,12 +96,12 @@ impl DepthwiseGrad {
             }
             let channels = channels.len();
             let row = (rows.start * wide) as i64;
-            run.sink.run_rows(row, rows.len() * wide, first as i64, channels, sums, PANEL);
+            run.sink.run_rows(row, rows.len() * wide, first as i64, channels, sums.cast(), PANEL);
         }
     }
 
     /// A line of `dy` with the line of the input that one row of the kernel meets there.
-    unsafe fn line(&self, run: &Run, input: *const f32, dy: *const f32, channels: usize, sums: *mut f32) {
+    unsafe fn line<E: Element>(&self, run: &Run, input: *const E, dy: *const E, channels: usize, sums: *mut E) {
         let ([_, right], [_, dy_right]) = (self.input.strides(), self.dy.strides());
         for (across, taps) in self.across.iter().zip(&self.taps) {
             // SAFETY: the caller's promise; these positions exist.

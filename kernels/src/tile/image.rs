@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use castnet_program::program::{Conv, Strided};
+use castnet_program::types::DType;
 
-use super::Run;
+use super::element::{At, Element, Operand};
+use super::widen::Spans;
+use super::{Run, pack};
 use crate::isa::Isa;
-use crate::transpose::transpose;
 
-/// Floats of scratch for a copy with halo, unless a single line takes more.
+/// Numbers of scratch for a copy with halo, unless a single line takes more.
 const HALO: usize = 1 << 16;
 
 /// A convolution's sizes as numbers. Input `[n, h, w, c]`, output positions `[n, y, x]`.
@@ -90,7 +92,7 @@ impl Geometry {
 /// An operand `[image, line, column, channel]` with its numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Image {
-    pub buffer: usize,
+    operand: Operand,
     /// Where the first channel that is meant lies.
     first: isize,
     /// Of image, line, column and channel.
@@ -98,14 +100,19 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub fn new(operand: &Strided, value: &dyn Fn(&str) -> i64) -> Image {
+    pub fn new(operand: &Strided, dtypes: &[DType], value: &dyn Fn(&str) -> i64) -> Image {
         let strides = std::array::from_fn(|d| operand.strides[d].eval(value) as isize);
-        Image { buffer: operand.buffer, first: operand.offset.eval(value) as isize, strides }
+        Image { operand: Operand::new(operand.buffer, dtypes), first: operand.offset.eval(value) as isize, strides }
     }
 
-    /// Whether channels lie side by side.
-    pub fn is_channels_last(&self) -> bool {
-        self.strides[3] == 1
+    /// Whether it can only be read through a copy in scratch.
+    pub fn is_half(&self) -> bool {
+        self.operand.is_half()
+    }
+
+    /// Whether vectors along the channels can be read where they lie.
+    pub fn has_vectors(&self) -> bool {
+        self.strides[3] == 1 && !self.is_half()
     }
 
     /// The same from channel `channel` on.
@@ -114,13 +121,8 @@ impl Image {
     }
 
     /// The address of its first element.
-    ///
-    /// # Safety
-    ///
-    /// The buffer must hold the image.
-    pub unsafe fn at(&self, base: &dyn Fn(usize) -> *mut f32) -> *const f32 {
-        // SAFETY: the caller's promise.
-        unsafe { base(self.buffer).cast_const().offset(self.first) }
+    pub fn at<E: Element>(&self, base: &dyn Fn(usize) -> *mut u8) -> At<E> {
+        self.operand.start(base).offset(self.first)
     }
 }
 
@@ -138,7 +140,7 @@ pub(super) struct Segment {
 pub(super) struct Windows {
     pub g: Geometry,
     image: Image,
-    /// Copied to scratch with a halo, because windows reach outside.
+    /// Copied to scratch with a halo, because windows reach outside, or because it was asked for.
     pub copied: bool,
     /// Of a segment.
     images: usize,
@@ -150,17 +152,17 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Cuts the positions into segments of about `most`.
-    pub fn new(g: Geometry, image: Image, most: usize) -> Windows {
+    /// Cuts the positions into segments of about `most`; `copy`: copied even if no window reaches outside.
+    pub fn new(g: Geometry, image: Image, most: usize, copy: bool) -> Windows {
         let [high, wide] = g.extent(g.y, g.x);
         let inside = |p: isize, covered: usize, size: usize| p == 0 && covered <= size;
-        let copied = !inside(g.padding[0], high, g.h) || !inside(g.padding[1], wide, g.w);
-        let floats = |lines: usize| g.extent(lines, g.x)[0] * wide * g.c;
+        let copied = copy || !inside(g.padding[0], high, g.h) || !inside(g.padding[1], wide, g.w);
+        let numbers = |lines: usize| g.extent(lines, g.x)[0] * wide * g.c;
         let (mut images, mut lines) = ((most / g.positions()).clamp(1, g.n), g.y);
         if g.positions() > most {
             lines = (most / g.x).clamp(1, g.y);
         }
-        while copied && images * floats(lines) > HALO && images * lines > 1 {
+        while copied && images * numbers(lines) > HALO && images * lines > 1 {
             if images > 1 {
                 images -= 1;
             } else {
@@ -171,7 +173,7 @@ impl Windows {
         images = g.n.div_ceil(g.n.div_ceil(images));
         lines = g.y.div_ceil(g.y.div_ceil(lines));
         let inner = match copied {
-            true => [floats(lines), wide * g.c, g.c, 1].map(|s| s as isize),
+            true => [numbers(lines), wide * g.c, g.c, 1].map(|s| s as isize),
             false => image.strides,
         };
         let mut positions = Vec::with_capacity(images * lines * g.x);
@@ -196,8 +198,8 @@ impl Windows {
         Segment { image, images, line, lines: self.lines.min(self.g.y - line) }
     }
 
-    /// Floats of scratch for a segment.
-    pub fn scratch_floats(&self) -> usize {
+    /// Numbers of scratch for a segment.
+    pub fn scratch_len(&self) -> usize {
         let [high, wide] = self.g.extent(self.lines, self.g.x);
         if self.copied { (self.images * high * wide * self.g.c).next_multiple_of(16) } else { 0 }
     }
@@ -211,17 +213,17 @@ impl Windows {
     ///
     /// # Safety
     ///
-    /// The input must be there, and [`Windows::scratch_floats`] of scratch.
-    pub unsafe fn open(&self, run: &Run, s: &Segment, scratch: *mut f32) -> *const f32 {
+    /// The input must be there, and [`Windows::scratch_len`] of scratch.
+    pub unsafe fn open<E: Element>(&self, run: &Run, s: &Segment, scratch: *mut E) -> At<E> {
         let g = &self.g;
         let line = (s.line * g.stride[0]) as isize - g.padding[0];
+        let image = self.image.channels_from(run.group * g.c);
+        let from = image.at(run.base).offset(s.image as isize * image.strides[0]);
+        if !self.copied {
+            return from.offset(line * self.image.strides[1]);
+        }
         // SAFETY: the caller's promise; lines and columns outside the input are not read.
         unsafe {
-            let image = self.image.channels_from(run.group * g.c);
-            let from = image.at(run.base).offset(s.image as isize * image.strides[0]);
-            if !self.copied {
-                return from.offset(line * self.image.strides[1]);
-            }
             let [_, wide] = g.extent(self.lines, g.x);
             let image = g.extent(self.lines, g.x)[0] * wide * g.c;
             let high = g.extent(s.lines, g.x)[0];
@@ -232,11 +234,11 @@ impl Windows {
                 }
             }
         }
-        scratch
+        At::Own(scratch)
     }
 
     /// A line with zeros where it is outside.
-    unsafe fn copy_line(&self, isa: Isa, image: *const f32, line: isize, wide: usize, out: *mut f32) {
+    unsafe fn copy_line<E: Element>(&self, isa: Isa, image: At<E>, line: isize, wide: usize, out: *mut E) {
         let (g, [_, high, right, deep]) = (&self.g, self.image.strides);
         let c = g.c;
         let columns = inside(g.padding[1], wide, g.w);
@@ -250,18 +252,24 @@ impl Windows {
             let from = image.offset(line * high + (columns.start as isize - g.padding[1]) * right);
             let out = out.add(columns.start * c);
             let n = columns.len();
-            match [right, deep] {
-                _ if (deep == 1 || c == 1) && right == c as isize => std::ptr::copy_nonoverlapping(from, out, n * c),
-                [_, 1] => {
+            match ([right, deep], from) {
+                (_, At::Own(from)) if (deep == 1 || c == 1) && right == c as isize => {
+                    std::ptr::copy_nonoverlapping(from, out, n * c);
+                }
+                (_, At::Half(half, from)) if (deep == 1 || c == 1) && right == c as isize => {
+                    E::widen(isa, half, from, Spans::Even(1, 0), n * c, out, 0);
+                }
+                ([_, 1], At::Half(half, from)) => E::widen(isa, half, from, Spans::Even(n, right), c, out, c),
+                ([_, 1], At::Own(from)) => {
                     for x in 0..n {
                         let (from, to) = (from.offset(x as isize * right), out.add(x * c));
                         (0..c).for_each(|ch| *to.add(ch) = *from.add(ch));
                     }
                 }
-                [1, _] => transpose(isa, from, deep, n, c, out, c as isize),
-                _ => {
+                ([1, _], from) => pack::transpose(isa, from, deep, n, c, out, c),
+                (_, from) => {
                     for (x, ch) in (0..n).flat_map(|x| (0..c).map(move |ch| (x, ch))) {
-                        *out.add(x * c + ch) = *from.offset(x as isize * right + ch as isize * deep);
+                        *out.add(x * c + ch) = from.offset(x as isize * right + ch as isize * deep).read();
                     }
                 }
             }

@@ -6,11 +6,13 @@
 use std::ops::Range;
 
 use super::conv::Forward;
+use super::element::{Element, Operand};
 use super::image::{Geometry, Image};
 use super::micro::{Product, Rows};
+use super::widen::Widened;
 use super::{BLOCK, DEPTH, PANEL, Run, pack, piece, wanted_chunks};
 
-/// Floats of the images that a chunk adds to at a time, unless one alone is larger: 256 KB.
+/// Numbers of the images that a chunk adds to at a time, unless one alone is larger: 256 KB.
 const IMAGES: usize = 1 << 16;
 
 /// The gradient by adding windows. A chunk is some images and some channels.
@@ -18,7 +20,8 @@ const IMAGES: usize = 1 << 16;
 pub(super) struct Scatter {
     g: Geometry,
     dy: Image,
-    weight: usize,
+    widened: Widened,
+    weight: Operand,
     /// Lines and columns of an image in scratch.
     size: [usize; 2],
     /// Channels of an image in scratch: all, or a part that is a multiple of 32.
@@ -37,7 +40,7 @@ pub(super) struct Scatter {
 }
 
 /// The cheaper way: a convolution, or adding windows. `g`: the sizes of a group.
-pub(super) fn choose(g: Geometry, dy: Image, weight: usize, groups: usize) -> Result<Forward, Box<Scatter>> {
+pub(super) fn choose(g: Geometry, dy: Image, weight: Operand, groups: usize) -> Result<Forward, Box<Scatter>> {
     let spots = g.kernel[0] * g.kernel[1];
     // Vector operations of an image.
     let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
@@ -59,7 +62,7 @@ pub(super) fn choose(g: Geometry, dy: Image, weight: usize, groups: usize) -> Re
 }
 
 impl Scatter {
-    fn new(g: Geometry, dy: Image, weight: usize) -> Scatter {
+    fn new(g: Geometry, dy: Image, weight: Operand) -> Scatter {
         let strides = dy.strides;
         let extent = g.extent(g.y, g.x);
         let sizes = [g.h, g.w];
@@ -86,7 +89,7 @@ impl Scatter {
                 }
             }
         }
-        let steps = (0..g.o.min(DEPTH) as isize).map(|o| o * strides[3]).collect();
+        let steps: Vec<isize> = (0..g.o.min(DEPTH) as isize).map(|o| o * strides[3]).collect();
         let some = Geometry { c: channels, ..g.clone() };
         let taps = some.tap_table([size[1] * channels, channels, 1].map(|s| s as isize));
         let mut runs: Vec<(usize, usize, usize)> = vec![];
@@ -96,14 +99,15 @@ impl Scatter {
                 _ => runs.push((column, 1, offset as usize)),
             }
         }
-        Scatter { g, dy, weight, size, channels, images, pieces, positions, windows, steps, runs }
+        let widened = Widened::new(dy.is_half(), positions.len().min(BLOCK), steps.len());
+        Scatter { g, dy, widened, weight, size, channels, images, pieces, positions, windows, steps, runs }
     }
 
     pub(super) fn chunks(&self) -> usize {
         self.pieces.iter().product()
     }
 
-    /// Floats of an image in scratch.
+    /// Numbers of an image in scratch.
     fn image(&self) -> usize {
         self.size[0] * self.size[1] * self.channels
     }
@@ -117,23 +121,24 @@ impl Scatter {
         self.steps.len() * PANEL
     }
 
-    pub(super) fn scratch_floats(&self) -> usize {
-        self.packed() + BLOCK * PANEL + self.images * self.image()
+    pub(super) fn scratch(&self) -> usize {
+        self.widened.scratch() + self.packed() + BLOCK * PANEL + self.images * self.image()
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+    pub(super) unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, scratch: *mut E) {
         let images = piece(self.g.n, self.pieces[0], chunk / self.pieces[1]);
         let channel = chunk % self.pieces[1] * self.channels;
-        // SAFETY: the caller's promise; the scratch is divided as `scratch_floats` counts it.
+        // SAFETY: the caller's promise; the scratch is divided as `scratch` counts it.
         unsafe {
-            let block = scratch.add(self.packed());
+            let packed = scratch.add(self.widened.scratch());
+            let block = packed.add(self.packed());
             let sums = block.add(BLOCK * PANEL);
             for first in images.clone().step_by(self.images) {
                 let count = self.images.min(images.end - first);
                 std::ptr::write_bytes(sums, 0, count * self.image());
                 for column in (0..self.columns()).step_by(PANEL) {
                     for from in (0..self.g.o).step_by(DEPTH) {
-                        self.panel(run, first..first + count, channel, column, from, scratch, block, sums);
+                        self.panel(run, first..first + count, channel, column, from, scratch, packed, block, sums);
                     }
                 }
                 for i in 0..count {
@@ -145,16 +150,17 @@ impl Scatter {
 
     /// Adds the part of all windows that a panel of columns makes, from the output channels from `from` on.
     #[allow(clippy::too_many_arguments)]
-    unsafe fn panel(
+    unsafe fn panel<E: Element>(
         &self,
         run: &Run,
         images: Range<usize>,
         channel: usize,
         column: usize,
         from: usize,
-        packed: *mut f32,
-        block: *mut f32,
-        sums: *mut f32,
+        widened: *mut E,
+        packed: *mut E,
+        block: *mut E,
+        sums: *mut E,
     ) {
         let g = &self.g;
         let cols = (self.columns() - column).min(PANEL);
@@ -165,13 +171,13 @@ impl Scatter {
         let all = column / self.channels * g.c + channel + column % self.channels;
         // SAFETY: columns and channels exist; windows lie inside the images in scratch.
         unsafe {
-            let weight = (run.base)(self.weight).cast_const();
+            let weight = self.weight.start::<E>(run.base);
             let mut k = 0;
             while k < depth {
                 let column = run.group * g.o + from + k;
                 let (at, n) = (column / PANEL * g.taps() + all, (PANEL - column % PANEL).min(depth - k));
-                let at = weight.add(at * PANEL + column % PANEL);
-                pack::transpose(run.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL));
+                let at = weight.offset((at * PANEL + column % PANEL) as isize);
+                pack::transpose(run.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL), PANEL);
                 k += n;
             }
             for (i, image) in images.enumerate() {
@@ -180,6 +186,7 @@ impl Scatter {
                 let sums = sums.add(i * self.image());
                 for (rows, windows) in self.positions.chunks(BLOCK).zip(self.windows.chunks(BLOCK)) {
                     let (steps, b, acc) = (&self.steps[..depth], packed.cast_const(), block);
+                    let (a, rows, steps) = self.widened.open(run.isa, a, rows, steps, widened);
                     Product { a, rows, steps, b, b_rows: Rows::Even(PANEL), cols, acc, pitch: PANEL, add: false }
                         .run(run.isa);
                     for &(first, n, offset) in &self.runs[begin..end] {
@@ -191,7 +198,7 @@ impl Scatter {
     }
 
     /// Gives an image without its halo to the sink.
-    unsafe fn hand_over(&self, run: &Run, image: usize, channel: usize, sums: *mut f32) {
+    unsafe fn hand_over<E: Element>(&self, run: &Run, image: usize, channel: usize, sums: *mut E) {
         let (g, wide, pitch) = (&self.g, self.size[1], self.channels);
         let [top, left] = g.padding.map(|p| p as usize);
         // Lines that follow each other without a halo count as one.
@@ -206,7 +213,7 @@ impl Scatter {
                     unsafe {
                         let acc = sums.add(from + first * pitch + col);
                         let column = (run.group * g.c + channel + col) as i64;
-                        run.sink.run_rows((row + first) as i64, rows, column, cols, acc, pitch);
+                        run.sink.run_rows((row + first) as i64, rows, column, cols, acc.cast(), pitch);
                     }
                 }
             }

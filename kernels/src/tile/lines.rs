@@ -1,11 +1,13 @@
-//! Lines of an image as vectors along the channels need them: where they lie, or copied to scratch if channels do not lie side by side.
+//! Lines of an image as vectors along the channels need them: where they lie, or copied to scratch if channels do not lie side by side, or
+//! are halves.
 
 use std::ops::Range;
 
+use super::element::{At, Element};
 use super::image::Image;
 use super::{PANEL, Run, pack};
 
-/// Floats of the lines that lie in scratch at a time, unless those that are needed together are more: 128 KB.
+/// Numbers of the lines that lie in scratch at a time, unless those that are needed together are more: 128 KB.
 const LINES: usize = 1 << 15;
 
 /// The lines of an image.
@@ -29,7 +31,7 @@ pub(super) struct Held {
 impl Lines {
     /// Of an image of `lines` x `columns`, of which at most `most` lines are needed together.
     pub fn new(image: Image, lines: usize, columns: usize, most: usize) -> Lines {
-        let room = match image.is_channels_last() {
+        let room = match image.has_vectors() {
             true => 0,
             false => (LINES / (columns * PANEL).max(1)).max(most).min(lines),
         };
@@ -49,7 +51,7 @@ impl Lines {
         }
     }
 
-    pub fn scratch_floats(&self) -> usize {
+    pub fn scratch(&self) -> usize {
         self.room * self.columns * PANEL
     }
 
@@ -58,34 +60,34 @@ impl Lines {
     /// # Safety
     ///
     /// The image must be there; `held` must be empty, or be what the last call with this scratch left.
-    pub unsafe fn open(
+    pub unsafe fn open<E: Element>(
         &self,
         run: &Run,
         image: usize,
         channels: &Range<usize>,
         lines: &Range<usize>,
         held: &mut Held,
-        scratch: *mut f32,
-    ) -> *const f32 {
+        scratch: *mut E,
+    ) -> *const E {
         let first = image as isize * self.image.strides[0];
         let from = self.image.channels_from(channels.start);
-        if !self.copied() {
-            // SAFETY: the caller's promise.
-            return unsafe { from.at(run.base).offset(first) };
+        let from = from.at(run.base).offset(first);
+        if let (At::Own(from), false) = (from, self.copied()) {
+            return from;
         }
         let here = held.image == image && held.channel == channels.start;
         let holds = here && held.lines.start <= lines.start && lines.end <= held.lines.end;
         if !holds && !lines.is_empty() {
             let new = lines.start..(lines.start + self.room).min(self.lines);
             // SAFETY: the caller's promise; there is room for these lines.
-            unsafe { self.copy(run, from.at(run.base).offset(first), channels.len(), &new, scratch) };
+            unsafe { self.copy(run, from, channels.len(), &new, scratch) };
             *held = Held { image, channel: channels.start, lines: new };
         }
         scratch.cast_const().wrapping_sub(held.lines.start * self.columns * PANEL)
     }
 
     /// Copies lines of `channels` channels from the first one at `image` on.
-    unsafe fn copy(&self, run: &Run, image: *const f32, channels: usize, lines: &Range<usize>, out: *mut f32) {
+    unsafe fn copy<E: Element>(&self, run: &Run, image: At<E>, channels: usize, lines: &Range<usize>, out: *mut E) {
         let [_, line, column, channel] = self.image.strides;
         // Lines that follow each other are one.
         let (count, length) = match line == column * self.columns as isize {
@@ -97,8 +99,9 @@ impl Lines {
             unsafe {
                 let from = image.offset((lines.start + i) as isize * line);
                 let to = out.add(i * length * PANEL);
-                match column {
-                    1 => pack::transpose(run.isa, from, channel, length, channels, to),
+                match (column, channel) {
+                    (1, _) => pack::transpose(run.isa, from, channel, length, channels, to, PANEL),
+                    (_, 1) => pack::rows(run.isa, from, column, length, channels, to),
                     _ => pack::gather(from, column, channel, length, channels, to),
                 }
             }

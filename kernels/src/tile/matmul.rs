@@ -2,9 +2,12 @@
 
 use castnet_program::program::{Right as RightData, Strided};
 use castnet_program::size::Size;
+use castnet_program::types::DType;
 
-use super::sweep::{Steps, Sweep, acc_floats, depth};
-use super::{DEPTH, PANEL, Run, cut, pack, piece, wanted_chunks};
+use super::element::{At, Element, Operand};
+use super::sweep::{Steps, Sweep, acc_len, depth};
+use super::widen::Widened;
+use super::{BLOCK, DEPTH, PANEL, Run, cut, pack, piece, wanted_chunks};
 use crate::isa::Isa;
 
 /// Rows that share one packed panel.
@@ -17,13 +20,13 @@ const DISTANT: isize = 256;
 /// A matrix product with its chunks: groups, then pieces of rows, then pieces of columns.
 #[derive(Debug)]
 pub(super) struct MatMul {
-    isa: Isa,
     k: usize,
     /// Columns.
     n: usize,
     /// Rows of a group.
     m: usize,
-    a: usize,
+    a: Operand,
+    widened: Widened,
     /// Offsets of up to [`ROWS`] rows from the first one, and how far rows are from each other.
     rows: Vec<isize>,
     row: isize,
@@ -41,7 +44,7 @@ pub(super) struct MatMul {
 
 #[derive(Debug)]
 struct Right {
-    buffer: usize,
+    operand: Operand,
     form: Form,
 }
 
@@ -61,13 +64,20 @@ enum Form {
     Any(isize, isize),
 }
 
+impl Right {
+    /// Whether it is copied to scratch.
+    fn is_packed(&self) -> bool {
+        self.operand.is_half() || !matches!(self.form, Form::Panels | Form::Rows(_))
+    }
+}
+
 impl MatMul {
     pub(super) fn new(
         k: &Size,
         a: &Strided,
         b: &RightData,
         space: &[Size],
-        isa: Isa,
+        dtypes: &[DType],
         value: &dyn Fn(&str) -> i64,
     ) -> MatMul {
         let sizes: Vec<usize> = space.iter().map(|s| s.eval(value) as usize).collect();
@@ -113,19 +123,21 @@ impl MatMul {
         let step = a_strides[batch + 1];
         // Steps far apart use a part of a cache line each: few enough that the rest is still there for the next rows.
         let depth = depth(k, if step >= DISTANT { DEPTH / 4 } else { DEPTH });
+        let (a, b) = (Operand::new(a.buffer, dtypes), Right { operand: Operand::new(buffer, dtypes), form });
+        let rows: Vec<isize> = (0..m.min(ROWS) as isize).map(|i| i * row).collect();
         MatMul {
-            isa,
             k,
             n,
             m,
-            a: a.buffer,
-            rows: (0..m.min(ROWS) as isize).map(|i| i * row).collect(),
+            a,
+            widened: Widened::new(a.is_half(), rows.len().min(BLOCK), depth),
+            rows,
             row,
             steps: (0..depth as isize).map(|i| i * step).collect(),
             step,
             depth,
-            pieces: pieces(groups.len(), m, n, k, &form),
-            b: Right { buffer, form },
+            pieces: pieces(groups.len(), m, n, k, &b),
+            b,
             groups,
         }
     }
@@ -134,32 +146,31 @@ impl MatMul {
         self.pieces.iter().product()
     }
 
-    pub(super) fn scratch_floats(&self) -> usize {
-        acc_floats(self.k, self.depth, self.rows.len()) + self.packed()
+    pub(super) fn scratch(&self) -> usize {
+        acc_len(self.k, self.depth, self.rows.len()) + self.packed() + self.widened.scratch()
     }
 
     fn packed(&self) -> usize {
-        match self.b.form {
-            Form::Panels | Form::Rows(_) => 0,
-            _ => PANEL * self.depth.next_multiple_of(PANEL),
-        }
+        if self.b.is_packed() { PANEL * self.depth.next_multiple_of(PANEL) } else { 0 }
     }
 
-    pub(super) unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+    pub(super) unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, scratch: *mut E) {
         let [group_pieces, row_pieces, panel_pieces] = self.pieces;
         let groups = piece(self.groups.len(), group_pieces, chunk / (row_pieces * panel_pieces));
         let blocks = piece(self.m.div_ceil(8), row_pieces, chunk / panel_pieces % row_pieces);
         let panels = piece(self.n.div_ceil(PANEL), panel_pieces, chunk % panel_pieces);
         let rows = blocks.start * 8..self.m.min(blocks.end * 8);
-        let (a, b) = ((run.base)(self.a).cast_const(), (run.base)(self.b.buffer).cast_const());
+        let (a, b) = (self.a.start::<E>(run.base), self.b.operand.start::<E>(run.base));
         // SAFETY: the caller's promise; offsets stay inside the operands.
         unsafe {
-            let acc = scratch.add(self.packed());
+            let widened = scratch.add(self.packed());
+            let acc = widened.add(self.widened.scratch());
             for group in groups {
                 let (a, b) = (a.offset(self.groups[group].0), b.offset(self.groups[group].1));
                 for first in rows.clone().step_by(ROWS) {
                     let sweep = |panel: usize| Sweep {
                         a: a.offset(first as isize * self.row),
+                        widened: (&self.widened, widened),
                         rows: &self.rows[..(rows.end - first).min(ROWS)],
                         steps: Steps { table: &self.steps, stride: Some(self.step), len: self.k, depth: self.depth },
                         first_row: group * self.m + first,
@@ -169,7 +180,7 @@ impl MatMul {
                     for panel in panels.clone() {
                         let sweep = sweep(panel);
                         let cols = sweep.cols;
-                        sweep.run(run, acc, |from, to| self.right(b, panel, cols, from, to, scratch));
+                        sweep.run(run, acc, |from, to| self.right(run.isa, b, panel, cols, from, to, scratch));
                     }
                 }
             }
@@ -177,30 +188,40 @@ impl MatMul {
     }
 
     /// The rows `from..to` of a panel of the right operand, and how far they are from each other.
-    unsafe fn right(
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn right<E: Element>(
         &self,
-        b: *const f32,
+        isa: Isa,
+        b: At<E>,
         panel: usize,
         cols: usize,
         from: usize,
         to: usize,
-        out: *mut f32,
-    ) -> (*const f32, usize) {
+        out: *mut E,
+    ) -> (*const E, usize) {
         let depth = to - from;
         let (k, j) = (from as isize, (panel * PANEL) as isize);
         // SAFETY: the caller's promise: the panel and these steps exist; `out` has room for `depth` rounded up to 32.
         unsafe {
+            // Rows that are read as they lie, if they are not widened.
+            let in_place = |b: At<E>, step: isize| match b {
+                At::Own(b) => (b, step as usize),
+                At::Half(..) => {
+                    pack::rows(isa, b, step, depth, cols, out);
+                    (out.cast_const(), PANEL)
+                }
+            };
             match self.b.form {
-                Form::Panels => return (b.add((panel * self.k + from) * PANEL), PANEL),
-                Form::Rows(step) => return (b.offset(k * step + j), step as usize),
-                Form::Pack(step) => pack::rows(b.offset(k * step + j), step, depth, cols, out),
-                Form::Columns(col) => pack::transpose(self.isa, b.offset(k + j * col), col, depth, cols, out),
+                Form::Panels => return in_place(b.offset(((panel * self.k + from) * PANEL) as isize), PANEL as isize),
+                Form::Rows(step) => return in_place(b.offset(k * step + j), step),
+                Form::Pack(step) => pack::rows(isa, b.offset(k * step + j), step, depth, cols, out),
+                Form::Columns(col) => pack::transpose(isa, b.offset(k + j * col), col, depth, cols, out, PANEL),
                 Form::Any(step, col) => pack::gather(b.offset(k * step + j * col), step, col, depth, cols, out),
                 Form::Transposed => {
                     for k in (0..depth).step_by(PANEL) {
-                        let block = b.add(((from + k) / PANEL * self.n + panel * PANEL) * PANEL);
+                        let block = b.offset((((from + k) / PANEL * self.n + panel * PANEL) * PANEL) as isize);
                         let depth = (depth - k).min(PANEL);
-                        pack::transpose(self.isa, block, PANEL as isize, depth, cols, out.add(k * PANEL));
+                        pack::transpose(isa, block, PANEL as isize, depth, cols, out.add(k * PANEL), PANEL);
                     }
                 }
             }
@@ -210,16 +231,14 @@ impl MatMul {
 }
 
 /// How many pieces to cut groups, rows and panels into: where groups do not give chunks enough, such that the operands are read least.
-fn pieces(groups: usize, m: usize, n: usize, k: usize, form: &Form) -> [usize; 3] {
+fn pieces(groups: usize, m: usize, n: usize, k: usize, b: &Right) -> [usize; 3] {
     let (panels, blocks) = (n.div_ceil(PANEL), m.div_ceil(8));
     let wanted = wanted_chunks(groups * blocks * 8 * panels * PANEL * k);
     if groups >= wanted {
         return [wanted, 1, 1];
     }
-    let weight = match form {
-        Form::Panels | Form::Rows(_) => 1,
-        _ => 4, // Packed again by each piece of rows.
-    };
+    // Packed again by each piece of rows.
+    let weight = if b.is_packed() { 4 } else { 1 };
     let [r, p] = cut(wanted.div_ceil(groups), [blocks, panels], |r, p| p * m + weight * r * n);
     [groups, r, p]
 }

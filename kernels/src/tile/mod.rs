@@ -4,20 +4,27 @@
 //! transpose and the windows of a convolution differ in their two tables of offsets only. The right operand is a panel of 32 columns or
 //! rows of a matrix; what has neither form is packed into scratch, once for many rows.
 //!
+//! All of it is the same for sums in f32 and in f64. Operands that are halves are summed in f32: they are widened where they are copied to
+//! scratch, which they always are.
+//!
 //! A finished block of sums goes to a [`Sink`] while it is in the L1 cache. Each sum is computed by one chunk, in an order that depends on
 //! the sizes only: results do not depend on the number of threads.
 
 use castnet_program::program::Tile;
+use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
+use castnet_program::types::DType;
 
 use crate::isa::Isa;
 
+use element::{Element, Operand};
 use image::{Geometry, Image};
 
 mod axis;
 mod conv;
 mod depthwise;
 mod depthwise_grad;
+mod element;
 mod image;
 mod input_grad;
 mod lines;
@@ -29,6 +36,7 @@ mod taps;
 #[cfg(test)]
 mod tests;
 mod weight_grad;
+mod widen;
 
 /// Columns of a block handed to a sink.
 const PANEL: usize = castnet_program::program::PANEL as usize;
@@ -39,12 +47,13 @@ const DEPTH: usize = 1024;
 
 /// Takes finished sums.
 pub(crate) trait Sink {
-    /// Takes `rows` x `cols` sums: row `i` lies at `acc + i * pitch`. `first_row` counts row-major over all dims of the space but the last.
+    /// Takes `rows` x `cols` sums, of the lane of the tile: row `i` lies `i * pitch` numbers behind `acc`. `first_row` counts row-major over
+    /// all dims of the space but the last.
     ///
     /// # Safety
     ///
     /// The block must be readable and writable, and nobody else may use it or the outputs that belong to it.
-    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize);
+    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut u8, pitch: usize);
 }
 
 /// A tile with all sizes known, cut into chunks.
@@ -52,6 +61,8 @@ pub(crate) trait Sink {
 pub(crate) struct TileKernel {
     kind: Kind,
     isa: Isa,
+    /// Of the sums.
+    lane: Lane,
     /// Groups of channels that the kind runs for, one at a time: they differ in where their channels begin only.
     groups: usize,
     /// Chunks of a group.
@@ -73,7 +84,7 @@ enum Kind {
 
 /// What a kernel needs from its surroundings to run a chunk.
 struct Run<'a> {
-    base: &'a dyn Fn(usize) -> *mut f32,
+    base: &'a dyn Fn(usize) -> *mut u8,
     sink: &'a dyn Sink,
     isa: Isa,
     /// Which group of channels.
@@ -81,35 +92,46 @@ struct Run<'a> {
 }
 
 impl TileKernel {
-    /// Resolves symbolic sizes with `value` and chooses the chunks.
-    pub(crate) fn new(tile: &Tile, space: &[Size], isa: Isa, value: &dyn Fn(&str) -> i64) -> TileKernel {
+    /// Resolves symbolic sizes with `value` and chooses the chunks. `dtypes`: of all buffers.
+    pub(crate) fn new(
+        tile: &Tile,
+        space: &[Size],
+        dtypes: &[DType],
+        isa: Isa,
+        value: &dyn Fn(&str) -> i64,
+    ) -> TileKernel {
+        let lane = element::sums(tile.buffers().map(|buffer| dtypes[buffer]));
+        let image = |operand| Image::new(operand, dtypes, value);
+        let operand = |buffer: &usize| Operand::new(*buffer, dtypes);
         let (kind, g) = match tile {
-            Tile::MatMul { k, a, b } => (Kind::MatMul(matmul::MatMul::new(k, a, b, space, isa, value)), None),
+            Tile::MatMul { k, a, b } => (Kind::MatMul(matmul::MatMul::new(k, a, b, space, dtypes, value)), None),
             Tile::Conv2d { conv, input, weight } => {
-                let (g, input) = (Geometry::new(conv, value), Image::new(input, value));
+                let (g, input) = (Geometry::new(conv, value), image(input));
                 match g.is_depthwise() {
                     true => {
-                        let kernel = depthwise::Depthwise::new(&g, input, *weight, false);
+                        let kernel = depthwise::Depthwise::new(&g, input, operand(weight), false);
                         (Kind::Depthwise(Box::new(kernel)), None)
                     }
-                    false => (Kind::Conv(conv::Forward::new(g.group(), input, *weight, g.groups, false)), Some(g)),
+                    false => {
+                        (Kind::Conv(conv::Forward::new(g.group(), input, operand(weight), g.groups, false)), Some(g))
+                    }
                 }
             }
             Tile::Conv2dInputGrad { conv, dy, weight } => {
-                let (g, dy) = (Geometry::new(conv, value), Image::new(dy, value));
+                let (g, dy) = (Geometry::new(conv, value), image(dy));
                 match g.is_depthwise() {
                     true => {
-                        let kernel = depthwise::Depthwise::new(&g, dy, *weight, true);
+                        let kernel = depthwise::Depthwise::new(&g, dy, operand(weight), true);
                         (Kind::Depthwise(Box::new(kernel)), None)
                     }
-                    false => match input_grad::choose(g.group(), dy, *weight, g.groups) {
+                    false => match input_grad::choose(g.group(), dy, operand(weight), g.groups) {
                         Ok(direct) => (Kind::Conv(direct), Some(g)),
                         Err(scatter) => (Kind::Scatter(scatter), Some(g)),
                     },
                 }
             }
             Tile::Conv2dWeightGrad { conv, input, dy } => {
-                let (g, input, dy) = (Geometry::new(conv, value), Image::new(input, value), Image::new(dy, value));
+                let (g, input, dy) = (Geometry::new(conv, value), image(input), image(dy));
                 match g.is_depthwise() {
                     true => {
                         let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy);
@@ -129,8 +151,8 @@ impl TileKernel {
             _ => groups * each,
         };
         // 16 more, so that it can be aligned.
-        let scratch = 16 + kind.scratch_floats();
-        TileKernel { kind, isa, groups, each, chunks, scratch }
+        let scratch = 16 + kind.scratch();
+        TileKernel { kind, isa, lane, groups, each, chunks, scratch }
     }
 
     /// The number of chunks: a function of the sizes only.
@@ -138,9 +160,14 @@ impl TileKernel {
         self.chunks
     }
 
-    /// How many floats of scratch a thread needs.
-    pub(crate) fn scratch_floats(&self) -> usize {
-        self.scratch
+    /// The lane of the sums.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Bytes of scratch that a thread needs.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.scratch * self.lane.bytes()
     }
 
     /// Runs a chunk. `base` gives the start of a buffer of the program. Allocates nothing.
@@ -151,12 +178,13 @@ impl TileKernel {
     pub(crate) unsafe fn run(
         &self,
         chunk: usize,
-        base: &dyn Fn(usize) -> *mut f32,
-        scratch: &mut [f32],
+        base: &dyn Fn(usize) -> *mut u8,
+        scratch: &mut [u8],
         sink: &dyn Sink,
     ) {
-        assert!(chunk < self.chunks && scratch.len() >= self.scratch);
-        let skip = scratch.as_ptr().align_offset(64).min(16);
+        assert!(chunk < self.chunks && scratch.len() >= self.scratch_bytes());
+        // No more than the 16 numbers that there are for this.
+        let skip = scratch.as_ptr().align_offset(64).min(64);
         let scratch = scratch[skip..].as_mut_ptr();
         let groups = match self.each {
             1 => piece(self.groups, self.chunks, chunk),
@@ -164,7 +192,14 @@ impl TileKernel {
         };
         for group in groups {
             // SAFETY: the caller's promise; the scratch is as long as the kernel says.
-            unsafe { self.kind.run(chunk % self.each, &Run { base, sink, isa: self.isa, group }, scratch) }
+            unsafe {
+                let (chunk, run) = (chunk % self.each, Run { base, sink, isa: self.isa, group });
+                match self.lane {
+                    Lane::F32 => self.kind.run::<f32>(chunk, &run, scratch.cast()),
+                    Lane::F64 => self.kind.run::<f64>(chunk, &run, scratch.cast()),
+                    Lane::I32 | Lane::I64 | Lane::Bool => unreachable!("no operand has this lane"),
+                }
+            }
         }
     }
 }
@@ -181,14 +216,15 @@ impl Kind {
         }
     }
 
-    fn scratch_floats(&self) -> usize {
+    /// Numbers of scratch.
+    fn scratch(&self) -> usize {
         match self {
-            Kind::MatMul(t) => t.scratch_floats(),
-            Kind::Conv(t) => t.scratch_floats(),
-            Kind::WeightGrad(t) => t.scratch_floats(),
-            Kind::Scatter(t) => t.scratch_floats(),
-            Kind::Depthwise(t) => t.scratch_floats(),
-            Kind::DepthwiseGrad(t) => t.scratch_floats(),
+            Kind::MatMul(t) => t.scratch(),
+            Kind::Conv(t) => t.scratch(),
+            Kind::WeightGrad(t) => t.scratch(),
+            Kind::Scatter(t) => t.scratch(),
+            Kind::Depthwise(t) => t.scratch(),
+            Kind::DepthwiseGrad(t) => t.scratch(),
         }
     }
 
@@ -197,7 +233,7 @@ impl Kind {
     /// # Safety
     ///
     /// As [`TileKernel::run`]; the scratch must be aligned.
-    unsafe fn run(&self, chunk: usize, run: &Run, scratch: *mut f32) {
+    unsafe fn run<E: Element>(&self, chunk: usize, run: &Run, scratch: *mut E) {
         // SAFETY: the caller's promise.
         unsafe {
             match self {

@@ -1,6 +1,10 @@
 //! Copies of a right operand into panels `[k][32]`, and transposes.
 
+use std::mem::MaybeUninit;
+
 use super::PANEL;
+use super::element::{At, Element};
+use super::widen::Spans;
 use crate::isa::Isa;
 
 /// `out[k * 32 + j] = from[k * step + j]`: rows into a panel.
@@ -8,14 +12,18 @@ use crate::isa::Isa;
 /// # Safety
 ///
 /// `from` must hold `depth` rows of `cols`, `out` as many rows of 32.
-pub(super) unsafe fn rows(from: *const f32, step: isize, depth: usize, cols: usize, out: *mut f32) {
+pub(super) unsafe fn rows<E: Element>(isa: Isa, from: At<E>, step: isize, depth: usize, cols: usize, out: *mut E) {
     // SAFETY: the caller's promise.
     unsafe {
+        let from = match from {
+            At::Own(from) => from,
+            At::Half(half, from) => return E::widen(isa, half, from, Spans::Even(depth, step), cols, out, PANEL),
+        };
         for k in 0..depth {
             let (from, to) = (from.offset(k as isize * step), out.add(k * PANEL));
             if cols == PANEL {
-                // A constant length: two vectors, no call.
-                to.cast::<[f32; PANEL]>().write(from.cast::<[f32; PANEL]>().read());
+                // A constant length: whole vectors, no call.
+                to.cast::<[E; PANEL]>().write(from.cast::<[E; PANEL]>().read());
             } else {
                 for j in 0..cols {
                     *to.add(j) = *from.add(j);
@@ -30,39 +38,69 @@ pub(super) unsafe fn rows(from: *const f32, step: isize, depth: usize, cols: usi
 /// # Safety
 ///
 /// `from` must hold the elements named, `out` `depth` rows of 32.
-pub(super) unsafe fn gather(from: *const f32, step: isize, col_step: isize, depth: usize, cols: usize, out: *mut f32) {
-    // SAFETY: the caller's promise.
+pub(super) unsafe fn gather<E: Element>(
+    from: At<E>,
+    step: isize,
+    col_step: isize,
+    depth: usize,
+    cols: usize,
+    out: *mut E,
+) {
+    for k in 0..depth {
+        let from = from.offset(k as isize * step);
+        for j in 0..cols {
+            // SAFETY: the caller's promise.
+            unsafe { *out.add(k * PANEL + j) = from.offset(j as isize * col_step).read() };
+        }
+    }
+}
+
+/// `out[k * pitch + j] = from[j * ld + k]`: `cols` rows of `depth` numbers become columns.
+///
+/// # Safety
+///
+/// `from` must hold `cols` rows of `depth` numbers, `out` `depth` rows of `cols`, `pitch` apart.
+pub(super) unsafe fn transpose<E: Element>(
+    isa: Isa,
+    from: At<E>,
+    ld: isize,
+    depth: usize,
+    cols: usize,
+    out: *mut E,
+    pitch: usize,
+) {
+    /// Halves are widened so many at a time before they are turned.
+    const SIDE: usize = 32;
+    // SAFETY: the caller's promise; a block has room for the rows that are widened.
     unsafe {
-        for k in 0..depth {
-            let from = from.offset(k as isize * step);
-            for j in 0..cols {
-                *out.add(k * PANEL + j) = *from.offset(j as isize * col_step);
+        let (half, from) = match from {
+            At::Own(from) => return E::transpose(isa, from, ld, depth, cols, out, pitch as isize),
+            At::Half(half, from) => (half, from),
+        };
+        let mut block = MaybeUninit::<[E; SIDE * SIDE]>::uninit();
+        let block = block.as_mut_ptr().cast::<E>();
+        for j in (0..cols).step_by(SIDE) {
+            for k in (0..depth).step_by(SIDE) {
+                let (cols, depth) = ((cols - j).min(SIDE), (depth - k).min(SIDE));
+                let from = from.offset(j as isize * ld + k as isize);
+                E::widen(isa, half, from, Spans::Even(cols, ld), depth, block, SIDE);
+                E::transpose(isa, block, SIDE as isize, depth, cols, out.add(k * pitch + j), pitch as isize);
             }
         }
     }
 }
 
-/// `out[k * 32 + j] = from[j * ld + k]`: `cols` (at most 32) rows of `depth` floats become the columns of a panel.
-///
-/// # Safety
-///
-/// `from` must hold `cols` rows of `depth` floats, `out` `depth` rows of 32.
-pub(super) unsafe fn transpose(isa: Isa, from: *const f32, ld: isize, depth: usize, cols: usize, out: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { crate::transpose::transpose(isa, from, ld, depth, cols, out, PANEL as isize) }
-}
-
-/// Adds row `i` of `n` (at most 32) floats, 32 apart, to `sums + offsets[i]`.
+/// Adds row `i` of `n` (at most 32) numbers, 32 apart, to `sums + offsets[i]`.
 ///
 /// # Safety
 ///
 /// `block` must hold the rows, `sums` their places.
-pub(super) unsafe fn add_rows(isa: Isa, block: *const f32, sums: *mut f32, offsets: &[isize], n: usize) {
+pub(super) unsafe fn add_rows<E: Element>(isa: Isa, block: *const E, sums: *mut E, offsets: &[isize], n: usize) {
     // SAFETY: the caller's promise; the instruction set is there.
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => x86::add_rows_avx512(block, sums, offsets, n),
+            Isa::Avx512 => x86::add_rows_avx512::<E::Avx512>(block, sums, offsets, n),
             _ => {
                 for (i, &offset) in offsets.iter().enumerate() {
                     let (from, to) = (block.add(i * PANEL), sums.offset(offset));
@@ -77,25 +115,44 @@ pub(super) unsafe fn add_rows(isa: Isa, block: *const f32, sums: *mut f32, offse
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::*;
-
     use super::PANEL;
+    use crate::tile::micro::Vector;
 
     /// As [`super::add_rows`], by masked vectors.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn add_rows_avx512(block: *const f32, sums: *mut f32, offsets: &[isize], n: usize) {
-        let masks: [__mmask16; 2] = if n <= 16 { [0xffff >> (16 - n), 0] } else { [0xffff, 0xffff >> (32 - n)] };
-        for (i, &offset) in offsets.iter().enumerate() {
-            // SAFETY: the caller's promise: lanes from `n` on are masked.
-            unsafe {
+    pub(super) unsafe fn add_rows_avx512<V: Vector>(
+        block: *const V::Element,
+        sums: *mut V::Element,
+        offsets: &[isize],
+        n: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match n.div_ceil(V::LANES) {
+                1 => add::<V, 1>(block, sums, offsets, n),
+                2 => add::<V, 2>(block, sums, offsets, n),
+                _ => add::<V, 4>(block, sums, offsets, n),
+            }
+        }
+    }
+
+    /// Rows of at most `NV` vectors.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn add<V: Vector, const NV: usize>(
+        block: *const V::Element,
+        sums: *mut V::Element,
+        offsets: &[isize],
+        n: usize,
+    ) {
+        // SAFETY: the caller's promise: lanes from `n` on are masked.
+        unsafe {
+            let masks: [V::Mask; NV] = std::array::from_fn(|v| V::mask(n.saturating_sub(v * V::LANES).min(V::LANES)));
+            for (i, &offset) in offsets.iter().enumerate() {
                 let (from, to) = (block.add(i * PANEL), sums.offset(offset));
-                let low = _mm512_add_ps(_mm512_maskz_loadu_ps(masks[0], from), _mm512_maskz_loadu_ps(masks[0], to));
-                _mm512_mask_storeu_ps(to, masks[0], low);
-                if n > 16 {
-                    let (from, to) = (from.add(16), to.add(16));
-                    let high =
-                        _mm512_add_ps(_mm512_maskz_loadu_ps(masks[1], from), _mm512_maskz_loadu_ps(masks[1], to));
-                    _mm512_mask_storeu_ps(to, masks[1], high);
+                for (v, &mask) in masks.iter().enumerate() {
+                    let (from, to) = (from.wrapping_add(v * V::LANES), to.wrapping_add(v * V::LANES));
+                    V::store_some(V::add(V::load_some(from, mask), V::load_some(to, mask)), to, mask);
                 }
             }
         }

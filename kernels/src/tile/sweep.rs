@@ -1,12 +1,16 @@
 //! The loops around the micro-kernel: all rows of a block against one panel, over the whole reduction.
 
+use super::element::{At, Element};
 use super::micro::{Product, Rows};
+use super::widen::Widened;
 use super::{BLOCK, PANEL, Run};
 
 /// Where the sums of some rows and one panel come from.
-pub(super) struct Sweep<'a> {
+pub(super) struct Sweep<'a, E> {
     /// The left operand.
-    pub a: *const f32,
+    pub a: At<E>,
+    /// Scratch for a block of it, if it is widened.
+    pub widened: (&'a Widened, *mut E),
     /// An offset for each row.
     pub rows: &'a [isize],
     /// The reduction.
@@ -38,24 +42,24 @@ pub(super) fn depth(len: usize, most: usize) -> usize {
     if pieces == 1 { len } else { len.div_ceil(pieces).next_multiple_of(PANEL) }
 }
 
-/// Floats of scratch for the sums of `rows` rows.
-pub(super) fn acc_floats(len: usize, depth: usize, rows: usize) -> usize {
+/// Numbers of scratch for the sums of `rows` rows.
+pub(super) fn acc_len(len: usize, depth: usize, rows: usize) -> usize {
     PANEL * if len == depth { BLOCK.min(rows) } else { rows }
 }
 
-/// Floats from one row of sums to the next.
+/// Numbers from one row of sums to the next.
 pub(super) fn pitch(cols: usize) -> usize {
     cols.next_multiple_of(16)
 }
 
-impl Sweep<'_> {
+impl<E: Element> Sweep<'_, E> {
     /// Computes all sums and hands them to the sink. `right(from, to)` says where these rows of the right operand lie, and how far from each
     /// other; it may pack them.
     ///
     /// # Safety
     ///
-    /// All addresses must be valid; `acc` must have [`acc_floats`] floats.
-    pub unsafe fn run(&self, run: &Run, acc: *mut f32, mut right: impl FnMut(usize, usize) -> (*const f32, usize)) {
+    /// All addresses must be valid; `acc` must have [`acc_len`] numbers.
+    pub unsafe fn run(&self, run: &Run, acc: *mut E, mut right: impl FnMut(usize, usize) -> (*const E, usize)) {
         let (Steps { len, depth, .. }, pitch) = (self.steps, pitch(self.cols));
         let mut done = 0;
         while done < len {
@@ -71,11 +75,13 @@ impl Sweep<'_> {
                 // SAFETY: the caller's promise; `acc` holds all rows, or a block if there is one piece.
                 unsafe {
                     let (a, acc) = (self.a.offset(shift), acc.add(at));
+                    let (widened, scratch) = self.widened;
+                    let (a, rows, steps) = widened.open(run.isa, a, rows, steps, scratch);
                     Product { a, rows, steps, b, b_rows: Rows::Even(ldb), cols: self.cols, acc, pitch, add: done > 0 }
                         .run(run.isa);
                     if to == len {
                         let first = (self.first_row + block * BLOCK) as i64;
-                        run.sink.run_rows(first, rows.len(), self.first_col as i64, self.cols, acc, pitch);
+                        run.sink.run_rows(first, rows.len(), self.first_col as i64, self.cols, acc.cast(), pitch);
                     }
                 }
             }

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use super::PANEL;
 use super::Run;
+use super::element::Element;
 use super::image::{Geometry, Image, Segment};
 use super::micro::{Product, Rows};
+use super::widen::Widened;
 
 /// The input, tap by tap.
 #[derive(Debug)]
@@ -62,14 +64,16 @@ impl Taps {
     /// # Safety
     ///
     /// `dy` must be the segment's first position, `acc` the sums of the rows, 32 apart.
-    pub unsafe fn add(
+    #[allow(clippy::too_many_arguments)]
+    pub unsafe fn add<E: Element>(
         &self,
         run: &Run,
         segment: &Segment,
         rows: Range<usize>,
-        dy: *const f32,
+        dy: *const E,
         cols: usize,
-        acc: *mut f32,
+        acc: *mut E,
+        (widened, scratch): (&Widened, *mut E),
     ) {
         let g = &self.g;
         let (spot, channel) = (rows.start / g.c, rows.start % g.c);
@@ -89,10 +93,13 @@ impl Taps {
         let input = segment.image as isize * strides[0] + line + at(1, column.x.start, s) * strides[2];
         // SAFETY: the positions are those that are inside; the caller's promise for the rest.
         unsafe {
+            let a = self.image.channels_from(run.group * g.c).at(run.base).offset(input);
+            let (rows, steps) = (&self.channels[channel..channel + rows.len()], &column.input[..positions]);
+            let (a, rows, steps) = widened.open(run.isa, a, rows, steps, scratch);
             Product {
-                a: self.image.channels_from(run.group * g.c).at(run.base).offset(input),
-                rows: &self.channels[channel..channel + rows.len()],
-                steps: &column.input[..positions],
+                a,
+                rows,
+                steps,
                 b: dy.offset((top - segment.line) as isize * self.dy[1] + column.x.start as isize * self.dy[2]),
                 b_rows: Rows::Table(&column.dy[..positions]),
                 cols,

@@ -3,7 +3,7 @@
 // Indexed loops of constant length over arrays become registers; iterators over them not always.
 #![allow(clippy::needless_range_loop)]
 
-use super::vector::{Vector, per_vector};
+use super::{Element, Vector, per_vector};
 use crate::isa::Isa;
 use crate::tile::PANEL;
 
@@ -17,27 +17,27 @@ pub(in crate::tile) struct Tap {
 }
 
 /// Positions with the same taps.
-pub(in crate::tile) struct Rows<'a> {
+pub(in crate::tile) struct Rows<'a, E> {
     /// The first channel.
-    pub source: *const f32,
+    pub source: *const E,
     /// From the source of one position to that of the next.
     pub step: isize,
     /// Positions.
     pub count: usize,
     pub taps: &'a [Tap],
     /// The panel of the first channel, which it begins.
-    pub weight: *const f32,
-    /// Floats of a panel.
+    pub weight: *const E,
+    /// Numbers of a panel.
     pub panel: usize,
     /// Channels; no more are read of the source.
     pub channels: usize,
     /// Rounded up to vectors.
-    pub sums: *mut f32,
-    /// Floats from one position to the next.
+    pub sums: *mut E,
+    /// Numbers from one position to the next.
     pub pitch: usize,
 }
 
-impl Rows<'_> {
+impl<E: Element> Rows<'_, E> {
     /// Computes them.
     ///
     /// # Safety
@@ -50,11 +50,11 @@ impl Rows<'_> {
 }
 
 per_vector! {
-    fn rows(p: &Rows<'_>) = rows_of;
+    fn rows(p: Rows) = rows_of;
 }
 
 #[inline(always)]
-unsafe fn rows_of<V: Vector>(p: &Rows<'_>) {
+unsafe fn rows_of<V: Vector>(p: &Rows<'_, V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         let mut c = 0;
@@ -71,7 +71,7 @@ unsafe fn rows_of<V: Vector>(p: &Rows<'_>) {
 
 /// All positions, `NV` vectors of channels from `c` on, of which `lanes` exist.
 #[inline(always)]
-unsafe fn groups<V: Vector, const NV: usize>(p: &Rows<'_>, c: usize, lanes: usize) {
+unsafe fn groups<V: Vector, const NV: usize>(p: &Rows<'_, V::Element>, c: usize, lanes: usize) {
     // SAFETY: the caller's promise; the last positions are done again rather than apart.
     unsafe {
         let mut i = 0;
@@ -90,7 +90,7 @@ unsafe fn groups<V: Vector, const NV: usize>(p: &Rows<'_>, c: usize, lanes: usiz
 }
 
 #[inline(always)]
-unsafe fn sum<V: Vector, const NV: usize, const MR: usize>(p: &Rows<'_>, i: usize, c: usize, lanes: usize) {
+unsafe fn sum<V: Vector, const NV: usize, const MR: usize>(p: &Rows<'_, V::Element>, i: usize, c: usize, lanes: usize) {
     // SAFETY: the caller's promise; of the source no more than `lanes` are read.
     unsafe {
         let source = p.source.offset(i as isize * p.step).add(c);
@@ -105,8 +105,11 @@ unsafe fn sum<V: Vector, const NV: usize, const MR: usize>(p: &Rows<'_>, i: usiz
             for m in 0..MR {
                 let from = from.offset(m as isize * p.step);
                 for v in 0..NV {
-                    let left =
-                        if lanes < V::LANES { V::load_some(from, lanes) } else { V::load(from.add(v * V::LANES)) };
+                    let left = if lanes < V::LANES {
+                        V::load_some(from, V::mask(lanes))
+                    } else {
+                        V::load(from.add(v * V::LANES))
+                    };
                     sums[m][v] = V::add_product(left, right[v], sums[m][v]);
                 }
             }
@@ -120,11 +123,11 @@ unsafe fn sum<V: Vector, const NV: usize, const MR: usize>(p: &Rows<'_>, i: usiz
 }
 
 /// Positions of one line with some taps: for each tap, `sums[t][c] += Σ_i source[i · step + taps[t] + c] · dy[i · dy_step + c]`.
-pub(in crate::tile) struct Products<'a> {
+pub(in crate::tile) struct Products<'a, E> {
     /// Of the first position.
-    pub source: *const f32,
+    pub source: *const E,
     pub step: isize,
-    pub dy: *const f32,
+    pub dy: *const E,
     pub dy_step: isize,
     /// Positions.
     pub count: usize,
@@ -133,10 +136,10 @@ pub(in crate::tile) struct Products<'a> {
     /// At most 32; no more are read.
     pub channels: usize,
     /// Rows of 32.
-    pub sums: *mut f32,
+    pub sums: *mut E,
 }
 
-impl Products<'_> {
+impl<E: Element> Products<'_, E> {
     /// Adds them.
     ///
     /// # Safety
@@ -149,11 +152,11 @@ impl Products<'_> {
 }
 
 per_vector! {
-    fn products(p: &Products<'_>) = products_of;
+    fn products(p: Products) = products_of;
 }
 
 #[inline(always)]
-unsafe fn products_of<V: Vector>(p: &Products<'_>) {
+unsafe fn products_of<V: Vector>(p: &Products<'_, V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         for c in (0..p.channels).step_by(V::LANES) {
@@ -173,10 +176,15 @@ unsafe fn products_of<V: Vector>(p: &Products<'_>) {
 
 /// `NT` taps at once, the sums of every `U`-th position apart, so that none waits for the one before.
 #[inline(always)]
-unsafe fn correlate<V: Vector, const NT: usize, const U: usize>(p: &Products<'_>, t: usize, c: usize, lanes: usize) {
-    let load = |from: *const f32| {
+unsafe fn correlate<V: Vector, const NT: usize, const U: usize>(
+    p: &Products<'_, V::Element>,
+    t: usize,
+    c: usize,
+    lanes: usize,
+) {
+    let load = |from: *const V::Element| {
         // SAFETY: the caller's promise; no more than `lanes` are read.
-        unsafe { if lanes < V::LANES { V::load_some(from, lanes) } else { V::load(from) } }
+        unsafe { if lanes < V::LANES { V::load_some(from, V::mask(lanes)) } else { V::load(from) } }
     };
     // SAFETY: the caller's promise.
     unsafe {

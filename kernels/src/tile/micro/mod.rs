@@ -3,61 +3,49 @@
 // Indexed loops of constant length over arrays become registers; iterators over them not always.
 #![allow(clippy::needless_range_loop)]
 
+use super::element::Element;
 use crate::isa::Isa;
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 pub(super) mod depthwise;
 mod portable;
+mod product;
 mod vector;
+
+pub(super) use portable::{Four, Two};
+pub(super) use vector::Vector;
 
 /// Where the rows of a right operand lie, as many as there are steps.
 #[derive(Clone, Copy)]
 pub(super) enum Rows<'a> {
-    /// So many floats from one to the next.
+    /// So many numbers from one to the next.
     Even(usize),
     /// An offset for each.
     Table(&'a [isize]),
 }
 
 /// `acc[i][v] (+)= Σ_k a[rows[i] + steps[k]] · b[b_rows[k] + v]` for `v` in `0..cols`.
-pub(super) struct Product<'a> {
+pub(super) struct Product<'a, E> {
     /// The left operand.
-    pub a: *const f32,
+    pub a: *const E,
     /// An offset for each row.
     pub rows: &'a [isize],
     /// An offset for each step of the reduction.
     pub steps: &'a [isize],
     /// The right operand; only the first `cols` of a row are read.
-    pub b: *const f32,
+    pub b: *const E,
     /// Where its rows lie.
     pub b_rows: Rows<'a>,
     /// At most 32.
     pub cols: usize,
-    /// The sums; whole vectors of 16 are written.
-    pub acc: *mut f32,
-    /// Floats from one row of `acc` to the next: at least `cols` rounded up to 16.
+    /// The sums; whole vectors are written, of 16 numbers at most.
+    pub acc: *mut E,
+    /// Numbers from one row of `acc` to the next: at least `cols` rounded up to 16.
     pub pitch: usize,
     /// Adds to what lies there, in place of setting it: the steps are summed up before, so that the error does not grow with all there are.
     pub add: bool,
 }
 
-impl Product<'_> {
-    /// The start of the right operand, the distance of its rows, and their table if it is `TABLE` that counts.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn right<const TABLE: bool>(&self) -> (*const f32, usize, *const isize) {
-        match self.b_rows {
-            Rows::Even(ldb) => (self.b, ldb, std::ptr::null()),
-            Rows::Table(table) => {
-                assert!(table.len() >= self.steps.len());
-                (self.b, 0, table.as_ptr())
-            }
-        }
-    }
-
+impl<E: Element> Product<'_, E> {
     /// Computes it.
     ///
     /// # Safety
@@ -69,25 +57,45 @@ impl Product<'_> {
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => avx512::run(self),
+                Isa::Avx512 => product::avx512::run::<E::Avx512>(self),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => avx2::run(self),
-                _ => portable::run(self),
+                Isa::Avx2 => product::avx2::run::<E::Avx2>(self),
+                _ => product::portable::run::<E::Portable>(self),
             }
         }
     }
 }
 
-/// Calls `f(first, n)` for the rows `0..rows` in groups of nearly the same size, at most `most`: no group is left with a single row, which
-/// would wait for every addition.
-#[inline(always)]
-fn groups(rows: usize, most: usize, mut f: impl FnMut(usize, usize)) {
-    let count = rows.div_ceil(most);
-    let (small, larger) = (rows / count, rows % count);
-    let mut first = 0;
-    for i in 0..count {
-        let n = small + usize::from(i < larger);
-        f(first, n);
-        first += n;
-    }
+/// Compiles a function for the vectors of every instruction set: `fn name(isa, argument)` calls the generic, always inlined body.
+macro_rules! per_vector {
+    ($($visibility:vis fn $name:ident($argument:ident: $type:ident) = $body:ident;)*) => {$(
+        /// # Safety
+        /// The machine has `isa`, and what the body asks for.
+        #[inline]
+        $visibility unsafe fn $name<E: Element>(isa: Isa, $argument: &$type<'_, E>) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+            unsafe fn avx512<E: Element>($argument: &$type<'_, E>) {
+                // SAFETY: the caller's promise.
+                unsafe { $body::<E::Avx512>($argument) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2<E: Element>($argument: &$type<'_, E>) {
+                // SAFETY: the caller's promise.
+                unsafe { $body::<E::Avx2>($argument) }
+            }
+            // SAFETY: the caller's promise.
+            unsafe {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => avx512($argument),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => avx2($argument),
+                    _ => $body::<E::Portable>($argument),
+                }
+            }
+        }
+    )*};
 }
+use per_vector;

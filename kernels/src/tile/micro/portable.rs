@@ -1,147 +1,175 @@
-//! Any machine: up to 4 rows by 2 vectors of 4.
+//! The vectors of any machine: 16 bytes.
 
-use super::{Product, Rows, groups};
+use super::Vector;
 
-/// Columns at a time.
-const LANES: usize = 8;
-
-pub(super) unsafe fn run(p: &Product) {
-    for col in (0..p.cols).step_by(LANES) {
-        let cols = (p.cols - col).min(LANES);
-        groups(p.rows.len(), 4, |first, n| {
-            // SAFETY: the caller's promise.
-            unsafe {
-                match (n, cols) {
-                    (1, LANES) => kernel::<1, true>(p, first, col, cols),
-                    (1, _) => kernel::<1, false>(p, first, col, cols),
-                    (2, LANES) => kernel::<2, true>(p, first, col, cols),
-                    (2, _) => kernel::<2, false>(p, first, col, cols),
-                    (3, LANES) => kernel::<3, true>(p, first, col, cols),
-                    (3, _) => kernel::<3, false>(p, first, col, cols),
-                    (_, LANES) => kernel::<4, true>(p, first, col, cols),
-                    _ => kernel::<4, false>(p, first, col, cols),
-                }
-            }
-        });
-    }
-}
-
-unsafe fn kernel<const MR: usize, const FULL: bool>(p: &Product, first: usize, col: usize, cols: usize) {
-    // SAFETY: the caller promises every address; no more than `cols` of a row of `b` are read.
-    unsafe {
-        let out = p.acc.add(first * p.pitch + col);
-        let mut rows = [p.a; MR];
-        let mut acc = [[Four::splat(0.0); 2]; MR];
-        for i in 0..MR {
-            rows[i] = p.a.offset(*p.rows.get_unchecked(first + i));
-        }
-        let start = p.b.add(col);
-        for (k, &step) in p.steps.iter().enumerate() {
-            let b = match p.b_rows {
-                Rows::Even(ldb) => start.wrapping_add(k.wrapping_mul(ldb)),
-                Rows::Table(table) => start.offset(*table.get_unchecked(k)),
-            };
-            let right = if FULL {
-                [Four::load(b), Four::load(b.add(4))]
-            } else {
-                let mut copy = [0.0; LANES];
-                for (v, copy) in copy.iter_mut().enumerate().take(cols) {
-                    *copy = *b.add(v);
-                }
-                [Four::load(copy.as_ptr()), Four::load(copy.as_ptr().add(4))]
-            };
-            for i in 0..MR {
-                let left = Four::splat(*rows[i].offset(step));
-                acc[i] = [acc[i][0].add_product(left, right[0]), acc[i][1].add_product(left, right[1])];
-            }
-        }
-        if p.add {
-            for i in 0..MR {
-                let before = [Four::load(out.add(i * p.pitch)), Four::load(out.add(i * p.pitch + 4))];
-                acc[i] = [before[0].add(acc[i][0]), before[1].add(acc[i][1])];
-            }
-        }
-        for i in 0..MR {
-            acc[i][0].store(out.add(i * p.pitch));
-            acc[i][1].store(out.add(i * p.pitch + 4));
-        }
-    }
-}
-
-/// Four floats. By name where every machine of the target has them: left alone, LLVM groups the sums the wrong way round here.
-#[derive(Clone, Copy)]
+/// Vectors by name where every machine of the target has them: left alone, LLVM groups the sums the wrong way round here.
 #[cfg(target_arch = "x86_64")]
-struct Four(std::arch::x86_64::__m128);
+macro_rules! vector {
+    ($(#[$doc:meta])* $name:ident($inner:ident): $lanes:literal of $element:ty, $splat:ident $load:ident $store:ident $add:ident $mul:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(in crate::tile) struct $name(std::arch::x86_64::$inner);
 
-#[cfg(target_arch = "x86_64")]
-impl Four {
-    #[inline(always)]
-    fn splat(v: f32) -> Four {
-        // SAFETY: SSE is part of the target, here and below.
-        Four(unsafe { std::arch::x86_64::_mm_set1_ps(v) })
-    }
+        impl $name {
+            #[inline(always)]
+            fn of(v: [$element; $lanes]) -> $name {
+                // SAFETY: SSE2 is part of the target, here and below.
+                $name(unsafe { std::arch::x86_64::$load(v.as_ptr()) })
+            }
 
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Four {
-        // SAFETY: the caller's promise: four floats.
-        Four(unsafe { std::arch::x86_64::_mm_loadu_ps(at) })
-    }
+            #[inline(always)]
+            fn same(x: $element) -> $name {
+                // SAFETY: as above.
+                $name(unsafe { std::arch::x86_64::$splat(x) })
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32) {
-        // SAFETY: as above.
-        unsafe { std::arch::x86_64::_mm_storeu_ps(at, self.0) }
-    }
+            #[inline(always)]
+            unsafe fn read(from: *const $element) -> $name {
+                // SAFETY: the caller's promise.
+                $name(unsafe { std::arch::x86_64::$load(from) })
+            }
 
-    #[inline(always)]
-    fn add(self, b: Four) -> Four {
-        // SAFETY: SSE is part of the target.
-        Four(unsafe { std::arch::x86_64::_mm_add_ps(self.0, b.0) })
-    }
+            #[inline(always)]
+            unsafe fn write(self, to: *mut $element) {
+                // SAFETY: the caller's promise.
+                unsafe { std::arch::x86_64::$store(to, self.0) }
+            }
 
-    #[inline(always)]
-    fn add_product(self, a: Four, b: Four) -> Four {
-        use std::arch::x86_64::{_mm_add_ps, _mm_mul_ps};
-        // SAFETY: SSE is part of the target.
-        Four(unsafe { _mm_add_ps(self.0, _mm_mul_ps(a.0, b.0)) })
-    }
+            #[inline(always)]
+            fn plus(self, b: $name) -> $name {
+                // SAFETY: as above.
+                $name(unsafe { std::arch::x86_64::$add(self.0, b.0) })
+            }
+
+            #[inline(always)]
+            fn plus_product(self, a: $name, b: $name) -> $name {
+                // SAFETY: as above.
+                $name(unsafe { std::arch::x86_64::$add(self.0, std::arch::x86_64::$mul(a.0, b.0)) })
+            }
+        }
+
+        portable! { $name: $lanes of $element }
+    };
 }
-
-#[derive(Clone, Copy)]
-#[cfg(not(target_arch = "x86_64"))]
-struct Four([f32; 4]);
 
 #[cfg(not(target_arch = "x86_64"))]
-impl Four {
-    #[inline(always)]
-    fn splat(v: f32) -> Four {
-        Four([v; 4])
-    }
+macro_rules! vector {
+    ($(#[$doc:meta])* $name:ident($inner:ident): $lanes:literal of $element:ty, $($sse:ident)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(in crate::tile) struct $name([$element; $lanes]);
 
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Four {
-        // SAFETY: the caller's promise: four floats.
-        Four(unsafe { at.cast::<[f32; 4]>().read() })
-    }
+        impl $name {
+            #[inline(always)]
+            fn of(v: [$element; $lanes]) -> $name {
+                $name(v)
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32) {
-        // SAFETY: as above.
-        unsafe { at.cast::<[f32; 4]>().write(self.0) }
-    }
+            #[inline(always)]
+            fn same(x: $element) -> $name {
+                $name([x; $lanes])
+            }
 
-    #[inline(always)]
-    fn add(self, b: Four) -> Four {
-        Four(std::array::from_fn(|i| self.0[i] + b.0[i]))
-    }
+            #[inline(always)]
+            unsafe fn read(from: *const $element) -> $name {
+                // SAFETY: the caller's promise.
+                $name(unsafe { from.cast::<[$element; $lanes]>().read() })
+            }
 
-    #[inline(always)]
-    fn add_product(self, a: Four, b: Four) -> Four {
-        // Fused where the target has it in hardware: elsewhere `mul_add` is a slow function.
-        let fused = cfg!(target_arch = "aarch64");
-        Four(std::array::from_fn(|i| match fused {
-            true => a.0[i].mul_add(b.0[i], self.0[i]),
-            false => a.0[i] * b.0[i] + self.0[i],
-        }))
-    }
+            #[inline(always)]
+            unsafe fn write(self, to: *mut $element) {
+                // SAFETY: the caller's promise.
+                unsafe { to.cast::<[$element; $lanes]>().write(self.0) }
+            }
+
+            #[inline(always)]
+            fn plus(self, b: $name) -> $name {
+                $name(std::array::from_fn(|i| self.0[i] + b.0[i]))
+            }
+
+            #[inline(always)]
+            fn plus_product(self, a: $name, b: $name) -> $name {
+                // Fused where the target has it in hardware: elsewhere `mul_add` is a slow function.
+                let fused = cfg!(target_arch = "aarch64");
+                $name(std::array::from_fn(|i| match fused {
+                    true => a.0[i].mul_add(b.0[i], self.0[i]),
+                    false => a.0[i] * b.0[i] + self.0[i],
+                }))
+            }
+        }
+
+        portable! { $name: $lanes of $element }
+    };
+}
+
+macro_rules! portable {
+    ($name:ident: $lanes:literal of $element:ty) => {
+        impl Vector for $name {
+            type Element = $element;
+            type Mask = usize;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                $name::same(0.0)
+            }
+
+            #[inline(always)]
+            unsafe fn splat(x: $element) -> Self {
+                $name::same(x)
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const $element) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { $name::read(from) }
+            }
+
+            #[inline(always)]
+            unsafe fn mask(n: usize) -> usize {
+                n
+            }
+
+            #[inline(always)]
+            unsafe fn load_some(from: *const $element, mask: usize) -> Self {
+                // SAFETY: the caller's promise.
+                $name::of(std::array::from_fn(|i| if i < mask { unsafe { *from.add(i) } } else { 0.0 }))
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $element) {
+                // SAFETY: the caller's promise.
+                unsafe { self.write(to) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_some(self, to: *mut $element, mask: usize) {
+                let mut all = [0.0; $lanes];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    self.write(all.as_mut_ptr());
+                    to.copy_from_nonoverlapping(all.as_ptr(), mask);
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn add(a: Self, b: Self) -> Self {
+                a.plus(b)
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(a: Self, b: Self, c: Self) -> Self {
+                c.plus_product(a, b)
+            }
+        }
+    };
+}
+
+vector! {
+    /// Four of f32.
+    Four(__m128): 4 of f32, _mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_mul_ps
+}
+vector! {
+    /// Two of f64.
+    Two(__m128d): 2 of f64, _mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_mul_pd
 }

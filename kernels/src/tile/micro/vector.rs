@@ -1,58 +1,108 @@
-//! A vector of floats of each instruction set, for loops that are the same on all.
+//! A vector of numbers of each instruction set, for loops that are the same on all.
 
-/// As many floats as a register holds.
-pub(super) trait Vector: Copy {
-    /// How many.
+use crate::tile::element::Element;
+
+/// As many numbers as a register holds.
+pub(in crate::tile) trait Vector: Copy {
+    type Element: Element;
+    /// Which lanes there are.
+    type Mask: Copy;
+    /// How many numbers.
     const LANES: usize;
     /// All 0.
     unsafe fn zero() -> Self;
+    /// The same in every lane.
+    unsafe fn splat(x: Self::Element) -> Self;
     /// From memory, wherever it lies.
-    unsafe fn load(from: *const f32) -> Self;
-    /// The first `n`, fewer than all; the others are 0 and not read.
-    unsafe fn load_some(from: *const f32, n: usize) -> Self;
+    unsafe fn load(from: *const Self::Element) -> Self;
+    /// The first `n` lanes, at most all.
+    unsafe fn mask(n: usize) -> Self::Mask;
+    /// From memory; lanes that are not in the mask are 0 and not read.
+    unsafe fn load_some(from: *const Self::Element, mask: Self::Mask) -> Self;
     /// To memory.
-    unsafe fn store(self, to: *mut f32);
+    unsafe fn store(self, to: *mut Self::Element);
+    /// To memory, the lanes in the mask only.
+    unsafe fn store_some(self, to: *mut Self::Element, mask: Self::Mask);
     /// `a + b`.
     unsafe fn add(a: Self, b: Self) -> Self;
     /// `a · b + c`.
     unsafe fn add_product(a: Self, b: Self, c: Self) -> Self;
 }
 
-impl Vector for [f32; 4] {
-    const LANES: usize = 4;
+/// The vectors of an instruction set, by its functions. Their caller has it, and what they read and write.
+/// The vectors of an instruction set, by its functions. Their caller has it, and what they read and write.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vector {
+    (
+        $vector:ty: $lanes:literal of $element:ty, $zero:ident $splat:ident $load:ident $store:ident $add:ident $add_product:ident;
+        mask($n:ident) -> $mask:ty = $of:expr;
+        load($from:ident, $some:ident) = $load_some:expr;
+        store($to:ident, $these:ident, $value:ident) = $store_some:expr;
+    ) => {
+        impl Vector for $vector {
+            type Element = $element;
+            type Mask = $mask;
+            const LANES: usize = $lanes;
 
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        [0.0; 4]
-    }
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: the caller has the instruction set; so below.
+                unsafe { $zero() }
+            }
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
-    }
+            #[inline(always)]
+            unsafe fn splat(x: $element) -> Self {
+                // SAFETY: as above.
+                unsafe { $splat(x) }
+            }
 
-    #[inline(always)]
-    unsafe fn load_some(from: *const f32, n: usize) -> Self {
-        // SAFETY: the caller's promise.
-        std::array::from_fn(|i| if i < n { unsafe { *from.add(i) } } else { 0.0 })
-    }
+            #[inline(always)]
+            unsafe fn load(from: *const $element) -> Self {
+                // SAFETY: as above, and the caller's promise.
+                unsafe { $load(from) }
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's promise.
-        unsafe { to.cast::<[f32; 4]>().write_unaligned(self) }
-    }
+            #[inline(always)]
+            unsafe fn mask($n: usize) -> $mask {
+                // SAFETY: as above.
+                #[allow(unused_unsafe)]
+                unsafe {
+                    $of
+                }
+            }
 
-    #[inline(always)]
-    unsafe fn add(a: Self, b: Self) -> Self {
-        std::array::from_fn(|i| a[i] + b[i])
-    }
+            #[inline(always)]
+            unsafe fn load_some($from: *const $element, $some: $mask) -> Self {
+                // SAFETY: as above; other lanes are masked.
+                unsafe { $load_some }
+            }
 
-    #[inline(always)]
-    unsafe fn add_product(a: Self, b: Self, c: Self) -> Self {
-        std::array::from_fn(|i| a[i] * b[i] + c[i])
-    }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $element) {
+                // SAFETY: as above.
+                unsafe { $store(to, self) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_some(self, $to: *mut $element, $these: $mask) {
+                let $value = self;
+                // SAFETY: as above.
+                unsafe { $store_some }
+            }
+
+            #[inline(always)]
+            unsafe fn add(a: Self, b: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $add(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(a: Self, b: Self, c: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $add_product(a, b, c) }
+            }
+        }
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -61,120 +111,28 @@ mod x86 {
 
     use super::Vector;
 
-    impl Vector for __m512 {
-        const LANES: usize = 16;
-
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the caller has the instruction set; so below.
-            unsafe { _mm512_setzero_ps() }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: as above, and its promise.
-            unsafe { _mm512_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn load_some(from: *const f32, n: usize) -> Self {
-            // SAFETY: as above; lanes from `n` on are masked.
-            unsafe { _mm512_maskz_loadu_ps((1 << n) - 1, from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_ps(to, self) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(a: Self, b: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_add_ps(a, b) }
-        }
-
-        #[inline(always)]
-        unsafe fn add_product(a: Self, b: Self, c: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_fmadd_ps(a, b, c) }
-        }
+    vector! {
+        __m512: 16 of f32, _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_fmadd_ps;
+        mask(n) -> __mmask16 = ((1u32 << n) - 1) as u16;
+        load(from, mask) = _mm512_maskz_loadu_ps(mask, from);
+        store(to, mask, v) = _mm512_mask_storeu_ps(to, mask, v);
     }
-
-    impl Vector for __m256 {
-        const LANES: usize = 8;
-
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the caller has the instruction set; so below.
-            unsafe { _mm256_setzero_ps() }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: as above, and its promise.
-            unsafe { _mm256_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn load_some(from: *const f32, n: usize) -> Self {
-            // SAFETY: as above; lanes from `n` on are masked.
-            unsafe {
-                let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-                _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), lanes))
-            }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(a: Self, b: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm256_add_ps(a, b) }
-        }
-
-        #[inline(always)]
-        unsafe fn add_product(a: Self, b: Self, c: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm256_fmadd_ps(a, b, c) }
-        }
+    vector! {
+        __m512d: 8 of f64, _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_fmadd_pd;
+        mask(n) -> __mmask8 = ((1u32 << n) - 1) as u8;
+        load(from, mask) = _mm512_maskz_loadu_pd(mask, from);
+        store(to, mask, v) = _mm512_mask_storeu_pd(to, mask, v);
+    }
+    vector! {
+        __m256: 8 of f32, _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_fmadd_ps;
+        mask(n) -> __m256i = _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        load(from, mask) = _mm256_maskload_ps(from, mask);
+        store(to, mask, v) = _mm256_maskstore_ps(to, mask, v);
+    }
+    vector! {
+        __m256d: 4 of f64, _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_fmadd_pd;
+        mask(n) -> __m256i = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3));
+        load(from, mask) = _mm256_maskload_pd(from, mask);
+        store(to, mask, v) = _mm256_maskstore_pd(to, mask, v);
     }
 }
-
-/// Compiles a function for the vectors of every instruction set: `fn name(isa, argument)` calls the generic, always inlined body.
-macro_rules! per_vector {
-    ($(fn $name:ident($argument:ident: $type:ty) = $body:ident;)*) => {$(
-        /// # Safety
-        /// The machine has `isa`, and what the body asks for.
-        #[inline]
-        unsafe fn $name(isa: Isa, $argument: $type) {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-            unsafe fn avx512($argument: $type) {
-                // SAFETY: the caller's promise.
-                unsafe { $body::<std::arch::x86_64::__m512>($argument) }
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            unsafe fn avx2($argument: $type) {
-                // SAFETY: the caller's promise.
-                unsafe { $body::<std::arch::x86_64::__m256>($argument) }
-            }
-            // SAFETY: the caller's promise.
-            unsafe {
-                match isa {
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => avx512($argument),
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => avx2($argument),
-                    _ => $body::<[f32; 4]>($argument),
-                }
-            }
-        }
-    )*};
-}
-pub(super) use per_vector;

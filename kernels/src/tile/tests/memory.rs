@@ -1,8 +1,8 @@
 //! Memory that faults when something is read behind its end.
 
-/// Floats; on Linux they end at a page that cannot be read.
+/// Bytes; on Linux they end at a page that cannot be read.
 pub(super) struct Guarded {
-    floats: *mut f32,
+    start: *mut u8,
     len: usize,
     mapping: Mapping,
 }
@@ -10,7 +10,8 @@ pub(super) struct Guarded {
 #[cfg(target_os = "linux")]
 type Mapping = (*mut std::ffi::c_void, usize);
 #[cfg(not(target_os = "linux"))]
-type Mapping = Vec<f32>;
+/// Words, so that every number is aligned.
+type Mapping = Vec<u64>;
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
@@ -28,39 +29,43 @@ unsafe extern "C" {
 
 impl Guarded {
     #[cfg(target_os = "linux")]
-    pub fn new(values: Vec<f32>) -> Guarded {
+    pub fn new(values: &[u8]) -> Guarded {
         // Enough for every page size in use.
         const PAGE: usize = 1 << 16;
-        let bytes = (4 * values.len()).next_multiple_of(PAGE);
+        let bytes = values.len().next_multiple_of(PAGE);
         // SAFETY: a private mapping of our own, whose last part is closed; the values end where that begins.
         unsafe {
-            let start = mmap(std::ptr::null_mut(), bytes + PAGE, 3, 0x22, -1, 0);
-            assert!(start as isize != -1 && mprotect(start.byte_add(bytes), PAGE, 0) == 0);
-            let floats = start.byte_add(bytes - 4 * values.len()).cast::<f32>();
-            floats.copy_from_nonoverlapping(values.as_ptr(), values.len());
-            Guarded { floats, len: values.len(), mapping: (start, bytes + PAGE) }
+            let mapped = mmap(std::ptr::null_mut(), bytes + PAGE, 3, 0x22, -1, 0);
+            assert!(mapped as isize != -1 && mprotect(mapped.byte_add(bytes), PAGE, 0) == 0);
+            let start = mapped.byte_add(bytes - values.len()).cast::<u8>();
+            start.copy_from_nonoverlapping(values.as_ptr(), values.len());
+            Guarded { start, len: values.len(), mapping: (mapped, bytes + PAGE) }
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub fn new(mut values: Vec<f32>) -> Guarded {
-        Guarded { floats: values.as_mut_ptr(), len: values.len(), mapping: values }
+    pub fn new(values: &[u8]) -> Guarded {
+        let mut mapping = vec![0; values.len().div_ceil(8)];
+        let start = mapping.as_mut_ptr().cast::<u8>();
+        // SAFETY: the words have as many bytes.
+        unsafe { start.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+        Guarded { start, len: values.len(), mapping }
     }
 
-    pub fn start(&self) -> *mut f32 {
-        self.floats
+    pub fn start(&self) -> *mut u8 {
+        self.start
     }
 
-    pub fn slice(&self) -> &[f32] {
-        // SAFETY: the floats belong to this value.
-        unsafe { std::slice::from_raw_parts(self.floats, self.len) }
+    pub fn slice(&self) -> &[u8] {
+        // SAFETY: the bytes belong to this value.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
     /// For scratch, which one kernel at a time uses.
     #[allow(clippy::mut_from_ref)]
-    pub fn slice_mut(&self) -> &mut [f32] {
+    pub fn slice_mut(&self) -> &mut [u8] {
         // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.floats, self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
     }
 }
 

@@ -1,147 +1,103 @@
-//! Every tile against plain loops in f64, on random shapes, for every instruction set of the machine.
+//! Every tile against plain loops in f64, on random shapes, of every type, for every instruction set of the machine.
 
 use std::cell::{Cell, RefCell};
 
-use castnet_program::program::{Conv, Layout, Right, Strided, Tile};
+use castnet_program::program::{Conv, Right, Strided, Tile};
+use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
+use castnet_program::types::DType;
 
 use super::{Sink, TileKernel};
 use crate::isa::Isa;
 
+mod array;
 mod memory;
 
+use array::{Array, Random, indices};
 use memory::Guarded;
 
-/// A small generator (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn of<T: Copy>(&mut self, options: &[T]) -> T {
-        options[self.next() as usize % options.len()]
-    }
-
-    fn float(&mut self) -> f32 {
-        self.next() as u32 as f32 / (1u64 << 31) as f32 - 1.0
-    }
-}
-
-/// Numbers with strides, in memory that ends where its last element does.
-struct Array {
-    shape: Vec<i64>,
-    strides: Vec<i64>,
-    memory: Guarded,
-}
-
-impl Array {
-    /// Random numbers; the dims lie in a random order, now and then with gaps. Dims in `still` get stride 0.
-    fn random(rng: &mut Random, shape: &[i64], still: &[usize]) -> Array {
-        let mut order: Vec<usize> = (0..shape.len()).collect();
-        if rng.of(&[true, false]) {
-            for i in (1..order.len()).rev() {
-                order.swap(i, rng.next() as usize % (i + 1));
-            }
-        }
-        let (mut strides, mut next) = (vec![0; shape.len()], 1);
-        for &d in order.iter().rev() {
-            if !still.contains(&d) {
-                strides[d] = next;
-                next = next * shape[d] + rng.of(&[0, 0, 0, 0, 3]);
-            }
-        }
-        let last: i64 = shape.iter().zip(&strides).map(|(n, s)| (n - 1) * s).sum();
-        let memory = Guarded::new((0..=last).map(|_| rng.float()).collect());
-        Array { shape: shape.to_vec(), strides, memory }
-    }
-
-    /// Random numbers as panels.
-    fn panels(rng: &mut Random, shape: &[i64]) -> Array {
-        let layout = Layout::Panels((1..shape.len()).collect());
-        let mut memory = vec![0.0; layout.floats(shape) as usize];
-        let mut plain = Array::random(rng, shape, &[]);
-        for index in indices(shape) {
-            memory[layout.position(shape, &index) as usize] = plain.at(&index) as f32;
-        }
-        plain.memory = Guarded::new(memory);
-        plain.strides.clear();
-        plain
-    }
-
-    fn at(&self, index: &[i64]) -> f64 {
-        let position = match self.strides.is_empty() {
-            true => Layout::Panels((1..self.shape.len()).collect()).position(&self.shape, index),
-            false => index.iter().zip(&self.strides).map(|(i, s)| i * s).sum(),
-        };
-        self.memory.slice()[position as usize] as f64
-    }
-
-    fn data(&self, buffer: usize) -> Strided {
-        Strided::new(buffer, self.strides.iter().map(|&s| Size::constant(s)).collect())
-    }
-}
-
-fn indices(shape: &[i64]) -> impl Iterator<Item = Vec<i64>> {
-    (0..shape.iter().product::<i64>()).map(move |mut flat| {
-        let mut index = vec![0; shape.len()];
-        for d in (0..shape.len()).rev() {
-            index[d] = flat % shape[d];
-            flat /= shape[d];
-        }
-        index
-    })
-}
-
-/// Collects what a kernel hands over; every element once.
-struct Collect(RefCell<Vec<f32>>, usize);
+/// Collects the bits that a kernel hands over; every element once.
+struct Collect(RefCell<Vec<Option<u64>>>, usize, Lane);
 
 impl Sink for Collect {
-    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut f32, pitch: usize) {
+    unsafe fn run_rows(&self, first_row: i64, rows: usize, first_col: i64, cols: usize, acc: *mut u8, pitch: usize) {
         assert!(rows * cols <= 64 * 32 && pitch >= cols);
         let mut out = self.0.borrow_mut();
         for i in 0..rows {
             for j in 0..cols {
                 let at = (first_row as usize + i) * self.1 + first_col as usize + j;
-                assert!(first_col as usize + j < self.1 && out[at].is_nan(), "row {first_row}+{i} twice");
+                assert!(first_col as usize + j < self.1 && out[at].is_none(), "row {first_row}+{i} twice");
                 // SAFETY: the kernel's promise.
-                out[at] = unsafe { *acc.add(i * pitch + j) };
+                out[at] = Some(unsafe {
+                    match self.2 {
+                        Lane::F64 => *acc.cast::<u64>().add(i * pitch + j),
+                        _ => u64::from(*acc.cast::<u32>().add(i * pitch + j)),
+                    }
+                });
             }
         }
     }
 }
 
-/// Runs a tile on every instruction set, forwards and backwards, and compares.
-fn check(what: &str, tile: &Tile, space: &[i64], arrays: &[&Array], expected: &[f64]) {
+/// The bits of all sums, the chunks run forwards or backwards.
+fn sums(tile: &Tile, space: &[i64], arrays: &[&Array], isa: Isa, backwards: bool) -> Vec<u64> {
+    let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
+    let dtypes: Vec<DType> = arrays.iter().map(|array| array.dtype()).collect();
+    let kernel = TileKernel::new(tile, &sizes, &dtypes, isa, &|_| 0);
+    let count = space.iter().product::<i64>() as usize;
+    let sink = Collect(RefCell::new(vec![None; count]), space[space.len() - 1] as usize, kernel.lane());
+    for i in 0..kernel.chunks() {
+        let chunk = if backwards { kernel.chunks() - 1 - i } else { i };
+        // NaN, of whichever type.
+        let scratch = Guarded::new(&vec![0xff; kernel.scratch_bytes()]);
+        let base = |buffer: usize| arrays[buffer].start();
+        // SAFETY: the arrays are as large as the tile says.
+        unsafe { kernel.run(chunk, &base, scratch.slice_mut(), &sink) };
+    }
+    sink.0.into_inner().into_iter().map(|bits| bits.expect("an element that nobody made")).collect()
+}
+
+/// Runs a tile on every instruction set, forwards and backwards, and compares; then the same of operands that are halves.
+fn check(what: &str, seed: u64, tile: &Tile, space: &[i64], arrays: &[&Array], expected: &[f64]) {
     let norm = expected.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let wide = arrays[0].dtype() == DType::F64;
+    let number = |bits: &u64| if wide { f64::from_bits(*bits) } else { f64::from(f32::from_bits(*bits as u32)) };
     for isa in Isa::available() {
-        let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
-        let kernel = TileKernel::new(tile, &sizes, isa, &|_| 0);
-        let run = |backwards: bool| {
-            let sink = Collect(RefCell::new(vec![f32::NAN; expected.len()]), space[space.len() - 1] as usize);
-            for i in 0..kernel.chunks() {
-                let chunk = if backwards { kernel.chunks() - 1 - i } else { i };
-                let scratch = Guarded::new(vec![f32::NAN; kernel.scratch_floats()]);
-                let base = |buffer: usize| arrays[buffer].memory.start();
-                // SAFETY: the arrays are as large as the tile says.
-                unsafe { kernel.run(chunk, &base, scratch.slice_mut(), &sink) };
-            }
-            sink.0.into_inner()
-        };
-        let found = run(false);
-        let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        let off = expected.iter().zip(&found).map(|(e, f)| (e - *f as f64).powi(2)).sum::<f64>().sqrt();
-        assert!(off <= 1e-5 * norm, "{what} on {isa:?}: off by {off} of {norm}");
-        assert_eq!(bits(found), bits(run(true)), "{what} on {isa:?}: the order matters");
+        let found = sums(tile, space, arrays, isa, false);
+        let off = expected.iter().zip(&found).map(|(e, f)| (e - number(f)).powi(2)).sum::<f64>().sqrt();
+        assert!(off <= if wide { 1e-13 } else { 1e-5 } * norm, "{what} on {isa:?}: off by {off} of {norm}");
+        assert!(found == sums(tile, space, arrays, isa, true), "{what} on {isa:?}: the order matters");
+    }
+    if !wide {
+        halves(what, seed, tile, space, arrays);
     }
 }
 
+/// Operands that are halves, both or one of them, give the bits of the same numbers in f32.
+fn halves(what: &str, seed: u64, tile: &Tile, space: &[i64], arrays: &[&Array]) {
+    use DType::{BF16, F16, F32};
+    let pairs = [[BF16, BF16], [F16, F16], [BF16, F32], [F32, F16], [F16, BF16]];
+    let (pair, operands) = (pairs[seed as usize % pairs.len()], tile.buffers());
+    let of = |buffer: usize| operands.iter().position(|&b| b == buffer).map_or(F32, |i| pair[i]);
+    let narrow: Vec<Array> = arrays.iter().enumerate().map(|(i, array)| array.to(of(i))).collect();
+    let wide: Vec<Array> = narrow.iter().map(|array| array.to(F32)).collect();
+    let (narrow, wide): (Vec<_>, Vec<_>) = (narrow.iter().collect(), wide.iter().collect());
+    for isa in Isa::available() {
+        let expected = sums(tile, space, &wide, isa, false);
+        for backwards in [false, true] {
+            let found = sums(tile, space, &narrow, isa, backwards);
+            assert!(found == expected, "{what} of {pair:?} on {isa:?} are not those of f32");
+        }
+    }
+}
+
+/// Every third is of f64.
+fn dtype(seed: u64) -> DType {
+    if seed.is_multiple_of(3) { DType::F64 } else { DType::F32 }
+}
+
 fn matmul(seed: u64, most: i64, long: i64) {
-    let rng = &mut Random(seed);
+    let (rng, dtype) = (&mut Random(seed), dtype(seed));
     let sizes: Vec<i64> =
         [1, 2, 3, 7, 8, 13, 16, 20, 31, 32, 33, 50, 64, 97, 130, 600].into_iter().filter(|s| *s <= most).collect();
     let mut batch: Vec<i64> = (0..rng.of(&[0, 0, 1, 2])).map(|_| rng.of(&[1, 2, 3, 5])).collect();
@@ -151,14 +107,14 @@ fn matmul(seed: u64, most: i64, long: i64) {
     }
     let d = batch.len();
     let with = |i: i64, j: i64| [&batch[..], &[i, j]].concat();
-    let a = Array::random(rng, &with(m, k), &[]);
+    let a = Array::random(rng, dtype, &with(m, k), &[]);
     let form = rng.of(&["panels", "transposed", "strided", "strided"]);
     let b = match form {
-        "panels" => Array::panels(rng, &[n, k]),
-        "transposed" => Array::panels(rng, &[k, n]),
+        "panels" => Array::panels(rng, dtype, &[n, k]),
+        "transposed" => Array::panels(rng, dtype, &[k, n]),
         _ => {
             let still: Vec<usize> = (0..d).filter(|_| rng.of(&[true, false, false])).collect();
-            Array::random(rng, &with(k, n), &still)
+            Array::random(rng, dtype, &with(k, n), &still)
         }
     };
     let right = match form {
@@ -178,8 +134,9 @@ fn matmul(seed: u64, most: i64, long: i64) {
             }
     };
     let expected: Vec<f64> = indices(&space).map(|p| (0..k).map(|k| term(&p, k)).sum()).collect();
-    let what = format!("seed {seed}: {batch:?} {m} x {n} x {k}, {form}, a {:?}, b {:?}", a.strides, b.strides);
-    check(&what, &Tile::MatMul { k: Size::constant(k), a: a.data(0), b: right }, &space, &[&a, &b], &expected);
+    let what =
+        format!("seed {seed}: {batch:?} {m} x {n} x {k} of {dtype}, {form}, a {:?}, b {:?}", a.strides, b.strides);
+    check(&what, seed, &Tile::MatMul { k: Size::constant(k), a: a.data(0), b: right }, &space, &[&a, &b], &expected);
 }
 
 #[test]
@@ -200,7 +157,7 @@ fn conv(seed: u64, channels: &[i64], groups: i64) {
 
 /// The same on images that are so much larger than the kernel.
 fn conv_of(seed: u64, channels: &[i64], groups: i64, more: &[i64]) {
-    let rng = &mut Random(seed);
+    let (rng, dtype) = (&mut Random(seed), dtype(seed));
     let two = |rng: &mut Random, options: &[i64]| [rng.of(options), rng.of(options)];
     let kernel = two(rng, &[1, 2, 3, 3, 5]);
     let (stride, dilation) = (two(rng, &[1, 1, 2, 3]), two(rng, &[1, 1, 1, 2]));
@@ -228,14 +185,13 @@ fn conv_of(seed: u64, channels: &[i64], groups: i64, more: &[i64]) {
         dilation,
         groups,
     };
-    let mut input = Array::random(rng, &[n, h, w, all], &[]);
-    let mut dy = Array::random(rng, &[n, y, x, outputs], &[]);
-    let weight = Array::panels(rng, &[outputs, kernel[0], kernel[1], c]);
+    let mut input = Array::random(rng, dtype, &[n, h, w, all], &[]);
+    let mut dy = Array::random(rng, dtype, &[n, y, x, outputs], &[]);
+    let weight = Array::panels(rng, dtype, &[outputs, kernel[0], kernel[1], c]);
     if rng.of(&[true, false]) {
         // As it usually is: channels last.
-        input = Array { strides: vec![h * w * all, w * all, all, 1], memory: random(rng, n * h * w * all), ..input };
-        let strides = vec![y * x * outputs, x * outputs, outputs, 1];
-        dy = Array { strides, memory: random(rng, n * y * x * outputs), ..dy };
+        input = Array::plain(rng, dtype, &[n, h, w, all]);
+        dy = Array::plain(rng, dtype, &[n, y, x, outputs]);
     }
     let taps = [kernel[0], kernel[1], c];
     let (mut forward, mut d_weight) =
@@ -258,18 +214,14 @@ fn conv_of(seed: u64, channels: &[i64], groups: i64, more: &[i64]) {
             d_input[spot as usize] += dy * weight;
         }
     }
-    let what = format!("seed {seed}: {g:?}, input {:?}, dy {:?}", input.strides, dy.strides);
+    let what = format!("seed {seed}: {g:?} of {dtype}, input {:?}, dy {:?}", input.strides, dy.strides);
     let arrays = [&input, &weight, &dy];
     let tile = Tile::Conv2d { conv: g.clone(), input: input.data(0), weight: 1 };
-    check(&what, &tile, &[n, y, x, outputs], &arrays, &forward);
+    check(&what, seed, &tile, &[n, y, x, outputs], &arrays, &forward);
     let tile = Tile::Conv2dWeightGrad { conv: g.clone(), input: input.data(0), dy: dy.data(2) };
-    check(&what, &tile, &[kernel[0] * kernel[1] * c, outputs], &arrays, &d_weight);
+    check(&what, seed, &tile, &[kernel[0] * kernel[1] * c, outputs], &arrays, &d_weight);
     let tile = Tile::Conv2dInputGrad { conv: g, dy: dy.data(2), weight: 1 };
-    check(&what, &tile, &[n, h, w, all], &arrays, &d_input);
-}
-
-fn random(rng: &mut Random, n: i64) -> Guarded {
-    Guarded::new((0..n).map(|_| rng.float()).collect())
+    check(&what, seed, &tile, &[n, h, w, all], &arrays, &d_input);
 }
 
 #[test]
@@ -303,18 +255,18 @@ fn depthwise_convolutions_of_large_images() {
 fn calls(tile: &Tile, space: &[i64], floats: usize) -> [usize; 2] {
     struct Calls<'a>(&'a Cell<usize>);
     impl Sink for Calls<'_> {
-        unsafe fn run_rows(&self, _: i64, _: usize, _: i64, _: usize, _: *mut f32, _: usize) {
+        unsafe fn run_rows(&self, _: i64, _: usize, _: i64, _: usize, _: *mut u8, _: usize) {
             self.0.set(self.0.get() + 1);
         }
     }
     let sizes: Vec<Size> = space.iter().map(|&s| Size::constant(s)).collect();
-    let kernel = TileKernel::new(tile, &sizes, Isa::Portable, &|_| 0);
+    let kernel = TileKernel::new(tile, &sizes, &[DType::F32; 2], Isa::Portable, &|_| 0);
     let (memory, count) = (vec![0f32; floats], Cell::new(0));
     let base = |_: usize| {
         count.set(count.get() + 1);
-        memory.as_ptr().cast_mut()
+        memory.as_ptr().cast_mut().cast()
     };
-    let mut scratch = vec![0.0; kernel.scratch_floats()];
+    let mut scratch = vec![0; kernel.scratch_bytes()];
     for chunk in 0..kernel.chunks() {
         // SAFETY: there are enough floats for each operand, which are only read.
         unsafe { kernel.run(chunk, &base, &mut scratch, &Calls(&count)) };
