@@ -20,11 +20,33 @@ use castnet_program::scalar::Binary;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model};
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-/// How far results and gradients may be from PyTorch's: norm of the difference over the norm.
-const TOLERANCE: f64 = 1e-5;
+/// How far results and gradients may be from PyTorch's in f64: norm of the difference over the norm.
+fn tolerance(float: DType) -> f64 {
+    match float {
+        DType::F64 => 1e-12,
+        DType::F32 => 1e-5,
+        other => panic!("goldens are not compared with {other}"),
+    }
+}
+
+/// Elements of a type, of numbers that it holds or nearly holds.
+fn array(dtype: DType, shape: &[usize], elements: &[f64]) -> Array {
+    let elements = elements.iter();
+    let array = match dtype {
+        DType::U8 => Array::from_vec(shape, elements.map(|&x| x as u8).collect()),
+        DType::Bool => Array::from_vec(shape, elements.map(|&x| x != 0.0).collect()),
+        DType::F64 => Array::from_vec(shape, elements.copied().collect()),
+        DType::F32 => Array::from_vec(shape, elements.map(|&x| x as f32).collect()),
+        DType::BF16 => Array::from_vec(shape, elements.map(|&x| bf16::from_f64(x)).collect()),
+        DType::F16 => Array::from_vec(shape, elements.map(|&x| f16::from_f64(x)).collect()),
+        other => panic!("no case has an input of {other}"),
+    };
+    array.unwrap()
+}
 
 /// The numbers of the functions of a case's net.
 const OUT: usize = 0;
@@ -71,6 +93,8 @@ impl Golden {
                 Dtype::F64 => data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
                 Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
                 Dtype::I64 => data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect(),
+                Dtype::BF16 => data.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).into()).collect(),
+                Dtype::F16 => data.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).into()).collect(),
                 Dtype::U8 | Dtype::BOOL => data.iter().map(|&b| b.into()).collect(),
                 other => panic!("a golden of {other:?}"),
             };
@@ -81,10 +105,6 @@ impl Golden {
 
     fn get(&self, case: &Case, key: &str) -> &[f64] {
         &self.0[&format!("{}.{key}", case.name)]
-    }
-
-    fn floats(&self, case: &Case, key: &str, shape: &[usize]) -> Array {
-        Array::from_vec(shape, self.get(case, key).iter().map(|&x| x as f32).collect()).unwrap()
     }
 }
 
@@ -102,8 +122,34 @@ impl Case {
         self.inputs.iter().any(|input| input.grad)
     }
 
+    /// Whether it is one operator of inputs and numbers.
+    fn is_one_operator(&self) -> bool {
+        fn is_plain(expression: &syn::Expr) -> bool {
+            match expression {
+                syn::Expr::Path(_) | syn::Expr::Lit(_) => true,
+                syn::Expr::Unary(negative) => matches!(&*negative.expr, syn::Expr::Lit(_)),
+                syn::Expr::Assign(named) => is_plain(&named.right),
+                syn::Expr::Array(list) => list.elems.iter().all(is_plain),
+                _ => false,
+            }
+        }
+        match &syn::parse_str(&self.text).unwrap() {
+            syn::Expr::MethodCall(call) => is_plain(&call.receiver) && call.args.iter().all(is_plain),
+            syn::Expr::Call(call) => call.args.iter().all(is_plain),
+            syn::Expr::Binary(pair) => is_plain(&pair.left) && is_plain(&pair.right),
+            syn::Expr::Unary(sign) => is_plain(&sign.expr),
+            _ => false,
+        }
+    }
+
+    /// A type of the case in a net of this float type.
+    fn in_float(declared: DType, float: DType) -> DType {
+        if declared == DType::F32 { float } else { declared }
+    }
+
     /// The result alone, or the sum of the result times `w`.
     fn graph(&self, parameters: &mut Parameters, objective: bool, training: bool) -> Option<Graph> {
+        let float = parameters.float;
         let mut b = Builder::new(self.name.clone(), parameters, training);
         let (mut inputs, mut number) = (HashMap::new(), 0);
         for input in &self.inputs {
@@ -112,14 +158,19 @@ impl Case {
                     number += 1;
                     b.parameter(number - 1)
                 }
-                false => b.argument(&input.name, ty(input.r#type, &input.shape)),
+                false => b.argument(&input.name, ty(Case::in_float(input.r#type, float), &input.shape)),
             };
             inputs.insert(input.name.as_str(), x);
         }
-        let Some(Arg::Tensor(mut result)) = expression::evaluate(&mut b, &inputs, &self.text) else { return None };
-        assert_eq!(b.ty(result), &ty(self.output.r#type, &self.output.shape), "{}", self.name);
+        let text = self.text.replace(".cast(f32)", &format!(".cast({float})"));
+        let Some(Arg::Tensor(mut result)) = expression::evaluate(&mut b, &inputs, &text) else {
+            println!("{} of {float}: {:?}", self.name, b.diagnostics);
+            return None;
+        };
+        let declared = ty(Case::in_float(self.output.r#type, float), &self.output.shape);
+        assert_eq!(b.ty(result), &declared, "{}", self.name);
         if objective {
-            let w = b.argument("w", ty(DType::F32, &self.output.shape));
+            let w = b.argument("w", ty(float, &self.output.shape));
             let product = b.pointwise(Binary::Mul, result, w);
             let Ok(Arg::Tensor(sum)) = ops::call(&mut b, "sum", Loc::default(), &[given(None, Arg::Tensor(product))])
             else {
@@ -131,13 +182,13 @@ impl Case {
         Some(b.graph)
     }
 
-    fn compiled(&self) -> Option<Compiled> {
+    fn compiled(&self, float: DType) -> Option<Compiled> {
         let declared = |input: &Input| Declared {
             shape: Some((input.shape.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
             ..Declared::new(input.name.as_str(), Layout::Plain)
         };
         let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
-        let mut parameters = Parameters { list, ..Parameters::default() };
+        let mut parameters = Parameters { float, list, ..Parameters::default() };
         let out = self.graph(&mut parameters, false, false)?;
         let mut functions = vec![SourceFunction::new("out", out, None)];
         if self.differentiable() {
@@ -149,68 +200,68 @@ impl Case {
         Some(compile(source).unwrap_or_else(|e| panic!("{}: {e:?}", self.name)))
     }
 
-    /// What is too far from the golden.
-    fn check(&self, golden: &Golden) -> Vec<String> {
-        let Some(compiled) = self.compiled() else {
-            return vec![format!("{}: `{}` is a mistake", self.name, self.text)];
-        };
+    /// The result (`out`) and the gradients (`grad0`, …) in a net of this float type, from inputs rounded to `inputs`; `None`: a mistake.
+    fn run(&self, golden: &Golden, float: DType, inputs: DType) -> Option<Vec<(String, Vec<f64>)>> {
+        let compiled = self.compiled(float)?;
         // SAFETY: castnet's compiler made it.
         let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
         model.poison(true);
-        let mut targets = vec![];
-        for (i, input) in self.inputs.iter().enumerate() {
-            let key = format!("in{i}");
-            match input.grad {
-                true => model.set_parameter(&input.name, &golden.floats(self, &key, &input.shape)).unwrap(),
-                false => {
-                    let elements = golden.get(self, &key);
-                    targets.push(match input.r#type {
-                        DType::U8 => {
-                            Array::from_vec(&input.shape, elements.iter().map(|&x| x as u8).collect()).unwrap()
-                        }
-                        DType::Bool => {
-                            Array::from_vec(&input.shape, elements.iter().map(|&x| x != 0.0).collect()).unwrap()
-                        }
-                        _ => golden.floats(self, &key, &input.shape),
-                    });
-                }
-            }
-        }
-        let mut failures = vec![];
-        let mut compare = |key: &str, found: &Array| {
-            let expected = golden.get(self, key);
-            let distance = distance(&elements(found), expected);
-            if distance.is_nan() || distance > TOLERANCE {
-                failures.push(format!("{} `{}`: {key} is off by {distance:.1e}", self.name, self.text));
-            }
+        let value = |key: &str, declared: DType, shape: &[usize]| {
+            let rounded = elements(&array(Case::in_float(declared, inputs), shape, golden.get(self, key)));
+            array(Case::in_float(declared, float), shape, &rounded)
         };
-        let mut arguments: Vec<&Array> = targets.iter().collect();
-        compare("out", &model.infer(OUT, &arguments).unwrap()[0]);
-        if !self.differentiable() {
-            return failures;
+        let mut arguments = vec![];
+        for (i, input) in self.inputs.iter().enumerate() {
+            let value = value(&format!("in{i}"), input.r#type, &input.shape);
+            match input.grad {
+                true => model.set_parameter(&input.name, &value).unwrap(),
+                false => arguments.push(value),
+            }
         }
-        let w = golden.floats(self, "w", &self.output.shape);
-        arguments.push(&w);
-        let (_, gradients) = model.grad(OBJECTIVE, &arguments).unwrap();
-        for (i, input) in self.inputs.iter().enumerate().filter(|(_, input)| input.grad) {
-            compare(&format!("grad{i}"), &gradients.parameter(&input.name).unwrap());
+        let of = |arguments: &[Array]| model.infer(OUT, &arguments.iter().collect::<Vec<_>>()).unwrap();
+        let mut found = vec![("out".to_string(), elements(&of(&arguments)[0]))];
+        if self.differentiable() {
+            arguments.push(value("w", DType::F32, &self.output.shape));
+            let (_, gradients) = model.grad(OBJECTIVE, &arguments.iter().collect::<Vec<_>>()).unwrap();
+            for (i, input) in self.inputs.iter().enumerate().filter(|(_, input)| input.grad) {
+                found.push((format!("grad{i}"), elements(&gradients.parameter(&input.name).unwrap())));
+            }
         }
-        failures
+        Some(found)
+    }
+
+    /// What is too far from the golden.
+    fn check(&self, golden: &Golden, float: DType) -> Vec<String> {
+        let Some(found) = self.run(golden, float, DType::F32) else {
+            return vec![format!("{}: `{}` is a mistake", self.name, self.text)];
+        };
+        let failure = |(key, found): &(String, Vec<f64>)| {
+            let distance = distance(found, golden.get(self, key));
+            let is_far = distance.is_nan() || distance > tolerance(float);
+            is_far.then(|| format!("{} `{}`, {float}: {key} is off by {distance:.1e}", self.name, self.text))
+        };
+        found.iter().filter_map(failure).collect()
     }
 }
 
 fn elements(array: &Array) -> Vec<f64> {
     match array.dtype() {
         DType::I64 => array.as_slice::<i64>().unwrap().iter().map(|&x| x as f64).collect(),
+        DType::U8 => array.as_slice::<u8>().unwrap().iter().map(|&x| x.into()).collect(),
         DType::Bool => array.as_slice::<bool>().unwrap().iter().map(|&x| x.into()).collect(),
+        DType::F64 => array.as_slice::<f64>().unwrap().to_vec(),
+        DType::BF16 => array.as_slice::<bf16>().unwrap().iter().map(|&x| x.into()).collect(),
+        DType::F16 => array.as_slice::<f16>().unwrap().iter().map(|&x| x.into()).collect(),
         _ => array.as_slice::<f32>().unwrap().iter().map(|&x| x.into()).collect(),
     }
 }
 
 fn distance(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    let difference: f64 = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum();
-    let norm: f64 = expected.iter().map(|x| x * x).sum();
+    // Of equal infinities there is no difference.
+    let pairs = found.iter().zip(expected).filter(|(a, b)| a.is_finite() || a != b);
+    let difference: f64 = pairs.clone().map(|(a, b)| (a - b).powi(2)).sum();
+    let norm: f64 = pairs.map(|(_, x)| x * x).sum();
     if difference == 0.0 { 0.0 } else { (difference / norm).sqrt() }
 }
 
@@ -232,12 +283,79 @@ fn cases() -> Vec<Case> {
     STEMS.iter().flat_map(|stem| serde_json::from_slice::<Vec<Case>>(&read(stem)).unwrap()).collect()
 }
 
-#[test]
-fn operators_are_pytorchs() {
+fn check_all(float: DType) {
     let (golden, cases) = (golden(), cases());
     assert_eq!(cases.len(), 473);
-    let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden)).collect();
+    let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden, float)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn operators_are_pytorchs() {
+    check_all(DType::F32);
+}
+
+#[test]
+fn operators_are_pytorchs_in_f64() {
+    check_all(DType::F64);
+}
+
+/// Operators whose results are sums: in what order they are added depends on what is computed with them.
+const SUMS: [&str; 7] =
+    ["conv2d", "conv_transpose1d", "conv_transpose2d", "interpolate", "matmul", "rms_norm", "softmax"];
+
+/// Whether two numbers are the same, or neighbours among those of a half.
+fn neighbours(float: DType, a: f64, b: f64) -> bool {
+    // Between powers of two they lie evenly; below the least normal number as there.
+    let (epsilon, least) = match float {
+        DType::BF16 => (f64::from(bf16::EPSILON), f64::from(bf16::MIN_POSITIVE)),
+        _ => (f64::from(f16::EPSILON), f64::from(f16::MIN_POSITIVE)),
+    };
+    a == b || (a - b).abs() <= epsilon * 2f64.powf(a.abs().max(b.abs()).max(least).log2().floor())
+}
+
+/// In nets of halves every case is that of f32, from the same inputs, but for rounding at operators' borders; the result of one operator is
+/// that of f32, rounded once, to the bit. Element by element, PyTorch's is the same number or a neighbour.
+#[test]
+fn operators_of_halves_are_those_of_f32() {
+    let (golden, cases, pytorchs) = (golden(), cases(), Golden::read(folder().join("halves.safetensors")));
+    let (mut failures, mut alone, mut compared) = (vec![], 0, 0);
+    for (float, tolerance) in [(DType::BF16, 0.03), (DType::F16, 0.004)] {
+        for case in &cases {
+            let (Some(halves), Some(whole)) = (case.run(&golden, float, float), case.run(&golden, DType::F32, float))
+            else {
+                failures.push(format!("{} `{}`: a mistake in {float}", case.name, case.text));
+                continue;
+            };
+            for ((key, found), (_, expected)) in halves.iter().zip(&whole) {
+                let rounded = elements(&array(float, &[expected.len()], expected));
+                if key == "out" && case.is_one_operator() && case.output.r#type == DType::F32 {
+                    let is_sum = SUMS.contains(&case.operator.as_str());
+                    let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || is_sum && neighbours(float, a, b);
+                    if !found.iter().zip(&rounded).all(|(a, b)| same(*a, *b)) {
+                        failures.push(format!("{} `{}`: not rounded once to {float}", case.name, case.text));
+                    }
+                    alone += 1;
+                }
+                let pytorchs = pytorchs.0.get(&format!("{}.{float}", case.name)).filter(|_| key == "out");
+                if let Some(pytorchs) = pytorchs {
+                    // What is lost in f32 where numbers of the size of the greatest result cancel, as in 1 + erf(x).
+                    let lost = 1e-7 * found.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+                    let near = |(a, b): &(&f64, &f64)| neighbours(float, **a, **b) || (*a - *b).abs() <= lost;
+                    if let Some((a, b)) = found.iter().zip(pytorchs).find(|pair| !near(pair)) {
+                        failures.push(format!("{} `{}`, {float}: {a}, PyTorch's {b}", case.name, case.text));
+                    }
+                    compared += 1;
+                }
+                let distance = distance(found, &rounded);
+                if distance.is_nan() || distance > tolerance {
+                    failures.push(format!("{} `{}`, {float}: {key} is off by {distance:.1e}", case.name, case.text));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(alone > 500 && compared > 200, "{alone} results of one operator, {compared} beside PyTorch's");
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn accuracy_counts_and_refuses() {
         assert_eq!(accuracy, before);
         text
     };
-    let expected = "accuracy: scores are f32[4, 2] and classes u8[3], expected f32[n, classes] and integers [n]";
+    let expected = "accuracy: scores are f32[4, 2] and classes u8[3], expected floats [n, classes] and integers [n]";
     assert_eq!(error(&scores, Array::zeros::<u8>(&[3])), expected);
     assert!(error(&scores, Array::zeros::<f32>(&[4])).contains("classes f32[4]"));
     assert!(error(&Array::zeros::<f64>(&[4, 2]), Array::zeros::<u8>(&[4])).contains("f64[4, 2]"));

@@ -2,7 +2,7 @@
 #![allow(dead_code, unused_imports, missing_docs)] // Each test uses its part.
 
 pub mod classic;
-pub mod doubles;
+pub mod float_types;
 pub mod draw;
 pub mod generative;
 pub mod golden;
@@ -15,7 +15,7 @@ use std::path::Path;
 use castnet::prelude::*;
 use castnet::{DType, Model, Result};
 pub use classic::{LeNet, Mlp, Third};
-pub use doubles::{GptSmallF64, LeNetF64, LstmClassifierF64};
+pub use float_types::{GptSmallF64, LeNetBF16, LeNetF64, LstmClassifierF64};
 pub use draw::Numbers;
 pub use generative::{GanCritic, GanGenerator, Vae};
 pub use golden::Golden;

@@ -1,6 +1,10 @@
-//! Training as a user meets it: what an optimizer remembers of each parameter, what stops a step, what a resumed run goes on with.
+//! Training as a user meets it: what an optimizer remembers of each parameter, what stops a step, what a resumed run goes on with, halves.
+
+#[path = "../nets/mod.rs"]
+mod nets;
 
 mod guard;
+mod halves;
 mod optimizers;
 mod resume;
 mod single_values;

@@ -530,7 +530,11 @@ impl Pass<'_> {
     fn contract(&mut self, node: &Node, i: usize, op: Op, x: Value, y: Value) {
         if self.wants(node, i) {
             let ty = self.b.ty(node.inputs[i]).clone();
-            let d = self.b.push(op, vec![x, y], ty);
+            // Where many meet, their sum is rounded once.
+            let wide = Type::new(ty.dtype.computed(), ty.shape);
+            let inputs = [x, y].map(|v| self.b.widened(v)).to_vec();
+            let d = self.b.push(op, inputs, wide);
+            let d = self.b.cast(d, ty.dtype);
             self.add(node, i, d);
         }
     }

@@ -5,6 +5,7 @@ use castnet_program::types::DType;
 use crate::array::{Array, Element};
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
+use crate::float::{Float, FloatType, with_float};
 
 /// A weighted mean.
 ///
@@ -76,7 +77,7 @@ impl Accuracy {
         Accuracy::default()
     }
 
-    /// Counts a batch: scores `f32[n, classes]` and classes `[n]` of any integer type. Of equal scores the first counts as the highest; a
+    /// Counts a batch: scores, floats `[n, classes]`, and classes `[n]` of any integer type. Of equal scores the first counts as the highest; a
     /// row with a NaN is wrong, whatever its class.
     ///
     /// # Errors
@@ -107,7 +108,7 @@ impl Accuracy {
     }
 }
 
-/// The accuracy over a data set of inputs and classes, `batch` examples at a time; `scores` gives `f32[n, classes]` for a batch of inputs.
+/// The accuracy over a data set of inputs and classes, `batch` examples at a time; `scores` gives floats `[n, classes]` for a batch of inputs.
 ///
 /// ```
 /// use castnet_runtime::{Array, data::{Dataset, Field}, train::accuracy};
@@ -135,9 +136,9 @@ fn right<T: Element + Into<i64>>(scores: &Array, classes: &Array) -> Result<u64>
     let (&[n, width], &[m]) = (scores.shape(), classes.shape()) else {
         return Err(mistake(scores, classes));
     };
-    if n != m || scores.dtype() != DType::F32 {
+    let Some(float) = FloatType::of(scores.dtype()).filter(|_| n == m) else {
         return Err(mistake(scores, classes));
-    }
+    };
     let classes = classes.as_slice::<T>()?.iter().map(|&class| class.into());
     if let Some(class) = classes.clone().find(|class| !(0..width as i64).contains(class)) {
         return Err(Error::Data {
@@ -145,18 +146,20 @@ fn right<T: Element + Into<i64>>(scores: &Array, classes: &Array) -> Result<u64>
         });
     }
     // No class fits in 0..0, so rows are not empty here if there are any.
-    let rows = scores.as_slice::<f32>()?.chunks_exact(width.max(1));
-    Ok(rows.zip(classes).filter(|(row, class)| highest(row) == Some(*class as usize)).count() as u64)
+    Ok(with_float!(float, T => {
+        let rows = scores.as_slice::<T>()?.chunks_exact(width.max(1));
+        rows.zip(classes).filter(|(row, class)| highest(row) == Some(*class as usize)).count() as u64
+    }))
 }
 
 /// The first place with the highest score; `None` if a score is NaN.
-fn highest(row: &[f32]) -> Option<usize> {
+fn highest<T: Float>(row: &[T]) -> Option<usize> {
     let mut best = 0;
     for (i, score) in row.iter().enumerate() {
-        if score.is_nan() {
+        if score.f64().is_nan() {
             return None;
         }
-        if *score > row[best] {
+        if score.f64() > row[best].f64() {
             best = i;
         }
     }
@@ -165,7 +168,7 @@ fn highest(row: &[f32]) -> Option<usize> {
 
 fn mistake(scores: &Array, classes: &Array) -> Error {
     let what = format!(
-        "accuracy: scores are {} and classes {}, expected f32[n, classes] and integers [n]",
+        "accuracy: scores are {} and classes {}, expected floats [n, classes] and integers [n]",
         scores.describe(),
         classes.describe()
     );

@@ -1,4 +1,4 @@
-//! Three of the nets in f64: LeNet, GPT and an LSTM.
+//! Nets in other float types: LeNet, GPT and an LSTM in f64, LeNet in bf16.
 
 use castnet::prelude::*;
 
@@ -80,6 +80,28 @@ network! {
 
         pub train fn loss(tokens: u32[B, T], lengths: i64[B], kind: u8[B]) -> f64 {
             scores(tokens, lengths).cross_entropy(kind)
+        }
+    }
+}
+
+network! {
+    /// As `LeNet`, all of it in bf16.
+    pub net LeNetBF16 {
+        float: bf16;
+
+        conv1: Conv2d(20, kernel_size = 5);
+        conv2: Conv2d(50, kernel_size = 5);
+        fc1:   Linear(500);
+        fc2:   Linear(10);
+
+        pub fn scores(image: f32[N, 1, 28, 28]) -> float[N, 10] {
+            let x = conv1(image.cast(float)).tanh().max_pool2d(2);
+            let x = conv2(x).tanh().max_pool2d(2);
+            fc2(fc1(x.flatten(1)).tanh())
+        }
+
+        pub train fn loss(image: f32[N, 1, 28, 28], class: u8[N]) -> float {
+            scores(image).cross_entropy(class)
         }
     }
 }
