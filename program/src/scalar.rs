@@ -12,7 +12,6 @@ use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names say it all.
 pub enum Lane {
     F32,
@@ -68,11 +67,10 @@ impl DType {
 
 /// A number with its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names say it all.
 pub enum Literal {
-    F32(#[serde(with = "crate::float")] f32),
-    F64(#[serde(with = "crate::float")] f64),
+    F32(f32),
+    F64(f64),
     I32(i32),
     I64(i64),
     Bool(bool),
@@ -215,7 +213,6 @@ pub type Slot = u32;
 
 /// One instruction; its result is the next slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
 pub enum Instr {
     Const(Literal),

@@ -50,8 +50,7 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let text = serde_json::to_string(&compiled.net).unwrap();
-    let net: Net = serde_json::from_str(&text).unwrap();
+    let net = Net::from_bytes(&compiled.net.to_bytes()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
     let texts = || format!("{written}\n{}\n{}", report.optimised, report.program);
