@@ -14,6 +14,7 @@ use castnet_graph::optimise::{optimise, share, without_dead_code};
 use castnet_graph::recompute::recompute;
 use castnet_graph::text::read;
 use castnet_graph::verify::verify;
+use castnet_program::text::read as read_program;
 
 type Pass = fn(&Graph) -> Graph;
 
@@ -79,6 +80,70 @@ fn every_graph_of_the_tests_is_read_back() {
             let back = read(&graph.to_string()).unwrap_or_else(|e| panic!("{}: {e}\n{graph}", graph.name));
             assert_eq!(back, without_places(graph), "{graph}");
         }
+    }
+}
+
+#[test]
+fn every_program_of_the_tests_is_read_back() {
+    for source in common::all() {
+        let compiled = compile(source).unwrap_or_else(|e| panic!("{e:?}"));
+        for program in compiled.reports.iter().map(|r| &r.program) {
+            let listing = program.listing();
+            let back = read_program(&listing).unwrap_or_else(|e| panic!("{}: {e}\n{listing}", program.name));
+            assert_eq!(back, *program, "{listing}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_program_is_refused_with_line_and_token() {
+    let listing = "program F.f\nargument f32[N]: x\nresult f32[N]: exp\nwhere N <= 9, not empty, at 3 for x: grow: it\n\
+        expects 1 axes in 0 loops, at 2: in 0..N or -1 for gather\nstates []\nassigns []\narena [N]\nbound [N]\nflops (2*N)\n\
+        buffer 0 f32 (N) argument 0: x\nbuffer 1 f32 (N) arena (0) start (N) strides [3, N - 1]: exp\n\
+        launch 0 at 1: exp\n    space [N] reduce [] flat\n    load 0 = b0[N] at [2·%0 + -3·%1 + (N - 1) ÷ 2 mod 3] \
+        while %0 in (N) else -inf\n    store 0 = b1[N] at [%0]\n    each element\n        t0: f32 = load 0\n        \
+        t1 = 0.5\n        t2 = max(t0, t1)\n        store 0 = t2\n    updates 0\nschedule\n    repeat (N) reversed\n        \
+        launch 0\n    end\n";
+    let read_back = read_program(listing).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(read_back.listing(), listing);
+    for (from, to, message) in [
+        ("program F.f", "graph F.f", "line 1: expected `program` and its name, found `graph`"),
+        ("program F.f", "program", "line 1: expected `program` and its name, found `program`"),
+        ("argument f32", "argument f33", "line 2: expected an element type, found `f33`"),
+        ("N <= 9", "N is 9", "line 4: expected a rule such as `T <= 1024`, found `N`"),
+        ("0..N or", "0-N or", "line 5: expected a range of numbers and what it is for, found `0-N`"),
+        ("states", "stats", "line 6: expected a part of a program, found `stats`"),
+        ("arena [N]", "arena [N*]", "line 8: expected a size, found `N*`"),
+        ("(2*N)", "(2*N) more", "line 10: expected the end of the line, found `more`"),
+        ("buffer 1", "buffer 2", "line 12: expected `1`, found `2`"),
+        ("arena (0)", "heap (0)", "line 12: expected the place of a buffer, found `heap`"),
+        ("flat", "flt", "line 14: expected a family of launches, found `flt`"),
+        ("at [2·", "at 2·", "line 15: expected `[`, found `2·%0`"),
+        ("2·%0", "2 %0", "line 15: expected `·%`, found `%0`"),
+        ("else -inf", "else -info", "line 15: expected a number, found `-info`"),
+        ("store 0 = b1", "store 0 = c1", "line 16: expected `b`, found `c1`"),
+        ("each element", "each time", "line 17: expected `row`, found `time`"),
+        ("t0: f32 = load", "t0: f16 = load", "line 18: expected `f32`, `f64`, `i32`, `i64` or `bool`, found `f16`"),
+        ("= load 0", "= lode 0", "line 18: expected where an input comes from, found `lode`"),
+        ("t1 = 0.5", "t2 = 0.5", "line 19: expected `t1`, found `t2`"),
+        ("max(t0, t1)", "most(t0, t1)", "line 20: expected a function with its operands, found `most`"),
+        ("max(t0, t1)", "max(t0)", "line 20: expected a function with its operands, found `max`"),
+        (
+            "    updates",
+            "    update",
+            "line 22: expected a line of code, a part of a launch, the next launch or `schedule`, found `update`",
+        ),
+        (
+            "schedule\n",
+            "",
+            "line 23: expected a line of code, a part of a launch, the next launch or `schedule`, found `repeat`",
+        ),
+        ("        launch 0", "        lunch 0", "line 25: expected `launch`, `repeat` or `end`, found `lunch`"),
+        ("    end\n", "", "line 26: expected `end` of a repeat, found the end of the line"),
+    ] {
+        let text = listing.replacen(from, to, 1);
+        assert_ne!(text, listing, "{from}");
+        assert_eq!(read_program(&text).unwrap_err().to_string(), message, "{text}");
     }
 }
 

@@ -189,7 +189,7 @@ pub enum Step {
 }
 
 /// One kernel with its operands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// For people: `conv1 + tanh`.
     pub name: String,
@@ -213,9 +213,10 @@ pub struct Launch {
 
 /// The skeletons.
 #[allow(clippy::large_enum_variant)] // One a launch, and few of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Family {
     /// No reduction: every element on its own.
+    #[default]
     Flat,
     /// A reduction whose dims are innermost in memory.
     Row,

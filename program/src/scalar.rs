@@ -5,6 +5,7 @@
 //! wrap where an operation ends ([`Instr::To`]), halves are rounded where the graph says so, never by a store.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,22 @@ impl fmt::Display for Literal {
             Literal::I64(x) => write!(f, "{x}i64"),
             Literal::Bool(x) => write!(f, "{x}"),
         }
+    }
+}
+
+impl FromStr for Literal {
+    type Err = String;
+
+    /// Reads what `Display` prints.
+    fn from_str(text: &str) -> Result<Literal, String> {
+        let wrong = || format!("`{text}` is no number");
+        let read = match text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) {
+            Some((number, "f64")) => number.parse().ok().map(Literal::F64),
+            Some((number, "i32")) => number.parse().ok().map(Literal::I32),
+            Some((number, "i64")) => number.parse().ok().map(Literal::I64),
+            _ => text.parse().ok().map(Literal::Bool).or_else(|| text.parse().ok().map(Literal::F32)),
+        };
+        read.ok_or_else(wrong)
     }
 }
 
