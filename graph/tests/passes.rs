@@ -1,16 +1,21 @@
-//! Passes on graphs in files: each case of `passes/<pass>.txt` is a title, a graph, and what the pass makes of it.
+//! Passes on graphs in files: each case of `passes/<pass>.txt` is a title, a graph, and what the pass makes of it; of those in `programs/`, the
+//! program.
 //!
 //! `UPDATE_PASSES=1` writes what the passes make; look at the difference.
 
 mod common;
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use castnet_graph::compile::compile;
+use castnet_graph::builder::{Declared, Parameters};
+use castnet_graph::check::check_plan;
+use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op};
+use castnet_graph::net::Init;
 use castnet_graph::optimise::{optimise, share, without_dead_code};
+use castnet_graph::program::{Layout, Program};
 use castnet_graph::recompute::recompute;
 use castnet_graph::text::read;
 use castnet_graph::verify::verify;
@@ -37,27 +42,96 @@ fn cases(text: &str) -> Vec<(String, String)> {
     cases
 }
 
+/// Compares a file with what is made of the graphs in it, or writes that.
+fn check_file(path: &Path, make: &dyn Fn(&str, &Graph) -> String) {
+    let at = path.display();
+    let written = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{at}: {e}"));
+    let mut made = written.split("\n## ").next().unwrap_or_default().trim().to_string() + "\n";
+    for (title, text) in cases(&written) {
+        let graph = read(&text).unwrap_or_else(|e| panic!("{at}, {title}: {e}"));
+        verify(&graph).unwrap_or_else(|e| panic!("{at}, {title}: {e}"));
+        let _ = write!(made, "\n## {title}\n\n{graph}=>\n{}", make(&title, &graph));
+    }
+    match std::env::var_os("UPDATE_PASSES") {
+        Some(_) => std::fs::write(path, made).unwrap(),
+        None => assert_eq!(made, written, "{at}: UPDATE_PASSES=1 writes what is made"),
+    }
+}
+
+/// The files of a folder of these tests.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
 #[test]
 fn passes_do_to_graphs_in_files_what_the_files_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/passes");
-    for (name, pass) in PASSES {
-        let path = folder.join(format!("{name}.txt"));
-        let written = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let mut made = written.split("\n## ").next().unwrap_or_default().trim().to_string() + "\n";
-        for (title, text) in cases(&written) {
-            let graph = read(&text).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
-            verify(&graph).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
-            let result = pass(&graph);
+    let files = files("passes");
+    for path in &files {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let (_, pass) = PASSES.iter().find(|(pass, _)| *pass == name).unwrap_or_else(|| panic!("no pass {name}"));
+        check_file(path, &|title, graph| {
+            let result = pass(graph);
             verify(&result).unwrap_or_else(|e| panic!("{name}, {title}: {e}"));
-            let _ = write!(made, "\n## {title}\n\n{graph}=>\n{result}");
-        }
-        match std::env::var_os("UPDATE_PASSES") {
-            Some(_) => std::fs::write(&path, made).unwrap(),
-            None => assert_eq!(made, written, "{}: UPDATE_PASSES=1 writes what is made", path.display()),
+            result.to_string()
+        });
+    }
+    assert_eq!(files.len(), PASSES.len(), "every pass has a file");
+}
+
+/// Fusion, layouts and the memory plan: each file of `programs/` is a matter with the programs that come out, in training mode where the
+/// title ends with that word.
+#[test]
+fn programs_of_graphs_in_files_are_what_the_files_say() {
+    for path in files("programs") {
+        check_file(&path, &|title, graph| {
+            let training = title.ends_with("(training)");
+            let program = program(graph, training);
+            check_plan(&program).unwrap_or_else(|e| panic!("{title}: {e}"));
+            let back = read_program(&program.listing()).unwrap_or_else(|e| panic!("{title}: {e}"));
+            assert_eq!(back, program, "{title}");
+            let text = program.to_string();
+            text.lines().map(|line| line.trim_end().to_string() + "\n").collect()
+        });
+    }
+}
+
+/// The program of a graph. Weights of layers, which are called so, lie in panels, as layers declare them.
+fn program(graph: &Graph, training: bool) -> Program {
+    let mut parameters = Parameters::default();
+    declare(graph, 1, &mut parameters.list);
+    let function = SourceFunction::new("f", graph.clone(), training.then(|| graph.clone()));
+    let source = Source { name: "G".into(), parameters, functions: vec![function] };
+    let mut function = compile(source).unwrap_or_else(|e| panic!("{e:?}\n{graph}")).net.functions.remove(0);
+    function.training.take().unwrap_or(function.inference)
+}
+
+/// Declares the parameters of a graph, those of the rounds of its loops, too.
+fn declare(graph: &Graph, rounds: usize, list: &mut Vec<Declared>) {
+    for node in &graph.nodes {
+        let (first, count) = match &node.op {
+            Op::Parameter(number) => (*number, 1),
+            Op::RoundParameter { first, .. } => (*first, rounds),
+            Op::Repeat(repeat) => {
+                declare(&repeat.body, repeat.count.as_const().unwrap_or(1) as usize, list);
+                continue;
+            }
+            _ => continue,
+        };
+        let name = &node.origin.name;
+        let shape: Vec<i64> = node.ty.shape.iter().filter_map(|size| size.as_const()).collect();
+        let layout = match shape.len() {
+            2 if name.ends_with(".weight") => Layout::Panels(vec![1]),
+            4 if name.ends_with(".weight") => Layout::Panels(vec![2, 3, 1]),
+            _ => Layout::Plain,
+        };
+        for number in first..first + count {
+            let missing = || Declared::new("missing", Layout::Plain);
+            list.resize_with(list.len().max(number + 1), missing);
+            let shape = Some((shape.clone(), Init::Constant(0.0)));
+            list[number] = Declared { shape, ..Declared::new(format!("{name}.{number}"), layout.clone()) };
         }
     }
-    let files = std::fs::read_dir(&folder).unwrap().count();
-    assert_eq!(files, PASSES.len(), "every file in {} belongs to a pass", folder.display());
 }
 
 /// Places are not part of the text.
