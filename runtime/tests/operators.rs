@@ -2,6 +2,7 @@
 
 mod cuda;
 mod expression;
+mod read_back;
 
 use std::collections::HashMap;
 use std::fs;
@@ -154,6 +155,7 @@ impl Case {
         let Some(compiled) = self.compiled() else {
             return vec![format!("{}: `{}` is a mistake", self.name, self.text)];
         };
+        read_back::read_back(&compiled.net);
         // SAFETY: castnet's compiler made it.
         let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
         model.poison(true);

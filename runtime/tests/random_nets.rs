@@ -5,6 +5,7 @@
 mod nets;
 #[path = "nets/penalty.rs"]
 mod penalty;
+mod read_back;
 #[path = "nets/reference.rs"]
 mod reference;
 
@@ -95,6 +96,7 @@ fn check(number: u64, source: Source) -> bool {
     // As generated code carries it.
     let net = castnet_program::net::Net::from_bytes(&compiled.net.to_bytes()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
+    read_back::read_back(&net);
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED + number) }.unwrap();
     model.poison(true);
