@@ -4,13 +4,14 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Given, bind};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Origin};
+use crate::number::an;
 use crate::ops;
 use crate::scalar::{Binary, Unary};
 use crate::size::{Size, whole};
 use crate::types::{DType, Type};
 
 /// The largest coefficient of a size: sums and products of a few such sizes stay within `i64`.
-const LARGEST: i64 = i32::MAX as i64;
+pub(crate) const LARGEST: i64 = i32::MAX as i64;
 
 /// The sign of an operator, and the operator of the language that it stands for on tensors.
 fn names(f: Binary) -> (&'static str, &'static str) {
@@ -245,7 +246,7 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
         let (made, made_at) = (b.made_by(value), b.made_at(value));
         let fraction = matches!(other.value, Arg::Float(number) if number.fract() != 0.0);
         if fraction && dtype.is_int() {
-            let d = Diagnostic::new("N0207", other.at, format!("{} is not an {dtype}", other.value.describe(b)))
+            let d = Diagnostic::new("N0207", other.at, format!("{} is not {}", other.value.describe(b), an(dtype)))
                 .note(made_at, format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
                 .help("convert the tensor first: `.cast(f32)`");
             return b.report(d);

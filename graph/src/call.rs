@@ -1,5 +1,6 @@
 //! Calls: arguments by position and by name are bound to the signature of an operator or a layer.
 
+use crate::arith::LARGEST;
 use crate::builder::{Builder, Checked};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Op, Value};
@@ -157,15 +158,19 @@ impl Kind {
     }
 
     fn accepts(self, arg: &Arg) -> bool {
-        let int = |a: &Arg| matches!(a, Arg::Size(s) if s.as_const().is_some());
+        // Larger numbers stand beside tensors, and are no sizes.
+        let size =
+            |a: &Arg| matches!(a, Arg::Size(s) if s.as_const().is_none_or(|c| c.unsigned_abs() <= LARGEST as u64));
+        let known = |a: &Arg| matches!(a, Arg::Size(s) if s.as_const().is_some());
+        let int = |a: &Arg| known(a) && size(a);
         match (self, arg) {
             (_, arg) if contains_unknown(arg) => true,
             (Kind::Tensor, Arg::Tensor(_)) => true,
             (Kind::Operand, Arg::Tensor(_) | Arg::Size(_) | Arg::Float(_) | Arg::Bool(_)) => true,
             (Kind::Int, a) => int(a),
-            (Kind::Size, Arg::Size(_)) => true,
+            (Kind::Size | Kind::SizeOrSizes, a @ Arg::Size(_)) => size(a),
             (Kind::Float, Arg::Float(_)) => true,
-            (Kind::Float, a) => int(a),
+            (Kind::Float, a) => known(a),
             (Kind::Bool, Arg::Bool(_)) => true,
             (Kind::DType, Arg::DType(_)) => true,
             (Kind::Init, Arg::Init(_)) => true,
@@ -173,9 +178,8 @@ impl Kind {
             (Kind::Pair | Kind::Padding, Arg::List(l)) => l.len() == 2 && l.iter().all(int),
             (Kind::Ints, Arg::List(l)) => l.iter().all(int),
             (Kind::Pair | Kind::Padding | Kind::Ints, a) => int(a),
-            (Kind::SizeOrSizes, Arg::Size(_)) => true,
             (Kind::Tensors, Arg::List(l)) => !l.is_empty() && l.iter().all(|a| matches!(a, Arg::Tensor(_))),
-            (Kind::Sizes | Kind::SizeOrSizes, Arg::List(l)) => l.iter().all(|a| matches!(a, Arg::Size(_))),
+            (Kind::Sizes | Kind::SizeOrSizes, Arg::List(l)) => l.iter().all(size),
             _ => false,
         }
     }

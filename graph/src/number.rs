@@ -116,6 +116,16 @@ impl Number {
     }
 }
 
+/// An element type with its article: `an f32`, `a u8`.
+pub(crate) fn an(dtype: DType) -> String {
+    match dtype {
+        DType::F32 | DType::F16 | DType::F64 | DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
+            format!("an {dtype}")
+        }
+        DType::BF16 | DType::U8 | DType::U32 | DType::Bool => format!("a {dtype}"),
+    }
+}
+
 /// An integer in the width of an integer type.
 pub(crate) fn wrapped(x: i64, dtype: DType) -> i64 {
     match dtype {

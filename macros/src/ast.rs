@@ -459,6 +459,8 @@ pub enum ExprKind {
     Name(String),
     /// `5`.
     Int(i64),
+    /// `5000000000`: too large for a size, so it stands beside a tensor, or is a mistake.
+    Long(i64),
     /// `0.5`.
     Float(f64),
     /// `true`.

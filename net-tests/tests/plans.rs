@@ -1,4 +1,4 @@
-//! The memory plans of the networks: sound, invisible in the results, near their bounds, and small beside what PyTorch keeps.
+//! The memory plans of the networks, whose programs are read back from their listings: sound, invisible in the results, near their bounds, and small beside what PyTorch keeps.
 
 #[path = "../../tests/nets/mod.rs"]
 mod nets;
@@ -9,6 +9,7 @@ use castnet::{Device, Model};
 use castnet_graph::check::check_plan;
 use castnet_graph::net::Net;
 use castnet_graph::program::{Program, arena_bytes};
+use castnet_program::text::read;
 use nets::*;
 use serde_json::Value;
 
@@ -43,6 +44,8 @@ fn sound<N: Example>(name: &str) {
     let function = objective::<N>(&net);
     let mut unshared = net.clone();
     for program in programs(&mut unshared) {
+        let back = read(&program.listing()).unwrap_or_else(|error| panic!("{}: {error}", program.name));
+        assert!(back == *program, "{}: its listing says something else", program.name);
         check_plan(program).unwrap_or_else(|error| panic!("{}: {error}", program.name));
         unshare(program);
         check_plan(program).unwrap_or_else(|error| panic!("{}, unshared: {error}", program.name));

@@ -1,8 +1,7 @@
 //! What a compiled castnet network *is*: sizes, element types, scalar code, programs with their launches and buffers, and nets of them. Complete
 //! data that the compiler writes, and all that kernels and the runtime read.
 
-mod float;
-mod json;
+mod bytes;
 pub mod net;
 pub mod program;
 pub mod rules;

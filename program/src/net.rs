@@ -14,12 +14,10 @@ pub struct Net {
     /// `LeNet`.
     pub name: String,
     /// Of what type parameters, gradients and optimizers' states are: f32, f64, f16 or bf16.
-    #[serde(default = "f32", skip_serializing_if = "is_f32")]
     pub float: DType,
     /// In the order of the layers; the numbers in programs refer to this list.
     pub parameters: Vec<Parameter>,
     /// What functions may assign and what is saved with the parameters, in the order of the layers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<State>,
     /// Every entry point.
     pub functions: Vec<Function>,
@@ -37,13 +35,10 @@ pub struct Parameter {
     /// Its first value.
     pub init: Init,
     /// No gradient, no update, no decay.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub frozen: bool,
     /// A factor of the whole update, decay included.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub lr_mult: f32,
     /// A factor of the decay.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub wd_mult: f32,
 }
 
@@ -58,29 +53,8 @@ pub struct State {
     pub init: Init,
 }
 
-fn f32() -> DType {
-    DType::F32
-}
-
-fn is_f32(x: &DType) -> bool {
-    *x == DType::F32
-}
-
-fn is_false(x: &bool) -> bool {
-    !*x
-}
-
-fn one() -> f32 {
-    1.0
-}
-
-fn is_one(x: &f32) -> bool {
-    *x == 1.0
-}
-
 /// First values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Init {
     /// The same everywhere.
     Constant(f32),

@@ -19,7 +19,7 @@ use crate::size::Size;
 use crate::types::{DType, Type};
 
 /// A compiled function of a network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     /// `LeNet.loss_step`.
     pub name: String,
@@ -28,16 +28,12 @@ pub struct Program {
     /// Results, in order (without gradients).
     pub results: Vec<Named>,
     /// What the sizes of the arguments must fulfil, beyond their types.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
     /// What values that it makes must fulfil; one that fails makes the call an error that changes nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
     /// The states of the net that it reads or assigns, in all rounds of its loops; sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<usize>,
     /// Those that it assigns.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigns: Vec<usize>,
     /// Every piece of memory that launches refer to.
     pub buffers: Vec<Buffer>,
@@ -61,7 +57,6 @@ pub struct Named {
     /// The type.
     pub ty: Type,
     /// For an argument of indices or class numbers: what every element must fulfil, checked before anything runs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub below: Vec<Below>,
 }
 
@@ -69,12 +64,10 @@ pub struct Named {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Below {
     /// The smallest that may stand there.
-    #[serde(default, skip_serializing_if = "Size::is_zero")]
     pub least: Size,
     /// One more than the largest that may stand there.
     pub limit: Size,
     /// A number that may stand there besides: PyTorch's `ignore_index`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or: Option<i64>,
     /// The operator or layer that says so: `cross_entropy`, `wte`.
     pub by: Arc<str>,
@@ -92,7 +85,6 @@ pub struct Check {
     /// Where that is asked for, as [`Launch::loc`].
     pub loc: u32,
     /// Loops around the value.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub rounds: usize,
     /// Axes of the value.
     pub axes: usize,
@@ -100,7 +92,6 @@ pub struct Check {
 
 /// What an element must fulfil.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Must {
     /// It lies in a range.
     Lie(Below),
@@ -130,10 +121,6 @@ impl Must {
     }
 }
 
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
 /// A piece of memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buffer {
@@ -146,11 +133,9 @@ pub struct Buffer {
     /// Where it lies.
     pub place: Place,
     /// Elements from the beginning of its place to its own, in the first rounds.
-    #[serde(default, skip_serializing_if = "Size::is_zero")]
     pub start: Size,
     /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a state:
     /// how many states.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strides: Vec<Size>,
 }
 
@@ -163,7 +148,6 @@ impl Buffer {
 
 /// Where a buffer lies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Place {
     /// The caller's array number `.0`: row-major.
     Argument(usize),
@@ -190,7 +174,6 @@ impl Place {
 
 /// A part of the schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Step {
     /// Launch number `.0`.
     Launch(usize),
@@ -206,7 +189,7 @@ pub enum Step {
 }
 
 /// One kernel with its operands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// For people: `conv1 + tanh`.
     pub name: String,
@@ -215,28 +198,25 @@ pub struct Launch {
     /// The space, outermost first: for a tile, `[batch or image dims.., row dims.., column]`.
     pub space: Vec<Size>,
     /// The dims that are reduced, outermost first; as loop dims they are numbered on from the space (empty for tiles).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduce: Vec<Size>,
     /// Which skeleton runs it.
     pub family: Family,
     /// What stages read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loads: Vec<Access>,
     /// What stages write.
     pub stores: Vec<Access>,
     /// What is computed, in order.
     pub stages: Vec<Stage>,
     /// If the only store is the last contribution to the gradient of this parameter: an optimizer may update in place of storing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates: Option<usize>,
 }
 
 /// The skeletons.
 #[allow(clippy::large_enum_variant)] // One a launch, and few of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Family {
     /// No reduction: every element on its own.
+    #[default]
     Flat,
     /// A reduction whose dims are innermost in memory.
     Row,
@@ -251,7 +231,6 @@ pub enum Family {
 
 /// What a tile computes. `space` names the loop dims of the result, the last one the tile's columns (the vector axis).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Tile {
     /// `acc[batch.., i, j] = Σ_k a[batch.., i, k] · b[batch.., k, j]`; space `[batch.., i, j]`.
     MatMul {
@@ -318,7 +297,6 @@ pub struct Strided {
     /// Elements from one index to the next, an entry each dim.
     pub strides: Vec<Size>,
     /// Where index 0 of all dims lies, in elements.
-    #[serde(default, skip_serializing_if = "Size::is_zero")]
     pub offset: Size,
 }
 
@@ -331,7 +309,6 @@ impl Strided {
 
 /// The right operand of a matrix product, `[k, j]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Right {
     /// By strides of `batch.., k, j`.
     Strided(Strided),
@@ -351,10 +328,8 @@ pub struct Access {
     /// The index along each dim.
     pub index: Vec<Index>,
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Literal>,
     /// Further indices that count as outside unless they are at least 0 and below a size: of views that end before the memory does.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<(Index, Size)>,
 }
 
@@ -388,7 +363,6 @@ pub struct Stage {
 
 /// What a stage runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Every point of space and reduction.
     Element,
@@ -399,7 +373,6 @@ pub enum Level {
 /// Where an input of a stage comes from. Its lane stands in the code ([`Code::inputs`]): that of the memory's element type for what is loaded,
 /// that of the launch's operands for finished sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// `loads[.0]`.
     Load(usize),
@@ -420,7 +393,6 @@ pub enum Source {
         /// How many numbers further each round of the loops around the launch draws (rounds of loops in loops are counted through).
         round: Size,
         /// The position of the first.
-        #[serde(default, skip_serializing_if = "Size::is_zero")]
         offset: Size,
     },
     /// `loads[from]` with its index along dim `dim` of the memory given by `loads[index]`, held inside the dim.
@@ -436,7 +408,6 @@ pub enum Source {
 
 /// Where an output of a stage goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Target {
     /// `stores[.0]`.
     Store(usize),
@@ -448,7 +419,6 @@ pub enum Target {
 
 /// How a parameter lies in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// Row-major.
     Plain,

@@ -14,17 +14,14 @@ pub struct Rule {
     /// The left side.
     pub left: Size,
     /// If not 0, the left side is taken modulo this.
-    #[serde(default)]
     pub modulo: i64,
     /// How the sides compare.
     pub relation: Relation,
     /// The right side.
     pub right: Size,
     /// Whether all that it says is that something is not empty: where that has no element, nor has any result, nothing needs to run.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_empty: bool,
     /// Whose rule it is, where it is not the user's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
 }
 
@@ -41,7 +38,6 @@ pub struct Reason {
 
 /// How two sizes compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// `<`.
     Less,

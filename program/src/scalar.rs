@@ -5,6 +5,7 @@
 //! wrap where an operation ends ([`Instr::To`]), halves are rounded where the graph says so, never by a store.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,6 @@ use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names say it all.
 pub enum Lane {
     F32,
@@ -68,11 +68,10 @@ impl DType {
 
 /// A number with its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names say it all.
 pub enum Literal {
-    F32(#[serde(with = "crate::float")] f32),
-    F64(#[serde(with = "crate::float")] f64),
+    F32(f32),
+    F64(f64),
     I32(i32),
     I64(i64),
     Bool(bool),
@@ -112,6 +111,22 @@ impl fmt::Display for Literal {
             Literal::I64(x) => write!(f, "{x}i64"),
             Literal::Bool(x) => write!(f, "{x}"),
         }
+    }
+}
+
+impl FromStr for Literal {
+    type Err = String;
+
+    /// Reads what `Display` prints.
+    fn from_str(text: &str) -> Result<Literal, String> {
+        let wrong = || format!("`{text}` is no number");
+        let read = match text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) {
+            Some((number, "f64")) => number.parse().ok().map(Literal::F64),
+            Some((number, "i32")) => number.parse().ok().map(Literal::I32),
+            Some((number, "i64")) => number.parse().ok().map(Literal::I64),
+            _ => text.parse().ok().map(Literal::Bool).or_else(|| text.parse().ok().map(Literal::F32)),
+        };
+        read.ok_or_else(wrong)
     }
 }
 
@@ -215,7 +230,6 @@ pub type Slot = u32;
 
 /// One instruction; its result is the next slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // The names are the functions'.
 pub enum Instr {
     Const(Literal),

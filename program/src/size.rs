@@ -88,7 +88,8 @@ impl fmt::Display for Monomial {
 ///
 /// Two sizes are equal exactly if their polynomials are; a run-time name is never assumed to have a value. Arithmetic saturates: the
 /// macro refuses sizes long before they are that large.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Size {
     terms: Terms,
 }
@@ -417,11 +418,12 @@ impl FromStr for Size {
                 Some(rest) => (-1, rest),
                 None => (1, term),
             };
-            let mut coefficient = sign;
+            let mut coefficient: i64 = sign;
             let mut names = Vec::new();
             for factor in term.split('*') {
                 if factor.starts_with(|c: char| c.is_ascii_digit()) {
-                    coefficient *= factor.parse::<i64>().map_err(|_| wrong())?;
+                    let factor = factor.parse().ok().and_then(|factor: i64| coefficient.checked_mul(factor));
+                    coefficient = factor.ok_or_else(wrong)?;
                 } else if factor.is_empty() {
                     return Err(wrong());
                 } else {
@@ -434,34 +436,30 @@ impl FromStr for Size {
     }
 }
 
-impl Serialize for Size {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.as_const() {
-            Some(value) => serializer.serialize_i64(value),
-            None => serializer.collect_str(self),
+/// How a size travels: nearly all are numbers.
+#[derive(Serialize, Deserialize)]
+enum Written {
+    Number(i64),
+    Terms(Vec<(Vec<Arc<str>>, i64)>),
+}
+
+impl From<Size> for Written {
+    fn from(size: Size) -> Written {
+        match size.as_const() {
+            Some(value) => Written::Number(value),
+            None => Written::Terms(size.terms().iter().map(|(m, c)| (m.names().to_vec(), *c)).collect()),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Size;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size")
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Size, E> {
-                Ok(Size::constant(value))
-            }
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Size, E> {
-                i64::try_from(value).map(Size::constant).map_err(E::custom)
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
-                text.parse().map_err(E::custom)
+impl From<Written> for Size {
+    fn from(written: Written) -> Size {
+        match written {
+            Written::Number(value) => Size::constant(value),
+            Written::Terms(terms) => {
+                Size::from_terms(terms.into_iter().map(|(names, c)| (Monomial::new(names), c)).collect())
             }
         }
-        deserializer.deserialize_any(Visitor)
     }
 }
 
@@ -486,7 +484,9 @@ mod tests {
         for text in ["0", "7", "-3", "N", "20*N", "B*T + 2*N - 1", "-N + 4"] {
             assert_eq!(size(text).to_string(), text);
         }
-        assert!("N*".parse::<Size>().is_err());
+        for wrong in ["N*", "", "9223372036854775808", "4*9223372036854775807*N"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

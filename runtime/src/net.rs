@@ -20,8 +20,8 @@ use crate::validate;
 pub struct NetTable {
     /// `LeNet`.
     pub name: &'static str,
-    /// A [`Net`], by serde_json.
-    pub json: &'static str,
+    /// A [`Net`], by [`Net::to_bytes`].
+    pub net: &'static [u8],
     /// Compiled functions that replace the interpreter's.
     pub kernels: &'static [EmittedKernel],
     /// What [`castnet_program::program::Launch::loc`] points into: `conv1 (src/main.rs:14)`.
@@ -70,10 +70,7 @@ fn table<N: Network>() -> &'static NetTable {
 }
 
 fn read(id: TypeId, table: &'static NetTable) -> Result<Arc<Loaded>> {
-    let read = || {
-        let net = serde_json::from_str(table.json).map_err(|e| e.to_string())?;
-        Loaded::new(net, table.kernels, table.places).map(Arc::new)
-    };
+    let read = || Loaded::new(Net::from_bytes(table.net)?, table.kernels, table.places).map(Arc::new);
     let bad = |what: String| Error::BadNet { net: table.name.to_string(), what };
     let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     all.entry(id).or_insert_with(read).clone().map_err(bad)
@@ -186,5 +183,64 @@ impl Loaded {
             name: name.to_string(),
             suggestion: castnet_program::spelling::did_you_mean(name, names()).map(str::to_string),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use castnet_graph::builder::Parameters;
+    use castnet_graph::compile::{Source, SourceFunction, compile};
+    use castnet_graph::text;
+
+    const GRAPH: &str = "
+        graph F.f(x: f32[N, 4], at: i64[N] in 0..N for gather) {
+            %0 = argument 0  f32[N, 4]  x
+            %1 = sum[1](%0)  f32[N]     sum
+            %2 = exp(%1)     f32[N]     exp
+            %3 = repeat 3(%2)  f32[N]  repeat
+                graph round(state: f32[N]) {
+                    %0 = argument 0  f32[N]  state
+                    %1 = tanh(%0)    f32[N]  tanh
+                    result 0 = %1
+                }
+            %4 = %3.0        f32[N]  repeat
+            result 0 = %4
+        }";
+
+    fn bytes() -> Vec<u8> {
+        let function = SourceFunction::new("f", text::read(GRAPH).unwrap(), None);
+        let source = Source { name: "F".into(), parameters: Parameters::default(), functions: vec![function] };
+        compile(source).unwrap_or_else(|e| panic!("{e:?}")).net.to_bytes()
+    }
+
+    #[test]
+    fn broken_bytes_are_an_error_with_the_name_of_the_net() {
+        struct Broken;
+        // SAFETY: what is no net is never run.
+        unsafe impl Network for Broken {
+            const TABLE: NetTable = NetTable { name: "Broken", net: b"\x03abc\xff", kernels: &[], places: &[] };
+        }
+        for _ in 0..2 {
+            let error = loaded::<Broken>().map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with("Broken:") && error.contains("5 bytes are no net"), "{error}");
+        }
+    }
+
+    /// Whatever bytes say, the checks of a net answer and do not panic.
+    #[test]
+    fn changed_bytes_are_refused_or_hold_together() {
+        let bytes = bytes();
+        let check = |bytes: &[u8]| Net::from_bytes(bytes).and_then(|net| Loaded::new(net, &[], &[]));
+        assert!(check(&bytes).is_ok());
+        let mut refused = 0;
+        for at in 0..bytes.len() {
+            for value in [0, 1, 2, 9, 0x40, 0x7f, 0x80, 0xff] {
+                let mut broken = bytes.clone();
+                broken[at] = value;
+                refused += usize::from(check(&broken).is_err());
+            }
+        }
+        assert!(refused > bytes.len(), "{refused} of {} bytes", bytes.len());
     }
 }

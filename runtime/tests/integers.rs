@@ -2,6 +2,7 @@
 //! once.
 
 mod expression;
+mod read_back;
 
 use std::collections::HashMap;
 use std::fs;
@@ -95,6 +96,7 @@ fn result(case: &Case, text: &str, golden: &SafeTensors) -> Result<Array, String
     let functions = vec![SourceFunction::new("f", graph(case, text)?, None)];
     let source = Source { name: case.name.clone(), parameters: Parameters::default(), functions };
     let compiled = compile(source).map_err(|e| format!("{}: {e:?}", case.name))?;
+    read_back::read_back(&compiled.net);
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
     model.poison(true);

@@ -2,6 +2,7 @@
 
 mod cuda;
 mod expression;
+mod read_back;
 
 use std::collections::HashMap;
 use std::fs;
@@ -203,6 +204,7 @@ impl Case {
     /// The result (`out`) and the gradients (`grad0`, …) in a net of this float type, from inputs rounded to `inputs`; `None`: a mistake.
     fn run(&self, golden: &Golden, float: DType, inputs: DType) -> Option<Vec<(String, Vec<f64>)>> {
         let compiled = self.compiled(float)?;
+        read_back::read_back(&compiled.net);
         // SAFETY: castnet's compiler made it.
         let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
         model.poison(true);

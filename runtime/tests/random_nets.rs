@@ -5,6 +5,7 @@
 mod nets;
 #[path = "nets/penalty.rs"]
 mod penalty;
+mod read_back;
 #[path = "nets/reference.rs"]
 mod reference;
 
@@ -93,9 +94,9 @@ fn check(number: u64, source: Source) -> bool {
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
     let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
     // As generated code carries it.
-    let text = serde_json::to_string(&compiled.net).unwrap();
-    let net: castnet_program::net::Net = serde_json::from_str(&text).unwrap();
+    let net = castnet_program::net::Net::from_bytes(&compiled.net.to_bytes()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
+    read_back::read_back(&net);
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED + number) }.unwrap();
     model.poison(true);

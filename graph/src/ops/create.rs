@@ -5,6 +5,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, one_by_one, optional, required};
 use crate::graph::{Op, Value};
 use crate::number::Number;
+use crate::number::an;
 use crate::rules::Rule;
 use crate::scalar::Binary;
 use crate::size::Size;
@@ -96,7 +97,7 @@ pub(super) fn whole(
     if value.fits(dtype) || dtype == DType::Bool {
         return Ok(());
     }
-    let message = format!("`{}` of {value}, which is not an {dtype}", bound.callee);
+    let message = format!("`{}` of {value}, which is not {}", bound.callee, an(dtype));
     bound.wrong(b, "N0207", slot, message, "write an integer, or make it of f32")
 }
 

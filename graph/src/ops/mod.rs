@@ -1,7 +1,7 @@
 //! The operators of the language, one file each (pointwise ones by families), and the one list that drives everything.
 
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Given, Param, bind};
+use crate::call::{Arg, Bound, Given, Kind, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
 use crate::spelling::did_you_mean;
@@ -183,6 +183,12 @@ pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Chec
     let dtype = b.graph.dtype(first);
     if !dtype.is_half() || AS_THEY_ARE.contains(&operator.name) {
         return (operator.build)(b, bound);
+    }
+    // A number has the type of the tensor beside it, too, before all is widened.
+    for (slot, param) in operator.signature.iter().enumerate() {
+        if param.kind == Kind::Operand || operator.name == "clamp" {
+            pointwise::fits(b, bound, slot, first)?;
+        }
     }
     let wide = bound.widened(b);
     let result = (operator.build)(b, &wide)?;

@@ -5,6 +5,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
+use crate::number::{Number, an};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::DType;
@@ -52,15 +53,27 @@ pub(super) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)
 
 /// An operand in the element type of another one.
 fn operand(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> Checked<Value> {
-    let dtype = b.graph.dtype(like);
-    if let Some(number) = bound.number(slot).filter(|number| !number.fits(dtype) && dtype != DType::Bool) {
-        let made = b.made_by(like);
-        let d = Diagnostic::new("N0207", bound.at(slot), format!("{number} is not an {dtype}"))
-            .note(b.made_at(like), format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
-            .help(format!("convert the tensor first: `.cast({})`", if dtype.is_int() { "i64" } else { "f64" }));
-        return b.report(d);
-    }
+    fits(b, bound, slot, like)?;
     Ok(bound.tensor(b, slot, Some(like)))
+}
+
+/// A number must be one of the type of the tensor beside it.
+pub(super) fn fits(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> Checked<()> {
+    let dtype = b.graph.dtype(like);
+    let Some(number) = bound.number(slot).filter(|number| !number.fits(dtype) && dtype != DType::Bool) else {
+        return Ok(());
+    };
+    let made = b.made_by(like);
+    let wide = match dtype {
+        _ if number.f64().fract() != 0.0 && dtype.is_int() => "f32",
+        _ if dtype.is_int() && number.fits(DType::I64) => "i64",
+        _ if dtype.is_half() && number.fits(DType::F32) => "f32",
+        _ => "f64",
+    };
+    let d = Diagnostic::new("N0207", bound.at(slot), format!("{number} is not {}", an(dtype)))
+        .note(b.made_at(like), format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
+        .help(format!("convert the tensor first: `.cast({wide})`"));
+    b.report(d)
 }
 
 fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
@@ -361,6 +374,7 @@ fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         return b.binary(Binary::Pow, x, y).map(Arg::Tensor);
     }
     let x = float(b, bound, 0)?;
+    fits(b, bound, 1, x)?;
     Ok(Arg::Tensor(match bound.float(1) {
         Some(c) => power(b, x, c),
         None => {
@@ -399,18 +413,8 @@ fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     if dtype == DType::Bool {
         float(b, bound, 0)?;
     }
-    for (slot, bound_given) in [(1, min), (2, max)] {
-        if let Some(c) = bound_given.filter(|c| dtype.is_int() && c.fract() != 0.0) {
-            let message = format!("`clamp` of {dtype} at {c:?}, which is not an {dtype}");
-            return bound.wrong(
-                b,
-                "N0207",
-                slot,
-                message,
-                "write an integer, or convert the tensor first: `.cast(f32)`",
-            );
-        }
-    }
+    fits(b, bound, 1, x)?;
+    fits(b, bound, 2, x)?;
     match (min, max) {
         (None, None) => {
             return bound.wrong(b, "N0306", 0, "`clamp` needs `min`, `max` or both", "write `clamp(0.0, 1.0)`");
@@ -428,15 +432,16 @@ fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     }
     let given = x;
     let mut inside = None;
-    let mut hold = |b: &mut Builder, f: Binary, c: Option<f64>| {
+    let mut hold = |b: &mut Builder, f: Binary, c: Option<Number>| {
         if let Some(c) = c {
             x = b.binary_const(f, x, c);
             let strictly = b.binary_const(if f == Binary::Max { Binary::Gt } else { Binary::Lt }, x, c);
             inside = Some(inside.map_or(strictly, |also| b.pointwise(Binary::And, also, strictly)));
         }
     };
-    hold(b, Binary::Max, min);
-    hold(b, Binary::Min, max);
+    // As they are written: of i64 not every number is one of f64.
+    hold(b, Binary::Max, bound.number(1));
+    hold(b, Binary::Min, bound.number(2));
     // No gradient flows through NaN, as in PyTorch: it is not inside.
     Ok(Arg::Tensor(match inside {
         Some(inside) if dtype.is_float() => {
@@ -452,11 +457,11 @@ fn where_(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let (x, y) = match (bound.arg(1), bound.arg(2)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
-            (x, bound.tensor(b, 2, Some(x)))
+            (x, operand(b, bound, 2, x)?)
         }
         (_, Some(Arg::Tensor(y))) => {
             let y = *y;
-            (bound.tensor(b, 1, Some(y)), y)
+            (operand(b, bound, 1, y)?, y)
         }
         _ => (bound.tensor(b, 1, None), bound.tensor(b, 2, None)),
     };

@@ -28,7 +28,7 @@ impl Expr {
                 otherwise.walk(visit);
             }
             ExprKind::Block(body) | ExprKind::Closure(_, body) => body.walk(visit),
-            ExprKind::Broken | ExprKind::Name(_) | ExprKind::Int(_) | ExprKind::Float(_) => {}
+            ExprKind::Broken | ExprKind::Name(_) | ExprKind::Int(_) | ExprKind::Long(_) | ExprKind::Float(_) => {}
             ExprKind::Bool(_) | ExprKind::Text(_) | ExprKind::None => {}
         }
     }

@@ -37,14 +37,12 @@ pub(super) fn write(compiled: &Compiled, places: &Places) -> TokenStream {
 }
 
 fn write_files(explain: &Explain<'_>) -> Option<()> {
-    let net = &explain.compiled.net;
-    let folder = target_folder()?.join("castnet").join(&net.name);
+    let folder = target_folder()?.join("castnet").join(&explain.compiled.net.name);
     std::fs::create_dir_all(&folder).ok()?;
     for (name, text) in explain.files() {
         std::fs::write(folder.join(name), text).ok()?;
     }
-    let json = serde_json::to_string_pretty(net).ok()?;
-    std::fs::write(folder.join("net.json"), json).ok()
+    Some(())
 }
 
 /// `CARGO_TARGET_DIR`, else `target` beside the `Cargo.lock` of the workspace.

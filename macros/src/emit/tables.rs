@@ -1,4 +1,4 @@
-//! The tables: the net as JSON, its places, and the kernels that replace interpreted stages in optimised builds.
+//! The tables: the net as bytes, its places, and the kernels that replace interpreted stages in optimised builds.
 
 use castnet_graph::compile::Compiled;
 use castnet_graph::printer::{self, Printed};
@@ -13,7 +13,7 @@ use crate::places::Places;
 /// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let (name, ty, castnet) = (&target.name.text, super::ident(target.name, places), places.castnet());
-    let json = super::text(&compiled.map(|c| c.net.json()).unwrap_or_default());
+    let net = Literal::byte_string(&compiled.map(|c| c.net.to_bytes()).unwrap_or_default());
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
@@ -24,7 +24,7 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
         unsafe impl #castnet::__private::Network for #ty {
             const TABLE: #castnet::__private::NetTable = #castnet::__private::NetTable {
                 name: #name,
-                json: #json,
+                net: #net,
                 kernels: __KERNELS,
                 places: &[#(#texts),*],
             };

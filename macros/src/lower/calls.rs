@@ -41,11 +41,16 @@ impl<'a> Lowering<'a, '_, '_> {
                 _ => {}
             }
         }
-        let given = self.all_given(frame, arguments);
-        if name == UNFINISHED {
+        let of_sizes = matches!(name, "div_ceil" | "div_floor");
+        let is_operator = ops::find(name).is_some() && !of_sizes;
+        let given = match is_operator {
+            true => arguments.iter().map(|a| self.operand(frame, a.name.as_ref(), &a.value)).collect(),
+            false => self.all_given(frame, arguments),
+        };
+        if name == UNFINISHED || of_sizes && given.iter().any(|g| g.value == Arg::Unknown) {
             return Arg::Unknown;
         }
-        if matches!(name, "div_ceil" | "div_floor")
+        if of_sizes
             && let [Given { value: Arg::Size(size), .. }, Given { value: Arg::Size(by), name: None, .. }] = &given[..]
         {
             let result = arith::rounded_division(self.b, name, callee.at, size, by);
@@ -59,7 +64,8 @@ impl<'a> Lowering<'a, '_, '_> {
                 return self.mistake(Diagnostic::new("N0501", callee.at, message).help(help));
             }
             let result = ops::call(self.b, name, callee.at, &given);
-            return self.checked(result, callee.at);
+            let result = self.checked(result, callee.at);
+            return self.beside_tensors(result, arguments.iter().map(|a| &a.value));
         }
         if (frame.lenient || self.pass.net.members.lost) && ops::suggest(name, []).is_none() {
             return Arg::Unknown; // It may have been an item that could not be read.

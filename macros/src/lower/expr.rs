@@ -15,7 +15,7 @@ use super::Pass;
 use super::parts::Part;
 use super::scope::{Frame, Local};
 use super::signature::is_size_name;
-use crate::ast::{Argument, BuildParameter, Expr, ExprKind, FLOAT, Item, ItemKind, Members, UNFINISHED};
+use crate::ast::{Argument, BuildParameter, Expr, ExprKind, FLOAT, Item, ItemKind, Members, Name, UNFINISHED};
 
 /// Lowers expressions into one graph.
 pub(super) struct Lowering<'a, 'b, 'p> {
@@ -47,6 +47,7 @@ impl<'a> Lowering<'a, '_, '_> {
         match &expression.kind {
             ExprKind::Broken => Arg::Unknown,
             ExprKind::Int(value) => Arg::Size((*value).into()),
+            ExprKind::Long(value) => self.too_long(*value, at),
             ExprKind::Float(value) => Arg::Float(*value),
             ExprKind::Bool(value) => Arg::Bool(*value),
             ExprKind::Text(text) => Arg::Text(text.clone()),
@@ -74,10 +75,10 @@ impl<'a> Lowering<'a, '_, '_> {
                 self.checked(result, at)
             }
             ExprKind::Binary(f, x, y) => {
-                let x = Given { name: None, value: self.expression(frame, x), at: x.at };
-                let y = Given { name: None, value: self.expression(frame, y), at: y.at };
-                let result = arith::binary(self.b, *f, at, &x, &y);
-                self.checked(result, at)
+                let given = [self.operand(frame, None, x), self.operand(frame, None, y)];
+                let result = arith::binary(self.b, *f, at, &given[0], &given[1]);
+                let result = self.checked(result, at);
+                self.beside_tensors(result, [&**x, &**y])
             }
             ExprKind::And(x, y) => match self.truth(frame, x) {
                 Some(false) => Arg::Bool(false),
@@ -129,6 +130,34 @@ impl<'a> Lowering<'a, '_, '_> {
             }
         }
         None
+    }
+
+    /// An operand or an argument of an operator, which may be a number that no size can be.
+    pub fn operand(&mut self, frame: &mut Frame<'a>, name: Option<&'a Name>, x: &'a Expr) -> Given {
+        let value = match &x.kind {
+            ExprKind::Long(value) => Arg::Size((*value).into()),
+            _ => self.expression(frame, x),
+        };
+        Given { name: name.map(|n| (n.text.clone(), n.at)), value, at: x.at }
+    }
+
+    /// What came of operands: long numbers among them are a mistake unless it is a tensor.
+    pub fn beside_tensors<'x>(&mut self, result: Arg, operands: impl IntoIterator<Item = &'x Expr>) -> Arg {
+        let mut long = operands.into_iter().filter_map(|x| match x.kind {
+            ExprKind::Long(value) => Some((value, x.at)),
+            _ => None,
+        });
+        match (&result, long.next()) {
+            (Arg::Tensor(_) | Arg::Unknown, _) | (_, None) => result,
+            (_, Some((value, at))) => self.too_long(value, at),
+        }
+    }
+
+    fn too_long(&mut self, value: i64, at: Loc) -> Arg {
+        let d = Diagnostic::new("N0517", at, format!("the number {value} is too large"));
+        self.mistake(d.help(
+            "sizes and counts are at most 2147483647; beside a tensor a number may be as large as the tensor's type",
+        ))
     }
 
     /// An argument of a call or layer.

@@ -19,6 +19,7 @@ impl Parser<'_> {
         // A negative literal is one thing, underlined as a whole.
         let kind = match (f, &x.kind) {
             (Unary::Neg, ExprKind::Int(value)) => ExprKind::Int(-value),
+            (Unary::Neg, ExprKind::Long(value)) => ExprKind::Long(-value),
             (Unary::Neg, ExprKind::Float(value)) => ExprKind::Float(-value),
             _ => return Expr { at, kind: ExprKind::Unary(f, Box::new(x)) },
         };
@@ -129,9 +130,10 @@ impl Parser<'_> {
             syn::Lit::Bool(value) => (ExprKind::Bool(value.value), ""),
             syn::Lit::Int(value) => match value.base10_parse::<i64>() {
                 Ok(number) if number <= i64::from(i32::MAX) => (ExprKind::Int(number), value.suffix()),
-                _ => {
+                Ok(number) => (ExprKind::Long(number), value.suffix()),
+                Err(_) => {
                     let message = format!("the number {} is too large", value.base10_digits());
-                    let help = "integers are at most 2147483647; a number may be written as `1e10`";
+                    let help = "integers are at most 9223372036854775807; a number may be written as `1e20`";
                     self.report("N0517", at, message, help);
                     return Expr::broken(at);
                 }

@@ -95,7 +95,7 @@ fn lenet_is_readable_rust() {
     let (before, report) = text.split_once("\nLeNet.scores(").expect("a report");
     let (_, after) = report.split_once("\n\"#\n").expect("the end of the report");
     let text = format!("{before} …\n{after}");
-    // The tables are long lines of JSON; the rest is for people.
+    // The net is a long line of bytes; the rest is for people.
     let short = |line: &str| match line.char_indices().nth(120) {
         Some((at, _)) => format!("{} …", &line[..at]),
         None => line.to_string(),

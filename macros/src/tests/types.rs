@@ -34,3 +34,66 @@ fn no_operator_passes_what_the_compiler_cannot_do() {
         }
     }
 }
+
+/// A number beside a tensor must be one of its type, whichever operator it is given to; the message names the type with its article.
+#[test]
+fn numbers_are_of_the_type_beside_them() {
+    for (call, message) in [
+        ("i.cast(u8) + 300", "300 is not a u8"),
+        ("i.cast(u8).clamp(0, 300)", "300 is not a u8"),
+        ("i.cast(i8).clamp(-129)", "-129 is not an i8"),
+        ("i.clamp(max = 0.5)", "0.5 is not an i64"),
+        ("where_(b, i.cast(i16), 40000)", "40000 is not an i16"),
+        ("where_(b, -1, i.cast(u32))", "-1 is not a u32"),
+        ("where_(b, i, 0.5)", "0.5 is not an i64"),
+        ("y.cast(f16) * 1e6", "1000000.0 is not an f16"),
+        ("y.cast(f16).clamp(0.0, 1e6)", "1000000.0 is not an f16"),
+        ("y.cast(f16).pow(1e6)", "1000000.0 is not an f16"),
+        ("y.cast(f16).maximum(70000)", "70000 is not an f16"),
+        ("where_(y > 0.0, y.cast(f16), -1e6)", "-1000000.0 is not an f16"),
+        ("y.cast(f16).masked_fill(y > 0.0, -1e9)", "-1000000000.0 is not an f16"),
+        ("full([N], 300, dtype = u8)", "`full` of 300, which is not a u8"),
+    ] {
+        let found = body(&format!("used + ({call}).cast(f32).sum()"));
+        assert_eq!(found.len(), 1, "{call}: {found:?}");
+        assert!(found[0].starts_with(&format!("N0207: {message}")), "{call}: {found:?}");
+    }
+    let half = super::mistakes("net Test { pub fn f(x: f16[N]) -> f16[N] { x * 1e6 } }");
+    assert!(half.len() == 1 && half[0].contains("convert the tensor first: `.cast(f32)`"), "{half:?}");
+    for right in ["i.cast(u8).clamp(0, 255)", "y.cast(f16) * 65504.0", "y.clamp(max = inf)", "where_(b, i, -5)"] {
+        let found = body(&format!("used + ({right}).cast(f32).sum()"));
+        assert!(!found.iter().any(|m| m.starts_with("N0207")), "{right}: {found:?}");
+    }
+}
+
+/// What no size can be stands beside a tensor that can have it, to the last digit, and nowhere else.
+#[test]
+fn long_numbers_stand_beside_tensors() {
+    for right in [
+        "i * 9007199254740993",
+        "-5000000000 - i",
+        "i.clamp(-9223372036854775807, 9223372036854775807)",
+        "i.cast(u32) + 4294967295",
+        "where_(b, 5000000000, i)",
+        "full([N], 5000000000, dtype = i64)",
+        "y * 5000000000",
+        "i.floor_divide(5000000000)",
+    ] {
+        let found = body(&format!("used + ({right}).cast(f32).sum()"));
+        assert!(found.is_empty(), "{right}: {found:?}");
+    }
+    for (wrong, code) in [
+        ("used.reshape([N, 5000000000])", "N0517: the number 5000000000 is too large"),
+        ("used * (5000000000 - 4999999999)", "N0517: "),
+        ("used + N * 5000000000", "N0517: "),
+        ("used + sqrt(5000000000)", "N0517: the number 5000000000 is too large"),
+        ("used + 5000000000.div_ceil(2)", "N0517: "),
+        ("used.sum(5000000000)", "N0"),
+        ("let n = 5000000000; used", "N0517: the number 5000000000 is too large"),
+        ("used + (i.cast(i32) + 2147483648).cast(f32).sum()", "N0207: 2147483648 is not an i32"),
+        ("used + 9223372036854775808", "N0517: the number 9223372036854775808 is too large"),
+    ] {
+        let found = body(wrong);
+        assert!(found.len() == 1 && found[0].starts_with(code), "{wrong}: {found:?}");
+    }
+}

@@ -3,6 +3,8 @@
 #[allow(dead_code)] // Not every number that can be drawn is.
 #[path = "numbers.rs"]
 mod numbers;
+#[path = "../read_back/mod.rs"]
+mod read_back;
 #[path = "reference.rs"]
 mod reference;
 
@@ -50,9 +52,9 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let text = serde_json::to_string(&compiled.net).unwrap();
-    let net: Net = serde_json::from_str(&text).unwrap();
+    let net = Net::from_bytes(&compiled.net.to_bytes()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
+    read_back::read_back(&net);
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
     let texts = || format!("{written}\n{}\n{}", report.optimised, report.program);
     // Two of them, as each call draws other random numbers.

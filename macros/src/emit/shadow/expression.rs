@@ -27,7 +27,8 @@ impl<'a> Shadow<'a> {
                 let value = Literal::i64_unsuffixed(value.saturating_abs());
                 quote!(#value)
             }
-            ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Text(_) | ExprKind::None => quote!(()),
+            ExprKind::Long(_) | ExprKind::Float(_) | ExprKind::Bool(_) => quote!(()),
+            ExprKind::Text(_) | ExprKind::None => quote!(()),
             ExprKind::List(parts) | ExprKind::Tuple(parts) => {
                 let parts: Vec<TokenStream> = parts.iter().map(|p| self.value(p)).collect();
                 quote!((#(#parts,)*))

@@ -204,7 +204,7 @@ fn expr(e: &Expr) -> String {
     match &e.kind {
         ExprKind::Broken => "?".into(),
         ExprKind::Name(name) => name.clone(),
-        ExprKind::Int(value) => value.to_string(),
+        ExprKind::Int(value) | ExprKind::Long(value) => value.to_string(),
         ExprKind::Float(value) => format!("{value:?}"),
         ExprKind::Bool(value) => value.to_string(),
         ExprKind::Text(text) => format!("{text:?}"),

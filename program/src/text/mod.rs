@@ -1,4 +1,4 @@
-//! The textual form of programs.
+//! Programs as text: `Display` for people, a listing of everything ([`Program::listing`]) that can be read back ([`read`]).
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -11,6 +11,12 @@ use crate::program::{
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
 use crate::size::Size;
 use crate::types::shape_text;
+
+pub mod line;
+mod listing;
+mod read;
+
+pub use read::read;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
