@@ -69,6 +69,14 @@ impl Window {
             && size[1] % self.kernel[1] == 0
     }
 
+    /// As [`Window::tiles`], of an image of this shape; one of run-time sizes is not known to be tiled, but by single elements.
+    pub fn tiles_image(&self, shape: &[Size]) -> bool {
+        match (shape[2].as_const(), shape[3].as_const()) {
+            (Some(height), Some(width)) => self.tiles([height, width]),
+            _ => self.kernel == [1, 1] && self.tiles([1, 1]),
+        }
+    }
+
     /// The taps, row-major.
     pub fn taps(&self) -> impl Iterator<Item = [i64; 2]> + use<> {
         let [h, w] = self.kernel;

@@ -20,6 +20,7 @@ pub mod number;
 pub mod ops;
 pub mod optimise;
 pub mod plan;
+mod primitives;
 pub mod printer;
 mod ranges;
 pub mod recompute;

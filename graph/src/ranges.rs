@@ -268,7 +268,14 @@ impl Ranges {
             Op::Binary(Binary::Max) => Some(of(0)?.max(of(1)?)),
             Op::Binary(Binary::Min) => Some(of(0)?.min(of(1)?)),
             Op::Binary(Binary::Rem) => of(0)?.rem(of(1)?),
-            _ => None,
+            // Floats, of which nothing is known, but for those above.
+            Op::Binary(_) | Op::Unary(_) | Op::Reduce(Reduction::Prod, _) => None,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
+            Op::Scatter { .. } | Op::MatMul { .. } | Op::Repeat(_) | Op::Get(_) => None,
+            Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => None,
+            Op::MaxPool2d(_) | Op::MaxPool2dGrad(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) => None,
+            Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => None,
         }
     }
 

@@ -44,15 +44,20 @@ impl ValueLayout {
     }
 
     /// Elements, padding included.
-    pub fn elements(&self, shape: &[Size]) -> Size {
-        match self {
+    ///
+    /// # Errors
+    ///
+    /// If it lies in panels of which nobody knows how many there are.
+    pub fn elements(&self, shape: &[Size]) -> Result<Size, String> {
+        Ok(match self {
             ValueLayout::Order(_) => Size::product(shape),
             ValueLayout::Panels(_) => {
-                let columns = shape[0].as_const().unwrap_or(0);
+                let columns =
+                    shape[0].as_const().ok_or_else(|| format!("panels of {} columns: no number", shape[0]))?;
                 let padded = Size::constant((columns + PANEL - 1) / PANEL * PANEL);
                 &padded * &Size::product(&shape[1..])
             }
-        }
+        })
     }
 }
 

@@ -106,8 +106,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
             }
         }
         Op::MaxPool2dGrad(window) => {
-            let size = [2, 3].map(|axis| out.shape(node.inputs[0])[axis].as_const().unwrap_or(1));
-            if !window.tiles(size) {
+            if !window.tiles_image(out.shape(node.inputs[0])) {
                 let operand = in_memory(out, node.inputs[0]);
                 let ty = Type::new(window.tap_type(), out.shape(node.inputs[1]).to_vec());
                 let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
