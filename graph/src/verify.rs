@@ -6,7 +6,7 @@ use crate::graph::{Graph, Node, Op, Repeat, Role, Window};
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
-use crate::types::{DType, broadcast};
+use crate::types::{DType, Type, broadcast};
 use rustc_hash::FxHashMap;
 
 /// Operands come first and every node has the type that its operator's rule gives.
@@ -80,9 +80,17 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             // Their types stand in the net's lists, a loop's in its body.
             Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => true,
             Op::Repeat(_) => true,
-            Op::Get(number) => match &graph.node(node.inputs[0]).op {
-                Op::Repeat(repeat) => verify_get(repeat, *number, node),
-                _ => false,
+            Op::Routine(call) => {
+                let operands: Vec<&Type> = node.inputs.iter().map(|v| graph.ty(*v)).collect();
+                match call.results(&operands) {
+                    Ok(types) => types.len() == call.routine.arity().1 && types[0] == node.ty,
+                    Err(what) => return wrong(&what),
+                }
+            }
+            Op::Get(number) => match (graph.types(node.inputs[0]).get(*number), &graph.node(node.inputs[0]).op) {
+                // The element types of states are those of what goes round.
+                (Some(ty), Op::Repeat(_)) => ty.shape == node.ty.shape,
+                (ty, _) => *number > 0 && ty == Some(&node.ty),
             },
         };
         if let Op::Repeat(repeat) = &node.op {
@@ -161,14 +169,6 @@ fn convolves(w: &Window, x: &[Size], weight: &[Size], y: &[Size]) -> bool {
 /// Whether images of one shape may have windows of the other: batch and channels stay.
 fn pools(x: &[Size], y: &[Size]) -> bool {
     x.len() == 4 && y.len() == 4 && x[..2] == y[..2]
-}
-
-/// Whether a node is the result of a loop that it takes.
-fn verify_get(repeat: &Repeat, number: usize, node: &Node) -> bool {
-    let body = &repeat.body;
-    let Some(made) = body.outputs.get(number).filter(|o| o.role == Role::Result(number)) else { return false };
-    let rounds = if number < repeat.states { &[][..] } else { std::slice::from_ref(&repeat.count) };
-    node.ty.shape.strip_prefix(rounds).is_some_and(|row| row == body.shape(made.value))
 }
 
 /// The body's arguments and results have the types of what goes round.
@@ -295,6 +295,14 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 launch.space.len() == 4 && strided(input) && strided(dy)
             }
             Family::Scatter(axis) => *axis < launch.space.len(),
+            Family::Routine { routine, .. } => {
+                let (reads, writes) = routine.arity();
+                let has_rows = |a: &Access| a.dims.starts_with(&launch.space);
+                let stores = launch.stores.len();
+                launch.loads.len() == reads
+                    && (stores == writes || stores == writes + 1)
+                    && launch.loads.iter().chain(&launch.stores[..writes]).all(has_rows)
+            }
             Family::Flat | Family::Row | Family::Column => true,
         };
         if !tile {

@@ -5,6 +5,7 @@ mod float;
 mod json;
 pub mod net;
 pub mod program;
+pub mod routine;
 pub mod rules;
 pub mod scalar;
 pub mod size;

@@ -109,6 +109,12 @@ pub(crate) fn layouts(
             Op::State(_) | Op::RoundState { .. } | Op::Scatter { .. } => {
                 fixed.insert(value, plain(value));
             }
+            Op::Routine(_) => {
+                fixed.insert(value, plain(value));
+                for operand in node.inputs.iter().map(|v| strip_reshapes(graph, *v)) {
+                    fixed.insert(operand, plain(operand));
+                }
+            }
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
                 fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
             }

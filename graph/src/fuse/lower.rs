@@ -334,8 +334,10 @@ impl<'g> Lower<'g> {
         if let Some(tile) = group.tile {
             return self.tile_launch(tile, &stored);
         }
-        if let Op::Scatter { axis } = self.graph.node(group.nodes[0]).op {
-            return Ok(self.scatter_launch(group.nodes[0], axis));
+        match &self.graph.node(group.nodes[0]).op {
+            Op::Scatter { axis } => return Ok(self.scatter_launch(group.nodes[0], *axis)),
+            Op::Routine(call) => return Ok(self.routine_launch(group.nodes[0], call)),
+            _ => {}
         }
         let (space, reduce): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&l| !group.reduced[l]);
         let family = match order.last() {

@@ -21,6 +21,7 @@ mod lower;
 mod prepare;
 mod rederive;
 mod region;
+mod routine;
 mod scatter;
 mod stage;
 mod states;

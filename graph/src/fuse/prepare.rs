@@ -132,6 +132,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
                 (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, layouts),
                 (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, layouts),
                 (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
+                (Op::Routine(_), _) => laid_out(out, operand, None, lie),
                 (Op::Repeat(repeat), _) => {
                     let is_stack = i >= repeat.states + repeat.shared;
                     laid_out(out, operand, outside(repeat.border.argument(i), is_stack), lie)
@@ -155,7 +156,7 @@ fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
         (Op::Conv2dWeightGrad(_), role) => {
             role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts(number)))
         }
-        (Op::Scatter { .. } | Op::Cat(_), role) => {
+        (Op::Scatter { .. } | Op::Routine(_) | Op::Cat(_), role) => {
             role.gradient().is_none_or(|number| layouts(number) == Layout::Plain)
         }
         // A gradient in panels has the parameter's own axes.

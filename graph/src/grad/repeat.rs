@@ -63,7 +63,7 @@ impl Pass<'_> {
     }
 
     /// The sum of what has arrived at a result.
-    fn arrived(&mut self, results: &[(usize, Value)], result: usize) -> Option<Value> {
+    pub(super) fn arrived(&mut self, results: &[(usize, Value)], result: usize) -> Option<Value> {
         let all: Vec<Value> = results.iter().filter(|(i, _)| *i == result).map(|(_, g)| *g).collect();
         all.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b))
     }

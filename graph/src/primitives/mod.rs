@@ -231,6 +231,10 @@ impl Op {
             Op::MaxPool2dGrad(w) | Op::MaxPool2dGather(w) => P::pool(2, *w, 1),
             Op::MaxPool2dScatter(w) => P::pool(2, *w, 2),
             Op::Copy => P::new(1, Class::Point, Weight::Heavy),
+            Op::Routine(call) => {
+                let alone = P::new(call.routine.arity().0, Class::Alone, Weight::Heavy);
+                P { reads_memory: true, flops: work::routine, ..alone }
+            }
             Op::Repeat(_) => {
                 let region = P::new(0, Class::Region, Weight::Heavy);
                 P { operands: Operands::Any, reads_memory: true, flops: work::rounds, ..region }

@@ -47,6 +47,17 @@ pub(super) fn conv_weight_grad(graph: &Graph, node: &Node) -> Size {
     filters(&graph.ty(node.inputs[1]).len(), &node.ty.shape)
 }
 
+/// What the routine says.
+pub(super) fn routine(graph: &Graph, node: &Node) -> Size {
+    match &node.op {
+        Op::Routine(call) => {
+            let operands: Vec<_> = node.inputs.iter().map(|v| graph.ty(*v)).collect();
+            call.flops(&operands)
+        }
+        _ => Size::constant(0),
+    }
+}
+
 /// Those of the body, in every round.
 pub(super) fn rounds(_: &Graph, node: &Node) -> Size {
     match &node.op {
