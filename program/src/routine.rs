@@ -12,6 +12,7 @@ macro_rules! with_routines {
     ($each:ident) => {
         $each! {
             sort Sort 1 2,
+            cumsum Cumsum 1 1,
         }
     };
 }

@@ -563,6 +563,10 @@ impl Tensor {
     ///
     /// Where the elements along `dim` stand from the smallest to the largest: the indices of `sort`.
     pub fn argsort<Output>(&self, dim: impl Int, descending: impl Bool, stable: impl Bool) -> Output { any() }
+    /// `cumsum(input, dim, dtype = None)`
+    ///
+    /// For each element the sum of all up to it along `dim`; of integers and bool as i64, unless `dtype` says otherwise.
+    pub fn cumsum<Output>(&self, dim: impl Int, dtype: impl DType) -> Output { any() }
     /// `grad(outputs, inputs)`
     ///
     /// The gradients of a scalar with respect to each of a list of tensors, as a list; they can be differentiated again.

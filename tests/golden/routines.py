@@ -87,6 +87,15 @@ long = table("f32", (2, 3000))
 case("x.sort()[0]", long.sort(stable=True)[0], x=long)
 case("x.sort()[1]", long.sort(stable=True)[1], x=long)
 
+# cumsum.
+for t in TYPES:
+    for dim in (0, 1, 2):
+        case(f"x.cumsum({dim})", table(t).cumsum(dim), x=table(t))
+        case(f"x.cumsum({dim})", calm(t).cumsum(dim), x=calm(t))
+case("x.cumsum(0, dtype = f32)", table("i32").cumsum(0, dtype=torch.float32), x=table("i32"))
+far = torch.full((2, 5000), 2**31 - 1, dtype=torch.int32)
+case("x.cumsum(1)", far.cumsum(1), x=far)
+
 if __name__ == "__main__":
     save_file(tensors, HERE / "routines.safetensors", metadata={"made by": "tests/golden/routines.py"})
     (HERE / "routines.safetensors").chmod(0o644)

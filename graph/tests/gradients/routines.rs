@@ -23,5 +23,11 @@ pub fn routines() -> Vec<Case> {
             bent(b, y)
         }));
     }
+    for dim in [0, 1, -1] {
+        cases.push(case("cumsum", &[&[3, 4, 5]], any, move |b, x| {
+            let y = op(b, "cumsum", vec![t(x[0]), int(dim)]);
+            bent(b, y)
+        }));
+    }
     cases
 }
