@@ -86,7 +86,7 @@ fn at_strides(program: &Program) -> Vec<String> {
         let side_by_side = match launch.family {
             Family::Row => launch.space.len() + launch.reduce.len() - 1,
             Family::Column => launch.space.len() - 1,
-            Family::Flat | Family::Scatter(_) | Family::Tile(_) => return false,
+            Family::Flat | Family::Scatter(_) | Family::Routine { .. } | Family::Tile(_) => return false,
         };
         let Some(most) = launch.loads.iter().max_by_key(|access| size(access)) else { return false };
         let innermost = most.dims.iter().zip(&most.index).rev().find(|(size, _)| !size.is(1));

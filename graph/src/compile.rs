@@ -12,6 +12,7 @@ use crate::graph::{Graph, Op, Role};
 use crate::net::{Function, Init, Net, Parameter, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
+use crate::primitives::flops;
 use crate::program::{Check, Layout, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
@@ -136,7 +137,12 @@ type Lowered = (Graph, Kernels, Plan);
 
 /// Cuts the forward pass into segments that are made again, so that the arena is within so many bytes; if no number of segments that is worth
 /// trying does, by the one that takes the least. Those that should do by estimate are planned first, as few as will do.
-fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph) -> Lowered) -> Lowered {
+fn within<E>(
+    whole: Lowered,
+    allowed: i64,
+    budget: &Budget,
+    lowered: &dyn Fn(Graph) -> Result<Lowered, E>,
+) -> Result<Lowered, E> {
     let bytes = |l: &Lowered| arena_bytes(&l.2.arena, &|name| budget.value(name));
     let written = whole.0.clone();
     let segments = Segments::new(&written, &|name| budget.value(name));
@@ -149,12 +155,12 @@ fn within(whole: Lowered, allowed: i64, budget: &Budget, lowered: &dyn Fn(Graph)
         if bytes(&best) <= allowed {
             break;
         }
-        let tried = lowered(without_dead_code(&segments.graph(*count)));
+        let tried = lowered(without_dead_code(&segments.graph(*count)))?;
         if bytes(&tried) < bytes(&best) {
             best = tried;
         }
     }
-    best
+    Ok(best)
 }
 
 impl Compiled {
@@ -186,16 +192,16 @@ impl Compiled {
         let net = &self.net;
         let lowered = |graph: Graph| {
             let graph = checks_first(graph);
-            let mut kernels = lower(&graph, &net.parameters);
+            let mut kernels = lower(&graph, &net.parameters).map_err(|what| broken("fuse", what))?;
             let planned = plan(&mut kernels);
-            (graph, kernels, planned)
+            Ok((graph, kernels, planned))
         };
-        let mut best = lowered(optimised);
+        let mut best = lowered(optimised)?;
         if let Some(budget) = &function.memory {
             let bytes = |arena: &[Size]| arena_bytes(arena, &|name| budget.value(name));
             let allowed = budget.bytes - budget.of(net, training, 0).total();
             if training && bytes(&best.2.arena) > allowed {
-                best = within(best, allowed, budget, &lowered);
+                best = within(best, allowed, budget, &lowered)?;
                 crate::verify::verify(&best.0).map_err(|what| broken("recompute", what))?;
             }
             let taken = budget.of(net, training, bytes(&best.2.arena));
@@ -299,40 +305,4 @@ fn rules(graph: &Graph) -> Vec<Rule> {
     let mut seen: Vec<Rule> = vec![];
     all.into_iter().for_each(|rule| rule.add_to(&mut seen));
     seen
-}
-
-/// Floating-point operations: two a product-and-sum, one an element of everything pointwise or reduced.
-fn flops(graph: &Graph) -> Size {
-    let node_flops = |node: &crate::graph::Node| match &node.op {
-        Op::MatMul { ta, .. } => {
-            let a = graph.shape(node.inputs[0]);
-            let k = &a[if *ta { a.len() - 2 } else { a.len() - 1 }];
-            &(&node.ty.len() * k) * &2.into()
-        }
-        Op::Conv2d(_) => &(&node.ty.len() * &Size::product(&graph.shape(node.inputs[1])[1..])) * &2.into(),
-        Op::Conv2dInputGrad(_) => {
-            let per_pixel = Size::product(&graph.shape(node.inputs[1])[1..]);
-            &(&graph.ty(node.inputs[0]).len() * &per_pixel) * &2.into()
-        }
-        Op::Conv2dWeightGrad(_) => {
-            let per_pixel = Size::product(&node.ty.shape[1..]);
-            &(&graph.ty(node.inputs[1]).len() * &per_pixel) * &2.into()
-        }
-        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast => node.ty.len(),
-        Op::Repeat(repeat) => &flops(&repeat.body) * &repeat.count,
-        Op::Reduce(..) | Op::Scatter { .. } => graph.ty(node.inputs[0]).len(),
-        Op::MaxPool2d(w) | Op::SumPool2d(w) => &node.ty.len() * &(w.kernel[0] * w.kernel[1]).into(),
-        Op::MaxPool2dGrad(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) => node.ty.len(),
-        Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => node.ty.len(),
-        // Those that the gradient is taken of are written by these others by now.
-        Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => Size::constant(0),
-        Op::Normalize(_) | Op::Resample { .. } => Size::constant(0),
-        Op::Detach | Op::WithSlope | Op::After | Op::Copy | Op::Get(_) => Size::constant(0),
-        Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } => Size::constant(0),
-        Op::State(_) | Op::RoundState { .. } => Size::constant(0),
-        Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => Size::constant(0),
-        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } => Size::constant(0),
-        Op::Pad { .. } | Op::Cat(_) | Op::Gather { .. } => Size::constant(0),
-    };
-    graph.nodes.iter().fold(Size::constant(0), |sum, node| &sum + &node_flops(node))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::Loc;
 use crate::number::Number;
 use crate::program::{Below, Check};
+use crate::routine::Routine;
 use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::{Size, gcd};
@@ -67,6 +68,14 @@ impl Window {
             && self.dilation == [1, 1]
             && size[0] % self.kernel[0] == 0
             && size[1] % self.kernel[1] == 0
+    }
+
+    /// As [`Window::tiles`], of an image of this shape; one of run-time sizes is not known to be tiled, but by single elements.
+    pub fn tiles_image(&self, shape: &[Size]) -> bool {
+        match (shape[2].as_const(), shape[3].as_const()) {
+            (Some(height), Some(width)) => self.tiles([height, width]),
+            _ => self.kernel == [1, 1] && self.tiles([1, 1]),
+        }
     }
 
     /// The taps, row-major.
@@ -274,10 +283,24 @@ pub enum Op {
     Copy,
     /// `x, y` → `x` itself, once `y` is there: keeps what is made again from moving to where `x` was made.
     After,
+    /// Of which each row is what it makes of a row of its operands: no loop nest, but a function of its own.
+    Routine(Call),
     /// A loop of rounds over one body; operands: initial states, then what every round sees, then stacks.
     Repeat(Box<Repeat>),
-    /// The result number `.0` of a `Repeat`.
+    /// The result number `.0` of a node that has several: of a `Repeat` every one, of others those from number 1 on, as the node's own value is
+    /// result 0.
     Get(usize),
+}
+
+/// A routine with what it is told beside its operands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Which one.
+    pub routine: Routine,
+    /// From the last element to the first, from the largest to the smallest, from the right: what the routine says.
+    pub reverse: bool,
+    /// The length of a row of its results, if its operands do not say it.
+    pub length: Option<Size>,
 }
 
 /// `count` rounds of one body: equal blocks are one block in the compiler.
@@ -318,6 +341,19 @@ impl Repeat {
     /// The states of the net that its rounds read or assign; sorted.
     pub fn states_of_net(&self) -> Vec<usize> {
         self.body.states_in(&[rounds(self)])
+    }
+
+    /// The types of its results: the last states, then the stacks.
+    pub fn types(&self) -> Vec<Type> {
+        let results = self.body.outputs.iter().take_while(|o| matches!(o.role, Role::Result(_)));
+        let ty = |(number, output): (usize, &Output)| {
+            let mut ty = self.body.ty(output.value).clone();
+            if number >= self.states {
+                ty.shape.insert(0, self.count.clone());
+            }
+            ty
+        };
+        results.enumerate().map(ty).collect()
     }
 
     /// Puts an argument into the body, and its operand into the loop's.
@@ -535,6 +571,19 @@ impl Graph {
     /// The type of a value.
     pub fn ty(&self, value: Value) -> &Type {
         &self.node(value).ty
+    }
+
+    /// The types of all results of a node: of most its own, of a loop those that [`Op::Get`] reads.
+    pub fn types(&self, value: Value) -> Vec<Type> {
+        let node = self.node(value);
+        match &node.op {
+            Op::Routine(call) => {
+                let operands: Vec<&Type> = node.inputs.iter().map(|v| self.ty(*v)).collect();
+                call.results(&operands).unwrap_or_else(|_| vec![node.ty.clone()])
+            }
+            Op::Repeat(repeat) => repeat.types(),
+            _ => vec![node.ty.clone()],
+        }
     }
 
     /// The shape of a value.

@@ -20,12 +20,14 @@ pub mod number;
 pub mod ops;
 pub mod optimise;
 pub mod plan;
+mod primitives;
 pub mod printer;
 mod ranges;
 pub mod recompute;
 pub mod reference;
+pub(crate) mod routines;
 pub mod text;
 pub mod verify;
 pub mod visits;
 
-pub use castnet_program::{net, program, rules, scalar, size, spelling, types};
+pub use castnet_program::{net, program, routine, rules, scalar, size, spelling, types};

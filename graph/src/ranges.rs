@@ -1,6 +1,7 @@
 //! Which numbers can stand in a value, by what it is made of: an interval a node.
 
-use crate::graph::{Graph, Node, Op, Value};
+use crate::graph::{Call, Graph, Node, Op, Value};
+use crate::routines::Numbers;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::DType;
@@ -268,7 +269,31 @@ impl Ranges {
             Op::Binary(Binary::Max) => Some(of(0)?.max(of(1)?)),
             Op::Binary(Binary::Min) => Some(of(0)?.min(of(1)?)),
             Op::Binary(Binary::Rem) => of(0)?.rem(of(1)?),
-            _ => None,
+            // Floats, of which nothing is known, but for those above.
+            Op::Binary(_) | Op::Unary(_) | Op::Reduce(Reduction::Prod, _) => None,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
+            Op::Scatter { .. } | Op::MatMul { .. } | Op::Repeat(_) => None,
+            Op::Routine(call) => self.of_routine(graph, call, &node.inputs, 0),
+            Op::Get(number) => match graph.node(node.inputs[0]) {
+                Node { op: Op::Routine(call), inputs, .. } => self.of_routine(graph, call, inputs, *number),
+                _ => None,
+            },
+            Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => None,
+            Op::MaxPool2d(_) | Op::MaxPool2dGrad(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) => None,
+            Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => None,
+        }
+    }
+
+    /// Of a result of a routine: an index into a row, or elements that it found.
+    fn of_routine(&self, graph: &Graph, call: &Call, operands: &[Value], number: usize) -> Option<Range> {
+        match call.numbers(number) {
+            Numbers::Elements => self.0[operands[0].index()].clone().map(Range::unreached),
+            Numbers::Indices => {
+                let row = graph.shape(operands[0]).last().cloned().unwrap_or_else(|| 1.into());
+                Some(Range::between(0, &row - &1.into(), false))
+            }
+            Numbers::Any => None,
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
 use crate::number::{self, Number};
+use crate::routines;
 use crate::scalar::{Binary, Reduction, Unary};
+use crate::types::Type;
 
 /// A tensor of the reference: row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -295,6 +297,12 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                     let element = |a: usize| x(0).at(&[&i[..*axis], &[a], &i[axis + 1..]].concat());
                     near[i[*axis]].iter().map(|(a, weight)| element(*a) * weight).sum()
                 })
+            }
+            Op::Routine(call) => {
+                let types: Vec<&Type> = node.inputs.iter().map(|v| graph.ty(*v)).collect();
+                let results = routines::reference(call, &types, &operands, inputs.sizes);
+                loops.insert(Value(index as u32), results);
+                loops[&Value(index as u32)][0].clone()
             }
             Op::Repeat(repeat) => {
                 let operands = node.inputs.iter().map(|v| values[v].clone()).collect();

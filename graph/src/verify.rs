@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{Graph, Op, Role, Window};
+use crate::graph::{Graph, Node, Op, Repeat, Role, Window};
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
-use crate::types::broadcast;
+use crate::types::{DType, Type, broadcast};
 use rustc_hash::FxHashMap;
 
 /// Operands come first and every node has the type that its operator's rule gives.
@@ -18,31 +18,15 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         }
         let shape = |i: usize| graph.shape(node.inputs[i]);
         let same = |i: usize| node.ty.shape == shape(i);
-        let arity = match node.op {
-            Op::Input(_)
-            | Op::Parameter(_)
-            | Op::RoundParameter { .. }
-            | Op::State(_)
-            | Op::RoundState { .. }
-            | Op::Const(_)
-            | Op::Size(_)
-            | Op::Iota(_)
-            | Op::Random(_) => 0,
-            Op::Binary(_) | Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => 2,
-            Op::MaxPool2dGrad(_) | Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) | Op::After => 2,
-            Op::Select | Op::Normalize(_) => 3,
-            Op::Gather { .. } | Op::Scatter { .. } => 2,
-            Op::Cat(_) => node.inputs.len().max(1),
-            Op::WithSlope => 3.max(node.inputs.len() | 1),
-            Op::Repeat(_) => node.inputs.len(),
-            Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::Get(_) | Op::Reduce(..) => 1,
-            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => 1,
-            Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } | Op::Pad { .. } => 1,
-            Op::MaxPool2d(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) | Op::MaxPool2dIndex(_) => 1,
-        };
-        if node.inputs.len() != arity {
+        let primitive = node.op.primitive();
+        if !primitive.operands.admit(node.inputs.len()) {
             return wrong("wrong number of operands");
         }
+        let lane = node.inputs.first().map_or(node.ty.dtype, |v| graph.dtype(*v)).lane();
+        if !primitive.lanes.admit(lane) {
+            return wrong("there is no such operator of this element type");
+        }
+        let arity = node.inputs.len();
         let holds = match &node.op {
             Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
             Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After => same(0),
@@ -85,9 +69,29 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
                 let known = |s: &[Size]| s.get(*axis).is_some_and(|s| s.as_const().is_some());
                 same_but(shape(0), &node.ty.shape, *axis) && known(shape(0)) && known(&node.ty.shape)
             }
-            Op::MaxPool2dGrad(_) => same(0),
-            Op::MaxPool2dGather(_) => same(0),
-            _ => true,
+            // The winner's number, and what goes to it or comes from it, of each window.
+            Op::MaxPool2dGrad(_) | Op::MaxPool2dGather(_) => same(0),
+            Op::MaxPool2d(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) => pools(shape(0), &node.ty.shape),
+            Op::MaxPool2dIndex(_) => pools(shape(0), &node.ty.shape),
+            Op::MaxPool2dScatter(_) => shape(0) == shape(1) && pools(shape(0), &node.ty.shape),
+            Op::Iota(axis) => *axis < node.ty.rank(),
+            Op::Random(_) => node.ty.dtype == DType::F32,
+            Op::Input(number) => graph.arguments.get(*number).is_some_and(|a| a.ty == node.ty),
+            // Their types stand in the net's lists, a loop's in its body.
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => true,
+            Op::Repeat(_) => true,
+            Op::Routine(call) => {
+                let operands: Vec<&Type> = node.inputs.iter().map(|v| graph.ty(*v)).collect();
+                match call.results(&operands) {
+                    Ok(types) => types.len() == call.routine.arity().1 && types[0] == node.ty,
+                    Err(what) => return wrong(&what),
+                }
+            }
+            Op::Get(number) => match (graph.types(node.inputs[0]).get(*number), &graph.node(node.inputs[0]).op) {
+                // The element types of states are those of what goes round.
+                (Some(ty), Op::Repeat(_)) => ty.shape == node.ty.shape,
+                (ty, _) => *number > 0 && ty == Some(&node.ty),
+            },
         };
         if let Op::Repeat(repeat) = &node.op {
             verify_repeat(graph, node, repeat)?;
@@ -129,7 +133,7 @@ fn verify_states(graph: &Graph) -> Result<(), String> {
             return Err(format!("state {state} is assigned twice"));
         }
     }
-    let in_loop = |n: &crate::graph::Node| if let Op::Repeat(r) = &n.op { r.states_of_net() } else { vec![] };
+    let in_loop = |n: &Node| if let Op::Repeat(r) = &n.op { r.states_of_net() } else { vec![] };
     // In a body, those that its own rounds have stand beside those of loops in it.
     match graph.nodes.iter().flat_map(in_loop).find(|state| types.contains_key(state)) {
         Some(state) => Err(format!("state {state} is used inside a loop and outside of it")),
@@ -162,14 +166,19 @@ fn convolves(w: &Window, x: &[Size], weight: &[Size], y: &[Size]) -> bool {
         && weight[2..] == w.kernel.map(Size::constant)
 }
 
+/// Whether images of one shape may have windows of the other: batch and channels stay.
+fn pools(x: &[Size], y: &[Size]) -> bool {
+    x.len() == 4 && y.len() == 4 && x[..2] == y[..2]
+}
+
 /// The body's arguments and results have the types of what goes round.
-fn verify_repeat(graph: &Graph, node: &crate::graph::Node, repeat: &crate::graph::Repeat) -> Result<(), String> {
+fn verify_repeat(graph: &Graph, node: &Node, repeat: &Repeat) -> Result<(), String> {
     verify(&repeat.body)?;
     let body = &repeat.body;
     if !body.checks.is_empty() {
         return Err(format!("checks inside of a repeat in {}", graph.name));
     }
-    let own = |n: &crate::graph::Node| match &n.op {
+    let own = |n: &Node| match &n.op {
         Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. } => steps.last().is_some_and(|step| *step > 0),
         _ => false,
     };
@@ -286,6 +295,14 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 launch.space.len() == 4 && strided(input) && strided(dy)
             }
             Family::Scatter(axis) => *axis < launch.space.len(),
+            Family::Routine { routine, .. } => {
+                let (reads, writes) = routine.arity();
+                let has_rows = |a: &Access| a.dims.starts_with(&launch.space);
+                let stores = launch.stores.len();
+                launch.loads.len() == reads
+                    && (stores == writes || stores == writes + 1)
+                    && launch.loads.iter().chain(&launch.stores[..writes]).all(has_rows)
+            }
             Family::Flat | Family::Row | Family::Column => true,
         };
         if !tile {

@@ -7,6 +7,8 @@ mod layers;
 mod loops;
 #[path = "gradients/more.rs"]
 mod more;
+#[path = "gradients/routines.rs"]
+mod routines;
 
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
@@ -427,6 +429,7 @@ fn cases() -> Vec<Case> {
     cases.push(case("unsqueeze", &[&[2, 3]], any, |b, x| op(b, "unsqueeze", vec![t(x[0]), int(1)])));
     cases.push(case("squeeze", &[&[2, 1, 3]], any, |b, x| op(b, "squeeze", vec![t(x[0])])));
     cases.extend(more::bent());
+    cases.extend(routines::routines());
     cases.extend(of_integers());
     cases
 }

@@ -52,6 +52,7 @@ const FAMILIES: &[&str] = &[
     "New tensors",
     "Masks and copies",
     "Random tensors",
+    "Rows: order, running sums",
     "Gradient",
 ];
 

@@ -7,6 +7,7 @@ use crate::BlockKernel;
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::loops::Loops;
+use crate::routines::Rows;
 use crate::scatter::Scatter;
 use crate::tile::TileKernel;
 
@@ -101,6 +102,7 @@ enum Kind {
     Loops(Box<Loops>),
     Tile(Box<(TileKernel, Epilogue)>),
     Scatter(Box<Scatter>),
+    Rows(Box<Rows>),
 }
 
 impl Kernel {
@@ -123,6 +125,9 @@ impl Kernel {
                 let epilogue = Epilogue::new(launch, tile.lane(), dtypes, isa, emitted, value);
                 Kind::Tile(Box::new((tile, epilogue)))
             }
+            Family::Routine { routine, reverse } => {
+                Kind::Rows(Box::new(Rows::new(*routine, *reverse, launch, dtypes, value)))
+            }
             Family::Scatter(axis) => Kind::Scatter(Box::new(Scatter::new(launch, *axis, dtypes, isa, value))),
             Family::Flat | Family::Row | Family::Column => {
                 Kind::Loops(Box::new(Loops::new(launch, dtypes, isa, emitted, value)))
@@ -135,7 +140,7 @@ impl Kernel {
     pub fn parts(&self) -> usize {
         match &self.0 {
             Kind::Loops(loops) => loops.parts(),
-            Kind::Tile(_) | Kind::Scatter(_) => 1,
+            Kind::Tile(_) | Kind::Scatter(_) | Kind::Rows(_) => 1,
         }
     }
 
@@ -145,6 +150,7 @@ impl Kernel {
             Kind::Loops(loops) => loops.chunks(part),
             Kind::Tile(both) => both.0.chunks(),
             Kind::Scatter(scatter) => scatter.chunks(),
+            Kind::Rows(rows) => rows.chunks(),
         }
     }
 
@@ -153,7 +159,7 @@ impl Kernel {
         match &self.0 {
             Kind::Loops(loops) => loops.scratch_bytes(),
             Kind::Tile(both) => both.0.scratch_bytes().next_multiple_of(64) + both.1.scratch_bytes(),
-            Kind::Scatter(_) => 0,
+            Kind::Scatter(_) | Kind::Rows(_) => 0,
         }
     }
 
@@ -161,14 +167,14 @@ impl Kernel {
     pub fn shared_bytes(&self) -> usize {
         match &self.0 {
             Kind::Loops(loops) => loops.shared_bytes(),
-            Kind::Tile(_) | Kind::Scatter(_) => 0,
+            Kind::Tile(_) | Kind::Scatter(_) | Kind::Rows(_) => 0,
         }
     }
 
     /// Whether the kernel hands its result to [`Run::update`] if there is one.
     pub fn updates_in_place(&self) -> bool {
         match &self.0 {
-            Kind::Loops(_) | Kind::Scatter(_) => false,
+            Kind::Loops(_) | Kind::Scatter(_) | Kind::Rows(_) => false,
             Kind::Tile(both) => both.1.updates_in_place(),
         }
     }
@@ -193,6 +199,7 @@ impl Kernel {
             match &self.0 {
                 Kind::Loops(loops) => loops.run(part, chunk, run, scratch),
                 Kind::Scatter(scatter) => scatter.run(chunk, run),
+                Kind::Rows(rows) => rows.run(chunk, run),
                 Kind::Tile(both) => {
                     let (tile, epilogue) = &**both;
                     let own = tile.scratch_bytes();

@@ -18,6 +18,7 @@ pub mod math;
 mod operand;
 pub mod random;
 mod reduce;
+mod routines;
 mod scatter;
 mod split;
 mod stage;

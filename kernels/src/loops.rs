@@ -88,7 +88,7 @@ impl Loops {
         let skeleton = match launch.family {
             Family::Row => Skeleton::Row,
             Family::Column => Skeleton::Column,
-            Family::Flat | Family::Tile(_) | Family::Scatter(_) => Skeleton::Flat,
+            Family::Flat | Family::Tile(_) | Family::Scatter(_) | Family::Routine { .. } => Skeleton::Flat,
         };
         let sizes: Vec<i64> = launch.space.iter().chain(&launch.reduce).map(|s| s.eval(value)).collect();
         let stages = launch.stages.iter().enumerate();

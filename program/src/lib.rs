@@ -4,6 +4,7 @@
 mod bytes;
 pub mod net;
 pub mod program;
+pub mod routine;
 pub mod rules;
 pub mod scalar;
 pub mod size;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub use index::Index;
 use serde::{Deserialize, Serialize};
 
+use crate::routine::Routine;
 use crate::rules::Rule;
 use crate::scalar::{Code, Literal, Reduction};
 use crate::size::Size;
@@ -225,6 +226,15 @@ pub enum Family {
     /// `store[.., loads[0], ..] += loads[1]` for every point of the reduction: sums of what arrives, zero where nothing does. Dim `.0` of the
     /// space is the one that the indices name; the loads do not run along it.
     Scatter(usize),
+    /// A routine over whole arrays, row by row: what it reads are the loads, what it writes the stores, and behind them memory to work in if it
+    /// needs any. The space names the rows; what is behind it in the dims of an access is one row, contiguous, row-major.
+    Routine {
+        /// Which one.
+        routine: Routine,
+        /// Whether it goes the other way: what that is, the routine says.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reverse: bool,
+    },
     /// Products summed over a reduction, the result (`Source::Acc`) handed to the stage tile by tile.
     Tile(Tile),
 }

@@ -120,6 +120,15 @@ fn launch(program: &Program, launch: &Launch) -> Check {
             ensure(fits && launch.stages.is_empty(), || "a scatter of operands that do not fit".to_string())?;
             None
         }
+        Family::Routine { routine, .. } => {
+            let ((reads, writes), stores) = (routine.arity(), launch.stores.len());
+            let counts = launch.loads.len() == reads && (stores == writes || stores == writes + 1);
+            ensure(counts, || format!("`{}` without its operands", routine.name()))?;
+            let has_rows = |access: &Access| access.dims.starts_with(&launch.space);
+            let rows = launch.loads.iter().chain(&launch.stores[..writes]).all(has_rows);
+            ensure(rows && launch.stages.is_empty(), || format!("`{}` of other rows", routine.name()))?;
+            None
+        }
         Family::Tile(tile) => Some(tile_lane(program, launch, tile)?),
     };
     // The lane of each row value, once a stage has made it.
@@ -216,7 +225,7 @@ fn tile_operands(family: &Family) -> impl Iterator<Item = usize> {
         Family::Tile(Tile::Conv2d { input, weight, .. }) => [Some(input.buffer), Some(*weight)],
         Family::Tile(Tile::Conv2dInputGrad { dy, weight, .. }) => [Some(dy.buffer), Some(*weight)],
         Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => [Some(input.buffer), Some(dy.buffer)],
-        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => [None, None],
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => [None, None],
     };
     operands.into_iter().flatten()
 }

@@ -76,7 +76,7 @@ fn reads(launch: &Launch) -> Vec<usize> {
             buffers.extend([a.buffer, *buffer]);
         }
         Family::Tile(tile) => panic!("{tile:?}"),
-        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => {}
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => {}
     }
     buffers
 }

@@ -272,7 +272,7 @@ fn folder() -> PathBuf {
 }
 
 /// The files of the cases.
-const STEMS: [&str; 5] = ["operators", "elements", "shapes", "windows", "losses"];
+const STEMS: [&str; 6] = ["operators", "elements", "shapes", "windows", "losses", "rows"];
 /// Operators that PyTorch cannot be asked about, for they draw other numbers: `random_numbers.rs` looks at how those are distributed.
 const RANDOM: [&str; 6] = ["rand", "randn", "rand_like", "randn_like", "bernoulli", "dropout"];
 
@@ -287,7 +287,7 @@ fn cases() -> Vec<Case> {
 
 fn check_all(float: DType) {
     let (golden, cases) = (golden(), cases());
-    assert_eq!(cases.len(), 473);
+    assert_eq!(cases.len(), 483);
     let failures: Vec<String> = cases.iter().flat_map(|case| case.check(&golden, float)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

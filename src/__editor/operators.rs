@@ -555,6 +555,18 @@ impl Tensor {
     ///
     /// 1 with probability `input` (or `p`, if given: in the input's shape), else 0.
     pub fn bernoulli<Output>(&self, p: impl Float) -> Output { any() }
+    /// `sort(input, dim = -1, descending = false, stable = false)`
+    ///
+    /// `(values, indices)`: the elements along `dim` from the smallest to the largest, and where each stood, as i64. NaN counts as the largest; equal ones keep their order, whether `stable` or not.
+    pub fn sort<Output>(&self, dim: impl Int, descending: impl Bool, stable: impl Bool) -> Output { any() }
+    /// `argsort(input, dim = -1, descending = false, stable = false)`
+    ///
+    /// Where the elements along `dim` stand from the smallest to the largest: the indices of `sort`.
+    pub fn argsort<Output>(&self, dim: impl Int, descending: impl Bool, stable: impl Bool) -> Output { any() }
+    /// `cumsum(input, dim, dtype = None)`
+    ///
+    /// For each element the sum of all up to it along `dim`; of integers and bool as i64, unless `dtype` says otherwise.
+    pub fn cumsum<Output>(&self, dim: impl Int, dtype: impl DType) -> Output { any() }
     /// `grad(outputs, inputs)`
     ///
     /// The gradients of a scalar with respect to each of a list of tensors, as a list; they can be differentiated again.

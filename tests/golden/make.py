@@ -45,6 +45,7 @@ import elements
 import losses
 import networks
 import operators
+import rows
 import shapes
 import windows
 from networks import relative
@@ -83,7 +84,7 @@ def main():
     for name, kind, more in networks.NETS:
         if not wanted or name in wanted:
             networks.make(name, kind, more, save)
-    for stem, module in (("operators", operators), ("elements", elements), ("shapes", shapes), ("windows", windows), ("losses", losses)):
+    for stem, module in (("operators", operators), ("elements", elements), ("shapes", shapes), ("windows", windows), ("losses", losses), ("rows", rows)):
         if not wanted or stem in wanted:
             operator_goldens(stem, module.CASES)
 

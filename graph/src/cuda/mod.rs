@@ -89,7 +89,7 @@ impl Kernel {
             Family::Flat => flat::print(&body),
             Family::Row => row::print(&body),
             Family::Column => column::print(&body),
-            Family::Tile(_) | Family::Scatter(_) => return None,
+            Family::Tile(_) | Family::Scatter(_) | Family::Routine { .. } => return None,
         };
         let (parameters, signature) = body.parameters(&skeleton.lines);
         let elements = launch.touches().into_iter().filter_map(|b| Some(program.buffers.get(b)?.size.clone()));

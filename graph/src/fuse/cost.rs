@@ -38,24 +38,7 @@ pub(super) fn is_worth(graph: &Graph, group: &Group, is_stored: &dyn Fn(Value) -
 
 /// Loads of a point that is found by windows.
 fn taps(op: &Op) -> f64 {
-    let (window, loads) = match op {
-        Op::MaxPool2d(w) | Op::SumPool2d(w) | Op::SumPool2dGrad(w) | Op::MaxPool2dIndex(w) => (w, 1),
-        Op::MaxPool2dGrad(w) | Op::MaxPool2dGather(w) => (w, 1),
-        Op::MaxPool2dScatter(w) => (w, 2),
-        // Rows or elements that are named, once a point: not measured.
-        Op::Gather { .. } | Op::Scatter { .. } => return 0.0,
-        // A point of their operands, or none of a window: each is named, so that a new one is thought of.
-        Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => {
-            return 0.0;
-        }
-        Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => return 0.0,
-        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast | Op::Detach | Op::WithSlope => return 0.0,
-        Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Normalize(_) | Op::Resample { .. } => return 0.0,
-        Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Cat(_) => return 0.0,
-        Op::Reduce(..) | Op::MatMul { .. } => return 0.0,
-        Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => return 0.0,
-        Op::Copy | Op::After | Op::Repeat(_) | Op::Get(_) => return 0.0,
-    };
+    let Some((window, loads)) = op.primitive().window else { return 0.0 };
     (loads * window.kernel[0] * window.kernel[1]) as f64
 }
 

@@ -120,9 +120,7 @@ struct Grouping<'g> {
 impl<'g> Grouping<'g> {
     fn new(graph: &'g Graph) -> Grouping<'g> {
         let classes: Vec<Class> = (0..graph.nodes.len()).map(|i| class(graph, Value(i as u32))).collect();
-        let computed = |v: Value| {
-            matches!(classes[v.index()], Class::Point | Class::Reduce | Class::Tile | Class::Alone | Class::Region)
-        };
+        let computed = |v: Value| classes[v.index()].is_computed();
         let mut operands = vec![vec![]; graph.nodes.len()];
         let mut hard: BTreeSet<Value> = super::prepare::roles(graph).into_iter().map(|(v, _)| v).collect();
         let joined = graph.nodes.iter().filter(|node| matches!(node.op, Op::Cat(_)));
@@ -245,10 +243,7 @@ impl<'g> Grouping<'g> {
         }
         let unrolled = match &node.op {
             Op::MaxPool2dGrad(w) => Some(*w),
-            Op::SumPool2dGrad(w) => {
-                let size = [2, 3].map(|axis| node.ty.shape[axis].as_const().unwrap_or(1));
-                w.tiles(size).then_some(*w)
-            }
+            Op::SumPool2dGrad(w) => w.tiles_image(&node.ty.shape).then_some(*w),
             _ => None,
         };
         Group {

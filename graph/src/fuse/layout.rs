@@ -44,15 +44,20 @@ impl ValueLayout {
     }
 
     /// Elements, padding included.
-    pub fn elements(&self, shape: &[Size]) -> Size {
-        match self {
+    ///
+    /// # Errors
+    ///
+    /// If it lies in panels of which nobody knows how many there are.
+    pub fn elements(&self, shape: &[Size]) -> Result<Size, String> {
+        Ok(match self {
             ValueLayout::Order(_) => Size::product(shape),
             ValueLayout::Panels(_) => {
-                let columns = shape[0].as_const().unwrap_or(0);
+                let columns =
+                    shape[0].as_const().ok_or_else(|| format!("panels of {} columns: no number", shape[0]))?;
                 let padded = Size::constant((columns + PANEL - 1) / PANEL * PANEL);
                 &padded * &Size::product(&shape[1..])
             }
-        }
+        })
     }
 }
 
@@ -103,6 +108,12 @@ pub(crate) fn layouts(
             }
             Op::State(_) | Op::RoundState { .. } | Op::Scatter { .. } => {
                 fixed.insert(value, plain(value));
+            }
+            Op::Routine(_) => {
+                fixed.insert(value, plain(value));
+                for operand in node.inputs.iter().map(|v| strip_reshapes(graph, *v)) {
+                    fixed.insert(operand, plain(operand));
+                }
             }
             Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
                 fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));

@@ -35,7 +35,11 @@ pub struct Kernels {
 }
 
 /// Fuses and lowers an optimised graph over the net's parameters.
-pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Kernels {
+///
+/// # Errors
+///
+/// What the graph does not say that kernels must know: a mistake of castnet.
+pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Result<Kernels, String> {
     lower_at(graph, parameters, 0, &Border::default())
 }
 
@@ -54,7 +58,12 @@ fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
 }
 
 /// The same for a graph that is the body of the innermost of `depth` loops, whose arguments and results lie as `border` says.
-pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, border: &Border) -> Kernels {
+pub(crate) fn lower_at(
+    graph: &Graph,
+    parameters: &[Parameter],
+    depth: usize,
+    border: &Border,
+) -> Result<Kernels, String> {
     let layout = |number: usize| parameters[number].layout.clone();
     let (graph, groups) = grouped(prepare(graph, &layout, border));
     let layouts = layouts(&graph, &groups, &layout, border);
@@ -85,6 +94,7 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, bo
         rows: BTreeMap::new(),
         loops: vec![],
         position: vec![],
+        broken: None,
     };
     for (id, group) in groups.iter().enumerate() {
         lower.group_of.extend(group.nodes.iter().map(|&n| (n, id)));
@@ -98,17 +108,20 @@ pub(crate) fn lower_at(graph: &Graph, parameters: &[Parameter], depth: usize, bo
         lower.current = id;
         let node = group.tile.unwrap_or(group.nodes[0]);
         match &graph.node(node).op {
-            Op::Repeat(repeat) => lower.region(node, repeat),
+            Op::Repeat(repeat) => lower.region(node, repeat)?,
             _ => {
-                let launch = lower.launch(id);
+                let launch = lower.launch(id)?;
                 lower.push(launch, graph.node(node).origin.loc);
             }
         }
     }
+    if let Some(what) = lower.broken {
+        return Err(what);
+    }
     let mut out = lower.out;
     states::assign_after_reads(&mut out);
     out.graph = graph;
-    out
+    Ok(out)
 }
 
 /// For each node in memory, the computed nodes that read it, through any view.
@@ -175,6 +188,8 @@ pub(crate) struct Lower<'g> {
     loops: Vec<Size>,
     /// For each loop of the group, its dim in the launch.
     position: Vec<usize>,
+    /// What no access could be made of; found where there is nobody to tell.
+    broken: Option<String>,
 }
 
 impl<'g> Lower<'g> {
@@ -229,7 +244,10 @@ impl<'g> Lower<'g> {
             ValueLayout::Order(order) => {
                 (order.iter().map(|&a| shape[a].clone()).collect(), order.iter().map(|&a| index[a].clone()).collect())
             }
-            ValueLayout::Panels(order) => panel_access(shape, index, &order),
+            ValueLayout::Panels(order) => panel_access(shape, index, &order).unwrap_or_else(|what| {
+                self.broken.get_or_insert(what);
+                (vec![], vec![])
+            }),
         };
         Access { outside, ..Access::new(buffer, dims, index) }
     }
@@ -258,7 +276,10 @@ impl<'g> Lower<'g> {
         }
         let dtype = node.ty.dtype;
         let plain = ValueLayout::plain(node.ty.rank());
-        let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape);
+        let size = self.layouts.values.get(&value).unwrap_or(&plain).elements(&node.ty.shape).unwrap_or_else(|what| {
+            self.broken.get_or_insert(what);
+            Size::default()
+        });
         let name = node.origin.name.to_string();
         let strides = match (&node.op, self.roles.get(&value)) {
             (Op::RoundParameter { first, steps }, _) | (_, Some(Role::RoundGradient { first, steps })) => {
@@ -302,7 +323,7 @@ impl<'g> Lower<'g> {
         self.group().nodes.iter().copied().filter(|v| read_outside(v) || self.roles.contains_key(v)).collect()
     }
 
-    fn launch(&mut self, id: usize) -> Launch {
+    fn launch(&mut self, id: usize) -> Result<Launch, String> {
         self.current = id;
         self.loads = Loads::default();
         self.stores.clear();
@@ -313,8 +334,10 @@ impl<'g> Lower<'g> {
         if let Some(tile) = group.tile {
             return self.tile_launch(tile, &stored);
         }
-        if let Op::Scatter { axis } = self.graph.node(group.nodes[0]).op {
-            return self.scatter_launch(group.nodes[0], axis);
+        match &self.graph.node(group.nodes[0]).op {
+            Op::Scatter { axis } => return Ok(self.scatter_launch(group.nodes[0], *axis)),
+            Op::Routine(call) => return Ok(self.routine_launch(group.nodes[0], call)),
+            _ => {}
         }
         let (space, reduce): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&l| !group.reduced[l]);
         let family = match order.last() {
@@ -334,7 +357,7 @@ impl<'g> Lower<'g> {
             false => self.reduction_stages(&stored),
         };
         let sizes = |loops: &[Size]| loops.to_vec();
-        Launch {
+        Ok(Launch {
             name: self.name(),
             loc: id as u32,
             space: sizes(&self.loops[..space.len()]),
@@ -344,7 +367,7 @@ impl<'g> Lower<'g> {
             stores: std::mem::take(&mut self.stores),
             stages,
             updates: None,
-        }
+        })
     }
 
     /// Fixes the dims of the launch: loops of the group, outermost first.
@@ -449,8 +472,12 @@ impl<'g> Lower<'g> {
 }
 
 /// `[⌈j/32⌉][k..][32]`.
-pub(crate) fn panel_access(shape: &[Size], index: &[Index], order: &[usize]) -> (Vec<Size>, Vec<Index>) {
-    let columns = shape[0].as_const().unwrap_or(0);
+pub(crate) fn panel_access(
+    shape: &[Size],
+    index: &[Index],
+    order: &[usize],
+) -> Result<(Vec<Size>, Vec<Index>), String> {
+    let columns = shape[0].as_const().ok_or_else(|| format!("panels of {} columns: no number", shape[0]))?;
     let mut dims = vec![Size::constant((columns + PANEL - 1) / PANEL)];
     let mut out = vec![Index { divide: PANEL, ..index[0].clone() }];
     for &axis in order {
@@ -459,7 +486,7 @@ pub(crate) fn panel_access(shape: &[Size], index: &[Index], order: &[usize]) -> 
     }
     dims.push(Size::constant(PANEL));
     out.push(Index { modulo: PANEL, ..index[0].clone() });
-    (dims, out)
+    Ok((dims, out))
 }
 
 impl StageBuilder<'_, '_> {

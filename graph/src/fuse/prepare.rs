@@ -106,8 +106,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
             }
         }
         Op::MaxPool2dGrad(window) => {
-            let size = [2, 3].map(|axis| out.shape(node.inputs[0])[axis].as_const().unwrap_or(1));
-            if !window.tiles(size) {
+            if !window.tiles_image(out.shape(node.inputs[0])) {
                 let operand = in_memory(out, node.inputs[0]);
                 let ty = Type::new(window.tap_type(), out.shape(node.inputs[1]).to_vec());
                 let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
@@ -133,6 +132,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
                 (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, layouts),
                 (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, layouts),
                 (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
+                (Op::Routine(_), _) => laid_out(out, operand, None, lie),
                 (Op::Repeat(repeat), _) => {
                     let is_stack = i >= repeat.states + repeat.shared;
                     laid_out(out, operand, outside(repeat.border.argument(i), is_stack), lie)
@@ -156,7 +156,7 @@ fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
         (Op::Conv2dWeightGrad(_), role) => {
             role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts(number)))
         }
-        (Op::Scatter { .. } | Op::Cat(_), role) => {
+        (Op::Scatter { .. } | Op::Routine(_) | Op::Cat(_), role) => {
             role.gradient().is_none_or(|number| layouts(number) == Layout::Plain)
         }
         // A gradient in panels has the parameter's own axes.

@@ -99,14 +99,14 @@ impl Lower<'_> {
         self.loop_states.insert(node, states);
     }
 
-    pub(crate) fn region(&mut self, node: Value, repeat: &Repeat) {
+    pub(crate) fn region(&mut self, node: Value, repeat: &Repeat) -> Result<(), String> {
         let graph = self.graph;
         let operands = &graph.node(node).inputs;
         let origin = &graph.node(node).origin;
         let mut states = self.loop_states.remove(&node).unwrap_or_default();
         let stacks = stacks(repeat);
         let border = without_kept(&repeat.border, repeat.states, &stacks);
-        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1, &border);
+        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1, &border)?;
         for (state, &operand) in states.iter().zip(operands).filter(|(state, _)| !state.made_there) {
             let size = graph.ty(operand).len();
             let from = self.operand(operand);
@@ -164,6 +164,7 @@ impl Lower<'_> {
         }
         let (count, reverse) = (self.runs(node, repeat, &stacks), repeat.reverse);
         self.out.schedule.push(Step::Repeat { count, reverse, body: steps });
+        Ok(())
     }
 
     /// How many rounds run: not the last one, if all that anybody reads are the states before each round.

@@ -394,6 +394,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             | Op::Conv2d(_)
             | Op::Conv2dInputGrad(_)
             | Op::Conv2dWeightGrad(_)
+            | Op::Routine(_)
             | Op::Repeat(_)) => unreachable!("fuse::stage: {op:?} is no function of elements"),
         }
     }

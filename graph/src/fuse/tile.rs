@@ -10,7 +10,7 @@ use crate::scalar::Code;
 use crate::size::Size;
 
 impl Lower<'_> {
-    pub(crate) fn tile_launch(&mut self, tile: Value, stored: &[Value]) -> Launch {
+    pub(crate) fn tile_launch(&mut self, tile: Value, stored: &[Value]) -> Result<Launch, String> {
         let node = self.graph.node(tile);
         let (a, b) = (node.inputs[0], node.inputs[1]);
         let updates = match self.roles.get(&tile) {
@@ -31,7 +31,7 @@ impl Lower<'_> {
                 let (left, right) = (self.matrix(b, !*tb), self.matrix(a, !*ta));
                 let k = self.graph.shape(a)[if *ta { 0 } else { 1 }].clone();
                 let kind = Tile::MatMul { k, a: left, b: Right::Strided(right) };
-                let stage = self.panel_store(tile, &space, &[1]);
+                let stage = self.panel_store(tile, &space, &[1])?;
                 (kind, space, vec![stage])
             }
             Op::MatMul { ta, tb } => {
@@ -44,27 +44,27 @@ impl Lower<'_> {
                 (Tile::MatMul { k, a: left, b: right }, space, self.epilogue(stored))
             }
             Op::Conv2d(w) => {
-                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(tile));
+                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(tile))?;
                 let kind = Tile::Conv2d { conv, input: self.image(a), weight: self.buffer(b) };
                 self.set_loops(&[0, 2, 3, 1], &[]);
                 (kind, self.channels_last(tile), self.epilogue(stored))
             }
             Op::Conv2dInputGrad(w) => {
-                let conv = self.conv(w, self.graph.shape(tile), self.graph.shape(a));
+                let conv = self.conv(w, self.graph.shape(tile), self.graph.shape(a))?;
                 let kind = Tile::Conv2dInputGrad { conv, dy: self.image(a), weight: self.buffer(b) };
                 self.set_loops(&[0, 2, 3, 1], &[]);
                 (kind, self.channels_last(tile), self.epilogue(stored))
             }
             Op::Conv2dWeightGrad(w) => {
-                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b));
+                let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b))?;
                 let kind = Tile::Conv2dWeightGrad { conv, input: self.image(a), dy: self.image(b) };
                 self.set_loops(&[2, 3, 1, 0], &[]);
                 (kind, self.taps_first(tile), self.epilogue(stored))
             }
-            _ => (Tile::MatMul { k: 1.into(), a: self.matrix(a, false), b: self.right(b, false) }, vec![], vec![]),
+            op => return Err(format!("{op:?} is no tile")),
         };
         let (loads, stores) = self.take_accesses();
-        Launch {
+        Ok(Launch {
             name: self.name(),
             loc: 0,
             space,
@@ -74,7 +74,7 @@ impl Lower<'_> {
             stores,
             stages,
             updates,
-        }
+        })
     }
 
     /// The stage that follows the sums.
@@ -87,14 +87,14 @@ impl Lower<'_> {
     }
 
     /// Stores the sums of a space `[k, j]` as panels.
-    fn panel_store(&mut self, tile: Value, space: &[Size], order: &[usize]) -> Stage {
+    fn panel_store(&mut self, tile: Value, space: &[Size], order: &[usize]) -> Result<Stage, String> {
         let buffer = self.buffer(tile);
         let (shape, index) = ([space[1].clone(), space[0].clone()], [Index::of(1), Index::of(0)]);
-        let (dims, index) = panel_access(&shape, &index, order);
+        let (dims, index) = panel_access(&shape, &index, order)?;
         let store = self.add_store(Access::new(buffer, dims, index));
         let lane = self.graph.dtype(tile).lane();
         let code = Code { inputs: vec![lane], instrs: vec![], outputs: vec![0] };
-        Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] }
+        Ok(Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] })
     }
 
     /// Elements from one index to the next along each axis of a view of something in memory.
@@ -155,21 +155,21 @@ impl Lower<'_> {
         [2, 3, 1, 0].map(|axis| shape[axis].clone()).to_vec()
     }
 
-    fn conv(&self, w: &Window, x: &[Size], y: &[Size]) -> Conv {
-        let known = |s: &Size| s.as_const().unwrap_or(1);
-        Conv {
+    fn conv(&self, w: &Window, x: &[Size], y: &[Size]) -> Result<Conv, String> {
+        let known = |s: &Size| s.as_const().ok_or_else(|| format!("a convolution of {s} channels: no number"));
+        Ok(Conv {
             n: x[0].clone(),
             h: x[2].clone(),
             w: x[3].clone(),
-            c: known(&x[1]),
+            c: known(&x[1])?,
             y: y[2].clone(),
             x: y[3].clone(),
-            o: known(&y[1]),
+            o: known(&y[1])?,
             kernel: w.kernel,
             stride: w.stride,
             padding: w.padding,
             dilation: w.dilation,
             groups: w.groups,
-        }
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::graph::{Graph, Node, Op, Origin, Output, Role, Taps, Value};
+use crate::graph::{Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
@@ -138,22 +138,44 @@ impl<'p> Pass<'p> {
             let node = self.b.graph.node(value).clone();
             let name: Arc<str> = format!("d {}", node.origin.name).into();
             self.b.origin = Origin { loc: node.origin.loc, name };
-            if let (Op::Repeat(repeat), Some(results)) = (&node.op, results) {
-                self.repeat(&node, value, repeat, &results)?;
+            if let (Op::Repeat(repeat), Some(results)) = (&node.op, &results) {
+                self.repeat(&node, value, repeat, results)?;
                 continue;
             }
             let arrived = slices::join(&mut self.b, arrived);
             let sum = arrived.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
+            if let Op::Routine(call) = &node.op {
+                self.routine(&node, value, call, sum, &results.unwrap_or_default());
+                continue;
+            }
             let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
             if self.sources[index] {
                 self.found.insert(value, g);
             }
-            match node.op {
-                Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((result, g)),
+            match &node.op {
+                Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((*result, g)),
                 _ => self.rule(&node, value, g)?,
             }
         }
         Ok(())
+    }
+
+    /// `first`: what has arrived at the node's own value; `further`: at its other results, by their numbers.
+    fn routine(&mut self, node: &Node, y: Value, call: &Call, first: Option<Value>, further: &[(usize, Value)]) {
+        let types = self.b.graph.types(y);
+        let mut cotangents = vec![first];
+        cotangents.extend((1..types.len()).map(|number| self.arrived(further, number)));
+        if !self.needed[y.index()] || cotangents.iter().all(Option::is_none) {
+            return;
+        }
+        let get = |me: &mut Self, (number, ty): (usize, &Type)| me.b.push(Op::Get(number), vec![y], ty.clone());
+        let further: Vec<Value> = types.iter().enumerate().skip(1).map(|result| get(self, result)).collect();
+        let results = [vec![y], further].concat();
+        for (operand, g) in call.gradient(&mut self.b, &node.inputs, &results, &cotangents) {
+            if self.wants(node, operand) {
+                self.add(node, operand, g);
+            }
+        }
     }
 
     /// The gradients of parameters, from the last node to the first.
@@ -349,7 +371,7 @@ impl Pass<'_> {
                 self.contract(node, 1, Op::MaxPool2dScatter(*window), node.inputs[0], g);
             }
             Op::MaxPool2dIndex(_) => {}
-            Op::Repeat(_) | Op::Get(_) => {
+            Op::Repeat(_) | Op::Get(_) | Op::Routine(_) => {
                 return Err(NoRule::of(node));
             }
         }

@@ -5,6 +5,7 @@ use crate::builder::Parameters;
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::number::Number;
 use crate::optimise::{optimise_between_gradients, without_dead_code};
+use crate::primitives::Class;
 use crate::recompute::recompute;
 use crate::scalar::Binary;
 use crate::types::Type;
@@ -62,7 +63,7 @@ impl Pass<'_> {
     }
 
     /// The sum of what has arrived at a result.
-    fn arrived(&mut self, results: &[(usize, Value)], result: usize) -> Option<Value> {
+    pub(super) fn arrived(&mut self, results: &[(usize, Value)], result: usize) -> Option<Value> {
         let all: Vec<Value> = results.iter().filter(|(i, _)| *i == result).map(|(_, g)| *g).collect();
         all.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b))
     }
@@ -323,9 +324,8 @@ impl Reads {
 /// Parameters, what is made of nothing (in each round the same random numbers), and views: had again in the backward round.
 fn repeats_itself(graph: &Graph, value: Value) -> bool {
     let op = &graph.node(value).op;
-    let leaf = matches!(op, Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_));
-    let view = matches!(op, Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. });
-    leaf || view || matches!(op, Op::Parameter(_) | Op::RoundParameter { .. })
+    let is_view = op.primitive().class == Class::View && *op != Op::After;
+    is_view || op.primitive().class == Class::Free || op.parameter().is_some()
 }
 
 fn argument(out: &mut Graph, name: &str, ty: &Type) -> Value {

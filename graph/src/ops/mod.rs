@@ -4,6 +4,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Given, Kind, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
+use crate::routines;
 use crate::spelling::did_you_mean;
 use crate::types::DType;
 
@@ -43,6 +44,7 @@ pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
 /// An operator of the language.
+#[derive(Clone, Copy)]
 pub struct Operator {
     /// PyTorch's name.
     pub name: &'static str,
@@ -80,6 +82,7 @@ pub static OPERATORS: &[&[Operator]] = &[
     create::OPERATORS,
     mask::OPERATORS,
     draw::OPERATORS,
+    &routines::OPERATORS,
     grad::OPERATORS,
 ];
 

@@ -5,6 +5,7 @@
 //! follow from them, is a minimum cut (`cut`); `rebuild` then writes the graph with the others cloned.
 
 use crate::graph::{Graph, Op, Role, Value};
+use crate::primitives::Weight;
 
 mod attention;
 mod cut;
@@ -58,7 +59,7 @@ impl Phases {
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
-            let light = is_light(&node.op) || matches!(node.op, Op::Const(_) | Op::Size(_) | Op::Iota(_));
+            let light = is_light(&node.op) || is_free(&node.op) && !matches!(node.op, Op::Random(_));
             if phases.0[index] == Phase::Backward && light && !node.inputs.iter().any(|v| phases.is_backward(*v)) {
                 phases.0[index] = Phase::Slope;
             }
@@ -89,20 +90,20 @@ impl Phases {
 
 /// Whether the node is an index into its operand's elements.
 fn is_view(op: &Op) -> bool {
-    matches!(op, Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Detach | Op::After)
+    op.primitive().weight == Weight::View
 }
 
 /// Whether the node costs next to nothing where its operands are at hand.
 fn is_light(op: &Op) -> bool {
-    is_view(op) || matches!(op, Op::Slice { .. } | Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast)
+    matches!(op.primitive().weight, Weight::View | Weight::Light)
 }
 
 /// Whether the node needs no operands and no memory: constants, indices, random numbers by counter.
 fn is_free(op: &Op) -> bool {
-    matches!(op, Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_))
+    op.primitive().weight == Weight::Free
 }
 
 /// Whether the value lies in memory all through the program: arguments, parameters, and states, which are assigned after all reads.
 fn is_given(op: &Op) -> bool {
-    matches!(op, Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. })
+    op.primitive().weight == Weight::Given
 }

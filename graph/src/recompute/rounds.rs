@@ -47,7 +47,10 @@ impl<'g> Pair<'g> {
         let inputs = &graph.nodes[back].inputs;
         let first_row = backward.states + backward.shared;
         let stack = |operand: usize| match graph.node(inputs[operand]).op {
-            Op::Get(result) => Some((graph.node(inputs[operand]).inputs[0].index(), result)),
+            Op::Get(result) => {
+                let from = graph.node(inputs[operand]).inputs[0];
+                matches!(graph.node(from).op, Op::Repeat(_)).then(|| (from.index(), result))
+            }
             _ => None,
         };
         let there = (first_row..inputs.len()).find_map(|i| stack(i).map(|(there, _)| there))?;

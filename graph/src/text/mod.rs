@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 
 use crate::diagnostic::Loc;
-use crate::graph::{Argument, Graph, Node, Op, Repeat, Role, Value};
+use crate::graph::{Argument, Call, Graph, Node, Op, Repeat, Role, Value};
 use castnet_program::text::{lower, pad};
 
 mod primitives;
@@ -66,6 +66,12 @@ impl Graph {
             operation(&mut operations.text, node);
             operations.end();
             node.ty.write_to(&mut types.text);
+            if let Op::Routine(_) = node.op {
+                for ty in self.types(Value(types.ends.len() as u32)).iter().skip(1) {
+                    types.text.push_str("; ");
+                    ty.write_to(&mut types.text);
+                }
+            }
             types.end();
         }
         let digits = |i: usize| i.checked_ilog10().unwrap_or(0) as usize + 1;
@@ -181,6 +187,7 @@ fn operation(out: &mut String, node: &Node) {
             match op {
                 Op::Unary(g) => out.push_str(&lower(g)),
                 Op::Binary(g) => out.push_str(&lower(g)),
+                Op::Routine(call) => routine(out, call),
                 Op::Reduce(g, axes) => {
                     out.push_str(&lower(g));
                     let _ = write!(out, "{axes:?}");
@@ -193,6 +200,13 @@ fn operation(out: &mut String, node: &Node) {
             Ok(())
         }
     };
+}
+
+/// `routine topk to 5 reversed`.
+fn routine(out: &mut String, call: &Call) {
+    let _ = write!(out, "routine {}", call.routine.name());
+    let _ = call.length.iter().try_for_each(|length| write!(out, " to {length}"));
+    out.push_str(if call.reverse { " reversed" } else { "" });
 }
 
 /// ` + 6·round + 2·round`: the outermost loop's first.

@@ -14,8 +14,10 @@ macro_rules! primitives {
                     let attributes: Vec<String> = vec![$($($field.write()),+)? $($($named.write()),+)?];
                     format!("{}{}", $name, bracketed(&attributes))
                 })*
-                // Everything else has a form of its own.
-                _ => format!("{op:?}"),
+                // These have a form of their own.
+                Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. }
+                | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) | Op::Unary(_) | Op::Binary(_)
+                | Op::Reduce(..) | Op::MatMul { .. } | Op::Routine(_) | Op::Repeat(_) | Op::Get(_) => format!("{op:?}"),
             }
         }
 

@@ -9,9 +9,10 @@ use serde::de::value::{Error as NoSuchName, StrDeserializer};
 
 use super::primitives;
 use crate::diagnostic::Loc;
-use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
+use crate::graph::{Argument, Border, Call, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::number::Number;
 use crate::program::{Below, Check, Must};
+use crate::routine::Routine;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -98,13 +99,19 @@ impl<'t> Lines<'t> {
                 graph.outputs.push(output);
                 continue;
             }
-            let mut node = line.node(graph.nodes.len()).map_err(|e| self.error(e))?;
+            let (mut node, further) = line.node(graph.nodes.len()).map_err(|e| self.error(e))?;
             match &mut node.op {
                 Op::Repeat(repeat) => repeat.body = self.graph()?,
                 Op::Const(c) | Op::Pad { value: c, .. } => *c = c.to(node.ty.dtype),
                 _ => {}
             }
             graph.nodes.push(node);
+            let has = graph.nodes.last().is_some_and(|node| matches!(node.op, Op::Routine(_)));
+            let types = if has { graph.types(Value(graph.nodes.len() as u32 - 1)) } else { vec![] };
+            if !types.iter().skip(1).eq(&further) {
+                let types: Vec<String> = types.iter().map(Type::to_string).collect();
+                return Err(self.error(line.wrong(&format!("the types of its results, `{}`", types.join("; ")))));
+            }
         }
     }
 }
@@ -228,7 +235,7 @@ impl<'t> Line<'t> {
         let before = self.rest;
         let rest = self.rest.trim_start();
         let end =
-            [",", "]", "  ", "(", " reversed("].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+            [",", "]", "  ", "(", " reversed"].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
         self.rest = &rest[end..];
         rest[..end].trim().parse().map_err(|_| Line { rest: before }.wrong("a size"))
     }
@@ -295,7 +302,8 @@ impl<'t> Line<'t> {
     }
 
     /// `%4 = add(%2, %3)  f32[N, 20]  conv1`, the body of a loop still empty.
-    fn node(&mut self, number: usize) -> Result<Node, Problem> {
+    /// Also the types of its results from the second on.
+    fn node(&mut self, number: usize) -> Result<(Node, Vec<Type>), Problem> {
         let before = self.rest;
         if self.value()?.index() != number {
             return Err(Line { rest: before }.wrong(&format!("`%{number}`")));
@@ -303,7 +311,12 @@ impl<'t> Line<'t> {
         self.expect("=")?;
         let (op, inputs) = self.operation()?;
         let ty = self.ty()?;
-        Ok(Node { op, inputs, ty, origin: Origin { loc: Loc::default(), name: self.rest.trim().into() } })
+        let mut further = vec![];
+        while self.eat(";") {
+            further.push(self.ty()?);
+        }
+        let origin = Origin { loc: Loc::default(), name: self.rest.trim().into() };
+        Ok((Node { op, inputs, ty, origin }, further))
     }
 
     fn operation(&mut self) -> Result<(Op, Vec<Value>), Problem> {
@@ -340,6 +353,9 @@ impl<'t> Line<'t> {
         if name == "repeat" {
             return self.repeat();
         }
+        if name == "routine" {
+            return self.routine();
+        }
         let op = match primitives::read(name, self)? {
             Some(op) => op,
             None if self.rest.starts_with('[') => match named(name) {
@@ -372,6 +388,17 @@ impl<'t> Line<'t> {
         self.expect("·")?;
         let b = self.value()?;
         Ok((Op::MatMul { ta, tb: self.eat("ᵀ") }, vec![a, b]))
+    }
+
+    /// `routine topk to 5 reversed(%1)`.
+    fn routine(&mut self) -> Result<(Op, Vec<Value>), Problem> {
+        let before = self.rest;
+        let Some(routine) = Routine::from_name(self.word()) else {
+            return Err(Line { rest: before }.wrong("the name of a routine"));
+        };
+        let length = if self.eat("to") { Some(self.size()?) } else { None };
+        let reverse = self.eat("reversed");
+        Ok((Op::Routine(Call { routine, reverse, length }), self.list("(", ")", Line::value)?))
     }
 
     /// `repeat 3 reversed(%1; %2, %3; %4)`.

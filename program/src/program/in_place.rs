@@ -9,7 +9,7 @@ impl Launch {
     /// Pairs (read, written) of buffers whose elements are read only at points that write the same element, and are as wide: others would lie on
     /// their neighbours.
     pub fn in_place(&self, buffers: &[Buffer]) -> Vec<(usize, usize)> {
-        if matches!(self.family, Family::Scatter(_)) {
+        if matches!(self.family, Family::Scatter(_) | Family::Routine { .. }) {
             return vec![];
         }
         let mut positions = Positions::default();

@@ -45,7 +45,7 @@ impl Launch {
     pub fn operands(&self) -> Vec<usize> {
         match &self.family {
             Family::Tile(tile) => tile.buffers().to_vec(),
-            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => vec![],
+            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => vec![],
         }
     }
 
@@ -68,7 +68,7 @@ impl Launch {
     pub fn buffers_mut(&mut self) -> impl Iterator<Item = &mut usize> {
         let operands = match &mut self.family {
             Family::Tile(tile) => Some(tile.buffers_mut()),
-            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => None,
+            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => None,
         };
         let accesses = self.loads.iter_mut().chain(&mut self.stores).map(|access| &mut access.buffer);
         accesses.chain(operands.into_iter().flatten())

@@ -120,6 +120,18 @@ impl Launch {
                 format_args!("sums of {}", access_text(&self.loads[1])),
                 access_text(&self.loads[0]),
             ),
+            Family::Routine { routine, reverse } => {
+                let names =
+                    |all: &[Access]| all.iter().map(|a| format!("b{}", a.buffer)).collect::<Vec<_>>().join(", ");
+                let way = if *reverse { " reversed" } else { "" };
+                let (from, to) = (names(&self.loads), names(&self.stores));
+                format!(
+                    "rows {} of {}: {to} = {}{way}({from})",
+                    shape_text(&self.space),
+                    shape_text(&self.reduce),
+                    routine.name()
+                )
+            }
             Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
         }
     }

@@ -35,6 +35,7 @@ fn kinds(launch: &Launch) -> Vec<String> {
         Family::Row => "row".into(),
         Family::Column => "column".into(),
         Family::Scatter(_) => "scatter".into(),
+        Family::Routine { routine, .. } => routine.name().into(),
         Family::Tile(Tile::MatMul { b: Right::Strided(_), .. }) => "matmul".into(),
         Family::Tile(Tile::MatMul { b: Right::Panels(_), .. }) => "matmul by panels".into(),
         Family::Tile(Tile::MatMul { b: Right::PanelsTransposed(_), .. }) => "matmul by transposed panels".into(),
@@ -72,7 +73,7 @@ fn buffers(launch: &Launch) -> Vec<usize> {
         Family::Tile(Tile::Conv2d { input, weight, .. }) => vec![input.buffer, *weight],
         Family::Tile(Tile::Conv2dInputGrad { dy, weight, .. }) => vec![dy.buffer, *weight],
         Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => vec![input.buffer, dy.buffer],
-        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => vec![],
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => vec![],
     };
     operands.into_iter().chain(launch.loads.iter().chain(&launch.stores).map(|access| access.buffer)).collect()
 }
