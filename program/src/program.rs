@@ -250,6 +250,8 @@ pub enum Family {
 }
 
 /// What a tile computes. `space` names the loop dims of the result, the last one the tile's columns (the vector axis).
+///
+/// Operands are floats; the lane of the sums follows from their types ([`Lane::of_products`](crate::scalar::Lane::of_products)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tile {
@@ -257,7 +259,7 @@ pub enum Tile {
     MatMul {
         /// The length of the reduction.
         k: Size,
-        /// The left operand, by strides of `batch.., i, k`; f32.
+        /// The left operand, by strides of `batch.., i, k`.
         a: Strided,
         /// The right operand.
         b: Right,
@@ -313,7 +315,7 @@ pub struct Conv {
 /// An operand read by strides: element `(i, j, …)` lies at `Σ strides · index`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Strided {
-    /// Which buffer (f32).
+    /// Which buffer.
     pub buffer: usize,
     /// Elements from one index to the next, an entry each dim.
     pub strides: Vec<Size>,
