@@ -99,6 +99,12 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         if !holds {
             return wrong("the type does not follow from the operands");
         }
+        if matches!(node.op, Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_)) {
+            let (a, b) = (graph.dtype(node.inputs[0]), graph.dtype(node.inputs[1]));
+            if Lane::of_products(a, b).map(Lane::dtype) != Some(node.ty.dtype) {
+                return wrong(&format!("products of {a} and {b} that are summed as {}", node.ty.dtype));
+            }
+        }
     }
     if graph.outputs.iter().any(|o| o.value.index() >= graph.nodes.len()) {
         return Err("an output is no node".into());
@@ -248,11 +254,22 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
         if !launch.loads.iter().chain(&launch.stores).all(sound) {
             return wrong("an access is out of range");
         }
+        let sum = match &launch.family {
+            Family::Tile(tile) => match sums(program, tile) {
+                Ok(lane) => Some(lane),
+                Err(what) => return wrong(&what),
+            },
+            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => None,
+        };
         let mut rows: Vec<(usize, Lane)> = vec![];
         for stage in &launch.stages {
             let Ok(lanes) = stage.code.lanes() else { return wrong("code whose lanes do not fit") };
             if stage.code.inputs.len() != stage.inputs.len() || stage.code.outputs.len() != stage.outputs.len() {
                 return wrong("a stage has other operands than its code");
+            }
+            let mut taken = stage.inputs.iter().zip(&stage.code.inputs).filter(|(s, _)| matches!(s, Source::Acc));
+            if let (Some((_, lane)), Some(sum)) = (taken.find(|(_, lane)| Some(**lane) != sum), sum) {
+                return wrong(&format!("sums in {sum:?} that a stage takes in {lane:?}"));
             }
             let of = |access: &Access| program.buffers[access.buffer].dtype.lane();
             let source = |(s, lane): (&Source, &Lane)| match s {
@@ -265,7 +282,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 Source::Index(dim) => *dim < dims && lane.is_int(),
                 Source::Row(slot) => rows.contains(&(*slot, *lane)),
                 Source::Random { strides, .. } => strides.len() == dims && *lane == Lane::F32,
-                Source::Acc => matches!(&launch.family, Family::Tile(tile) if sums(program, tile) == Some(*lane)),
+                Source::Acc => sum == Some(*lane),
                 Source::Size(_) => *lane != Lane::Bool,
             };
             let made: Vec<Lane> = stage.code.outputs.iter().map(|slot| lanes[*slot as usize]).collect();
@@ -312,8 +329,10 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
     crate::check::check_plan(program)
 }
 
-/// The lane of a tile's sums, if its operands are of one type that tiles take.
-fn sums(program: &Program, tile: &Tile) -> Option<Lane> {
-    let [a, b] = tile.buffers().map(|buffer| program.buffers[buffer].dtype);
-    (a == b && a.is_float()).then(|| a.lane())
+/// The lane of a tile's sums, if its operands are of types that tiles take together.
+fn sums(program: &Program, tile: &Tile) -> Result<Lane, String> {
+    let [Some(a), Some(b)] = tile.buffers().map(|buffer| program.buffers.get(buffer)) else {
+        return Err("an operand of a tile is nowhere".into());
+    };
+    Lane::of_products(a.dtype, b.dtype).ok_or_else(|| format!("a tile of {} and {}", a.dtype, b.dtype))
 }

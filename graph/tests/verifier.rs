@@ -1,8 +1,9 @@
 //! What printers and kernels rely on: a program that names what is not there is refused before it is printed.
 
 use castnet_graph::compile::compile;
-use castnet_graph::program::{Program, Source, Stage, Target};
+use castnet_graph::program::{Family, Place, Program, Source, Stage, Target};
 use castnet_graph::scalar::Instr;
+use castnet_graph::types::DType;
 use castnet_graph::verify::verify_program;
 
 mod common;
@@ -70,4 +71,43 @@ fn code_names_slots_that_are_there() {
             }
         }
     }
+}
+
+#[test]
+fn types_of_a_tile_fit_together() {
+    let net = compile(common::mlp()).unwrap().net;
+    let program = net.functions[0].training.as_ref().unwrap();
+    let tiles = program.launches.iter().filter_map(|launch| match &launch.family {
+        Family::Tile(tile) => Some(tile.buffers()),
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => None,
+    });
+    let with = |[a, b]: [usize; 2], types: [DType; 2]| {
+        let mut other = program.clone();
+        (other.buffers[a].dtype, other.buffers[b].dtype) = (types[0], types[1]);
+        verify_program(&other)
+    };
+    let mut mixed = 0;
+    for operands in tiles {
+        use DType::{BF16, F16, F32, F64, I32};
+        for (types, what) in [
+            ([F64, F32], "a tile of f64 and f32"),
+            ([F32, F64], "a tile of f32 and f64"),
+            ([BF16, F64], "a tile of bf16 and f64"),
+            ([I32, I32], "a tile of i32 and i32"),
+            ([F64, F64], "sums in F64 that a stage takes in F32"),
+        ] {
+            // The first launch that has one of them as an operand may be another one.
+            let told = with(operands, types).expect_err(what);
+            let other = told.contains("a tile of") || told.contains("in another lane");
+            assert!(told.starts_with("kernel `") && (told.contains(what) || other), "{what}: {told}");
+            mixed += usize::from(told.contains(what));
+        }
+        // Halves are summed in f32.
+        let is_parameter = |b: &usize| matches!(program.buffers[*b].place, Place::Parameter(_));
+        if is_parameter(&operands[1]) {
+            with(operands, [F32, BF16]).unwrap();
+            with(operands, [F32, F16]).unwrap();
+        }
+    }
+    assert!(mixed >= 5, "{mixed}");
 }

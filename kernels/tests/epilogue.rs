@@ -41,8 +41,12 @@ impl Sizes {
     }
 
     fn operands(self, random: &mut Random) -> Vec<Data> {
+        self.operands_of([DType::F32; 2], random)
+    }
+
+    fn operands_of(self, [a, b]: [DType; 2], random: &mut Random) -> Vec<Data> {
         let Sizes { batch, i, j, k } = self;
-        vec![Data::random(DType::F32, batch * i * k, random), Data::random(DType::F32, batch * k * j, random)]
+        vec![Data::random(a, batch * i * k, random), Data::random(b, batch * k * j, random)]
     }
 
     /// Element `number` of the product.
@@ -56,10 +60,11 @@ impl Sizes {
         let context = Context { root: 1, call: 2 };
         let mut want = data.to_vec();
         meaning(launch, &mut want, &context, &|number| self.sum(data, number));
+        let tolerance = if data[0].dtype == DType::F64 { 1e-13 } else { 1e-5 };
         for isa in Isa::available() {
             let mut got = data.to_vec();
             run(launch, &mut got, isa, &[], &context, None);
-            compare(&got, &want, 1e-5, &format!("{isa:?} {launch:#?}"));
+            compare(&got, &want, tolerance, &format!("{isa:?} {launch:#?}"));
         }
     }
 }
@@ -153,6 +158,75 @@ fn bias_residual_and_mask() {
         // The mask, and the index of a column.
         [3, 6].into_iter().for_each(|input| launch.stages[0].code.inputs[input] = Lane::I32);
         s.check(&launch, &data);
+    }
+}
+
+#[test]
+fn sums_in_f64() {
+    use {Instr::Binary as B, Instr::Unary as U, Source as S};
+    for s in shapes() {
+        let mut random = Random(5);
+        let mut data = s.operands_of([DType::F64; 2], &mut random);
+        data.push(Data::random(DType::F64, s.j, &mut random));
+        data.push(Data::random(DType::F64, panel_floats(s), &mut random));
+        data.push(Data::random(DType::F32, s.batch * s.i * s.j, &mut random));
+        let mut launch = s.launch();
+        launch.loads = vec![access(2, &[s.j], vec![Index::of(2)])];
+        launch.stores = vec![panels(3, s), plain(4, s)];
+        let instrs = vec![B(Binary::Add, 0, 1), U(Unary::Tanh, 2), Instr::To(DType::F32, 3)];
+        launch.stages = vec![stage(vec![S::Acc, S::Load(0)], instrs, vec![3, 4])];
+        launch.stages[0].code.inputs = vec![Lane::F64; 2];
+        // The second store is rounded to f32, which it is exactly where the first one has the same bits.
+        let context = Context::default();
+        let mut want = data.clone();
+        meaning(&launch, &mut want, &context, &|number| s.sum(&data, number));
+        for isa in Isa::available() {
+            let mut got = data.clone();
+            run(&launch, &mut got, isa, &[], &context, None);
+            compare(&got[3..4], &want[3..4], 1e-13, &format!("{isa:?} {launch:#?}"));
+            compare(&got[4..], &want[4..], 1e-7, &format!("{isa:?} {launch:#?}"));
+        }
+        // As they are: to panels, and turned. No optimizer takes them.
+        for store in [panels(3, s), access(3, &[s.batch, s.j, s.i], vec![Index::of(0), Index::of(2), Index::of(1)])] {
+            let mut launch = s.launch();
+            launch.updates = Some(9);
+            launch.stores = vec![store];
+            launch.stages = vec![stage(vec![S::Acc], vec![], vec![0])];
+            launch.stages[0].code.inputs = vec![Lane::F64];
+            s.check(&launch, &data);
+            let kernel = run(&launch, &mut data.clone(), Isa::detect(), &[], &context, None);
+            assert!(!kernel.updates_in_place());
+        }
+    }
+}
+
+#[test]
+fn halves_are_rounded_once() {
+    use DType::{BF16, F16, F32};
+    let (count, context) = (|s: Sizes| s.batch * s.i * s.j, Context::default());
+    for (s, types) in shapes().into_iter().flat_map(|s| {
+        let types =
+            [([BF16, BF16], BF16), ([F16, F16], F16), ([F32, BF16], F16), ([F16, F32], F32), ([F32, F32], BF16)];
+        types.map(|types| (s, types))
+    }) {
+        let (operands, result) = types;
+        let mut random = Random(6);
+        let mut data = s.operands_of(operands, &mut random);
+        data.push(Data::random(operands[1], s.j, &mut random));
+        data.push(Data { dtype: result, values: vec![0.0; count(s)] });
+        let mut launch = s.launch();
+        launch.loads = vec![access(2, &[s.j], vec![Index::of(2)])];
+        launch.stores = vec![plain(3, s)];
+        let instrs = vec![Instr::Binary(Binary::Add, 0, 1), Instr::Unary(Unary::Tanh, 2), Instr::To(result, 3)];
+        launch.stages = vec![stage(vec![Source::Acc, Source::Load(0)], instrs, vec![4])];
+        // The same numbers, all of them in memory as f32.
+        let wide: Vec<Data> = data.iter().map(|d| Data { dtype: F32, ..d.clone() }).collect();
+        for isa in Isa::available() {
+            let (mut got, mut want) = (data.clone(), wide.clone());
+            run(&launch, &mut got, isa, &[], &context, None);
+            run(&launch, &mut want, isa, &[], &context, None);
+            assert_eq!(got[3].values, want[3].values, "{types:?} on {isa:?}, {s:?}");
+        }
     }
 }
 

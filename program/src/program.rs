@@ -240,13 +240,15 @@ pub enum Family {
 }
 
 /// What a tile computes. `space` names the loop dims of the result, the last one the tile's columns (the vector axis).
+///
+/// Operands are floats; the lane of the sums follows from their types ([`Lane::of_products`](crate::scalar::Lane::of_products)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Tile {
     /// `acc[batch.., i, j] = Σ_k a[batch.., i, k] · b[batch.., k, j]`; space `[batch.., i, j]`.
     MatMul {
         /// The length of the reduction.
         k: Size,
-        /// The left operand, by strides of `batch.., i, k`; f32.
+        /// The left operand, by strides of `batch.., i, k`.
         a: Strided,
         /// The right operand.
         b: Right,
@@ -302,7 +304,7 @@ pub struct Conv {
 /// An operand read by strides: element `(i, j, …)` lies at `Σ strides · index`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Strided {
-    /// Which buffer (f32).
+    /// Which buffer.
     pub buffer: usize,
     /// Elements from one index to the next, an entry each dim.
     pub strides: Vec<Size>,

@@ -42,6 +42,12 @@ impl Lane {
         self.dtype().bytes()
     }
 
+    /// The lane in which a tile sums the products of two element types: f32 of f32 and halves, in any combination, f64 of f64 alone.
+    /// `None`: there is no such tile.
+    pub fn of_products(a: DType, b: DType) -> Option<Lane> {
+        (a.is_float() && b.is_float() && a.lane() == b.lane()).then(|| a.lane())
+    }
+
     /// `f32` or `f64`.
     pub fn is_float(self) -> bool {
         self.dtype().is_float()

@@ -209,10 +209,8 @@ fn tile_lane(program: &Program, launch: &Launch, tile: &Tile) -> Result<Lane, St
         Tile::Conv2dWeightGrad { input, dy, .. } => dims == 4 && strided(input) && strided(dy),
     };
     ensure(fits, || "a tile whose operands do not have its dims".to_string())?;
-    let mut lanes = tile_operands(&launch.family).map(|buffer| program.buffers[buffer].dtype);
-    let first = lanes.next().map(DType::lane).filter(|lane| lane.is_float());
-    let alike = first.filter(|&lane| lanes.all(|dtype| dtype.is_float() && dtype.lane() == lane));
-    alike.ok_or_else(|| "a tile of operands that do not fit".to_string())
+    let [a, b] = tile.buffers().map(|buffer| program.buffers[buffer].dtype);
+    Lane::of_products(a, b).ok_or_else(|| format!("a tile of {a} and {b}"))
 }
 
 /// What the sums of a launch are made of.

@@ -69,19 +69,13 @@ impl Element for f64 {
     }
 
     unsafe fn widen(_: Isa, _: Half, _: *const u16, _: Spans<'_>, _: usize, _: *mut f64, _: usize) {
-        unreachable!("`lane` lets no halves into sums of f64")
+        unreachable!("halves are summed in f32")
     }
 }
 
-/// The lane of the sums of two operands: f32 of f32 and halves, f64 of f64. `None`: there is no such tile.
-fn lane(operands: [DType; 2]) -> Option<Lane> {
-    let [a, b] = operands.map(|dtype| dtype.is_float().then(|| dtype.lane()));
-    a.filter(|_| a == b)
-}
-
 /// The lane of a tile's sums.
-pub(super) fn sums(operands: [DType; 2]) -> Lane {
-    lane(operands).unwrap_or_else(|| panic!("a tile of {} and {}", operands[0], operands[1]))
+pub(super) fn sums([a, b]: [DType; 2]) -> Lane {
+    Lane::of_products(a, b).unwrap_or_else(|| panic!("a tile of {a} and {b}"))
 }
 
 /// A buffer that a tile reads.

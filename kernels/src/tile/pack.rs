@@ -17,7 +17,12 @@ pub(super) unsafe fn rows<E: Element>(isa: Isa, from: At<E>, step: isize, depth:
     unsafe {
         let from = match from {
             At::Own(from) => from,
-            At::Half(half, from) => return E::widen(isa, half, from, Spans::Even(depth, step), cols, out, PANEL),
+            At::Half(half, from) => {
+                // Rows of a panel follow each other: one run.
+                let follow = cols == PANEL && step == PANEL as isize;
+                let (rows, n) = if follow { (1, depth * PANEL) } else { (depth, cols) };
+                return E::widen(isa, half, from, Spans::Even(rows, step), n, out, PANEL);
+            }
         };
         for k in 0..depth {
             let (from, to) = (from.offset(k as isize * step), out.add(k * PANEL));

@@ -3,7 +3,7 @@
 use castnet_program::types::DType;
 
 use super::element::{At, Element};
-use crate::isa::{Isa, per_isa};
+use crate::isa::Isa;
 use crate::math::half::{from_bf16, from_f16};
 
 /// Two bytes in memory, f32 while they are summed.
@@ -34,55 +34,111 @@ pub(super) enum Spans<'a> {
     Table(&'a [isize]),
 }
 
-per_isa! {
-    /// As [`Element::widen`].
-    pub(super) fn widen(half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) = widen_body;
-}
+impl Spans<'_> {
+    fn count(self) -> usize {
+        match self {
+            Spans::Even(count, _) => count,
+            Spans::Table(table) => table.len(),
+        }
+    }
 
-#[inline(always)]
-unsafe fn widen_body(half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) {
-    let count = match rows {
-        Spans::Even(count, _) => count,
-        Spans::Table(table) => table.len(),
-    };
-    for i in 0..count {
-        let offset = match rows {
+    /// Where row `i` begins.
+    #[inline(always)]
+    fn start(self, i: usize) -> isize {
+        match self {
             Spans::Even(_, step) => i as isize * step,
             Spans::Table(table) => table[i],
-        };
-        // SAFETY: the caller's promise: `n` numbers are there, and have room.
+        }
+    }
+}
+
+/// As [`Element::widen`].
+pub(super) unsafe fn widen(
+    isa: Isa,
+    half: Half,
+    from: *const u16,
+    rows: Spans<'_>,
+    n: usize,
+    out: *mut f32,
+    pitch: usize,
+) {
+    // SAFETY: the caller's promise; the instruction set is there.
+    unsafe {
+        match (isa, half) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Half::BF16) => x86::avx512::<true>(from, rows, n, out, pitch),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Half::F16) => x86::avx512::<false>(from, rows, n, out, pitch),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, half) => x86::avx2(half, from, rows, n, out, pitch),
+            (_, Half::BF16) => any(from_bf16, from, rows, n, out, pitch),
+            (_, Half::F16) => any(from_f16, from, rows, n, out, pitch),
+        }
+    }
+}
+
+/// A plain loop, which becomes vectors.
+#[inline(always)]
+unsafe fn any(wide: impl Fn(u16) -> f32, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) {
+    for i in 0..rows.count() {
+        // SAFETY: the caller's promise: `n` numbers, apart from those that are read.
         unsafe {
-            let (from, out) = (from.offset(offset), out.add(i * pitch));
-            match half {
-                Half::BF16 => row(from_bf16, from, n, out),
-                Half::F16 => row(from_f16, from, n, out),
+            let bits = std::slice::from_raw_parts(from.offset(rows.start(i)), n);
+            let numbers = std::slice::from_raw_parts_mut(out.add(i * pitch), n);
+            for (number, &bits) in numbers.iter_mut().zip(bits) {
+                *number = wide(bits);
             }
         }
     }
 }
 
-/// By lengths that are constant, since short rows are the rule.
-#[inline(always)]
-unsafe fn row(wide: impl Fn(u16) -> f32, from: *const u16, n: usize, out: *mut f32) {
-    #[inline(always)]
-    unsafe fn piece<const N: usize>(wide: impl Fn(u16) -> f32, from: *const u16, out: *mut f32) {
-        // SAFETY: the caller's promise: `N` numbers.
-        unsafe { out.cast::<[f32; N]>().write_unaligned(from.cast::<[u16; N]>().read_unaligned().map(wide)) }
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Half, Spans, any};
+    use crate::math::half::{from_bf16, from_f16};
+
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn avx2(half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match half {
+                Half::BF16 => any(from_bf16, from, rows, n, out, pitch),
+                Half::F16 => any(from_f16, from, rows, n, out, pitch),
+            }
+        }
     }
-    let mut i = 0;
-    // SAFETY: the caller's promise.
-    unsafe {
-        while i + 32 <= n {
-            piece::<32>(&wide, from.add(i), out.add(i));
-            i += 32;
-        }
-        while i + 8 <= n {
-            piece::<8>(&wide, from.add(i), out.add(i));
-            i += 8;
-        }
-        while i < n {
-            *out.add(i) = wide(*from.add(i));
-            i += 1;
+
+    /// By masked vectors, as short rows are the rule. The bits of [`from_bf16`] and [`from_f16`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub(super) unsafe fn avx512<const BF16: bool>(
+        from: *const u16,
+        rows: Spans<'_>,
+        n: usize,
+        out: *mut f32,
+        pitch: usize,
+    ) {
+        for i in 0..rows.count() {
+            // SAFETY: the caller's promise: `n` numbers; lanes behind them are masked.
+            unsafe {
+                let (from, out) = (from.offset(rows.start(i)), out.add(i * pitch));
+                for at in (0..n).step_by(16) {
+                    let mask = 0xffff >> (16 - (n - at).min(16));
+                    let bits = _mm256_maskz_loadu_epi16(mask, from.add(at).cast());
+                    let numbers = match BF16 {
+                        true => {
+                            let wide = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits));
+                            let number = _mm512_castsi512_ps(wide);
+                            // Every NaN is a quiet one.
+                            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(number, number);
+                            _mm512_castsi512_ps(_mm512_mask_or_epi32(wide, nan, wide, _mm512_set1_epi32(0x40_0000)))
+                        }
+                        false => _mm512_cvtph_ps(bits),
+                    };
+                    _mm512_mask_storeu_ps(out.add(at), mask, numbers);
+                }
+            }
         }
     }
 }

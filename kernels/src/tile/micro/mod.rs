@@ -1,4 +1,4 @@
-//! The micro-kernels: a few rows by one or two vectors of sums, in registers for a whole piece of the reduction.
+//! The micro-kernels of f32 and f64: a few rows by one or two vectors of sums, in registers for a whole piece of the reduction.
 
 // Indexed loops of constant length over arrays become registers; iterators over them not always.
 #![allow(clippy::needless_range_loop)]

@@ -2,7 +2,8 @@
 
 use super::{Product, Rows, Vector};
 
-/// The kernels of an instruction set, up to so many rows by 2 vectors. `masked`: the last vector always is, as that costs nothing.
+/// The kernels of an instruction set, up to so many rows by 2 vectors. `whole rows`: whole vectors have kernels of their own; elsewhere the
+/// last one is always read through a mask, as that costs nothing.
 macro_rules! kernels {
     ($(#[$feature:meta])* $name:ident, $most:literal rows: $($n:literal)*; $(whole $whole:ident)?) => {
         pub(super) mod $name {
