@@ -259,7 +259,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 Ok(lane) => Some(lane),
                 Err(what) => return wrong(&what),
             },
-            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => None,
+            Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => None,
         };
         let mut rows: Vec<(usize, Lane)> = vec![];
         for stage in &launch.stages {

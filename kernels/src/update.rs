@@ -10,13 +10,7 @@ use crate::math::Float;
 
 /// What updates are computed in: f32 and f64.
 pub trait Real:
-    Float
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + AddAssign
-    + SubAssign
+    Float + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + AddAssign + SubAssign
 {
     /// The nearest number.
     fn rounded(x: f64) -> Self;

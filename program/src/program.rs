@@ -232,7 +232,6 @@ pub enum Family {
         /// Which one.
         routine: Routine,
         /// Whether it goes the other way: what that is, the routine says.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reverse: bool,
     },
     /// Products summed over a reduction, the result (`Source::Acc`) handed to the stage tile by tile.

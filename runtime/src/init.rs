@@ -5,8 +5,8 @@ use castnet_program::net::{Init, Net};
 
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::layout;
 use crate::float::{Float, with_float};
+use crate::layout;
 use crate::memory::{Memory, collected};
 use crate::net::Loaded;
 

@@ -2,8 +2,8 @@
 #![allow(dead_code, unused_imports, missing_docs)] // Each test uses its part.
 
 pub mod classic;
-pub mod float_types;
 pub mod draw;
+pub mod float_types;
 pub mod generative;
 pub mod golden;
 pub mod recurrent;
@@ -15,8 +15,8 @@ use std::path::Path;
 use castnet::prelude::*;
 use castnet::{DType, Model, Result};
 pub use classic::{LeNet, Mlp, Third};
-pub use float_types::{GptSmallF64, LeNetBF16, LeNetF64, LstmClassifierF64};
 pub use draw::Numbers;
+pub use float_types::{GptSmallF64, LeNetBF16, LeNetF64, LstmClassifierF64};
 pub use generative::{GanCritic, GanGenerator, Vae};
 pub use golden::Golden;
 pub use recurrent::{GruClassifier, LstmClassifier};

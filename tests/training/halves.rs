@@ -17,15 +17,13 @@ fn lenet_of_bf16_learns_mnist() {
     let (train, test) = (train.dataset(Normalize::MNIST).unwrap(), test.dataset(Normalize::MNIST).unwrap());
     let mut net = LeNetBF16::new(&Device::cpu(), 1).unwrap();
     assert_eq!(net.as_ref().parameter("fc1.weight").unwrap().dtype(), DType::BF16);
-    let mut sgd = Sgd::new(0.02).momentum(0.9).schedule(Cosine::new(938));
+    let mut sgd = Sgd::new(0.1).momentum(0.9).schedule(Cosine::new(938));
     let mut fit = Fit::new(&train, 64).unwrap().epochs(1).seed(1);
     fit.next_epoch();
-    let start = std::time::Instant::now();
     while let Some([image, class]) = fit.next_batch().unwrap() {
         let loss = net.loss_step(&mut sgd, image, class).unwrap().get().unwrap();
         fit.loss(loss);
     }
     let right = accuracy(&test, 250, |image| net.scores(image)).unwrap();
-    println!("{right} {:?}", start.elapsed());
     assert!(right >= 0.98, "{right} of the test images");
 }

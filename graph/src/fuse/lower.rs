@@ -283,7 +283,8 @@ impl<'g> Lower<'g> {
         let name = node.origin.name.to_string();
         let strides = match (&node.op, self.roles.get(&value)) {
             (Op::RoundParameter { first, steps }, _) | (_, Some(Role::RoundGradient { first, steps })) => {
-                let floats = |step: &usize| self.parameters.iter().skip(*first).take(*step).map(|p| p.padded_len() as i64);
+                let floats =
+                    |step: &usize| self.parameters.iter().skip(*first).take(*step).map(|p| p.padded_len() as i64);
                 steps.iter().map(|step| Size::constant(floats(step).sum())).collect()
             }
             (Op::RoundState { steps, .. }, _) | (_, Some(Role::RoundState { steps, .. })) => {

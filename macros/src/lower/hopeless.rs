@@ -18,8 +18,8 @@ const NAMES: [&str; 13] = [
 
 /// Element types, ranks, kinds.
 const KINDS: [&str; 14] = [
-    "N0103", "N0105", "N0201", "N0202", "N0203", "N0204", "N0206", "N0207", "N0305", "N0506", "N0509",
-    "N0513", "N0518", "N0521",
+    "N0103", "N0105", "N0201", "N0202", "N0203", "N0204", "N0206", "N0207", "N0305", "N0506", "N0509", "N0513",
+    "N0518", "N0521",
 ];
 
 /// Mistakes that a parameter may make by being a size, where `true`, a fraction or a text is meant.

@@ -44,8 +44,8 @@ mod uses;
 
 pub use alone::Blocks;
 pub use expected::type_text;
-pub use float::of_net as float_of;
 pub use findings::{Findings, Shown};
+pub use float::of_net as float_of;
 pub use names::{is_method, is_taken};
 
 use callable::Callable;

@@ -75,7 +75,12 @@ impl Parser<'_> {
         let float = DType::from_name(&name).filter(|dtype| dtype.is_float());
         match (float, net.float) {
             (None, _) => {
-                self.report("N0501", at, format!("`{name}` is no float type"), "write one of `float: f32;`, `float: f64;`, `float: bf16;`, `float: f16;`");
+                self.report(
+                    "N0501",
+                    at,
+                    format!("`{name}` is no float type"),
+                    "write one of `float: f32;`, `float: f64;`, `float: bf16;`, `float: f16;`",
+                );
             }
             (Some(_), Some(_)) => {
                 self.report("N0502", at, "the float type of the net is told twice", "leave one of them out");

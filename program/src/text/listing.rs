@@ -90,6 +90,9 @@ fn launch(out: &mut String, number: usize, launch: &Launch) -> fmt::Result {
         Family::Row => writeln!(out, "row"),
         Family::Column => writeln!(out, "column"),
         Family::Scatter(axis) => writeln!(out, "scatter {axis}"),
+        Family::Routine { routine, reverse } => {
+            writeln!(out, "routine {}{}", routine.name(), if *reverse { " reverse" } else { "" })
+        }
         Family::Tile(tile) => self::tile(out, tile),
     }?;
     for (what, list) in [("load", &launch.loads), ("store", &launch.stores)] {

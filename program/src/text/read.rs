@@ -5,6 +5,7 @@ use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
     Strided, Target, Tile,
 };
+use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
 use crate::scalar::{Code, Instr, Literal, Slot};
 use crate::size::Size;
@@ -318,6 +319,11 @@ impl Line<'_> {
             "row" => Family::Row,
             "column" => Family::Column,
             "scatter" => Family::Scatter(self.number()?),
+            "routine" => {
+                let name = Line { rest: self.rest };
+                let routine = Routine::from_name(self.word()).ok_or_else(|| name.wrong("the name of a routine"))?;
+                Family::Routine { routine, reverse: self.eat("reverse") }
+            }
             "matmul" => Family::Tile(Tile::MatMul { k: self.bracketed()?, a: self.strided()?, b: self.right()? }),
             "convolution" => {
                 let (input, weight) = (self.strided()?, self.with()?);

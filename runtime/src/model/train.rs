@@ -306,7 +306,8 @@ impl Model {
 
     fn check_gradients(&self, gradients: &Gradients) -> Result<()> {
         let (ours, theirs) = (&self.loaded, &gradients.loaded);
-        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name
+        if Arc::ptr_eq(ours, theirs)
+            || ours.net.name == theirs.net.name
                 && ours.net.float == theirs.net.float
                 && ours.net.parameters == theirs.net.parameters
         {

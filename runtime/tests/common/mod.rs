@@ -217,7 +217,13 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
     p.arena = vec![(16 * floats).into()];
     let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
-    Net { name: "Rounds".into(), float: DType::F32, parameters: parameters.collect(), states: vec![], functions: vec![function] }
+    Net {
+        name: "Rounds".into(),
+        float: DType::F32,
+        parameters: parameters.collect(),
+        states: vec![],
+        functions: vec![function],
+    }
 }
 
 /// Numbers in [-1, 1) that look random.

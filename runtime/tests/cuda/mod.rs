@@ -68,7 +68,8 @@ impl Subject<'_> {
 fn subjects(golden: &Golden) -> Vec<Subject<'_>> {
     let mut subjects = vec![];
     for case in super::cases() {
-        let compiled = case.compiled(DType::F32).unwrap_or_else(|| panic!("{}: `{}` is a mistake", case.name, case.text));
+        let compiled =
+            case.compiled(DType::F32).unwrap_or_else(|| panic!("{}: `{}` is a mistake", case.name, case.text));
         subjects.push(Subject { compiled, case: Some((case, golden)), seed: 0 });
     }
     let nets = [written::mlp(), written::lenet(), written::third()];
