@@ -58,7 +58,7 @@ fn numbers_are_of_the_type_beside_them() {
         assert_eq!(found.len(), 1, "{call}: {found:?}");
         assert!(found[0].starts_with(&format!("N0207: {message}")), "{call}: {found:?}");
     }
-    let half = super::mistakes("net Test { pub fn f(x: f16[N]) -> f16[N] { x * 1e6 } }");
+    let half = super::mistakes("net Test { pub fn f(x: f32[N]) -> f32[N] { (x.cast(f16) * 1e6).cast(f32) } }");
     assert!(half.len() == 1 && half[0].contains("convert the tensor first: `.cast(f32)`"), "{half:?}");
     for right in ["i.cast(u8).clamp(0, 255)", "y.cast(f16) * 65504.0", "y.clamp(max = inf)", "where_(b, i, -5)"] {
         let found = body(&format!("used + ({right}).cast(f32).sum()"));
