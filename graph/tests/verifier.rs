@@ -79,7 +79,7 @@ fn types_of_a_tile_fit_together() {
     let program = net.functions[0].training.as_ref().unwrap();
     let tiles = program.launches.iter().filter_map(|launch| match &launch.family {
         Family::Tile(tile) => Some(tile.buffers()),
-        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => None,
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => None,
     });
     let with = |[a, b]: [usize; 2], types: [DType; 2]| {
         let mut other = program.clone();

@@ -28,7 +28,7 @@ fn bits(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u32> {
             Err(_) => model.set_parameter(name, &value).unwrap(),
         }
     }
-    let batch = golden.batch::<N>();
+    let batch = golden.batch::<LeNet>();
     let arguments: Vec<&Array> = batch.iter().collect();
     let mut arrays = model.infer(function, &arguments).unwrap();
     let (results, gradients) = model.grad(function, &arguments).unwrap();
