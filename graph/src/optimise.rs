@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
+use crate::primitives::Class;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -187,6 +188,9 @@ impl Rebuild {
 
     /// A value that is already there (or simpler nodes) in place of the node.
     fn simplify(&mut self, node: &Node) -> Option<Value> {
+        if let Some(value) = self.of_halves(node) {
+            return Some(value);
+        }
         let x = node.inputs.first().copied();
         let same_type = x.is_some_and(|x| *self.out.ty(x) == node.ty);
         match (&node.op, x) {
@@ -258,6 +262,28 @@ impl Rebuild {
             (Op::Resample { axis, taps }, Some(x)) if !self.keeps_detached => self.resample(node, x, *axis, *taps),
             _ => None,
         }
+    }
+
+    /// What is widened only for a product or a convolution stays as it is: these read halves. Views are taken of halves, so that nothing stands
+    /// between.
+    fn of_halves(&mut self, node: &Node) -> Option<Value> {
+        let half = |v: &Value| match self.out.node(*v) {
+            Node { op: Op::Cast, inputs, ty, .. } if ty.dtype == DType::F32 => {
+                Some(inputs[0]).filter(|x| self.out.dtype(*x).is_half())
+            }
+            _ => None,
+        };
+        if node.op.primitive().class == Class::Tile && node.inputs.iter().any(|x| half(x).is_some()) {
+            let inputs = node.inputs.iter().map(|x| half(x).unwrap_or(*x)).collect();
+            return Some(self.with(node, node.op.clone(), inputs, node.ty.clone()));
+        }
+        if !matches!(node.op, Op::Reshape | Op::Permute(_) | Op::Slice { .. }) {
+            return None;
+        }
+        let x = half(&node.inputs[0])?;
+        let narrow = Type::new(self.out.dtype(x), node.ty.shape.clone());
+        let view = self.with(node, node.op.clone(), vec![x], narrow);
+        Some(self.with(node, Op::Cast, vec![view], node.ty.clone()))
     }
 
     fn binary(&mut self, f: Binary, node: &Node) -> Option<Value> {

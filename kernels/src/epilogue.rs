@@ -8,7 +8,7 @@ use crate::BlockKernel;
 use crate::access::{Access, Block, Map, Place};
 use crate::dims::Dims;
 use crate::isa::Isa;
-use crate::kernel::Update;
+use crate::kernel::{Gradient, Update};
 use crate::stage::{Function, Input, MAX_BLOCK, Output, Stage};
 use crate::tile::Sink;
 use crate::transfer;
@@ -55,8 +55,7 @@ impl Epilogue {
         let padded = launch.stores.first().is_some_and(|store| {
             store.dims.last().is_some_and(|d| d.is(PANEL)) && store.index.last().is_some_and(|i| i.modulo == PANEL)
         });
-        // Optimizers update parameters of f32.
-        let even = stored_sums(&stage, Lane::F32).is_some_and(|access| match &access.map {
+        let even = stored_sums(&stage, lane).is_some_and(|access| match &access.map {
             Map::Affine(form) => form.steps[dims.space - 1] == 1,
             Map::General(_, outside) => padded && outside.is_none(),
         });
@@ -134,7 +133,10 @@ impl EpilogueRun<'_> {
         unsafe {
             if let Some(access) = stored_sums(&epilogue.stage, epilogue.lane) {
                 if let (Some(parameter), Some(update)) = (epilogue.updates, self.worker.run.update) {
-                    return self.update(parameter, update, access, block, acc.cast(), pitch);
+                    return match epilogue.lane {
+                        Lane::F64 => self.update::<f64>(parameter, update, access, block, acc.cast(), pitch),
+                        _ => self.update::<f32>(parameter, update, access, block, acc.cast(), pitch),
+                    };
                 }
                 if let Place::Linear { offset, row, col: 1, .. } = access.place(block) {
                     let to = self.worker.run.base(access.buffer).offset(offset as isize * width as isize);
@@ -154,18 +156,20 @@ impl EpilogueRun<'_> {
     }
 
     /// Hands the sums on as contiguous runs, as long as they come.
-    unsafe fn update(
+    unsafe fn update<T: Copy + Default>(
         &self,
         parameter: usize,
         update: &dyn Update,
         access: &Access,
         block: &Block<'_>,
-        acc: *mut f32,
+        acc: *mut T,
         pitch: usize,
-    ) {
+    ) where
+        for<'g> Gradient<'g>: From<&'g [T]>,
+    {
         // SAFETY: the caller's promise.
-        let hand_over = |offset: i64, from: *const f32, n: usize| unsafe {
-            update.update(parameter, offset as usize, std::slice::from_raw_parts(from, n));
+        let hand_over = |offset: i64, from: *const T, n: usize| unsafe {
+            update.update(parameter, offset as usize, std::slice::from_raw_parts(from, n).into());
         };
         // SAFETY: as above.
         unsafe {
@@ -175,7 +179,8 @@ impl EpilogueRun<'_> {
                 if row == pitch as i64 && (pitch == block.cols || self.ends_panel(block, offset, pitch)) {
                     // Whole rows of memory, padding included: one run.
                     for r in 0..block.rows {
-                        std::slice::from_raw_parts_mut(acc.add(r * pitch + block.cols), pitch - block.cols).fill(0.0);
+                        let padding = pitch - block.cols;
+                        std::slice::from_raw_parts_mut(acc.add(r * pitch + block.cols), padding).fill(T::default());
                     }
                     return hand_over(offset, acc, block.rows * pitch);
                 }

@@ -22,11 +22,32 @@ pub struct Context {
 
 /// Updates a contiguous run of a parameter in place of storing its gradient.
 pub trait Update: Sync {
-    /// Takes `gradient`, which belongs to the floats from number `at` on of parameter number `parameter` (in its master layout).
+    /// Takes `gradient`, which belongs to the elements from number `at` on of parameter number `parameter` (in its master layout).
     ///
     /// # Safety
-    /// Each float of the parameter is updated by one call only in a run, and nothing else reads or writes it meanwhile.
-    unsafe fn update(&self, parameter: usize, at: usize, gradient: &[f32]);
+    /// Each element of the parameter is updated by one call only in a run, and nothing else reads or writes it meanwhile.
+    unsafe fn update(&self, parameter: usize, at: usize, gradient: Gradient<'_>);
+}
+
+/// A run of a finished gradient, in the parameter's type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Gradient<'a> {
+    /// Of f32.
+    F32(&'a [f32]),
+    /// Of f64.
+    F64(&'a [f64]),
+}
+
+impl<'a> From<&'a [f32]> for Gradient<'a> {
+    fn from(run: &'a [f32]) -> Gradient<'a> {
+        Gradient::F32(run)
+    }
+}
+
+impl<'a> From<&'a [f64]> for Gradient<'a> {
+    fn from(run: &'a [f64]) -> Gradient<'a> {
+        Gradient::F64(run)
+    }
 }
 
 /// Where the buffers of a program lie in some rounds of its loops. A kernel has no other way to an address, so that none can forget the

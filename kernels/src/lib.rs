@@ -32,4 +32,4 @@ mod worker;
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
-pub use kernel::{Context, Kernel, Places, Run, Update};
+pub use kernel::{Context, Gradient, Kernel, Places, Run, Update};

@@ -5,9 +5,9 @@ mod common;
 use std::sync::Mutex;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Update};
+use castnet_kernels::{Context, Gradient, Update};
 use castnet_program::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
-use castnet_program::scalar::{Binary, Instr, Lane, Literal, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Unary};
 use castnet_program::types::DType;
 use common::{Data, Random, access, compare, floats, meaning, run, size};
 
@@ -231,13 +231,17 @@ fn halves_are_rounded_once() {
 }
 
 /// Writes down what it is given; each float may come once.
-struct Notes(Mutex<Vec<Option<f32>>>);
+struct Notes(Mutex<Vec<Option<f64>>>);
 
 impl Update for Notes {
-    unsafe fn update(&self, parameter: usize, at: usize, gradient: &[f32]) {
+    unsafe fn update(&self, parameter: usize, at: usize, gradient: Gradient<'_>) {
         assert_eq!(parameter, 9);
+        let gradient: Vec<f64> = match gradient {
+            Gradient::F32(run) => run.iter().map(|x| f64::from(*x)).collect(),
+            Gradient::F64(run) => run.to_vec(),
+        };
         for (note, g) in self.0.lock().unwrap()[at..].iter_mut().zip(gradient) {
-            assert!(note.replace(*g).is_none(), "updated twice");
+            assert!(note.replace(g).is_none(), "updated twice");
         }
     }
 }
@@ -245,15 +249,17 @@ impl Update for Notes {
 #[test]
 fn updated_in_place_of_stored() {
     for s in shapes() {
-        for paneled in [false, true] {
+        for (paneled, dtype) in [false, true].into_iter().flat_map(|p| [(p, DType::F32), (p, DType::F64)]) {
             let mut random = Random(3);
-            let mut data = s.operands(&mut random);
+            let mut data = s.operands_of([dtype; 2], &mut random);
             let floats = if paneled { panel_floats(s) } else { s.batch * s.i * s.j };
-            data.push(Data { dtype: DType::F32, values: vec![0.0; floats] });
+            data.push(Data { dtype, values: vec![0.0; floats] });
             let mut launch = s.launch();
             launch.updates = Some(9);
             launch.stores = vec![if paneled { panels(2, s) } else { plain(2, s) }];
-            launch.stages = vec![stage(vec![Source::Acc], vec![], vec![0])];
+            let code = Code { inputs: vec![dtype.lane()], instrs: vec![], outputs: vec![0] };
+            let outputs = vec![Target::Store(0)];
+            launch.stages = vec![Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs }];
             let context = Context::default();
             for isa in Isa::available() {
                 let mut stored = data.clone();
@@ -264,7 +270,7 @@ fn updated_in_place_of_stored() {
                 assert_eq!(left, data, "nothing is stored");
                 for (note, want) in notes.0.into_inner().unwrap().into_iter().zip(&stored[2].values) {
                     // The padding of panels may be left out.
-                    assert_eq!(f64::from(note.unwrap_or(0.0)), *want);
+                    assert_eq!(note.unwrap_or(0.0), *want);
                     assert!(note.is_some() || paneled);
                 }
             }

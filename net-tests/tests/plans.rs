@@ -18,23 +18,23 @@ fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
 }
 
 /// The bits of all results and gradients, and of the states after them.
-fn bits(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u32> {
+fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
     model.poison(poison);
     for (name, value) in golden.parameters() {
         match model.state(name) {
-            Ok(_) => model.set_state(name, &value).unwrap(),
-            Err(_) => model.set_parameter(name, &value).unwrap(),
+            Ok(_) => model.set_state(name, &in_float(value, N::FLOAT)).unwrap(),
+            Err(_) => model.set_parameter(name, &in_float(value, N::FLOAT)).unwrap(),
         }
     }
-    let batch = golden.batch::<LeNet>();
+    let batch = golden.batch::<N>();
     let arguments: Vec<&Array> = batch.iter().collect();
     let mut arrays = model.infer(function, &arguments).unwrap();
     let (results, gradients) = model.grad(function, &arguments).unwrap();
     arrays.extend(results);
     arrays.extend(gradients.names().map(|name| gradients.parameter(name).unwrap()));
-    arrays.iter().flat_map(|array| array.as_slice::<f32>().unwrap()).map(|x| x.to_bits()).collect()
+    arrays.iter().flat_map(floats).map(f64::to_bits).collect()
 }
 
 /// The plans of a net: checked, and without influence on any bit, whatever lay in memory before.
@@ -50,9 +50,9 @@ fn sound<N: Example>(name: &str) {
         unshare(program);
         check_plan(program).unwrap_or_else(|error| panic!("{}, unshared: {error}", program.name));
     }
-    let plain = bits(net.clone(), &golden, function, false);
-    assert!(plain == bits(net, &golden, function, true), "{name}: something is read before it is written");
-    assert!(plain == bits(unshared, &golden, function, true), "{name}: sharing memory changes a result");
+    let plain = bits::<N>(net.clone(), &golden, function, false);
+    assert!(plain == bits::<N>(net, &golden, function, true), "{name}: something is read before it is written");
+    assert!(plain == bits::<N>(unshared, &golden, function, true), "{name}: sharing memory changes a result");
 }
 
 /// The number of the function whose training the golden is about.
@@ -111,6 +111,8 @@ fn near<N: Example>(share: f64, over: f64) -> Vec<String> {
 #[test]
 fn plans_are_sound() {
     sound::<LeNet>("lenet");
+    sound::<LeNetF64>("lenet");
+    sound::<LeNetBF16>("lenet");
     sound::<Mlp>("mlp");
     sound::<Third>("third");
     sound::<ResNet20Small>("resnet20");
@@ -120,11 +122,13 @@ fn plans_are_sound() {
     sound::<ViT>("vit");
     sound::<Diffusion>("diffusion");
     sound::<GptSmall>("gpt");
+    sound::<GptSmallF64>("gpt");
     sound::<GptSmall>("gpt_short");
     sound::<Vae>("vae");
     sound::<GanCritic>("gan_critic");
     sound::<GanGenerator>("gan_generator");
     sound::<LstmClassifier>("lstm");
+    sound::<LstmClassifierF64>("lstm");
     sound::<GruClassifier>("gru");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_kernels::Update;
+use castnet_kernels::{Gradient, Update};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::Real;
 
@@ -93,9 +93,14 @@ pub(crate) struct InPlace<'a> {
 }
 
 impl Update for InPlace<'_> {
-    unsafe fn update(&self, _: usize, at: usize, gradient: &[f32]) {
-        // SAFETY: the kernel hands over each float of the parameter once, and `session::in_place` made sure that no other launch reads it.
-        unsafe { self.target.update(self.of, self.start + at, gradient) }
+    unsafe fn update(&self, _: usize, at: usize, gradient: Gradient<'_>) {
+        // SAFETY: the kernel hands over each element of the parameter once, and `session::in_place` made sure that no other launch reads it.
+        unsafe {
+            match gradient {
+                Gradient::F32(run) => self.target.update(self.of, self.start + at, run),
+                Gradient::F64(run) => self.target.update(self.of, self.start + at, run),
+            }
+        }
     }
 }
 

@@ -94,13 +94,13 @@ network! {
         fc1:   Linear(500);
         fc2:   Linear(10);
 
-        pub fn scores(image: f32[N, 1, 28, 28]) -> float[N, 10] {
-            let x = conv1(image.cast(float)).tanh().max_pool2d(2);
+        pub fn scores(image: float[N, 1, 28, 28]) -> float[N, 10] {
+            let x = conv1(image).tanh().max_pool2d(2);
             let x = conv2(x).tanh().max_pool2d(2);
             fc2(fc1(x.flatten(1)).tanh())
         }
 
-        pub train fn loss(image: f32[N, 1, 28, 28], class: u8[N]) -> float {
+        pub train fn loss(image: float[N, 1, 28, 28], class: u8[N]) -> float {
             scores(image).cross_entropy(class)
         }
     }

@@ -116,6 +116,7 @@ macro_rules! example {
 }
 example!(LeNet, "lenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(LeNetF64: F64, "lenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
+example!(LeNetBF16: BF16, "lenet", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(Mlp, "mlp", { scores(0) }, loss / loss_step / loss_grad(0, 1));
 example!(Third, "third", { scores(0), oddness(0) }, loss / loss_step / loss_grad(0, 1, 2));
 example!(ResNet20Small, "resnet20", { scores(0) }, loss / loss_step / loss_grad(0, 1));

@@ -7,7 +7,11 @@ use castnet::data::{ImageSet, Normalize};
 use castnet::prelude::*;
 use castnet::train::{Fit, accuracy};
 
-use crate::nets::LeNetBF16;
+use crate::nets::{LeNetBF16, in_float};
+
+fn halves(image: &Array) -> Array {
+    in_float(image.clone(), DType::BF16)
+}
 
 /// PyTorch's LeNet of bf16 comes to the same.
 #[test]
@@ -21,9 +25,9 @@ fn lenet_of_bf16_learns_mnist() {
     let mut fit = Fit::new(&train, 64).unwrap().epochs(1).seed(1);
     fit.next_epoch();
     while let Some([image, class]) = fit.next_batch().unwrap() {
-        let loss = net.loss_step(&mut sgd, image, class).unwrap().get().unwrap();
+        let loss = net.loss_step(&mut sgd, &halves(image), class).unwrap().get().unwrap();
         fit.loss(loss);
     }
-    let right = accuracy(&test, 250, |image| net.scores(image)).unwrap();
+    let right = accuracy(&test, 250, |image| net.scores(&halves(image))).unwrap();
     assert!(right >= 0.98, "{right} of the test images");
 }
