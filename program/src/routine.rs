@@ -18,6 +18,7 @@ macro_rules! with_routines {
             logcumsumexp Logcumsumexp 1 1,
             recurrence Recurrence 2 1,
             searchsorted Searchsorted 2 1,
+            median Median 1 2,
         }
     };
 }

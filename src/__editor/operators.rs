@@ -599,6 +599,10 @@ impl Tensor {
     ///
     /// For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all.
     pub fn searchsorted<Output>(&self, values: impl Operand, right: impl Bool) -> Output { any() }
+    /// `median(input, dim, keepdim = false)`
+    ///
+    /// `(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of rows with NaN the first NaN.
+    pub fn median<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
     /// `grad(outputs, inputs)`
     ///
     /// The gradients of a scalar with respect to each of a list of tensors, as a list; they can be differentiated again.

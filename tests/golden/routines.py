@@ -154,6 +154,17 @@ for t in TYPES:
     x, src = calm(t, (3, 4)), calm(t, (3, 6))
     case("x.scatter_add(1, y, z)", x.scatter_add(1, at, src), x=x, y=at, z=src)
 
+# median: the place of NaN, and where there are no ties.
+for t in TYPES:
+    if t == "bool":
+        continue
+    for dim in (0, 1, 2):
+        case(f"x.median({dim})[0]", table(t).median(dim)[0], x=table(t))
+        case(f"x.median({dim}, keepdim = true)[0]", calm(t).median(dim, True)[0], x=calm(t))
+    case("x.median(1)[1]", distinct.to(TYPES[t]).median(1)[1], x=distinct.to(TYPES[t]))
+with_nan = torch.tensor([[1.0, float("nan"), 3.0, float("nan")], [4.0, 2.0, 1.0, 3.0]])
+case("x.median(1)[1]", with_nan.median(1)[1], x=with_nan)
+
 if __name__ == "__main__":
     save_file(tensors, HERE / "routines.safetensors", metadata={"made by": "tests/golden/routines.py"})
     (HERE / "routines.safetensors").chmod(0o644)

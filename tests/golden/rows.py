@@ -46,3 +46,5 @@ case("scatter_add", "scatter_add", "x.scatter_add(1, y, z).sin()", [TABLE, Input
 case("scatter_add_first", "scatter_add", "x.scatter_add(0, y, z)", [TABLE, Input((5, 7), classes=3), (5, 7)], lambda x, y, z: x.scatter_add(0, y, z))
 case("searchsorted", "searchsorted", "x.searchsorted(y)", [Input((5,), values=[-1.5, -0.5, 0.25, 0.75, 1.5], grad=False), Input(TABLE, grad=False)],
      lambda x, y: torch.searchsorted(x, y))
+for dim in (0, 1, -1):
+    case(f"median_{dim}", "median", f"x.median({dim}, true)[0] * y", [CUBE, CUBE], lambda x, y, dim=dim: x.median(dim, True)[0] * y)

@@ -30,6 +30,12 @@ pub fn routines() -> Vec<Case> {
             bent(b, y)
         }));
     }
+    for dim in [0, 1, -1] {
+        cases.push(case("median", &[&[3, 4, 5]], any, move |b, x| {
+            let parts = parts(b, "median", vec![t(x[0]), int(dim)]);
+            bent(b, parts[0])
+        }));
+    }
     for (k, dim, largest) in [(2, 0, true), (3, 1, false), (5, -1, true)] {
         cases.push(case("topk", &[&[3, 4, 5]], any, move |b, x| {
             let parts = parts(b, "topk", vec![t(x[0]), int(k), int(dim), Arg::Bool(largest)]);
