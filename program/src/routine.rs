@@ -12,7 +12,13 @@ macro_rules! with_routines {
     ($each:ident) => {
         $each! {
             sort Sort 1 2,
+            topk Topk 1 2,
             cumsum Cumsum 1 1,
+            cumprod Cumprod 1 1,
+            logcumsumexp Logcumsumexp 1 1,
+            recurrence Recurrence 2 1,
+            searchsorted Searchsorted 2 1,
+            median Median 1 2,
         }
     };
 }

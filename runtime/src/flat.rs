@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_kernels::{Gradient, Update};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::Real;
+use castnet_kernels::{Gradient, Update};
 
 use crate::float::{Float, FloatType, Part, with_float};
 use crate::memory::{Memory, Shared};

@@ -152,7 +152,7 @@ fn used(b: &mut Builder, name: &str, x: Value) -> Value {
 }
 
 /// The operators that are routines of one tensor along an axis.
-const ROUTINES: &[&str] = &["sort", "cumsum"];
+const ROUTINES: &[&str] = &["sort", "cumsum", "cumprod", "logcumsumexp"];
 
 /// In rounds over a state, and in a scan over rows, forward and backward, against the f64 reference of the very graph.
 #[test]

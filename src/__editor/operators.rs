@@ -247,6 +247,10 @@ impl Tensor {
     ///
     /// The mean over axes (all of them, if none is given).
     pub fn mean<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// `prod(input, dim = all, keepdim = false, dtype = None)`
+    ///
+    /// The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.
+    pub fn prod<Output>(&self, dim: impl Int, keepdim: impl Bool, dtype: impl DType) -> Output { any() }
     /// `amax(input, dim = all, keepdim = false)`
     ///
     /// The maximum over axes; ties share the gradient.
@@ -275,6 +279,14 @@ impl Tensor {
     ///
     /// Where the minimum stands; of equal ones the first.
     pub fn argmin<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
+    /// `max(input, dim = all, keepdim = false)`
+    ///
+    /// `(values, indices)` along `dim`: the maximum and where it stands, as i64, of equal ones the first, which alone has the gradient. Without `dim` the maximum of all; ties share the gradient.
+    pub fn max<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
+    /// `min(input, dim = all, keepdim = false)`
+    ///
+    /// As `max`, of the minimum.
+    pub fn min<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
     /// `norm(input, p = 2.0, dim = all, keepdim = false)`
     ///
     /// (Σ |x|ᵖ)^(1/p) over axes (all of them, if none is given), as torch.linalg.vector_norm: with p = inf the greatest |x|, with -inf the least, with 0 how many are not 0.
@@ -467,6 +479,10 @@ impl Tensor {
     ///
     /// For each element of `index` the element of the input at its own place, but at the index along `dim`. The sizes of the other axes are equal.
     pub fn gather<Output>(&self, dim: impl Int, index: impl Operand) -> Output { any() }
+    /// `scatter_add(input, dim, index, src)`
+    ///
+    /// The input, to which each element of `src` is added at its own place, but at the index along `dim`. `src` and `index` have one shape, the input's but for that axis.
+    pub fn scatter_add<Output>(&self, dim: impl Int, index: impl Operand, src: impl Operand) -> Output { any() }
     /// `index_select(input, dim, index)`
     ///
     /// The parts of the input along `dim` that a list of indices names.
@@ -563,10 +579,30 @@ impl Tensor {
     ///
     /// Where the elements along `dim` stand from the smallest to the largest: the indices of `sort`.
     pub fn argsort<Output>(&self, dim: impl Int, descending: impl Bool, stable: impl Bool) -> Output { any() }
+    /// `topk(input, k, dim = -1, largest = true, sorted = true)`
+    ///
+    /// `(values, indices)`: the `k` largest (or smallest) elements along `dim`, from the first of them on (whether `sorted` or not), and where each stands, as i64. NaN counts as the largest; of equal ones the first are taken.
+    pub fn topk<Output>(&self, k: impl Size, dim: impl Int, largest: impl Bool, sorted: impl Bool) -> Output { any() }
     /// `cumsum(input, dim, dtype = None)`
     ///
     /// For each element the sum of all up to it along `dim`; of integers and bool as i64, unless `dtype` says otherwise.
     pub fn cumsum<Output>(&self, dim: impl Int, dtype: impl DType) -> Output { any() }
+    /// `cumprod(input, dim, dtype = None)`
+    ///
+    /// For each element the product of all up to it along `dim`; of integers and bool as i64, unless `dtype` says otherwise.
+    pub fn cumprod<Output>(&self, dim: impl Int, dtype: impl DType) -> Output { any() }
+    /// `logcumsumexp(input, dim)`
+    ///
+    /// For each element log Σ exp(x) over all up to it along `dim`, without overflow.
+    pub fn logcumsumexp<Output>(&self, dim: impl Int) -> Output { any() }
+    /// `searchsorted(sorted_sequence, values, right = false)`
+    ///
+    /// For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all.
+    pub fn searchsorted<Output>(&self, values: impl Operand, right: impl Bool) -> Output { any() }
+    /// `median(input, dim, keepdim = false)`
+    ///
+    /// `(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of rows with NaN the first NaN.
+    pub fn median<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
     /// `grad(outputs, inputs)`
     ///
     /// The gradients of a scalar with respect to each of a list of tensors, as a list; they can be differentiated again.

@@ -7,6 +7,7 @@ f32, which holds them. Forward and backward in f64 are rows.py's.
 """
 import json
 import pathlib
+import re
 
 import torch
 from safetensors.torch import save_file
@@ -25,7 +26,7 @@ def name_of(dtype):
 def stored(x):
     """The key of a tensor in the file."""
     x = x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x
-    x = x.contiguous()
+    x = x.contiguous().clone()
     key = (x.dtype, tuple(x.shape), x.reshape(-1).view(torch.uint8).numpy().tobytes() if x.numel() else b"")
     if key not in known:
         known[key] = f"t{len(known)}"
@@ -40,7 +41,7 @@ def case(text, output, **inputs):
         half = name_of(x.dtype) in ("f16", "bf16")
         listed.append({"name": name, "type": "f32" if half else name_of(x.dtype), "shape": list(x.shape), "data": stored(x)})
         if half:
-            whole = whole.replace(name + ".", f"{name}.cast({name_of(x.dtype)}).").replace(f"({name})", f"({name}.cast({name_of(x.dtype)}))")
+            whole = re.sub(rf"\b{name}\b(?!\.cast)", f"{name}.cast({name_of(x.dtype)})", whole)
     if name_of(output.dtype) in ("f16", "bf16"):
         whole += ".cast(f32)"
     half = name_of(output.dtype) in ("f16", "bf16")
@@ -95,6 +96,74 @@ for t in TYPES:
 case("x.cumsum(0, dtype = f32)", table("i32").cumsum(0, dtype=torch.float32), x=table("i32"))
 far = torch.full((2, 5000), 2**31 - 1, dtype=torch.int32)
 case("x.cumsum(1)", far.cumsum(1), x=far)
+
+# cumprod, logcumsumexp.
+for t in TYPES:
+    small = (calm(t, (3, 5)) if t in FLOATS else calm(t, (3, 5)) % 5 if t != "bool" else calm(t, (3, 5)))
+    for dim in (0, 1):
+        case(f"x.cumprod({dim})", small.cumprod(dim), x=small)
+    if t in ("f32", "f64"):
+        for dim in (0, 1, 2):
+            case(f"x.cumprod({dim})", table(t).cumprod(dim), x=table(t))
+            case(f"x.logcumsumexp({dim})", table(t).logcumsumexp(dim), x=table(t))
+            case(f"x.logcumsumexp({dim})", (calm(t) * 400).logcumsumexp(dim), x=calm(t) * 400)
+    case("x.prod(1)", small.prod(1), x=small)
+
+# max, min along an axis: of ties PyTorch may name any, so values alone, and places where there are none.
+for t in TYPES:
+    if t == "bool":
+        continue
+    for dim in (0, 1, 2):
+        case(f"x.max({dim})[0]", table(t).max(dim)[0], x=table(t))
+        case(f"x.min({dim})[0]", table(t).min(dim)[0], x=table(t))
+        if dim == 2:
+            case(f"x.max({dim})[1]", calm(t).argmax(dim), x=calm(t))
+
+# topk: the places of ties are PyTorch's own affair; these have none.
+for t in TYPES:
+    for largest in (True, False) if t != "bool" else ():
+        way = f"4, 2, {str(largest).lower()}"
+        case(f"x.topk({way})[0]", table(t).topk(4, 2, largest)[0], x=table(t))
+    if t != "bool":
+        distinct = (torch.arange(24) * 7 % 24).reshape(4, 6).to(TYPES[t])
+        for k in (1, 3, 6):
+            for largest in (True, False):
+                way = f"{k}, -1, {str(largest).lower()}"
+                case(f"x.topk({way})[1]", distinct.topk(k, -1, largest)[1], x=distinct)
+        case("x.topk(2, 0)[1]", distinct.topk(2, 0)[1], x=distinct)
+
+# searchsorted.
+for t in TYPES:
+    if t == "bool":
+        continue
+    rows, sought = calm(t).sort(-1)[0], calm(t).flip(1)[..., :4].contiguous()
+    for right in (False, True):
+        way = f"right = {str(right).lower()}"
+        case(f"x.searchsorted(y, {way})", torch.searchsorted(rows, sought, right=right), x=rows, y=sought)
+        one = rows[0, 0].contiguous()
+        case(f"x.searchsorted(y, {way})", torch.searchsorted(one, sought, right=right), x=one, y=sought)
+    if t in ("f32", "f64"):
+        with_nan = table(t).sort(-1)[0]
+        case("x.searchsorted(y)", torch.searchsorted(with_nan, table(t)), x=with_nan, y=table(t))
+
+# scatter_add.
+for t in TYPES:
+    if t == "bool" or t in ("f16", "bf16"):
+        continue
+    at = (torch.arange(18) * 5 % 4).reshape(3, 6)
+    x, src = calm(t, (3, 4)), calm(t, (3, 6))
+    case("x.scatter_add(1, y, z)", x.scatter_add(1, at, src), x=x, y=at, z=src)
+
+# median: the place of NaN, and where there are no ties.
+for t in TYPES:
+    if t == "bool":
+        continue
+    for dim in (0, 1, 2):
+        case(f"x.median({dim})[0]", table(t).median(dim)[0], x=table(t))
+        case(f"x.median({dim}, keepdim = true)[0]", calm(t).median(dim, True)[0], x=calm(t))
+    case("x.median(1)[1]", distinct.to(TYPES[t]).median(1)[1], x=distinct.to(TYPES[t]))
+with_nan = torch.tensor([[1.0, float("nan"), 3.0, float("nan")], [4.0, 2.0, 1.0, 3.0]])
+case("x.median(1)[1]", with_nan.median(1)[1], x=with_nan)
 
 if __name__ == "__main__":
     save_file(tensors, HERE / "routines.safetensors", metadata={"made by": "tests/golden/routines.py"})

@@ -9,6 +9,8 @@ use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
+use crate::routine::Routine;
+use crate::routines::neighbours;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::Type;
@@ -276,8 +278,10 @@ impl Pass<'_> {
                 let back = self.stretch(g, x, axes);
                 let d = match f {
                     Reduction::Sum => back,
-                    // The product of all others: where some are 0 the quotient does not say it.
-                    Reduction::Prod => return Err(NoRule::of(node)),
+                    Reduction::Prod => {
+                        let others = self.others(x, axes);
+                        self.b.pointwise(Mul, back, others)
+                    }
                     // Ties share the gradient evenly, as torch.amax.
                     Reduction::Max | Reduction::Min => {
                         let extreme = self.stretch(y, x, axes);
@@ -570,6 +574,29 @@ impl Pass<'_> {
         }
         let kept = self.b.reshape(reduced, kept);
         self.b.broadcast_to(kept, &shape)
+    }
+
+    /// For each element the product of all others over axes: of those before it and those behind it, as no quotient says it where some are 0.
+    fn others(&mut self, x: Value, axes: &[usize]) -> Value {
+        let shape = self.b.shape(x);
+        let b = &mut self.b;
+        let kept: Vec<usize> = (0..shape.len()).filter(|a| !axes.contains(a)).collect();
+        let order = [&kept[..], axes].concat();
+        let moved = b.permute(x, &order);
+        let along = b.shape(moved);
+        let mut rows = along[..kept.len()].to_vec();
+        rows.push(Size::product(&along[kept.len()..]));
+        let row = b.reshape(moved, rows);
+        let [before, behind] = [false, true].map(|reverse| {
+            let call = Call { routine: Routine::Cumprod, reverse, length: None };
+            let products = b.routine(call, vec![row])[0];
+            neighbours(b, products, reverse, 1.0)
+        });
+        let others = b.pointwise(Binary::Mul, before, behind);
+        let others = b.reshape(others, along);
+        let mut inverse = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(i, axis)| inverse[*axis] = i);
+        b.permute(others, &inverse)
     }
 
     /// The sum of `g` over the axes along which `x` was stretched.

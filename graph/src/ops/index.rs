@@ -34,6 +34,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: gather,
     },
     Operator {
+        name: "scatter_add",
+        doc: "The input, to which each element of `src` is added at its own place, but at the index along `dim`. `src` and `index` have one shape, the input's but for that axis.",
+        signature: &[X, required("dim", Kind::Int), required("index", Kind::Tensor), required("src", Kind::Tensor)],
+        build: scatter_add,
+    },
+    Operator {
         name: "index_select",
         doc: "The parts of the input along `dim` that a list of indices names.",
         signature: &[X, required("dim", Kind::Int), required("index", Kind::Tensor)],
@@ -236,6 +242,32 @@ fn gather(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     b.numbers_below(index, &from[axis], bound.at(2))?;
     let ty = Type::new(b.graph.dtype(x), to);
     Ok(Arg::Tensor(b.push(Op::Gather { axis }, vec![x, index], ty)))
+}
+
+fn scatter_add(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let (x, index, src) = (bound.tensor(b, 0, None), indices(b, bound, 2)?, bound.tensor(b, 3, None));
+    let axis = bound.axis(b, 1, bound.int(1).unwrap_or(0), b.rank(x))?;
+    let (to, at, from) = (b.shape(x), b.shape(index), b.shape(src));
+    let fits = to.len() == at.len() && (0..to.len()).all(|a| a == axis || to[a] == at[a]);
+    if !fits || at != from {
+        let (to, at, from) = (shape_text(&to), shape_text(&at), shape_text(&from));
+        let message =
+            format!("`scatter_add` to {to} of {from} at indices {at}: all sizes but that of axis {axis} must be equal");
+        let help = "give `src` and `index` the input's shape, with any size on that axis";
+        return bound.wrong(b, "N0102", 2, message, help);
+    }
+    let dtype = b.graph.dtype(x);
+    if b.graph.dtype(src) != dtype || dtype == DType::Bool {
+        let message = format!("element types differ in `scatter_add`: {dtype} and {}", b.graph.dtype(src));
+        return bound.wrong(b, "N0201", 3, message, "add numbers of one type: `.cast(…)`");
+    }
+    b.numbers_below(index, &to[axis], bound.at(2))?;
+    // Sums are made in the lane of the type.
+    let src = b.cast(src, dtype.lane().dtype());
+    let ty = Type::new(b.graph.dtype(src), to);
+    let sums = b.push(Op::Scatter { axis }, vec![src, index], ty);
+    let sums = b.cast(sums, dtype);
+    Ok(Arg::Tensor(b.pointwise(Binary::Add, x, sums)))
 }
 
 fn index_select(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

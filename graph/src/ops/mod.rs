@@ -39,7 +39,7 @@ pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub use numbers::takes_numbers;
-pub(crate) use pointwise::{drop_out, drop_out_over, power};
+pub(crate) use pointwise::{drop_out, drop_out_over, float, power};
 pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
@@ -103,8 +103,6 @@ static OTHER_NAMES: &[(&str, &str)] = &[
     ("maxpool2d", "max_pool2d"),
     ("avgpool2d", "avg_pool2d"),
     ("swish", "silu"),
-    ("max", "amax"),
-    ("min", "amin"),
     ("clip", "clamp"),
     ("where", "where_"),
     ("to", "cast"),

@@ -19,7 +19,7 @@ const OF_NUMBERS: &[Param] = &[NUMBER];
 pub(super) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
 /// The operand, which must be of a floating-point type.
-pub(super) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
+pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
     let x = bound.tensor(b, slot, None);
     let ty = b.ty(x).clone();
     if ty.dtype.is_float() {

@@ -2,7 +2,7 @@
 
 use super::{Operator, pointwise::float};
 use crate::builder::{Builder, Checked};
-use crate::call::{Arg, Bound, Kind, Param, optional, required};
+use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Reduction};
 use crate::size::Size;
@@ -26,6 +26,17 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: mean,
     },
     Operator {
+        name: "prod",
+        doc: "The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.",
+        signature: &[
+            required("input", Kind::Tensor),
+            optional("dim", Kind::Int, "all"),
+            optional("keepdim", Kind::Bool, "false"),
+            named("dtype", Kind::DType, "None"),
+        ],
+        build: prod,
+    },
+    Operator {
         name: "amax",
         doc: "The maximum over axes; ties share the gradient.",
         signature: SIGNATURE,
@@ -41,6 +52,17 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 fn sum(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     reduce(b, bound, Reduction::Sum)
+}
+
+fn prod(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    let own = if b.graph.dtype(x).is_float() { b.graph.dtype(x) } else { DType::I64 };
+    let (x, rank) = (b.cast(x, bound.dtype(3).unwrap_or(own)), b.rank(x));
+    let axes = match bound.int(1) {
+        Some(axis) => vec![bound.axis(b, 1, axis, rank)?],
+        None => (0..rank).collect(),
+    };
+    Ok(Arg::Tensor(b.reduce(Reduction::Prod, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
 fn amax(b: &mut Builder, bound: &Bound) -> Checked<Arg> {

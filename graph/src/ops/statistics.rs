@@ -52,7 +52,37 @@ pub(super) const OPERATORS: &[Operator] = &[
         signature: PLACE,
         build: |b, bound| place(b, bound, Reduction::Min),
     },
+    Operator {
+        name: "max",
+        doc: "`(values, indices)` along `dim`: the maximum and where it stands, as i64, of equal ones the first, which alone has the gradient. Without `dim` the maximum of all; ties share the gradient.",
+        signature: PLACE,
+        build: |b, bound| extreme(b, bound, Reduction::Max),
+    },
+    Operator {
+        name: "min",
+        doc: "As `max`, of the minimum.",
+        signature: PLACE,
+        build: |b, bound| extreme(b, bound, Reduction::Min),
+    },
 ];
+
+/// The extreme along an axis with its place, or of all elements without; only the element that is named has a gradient, of all ties share it.
+fn extreme(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    let Some(dim) = bound.int(1) else {
+        let all: Vec<usize> = (0..b.rank(x)).collect();
+        return Ok(Arg::Tensor(b.reduce(f, x, &all, false)));
+    };
+    let (axis, keep) = (bound.axis(b, 1, dim, b.rank(x))?, bound.bool(2).unwrap_or(false));
+    let Arg::Tensor(index) = place(b, bound, f)? else { return Ok(Arg::Unknown) };
+    let mut shape = b.shape(x);
+    shape[axis] = 1.into();
+    let places = b.reshape(index, shape.clone());
+    let ty = Type::new(b.graph.dtype(x), shape);
+    let values = b.push(Op::Gather { axis }, vec![x, places], ty);
+    let values = if keep { values } else { b.reshape(values, b.shape(index)) };
+    Ok(Arg::List(vec![Arg::Tensor(values), Arg::Tensor(index)]))
+}
 
 /// How a spread divides: axes, and 1 / (number of elements - correction), a scalar.
 struct Degrees {

@@ -24,18 +24,10 @@ pub(crate) enum Numbers {
     Any,
 }
 
-/// What a routine is told, for its rule.
-pub(crate) struct Told<'a> {
-    /// See [`Call::reverse`].
-    pub reverse: bool,
-    /// See [`Call::length`].
-    pub length: Option<&'a Size>,
-}
-
 /// The meaning of a routine.
 pub(crate) struct Rule {
-    /// The types of the results, or what is wrong with the operands. Rows are the same everywhere: that is looked after.
-    pub results: fn(&Told, &[&Type]) -> Result<Vec<Type>, String>,
+    /// The types of the results, or what is wrong with the operands; with [`Call::length`]. Rows are the same everywhere: that is looked after.
+    pub results: fn(Option<&Size>, &[&Type]) -> Result<Vec<Type>, String>,
     /// What numbers a result has.
     pub numbers: fn(usize) -> Numbers,
     /// The gradients of operands; those that are missing are 0.
@@ -79,6 +71,8 @@ macro_rules! rules {
 
 castnet_program::with_routines!(rules);
 
+pub(crate) use recurrence::neighbours;
+
 /// How many operators routines have.
 const COUNT: usize = {
     let (mut count, mut list) = (0, 0);
@@ -104,10 +98,6 @@ pub(crate) const OPERATORS: [Operator; COUNT] = {
 };
 
 impl Call {
-    fn told(&self) -> Told<'_> {
-        Told { reverse: self.reverse, length: self.length.as_ref() }
-    }
-
     /// The types of the results over such operands.
     ///
     /// # Errors
@@ -123,7 +113,7 @@ impl Call {
         let Some(first) = rows(operands[0]) else { return Err(format!("`{name}` of a scalar, which has no rows")) };
         match operands.iter().find(|ty| rows(ty).as_ref() != Some(&first)) {
             Some(other) => Err(format!("`{name}` of {} and {other}, whose rows do not meet", operands[0])),
-            None => (rule(self.routine).results)(&self.told(), operands),
+            None => (rule(self.routine).results)(self.length.as_ref(), operands),
         }
     }
 

@@ -35,6 +35,11 @@ pub(super) trait Total: Copy {
     fn plus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     fn order(self, other: Self) -> Ordering;
+    /// `None` if one of them is NaN.
+    fn compare(self, other: Self) -> Option<Ordering>;
+    /// As f64, and back.
+    fn float(self) -> f64;
+    fn of_float(x: f64) -> Self;
 }
 
 impl Total for f64 {
@@ -53,6 +58,18 @@ impl Total for f64 {
     fn order(self, other: f64) -> Ordering {
         self.partial_cmp(&other).unwrap_or_else(|| self.is_nan().cmp(&other.is_nan()))
     }
+
+    fn compare(self, other: f64) -> Option<Ordering> {
+        self.partial_cmp(&other)
+    }
+
+    fn float(self) -> f64 {
+        self
+    }
+
+    fn of_float(x: f64) -> f64 {
+        x
+    }
 }
 
 impl Total for i64 {
@@ -70,6 +87,18 @@ impl Total for i64 {
     #[inline(always)]
     fn order(self, other: i64) -> Ordering {
         self.cmp(&other)
+    }
+
+    fn compare(self, other: i64) -> Option<Ordering> {
+        Some(self.cmp(&other))
+    }
+
+    fn float(self) -> f64 {
+        self as f64
+    }
+
+    fn of_float(x: f64) -> i64 {
+        x as i64
     }
 }
 

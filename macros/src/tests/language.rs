@@ -324,3 +324,14 @@ fn what_lies_outside_is_told_as_it_is_written() {
         assert_eq!(found[0].lines().next(), Some(said), "{item}");
     }
 }
+
+#[test]
+fn several_results_are_taken_apart() {
+    let used = "x + values.sum() + indices.cast(f32).sum()";
+    for call in ["x.sort(dim = -1)", "x.sort(1, descending = true)", "x.topk(2)", "topk(x, k = 2, dim = 0)", "x.max(1)"]
+    {
+        assert_eq!(net("", &format!("let (values, indices) = {call}; {used}")), [""; 0], "{call}");
+    }
+    assert_eq!(net("", "let (values, _) = x.sort(); x + values.sum()"), [""; 0]);
+    assert_eq!(net("", "x.cumsum(1) + x.sort().1.cast(f32) + x.sort(0).0"), [""; 0]);
+}

@@ -195,7 +195,11 @@ impl<'a> Memory<'a> {
         let blocks = kernel.blocks(self.sizes).unwrap() as u32;
         emulator.run(kernels.number(&kernel), blocks, kernel.threads, &mut arguments);
         drop(arguments);
-        let sums = l.stages.iter().flat_map(|s| &s.outputs).any(|t| matches!(t, Target::Reduce(Reduction::Sum, _)));
+        let sums = l
+            .stages
+            .iter()
+            .flat_map(|s| &s.outputs)
+            .any(|t| matches!(t, Target::Reduce(Reduction::Sum | Reduction::Prod, _)));
         let expected: Vec<u8> = expected.iter().flat_map(|w| w.to_le_bytes()).collect();
         let floats = kernel
             .parameters
