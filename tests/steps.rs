@@ -40,7 +40,7 @@ fn adamw() -> AdamW {
 }
 
 /// The bits of all losses and of the parameters afterwards, of steps with batches of 64, 17, 1 and 64 images again.
-fn trained<N: Example>(seed: u64, optimizer: &mut impl Optimizer) -> Vec<u32> {
+fn trained<N: Example>(seed: u64, optimizer: &mut impl Optimizer) -> Vec<u64> {
     let mut net = N::create(seed).unwrap();
     let mut bits = vec![];
     for (step, n) in [64, 17, 1, 64, 17].into_iter().enumerate() {

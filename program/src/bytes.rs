@@ -50,6 +50,7 @@ mod tests {
         };
         let program = Program { name: "F.f".into(), launches: vec![launch], flops: size, ..Program::default() };
         Net {
+            float: crate::types::DType::F32,
             name: "F".into(),
             parameters: vec![Parameter::new("w", vec![3, 4], Layout::Panels(vec![1]), Init::Normal(-0.0, f32::MAX))],
             states: vec![],

@@ -185,7 +185,7 @@ fn routines_run_in_loops() {
             };
             let loss = tensor(&mut b, "sum", &[Arg::Tensor(last)]);
             let gradients = b.grad(loss, &[x, state]).unwrap();
-            [last, gradients[0], gradients[1]].into_iter().for_each(|y| drop(b.result(y)));
+            [last, gradients[0], gradients[1]].into_iter().for_each(|y| b.result(y));
             let graph = b.graph;
             let number = |i: usize| (i * 29 % 31) as f64 / 8.0 - 1.7;
             let data = [84, 21].map(|n| (0..n).map(number).collect::<Vec<f64>>());
