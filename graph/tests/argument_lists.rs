@@ -27,6 +27,7 @@ const DIFFERENT: &[(&str, &str)] = &[
 /// Arguments that PyTorch does not have, and why.
 const ADDED: &[(&str, &str)] = &[
     ("cross_entropy.dim", "the axis of the classes"),
+    ("nonzero.size", "how many places there is room for, as their number is not known at build"),
     ("var.unbiased", "as in PyTorch's older form"),
     ("std.unbiased", "as var"),
 ];

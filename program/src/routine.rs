@@ -19,6 +19,7 @@ macro_rules! with_routines {
             recurrence Recurrence 2 1,
             searchsorted Searchsorted 2 1,
             median Median 1 2,
+            nonzero Nonzero 1 2,
         }
     };
 }

@@ -603,6 +603,10 @@ impl Tensor {
     ///
     /// `(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of rows with NaN the first NaN.
     pub fn median<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
+    /// `nonzero(input, size = all)`
+    ///
+    /// `(indices, count)`: the indices of the elements that are not 0, in row-major order, as i64\[size, axes\], and how many there are, as i64. How many is not known at build: there is room for `size` of them, what is left is 0.
+    pub fn nonzero<Output>(&self, size: impl Size) -> Output { any() }
     /// `grad(outputs, inputs)`
     ///
     /// The gradients of a scalar with respect to each of a list of tensors, as a list; they can be differentiated again.

@@ -165,6 +165,16 @@ for t in TYPES:
 with_nan = torch.tensor([[1.0, float("nan"), 3.0, float("nan")], [4.0, 2.0, 1.0, 3.0]])
 case("x.median(1)[1]", with_nan.median(1)[1], x=with_nan)
 
+# nonzero: what there is no room for is left out, what is left is 0.
+for t in TYPES:
+    for x in (table(t), table(t, (13,)), torch.zeros(3, 4, dtype=TYPES[t])):
+        found = x.nonzero()
+        for size in (5, x.numel()):
+            room = torch.zeros(size, x.dim(), dtype=torch.int64)
+            room[: min(size, len(found))] = found[:size]
+            case(f"x.nonzero(size = {size})[0]", room, x=x)
+        case("x.nonzero()[1]", torch.tensor(len(found)), x=x)
+
 if __name__ == "__main__":
     save_file(tensors, HERE / "routines.safetensors", metadata={"made by": "tests/golden/routines.py"})
     (HERE / "routines.safetensors").chmod(0o644)

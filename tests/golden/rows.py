@@ -48,3 +48,4 @@ case("searchsorted", "searchsorted", "x.searchsorted(y)", [Input((5,), values=[-
      lambda x, y: torch.searchsorted(x, y))
 for dim in (0, 1, -1):
     case(f"median_{dim}", "median", f"x.median({dim}, true)[0] * y", [CUBE, CUBE], lambda x, y, dim=dim: x.median(dim, True)[0] * y)
+case("nonzero", "nonzero", "x.nonzero()[1]", [Input((2, 3), values=[0, 1, -0.0, 2, 0, 3], grad=False)], lambda x: (x != 0).sum())

@@ -105,14 +105,12 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
                 return out.push(Op::Reduce(f, vec![0]), vec![partial], node.ty, node.origin);
             }
         }
-        Op::MaxPool2dGrad(window) => {
-            if !window.tiles_image(out.shape(node.inputs[0])) {
-                let operand = in_memory(out, node.inputs[0]);
-                let ty = Type::new(window.tap_type(), out.shape(node.inputs[1]).to_vec());
-                let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
-                let dy = in_memory(out, node.inputs[1]);
-                return out.push(Op::MaxPool2dScatter(*window), vec![index, dy], node.ty, node.origin);
-            }
+        Op::MaxPool2dGrad(window) if !window.tiles_image(out.shape(node.inputs[0])) => {
+            let operand = in_memory(out, node.inputs[0]);
+            let ty = Type::new(window.tap_type(), out.shape(node.inputs[1]).to_vec());
+            let index = out.push(Op::MaxPool2dIndex(*window), vec![operand], ty, node.origin.clone());
+            let dy = in_memory(out, node.inputs[1]);
+            return out.push(Op::MaxPool2dScatter(*window), vec![index, dy], node.ty, node.origin);
         }
         _ => {}
     }

@@ -1,6 +1,6 @@
 //! The element in the middle of each row, and where it stands.
 
-use super::along::{Along, PLAIN, X};
+use super::along::{Along, X};
 use super::{Numbers, Rule, row, sort};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
@@ -22,7 +22,6 @@ pub(super) const RULE: Rule = Rule {
     scratch: |operands| Some((DType::I64, row(operands[0]))),
     flops: |operands| &row(operands[0]) * &4.into(),
     reference,
-    ..PLAIN
 };
 
 pub(super) const OPERATORS: &[Operator] = &[Operator {

@@ -27,7 +27,7 @@ pub(crate) enum Numbers {
 /// The meaning of a routine.
 pub(crate) struct Rule {
     /// The types of the results, or what is wrong with the operands; with [`Call::length`]. Rows are the same everywhere: that is looked after.
-    pub results: fn(Option<&Size>, &[&Type]) -> Result<Vec<Type>, String>,
+    pub results: Results,
     /// What numbers a result has.
     pub numbers: fn(usize) -> Numbers,
     /// The gradients of operands; those that are missing are 0.
@@ -37,8 +37,14 @@ pub(crate) struct Rule {
     /// Operations of a row.
     pub flops: fn(&[&Type]) -> Size,
     /// One row in f64: the operands' rows, and the results' to be filled, of the lengths of the types.
-    pub reference: fn(bool, &[&[f64]], &mut [Vec<f64>]),
+    pub reference: Reference,
 }
+
+/// See [`Rule::results`].
+pub(crate) type Results = fn(Option<&Size>, &[&Type]) -> Result<Vec<Type>, String>;
+
+/// See [`Rule::reference`].
+pub(crate) type Reference = fn(bool, &[&[f64]], &mut [Vec<f64>]);
 
 /// See [`Rule::gradient`].
 pub(crate) type Gradient = fn(&mut Builder, &Made) -> Vec<(usize, Value)>;

@@ -1,6 +1,6 @@
 //! The largest or smallest elements of rows, in order, and where each stood.
 
-use super::along::{Along, PLAIN, X};
+use super::along::{Along, X};
 use super::{Numbers, Rule, row, sort};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
@@ -23,7 +23,6 @@ pub(super) const RULE: Rule = Rule {
     scratch: |operands| Some((DType::I64, row(operands[0]))),
     flops: |operands| &row(operands[0]) * &4.into(),
     reference,
-    ..PLAIN
 };
 
 pub(super) const OPERATORS: &[Operator] = &[Operator {

@@ -75,11 +75,18 @@ pub fn routines() -> Vec<Case> {
         let y = op(b, "scatter_add", vec![t(x[0]), int(1), t(index), t(x[1])]);
         bent(b, y)
     }));
-    cases.push(case("searchsorted", &[&[3, 4], &[3, 6]], any, |b, x| {
+    cases.push(case("searchsorted", &[&[3, 4], &[3, 6]], (-0.5, 0.5), |b, x| {
         let sorted = parts(b, "sort", vec![t(x[0])]);
         let places = op(b, "searchsorted", vec![t(sorted[0]), t(x[1])]);
         let places = op(b, "cast", vec![t(places), Arg::DType(DType::F32)]);
         let y = op(b, "mul", vec![t(places), t(x[1])]);
+        bent(b, y)
+    }));
+    cases.push(case("nonzero", &[&[3, 4]], any, |b, x| {
+        let parts = parts(b, "nonzero", vec![t(x[0])]);
+        let count = op(b, "cast", vec![t(parts[1]), Arg::DType(DType::F32)]);
+        let share = op(b, "mul", vec![t(count), Arg::Float(0.1)]);
+        let y = op(b, "mul", vec![t(x[0]), t(share)]);
         bent(b, y)
     }));
     cases
