@@ -91,6 +91,15 @@ macro_rules! __network_methods {
             self.model.load(path)
         }
 
+        /// As [`Self::load`], from a file of any float types: what has more digits than the net's is rounded.
+        ///
+        /// # Errors
+        /// As [`Self::load`].
+        #[inline]
+        pub fn load_rounded(&mut self, path: impl $crate::__private::File) -> $crate::__private::Result<()> {
+            self.model.load_rounded(path)
+        }
+
         /// Writes all parameters and states to a safetensors file, with PyTorch's names and shapes. Atomic: a file that is there stays whole.
         ///
         /// # Errors

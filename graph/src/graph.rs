@@ -337,6 +337,20 @@ pub struct Border {
     pub results: Vec<Order>,
 }
 
+impl Graph {
+    /// The same graph, computing in f32 what it computes in halves.
+    pub fn with_wide_halves(&self) -> Graph {
+        let mut wide = self.clone();
+        for node in &mut wide.nodes {
+            node.ty.dtype = if node.ty.dtype.is_half() { node.ty.dtype.computed() } else { node.ty.dtype };
+            if let Op::Repeat(repeat) = &mut node.op {
+                repeat.body = repeat.body.with_wide_halves();
+            }
+        }
+        wide
+    }
+}
+
 impl Repeat {
     /// The states of the net that its rounds read or assign; sorted.
     pub fn states_of_net(&self) -> Vec<usize> {

@@ -175,9 +175,15 @@ fn files_that_do_not_fit_are_refused_and_change_nothing() -> Result<()> {
     assert_eq!(text(other.load(&path)).lines().count(), 7);
     assert_eq!(all(&net), before);
 
-    // Other floats are converted, also 0x3c3c in half precision (1.058…) and in bfloat16.
+    // Other floats are widened, also 0x3c3c in half precision (1.058…) and in bfloat16; what has more digits is rounded on demand only.
     file(&path, &[("fc.weight", Dtype::F64, &[33, 20]), ("fc.bias", Dtype::F16, &[33]), frozen]);
-    net.load(&path)?;
+    let told = text(net.load(&path));
+    assert!(
+        told.contains("`fc.weight`: f64[33, 20], expected f32[33, 20]: `load_rounded` rounds its numbers"),
+        "{told}"
+    );
+    assert_eq!(all(&net), before);
+    net.load_rounded(&path)?;
     assert_eq!(net.parameter("fc.bias")?.as_slice::<f32>()?[7], 1.0 + 60.0 / 1024.0);
     file(&path, &[("fc.weight", Dtype::F32, &[33, 20]), ("fc.bias", Dtype::BF16, &[33]), frozen]);
     net.load(&path)?;

@@ -15,6 +15,7 @@ const METHODS: &[&str] = &[
     "load",
     "save",
     "load_training",
+    "load_rounded",
     "load_training_keeping_settings",
     "save_training",
     "parameter",

@@ -7,18 +7,34 @@ use castnet_graph::reference::Tensor;
 use super::arguments::Call;
 use super::exact::{Exact, Values, norm, tensor};
 use super::{Mistake, shaken};
+use crate::float::FloatType;
 use crate::model::Model;
 
 /// How far apart they may be, by the norm of what is expected,
-const TOLERANCE: f64 = 1e-4;
-/// and by how much f32 costs if every operation of the function is rounded to it.
-const ROUNDINGS: f64 = 10.0;
+fn tolerance(float: FloatType) -> f64 {
+    match float {
+        FloatType::F32 => 1e-4,
+        FloatType::F64 => 1e-10,
+        // Where f64 and f32 lie on two sides of a border, all that is computed of it differs.
+        FloatType::F16 => 1e-2,
+        FloatType::BF16 => 5e-2,
+    }
+}
+
+/// and by how much f32, where it is computed in, costs if every operation of the function is rounded to it.
+fn roundings(float: FloatType) -> f64 {
+    match float {
+        FloatType::F64 => 0.0,
+        FloatType::F32 | FloatType::F16 | FloatType::BF16 => 10.0,
+    }
+}
+
 /// A gradient is held against at least this share of all of them: of what cancels to nothing, rounding is all there is.
 const SHARE: f64 = 1e-3;
 /// Arguments that are tried before something is wrong: where a kink is near, f32 decides it another way than f64.
 const DRAWS: u64 = 3;
 
-/// Every function, fused and planned, in f32, gives what it gives as it was written, operation by operation, in f64: results, states,
+/// Every function, fused and planned, in its float type, gives what it gives as it was written, operation by operation, in f64 (rounded to halves where it is written so): results, states,
 /// gradients.
 ///
 /// # Errors
@@ -67,7 +83,7 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
             let Some(found) = found.get(number) else {
                 return Err(Mistake(format!("`{}` ({}): there is no {what} {name}", call.name, call.drawn)));
             };
-            if let Some((distance, allowed)) = apart(expected, &rounded[number], found, whole) {
+            if let Some((distance, allowed)) = apart(model.loaded().float, expected, &rounded[number], found, whole) {
                 return Err(Mistake(format!(
                     "`{}` ({}), {}: {what} {name} is {distance:.1e} away from what was written gives in f64, {allowed:.1e} are allowed \
                      (norm {:.1e})",
@@ -83,7 +99,7 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
 }
 
 /// The norm of the difference and what is allowed, if it is more.
-fn apart(expected: &Tensor, rounded: &Tensor, found: &Tensor, whole: f64) -> Option<(f64, f64)> {
+fn apart(float: FloatType, expected: &Tensor, rounded: &Tensor, found: &Tensor, whole: f64) -> Option<(f64, f64)> {
     if expected.shape != found.shape {
         return Some((f64::INFINITY, 0.0));
     }
@@ -94,8 +110,8 @@ fn apart(expected: &Tensor, rounded: &Tensor, found: &Tensor, whole: f64) -> Opt
     };
     let finite: Vec<f64> = expected.data.iter().copied().filter(|x| x.is_finite()).collect();
     let rounding = difference(rounded);
-    let allowed = TOLERANCE * norm(&finite).max(whole)
-        + if rounding.is_finite() { ROUNDINGS * rounding } else { 0.0 }
+    let allowed = tolerance(float) * norm(&finite).max(whole)
+        + if rounding.is_finite() { roundings(float) * rounding } else { 0.0 }
         + f64::from(f32::MIN_POSITIVE);
     let distance = difference(found);
     (distance.is_nan() || distance > allowed).then_some((distance, allowed))

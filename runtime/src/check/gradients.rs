@@ -49,7 +49,9 @@ fn with_arguments(model: &Model, function: usize, explained: &str, draw: u64) ->
     let start = shaken(model, draw)?;
     let call = Call::finite(&start, function, draw)?;
     let exact = Exact::new(&start, &call, explained, true)?;
-    let gradients = exact.evaluate(&exact.with_gradients(&start)?, false).gradients;
+    // Rounding has no derivative: it is left out.
+    let gradients = exact.evaluate(&exact.with_gradients(&start)?.with_wide_halves(), false).gradients;
+    let exact = Exact { graph: exact.graph.with_wide_halves(), ..exact };
     let parameters = exact.parameters.clone();
     let probe = Probe { parameters: &parameters, gradients: &gradients, loss: &exact.objective(), seed: start.seed() };
     let all: Vec<usize> = gradients.keys().copied().collect();

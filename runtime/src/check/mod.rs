@@ -23,6 +23,7 @@ pub use threads::one_thread;
 use castnet_kernels::random::uniform;
 
 use crate::error::Error;
+use crate::float::{Float, with_float};
 use crate::model::Model;
 
 /// What a check found, in words.
@@ -54,12 +55,15 @@ fn shaken(model: &Model, draw: u64) -> Result<Model, Mistake> {
     let mut twin = model.twin()?;
     for (number, parameter) in model.net().parameters.iter().enumerate() {
         let mut values = model.parameter_number(number)?;
-        let elements = values.as_mut_slice::<f32>()?;
-        let squares: f32 = elements.iter().map(|x| x * x).sum();
-        let size = 0.05 * (squares / elements.len().max(1) as f32).sqrt().max(0.05);
-        for (i, x) in elements.iter_mut().enumerate() {
-            *x += size * (2.0 * uniform(model.seed(), (number as u64) << 32 | draw, i as u64) - 1.0);
-        }
+        with_float!(model.loaded().float, T => {
+            let elements = values.as_mut_slice::<T>()?;
+            let squares: f64 = elements.iter().map(|x| x.f64() * x.f64()).sum();
+            let size = 0.05 * (squares / elements.len().max(1) as f64).sqrt().max(0.05);
+            for (i, x) in elements.iter_mut().enumerate() {
+                let unit = f64::from(uniform(model.seed(), (number as u64) << 32 | draw, i as u64));
+                *x = T::of_f64(x.f64() + size * (2.0 * unit - 1.0));
+            }
+        });
         twin.set_parameter(&parameter.name, &values)?;
     }
     Ok(twin)

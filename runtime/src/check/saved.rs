@@ -21,7 +21,7 @@ pub fn saved(model: &Model) -> Result<(), Mistake> {
     let mut optimizer = AdamW::new(1e-3);
     // So that states and counters are not those of a new model.
     for call in calls.iter().filter(|call| call.trains) {
-        first.step(call.function, &mut optimizer, &call.arguments())?;
+        first.any_step(call.function, &mut optimizer, &call.arguments())?;
     }
     first.save(&file.0)?;
     let mut second = Model::of_net(model.net().clone(), &model.device(), model.seed().wrapping_add(1))?;

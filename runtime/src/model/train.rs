@@ -99,6 +99,15 @@ impl Model {
         self.train(function, optimizer, args, None)
     }
 
+    /// A step of a net of any float type.
+    #[cfg(feature = "check")]
+    pub(crate) fn any_step(&mut self, function: usize, optimizer: &mut dyn Optimizer, args: &[&Array]) -> Result<()> {
+        match self.loaded.float {
+            FloatType::F64 => self.step_f64(function, optimizer, args).map(drop),
+            FloatType::F32 | FloatType::F16 | FloatType::BF16 => self.step(function, optimizer, args).map(drop),
+        }
+    }
+
     /// As [`Model::step`], for a function with further results: they come as new arrays, the loss not among them.
     ///
     /// # Errors
