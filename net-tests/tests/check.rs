@@ -99,6 +99,72 @@ network! {
     }
 }
 
+/// One net in the float types other than f32: attention, a loop over blocks, a convolution, a recurrent layer, a norm with states, an embedding,
+/// ties and a clamp.
+macro_rules! of_float_type {
+    ($name:ident, $float:ident) => {
+        network! {
+            block Layer(x: float[N, T, D]) -> float[N, T, D] {
+                norm: LayerNorm();
+                up:   Linear(2 * D);
+                down: Linear(D);
+                x + down(up(norm(x)).gelu()).dropout(0.1)
+            }
+
+            pub net $name {
+                float: $float;
+
+                const D: usize = 6;
+                words:  Embedding(9, D);
+                qkv:    Linear(3 * D);
+                layers: [Layer; 2];
+                conv:   Conv1d(D, kernel_size = 3, padding = 1);
+                bn:     BatchNorm1d();
+                lstm:   LSTM(5, batch_first = true);
+                head:   Linear(4);
+                param scale: float[D] = ones;
+
+                pub fn scores(word: u32[N, T]) -> float[N, 4] {
+                    let [q, k, v] = qkv(words(word)).reshape([N, T, 3, D]).permute([2, 0, 1, 3]).unbind(0);
+                    let x = layers(scaled_dot_product_attention(q, k, v)) * scale;
+                    let x = bn(conv(x.permute([0, 2, 1])).clamp(-2.0, 2.0)).permute([0, 2, 1]);
+                    let (_, (h, _)) = lstm(x);
+                    head(h[-1])
+                }
+
+                pub train fn loss(word: u32[N, T], class: u8[N]) -> (float, i64[N]) {
+                    let scores = scores(word);
+                    (scores.cross_entropy(class), scores.argmax(1))
+                }
+            }
+        }
+    };
+}
+
+mod doubles {
+    use castnet::prelude::*;
+    of_float_type!(InF64, f64);
+    mod written {
+        castnet::check!(super::InF64);
+    }
+}
+
+mod brains {
+    use castnet::prelude::*;
+    of_float_type!(InBf16, bf16);
+    mod written {
+        castnet::check!(super::InBf16);
+    }
+}
+
+mod halves {
+    use castnet::prelude::*;
+    of_float_type!(InF16, f16);
+    mod written {
+        castnet::check!(super::InF16);
+    }
+}
+
 mod written {
     use super::nets::{LeNet, LstmClassifier};
 

@@ -48,10 +48,10 @@ pub fn gradients(model: &Model, explained: &str) -> Result<(), Mistake> {
 fn with_arguments(model: &Model, function: usize, explained: &str, draw: u64) -> Result<(), Mistake> {
     let start = shaken(model, draw)?;
     let call = Call::finite(&start, function, draw)?;
-    let exact = Exact::new(&start, &call, explained, true)?;
+    let mut exact = Exact::new(&start, &call, explained, true)?;
     // Rounding has no derivative: it is left out.
     let gradients = exact.evaluate(&exact.with_gradients(&start)?.with_wide_halves(), false).gradients;
-    let exact = Exact { graph: exact.graph.with_wide_halves(), ..exact };
+    exact.graph = exact.graph.with_wide_halves();
     let parameters = exact.parameters.clone();
     let probe = Probe { parameters: &parameters, gradients: &gradients, loss: &exact.objective(), seed: start.seed() };
     let all: Vec<usize> = gradients.keys().copied().collect();
