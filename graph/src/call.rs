@@ -111,6 +111,8 @@ pub enum Kind {
     Int,
     /// A size, also a run-time one.
     Size,
+    /// Any integer, also a run-time size: a value, not the length of something.
+    Integer,
     /// A number.
     Float,
     /// `true` or `false`.
@@ -143,6 +145,7 @@ impl Kind {
             Kind::Operand => "a tensor or a number",
             Kind::Int => "an integer",
             Kind::Size => "a size",
+            Kind::Integer => "an integer or a size",
             Kind::Float => "a number",
             Kind::Bool => "`true` or `false`",
             Kind::DType => "an element type such as `f32`",
@@ -169,6 +172,7 @@ impl Kind {
             (Kind::Operand, Arg::Tensor(_) | Arg::Size(_) | Arg::Float(_) | Arg::Bool(_)) => true,
             (Kind::Int, a) => int(a),
             (Kind::Size | Kind::SizeOrSizes, a @ Arg::Size(_)) => size(a),
+            (Kind::Integer, Arg::Size(_)) => true,
             (Kind::Float, Arg::Float(_)) => true,
             (Kind::Float, a) => known(a),
             (Kind::Bool, Arg::Bool(_)) => true,

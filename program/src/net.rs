@@ -117,7 +117,8 @@ impl Parameter {
 impl Net {
     /// Bytes of all parameters in the flat arena, padding included.
     pub fn parameter_bytes(&self) -> usize {
-        self.offsets().1.saturating_mul(self.float.bytes())
+        let elements: usize = self.parameters.iter().map(Parameter::padded_len).sum();
+        elements.saturating_mul(self.float.bytes())
     }
 
     /// Where each parameter starts in the flat arena, in elements, and the length of the whole.

@@ -83,6 +83,8 @@ pub(crate) struct Loaded {
     pub(crate) float: FloatType,
     /// Where each parameter starts in the flat arena, in elements.
     pub(crate) offsets: Vec<usize>,
+    /// Bytes of a flat arena.
+    bytes: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
 }
@@ -96,12 +98,13 @@ impl Loaded {
         validate::net(&net)?;
         let float = FloatType::of(net.float).ok_or_else(|| format!("parameters cannot be {}", net.float))?;
         let (offsets, _) = net.offsets();
-        Ok(Loaded { net, float, offsets, kernels, places })
+        let bytes = net.parameter_bytes();
+        Ok(Loaded { net, float, offsets, bytes, kernels, places })
     }
 
     /// Bytes of a flat arena.
     pub(crate) fn bytes(&self) -> usize {
-        self.net.parameter_bytes()
+        self.bytes
     }
 
     /// The elements of one parameter in a flat arena.

@@ -171,7 +171,11 @@ fn accuracy_counts_and_refuses() {
     let expected = "accuracy: scores are f32[4, 2] and classes u8[3], expected floats [n, classes] and integers [n]";
     assert_eq!(error(&scores, Array::zeros::<u8>(&[3])), expected);
     assert!(error(&scores, Array::zeros::<f32>(&[4])).contains("classes f32[4]"));
-    assert!(error(&Array::zeros::<f64>(&[4, 2]), Array::zeros::<u8>(&[4])).contains("f64[4, 2]"));
+    assert!(error(&Array::zeros::<i64>(&[4, 2]), Array::zeros::<u8>(&[4])).contains("i64[4, 2]"));
+    let wide = Array::from_vec(&[1, 2], vec![1.0, 1.0 + f64::EPSILON]).unwrap();
+    let mut of_doubles = Accuracy::new();
+    of_doubles.add(&wide, &Array::from_vec(&[1], vec![1u8]).unwrap()).unwrap();
+    assert_eq!(of_doubles.value(), 1.0);
     assert!(error(&Array::zeros::<f32>(&[4]), Array::zeros::<u8>(&[4])).contains("f32[4]"));
     assert_eq!(
         error(&scores, Array::from_vec(&[4], vec![0i32, 1, -1, 0]).unwrap()),

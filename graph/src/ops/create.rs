@@ -21,8 +21,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         name: "arange",
         doc: "`arange(end)`: the integers from 0 to below `end`, as i64; `arange(start, end, step)`: from `start` on, every `step`th.",
         signature: &[
-            required("start", Kind::Size),
-            optional("end", Kind::Size, "None"),
+            required("start", Kind::Integer),
+            optional("end", Kind::Integer, "None"),
             optional("step", Kind::Int, "1"),
         ],
         build: arange,

@@ -151,6 +151,7 @@ pub fn lower(
         findings,
     };
     let float = float::of_net(net);
+    diagnostics.extend(float::undecided(net));
     let mut parameters = Parameters { float, ..Parameters::default() };
     let Some(owner) = pass.declare(target, &mut parameters, diagnostics) else { return Lowered::default() };
     let outer = pass.constants.get(net.scope).into_iter().flat_map(HashMap::keys);

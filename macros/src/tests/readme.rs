@@ -10,12 +10,9 @@ enum Use {
 
 use Use::{Body, Item};
 
-const MISSING: [(&str, Use); 11] = [
+const MISSING: [(&str, Use); 8] = [
     ("dynamic fn", Item("dynamic fn g(x: &Array) -> f32[N, 8] { x.clone() }")),
     ("custom op", Item("custom op g(x: f32[N]) -> f32[N] { forward = path; }")),
-    ("f16", Item("pub fn g(x: f16[N]) -> f16[N] { x }")),
-    ("bf16", Item("pub fn g(x: bf16[N]) -> bf16[N] { x }")),
-    ("f64", Body("x.cast(f64).cast(f32)")),
     ("precision", Item("precision: bf16;")),
     (
         "Conv3d",
