@@ -142,29 +142,11 @@ pub(crate) fn wrapped(x: i64, dtype: DType) -> i64 {
 pub(crate) fn unary(f: Unary, dtype: DType, x: Number) -> Number {
     match (f, x) {
         (Unary::Not, Number::Int(x)) if dtype == DType::Bool => Number::Int(i64::from(x == 0)),
-        (_, Number::Int(x)) => Number::Int(wrapped(integer(f, x), dtype)),
-        (_, Number::Float(x)) => Number::Float(reference::unary(f, x)),
-    }
-}
-
-fn integer(f: Unary, x: i64) -> i64 {
-    match f {
-        Unary::Neg => x.wrapping_neg(),
-        Unary::Abs => x.wrapping_abs(),
-        Unary::Sign => x.signum(),
-        Unary::Not => !x,
-        Unary::Floor | Unary::Trunc | Unary::Round => x,
-        Unary::Exp
-        | Unary::Log
-        | Unary::Sqrt
-        | Unary::Rsqrt
-        | Unary::Tanh
-        | Unary::Sigmoid
-        | Unary::Erf
-        | Unary::Sin
-        | Unary::Cos
-        | Unary::Log1p
-        | Unary::Expm1 => unreachable!("number: {f:?} of an integer"),
+        (_, Number::Int(x)) => match f.of_i64(x) {
+            Some(y) => Number::Int(wrapped(y, dtype)),
+            None => unreachable!("number: {f:?} of an integer"),
+        },
+        (_, Number::Float(x)) => Number::Float(f.of_f64(x)),
     }
 }
 

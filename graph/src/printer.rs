@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
-use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};
+use crate::scalar::{Binary, Code, Domain, Instr, Lane, Literal, Slot, Unary};
 use rustc_hash::FxHashMap;
 
 /// Where a stage stands in a net.
@@ -121,7 +121,7 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
     }
     let inputs = inputs.into_iter().zip(code.inputs.iter().copied()).collect();
     let doc = doc(&text, &launch.name);
-    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(Unary::Sin | Unary::Cos, _)));
+    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(f, _) if f.domain() == Domain::Angles));
     Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, far, stages: vec![id] }
 }
 
@@ -166,12 +166,12 @@ pub(crate) fn identifier(text: &str) -> String {
     match name.chars().next() {
         None => "x".into(),
         Some(c) if c.is_ascii_digit() => format!("x{name}"),
-        _ if RESERVED.contains(&name.as_str()) => format!("{name}_"),
+        _ if RESERVED.contains(&name.as_str()) || Unary::from_name(&name).is_some() => format!("{name}_"),
         _ => name,
     }
 }
 
-/// Keywords, and the functions that the generated code calls.
+/// Keywords, and the functions that the generated code calls beside those of one scalar.
 const RESERVED: &[&str] = &[
     "as",
     "async",
@@ -225,20 +225,6 @@ const RESERVED: &[&str] = &[
     "abstract",
     "become",
     "union",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "abs",
-    "sign",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "sin",
-    "cos",
-    "floor",
-    "trunc",
-    "not",
     "rem",
     "pow",
     "max",
@@ -257,11 +243,7 @@ const RESERVED: &[&str] = &[
     "sub",
     "mul",
     "div",
-    "neg",
     "xor",
-    "round",
-    "log1p",
-    "expm1",
     "floor_divide",
     "shift_left",
     "shift_right",
@@ -301,7 +283,7 @@ impl Text<'_> {
     fn expression(&self, instr: &Instr, operand: bool) -> String {
         match instr {
             Instr::Const(value) => constant(*value, operand),
-            Instr::Unary(f @ (Unary::Sin | Unary::Cos), x) => {
+            Instr::Unary(f, x) if f.domain() == Domain::Angles => {
                 unary(*f, self.lane(*x), &format!("{}, &mut far", self.name(*x)))
             }
             Instr::Unary(f, x) => unary(*f, self.lane(*x), &self.name(*x)),
@@ -391,28 +373,10 @@ fn constant(value: Literal, operand: bool) -> String {
 }
 
 fn unary(f: Unary, lane: Lane, x: &str) -> String {
-    let function = match f {
-        Unary::Neg if lane.is_float() => return format!("-{x}"),
-        Unary::Neg => "neg",
-        Unary::Exp => "exp",
-        Unary::Log => "log",
-        Unary::Sqrt => "sqrt",
-        Unary::Rsqrt => "rsqrt",
-        Unary::Abs => "abs",
-        Unary::Sign => "sign",
-        Unary::Tanh => "tanh",
-        Unary::Sigmoid => "sigmoid",
-        Unary::Erf => "erf",
-        Unary::Sin => "sin",
-        Unary::Cos => "cos",
-        Unary::Floor => "floor",
-        Unary::Trunc => "trunc",
-        Unary::Round => "round",
-        Unary::Log1p => "log1p",
-        Unary::Expm1 => "expm1",
-        Unary::Not => "not",
-    };
-    format!("{function}({x})")
+    match f {
+        Unary::Neg if lane.is_float() => format!("-{x}"),
+        f => format!("{}({x})", f.name()),
+    }
 }
 
 fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {

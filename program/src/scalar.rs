@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::function::{Domain, Unary};
 use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
@@ -134,42 +135,6 @@ impl FromStr for Literal {
         };
         read.ok_or_else(wrong)
     }
-}
-
-/// Functions of one scalar, of the operand's lane.
-///
-/// Floats have all but none that is said to be for others; integers have `Neg`, `Abs`, `Sign` (which wrap) and `Not`; truth values `Not`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the functions'.
-pub enum Unary {
-    Neg,
-    Exp,
-    Log,
-    Sqrt,
-    /// 1 / √x.
-    Rsqrt,
-    Abs,
-    /// -1, 0 or 1.
-    Sign,
-    Tanh,
-    /// 1 / (1 + exp(-x)).
-    Sigmoid,
-    /// Gauss' error function.
-    Erf,
-    Sin,
-    Cos,
-    Floor,
-    /// Towards zero.
-    Trunc,
-    /// To the nearest integer, halves to the even one.
-    Round,
-    /// log(1 + x), exact near 0.
-    Log1p,
-    /// eˣ - 1, exact near 0.
-    Expm1,
-    /// Of a truth value the other one, of an integer every bit.
-    Not,
 }
 
 /// Functions of two scalars of one lane; the result has that lane, too, but for comparisons, which give truth values.
@@ -300,17 +265,6 @@ impl Instr {
             }
             Instr::Select(c, x, y) => of(x).filter(|lane| of(c) == Some(Lane::Bool) && of(y) == Some(*lane)),
             Instr::To(dtype, x) => of(x).map(|_| dtype.lane()),
-        }
-    }
-}
-
-impl Unary {
-    /// Whether there is such a function of this lane.
-    pub fn takes(self, lane: Lane) -> bool {
-        match self {
-            Unary::Not => !lane.is_float(),
-            Unary::Neg | Unary::Abs | Unary::Sign => lane != Lane::Bool,
-            _ => lane.is_float(),
         }
     }
 }

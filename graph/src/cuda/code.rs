@@ -52,33 +52,15 @@ pub(super) fn constant(value: Literal) -> String {
 }
 
 fn unary(f: Unary, lane: Lane, x: &str) -> String {
+    let name = f.cuda();
     match f {
         Unary::Neg if lane.is_float() => format!("-{x}"),
-        Unary::Neg => format!("cn::neg({x})"),
-        Unary::Exp => format!("cn::exp({x})"),
-        Unary::Log => format!("cn::log({x})"),
-        Unary::Sqrt if lane == Lane::F32 => format!("sqrtf({x})"),
-        Unary::Sqrt => format!("sqrt({x})"),
-        Unary::Rsqrt => format!("cn::rsqrt({x})"),
-        Unary::Abs if lane == Lane::F32 => format!("fabsf({x})"),
-        Unary::Abs if lane == Lane::F64 => format!("fabs({x})"),
-        Unary::Abs => format!("cn::abs({x})"),
-        Unary::Sign => format!("cn::sign({x})"),
-        Unary::Tanh => format!("cn::tanh({x})"),
-        Unary::Sigmoid => format!("cn::sigmoid({x})"),
-        Unary::Erf => format!("cn::erf({x})"),
-        Unary::Sin => format!("cn::sin({x})"),
-        Unary::Cos => format!("cn::cos({x})"),
-        Unary::Floor if lane == Lane::F32 => format!("floorf({x})"),
-        Unary::Floor => format!("floor({x})"),
-        Unary::Trunc if lane == Lane::F32 => format!("truncf({x})"),
-        Unary::Trunc => format!("trunc({x})"),
-        Unary::Round if lane == Lane::F32 => format!("rintf({x})"),
-        Unary::Round => format!("rint({x})"),
-        Unary::Log1p => format!("cn::log1p({x})"),
-        Unary::Expm1 => format!("cn::expm1({x})"),
+        Unary::Abs if !lane.is_float() => format!("cn::abs({x})"),
         Unary::Not if lane == Lane::Bool => format!("!{x}"),
         Unary::Not => format!("~{x}"),
+        // C's own functions.
+        _ if lane == Lane::F32 && !name.starts_with("cn::") => format!("{name}f({x})"),
+        _ => format!("{name}({x})"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
+use crate::functions;
 use crate::graph::{Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::routine::Routine;
@@ -209,7 +210,11 @@ impl Pass<'_> {
     fn rule(&mut self, node: &Node, y: Value, g: Value) -> Result<(), NoRule> {
         use Binary::*;
         match &node.op {
-            Op::Unary(f) => self.unary(*f, node, y, g),
+            Op::Unary(f) => {
+                if let Some(d) = functions::gradient(*f, &mut self.b, node.inputs[0], y, g) {
+                    self.add(node, 0, d);
+                }
+            }
             Op::Binary(f) => self.binary(*f, node, y, g),
             Op::Select => {
                 let zero = self.b.full(0.0, g);
@@ -380,70 +385,6 @@ impl Pass<'_> {
             }
         }
         Ok(())
-    }
-
-    fn unary(&mut self, f: Unary, node: &Node, y: Value, g: Value) {
-        use Binary::*;
-        let (x, b) = (node.inputs[0], &mut self.b);
-        let d = match f {
-            Unary::Neg => b.unary(Unary::Neg, g),
-            Unary::Exp => b.pointwise(Mul, g, y),
-            Unary::Log => b.pointwise(Div, g, x),
-            Unary::Log1p => {
-                let above = b.binary_const(Add, x, 1.0);
-                b.pointwise(Div, g, above)
-            }
-            // By x, not by y + 1, in which small slopes drown.
-            Unary::Expm1 => {
-                let slope = b.unary(Unary::Exp, x);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sqrt => {
-                let half = b.binary_const(Mul, g, 0.5);
-                b.pointwise(Div, half, y)
-            }
-            Unary::Rsqrt => {
-                let square = b.pointwise(Mul, y, y);
-                let cube = b.pointwise(Mul, square, y);
-                let scaled = b.binary_const(Mul, cube, -0.5);
-                b.pointwise(Mul, g, scaled)
-            }
-            Unary::Abs => {
-                let sign = b.unary(Unary::Sign, x);
-                b.pointwise(Mul, g, sign)
-            }
-            Unary::Tanh => {
-                let square = b.pointwise(Mul, y, y);
-                let one = b.full(1.0, y);
-                let slope = b.pointwise(Sub, one, square);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sigmoid => {
-                let one = b.full(1.0, y);
-                let rest = b.pointwise(Sub, one, y);
-                let slope = b.pointwise(Mul, y, rest);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Erf => {
-                let square = b.pointwise(Mul, x, x);
-                let negative = b.unary(Unary::Neg, square);
-                let exp = b.unary(Unary::Exp, negative);
-                let slope = b.binary_const(Mul, exp, std::f64::consts::FRAC_2_SQRT_PI);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sin => {
-                let cos = b.unary(Unary::Cos, x);
-                b.pointwise(Mul, g, cos)
-            }
-            Unary::Cos => {
-                let sin = b.unary(Unary::Sin, x);
-                let slope = b.unary(Unary::Neg, sin);
-                b.pointwise(Mul, g, slope)
-            }
-            // Steps: flat wherever they have a derivative.
-            Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => return,
-        };
-        self.add(node, 0, d);
     }
 
     fn binary(&mut self, f: Binary, node: &Node, z: Value, g: Value) {

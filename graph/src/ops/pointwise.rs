@@ -14,7 +14,7 @@ const X: Param = required("input", Kind::Tensor);
 /// Of a number as of a tensor.
 const NUMBER: Param = required("input", Kind::Operand);
 const UNARY: &[Param] = &[X];
-const OF_NUMBERS: &[Param] = &[NUMBER];
+pub(crate) const OF_NUMBERS: &[Param] = &[NUMBER];
 /// Two tensors, or a tensor and a number.
 pub(super) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
@@ -116,61 +116,10 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
     Ok(Arg::Tensor(result))
 }
 
-fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
-    let x = float(b, bound, 0)?;
-    Ok(Arg::Tensor(b.unary(f, x)))
-}
-
-/// For functions of numbers of any type, floats or integers.
-fn apply_any(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
-    let x = bound.tensor(b, 0, None);
-    if b.graph.dtype(x) == DType::Bool {
-        float(b, bound, 0)?;
-    }
-    Ok(Arg::Tensor(b.unary(f, x)))
-}
-
-macro_rules! unary_operators {
-    ($($name:literal $f:ident $rule:ident $doc:literal;)*) => {
-        /// One function of one tensor or number.
-        pub(super) const UNARIES: &[Operator] = &[$(
-            Operator { name: $name, doc: $doc, signature: OF_NUMBERS, build: |b, bound| $rule(b, bound, Unary::$f) }
-        ),*];
-
-        /// The scalar function that one of them is, element by element.
-        pub(super) fn unary(name: &str) -> Option<Unary> {
-            Some(match name {
-                $($name => Unary::$f,)*
-                _ => return None,
-            })
-        }
-    };
-}
-
 macro_rules! binary_operators {
     ($($name:literal $f:ident $doc:literal;)*) => {
         &[$(Operator { name: $name, doc: $doc, signature: OPERANDS, build: |b, bound| binary(b, bound, Binary::$f) }),*]
     };
-}
-
-unary_operators! {
-    "neg" Neg apply_any "`-x`.";
-    "abs" Abs apply_any "The absolute value; its gradient at 0 is 0.";
-    "sign" Sign apply_any "-1, 0 or 1.";
-    "exp" Exp apply "eˣ.";
-    "log" Log apply "The natural logarithm.";
-    "sqrt" Sqrt apply "√x.";
-    "rsqrt" Rsqrt apply "1 / √x.";
-    "tanh" Tanh apply "The hyperbolic tangent.";
-    "sigmoid" Sigmoid apply "1 / (1 + e⁻ˣ).";
-    "erf" Erf apply "Gauss' error function.";
-    "sin" Sin apply "The sine of an angle in radians.";
-    "cos" Cos apply "The cosine of an angle in radians.";
-    "floor" Floor apply "The largest integer that is not larger; no gradient flows.";
-    "trunc" Trunc apply "Rounded towards zero; no gradient flows.";
-    "round" Round apply "The nearest integer, of two the even one; no gradient flows.";
-    "log1p" Log1p apply "log(1 + x), exact near 0.";
-    "expm1" Expm1 apply "eˣ - 1, exact near 0.";
 }
 
 /// One function of two tensors, with broadcasting.

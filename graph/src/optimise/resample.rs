@@ -63,7 +63,7 @@ impl Formula {
         let number = match self {
             Place(axis) => place[*axis] as f64,
             Number(c) => *c,
-            Formula::Unary(f, x) => crate::reference::unary(*f, x.at(place, float)),
+            Formula::Unary(f, x) => f.of_f64(x.at(place, float)),
             Formula::Binary(f, both) => {
                 let [x, y] = both.each_ref().map(|x| x.at(place, float));
                 crate::reference::binary(*f, x, y)

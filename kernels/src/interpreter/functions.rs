@@ -9,21 +9,54 @@ macro_rules! comparisons {
     };
 }
 
+/// The first of two if there is a function of that domain of the kind of lane, else the second.
+macro_rules! if_taken {
+    (float Bits $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Numbers $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    ($kind:ident $domain:ident { $($then:tt)* } $else:tt) => { $($then)* };
+}
+
+/// The kernel of a function of one scalar.
+macro_rules! unary_kernel {
+    (Angles $name:ident $type:ty) => {
+        crate::block_kernel! { $name(x: $type) -> (y: $type) far { let y = $name(x, &mut far); } }
+    };
+    ($domain:ident $name:ident $type:ty) => {
+        crate::block_kernel! { $name(x: $type) -> (y: $type) { let y = $name(x); } }
+    };
+}
+
+/// The table of functions of one scalar as kernels of a lane, and the choice among them.
+macro_rules! unaries {
+    (
+        $kind:ident $type:ty;
+        $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
+    ) => {
+        $(if_taken! { $kind $domain { unary_kernel! { $domain $name $type } } {} })*
+
+        fn unary(f: Unary) -> Option<&'static crate::BlockKernel> {
+            match f {
+                $(Unary::$f => if_taken! { $kind $domain { Some(&$name) } { None } },)*
+            }
+        }
+    };
+}
+
 /// The functions of a lane: `choose` finds one of them.
 macro_rules! lane {
     (
-        $lane:ident: $type:ty;
-        unary { $($unary:ident $one:ident)* }
-        turns { $($turn:ident $wave:ident)* }
-        no unary { $($no_unary:ident)* }
+        $lane:ident: $kind:ident $type:ty;
         binary { $($binary:ident $two:ident)* }
         no binary { $($no_binary:ident)* }
     ) => {
         mod $lane {
             use castnet_program::scalar::{Binary, Instr, Unary};
 
-            $(crate::block_kernel! { $one(x: $type) -> (y: $type) { let y = $one(x); } })*
-            $(crate::block_kernel! { $wave(x: $type) -> (y: $type) far { let y = $wave(x, &mut far); } })*
+            castnet_program::with_unaries!(unaries($kind $type;));
             $(crate::block_kernel! { $two(a: $type, b: $type) -> (y: $type) { let y = $two(a, b); } })*
             comparisons! { $type: lt le gt ge eq ne }
             crate::block_kernel! { pub(super) same(x: $type) -> (y: $type) { let y = x; } }
@@ -32,10 +65,8 @@ macro_rules! lane {
             // No arm for all the rest: whoever adds a function is asked for it here.
             pub(super) fn choose(instr: &Instr) -> Option<&'static crate::BlockKernel> {
                 match instr {
-                    $(Instr::Unary(Unary::$unary, _) => Some(&$one),)*
-                    $(Instr::Unary(Unary::$turn, _) => Some(&$wave),)*
+                    Instr::Unary(f, _) => unary(*f),
                     $(Instr::Binary(Binary::$binary, ..) => Some(&$two),)*
-                    $(Instr::Unary(Unary::$no_unary, _) => None,)*
                     $(Instr::Binary(Binary::$no_binary, ..) => None,)*
                     Instr::Binary(Binary::Lt, ..) => Some(&lt),
                     Instr::Binary(Binary::Le, ..) => Some(&le),
@@ -52,32 +83,17 @@ macro_rules! lane {
 }
 
 lane! {
-    of_f32: f32;
-    unary {
-        Neg neg Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Floor floor
-        Trunc trunc Round round Log1p log1p Expm1 expm1
-    }
-    turns { Sin sin Cos cos }
-    no unary { Not }
+    of_f32: float f32;
     binary { Add add Sub sub Mul mul Div div Rem rem Pow pow Max max Min min }
     no binary { FloorDivide And Or Xor ShiftLeft ShiftRight }
 }
 lane! {
-    of_f64: f64;
-    unary {
-        Neg neg Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Floor floor
-        Trunc trunc Round round Log1p log1p Expm1 expm1
-    }
-    turns { Sin sin Cos cos }
-    no unary { Not }
+    of_f64: float f64;
     binary { Add add Sub sub Mul mul Div div Rem rem Pow pow Max max Min min }
     no binary { FloorDivide And Or Xor ShiftLeft ShiftRight }
 }
 lane! {
-    of_i32: i32;
-    unary { Neg neg Abs abs Sign sign Not not }
-    turns {}
-    no unary { Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
+    of_i32: int i32;
     binary {
         Add add Sub sub Mul mul FloorDivide floor_divide Rem rem Pow pow Max max Min min And and Or or Xor xor
         ShiftLeft shift_left ShiftRight shift_right
@@ -85,10 +101,7 @@ lane! {
     no binary { Div }
 }
 lane! {
-    of_i64: i64;
-    unary { Neg neg Abs abs Sign sign Not not }
-    turns {}
-    no unary { Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
+    of_i64: int i64;
     binary {
         Add add Sub sub Mul mul FloorDivide floor_divide Rem rem Pow pow Max max Min min And and Or or Xor xor
         ShiftLeft shift_left ShiftRight shift_right
@@ -96,10 +109,7 @@ lane! {
     no binary { Div }
 }
 lane! {
-    of_bool: bool;
-    unary { Not not }
-    turns {}
-    no unary { Neg Abs Sign Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
+    of_bool: bool bool;
     binary { And and Or or Xor xor }
     no binary { Add Sub Mul Div FloorDivide Rem Pow Max Min ShiftLeft ShiftRight }
 }

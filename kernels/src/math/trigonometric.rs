@@ -102,7 +102,7 @@ fn quarter<const FMA: bool>(r: f32, quarter: u32) -> f32 {
     f32::from_bits(y.to_bits() ^ (quarter & 2) << 30)
 }
 
-/// Sine.
+/// Sine; the absolute error is below 2e-7.
 #[inline(always)]
 pub fn sin<const FMA: bool, R: Reach>(x: f32, far: &mut R) -> f32 {
     let (r, q) = far.reduce::<FMA>(x);
@@ -114,4 +114,12 @@ pub fn sin<const FMA: bool, R: Reach>(x: f32, far: &mut R) -> f32 {
 pub fn cos<const FMA: bool, R: Reach>(x: f32, far: &mut R) -> f32 {
     let (r, q) = far.reduce::<FMA>(x);
     quarter::<FMA>(r, q.wrapping_add(1))
+}
+
+/// Of doubles.
+pub mod double {
+    crate::math::doubles! {
+        sin = f64::sin;
+        cos = f64::cos;
+    }
 }
