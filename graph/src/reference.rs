@@ -256,7 +256,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             }
             Op::MaxPool2d(w) => {
                 let mut y = vec![f64::NEG_INFINITY; shape.iter().product()];
-                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = binary(Binary::Max, y[yi], x(0).data[xi]));
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = Binary::Max.of_f64(y[yi], x(0).data[xi]));
                 Tensor::new(shape, y)
             }
             Op::MaxPool2dGrad(w) => scatter(w, &winners(w, x(0), &x(1).shape), x(1), shape),
@@ -377,34 +377,6 @@ fn zeros(shape: &[usize]) -> Vec<f64> {
     vec![0.0; shape.iter().product()]
 }
 
-/// A scalar function of two.
-pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
-    let truth = |b: bool| f64::from(u8::from(b));
-    match f {
-        Binary::Add => x + y,
-        Binary::Sub => x - y,
-        Binary::Mul => x * y,
-        Binary::Div => x / y,
-        Binary::FloorDivide => (x / y).floor(),
-        Binary::Rem => x - (x / y).floor() * y,
-        Binary::Pow => x.powf(y),
-        Binary::Max if x.is_nan() || y.is_nan() => f64::NAN,
-        Binary::Min if x.is_nan() || y.is_nan() => f64::NAN,
-        Binary::Max => x.max(y),
-        Binary::Min => x.min(y),
-        Binary::Lt => truth(x < y),
-        Binary::Le => truth(x <= y),
-        Binary::Gt => truth(x > y),
-        Binary::Ge => truth(x >= y),
-        Binary::Eq => truth(x == y),
-        Binary::Ne => truth(x != y),
-        Binary::And => truth(x != 0.0 && y != 0.0),
-        Binary::Or => truth(x != 0.0 || y != 0.0),
-        Binary::Xor => truth((x != 0.0) != (y != 0.0)),
-        Binary::ShiftLeft | Binary::ShiftRight => unreachable!("reference: floats have no bits"),
-    }
-}
-
 fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
     let start = match f {
         Reduction::Sum => 0.0,
@@ -419,8 +391,8 @@ fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
         let a = x.at(i);
         y[at] = match f {
             Reduction::Sum => y[at] + a,
-            Reduction::Max => binary(Binary::Max, y[at], a),
-            Reduction::Min => binary(Binary::Min, y[at], a),
+            Reduction::Max => Binary::Max.of_f64(y[at], a),
+            Reduction::Min => Binary::Min.of_f64(y[at], a),
             Reduction::Prod => y[at] * a,
         };
         0.0

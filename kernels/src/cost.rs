@@ -1,7 +1,7 @@
 //! What stages cost, roughly: how many elements make a chunk. A function of the program and its sizes alone, so that chunks are.
 
 use castnet_program::program::{Launch, Level, Source, Stage, Target};
-use castnet_program::scalar::{Binary, Code, Instr};
+use castnet_program::scalar::{Code, Instr};
 
 /// What a chunk should cost, in the units below: about eight microseconds. Less than a thread spins for, more than claiming it costs.
 pub(crate) const CHUNK: i64 = 8 << 14;
@@ -29,14 +29,7 @@ fn code_cost(code: &Code) -> i64 {
         Instr::Const(_) => 0,
         Instr::Select(..) | Instr::To(..) => 1,
         Instr::Unary(f, _) => f.cost(),
-        Instr::Binary(f, ..) => match f {
-            Binary::Div => 4,
-            Binary::Rem | Binary::FloorDivide => 8,
-            Binary::Pow => 40,
-            Binary::Add | Binary::Sub | Binary::Mul | Binary::Max | Binary::Min => 1,
-            Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge | Binary::Eq | Binary::Ne => 1,
-            Binary::And | Binary::Or | Binary::Xor | Binary::ShiftLeft | Binary::ShiftRight => 1,
-        },
+        Instr::Binary(f, ..) => f.cost(),
     };
     code.instrs.iter().map(cost).sum()
 }

@@ -18,23 +18,23 @@ use doubles;
 mod exponential;
 mod float;
 pub(crate) mod half;
+mod instructions;
 mod lanes;
-mod rounding;
 mod trigonometric;
 
-pub use float::{Float, Power};
+pub use float::{Float, Pair, Power};
 pub use half::{BF16, F16};
 pub use lanes::{Bits, Number, Scalar};
 pub use trigonometric::{Anywhere, Near, Reach};
 
 /// What there is of f32, by name.
 mod single {
-    pub use super::{exponential::*, rounding::*, trigonometric::*};
+    pub use super::{exponential::*, instructions::*, trigonometric::*};
 }
 
 /// What there is of f64, by name.
 mod double {
-    pub use super::{exponential::double::*, rounding::double::*, trigonometric::double::*};
+    pub use super::{exponential::double::*, instructions::double::*, trigonometric::double::*};
 }
 
 /// `a · b + c`, rounded once or twice.
@@ -94,14 +94,33 @@ macro_rules! function {
     ($fma:literal $domain:ident $name:ident $(#[$doc:meta])*) => {};
 }
 
-macro_rules! facade {
+/// The same of two; `pow` is of integers, too.
+macro_rules! pair_function {
+    ($fma:literal Floats $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $name<T: super::Pair>(x: T, y: T) -> T {
+            super::Pair::$name::<$fma>(x, y)
+        }
+    };
+    ($fma:literal $domain:ident $name:ident $(#[$doc:meta])*) => {};
+}
+
+macro_rules! functions {
     (
-        $fma:literal
+        $each:ident $fma:literal
         $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
     ) => {
+        $($each! { $fma $domain $name $(#[$doc])* })*
+    };
+}
+
+macro_rules! facade {
+    ($fma:literal) => {
         pub use super::lanes::*;
 
-        $(function! { $fma $domain $name $(#[$doc])* })*
+        castnet_program::with_unaries!(functions(function $fma));
+        castnet_program::with_binaries!(functions(pair_function $fma));
 
         /// xʸ with the special cases of C; in f32 the relative error is below 2e-7. Of integers it wraps.
         #[inline(always)]
@@ -113,10 +132,10 @@ macro_rules! facade {
 
 /// With fused multiply-add: call only under a `target_feature` that has it.
 pub mod fused {
-    castnet_program::with_unaries!(facade(true));
+    facade!(true);
 }
 
 /// Without fused multiply-add.
 pub mod plain {
-    castnet_program::with_unaries!(facade(false));
+    facade!(false);
 }

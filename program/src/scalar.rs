@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::function::{Domain, Unary};
+pub use crate::function::{Binary, Domain, Unary};
 use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
@@ -137,52 +137,6 @@ impl FromStr for Literal {
     }
 }
 
-/// Functions of two scalars of one lane; the result has that lane, too, but for comparisons, which give truth values.
-///
-/// Integers wrap at the width of their lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the functions'.
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    /// Of floats only.
-    Div,
-    /// The quotient, rounded down; of integers only. By 0 it is 0: a check makes the call an error.
-    FloorDivide,
-    /// Python's and PyTorch's remainder: the sign of the divisor;
-    /// of integers by 0 it is 0.
-    Rem,
-    /// Of integers with a negative exponent: what the quotient 1 / xⁿ truncates to; of 0, 0.
-    Pow,
-    /// NaN if either is NaN, as `torch.maximum`.
-    Max,
-    Min,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    Eq,
-    Ne,
-    /// Of truth values, or of every bit of integers; so are the next two.
-    And,
-    Or,
-    Xor,
-    /// Of integers: to the left by 0 and more; by more than the width, or less than 0, it is 0.
-    ShiftLeft,
-    /// Of integers, keeping the sign; by more than the width, or less than 0, only the sign is left.
-    ShiftRight,
-}
-
-impl Binary {
-    /// Whether the result is a truth value.
-    pub fn is_comparison(self) -> bool {
-        use Binary::*;
-        matches!(self, Lt | Le | Gt | Ge | Eq | Ne)
-    }
-}
-
 /// Associative functions that reduce many scalars to one of the same lane, which is their accumulator. Integers wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -265,20 +219,6 @@ impl Instr {
             }
             Instr::Select(c, x, y) => of(x).filter(|lane| of(c) == Some(Lane::Bool) && of(y) == Some(*lane)),
             Instr::To(dtype, x) => of(x).map(|_| dtype.lane()),
-        }
-    }
-}
-
-impl Binary {
-    /// Whether there is such a function of this lane.
-    pub fn takes(self, lane: Lane) -> bool {
-        use Binary::*;
-        match self {
-            Div => lane.is_float(),
-            FloorDivide | ShiftLeft | ShiftRight => lane.is_int(),
-            And | Or | Xor => !lane.is_float(),
-            Add | Sub | Mul | Rem | Pow | Max | Min => lane != Lane::Bool,
-            Lt | Le | Gt | Ge | Eq | Ne => true,
         }
     }
 }

@@ -58,41 +58,29 @@ fn unary(f: Unary, lane: Lane, x: &str) -> String {
         Unary::Abs if !lane.is_float() => format!("cn::abs({x})"),
         Unary::Not if lane == Lane::Bool => format!("!{x}"),
         Unary::Not => format!("~{x}"),
-        // C's own functions.
-        _ if lane == Lane::F32 && !name.starts_with("cn::") => format!("{name}f({x})"),
-        _ => format!("{name}({x})"),
+        _ => format!("{}({x})", function(name, lane)),
     }
 }
 
 fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
-    let infix = |operator: &str| format!("{x} {operator} {y}");
-    let call = |function: &str| format!("cn::{function}({x}, {y})");
-    match f {
-        Binary::Add if lane.is_float() => infix("+"),
-        Binary::Sub if lane.is_float() => infix("-"),
-        Binary::Mul if lane.is_float() => infix("*"),
-        Binary::Add => call("add"),
-        Binary::Sub => call("sub"),
-        Binary::Mul => call("mul"),
-        Binary::Div => infix("/"),
-        Binary::FloorDivide => call("floor_divide"),
-        Binary::Rem => call("rem"),
-        Binary::Pow => call("pow"),
-        Binary::Max => call("max"),
-        Binary::Min => call("min"),
-        Binary::Lt => infix("<"),
-        Binary::Le => infix("<="),
-        Binary::Gt => infix(">"),
-        Binary::Ge => infix(">="),
-        Binary::Eq => infix("=="),
-        Binary::Ne => infix("!="),
-        Binary::And if lane == Lane::Bool => infix("&&"),
-        Binary::Or if lane == Lane::Bool => infix("||"),
-        Binary::Xor if lane == Lane::Bool => infix("!="),
-        Binary::And => infix("&"),
-        Binary::Or => infix("|"),
-        Binary::Xor => infix("^"),
-        Binary::ShiftLeft => call("shift_left"),
-        Binary::ShiftRight => call("shift_right"),
+    let name = match f {
+        // Integers wrap.
+        Binary::Add if !lane.is_float() => "cn::add",
+        Binary::Sub if !lane.is_float() => "cn::sub",
+        Binary::Mul if !lane.is_float() => "cn::mul",
+        Binary::And if lane == Lane::Bool => "&&",
+        Binary::Or if lane == Lane::Bool => "||",
+        Binary::Xor if lane == Lane::Bool => "!=",
+        _ => f.cuda(),
+    };
+    match name.starts_with(|c: char| c.is_alphabetic()) {
+        true => format!("{}({x}, {y})", function(name, lane)),
+        false => format!("{x} {name} {y}"),
     }
+}
+
+/// A function of a lane: the prelude's, or C's own.
+fn function(name: &str, lane: Lane) -> String {
+    let own = lane == Lane::F32 && !name.starts_with("cn::");
+    format!("{name}{}", if own { "f" } else { "" })
 }

@@ -29,7 +29,7 @@ use loops::Loops;
 
 /// What stands above the kernels of a translation unit.
 pub fn prelude() -> String {
-    let functions: Vec<String> = functions::IN_CUDA.iter().map(|function| format!("{}\n", function.trim())).collect();
+    let functions: Vec<String> = functions::in_cuda().map(|function| format!("{}\n", function.trim())).collect();
     format!("{}\nnamespace cn {{\n\n{}\n}} // namespace cn\n", include_str!("prelude.cu"), functions.join("\n"))
 }
 

@@ -93,10 +93,10 @@ impl<'g> Rederive<'g> {
 
     /// Whether the node is one of the steps.
     fn is_step(&self, value: Value) -> bool {
-        // Of functions of one scalar those that integers have, too: an instruction each.
+        // Those that integers have, too: few instructions each, but for two.
         let arithmetic = match &self.graph.node(value).op {
             Op::Unary(f) => f.takes(Lane::I32),
-            Op::Binary(f) => !matches!(f, Binary::Div | Binary::Rem | Binary::Pow),
+            Op::Binary(f) => f.takes(Lane::I32) && !matches!(f, Binary::Rem | Binary::Pow),
             op => matches!(op, Op::Select | Op::Cast),
         };
         arithmetic && class(self.graph, value) == Class::Point && !self.grouped.hard.contains(&value)

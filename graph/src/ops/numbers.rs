@@ -4,7 +4,6 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound};
 use crate::diagnostic::Diagnostic;
 use crate::functions;
-use crate::reference;
 use crate::scalar::{Binary, Unary};
 
 /// A function that numbers have as well as tensors.
@@ -49,7 +48,7 @@ pub(super) fn evaluate(b: &mut Builder, name: &str, bound: &Bound) -> Option<Che
             };
             (f.of_f64(x), whole)
         }
-        (Function::Binary(f), &[x, y]) => (reference::binary(*f, x, y), integers && (*f != Binary::Pow || y >= 0.0)),
+        (Function::Binary(f), &[x, y]) => (f.of_f64(x, y), integers && (*f != Binary::Pow || y >= 0.0)),
         _ => return None,
     };
     let nan = value.is_nan() && !given.iter().any(|x| x.is_nan());

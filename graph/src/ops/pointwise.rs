@@ -16,7 +16,7 @@ const NUMBER: Param = required("input", Kind::Operand);
 const UNARY: &[Param] = &[X];
 pub(crate) const OF_NUMBERS: &[Param] = &[NUMBER];
 /// Two tensors, or a tensor and a number.
-pub(super) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
+pub(crate) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
 /// The operand, which must be of a floating-point type.
 pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
@@ -37,7 +37,7 @@ pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Valu
 }
 
 /// Both operands; a number takes the other one's element type, which must have it.
-pub(super) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
+pub(crate) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
     Ok(match (bound.arg(0), bound.arg(1)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
@@ -75,71 +75,6 @@ pub(super) fn fits(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> 
         .help(format!("convert the tensor first: `.cast({wide})`"));
     b.report(d)
 }
-
-fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
-    let (mut x, mut y) = operands(b, bound)?;
-    let arithmetic = !f.is_comparison() && !matches!(f, Binary::And | Binary::Or);
-    for v in [x, y] {
-        let bool_like = b.graph.dtype(v) == DType::Bool;
-        if arithmetic == bool_like && !f.is_comparison() {
-            let (ty, made, at) = (b.ty(v).clone(), b.made_by(v), b.made_at(v));
-            let wanted = if arithmetic { "numbers" } else { "bool operands" };
-            let help = if arithmetic { "convert it: `.cast(f32)`" } else { "compare first, such as `x > 0.0`" };
-            let d = Diagnostic::new("N0203", bound.at, format!("`{}` needs {wanted}, found {ty}", bound.callee))
-                .note(at, format!("`{made}` is {}", ty.dtype))
-                .help(help);
-            return b.report(d);
-        }
-    }
-    for v in [x, y] {
-        let dtype = b.graph.dtype(v);
-        if f == Binary::Div && dtype.is_int() {
-            let message = format!("`{}` of integers, {dtype}, has no result of that type", bound.callee);
-            let d = Diagnostic::new("N0207", bound.at, message)
-                .note(b.made_at(v), format!("`{}` is {dtype}", b.made_by(v)))
-                .help("convert first: `.cast(f32)`, or round down: `.floor_divide(…)`");
-            return b.report(d);
-        }
-    }
-    if matches!(f, Binary::Max | Binary::Min) {
-        // Ties are shared with a number, too; relu's are not, whose gradient knows it by its constant.
-        for v in [&mut x, &mut y] {
-            if b.graph.dtype(*v).is_float() && b.graph.as_const(*v).is_some() {
-                *v = detach(b, *v);
-            }
-        }
-    }
-    let result = b.binary(f, x, y)?;
-    if f == Binary::Rem && b.graph.dtype(y).is_int() {
-        b.divides(y, bound.at)?;
-    }
-    Ok(Arg::Tensor(result))
-}
-
-macro_rules! binary_operators {
-    ($($name:literal $f:ident $doc:literal;)*) => {
-        &[$(Operator { name: $name, doc: $doc, signature: OPERANDS, build: |b, bound| binary(b, bound, Binary::$f) }),*]
-    };
-}
-
-/// One function of two tensors, with broadcasting.
-pub(super) const BINARIES: &[Operator] = binary_operators! {
-    "add" Add "`x + y`.";
-    "sub" Sub "`x - y`.";
-    "mul" Mul "`x * y`.";
-    "div" Div "`x / y`.";
-    "remainder" Rem "`x % y` with the sign of the divisor.";
-    "maximum" Max "The larger of two; ties share the gradient.";
-    "minimum" Min "The smaller of two; ties share the gradient.";
-    "lt" Lt "`x < y`.";
-    "le" Le "`x <= y`.";
-    "gt" Gt "`x > y`.";
-    "ge" Ge "`x >= y`.";
-    "eq" Eq "`x == y`.";
-    "ne" Ne "`x != y`.";
-    "logical_and" And "`x & y`.";
-    "logical_or" Or "`x | y`.";
-};
 
 /// The rest of the pointwise operators.
 pub(super) const OTHERS: &[Operator] = &[

@@ -66,7 +66,7 @@ impl Formula {
             Formula::Unary(f, x) => f.of_f64(x.at(place, float)),
             Formula::Binary(f, both) => {
                 let [x, y] = both.each_ref().map(|x| x.at(place, float));
-                crate::reference::binary(*f, x, y)
+                f.of_f64(x, y)
             }
         };
         if float == DType::F32 { f64::from(number as f32) } else { number }

@@ -96,3 +96,43 @@ macro_rules! float {
     };
 }
 castnet_program::with_unaries!(float);
+
+/// The same of two.
+macro_rules! pair_method {
+    (declared Floats $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        fn $name<const FMA: bool>(self, other: Self) -> Self;
+    };
+    (declared $domain:ident $($rest:tt)*) => {};
+    (f32 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self, other: f32) -> f32 {
+            single::$name::<FMA>(self, other)
+        }
+    };
+    (f64 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self, other: f64) -> f64 {
+            double::$name(self, other)
+        }
+    };
+    ($float:ident $domain:ident $name:ident) => {};
+}
+
+macro_rules! pair {
+    ($($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*) => {
+        /// Floats, two at a time.
+        pub trait Pair: Float {
+            $(pair_method! { declared $domain $name $(#[$doc])* })*
+        }
+
+        impl Pair for f32 {
+            $(pair_method! { f32 $domain $name })*
+        }
+
+        impl Pair for f64 {
+            $(pair_method! { f64 $domain $name })*
+        }
+    };
+}
+castnet_program::with_binaries!(pair);

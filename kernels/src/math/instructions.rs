@@ -1,11 +1,11 @@
 //! What every machine has an instruction for, or two: the same of both floats.
 
 macro_rules! instructions {
-    ($($(#[$doc:meta])* $name:ident($x:ident) = $value:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident($($x:ident),*) = $value:expr;)*) => {
         $(
             $(#[$doc])*
             #[inline(always)]
-            pub fn $name<const FMA: bool>($x: f32) -> f32 {
+            pub fn $name<const FMA: bool>($($x: f32),*) -> f32 {
                 $value
             }
         )*
@@ -15,7 +15,7 @@ macro_rules! instructions {
             $(
                 $(#[$doc])*
                 #[inline(always)]
-                pub fn $name($x: f64) -> f64 {
+                pub fn $name($($x: f64),*) -> f64 {
                     $value
                 }
             )*
@@ -23,6 +23,8 @@ macro_rules! instructions {
     };
 }
 instructions! {
+    /// x / y.
+    div(x, y) = x / y;
     /// Square root.
     sqrt(x) = x.sqrt();
     /// 1 / √x.

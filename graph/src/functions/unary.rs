@@ -1,5 +1,4 @@
-//! What the compiler knows of functions of one scalar beside their rows in `program/src/function.rs`: the operators, the gradients, and how
-//! CUDA C has them.
+//! Of functions of one scalar: the operators, the gradients, and what CUDA's prelude lacks.
 
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound};
@@ -61,7 +60,7 @@ pub(crate) fn of_operator(name: &str) -> Option<Unary> {
 }
 
 /// The definitions in CUDA C, of f32 and f64, of what `cuda/prelude.cu` does not define: those of the kernels, operation by operation.
-pub(crate) const IN_CUDA: &[&str] = &[];
+pub(super) const IN_CUDA: &[&str] = &[];
 
 /// The gradient of `y = f(x)` for `x`, if `g` has arrived at `y`; by the result where that can be, so that only it must be kept. `None`: there
 /// is none.
