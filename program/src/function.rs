@@ -52,6 +52,8 @@ macro_rules! with_unaries {
             Log1p log1p Floats 16 "cn::log1p" (f64::ln_1p);
             /// eˣ - 1, exact near 0.
             Expm1 expm1 Floats 12 "cn::expm1" (f64::exp_m1);
+            /// Arc tangent.
+            Atan atan Floats 12 "cn::atan" (f64::atan);
             /// Of a truth value the other one, of an integer every bit.
             Not not Bits 1 "cn::not" (|x| 1.0 - x, |x| !x);
         }

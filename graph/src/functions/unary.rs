@@ -52,6 +52,7 @@ operators! {
     Round apply "The nearest integer, of two the even one; no gradient flows.";
     Log1p apply "log(1 + x), exact near 0.";
     Expm1 apply "eˣ - 1, exact near 0.";
+    Atan apply "The arc tangent, an angle in radians between -π/2 and π/2.";
 }
 
 /// The scalar function that an operator is, element by element.
@@ -60,7 +61,20 @@ pub(crate) fn of_operator(name: &str) -> Option<Unary> {
 }
 
 /// The definitions in CUDA C, of f32 and f64, of what `cuda/prelude.cu` does not define: those of the kernels, operation by operation.
-pub(super) const IN_CUDA: &[&str] = &[];
+pub(super) const IN_CUDA: &[&str] = &[r"
+CN_FN double atan(double x) { return ::atan(x); }
+CN_FN float atan(float x) {
+    const float a = fabsf(x);
+    const bool far = a > 2.4142137f, near = a <= 0.41421357f;
+    const float r = near ? a : (far ? -1.0f : a - 1.0f) / (far ? a : a + 1.0f);
+    const float start = near ? 0.0f : far ? 1.5707964f : 0.7853982f;
+    const float z = r * r;
+    float p = 8.053745e-2f;
+    p = p * z - 1.3877686e-1f;
+    p = p * z + 1.9977711e-1f;
+    p = p * z - 3.333295e-1f;
+    return copysignf(start + (p * z * r + r), x);
+}"];
 
 /// The gradient of `y = f(x)` for `x`, if `g` has arrived at `y`; by the result where that can be, so that only it must be kept. `None`: there
 /// is none.
@@ -120,6 +134,11 @@ pub(crate) fn gradient(f: Unary, b: &mut Builder, x: Value, y: Value, g: Value) 
             let sin = b.unary(Unary::Sin, x);
             let slope = b.unary(Unary::Neg, sin);
             b.pointwise(Mul, g, slope)
+        }
+        Unary::Atan => {
+            let square = b.pointwise(Mul, x, x);
+            let above = b.binary_const(Add, square, 1.0);
+            b.pointwise(Div, g, above)
         }
         // Steps: flat wherever they have a derivative.
         Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => return None,
