@@ -10,6 +10,7 @@ pub mod compile;
 pub mod cuda;
 pub mod diagnostic;
 pub mod explain;
+mod functions;
 pub mod fuse;
 pub mod grad;
 pub mod graph;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::num::ParseFloatError;
 use std::str::FromStr;
 
-use crate::reference;
 use crate::scalar::{Binary, Lane, Literal, Unary};
 use crate::types::DType;
 use castnet_program::whole::Whole;
@@ -142,29 +141,11 @@ pub(crate) fn wrapped(x: i64, dtype: DType) -> i64 {
 pub(crate) fn unary(f: Unary, dtype: DType, x: Number) -> Number {
     match (f, x) {
         (Unary::Not, Number::Int(x)) if dtype == DType::Bool => Number::Int(i64::from(x == 0)),
-        (_, Number::Int(x)) => Number::Int(wrapped(integer(f, x), dtype)),
-        (_, Number::Float(x)) => Number::Float(reference::unary(f, x)),
-    }
-}
-
-fn integer(f: Unary, x: i64) -> i64 {
-    match f {
-        Unary::Neg => x.wrapping_neg(),
-        Unary::Abs => x.wrapping_abs(),
-        Unary::Sign => x.signum(),
-        Unary::Not => !x,
-        Unary::Floor | Unary::Trunc | Unary::Round => x,
-        Unary::Exp
-        | Unary::Log
-        | Unary::Sqrt
-        | Unary::Rsqrt
-        | Unary::Tanh
-        | Unary::Sigmoid
-        | Unary::Erf
-        | Unary::Sin
-        | Unary::Cos
-        | Unary::Log1p
-        | Unary::Expm1 => unreachable!("number: {f:?} of an integer"),
+        (_, Number::Int(x)) => {
+            let y = f.of_i64(x).unwrap_or_else(|| unreachable!("number: {f:?} of an integer"));
+            Number::Int(wrapped(y, dtype))
+        }
+        (_, Number::Float(x)) => Number::Float(f.of_f64(x)),
     }
 }
 
@@ -172,36 +153,16 @@ fn integer(f: Unary, x: i64) -> i64 {
 pub(crate) fn binary(f: Binary, dtype: DType, x: Number, y: Number) -> Number {
     match (x, y) {
         (Number::Int(x), Number::Int(y)) => Number::Int(wrapped(integers(f, dtype, x, y), dtype)),
-        (x, y) if f.is_comparison() => Number::Int(reference::binary(f, x.f64(), y.f64()) as i64),
-        (x, y) => Number::Float(reference::binary(f, x.f64(), y.f64())),
+        (x, y) if f.is_comparison() => Number::Int(f.of_f64(x.f64(), y.f64()) as i64),
+        (x, y) => Number::Float(f.of_f64(x.f64(), y.f64())),
     }
 }
 
 fn integers(f: Binary, dtype: DType, x: i64, y: i64) -> i64 {
-    let truth = i64::from;
-    match f {
-        Binary::Add => x.wrapping_add(y),
-        Binary::Sub => x.wrapping_sub(y),
-        Binary::Mul => x.wrapping_mul(y),
-        Binary::FloorDivide => x.floor_divide(y),
-        Binary::Rem => Whole::remainder(x, y),
-        Binary::Pow => x.power(y),
-        Binary::Max => x.max(y),
-        Binary::Min => x.min(y),
-        Binary::Lt => truth(x < y),
-        Binary::Le => truth(x <= y),
-        Binary::Gt => truth(x > y),
-        Binary::Ge => truth(x >= y),
-        Binary::Eq => truth(x == y),
-        Binary::Ne => truth(x != y),
-        Binary::And => x & y,
-        Binary::Or => x | y,
-        Binary::Xor => x ^ y,
+    match (f, dtype.lane()) {
         // The width is that of the lane.
-        Binary::ShiftLeft if dtype.lane() == Lane::I32 => (x as i32).shift_left(y as i32).into(),
-        Binary::ShiftLeft => x.shift_left(y),
-        Binary::ShiftRight if dtype.lane() == Lane::I32 => (x as i32).shift_right(y as i32).into(),
-        Binary::ShiftRight => x.shift_right(y),
-        Binary::Div => unreachable!("number: the quotient of integers"),
+        (Binary::ShiftLeft, Lane::I32) => (x as i32).shift_left(y as i32).into(),
+        (Binary::ShiftRight, Lane::I32) => (x as i32).shift_right(y as i32).into(),
+        _ => f.of_i64(x, y).unwrap_or_else(|| unreachable!("number: {f:?} of integers")),
     }
 }

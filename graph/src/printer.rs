@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
-use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};
+use crate::scalar::{Binary, Code, Domain, Instr, Lane, Literal, Slot, Unary};
 use rustc_hash::FxHashMap;
 
 /// Where a stage stands in a net.
@@ -121,7 +121,7 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
     }
     let inputs = inputs.into_iter().zip(code.inputs.iter().copied()).collect();
     let doc = doc(&text, &launch.name);
-    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(Unary::Sin | Unary::Cos, _)));
+    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(f, _) if f.domain() == Domain::Angles));
     Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, far, stages: vec![id] }
 }
 
@@ -166,121 +166,24 @@ pub(crate) fn identifier(text: &str) -> String {
     match name.chars().next() {
         None => "x".into(),
         Some(c) if c.is_ascii_digit() => format!("x{name}"),
-        _ if RESERVED.contains(&name.as_str()) => format!("{name}_"),
+        _ if is_taken(&name) => format!("{name}_"),
         _ => name,
     }
 }
 
-/// Keywords, and the functions that the generated code calls.
+/// Whether it means something in generated code.
+fn is_taken(name: &str) -> bool {
+    RESERVED.contains(&name) || Unary::from_name(name).is_some() || Binary::from_name(name).is_some()
+}
+
+/// Keywords, and what the generated code calls beside scalar functions.
 const RESERVED: &[&str] = &[
-    "as",
-    "async",
-    "await",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "struct",
-    "super",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-    "abstract",
-    "become",
-    "union",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "abs",
-    "sign",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "sin",
-    "cos",
-    "floor",
-    "trunc",
-    "not",
-    "rem",
-    "pow",
-    "max",
-    "min",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "eq",
-    "ne",
-    "and",
-    "or",
-    "select",
-    "far",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "neg",
-    "xor",
-    "round",
-    "log1p",
-    "expm1",
-    "floor_divide",
-    "shift_left",
-    "shift_right",
-    "to_f32",
-    "to_f64",
-    "to_f16",
-    "to_bf16",
-    "to_i8",
-    "to_u8",
-    "to_i16",
-    "to_i32",
-    "to_u32",
-    "to_i64",
-    "to_bool",
-    "f32",
-    "f64",
-    "i32",
-    "i64",
-    "bool",
+    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
+    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union",
+    "select", "far", "to_f32", "to_f64", "to_f16", "to_bf16", "to_i8", "to_u8", "to_i16", "to_i32", "to_u32", "to_i64",
+    "to_bool", "f32", "f64", "i32", "i64", "bool",
 ];
 
 /// Instructions as expressions of Rust.
@@ -301,7 +204,7 @@ impl Text<'_> {
     fn expression(&self, instr: &Instr, operand: bool) -> String {
         match instr {
             Instr::Const(value) => constant(*value, operand),
-            Instr::Unary(f @ (Unary::Sin | Unary::Cos), x) => {
+            Instr::Unary(f, x) if f.domain() == Domain::Angles => {
                 unary(*f, self.lane(*x), &format!("{}, &mut far", self.name(*x)))
             }
             Instr::Unary(f, x) => unary(*f, self.lane(*x), &self.name(*x)),
@@ -391,59 +294,17 @@ fn constant(value: Literal, operand: bool) -> String {
 }
 
 fn unary(f: Unary, lane: Lane, x: &str) -> String {
-    let function = match f {
-        Unary::Neg if lane.is_float() => return format!("-{x}"),
-        Unary::Neg => "neg",
-        Unary::Exp => "exp",
-        Unary::Log => "log",
-        Unary::Sqrt => "sqrt",
-        Unary::Rsqrt => "rsqrt",
-        Unary::Abs => "abs",
-        Unary::Sign => "sign",
-        Unary::Tanh => "tanh",
-        Unary::Sigmoid => "sigmoid",
-        Unary::Erf => "erf",
-        Unary::Sin => "sin",
-        Unary::Cos => "cos",
-        Unary::Floor => "floor",
-        Unary::Trunc => "trunc",
-        Unary::Round => "round",
-        Unary::Log1p => "log1p",
-        Unary::Expm1 => "expm1",
-        Unary::Not => "not",
-    };
-    format!("{function}({x})")
+    match f {
+        Unary::Neg if lane.is_float() => format!("-{x}"),
+        f => format!("{}({x})", f.name()),
+    }
 }
 
 fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
-    let infix = is_infix(f, lane);
-    let function = match f {
-        Binary::Add if infix => return format!("{x} + {y}"),
-        Binary::Sub if infix => return format!("{x} - {y}"),
-        Binary::Mul if infix => return format!("{x} * {y}"),
-        Binary::Div if infix => return format!("{x} / {y}"),
-        Binary::Add => "add",
-        Binary::Sub => "sub",
-        Binary::Mul => "mul",
-        Binary::Div => "div",
-        Binary::FloorDivide => "floor_divide",
-        Binary::Rem => "rem",
-        Binary::Pow => "pow",
-        Binary::Max => "max",
-        Binary::Min => "min",
-        Binary::Lt => "lt",
-        Binary::Le => "le",
-        Binary::Gt => "gt",
-        Binary::Ge => "ge",
-        Binary::Eq => "eq",
-        Binary::Ne => "ne",
-        Binary::And => "and",
-        Binary::Or => "or",
-        Binary::Xor => "xor",
-        Binary::ShiftLeft => "shift_left",
-        Binary::ShiftRight => "shift_right",
-    };
-    format!("{function}({x}, {y})")
+    match is_infix(f, lane) {
+        true => format!("{x} {} {y}", f.cuda()),
+        false => format!("{}({x}, {y})", f.name()),
+    }
 }
 
 #[cfg(test)]

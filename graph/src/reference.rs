@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
 use crate::number::{self, Number};
 use crate::routines;
-use crate::scalar::{Binary, Reduction, Unary};
+use crate::scalar::{Binary, Reduction};
 use crate::types::Type;
 
 /// A tensor of the reference: row-major.
@@ -256,7 +256,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             }
             Op::MaxPool2d(w) => {
                 let mut y = vec![f64::NEG_INFINITY; shape.iter().product()];
-                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = binary(Binary::Max, y[yi], x(0).data[xi]));
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = Binary::Max.of_f64(y[yi], x(0).data[xi]));
                 Tensor::new(shape, y)
             }
             Op::MaxPool2dGrad(w) => scatter(w, &winners(w, x(0), &x(1).shape), x(1), shape),
@@ -377,82 +377,6 @@ fn zeros(shape: &[usize]) -> Vec<f64> {
     vec![0.0; shape.iter().product()]
 }
 
-/// A scalar function.
-pub fn unary(f: Unary, x: f64) -> f64 {
-    match f {
-        Unary::Neg => -x,
-        Unary::Exp => x.exp(),
-        Unary::Log => x.ln(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Rsqrt => 1.0 / x.sqrt(),
-        Unary::Abs => x.abs(),
-        Unary::Sign if x == 0.0 || x.is_nan() => x,
-        Unary::Sign => x.signum(),
-        Unary::Tanh => x.tanh(),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Unary::Erf => erf(x),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Floor => x.floor(),
-        Unary::Trunc => x.trunc(),
-        Unary::Round => x.round_ties_even(),
-        Unary::Log1p => x.ln_1p(),
-        Unary::Expm1 => x.exp_m1(),
-        Unary::Not => 1.0 - x,
-    }
-}
-
-/// A scalar function of two.
-pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
-    let truth = |b: bool| f64::from(u8::from(b));
-    match f {
-        Binary::Add => x + y,
-        Binary::Sub => x - y,
-        Binary::Mul => x * y,
-        Binary::Div => x / y,
-        Binary::FloorDivide => (x / y).floor(),
-        Binary::Rem => x - (x / y).floor() * y,
-        Binary::Pow => x.powf(y),
-        Binary::Max if x.is_nan() || y.is_nan() => f64::NAN,
-        Binary::Min if x.is_nan() || y.is_nan() => f64::NAN,
-        Binary::Max => x.max(y),
-        Binary::Min => x.min(y),
-        Binary::Lt => truth(x < y),
-        Binary::Le => truth(x <= y),
-        Binary::Gt => truth(x > y),
-        Binary::Ge => truth(x >= y),
-        Binary::Eq => truth(x == y),
-        Binary::Ne => truth(x != y),
-        Binary::And => truth(x != 0.0 && y != 0.0),
-        Binary::Or => truth(x != 0.0 || y != 0.0),
-        Binary::Xor => truth((x != 0.0) != (y != 0.0)),
-        Binary::ShiftLeft | Binary::ShiftRight => unreachable!("reference: floats have no bits"),
-    }
-}
-
-/// Gauss' error function: the Taylor series near 0, the continued fraction of erfc (Abramowitz & Stegun 7.1.14) further out.
-pub fn erf(x: f64) -> f64 {
-    if x.is_nan() {
-        return x;
-    }
-    let a = x.abs();
-    if a < 2.5 {
-        let (mut term, mut sum, mut n) = (x, x, 0.0);
-        while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
-            n += 1.0;
-            term *= -x * x / n;
-            sum += term / (2.0 * n + 1.0);
-        }
-        return sum * std::f64::consts::FRAC_2_SQRT_PI;
-    }
-    if a > 6.5 {
-        return x.signum();
-    }
-    let fraction = (1..=80).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
-    let erfc = (-a * a).exp() / (fraction * std::f64::consts::PI.sqrt());
-    x.signum() * (1.0 - erfc)
-}
-
 fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
     let start = match f {
         Reduction::Sum => 0.0,
@@ -467,8 +391,8 @@ fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
         let a = x.at(i);
         y[at] = match f {
             Reduction::Sum => y[at] + a,
-            Reduction::Max => binary(Binary::Max, y[at], a),
-            Reduction::Min => binary(Binary::Min, y[at], a),
+            Reduction::Max => Binary::Max.of_f64(y[at], a),
+            Reduction::Min => Binary::Min.of_f64(y[at], a),
             Reduction::Prod => y[at] * a,
         };
         0.0

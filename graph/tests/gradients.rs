@@ -103,6 +103,7 @@ fn cases() -> Vec<Case> {
         "erf",
         "sin",
         "cos",
+        "atan",
         "floor",
         "trunc",
         "relu",

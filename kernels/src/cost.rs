@@ -1,7 +1,7 @@
 //! What stages cost, roughly: how many elements make a chunk. A function of the program and its sizes alone, so that chunks are.
 
 use castnet_program::program::{Launch, Level, Source, Stage, Target};
-use castnet_program::scalar::{Binary, Code, Instr, Unary};
+use castnet_program::scalar::{Code, Instr};
 
 /// What a chunk should cost, in the units below: about eight microseconds. Less than a thread spins for, more than claiming it costs.
 pub(crate) const CHUNK: i64 = 8 << 14;
@@ -28,20 +28,8 @@ fn code_cost(code: &Code) -> i64 {
     let cost = |instr: &Instr| match instr {
         Instr::Const(_) => 0,
         Instr::Select(..) | Instr::To(..) => 1,
-        Instr::Unary(f, _) => match f {
-            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => 1,
-            Unary::Sqrt | Unary::Rsqrt => 4,
-            Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Sigmoid => 12,
-            Unary::Log1p | Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => 16,
-        },
-        Instr::Binary(f, ..) => match f {
-            Binary::Div => 4,
-            Binary::Rem | Binary::FloorDivide => 8,
-            Binary::Pow => 40,
-            Binary::Add | Binary::Sub | Binary::Mul | Binary::Max | Binary::Min => 1,
-            Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge | Binary::Eq | Binary::Ne => 1,
-            Binary::And | Binary::Or | Binary::Xor | Binary::ShiftLeft | Binary::ShiftRight => 1,
-        },
+        Instr::Unary(f, _) => f.cost(),
+        Instr::Binary(f, ..) => f.cost(),
     };
     code.instrs.iter().map(cost).sum()
 }

@@ -4,16 +4,38 @@
 //! instruction; elsewhere it would be a call into the C library. The facades [`fused`] and [`plain`] fix that choice; generated code and
 //! the block interpreter use the same facade, hence give the same bits. Errors are bounded by tests against `f64`.
 
+/// Functions of doubles that others have written.
+macro_rules! doubles {
+    ($($name:ident = $value:expr;)*) => {$(
+        #[inline(always)]
+        pub fn $name(x: f64) -> f64 {
+            ($value)(x)
+        }
+    )*};
+}
+use doubles;
+
 mod exponential;
 mod float;
 pub(crate) mod half;
+mod instructions;
 mod lanes;
 mod trigonometric;
 
-pub use float::{Float, Power};
+pub use float::{Float, Pair, Power};
 pub use half::{BF16, F16};
 pub use lanes::{Bits, Number, Scalar};
 pub use trigonometric::{Anywhere, Near, Reach};
+
+/// What there is of f32, by name.
+mod single {
+    pub use super::{exponential::*, instructions::*, trigonometric::*};
+}
+
+/// What there is of f64, by name.
+mod double {
+    pub use super::{exponential::double::*, instructions::double::*, trigonometric::double::*};
+}
 
 /// `a · b + c`, rounded once or twice.
 #[inline(always)]
@@ -51,83 +73,69 @@ fn polynomial64<const FMA: bool, const N: usize>(x: f64, coefficients: [f64; N])
     y
 }
 
-macro_rules! facade {
-    ($(#[$doc:meta])* $name:ident, $fma:expr) => {
+/// A function of the facade: where every lane has it, it comes from `lanes`.
+macro_rules! function {
+    ($fma:literal Floats $name:ident $(#[$doc:meta])*) => {
         $(#[$doc])*
-        pub mod $name {
-            use super::Float;
-            pub use super::lanes::*;
-
-            facade! { @simple
-                /// Square root.
-                sqrt
-                /// 1 / √x.
-                rsqrt
-                /// Towards minus infinity.
-                floor
-                /// Towards zero.
-                trunc
-                /// To the nearest integer, halves to the even one.
-                round
-            }
-
-            facade! { @curved $fma,
-                /// eˣ; in f32 the relative error is below 2e-7, also where the result is subnormal to within one unit there.
-                exp
-                /// Natural logarithm; in f32 the relative error is below 2e-7.
-                log
-                /// log(1 + x); in f32 the relative error is below 3e-7, also near 0.
-                log1p
-                /// eˣ - 1; in f32 the relative error is below 3e-7, also near 0.
-                expm1
-                /// Hyperbolic tangent; in f32 the relative error is below 6e-7.
-                tanh
-                /// 1 / (1 + e⁻ˣ); in f32 the relative error is below 4e-7.
-                sigmoid
-                /// Gauss' error function; in f32 the relative error is below 1e-6.
-                erf
-            }
-
-            /// Sine, as far as `far` reaches; in f32 the absolute error is below 2e-7.
-            #[inline(always)]
-            pub fn sin<T: Float, R: super::Reach>(x: T, far: &mut R) -> T {
-                Float::sin::<$fma, R>(x, far)
-            }
-
-            /// Cosine; as the sine.
-            #[inline(always)]
-            pub fn cos<T: Float, R: super::Reach>(x: T, far: &mut R) -> T {
-                Float::cos::<$fma, R>(x, far)
-            }
-
-            /// xʸ with the special cases of C; in f32 the relative error is below 2e-7. Of integers it wraps.
-            #[inline(always)]
-            pub fn pow<T: super::Power>(x: T, y: T) -> T {
-                x.to_the::<$fma>(y)
-            }
+        #[inline(always)]
+        pub fn $name<T: super::Float>(x: T) -> T {
+            super::Float::$name::<$fma>(x)
         }
     };
-    (@simple $($(#[$doc:meta])* $function:ident)*) => {$(
+    ($fma:literal Angles $name:ident $(#[$doc:meta])*) => {
         $(#[$doc])*
+        ///
+        /// As far as `far` reaches.
         #[inline(always)]
-        pub fn $function<T: Float>(x: T) -> T {
-            Float::$function(x)
+        pub fn $name<T: super::Float, R: super::Reach>(x: T, far: &mut R) -> T {
+            super::Float::$name::<$fma, R>(x, far)
         }
-    )*};
-    (@curved $fma:expr, $($(#[$doc:meta])* $function:ident)*) => {$(
-        $(#[$doc])*
-        #[inline(always)]
-        pub fn $function<T: Float>(x: T) -> T {
-            Float::$function::<$fma>(x)
-        }
-    )*};
+    };
+    ($fma:literal $domain:ident $name:ident $(#[$doc:meta])*) => {};
 }
 
-facade! {
-    /// With fused multiply-add: call only under a `target_feature` that has it.
-    fused, true
+/// The same of two; `pow` is of integers, too.
+macro_rules! pair_function {
+    ($fma:literal Floats $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $name<T: super::Pair>(x: T, y: T) -> T {
+            super::Pair::$name::<$fma>(x, y)
+        }
+    };
+    ($fma:literal $domain:ident $name:ident $(#[$doc:meta])*) => {};
 }
-facade! {
-    /// Without fused multiply-add.
-    plain, false
+
+macro_rules! functions {
+    (
+        $each:ident $fma:literal
+        $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
+    ) => {
+        $($each! { $fma $domain $name $(#[$doc])* })*
+    };
+}
+
+macro_rules! facade {
+    ($fma:literal) => {
+        pub use super::lanes::*;
+
+        castnet_program::with_unaries!(functions(function $fma));
+        castnet_program::with_binaries!(functions(pair_function $fma));
+
+        /// xʸ with the special cases of C; in f32 the relative error is below 2e-7. Of integers it wraps.
+        #[inline(always)]
+        pub fn pow<T: super::Power>(x: T, y: T) -> T {
+            x.to_the::<$fma>(y)
+        }
+    };
+}
+
+/// With fused multiply-add: call only under a `target_feature` that has it.
+pub mod fused {
+    facade!(true);
+}
+
+/// Without fused multiply-add.
+pub mod plain {
+    facade!(false);
 }

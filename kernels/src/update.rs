@@ -156,7 +156,7 @@ fn adam_body<T: Real>(rule: &AdamRule, w: &mut [T], g: &[T], m: &mut [T], v: &mu
         let g = g + decay * *w;
         *m += mix1 * (g - *m);
         *v = keep2 * *v + mix2 * (g * g);
-        *w = shrunk - step * (*m / (v.sqrt() / root + eps));
+        *w = shrunk - step * (*m / (v.sqrt::<false>() / root + eps));
     }
 }
 

@@ -103,7 +103,7 @@ fn near() -> Vec<Case> {
     let mut cases = vec![];
     unary! { cases:
         Exp exp(f32 f64) Log log(f32 f64) Rsqrt rsqrt(f32 f64) Tanh tanh(f32 f64) Sigmoid sigmoid(f32 f64)
-        Erf erf(f32 f64) Log1p log1p(f32 f64) Expm1 expm1(f32 f64)
+        Erf erf(f32 f64) Log1p log1p(f32 f64) Expm1 expm1(f32 f64) Atan atan(f32 f64)
     }
     binary! { cases: Pow pow(f32 f64) }
     case!(cases, Instr::Unary(Unary::Sin, 0), (x: f32) -> f32 far = sin(x, &mut far));

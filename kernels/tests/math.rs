@@ -20,6 +20,7 @@ mod functions {
     block_kernel! { pub erf_(x: f32) -> (y: f32) { let y = erf(x); } }
     block_kernel! { pub sin_(x: f32) -> (y: f32) far { let y = sin(x, &mut far); } }
     block_kernel! { pub cos_(x: f32) -> (y: f32) far { let y = cos(x, &mut far); } }
+    block_kernel! { pub atan_(x: f32) -> (y: f32) { let y = atan(x); } }
     block_kernel! { pub sqrt_(x: f32) -> (y: f32) { let y = sqrt(x); } }
     block_kernel! { pub rsqrt_(x: f32) -> (y: f32) { let y = rsqrt(x); } }
     block_kernel! { pub floor_(x: f32) -> (y: f32) { let y = floor(x); } }
@@ -96,7 +97,7 @@ fn exponential_functions() {
 
 #[test]
 fn zeros_keep_their_sign() {
-    for kernel in [&log1p_, &expm1_, &round_] {
+    for kernel in [&log1p_, &expm1_, &round_, &atan_] {
         for isa in Isa::available() {
             let found = run(kernel, isa, &[&[0.0, -0.0]]);
             assert_eq!(found.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0, 1 << 31], "{isa:?}");
@@ -115,6 +116,7 @@ fn circular_functions() {
     for x in [&all, &near, &far, &turns] {
         check("sin", &sin_, f64::sin, 2e-7, 1.0, x);
         check("cos", &cos_, f64::cos, 2e-7, 1.0, x);
+        check("atan", &atan_, f64::atan, 3e-7, f64::from(f32::MIN_POSITIVE), x);
     }
 }
 

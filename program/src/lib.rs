@@ -2,6 +2,7 @@
 //! data that the compiler writes, and all that kernels and the runtime read.
 
 mod bytes;
+pub mod function;
 pub mod net;
 pub mod program;
 pub mod routine;

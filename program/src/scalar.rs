@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::function::{Binary, Domain, Unary};
 use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
@@ -136,88 +137,6 @@ impl FromStr for Literal {
     }
 }
 
-/// Functions of one scalar, of the operand's lane.
-///
-/// Floats have all but none that is said to be for others; integers have `Neg`, `Abs`, `Sign` (which wrap) and `Not`; truth values `Not`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the functions'.
-pub enum Unary {
-    Neg,
-    Exp,
-    Log,
-    Sqrt,
-    /// 1 / √x.
-    Rsqrt,
-    Abs,
-    /// -1, 0 or 1.
-    Sign,
-    Tanh,
-    /// 1 / (1 + exp(-x)).
-    Sigmoid,
-    /// Gauss' error function.
-    Erf,
-    Sin,
-    Cos,
-    Floor,
-    /// Towards zero.
-    Trunc,
-    /// To the nearest integer, halves to the even one.
-    Round,
-    /// log(1 + x), exact near 0.
-    Log1p,
-    /// eˣ - 1, exact near 0.
-    Expm1,
-    /// Of a truth value the other one, of an integer every bit.
-    Not,
-}
-
-/// Functions of two scalars of one lane; the result has that lane, too, but for comparisons, which give truth values.
-///
-/// Integers wrap at the width of their lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the functions'.
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    /// Of floats only.
-    Div,
-    /// The quotient, rounded down; of integers only. By 0 it is 0: a check makes the call an error.
-    FloorDivide,
-    /// Python's and PyTorch's remainder: the sign of the divisor;
-    /// of integers by 0 it is 0.
-    Rem,
-    /// Of integers with a negative exponent: what the quotient 1 / xⁿ truncates to; of 0, 0.
-    Pow,
-    /// NaN if either is NaN, as `torch.maximum`.
-    Max,
-    Min,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    Eq,
-    Ne,
-    /// Of truth values, or of every bit of integers; so are the next two.
-    And,
-    Or,
-    Xor,
-    /// Of integers: to the left by 0 and more; by more than the width, or less than 0, it is 0.
-    ShiftLeft,
-    /// Of integers, keeping the sign; by more than the width, or less than 0, only the sign is left.
-    ShiftRight,
-}
-
-impl Binary {
-    /// Whether the result is a truth value.
-    pub fn is_comparison(self) -> bool {
-        use Binary::*;
-        matches!(self, Lt | Le | Gt | Ge | Eq | Ne)
-    }
-}
-
 /// Associative functions that reduce many scalars to one of the same lane, which is their accumulator. Integers wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -300,31 +219,6 @@ impl Instr {
             }
             Instr::Select(c, x, y) => of(x).filter(|lane| of(c) == Some(Lane::Bool) && of(y) == Some(*lane)),
             Instr::To(dtype, x) => of(x).map(|_| dtype.lane()),
-        }
-    }
-}
-
-impl Unary {
-    /// Whether there is such a function of this lane.
-    pub fn takes(self, lane: Lane) -> bool {
-        match self {
-            Unary::Not => !lane.is_float(),
-            Unary::Neg | Unary::Abs | Unary::Sign => lane != Lane::Bool,
-            _ => lane.is_float(),
-        }
-    }
-}
-
-impl Binary {
-    /// Whether there is such a function of this lane.
-    pub fn takes(self, lane: Lane) -> bool {
-        use Binary::*;
-        match self {
-            Div => lane.is_float(),
-            FloorDivide | ShiftLeft | ShiftRight => lane.is_int(),
-            And | Or | Xor => !lane.is_float(),
-            Add | Sub | Mul | Rem | Pow | Max | Min => lane != Lane::Bool,
-            Lt | Le | Gt | Ge | Eq | Ne => true,
         }
     }
 }

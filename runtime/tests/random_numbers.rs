@@ -7,7 +7,7 @@ use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
-use castnet_graph::reference::erf;
+use castnet_program::function::erf;
 use castnet_program::net::Init;
 use castnet_program::program::Layout;
 use castnet_program::size::Size;

@@ -71,6 +71,10 @@ impl Tensor {
     ///
     /// eˣ - 1, exact near 0.
     pub fn expm1<Output>(&self) -> Output { any() }
+    /// `atan(input)`
+    ///
+    /// The arc tangent, an angle in radians between -π/2 and π/2.
+    pub fn atan<Output>(&self) -> Output { any() }
     /// `add(input, other)`
     ///
     /// `x + y`.

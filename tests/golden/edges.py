@@ -173,7 +173,7 @@ for name in ("eq", "ne", "lt", "le", "gt", "ge"):
     case(f"{name}_zero", name, f"x.{name}(0.0)", ["-hard"], lambda x, f=getattr(torch, name): f(x, 0.0))
 case("cast_bool", "cast", "x.cast(bool)", ["-hard"], lambda x: x.to(torch.bool))
 
-for name in ("ceil", "round", "log1p"):
+for name in ("ceil", "round", "log1p", "atan"):
     unary(name, signed=True)
 # Its slope by exp(x), not by expm1(x) + 1.
 unary("expm1", exact=lambda x: x.exp() - 1, signed=True)

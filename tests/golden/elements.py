@@ -45,6 +45,8 @@ case("log1p", "log1p", "x.log1p()", [Input(TABLE, -0.9, 6.0)], torch.log1p)
 case("log1p_near", "log1p", "x.log1p()", [NEAR], torch.log1p)
 case("expm1", "expm1", "x.expm1()", [Input(TABLE, -6.0, 6.0)], torch.expm1)
 case("expm1_near", "expm1", "x.expm1()", [NEAR], torch.expm1)
+case("atan", "atan", "x.atan()", [Input(TABLE, -6.0, 6.0)], torch.atan)
+case("atan_near", "atan", "x.atan()", [NEAR], torch.atan)
 case("isnan", "isnan", "(x / y).isnan()", [fixed(ROW, values=AT_BENDS), fixed(ROW, values=[1.0, 0.0, 2.0, 0.0, 1.0, 1.0, 1.0])],
      lambda x, y: torch.isnan(x / y))
 for name in ("softplus", "elu", "relu6", "mish", "hardswish"):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import elements
 import operators
 
-ELEMENT_WISE = """abs add ceil clamp cos div elu erf exp expm1 floor gelu hardswish leaky_relu log log1p maximum minimum mish mul neg pow
+ELEMENT_WISE = """abs add atan ceil clamp cos div elu erf exp expm1 floor gelu hardswish leaky_relu log log1p maximum minimum mish mul neg pow
 reciprocal relu relu6 remainder round rsqrt sigmoid sign silu sin softplus sqrt square sub tanh trunc where_""".split()
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16}
 

@@ -52,65 +52,35 @@ pub(super) fn constant(value: Literal) -> String {
 }
 
 fn unary(f: Unary, lane: Lane, x: &str) -> String {
+    let name = f.cuda();
     match f {
         Unary::Neg if lane.is_float() => format!("-{x}"),
-        Unary::Neg => format!("cn::neg({x})"),
-        Unary::Exp => format!("cn::exp({x})"),
-        Unary::Log => format!("cn::log({x})"),
-        Unary::Sqrt if lane == Lane::F32 => format!("sqrtf({x})"),
-        Unary::Sqrt => format!("sqrt({x})"),
-        Unary::Rsqrt => format!("cn::rsqrt({x})"),
-        Unary::Abs if lane == Lane::F32 => format!("fabsf({x})"),
-        Unary::Abs if lane == Lane::F64 => format!("fabs({x})"),
-        Unary::Abs => format!("cn::abs({x})"),
-        Unary::Sign => format!("cn::sign({x})"),
-        Unary::Tanh => format!("cn::tanh({x})"),
-        Unary::Sigmoid => format!("cn::sigmoid({x})"),
-        Unary::Erf => format!("cn::erf({x})"),
-        Unary::Sin => format!("cn::sin({x})"),
-        Unary::Cos => format!("cn::cos({x})"),
-        Unary::Floor if lane == Lane::F32 => format!("floorf({x})"),
-        Unary::Floor => format!("floor({x})"),
-        Unary::Trunc if lane == Lane::F32 => format!("truncf({x})"),
-        Unary::Trunc => format!("trunc({x})"),
-        Unary::Round if lane == Lane::F32 => format!("rintf({x})"),
-        Unary::Round => format!("rint({x})"),
-        Unary::Log1p => format!("cn::log1p({x})"),
-        Unary::Expm1 => format!("cn::expm1({x})"),
+        Unary::Abs if !lane.is_float() => format!("cn::abs({x})"),
         Unary::Not if lane == Lane::Bool => format!("!{x}"),
         Unary::Not => format!("~{x}"),
+        _ => format!("{}({x})", function(name, lane)),
     }
 }
 
 fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
-    let infix = |operator: &str| format!("{x} {operator} {y}");
-    let call = |function: &str| format!("cn::{function}({x}, {y})");
-    match f {
-        Binary::Add if lane.is_float() => infix("+"),
-        Binary::Sub if lane.is_float() => infix("-"),
-        Binary::Mul if lane.is_float() => infix("*"),
-        Binary::Add => call("add"),
-        Binary::Sub => call("sub"),
-        Binary::Mul => call("mul"),
-        Binary::Div => infix("/"),
-        Binary::FloorDivide => call("floor_divide"),
-        Binary::Rem => call("rem"),
-        Binary::Pow => call("pow"),
-        Binary::Max => call("max"),
-        Binary::Min => call("min"),
-        Binary::Lt => infix("<"),
-        Binary::Le => infix("<="),
-        Binary::Gt => infix(">"),
-        Binary::Ge => infix(">="),
-        Binary::Eq => infix("=="),
-        Binary::Ne => infix("!="),
-        Binary::And if lane == Lane::Bool => infix("&&"),
-        Binary::Or if lane == Lane::Bool => infix("||"),
-        Binary::Xor if lane == Lane::Bool => infix("!="),
-        Binary::And => infix("&"),
-        Binary::Or => infix("|"),
-        Binary::Xor => infix("^"),
-        Binary::ShiftLeft => call("shift_left"),
-        Binary::ShiftRight => call("shift_right"),
+    let name = match f {
+        // Integers wrap.
+        Binary::Add if !lane.is_float() => "cn::add",
+        Binary::Sub if !lane.is_float() => "cn::sub",
+        Binary::Mul if !lane.is_float() => "cn::mul",
+        Binary::And if lane == Lane::Bool => "&&",
+        Binary::Or if lane == Lane::Bool => "||",
+        Binary::Xor if lane == Lane::Bool => "!=",
+        _ => f.cuda(),
+    };
+    match name.starts_with(|c: char| c.is_alphabetic()) {
+        true => format!("{}({x}, {y})", function(name, lane)),
+        false => format!("{x} {name} {y}"),
     }
+}
+
+/// A function of a lane: the prelude's, or C's own.
+fn function(name: &str, lane: Lane) -> String {
+    let own = lane == Lane::F32 && !name.starts_with("cn::");
+    format!("{name}{}", if own { "f" } else { "" })
 }

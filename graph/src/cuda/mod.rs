@@ -3,7 +3,7 @@
 //!
 //! A kernel is one function with the launch's name. Its parameters are the buffers that it touches, the run-time sizes that it needs and,
 //! where it draws random numbers, the root of their keys and the number of the call. The three skeletons (`flat`, `row`, `column`) differ in how points are dealt out to threads;
-//! what happens at a point is written by `body`. [`PRELUDE`] has what the kernels share: the mathematical functions by the definitions of
+//! what happens at a point is written by `body`. [`prelude`] has what the kernels share: the mathematical functions by the definitions of
 //! the CPU's kernels, conversions, random numbers, reductions. Arithmetic is not contracted, so what is computed point by point has the
 //! CPU's bits; sums are taken in another order.
 //!
@@ -19,6 +19,7 @@ mod row;
 
 use std::sync::Arc;
 
+use crate::functions;
 use crate::net::Net;
 use crate::printer::{identifier, unique};
 use crate::program::{Family, Launch, Program};
@@ -27,7 +28,10 @@ use body::Body;
 use loops::Loops;
 
 /// What stands above the kernels of a translation unit.
-pub const PRELUDE: &str = include_str!("prelude.cu");
+pub fn prelude() -> String {
+    let functions: Vec<String> = functions::in_cuda().map(|function| format!("{}\n", function.trim())).collect();
+    format!("{}\nnamespace cn {{\n\n{}\n}} // namespace cn\n", include_str!("prelude.cu"), functions.join("\n"))
+}
 
 /// Points of a launch at most.
 pub const MOST: i64 = 1 << 30;
@@ -163,7 +167,7 @@ pub fn kernels(net: &Net, place: &dyn Fn(&Launch) -> String) -> Vec<(String, Ker
 
 /// A translation unit of all kernels of a net.
 pub fn unit(net: &Net, place: &dyn Fn(&Launch) -> String) -> String {
-    let mut text = PRELUDE.to_string();
+    let mut text = prelude();
     for (name, kernel, _) in kernels(net, place) {
         text.push('\n');
         text += &kernel.source(&name);

@@ -12,7 +12,7 @@ use super::{Class, class, needs_memory};
 use crate::graph::{Graph, Op, Output, Value};
 use crate::optimise::without_dead_code;
 use crate::recompute::SIZE;
-use crate::scalar::{Binary, Unary};
+use crate::scalar::{Binary, Lane};
 
 /// The most steps that are taken again.
 const STEPS: usize = 8;
@@ -93,9 +93,10 @@ impl<'g> Rederive<'g> {
 
     /// Whether the node is one of the steps.
     fn is_step(&self, value: Value) -> bool {
+        // Those that integers have, too: few instructions each, but for two.
         let arithmetic = match &self.graph.node(value).op {
-            Op::Unary(f) => matches!(f, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not),
-            Op::Binary(f) => !matches!(f, Binary::Div | Binary::Rem | Binary::Pow),
+            Op::Unary(f) => f.takes(Lane::I32),
+            Op::Binary(f) => f.takes(Lane::I32) && !matches!(f, Binary::Rem | Binary::Pow),
             op => matches!(op, Op::Select | Op::Cast),
         };
         arithmetic && class(self.graph, value) == Class::Point && !self.grouped.hard.contains(&value)

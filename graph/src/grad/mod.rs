@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::builder::{Builder, Parameters};
 use crate::diagnostic::{Diagnostic, Loc};
+use crate::functions;
 use crate::graph::{Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::routine::Routine;
@@ -209,8 +210,23 @@ impl Pass<'_> {
     fn rule(&mut self, node: &Node, y: Value, g: Value) -> Result<(), NoRule> {
         use Binary::*;
         match &node.op {
-            Op::Unary(f) => self.unary(*f, node, y, g),
-            Op::Binary(f) => self.binary(*f, node, y, g),
+            Op::Unary(f) => {
+                if let Some(d) = functions::gradient(*f, &mut self.b, node.inputs[0], y, g) {
+                    self.add(node, 0, d);
+                }
+            }
+            Op::Binary(f) => {
+                let [first, second] = [node.inputs[0], node.inputs[1]];
+                for (i, gradient) in
+                    [functions::gradient_of_first, functions::gradient_of_second].into_iter().enumerate()
+                {
+                    if self.wants(node, i)
+                        && let Some(d) = gradient(*f, &mut self.b, [first, second], y, g)
+                    {
+                        self.add(node, i, d);
+                    }
+                }
+            }
             Op::Select => {
                 let zero = self.b.full(0.0, g);
                 let ty = node.ty.clone();
@@ -380,163 +396,6 @@ impl Pass<'_> {
             }
         }
         Ok(())
-    }
-
-    fn unary(&mut self, f: Unary, node: &Node, y: Value, g: Value) {
-        use Binary::*;
-        let (x, b) = (node.inputs[0], &mut self.b);
-        let d = match f {
-            Unary::Neg => b.unary(Unary::Neg, g),
-            Unary::Exp => b.pointwise(Mul, g, y),
-            Unary::Log => b.pointwise(Div, g, x),
-            Unary::Log1p => {
-                let above = b.binary_const(Add, x, 1.0);
-                b.pointwise(Div, g, above)
-            }
-            // By x, not by y + 1, in which small slopes drown.
-            Unary::Expm1 => {
-                let slope = b.unary(Unary::Exp, x);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sqrt => {
-                let half = b.binary_const(Mul, g, 0.5);
-                b.pointwise(Div, half, y)
-            }
-            Unary::Rsqrt => {
-                let square = b.pointwise(Mul, y, y);
-                let cube = b.pointwise(Mul, square, y);
-                let scaled = b.binary_const(Mul, cube, -0.5);
-                b.pointwise(Mul, g, scaled)
-            }
-            Unary::Abs => {
-                let sign = b.unary(Unary::Sign, x);
-                b.pointwise(Mul, g, sign)
-            }
-            Unary::Tanh => {
-                let square = b.pointwise(Mul, y, y);
-                let one = b.full(1.0, y);
-                let slope = b.pointwise(Sub, one, square);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sigmoid => {
-                let one = b.full(1.0, y);
-                let rest = b.pointwise(Sub, one, y);
-                let slope = b.pointwise(Mul, y, rest);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Erf => {
-                let square = b.pointwise(Mul, x, x);
-                let negative = b.unary(Unary::Neg, square);
-                let exp = b.unary(Unary::Exp, negative);
-                let slope = b.binary_const(Mul, exp, std::f64::consts::FRAC_2_SQRT_PI);
-                b.pointwise(Mul, g, slope)
-            }
-            Unary::Sin => {
-                let cos = b.unary(Unary::Cos, x);
-                b.pointwise(Mul, g, cos)
-            }
-            Unary::Cos => {
-                let sin = b.unary(Unary::Sin, x);
-                let slope = b.unary(Unary::Neg, sin);
-                b.pointwise(Mul, g, slope)
-            }
-            // Steps: flat wherever they have a derivative.
-            Unary::Sign | Unary::Floor | Unary::Trunc | Unary::Round | Unary::Not => return,
-        };
-        self.add(node, 0, d);
-    }
-
-    fn binary(&mut self, f: Binary, node: &Node, z: Value, g: Value) {
-        use Binary::*;
-        let (x, y) = (node.inputs[0], node.inputs[1]);
-        if self.wants(node, 0) {
-            let b = &mut self.b;
-            let d = match f {
-                Add | Sub | Rem => g,
-                Mul => b.pointwise(Mul, g, y),
-                Div => b.pointwise(Div, g, y),
-                Pow => {
-                    // 0 where the exponent is 0, also at x = 0.
-                    let (slope, zero_exponent) = match b.graph.as_const(y) {
-                        Some(0.0) => return,
-                        Some(c) => {
-                            let power = crate::ops::power(b, x, c - 1.0);
-                            (b.binary_const(Mul, power, c), None)
-                        }
-                        None => {
-                            let lower = b.binary_const(Sub, y, 1.0);
-                            let power = b.pointwise(Pow, x, lower);
-                            (b.pointwise(Mul, y, power), Some(b.binary_const(Eq, y, 0.0)))
-                        }
-                    };
-                    let d = b.pointwise(Mul, g, slope);
-                    match zero_exponent {
-                        None => d,
-                        Some(is_zero) => {
-                            let zero = b.full(0.0, d);
-                            b.push(Op::Select, vec![is_zero, zero, d], node.ty.clone())
-                        }
-                    }
-                }
-                Max | Min => self.extreme(f, x, y, z, g),
-                _ => return,
-            };
-            self.add(node, 0, d);
-        }
-        if self.wants(node, 1) {
-            let b = &mut self.b;
-            let d = match f {
-                Add => g,
-                Sub => b.unary(Unary::Neg, g),
-                Mul => b.pointwise(Mul, g, x),
-                Div => {
-                    let part = b.pointwise(Mul, g, z);
-                    let part = b.pointwise(Div, part, y);
-                    b.unary(Unary::Neg, part)
-                }
-                Rem => {
-                    // ⌊x / y⌋ by the remainder, as x / y may be rounded to the next whole number; -1 where all of y remains.
-                    let taken = b.pointwise(Sub, x, z);
-                    let ratio = b.pointwise(Div, taken, y);
-                    let above = b.binary_const(Add, ratio, 0.5);
-                    let whole = b.unary(Unary::Floor, above);
-                    let (all, minus) = (b.pointwise(Eq, z, y), b.full(-1.0, y));
-                    let turns = b.push(Op::Select, vec![all, minus, whole], node.ty.clone());
-                    let (none, infinite) = (b.binary_const(Eq, y, 0.0), b.pointwise(Div, x, y));
-                    let turns = b.push(Op::Select, vec![none, infinite, turns], node.ty.clone());
-                    let part = b.pointwise(Mul, g, turns);
-                    b.unary(Unary::Neg, part)
-                }
-                Pow => {
-                    // x^y · log x, and 0 where x is 0 and y ≥ 0, where the power is flat in y.
-                    let log = b.unary(Unary::Log, x);
-                    let slope = b.pointwise(Mul, z, log);
-                    let d = b.pointwise(Mul, g, slope);
-                    let (base, exponent) = (b.binary_const(Eq, x, 0.0), b.binary_const(Ge, y, 0.0));
-                    let (flat, zero) = (b.pointwise(And, base, exponent), b.full(0.0, d));
-                    b.push(Op::Select, vec![flat, zero, d], node.ty.clone())
-                }
-                Max | Min => self.extreme(f, y, x, z, g),
-                _ => return,
-            };
-            self.add(node, 1, d);
-        }
-    }
-
-    /// The gradient of `z = max(x, other)` for `x`: against a constant by the result alone (0 at the tie, as relu in PyTorch); of two
-    /// tensors, ties share (as torch.maximum). It flows through what is NaN.
-    fn extreme(&mut self, f: Binary, x: Value, other: Value, z: Value, g: Value) -> Value {
-        let b = &mut self.b;
-        let (ty, zero) = (b.ty(g).clone(), b.full(0.0, g));
-        if b.graph.as_const(other).is_some() {
-            let held = b.pointwise(if f == Binary::Max { Binary::Le } else { Binary::Ge }, z, other);
-            return b.push(Op::Select, vec![held, zero, g], ty);
-        }
-        let half = b.binary_const(Binary::Mul, g, 0.5);
-        let lost = b.pointwise(if f == Binary::Max { Binary::Lt } else { Binary::Gt }, x, other);
-        let tie = b.pointwise(Binary::Eq, x, other);
-        let rest = b.push(Op::Select, vec![tie, half, g], ty.clone());
-        b.push(Op::Select, vec![lost, zero, rest], ty)
     }
 
     fn matmul(&mut self, ta: bool, tb: bool, node: &Node, g: Value) {

@@ -3,6 +3,7 @@
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Given, Kind, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc};
+use crate::functions;
 use crate::graph::{Origin, Value};
 use crate::routines;
 use crate::spelling::did_you_mean;
@@ -39,7 +40,7 @@ pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub use numbers::takes_numbers;
-pub(crate) use pointwise::{drop_out, drop_out_over, float, power};
+pub(crate) use pointwise::{OF_NUMBERS, OPERANDS, detach, drop_out, drop_out_over, float, operands, power};
 pub(crate) use reduce::mean_over;
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
@@ -58,8 +59,8 @@ pub struct Operator {
 
 /// Every operator.
 pub static OPERATORS: &[&[Operator]] = &[
-    pointwise::UNARIES,
-    pointwise::BINARIES,
+    functions::UNARIES,
+    functions::BINARIES,
     pointwise::OTHERS,
     integer::OPERATORS,
     activation::OPERATORS,

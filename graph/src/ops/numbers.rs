@@ -1,10 +1,9 @@
 //! Functions of numbers: what an operator gives if all that it is given is known at build time, as Python's `math` and `max` would.
 
-use super::pointwise;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound};
 use crate::diagnostic::Diagnostic;
-use crate::reference;
+use crate::functions;
 use crate::scalar::{Binary, Unary};
 
 /// A function that numbers have as well as tensors.
@@ -23,7 +22,7 @@ fn function(name: &str) -> Option<Function> {
         "pow" => Function::Binary(Binary::Pow),
         "maximum" => Function::Binary(Binary::Max),
         "minimum" => Function::Binary(Binary::Min),
-        _ => Function::Unary(pointwise::unary(name)?),
+        _ => Function::Unary(functions::of_operator(name)?),
     })
 }
 
@@ -47,9 +46,9 @@ pub(super) fn evaluate(b: &mut Builder, name: &str, bound: &Bound) -> Option<Che
                 Unary::Neg | Unary::Abs | Unary::Sign => integers,
                 _ => false,
             };
-            (reference::unary(*f, x), whole)
+            (f.of_f64(x), whole)
         }
-        (Function::Binary(f), &[x, y]) => (reference::binary(*f, x, y), integers && (*f != Binary::Pow || y >= 0.0)),
+        (Function::Binary(f), &[x, y]) => (f.of_f64(x, y), integers && (*f != Binary::Pow || y >= 0.0)),
         _ => return None,
     };
     let nan = value.is_nan() && !given.iter().any(|x| x.is_nan());

@@ -14,9 +14,9 @@ const X: Param = required("input", Kind::Tensor);
 /// Of a number as of a tensor.
 const NUMBER: Param = required("input", Kind::Operand);
 const UNARY: &[Param] = &[X];
-const OF_NUMBERS: &[Param] = &[NUMBER];
+pub(crate) const OF_NUMBERS: &[Param] = &[NUMBER];
 /// Two tensors, or a tensor and a number.
-pub(super) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
+pub(crate) const OPERANDS: &[Param] = &[required("input", Kind::Operand), required("other", Kind::Operand)];
 
 /// The operand, which must be of a floating-point type.
 pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Value> {
@@ -37,7 +37,7 @@ pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Valu
 }
 
 /// Both operands; a number takes the other one's element type, which must have it.
-pub(super) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
+pub(crate) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
     Ok(match (bound.arg(0), bound.arg(1)) {
         (Some(Arg::Tensor(x)), _) => {
             let x = *x;
@@ -75,122 +75,6 @@ pub(super) fn fits(b: &mut Builder, bound: &Bound, slot: usize, like: Value) -> 
         .help(format!("convert the tensor first: `.cast({wide})`"));
     b.report(d)
 }
-
-fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
-    let (mut x, mut y) = operands(b, bound)?;
-    let arithmetic = !f.is_comparison() && !matches!(f, Binary::And | Binary::Or);
-    for v in [x, y] {
-        let bool_like = b.graph.dtype(v) == DType::Bool;
-        if arithmetic == bool_like && !f.is_comparison() {
-            let (ty, made, at) = (b.ty(v).clone(), b.made_by(v), b.made_at(v));
-            let wanted = if arithmetic { "numbers" } else { "bool operands" };
-            let help = if arithmetic { "convert it: `.cast(f32)`" } else { "compare first, such as `x > 0.0`" };
-            let d = Diagnostic::new("N0203", bound.at, format!("`{}` needs {wanted}, found {ty}", bound.callee))
-                .note(at, format!("`{made}` is {}", ty.dtype))
-                .help(help);
-            return b.report(d);
-        }
-    }
-    for v in [x, y] {
-        let dtype = b.graph.dtype(v);
-        if f == Binary::Div && dtype.is_int() {
-            let message = format!("`{}` of integers, {dtype}, has no result of that type", bound.callee);
-            let d = Diagnostic::new("N0207", bound.at, message)
-                .note(b.made_at(v), format!("`{}` is {dtype}", b.made_by(v)))
-                .help("convert first: `.cast(f32)`, or round down: `.floor_divide(…)`");
-            return b.report(d);
-        }
-    }
-    if matches!(f, Binary::Max | Binary::Min) {
-        // Ties are shared with a number, too; relu's are not, whose gradient knows it by its constant.
-        for v in [&mut x, &mut y] {
-            if b.graph.dtype(*v).is_float() && b.graph.as_const(*v).is_some() {
-                *v = detach(b, *v);
-            }
-        }
-    }
-    let result = b.binary(f, x, y)?;
-    if f == Binary::Rem && b.graph.dtype(y).is_int() {
-        b.divides(y, bound.at)?;
-    }
-    Ok(Arg::Tensor(result))
-}
-
-fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
-    let x = float(b, bound, 0)?;
-    Ok(Arg::Tensor(b.unary(f, x)))
-}
-
-/// For functions of numbers of any type, floats or integers.
-fn apply_any(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
-    let x = bound.tensor(b, 0, None);
-    if b.graph.dtype(x) == DType::Bool {
-        float(b, bound, 0)?;
-    }
-    Ok(Arg::Tensor(b.unary(f, x)))
-}
-
-macro_rules! unary_operators {
-    ($($name:literal $f:ident $rule:ident $doc:literal;)*) => {
-        /// One function of one tensor or number.
-        pub(super) const UNARIES: &[Operator] = &[$(
-            Operator { name: $name, doc: $doc, signature: OF_NUMBERS, build: |b, bound| $rule(b, bound, Unary::$f) }
-        ),*];
-
-        /// The scalar function that one of them is, element by element.
-        pub(super) fn unary(name: &str) -> Option<Unary> {
-            Some(match name {
-                $($name => Unary::$f,)*
-                _ => return None,
-            })
-        }
-    };
-}
-
-macro_rules! binary_operators {
-    ($($name:literal $f:ident $doc:literal;)*) => {
-        &[$(Operator { name: $name, doc: $doc, signature: OPERANDS, build: |b, bound| binary(b, bound, Binary::$f) }),*]
-    };
-}
-
-unary_operators! {
-    "neg" Neg apply_any "`-x`.";
-    "abs" Abs apply_any "The absolute value; its gradient at 0 is 0.";
-    "sign" Sign apply_any "-1, 0 or 1.";
-    "exp" Exp apply "eˣ.";
-    "log" Log apply "The natural logarithm.";
-    "sqrt" Sqrt apply "√x.";
-    "rsqrt" Rsqrt apply "1 / √x.";
-    "tanh" Tanh apply "The hyperbolic tangent.";
-    "sigmoid" Sigmoid apply "1 / (1 + e⁻ˣ).";
-    "erf" Erf apply "Gauss' error function.";
-    "sin" Sin apply "The sine of an angle in radians.";
-    "cos" Cos apply "The cosine of an angle in radians.";
-    "floor" Floor apply "The largest integer that is not larger; no gradient flows.";
-    "trunc" Trunc apply "Rounded towards zero; no gradient flows.";
-    "round" Round apply "The nearest integer, of two the even one; no gradient flows.";
-    "log1p" Log1p apply "log(1 + x), exact near 0.";
-    "expm1" Expm1 apply "eˣ - 1, exact near 0.";
-}
-
-/// One function of two tensors, with broadcasting.
-pub(super) const BINARIES: &[Operator] = binary_operators! {
-    "add" Add "`x + y`.";
-    "sub" Sub "`x - y`.";
-    "mul" Mul "`x * y`.";
-    "div" Div "`x / y`.";
-    "remainder" Rem "`x % y` with the sign of the divisor.";
-    "maximum" Max "The larger of two; ties share the gradient.";
-    "minimum" Min "The smaller of two; ties share the gradient.";
-    "lt" Lt "`x < y`.";
-    "le" Le "`x <= y`.";
-    "gt" Gt "`x > y`.";
-    "ge" Ge "`x >= y`.";
-    "eq" Eq "`x == y`.";
-    "ne" Ne "`x != y`.";
-    "logical_and" And "`x & y`.";
-    "logical_or" Or "`x | y`.";
-};
 
 /// The rest of the pointwise operators.
 pub(super) const OTHERS: &[Operator] = &[

@@ -63,10 +63,10 @@ impl Formula {
         let number = match self {
             Place(axis) => place[*axis] as f64,
             Number(c) => *c,
-            Formula::Unary(f, x) => crate::reference::unary(*f, x.at(place, float)),
+            Formula::Unary(f, x) => f.of_f64(x.at(place, float)),
             Formula::Binary(f, both) => {
                 let [x, y] = both.each_ref().map(|x| x.at(place, float));
-                crate::reference::binary(*f, x, y)
+                f.of_f64(x, y)
             }
         };
         if float == DType::F32 { f64::from(number as f32) } else { number }

@@ -185,7 +185,7 @@ fn operation(out: &mut String, node: &Node) {
         ),
         op => {
             match op {
-                Op::Unary(g) => out.push_str(&lower(g)),
+                Op::Unary(g) => out.push_str(g.name()),
                 Op::Binary(g) => out.push_str(&lower(g)),
                 Op::Routine(call) => routine(out, call),
                 Op::Reduce(g, axes) => {

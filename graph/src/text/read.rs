@@ -13,6 +13,7 @@ use crate::graph::{Argument, Border, Call, Graph, Node, Op, Origin, Output, Repe
 use crate::number::Number;
 use crate::program::{Below, Check, Must};
 use crate::routine::Routine;
+use crate::scalar::Unary;
 use crate::size::Size;
 use crate::types::{DType, Type};
 
@@ -362,7 +363,7 @@ impl<'t> Line<'t> {
                 Some(f) => Op::Reduce(f, self.list("[", "]", Line::number)?),
                 None => return Err(Line { rest: before }.wrong("a primitive")),
             },
-            None if self.rest.starts_with('(') => match (named(name), named(name)) {
+            None if self.rest.starts_with('(') => match (Unary::from_name(name), named(name)) {
                 (Some(f), _) => Op::Unary(f),
                 (_, Some(f)) => Op::Binary(f),
                 _ => return Err(Line { rest: before }.wrong("a primitive")),

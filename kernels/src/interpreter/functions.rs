@@ -3,105 +3,99 @@
 use castnet_program::scalar::{Instr, Lane};
 use castnet_program::types::DType;
 
-macro_rules! comparisons {
-    ($type:ty: $($two:ident)*) => {
-        $(crate::block_kernel! { $two(a: $type, b: $type) -> (y: bool) { let y = $two(a, b); } })*
+/// The first of two if there is a function of that domain of the kind of lane, else the second.
+macro_rules! if_taken {
+    (float Integers $then:tt { $($else:tt)* }) => { $($else)* };
+    (float Bits $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Numbers $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Integers $then:tt { $($else:tt)* }) => { $($else)* };
+    ($kind:ident $domain:ident { $($then:tt)* } $else:tt) => { $($then)* };
+}
+
+/// The kernel of a function of one scalar.
+macro_rules! unary_kernel {
+    (Angles $name:ident $type:ty) => {
+        crate::block_kernel! { $name(x: $type) -> (y: $type) far { let y = $name(x, &mut far); } }
+    };
+    ($domain:ident $name:ident $type:ty) => {
+        crate::block_kernel! { $name(x: $type) -> (y: $type) { let y = $name(x); } }
     };
 }
 
-/// The functions of a lane: `choose` finds one of them.
-macro_rules! lane {
+/// The table of functions of one scalar as kernels of a lane, and the choice among them.
+macro_rules! unaries {
     (
-        $lane:ident: $type:ty;
-        unary { $($unary:ident $one:ident)* }
-        turns { $($turn:ident $wave:ident)* }
-        no unary { $($no_unary:ident)* }
-        binary { $($binary:ident $two:ident)* }
-        no binary { $($no_binary:ident)* }
+        $kind:ident $type:ty;
+        $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
     ) => {
-        mod $lane {
-            use castnet_program::scalar::{Binary, Instr, Unary};
+        $(if_taken! { $kind $domain { unary_kernel! { $domain $name $type } } {} })*
 
-            $(crate::block_kernel! { $one(x: $type) -> (y: $type) { let y = $one(x); } })*
-            $(crate::block_kernel! { $wave(x: $type) -> (y: $type) far { let y = $wave(x, &mut far); } })*
-            $(crate::block_kernel! { $two(a: $type, b: $type) -> (y: $type) { let y = $two(a, b); } })*
-            comparisons! { $type: lt le gt ge eq ne }
-            crate::block_kernel! { pub(super) same(x: $type) -> (y: $type) { let y = x; } }
-            crate::block_kernel! { select(c: bool, a: $type, b: $type) -> (y: $type) { let y = select(c, a, b); } }
-
-            // No arm for all the rest: whoever adds a function is asked for it here.
-            pub(super) fn choose(instr: &Instr) -> Option<&'static crate::BlockKernel> {
-                match instr {
-                    $(Instr::Unary(Unary::$unary, _) => Some(&$one),)*
-                    $(Instr::Unary(Unary::$turn, _) => Some(&$wave),)*
-                    $(Instr::Binary(Binary::$binary, ..) => Some(&$two),)*
-                    $(Instr::Unary(Unary::$no_unary, _) => None,)*
-                    $(Instr::Binary(Binary::$no_binary, ..) => None,)*
-                    Instr::Binary(Binary::Lt, ..) => Some(&lt),
-                    Instr::Binary(Binary::Le, ..) => Some(&le),
-                    Instr::Binary(Binary::Gt, ..) => Some(&gt),
-                    Instr::Binary(Binary::Ge, ..) => Some(&ge),
-                    Instr::Binary(Binary::Eq, ..) => Some(&eq),
-                    Instr::Binary(Binary::Ne, ..) => Some(&ne),
-                    Instr::Select(..) => Some(&select),
-                    Instr::Const(_) | Instr::To(..) => None,
-                }
+        fn unary(f: Unary) -> Option<&'static crate::BlockKernel> {
+            match f {
+                $(Unary::$f => if_taken! { $kind $domain { Some(&$name) } { None } },)*
             }
         }
     };
 }
 
-lane! {
-    of_f32: f32;
-    unary {
-        Neg neg Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Floor floor
-        Trunc trunc Round round Log1p log1p Expm1 expm1
-    }
-    turns { Sin sin Cos cos }
-    no unary { Not }
-    binary { Add add Sub sub Mul mul Div div Rem rem Pow pow Max max Min min }
-    no binary { FloorDivide And Or Xor ShiftLeft ShiftRight }
+/// The kernel of a function of two scalars.
+macro_rules! binary_kernel {
+    (Comparisons $name:ident $type:ty) => {
+        crate::block_kernel! { $name(a: $type, b: $type) -> (y: bool) { let y = $name(a, b); } }
+    };
+    ($domain:ident $name:ident $type:ty) => {
+        crate::block_kernel! { $name(a: $type, b: $type) -> (y: $type) { let y = $name(a, b); } }
+    };
 }
-lane! {
-    of_f64: f64;
-    unary {
-        Neg neg Exp exp Log log Sqrt sqrt Rsqrt rsqrt Abs abs Sign sign Tanh tanh Sigmoid sigmoid Erf erf Floor floor
-        Trunc trunc Round round Log1p log1p Expm1 expm1
-    }
-    turns { Sin sin Cos cos }
-    no unary { Not }
-    binary { Add add Sub sub Mul mul Div div Rem rem Pow pow Max max Min min }
-    no binary { FloorDivide And Or Xor ShiftLeft ShiftRight }
+
+/// The same of two.
+macro_rules! binaries {
+    (
+        $kind:ident $type:ty;
+        $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
+    ) => {
+        $(if_taken! { $kind $domain { binary_kernel! { $domain $name $type } } {} })*
+
+        fn binary(f: Binary) -> Option<&'static crate::BlockKernel> {
+            match f {
+                $(Binary::$f => if_taken! { $kind $domain { Some(&$name) } { None } },)*
+            }
+        }
+    };
 }
-lane! {
-    of_i32: i32;
-    unary { Neg neg Abs abs Sign sign Not not }
-    turns {}
-    no unary { Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
-    binary {
-        Add add Sub sub Mul mul FloorDivide floor_divide Rem rem Pow pow Max max Min min And and Or or Xor xor
-        ShiftLeft shift_left ShiftRight shift_right
-    }
-    no binary { Div }
+
+/// The functions of lanes: `choose` finds one of them.
+macro_rules! lanes {
+    ($($lane:ident: $kind:ident $type:ty;)*) => {$(
+        mod $lane {
+            use castnet_program::scalar::{Binary, Instr, Unary};
+
+            castnet_program::with_unaries!(unaries($kind $type;));
+            castnet_program::with_binaries!(binaries($kind $type;));
+            crate::block_kernel! { pub(super) same(x: $type) -> (y: $type) { let y = x; } }
+            crate::block_kernel! { select(c: bool, a: $type, b: $type) -> (y: $type) { let y = select(c, a, b); } }
+
+            pub(super) fn choose(instr: &Instr) -> Option<&'static crate::BlockKernel> {
+                match instr {
+                    Instr::Unary(f, _) => unary(*f),
+                    Instr::Binary(f, ..) => binary(*f),
+                    Instr::Select(..) => Some(&select),
+                    Instr::Const(_) | Instr::To(..) => None,
+                }
+            }
+        }
+    )*};
 }
-lane! {
-    of_i64: i64;
-    unary { Neg neg Abs abs Sign sign Not not }
-    turns {}
-    no unary { Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
-    binary {
-        Add add Sub sub Mul mul FloorDivide floor_divide Rem rem Pow pow Max max Min min And and Or or Xor xor
-        ShiftLeft shift_left ShiftRight shift_right
-    }
-    no binary { Div }
-}
-lane! {
-    of_bool: bool;
-    unary { Not not }
-    turns {}
-    no unary { Neg Abs Sign Exp Log Sqrt Rsqrt Tanh Sigmoid Erf Sin Cos Floor Trunc Round Log1p Expm1 }
-    binary { And and Or or Xor xor }
-    no binary { Add Sub Mul Div FloorDivide Rem Pow Max Min ShiftLeft ShiftRight }
+lanes! {
+    of_f32: float f32;
+    of_f64: float f64;
+    of_i32: int i32;
+    of_i64: int i64;
+    of_bool: bool bool;
 }
 
 /// The conversions of which [`in_short_steps`](super::in_short_steps) makes all.

@@ -1,10 +1,10 @@
-//! Functions of floats: of f32 those of this crate, of f64 those of the platform's library.
+//! Functions of floats, as the table of scalar functions has them: of f32 those of this crate, of f64 those of the platform's library.
 
 use castnet_program::whole::Whole;
 
 use super::lanes::Number;
 use super::trigonometric::Reach;
-use super::{exponential, trigonometric};
+use super::{double, exponential, single};
 
 /// What has powers: all numbers.
 pub trait Power: Number {
@@ -40,94 +40,99 @@ impl Power for f64 {
     }
 }
 
+/// A method of the trait, or of a float.
+macro_rules! method {
+    (declared Floats $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        fn $name<const FMA: bool>(self) -> Self;
+    };
+    (declared Angles $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        fn $name<const FMA: bool, R: Reach>(self, far: &mut R) -> Self;
+    };
+    // Those of all numbers and of bits are in `lanes`.
+    (declared $domain:ident $($rest:tt)*) => {};
+    (f32 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self) -> f32 {
+            single::$name::<FMA>(self)
+        }
+    };
+    (f32 Angles $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool, R: Reach>(self, far: &mut R) -> f32 {
+            single::$name::<FMA, R>(self, far)
+        }
+    };
+    (f64 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self) -> f64 {
+            double::$name(self)
+        }
+    };
+    (f64 Angles $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool, R: Reach>(self, _: &mut R) -> f64 {
+            double::$name(self)
+        }
+    };
+    ($float:ident $domain:ident $name:ident) => {};
+}
+
 macro_rules! float {
-    (simple($x:ident) { $($(#[$simple_doc:meta])* $simple:ident = $value:expr;)* } curved { $($(#[$doc:meta])* $name:ident = $double:expr;)* }) => {
+    ($($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*) => {
         /// Floats.
         pub trait Float: Power {
-            $($(#[$simple_doc])* fn $simple(self) -> Self;)*
-            $($(#[$doc])* fn $name<const FMA: bool>(self) -> Self;)*
-            /// Sine, as far as `far` reaches.
-            fn sin<const FMA: bool, R: Reach>(self, far: &mut R) -> Self;
-            /// Cosine, as far as `far` reaches.
-            fn cos<const FMA: bool, R: Reach>(self, far: &mut R) -> Self;
+            $(method! { declared $domain $name $(#[$doc])* })*
         }
 
         impl Float for f32 {
-            $(
-                #[inline(always)]
-                fn $simple(self) -> f32 {
-                    let $x = self;
-                    $value
-                }
-            )*
-            $(
-                #[inline(always)]
-                fn $name<const FMA: bool>(self) -> f32 {
-                    exponential::$name::<FMA>(self)
-                }
-            )*
-            #[inline(always)]
-            fn sin<const FMA: bool, R: Reach>(self, far: &mut R) -> f32 {
-                trigonometric::sin::<FMA, R>(self, far)
-            }
-            #[inline(always)]
-            fn cos<const FMA: bool, R: Reach>(self, far: &mut R) -> f32 {
-                trigonometric::cos::<FMA, R>(self, far)
-            }
+            $(method! { f32 $domain $name })*
         }
 
         impl Float for f64 {
-            $(
-                #[inline(always)]
-                fn $simple(self) -> f64 {
-                    let $x = self;
-                    $value
-                }
-            )*
-            $(
-                #[inline(always)]
-                fn $name<const FMA: bool>(self) -> f64 {
-                    ($double)(self)
-                }
-            )*
-            #[inline(always)]
-            fn sin<const FMA: bool, R: Reach>(self, _: &mut R) -> f64 {
-                f64::sin(self)
-            }
-            #[inline(always)]
-            fn cos<const FMA: bool, R: Reach>(self, _: &mut R) -> f64 {
-                f64::cos(self)
-            }
+            $(method! { f64 $domain $name })*
         }
     };
 }
-float! {
-    simple(x) {
-        /// Square root.
-        sqrt = x.sqrt();
-        /// 1 / √x.
-        rsqrt = 1.0 / x.sqrt();
-        /// Towards minus infinity.
-        floor = x.floor();
-        /// Towards zero.
-        trunc = x.trunc();
-        /// To the nearest integer, halves to the even one.
-        round = x.round_ties_even();
-    }
-    curved {
-        /// eˣ.
-        exp = f64::exp;
-        /// Natural logarithm.
-        log = f64::ln;
-        /// log(1 + x).
-        log1p = f64::ln_1p;
-        /// eˣ - 1.
-        expm1 = f64::exp_m1;
-        /// Hyperbolic tangent.
-        tanh = f64::tanh;
-        /// 1 / (1 + e⁻ˣ).
-        sigmoid = |x: f64| 1.0 / (1.0 + f64::exp(-x));
-        /// Gauss' error function.
-        erf = libm::erf;
-    }
+castnet_program::with_unaries!(float);
+
+/// The same of two.
+macro_rules! pair_method {
+    (declared Floats $name:ident $(#[$doc:meta])*) => {
+        $(#[$doc])*
+        fn $name<const FMA: bool>(self, other: Self) -> Self;
+    };
+    (declared $domain:ident $($rest:tt)*) => {};
+    (f32 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self, other: f32) -> f32 {
+            single::$name::<FMA>(self, other)
+        }
+    };
+    (f64 Floats $name:ident) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(self, other: f64) -> f64 {
+            double::$name(self, other)
+        }
+    };
+    ($float:ident $domain:ident $name:ident) => {};
 }
+
+macro_rules! pair {
+    ($($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*) => {
+        /// Floats, two at a time.
+        pub trait Pair: Float {
+            $(pair_method! { declared $domain $name $(#[$doc])* })*
+        }
+
+        impl Pair for f32 {
+            $(pair_method! { f32 $domain $name })*
+        }
+
+        impl Pair for f64 {
+            $(pair_method! { f64 $domain $name })*
+        }
+    };
+}
+castnet_program::with_binaries!(pair);

@@ -319,12 +319,6 @@ comparisons! {
     ne !=
 }
 
-/// `a / b`.
-#[inline(always)]
-pub fn div<T: Number + std::ops::Div<Output = T>>(a: T, b: T) -> T {
-    a / b
-}
-
 /// `condition ? a : b`.
 #[inline(always)]
 pub fn select<T: Scalar>(condition: bool, a: T, b: T) -> T {

@@ -80,6 +80,7 @@ pub fn unary(f: Unary, x: Literal) -> Literal {
                     Unary::Round => v.round_ties_even(),
                     Unary::Log1p => v.ln_1p(),
                     Unary::Expm1 => v.exp_m1(),
+                    Unary::Atan => v.atan(),
                     Unary::Not => panic!("a bit of a float"),
                 },
             )

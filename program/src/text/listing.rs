@@ -194,7 +194,7 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
         write!(out, "        t{} = ", code.inputs.len() + i)?;
         match instr {
             Instr::Const(c) => writeln!(out, "{c}"),
-            Instr::Unary(f, x) => writeln!(out, "{}(t{x})", lower(f)),
+            Instr::Unary(f, x) => writeln!(out, "{}(t{x})", f.name()),
             Instr::Binary(f, x, y) => writeln!(out, "{}(t{x}, t{y})", lower(f)),
             Instr::Select(c, x, y) => writeln!(out, "select(t{c}, t{x}, t{y})"),
             Instr::To(dtype, x) => writeln!(out, "{dtype}(t{x})"),

@@ -274,7 +274,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
         let text = match instr {
             Instr::Const(c) => c.to_string(),
             Instr::Unary(Unary::Neg, x) => format!("-{}", at(x)),
-            Instr::Unary(g, x) => format!("{}({})", lower(g), bare(&at(x))),
+            Instr::Unary(g, x) => format!("{}({})", g.name(), bare(&at(x))),
             Instr::Binary(g, x, y) => match sign(*g) {
                 Some(sign) => format!("({} {sign} {})", at(x), at(y)),
                 None => format!("{}({}, {})", lower(g), bare(&at(x)), bare(&at(y))),

@@ -7,7 +7,7 @@ use crate::program::{
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
-use crate::scalar::{Code, Instr, Literal, Slot};
+use crate::scalar::{Code, Instr, Literal, Slot, Unary};
 use crate::size::Size;
 use crate::types::DType;
 
@@ -478,7 +478,9 @@ impl Line<'_> {
         let instr = match slots[..] {
             [c, x, y] if name == "select" => Some(Instr::Select(c, x, y)),
             [x, y] => named(name).map(|f| Instr::Binary(f, x, y)),
-            [x] => DType::from_name(name).map(|dtype| Instr::To(dtype, x)).or(named(name).map(|f| Instr::Unary(f, x))),
+            [x] => DType::from_name(name)
+                .map(|dtype| Instr::To(dtype, x))
+                .or(Unary::from_name(name).map(|f| Instr::Unary(f, x))),
             _ => None,
         };
         instr.ok_or_else(|| Line { rest: before }.wrong("a function with its operands"))

@@ -14,50 +14,6 @@ use super::random::Numbers;
 /// Elements of every argument: no multiple of four, so that functions are tried element by element, too.
 const LEN: i64 = 3001;
 
-const UNARY: [Unary; 18] = [
-    Unary::Neg,
-    Unary::Exp,
-    Unary::Log,
-    Unary::Sqrt,
-    Unary::Rsqrt,
-    Unary::Abs,
-    Unary::Sign,
-    Unary::Tanh,
-    Unary::Sigmoid,
-    Unary::Erf,
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Floor,
-    Unary::Trunc,
-    Unary::Round,
-    Unary::Log1p,
-    Unary::Expm1,
-    Unary::Not,
-];
-
-const BINARY: [Binary; 20] = [
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Rem,
-    Binary::Pow,
-    Binary::Max,
-    Binary::Min,
-    Binary::Lt,
-    Binary::Le,
-    Binary::Gt,
-    Binary::Ge,
-    Binary::Eq,
-    Binary::Ne,
-    Binary::And,
-    Binary::Or,
-    Binary::Xor,
-    Binary::FloorDivide,
-    Binary::ShiftLeft,
-    Binary::ShiftRight,
-];
-
 /// One inference function; arguments are `x`, `y` and one of each element type.
 pub fn net() -> Net {
     // Any program, emptied.
@@ -76,10 +32,10 @@ pub fn net() -> Net {
         let [x, y] = ["x", "y"].map(|name| argument_buffer(&mut program, name, dtype));
         // The error function of doubles is another library's there: the last bit may differ.
         let same = |f: &Unary| f.takes(lane) && (*f, lane) != (Unary::Erf, Lane::F64);
-        for f in UNARY.into_iter().filter(same) {
+        for f in Unary::ALL.iter().copied().filter(same) {
             launch(&mut program, &format!("{f:?} of {dtype}"), &[x], Instr::Unary(f, 0), dtype);
         }
-        for f in BINARY.into_iter().filter(|f| f.takes(lane)) {
+        for f in Binary::ALL.iter().copied().filter(|f| f.takes(lane)) {
             let made = if f.is_comparison() { DType::Bool } else { dtype };
             launch(&mut program, &format!("{f:?} of {dtype}"), &[x, y], Instr::Binary(f, 0, 1), made);
         }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use castnet_graph::cuda::{Kernel, PRELUDE};
+use castnet_graph::cuda::{Kernel, prelude};
 
 /// The distinct kernels of many programs, numbered.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Kernels {
 
     /// One translation unit of all of them.
     pub fn unit(&self) -> String {
-        PRELUDE.to_string() + "\n" + &self.sources.join("\n")
+        prelude() + "\n" + &self.sources.join("\n")
     }
 }
 
