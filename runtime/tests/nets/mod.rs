@@ -76,6 +76,7 @@ fn arg_text(arg: &Arg) -> String {
         Arg::Size(size) => size.to_string(),
         Arg::Float(x) => format!("{x:?}"),
         Arg::Bool(x) => x.to_string(),
+        Arg::DType(dtype) => dtype.to_string(),
         Arg::List(list) => format!("[{}]", list.iter().map(arg_text).collect::<Vec<_>>().join(", ")),
         _ => "None".into(),
     }
@@ -94,11 +95,25 @@ struct Plan {
     affine: bool,
     sizes: [i64; 3],
     layers: Vec<Layer>,
+    /// Whether there are other types than the net's, and routines.
+    mixes: bool,
 }
 
 /// A random net, compiled from its graph.
 pub fn random_net(number: u64) -> Source {
-    let (plan, mut parameters) = plan(number);
+    source(number, DType::F32, false)
+}
+
+/// A random net of a float type; if it `mixes`, with values of other types, routines and several results among what it is made of.
+#[allow(dead_code)] // Not every test that has these nets mixes types.
+pub fn mixed_net(number: u64, float: DType, mixes: bool) -> Source {
+    source(number, float, mixes)
+}
+
+fn source(number: u64, float: DType, mixes: bool) -> Source {
+    let (mut plan, mut parameters) = plan(number);
+    plan.mixes = mixes;
+    parameters.float = float;
     let name = format!("Net{number}");
     let inference = build(&name, &plan, &mut parameters, false).b.graph;
     let training = build(&name, &plan, &mut parameters, true).b.graph;
@@ -154,6 +169,7 @@ fn plan(number: u64) -> (Plan, Parameters) {
         affine: number % 5 == 3,
         sizes: [numbers.pick(&SIZES), numbers.pick(&SIZES), numbers.pick(&SIZES)],
         layers: vec![],
+        mixes: false,
     };
     if plan.image {
         plan.sizes = [numbers.pick(&[1, 2, 3, 5]), numbers.pick(&[4, 5, 7, 8]), numbers.pick(&[4, 6, 7, 8])];
@@ -193,7 +209,8 @@ fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: 
         n = &(&n * &2.into()) + &1.into();
     }
     let shape = if plan.image { vec![n.clone(), s0, s1, s2] } else { vec![n.clone(), s0] };
-    let x = b.b.argument("x", Type::new(DType::F32, shape));
+    let float = b.b.float();
+    let x = b.b.argument("x", Type::new(float, shape));
     let mut pool = vec![x];
     // A first layer, so that there is something to train; it fits or is refused.
     pool.extend(plan.layers.iter().find_map(|layer| apply(&mut b, layer, x)));
@@ -217,7 +234,7 @@ fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: 
 fn tame(b: &mut Traced, y: Value) -> Value {
     let grows =
         matches!(b.b.graph.node(y).op, castnet_graph::graph::Op::Binary(_) | castnet_graph::graph::Op::Unary(_));
-    if !grows || b.b.graph.dtype(y) != DType::F32 {
+    if !grows || !b.b.graph.dtype(y).is_float() {
         return y;
     }
     let halved = call(b, "mul", vec![t(y), Arg::Float(0.5)]).unwrap_or(y);
@@ -226,6 +243,9 @@ fn tame(b: &mut Traced, y: Value) -> Value {
 
 fn step(b: &mut Traced, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) -> Option<Value> {
     let rank = b.b.rank(x);
+    if plan.mixes && r.below(4) == 0 {
+        return mixed(b, r, x);
+    }
     match r.below(30) {
         0..=4 => {
             let layer = &plan.layers[r.below(plan.layers.len())];
@@ -290,6 +310,45 @@ fn step(b: &mut Traced, r: &mut Numbers, plan: &Plan, pool: &[Value], x: Value) 
     }
 }
 
+/// Through another type and back, or along rows.
+fn mixed(b: &mut Traced, r: &mut Numbers, x: Value) -> Option<Value> {
+    let (rank, float) = (b.b.rank(x), b.b.float());
+    let cast = |b: &mut Traced, x: Value, to: DType| call(b, "cast", vec![t(x), Arg::DType(to)]);
+    match r.below(6) {
+        0 => {
+            let through = r.pick(&[DType::F16, DType::BF16, DType::F64, DType::F32]);
+            let other = cast(b, x, through)?;
+            let bent = call(b, "sin", vec![t(other)])?;
+            cast(b, bent, float)
+        }
+        1 => {
+            // Far from where it would be another integer.
+            let far = call(b, "mul", vec![t(x), Arg::Float(0.001)])?;
+            let moved = call(b, "add", vec![t(far), Arg::Float(2.5)])?;
+            let whole = cast(b, moved, r.pick(&[DType::I8, DType::U8, DType::I16, DType::I32, DType::I64]))?;
+            let wrapped = call(b, "mul", vec![t(whole), int(1 + r.below(60) as i64)])?;
+            let back = cast(b, wrapped, float)?;
+            let small = call(b, "mul", vec![t(back), Arg::Float(0.01)])?;
+            call(b, "mul", vec![t(x), t(small)])
+        }
+        2 | 3 if rank > 0 => {
+            let sums = call(b, "cumsum", vec![t(x), int(r.below(rank) as i64)])?;
+            let small = call(b, "mul", vec![t(sums), Arg::Float(0.1)])?;
+            call(b, "tanh", vec![t(small)])
+        }
+        4 if rank > 0 => {
+            // The largest of each row, and the row in order.
+            let both = ops::call(&mut b.b, "sort", Loc::default(), &[given(t(x)), given(int(r.below(rank) as i64))]);
+            let (Ok(Arg::List(both)), true) = (both, b.b.diagnostics.is_empty()) else { return None };
+            let [Arg::Tensor(values), Arg::Tensor(places)] = both[..] else { return None };
+            let places = cast(b, places, float)?;
+            let small = call(b, "mul", vec![t(places), Arg::Float(0.01)])?;
+            call(b, "add", vec![t(values), t(small)])
+        }
+        _ => call(b, "tanh", vec![t(x)]),
+    }
+}
+
 /// Elements at other places: parts, joined, turned, padded, looked up.
 fn moved(b: &mut Traced, r: &mut Numbers, pool: &[Value], x: Value) -> Option<Value> {
     let shape = b.b.shape(x);
@@ -347,7 +406,8 @@ fn objective(b: &mut Traced, r: &mut Numbers, x: Value) -> Value {
             call(b, "cross_entropy", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
         }
         2 => {
-            let target = b.b.argument("target", Type::new(DType::F32, shape));
+            let float = b.b.float();
+            let target = b.b.argument("target", Type::new(float, shape));
             call(b, "mse_loss", vec![t(x), t(target)]).unwrap_or_else(|| plain(b))
         }
         _ => {

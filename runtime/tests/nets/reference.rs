@@ -1,7 +1,7 @@
 //! What results are held against: random numbers and distances.
 
 use castnet_graph::reference::Tensor;
-use castnet_runtime::Array;
+use castnet_runtime::{Array, DType, bf16, f16};
 
 /// Number `index` of a stream of function 0 in a training run.
 pub fn drawn(seed: u64, run: u64, stream: u32, index: u64) -> f64 {
@@ -30,7 +30,12 @@ fn uniform(key: u64, call: u64, index: u64) -> f64 {
 
 /// An array as a tensor of the reference.
 pub fn tensor(array: &Array) -> Tensor {
-    let data = array.as_slice::<f32>().unwrap().iter().map(|x| f64::from(*x)).collect();
+    let data = match array.dtype() {
+        DType::F64 => array.as_slice::<f64>().unwrap().to_vec(),
+        DType::F16 => array.as_slice::<f16>().unwrap().iter().map(|x| f64::from(*x)).collect(),
+        DType::BF16 => array.as_slice::<bf16>().unwrap().iter().map(|x| f64::from(*x)).collect(),
+        _ => array.as_slice::<f32>().unwrap().iter().map(|x| f64::from(*x)).collect(),
+    };
     Tensor::new(array.shape().to_vec(), data)
 }
 
