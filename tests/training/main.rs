@@ -3,6 +3,7 @@
 #[path = "../nets/mod.rs"]
 mod nets;
 
+mod doubles;
 mod guard;
 mod halves;
 mod optimizers;
