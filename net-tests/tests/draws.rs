@@ -244,3 +244,32 @@ fn threads_side_by_side_draw_what_one_would() {
     assert_eq!(by_four, (0..100).map(|_| draw(&twin)).collect());
     assert_eq!(by_four.len(), 100);
 }
+
+network! {
+    pub net DrawsBF16 {
+        float: bf16;
+        pub fn ones(x: float[N]) -> (i64, i64) { ((rand(N) >= 1.0).sum(), (x.rand_like() >= 1.0).sum()) }
+        pub fn middle() -> f32 { rand(10000).cast(f32).mean() }
+    }
+    pub net DrawsF16 {
+        float: f16;
+        pub fn ones(x: float[N]) -> (i64, i64) { ((rand(N) >= 1.0).sum(), (x.rand_like() >= 1.0).sum()) }
+        pub fn middle() -> f32 { rand(10000).cast(f32).mean() }
+    }
+}
+
+/// Uniform numbers lie below 1 in halves, too, where the nearest half of some would be 1.
+#[test]
+fn draws_of_halves_lie_below_one() {
+    macro_rules! check {
+        ($Net:ident, $half:ty) => {
+            let net = $Net::new(&Device::cpu(), 1).unwrap();
+            let (a, b) = net.ones(&Array::zeros::<$half>(&[50000])).unwrap();
+            assert_eq!((a.item::<i64>().unwrap(), b.item::<i64>().unwrap()), (0, 0));
+            let mean = net.middle().unwrap().item::<f32>().unwrap();
+            assert!((mean - 0.5).abs() < 0.02, "{mean}");
+        };
+    }
+    check!(DrawsBF16, castnet::bf16);
+    check!(DrawsF16, castnet::f16);
+}

@@ -57,7 +57,7 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Init {
     /// The same everywhere.
-    Constant(f32),
+    Constant(f64),
     /// Uniform in [-bound, bound): PyTorch's default for Linear and Conv2d with bound 1/√fan_in.
     Uniform(f32),
     /// Uniform in [a, b).

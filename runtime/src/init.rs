@@ -13,7 +13,8 @@ use crate::net::Loaded;
 /// First values are drawn under the seed itself as key, each tensor as a call that no function ever reaches.
 const FIRST: u64 = (u32::MAX as u64) << 32;
 
-/// Fills the flat arena, which is all zeros. First values are those of f32 in every float type, rounded where it has fewer digits. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
+/// Fills the flat arena, which is all zeros. Constants are rounded to the float type; numbers that are drawn are
+/// those of f32 in every float type, rounded where it has fewer digits. Every value is a function of the seed, the parameter's number and the element's row-major position, so it depends
 /// neither on threads nor on layouts.
 ///
 /// # Errors
@@ -23,16 +24,25 @@ pub(crate) fn initialise(loaded: &Loaded, seed: u64, arena: &mut Memory) -> Resu
         if parameter.init == Init::Constant(0.0) {
             continue;
         }
+        let memory = || no_memory(&parameter.name, parameter.len());
+        if let Init::Constant(value) = parameter.init {
+            with_float!(loaded.float, T => {
+                let plain: Vec<T> = collected(parameter.len(), std::iter::repeat_n(T::of_f64(value), parameter.len()))
+                    .ok_or_else(memory)?;
+                layout::pack(parameter, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
+            });
+            continue;
+        }
         let rows = parameter.shape.first().map_or(1, |s| *s as usize);
         let plain = values(parameter.init, parameter.len(), rows, seed, number);
-        let mut plain = plain.ok_or_else(|| no_memory(&parameter.name, parameter.len()))?;
+        let mut plain = plain.ok_or_else(memory)?;
         if let Init::NormalExceptRow(zero) = parameter.init {
             let row = parameter.shape.iter().skip(1).product::<i64>().max(1) as usize;
             plain[zero as usize * row..][..row].fill(0.0);
         }
         with_float!(loaded.float, T => {
             let plain = collected(plain.len(), plain.iter().map(|x| T::of_f32(*x)));
-            let plain = plain.ok_or_else(|| no_memory(&parameter.name, parameter.len()))?;
+            let plain = plain.ok_or_else(memory)?;
             layout::pack(parameter, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
         });
     }
@@ -50,7 +60,9 @@ fn no_memory(name: &str, floats: usize) -> Error {
 pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Result<Array> {
     let state = &net.states[number];
     let mut array = Array::zeros_for(state.ty.dtype, shape, || state.name.clone())?;
-    if state.init != Init::Constant(0.0) {
+    if let Init::Constant(value) = state.init {
+        array.fill_with(value);
+    } else {
         let rows = shape.first().copied().unwrap_or(1);
         let values = values(state.init, array.len(), rows, seed, net.parameters.len() + number);
         array.fill_from(&values.ok_or_else(|| no_memory(&state.name, array.len()))?);
@@ -67,7 +79,7 @@ fn values(init: Init, count: usize, rows: usize, seed: u64, number: usize) -> Op
         radius * (std::f64::consts::TAU * draw(2 * i + 1)).cos()
     };
     let value = |i: usize| match init {
-        Init::Constant(value) => value,
+        Init::Constant(value) => value as f32,
         Init::Uniform(bound) => (f64::from(bound) * (2.0 * draw(i) - 1.0)) as f32,
         Init::Between(low, high) => (f64::from(low) + f64::from(high - low) * draw(i)) as f32,
         Init::Normal(mean, deviation) => (f64::from(mean) + f64::from(deviation) * normal(i)) as f32,

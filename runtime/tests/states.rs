@@ -29,7 +29,7 @@ fn t(value: Value) -> Arg {
     Arg::Tensor(value)
 }
 
-fn declare(parameters: &mut Parameters, name: &str, ty: Type, init: f32) -> usize {
+fn declare(parameters: &mut Parameters, name: &str, ty: Type, init: f64) -> usize {
     parameters.states.push(DeclaredState { name: name.into(), ty: Some(ty), init: Init::Constant(init) });
     parameters.states.len() - 1
 }

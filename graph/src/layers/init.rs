@@ -37,7 +37,7 @@ const CONSTRUCTORS: &[Constructor] = &[
     Constructor {
         name: "constant",
         signature: &[required("val", Kind::Float)],
-        make: |_, bound| Ok(Initialiser::Plain(Init::Constant(number(bound, 0, 0.0)))),
+        make: |_, bound| Ok(Initialiser::Plain(Init::Constant(bound.float(0).unwrap_or(0.0)))),
     },
     Constructor {
         name: "normal",

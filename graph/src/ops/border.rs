@@ -5,6 +5,7 @@ use super::index::range;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::graph::Value;
+use crate::number::Number;
 use crate::rules::{Relation, Rule};
 use crate::size::Size;
 use crate::types::shape_text;
@@ -131,7 +132,8 @@ fn pad(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             shape[axis] = &(&shape[axis] + &before) + &behind;
             first[axis] = before;
         }
-        return Ok(Arg::Tensor(b.pad(x, first, shape, bound.float(3).unwrap_or(0.0))));
+        super::pointwise::fits(b, bound, 3, x)?;
+        return Ok(Arg::Tensor(b.pad(x, first, shape, bound.number(3).unwrap_or(Number::Int(0)))));
     }
     for (axis, before, behind) in sides {
         x = bordered(b, bound, x, axis, [before, behind], mode)?;

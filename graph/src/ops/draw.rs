@@ -8,6 +8,7 @@ use crate::call::{Arg, Bound, Kind, Param, one_by_one, optional, required};
 use crate::graph::Value;
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
+use crate::types::DType;
 
 const X: Param = required("input", Kind::Tensor);
 const SIZE: Param = one_by_one("size", Kind::Sizes);
@@ -21,7 +22,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: |b, bound| {
             let shape = shape(b, bound)?;
             let drawn = b.uniform(shape);
-            Ok(Arg::Tensor(b.cast(drawn, b.float())))
+            Ok(Arg::Tensor(below_one(b, drawn, b.float())))
         },
     },
     Operator {
@@ -42,7 +43,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             let x = float(b, bound, 0)?;
             let shape = b.shape(x);
             let drawn = b.uniform(shape);
-            Ok(Arg::Tensor(b.cast(drawn, b.graph.dtype(x))))
+            Ok(Arg::Tensor(below_one(b, drawn, b.graph.dtype(x))))
         },
     },
     Operator {
@@ -63,6 +64,19 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: bernoulli,
     },
 ];
+
+/// Uniform numbers in an element type. Of halves digits are cut off, as many as PyTorch leaves: rounded, some would be 1.
+fn below_one(b: &mut Builder, drawn: Value, dtype: DType) -> Value {
+    let steps: f64 = match dtype {
+        DType::F16 => 2048.0,
+        DType::BF16 => 256.0,
+        _ => return b.cast(drawn, dtype),
+    };
+    let scaled = b.binary_const(Binary::Mul, drawn, steps);
+    let whole = b.unary(Unary::Floor, scaled);
+    let cut = b.binary_const(Binary::Mul, whole, 1.0 / steps);
+    b.cast(cut, dtype)
+}
 
 fn normal(b: &mut Builder, shape: Vec<Size>) -> Checked<Value> {
     let (u, v) = (b.uniform(shape.clone()), b.uniform(shape));

@@ -188,7 +188,8 @@ pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Chec
     }
     // A number has the type of the tensor beside it, too, before all is widened.
     for (slot, param) in operator.signature.iter().enumerate() {
-        if param.kind == Kind::Operand || operator.name == "clamp" {
+        let filling = ["clamp", "full_like", "pad"].contains(&operator.name) && param.kind == Kind::Float;
+        if param.kind == Kind::Operand || filling {
             pointwise::fits(b, bound, slot, first)?;
         }
     }
@@ -197,8 +198,8 @@ pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Chec
     Ok(rounded(b, result, dtype))
 }
 
-/// Operators that take halves as they are: of one the result's type is another, of the other it is the operands themselves that count.
-const AS_THEY_ARE: &[&str] = &["cast", "grad"];
+/// Operators that take halves as they are: the result's type is another, the operands themselves count, or the type is all that does.
+const AS_THEY_ARE: &[&str] = &["cast", "grad", "rand_like"];
 
 /// All floats that an operator takes have one type: nothing is promoted.
 fn one_float_type(b: &mut Builder, bound: &Bound, floats: &[(Value, Loc)]) -> Checked<()> {

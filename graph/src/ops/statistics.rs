@@ -233,9 +233,6 @@ fn place(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
         }
     };
     let ty = b.ty(x).clone();
-    if ty.dtype == DType::Bool {
-        float(b, bound, 0)?;
-    }
     let extreme = b.reduce(f, x, &[axis], true);
     let (hit, lost) = (b.binary(Binary::Eq, x, extreme)?, b.binary(Binary::Ne, x, x)?);
     let hit = b.binary(Binary::Or, hit, lost)?;

@@ -153,6 +153,9 @@ impl<'a> Lowering<'a, '_, '_> {
             }
         };
         let next = self.as_tensors(next, init, states, tail);
+        if is_unknown(&next) {
+            return Err(Reported);
+        }
         let mut nexts = vec![];
         collect(&next, &mut nexts);
         let types = |l: &Self, values: &[Value]| values.iter().map(|v| l.b.ty(*v).to_string()).collect::<Vec<_>>();
@@ -261,6 +264,14 @@ fn collect(value: &Arg, into: &mut Vec<Value>) {
         Arg::Tensor(value) => into.push(*value),
         Arg::List(values) => values.iter().for_each(|v| collect(v, into)),
         _ => {}
+    }
+}
+
+/// Whether some part of a value is a mistake that was told already.
+fn is_unknown(value: &Arg) -> bool {
+    match value {
+        Arg::List(values) => values.iter().any(is_unknown),
+        value => matches!(value, Arg::Unknown),
     }
 }
 

@@ -11,10 +11,11 @@ use castnet_graph::call::{Arg, Given, misplaced};
 use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::net::Init;
+use castnet_graph::number::Number;
 use castnet_graph::program::Layout;
 use castnet_graph::size::Size;
 use castnet_graph::spelling::did_you_mean;
-use castnet_graph::types::Type;
+use castnet_graph::types::{DType, Type};
 
 use super::expr::Lowering;
 use super::scope::Frame;
@@ -394,7 +395,7 @@ impl<'a> Lowering<'a, '_, '_> {
         options: Options,
     ) -> Part<'a> {
         let Some(shape) = self.constant_shape(frame, ty, "a `param`") else { return Part::Broken };
-        let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
+        let Some(init) = self.init(frame, init, &shape, self.b.float()) else { return Part::Broken };
         let (float, dtype) = (self.b.float(), ty.element.of(self.b.float()));
         if dtype != float {
             let message = format!("a `param` is of the net's float type, {float}, found {dtype}");
@@ -439,7 +440,7 @@ impl<'a> Lowering<'a, '_, '_> {
             return Part::Broken;
         }
         let shape: Vec<i64> = known_type.shape.iter().map(|s| s.as_const().unwrap_or(1)).collect();
-        let Some(init) = self.init(frame, init, &shape) else { return Part::Broken };
+        let Some(init) = self.init(frame, init, &shape, known_type.dtype) else { return Part::Broken };
         self.pass.findings.note_type(ty.at, known_type.clone());
         let ty = Some(known_type);
         self.b.parameters.states.push(DeclaredState { name: path.into(), ty, init });
@@ -447,7 +448,7 @@ impl<'a> Lowering<'a, '_, '_> {
     }
 
     /// `zeros`, `normal(0, 0.02)`, a number: the first value of a parameter or state of this shape.
-    fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr, shape: &[i64]) -> Option<Init> {
+    fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr, shape: &[i64], dtype: DType) -> Option<Init> {
         let value = match self.initialiser(frame, written) {
             Arg::Init(initialiser) => match layers::init::resolve(initialiser, shape) {
                 Ok(init) => return Some(init),
@@ -463,8 +464,10 @@ impl<'a> Lowering<'a, '_, '_> {
         };
         match value {
             Arg::Unknown => None,
-            Arg::Float(value) => Some(Init::Constant(value as f32)),
-            Arg::Size(size) if size.as_const().is_some() => Some(Init::Constant(size.as_const().unwrap_or(0) as f32)),
+            Arg::Float(value) => self.first_value(Number::Float(value), dtype, written.at),
+            Arg::Size(size) if size.as_const().is_some() => {
+                self.first_value(Number::Int(size.as_const().unwrap_or(0)), dtype, written.at)
+            }
             other => {
                 let message = format!("this is no first value: {}", other.describe(self.b));
                 self.mistake(
@@ -473,6 +476,18 @@ impl<'a> Lowering<'a, '_, '_> {
                 None
             }
         }
+    }
+
+    /// A number as the first value of all elements, which must have it.
+    fn first_value(&mut self, number: Number, dtype: DType, at: Loc) -> Option<Init> {
+        if number.fits(dtype) {
+            return Some(Init::Constant(number.f64()));
+        }
+        let message = format!("the first value {number} is none of {dtype}");
+        self.mistake(
+            Diagnostic::new("N0207", at, message).help("write a number that the type has, or declare another type"),
+        );
+        None
     }
 
     /// An expression that may be an initialiser: `zeros`, `normal(0, 0.02)`.

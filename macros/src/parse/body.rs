@@ -4,6 +4,7 @@ use proc_macro2::{Group, TokenTree};
 
 use super::attributes::Place;
 use super::members::is_member;
+use super::net::tells_float;
 use super::statement::assignment;
 use super::{Cursor, Parser, refuse};
 use crate::ast::{Body, Expr, Members, Name, Statement};
@@ -69,6 +70,11 @@ impl Parser<'_> {
             }
             if let Some(members) = members.as_deref_mut().filter(|_| is_member(cursor)) {
                 let (head, attributes) = self.head(cursor);
+                if tells_float(cursor) {
+                    let help = "leave it out, and write `float[…]`: a block has the float type of the net that uses it";
+                    self.no_item(cursor.span(), "a block has no float type of its own", help, cursor);
+                    continue;
+                }
                 self.lost |= !self.member(head, attributes, cursor, members);
                 continue;
             }

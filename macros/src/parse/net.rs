@@ -8,9 +8,11 @@ use super::members::is_member;
 use super::{Cursor, Parser, refuse, skip_item};
 use crate::ast::{FLOAT, Head, Net};
 
-/// Whether behind `name:` stands what may be an element type, and no layer, which has a capital letter.
-fn names_a_type(cursor: &Cursor) -> bool {
-    matches!(cursor.peek_nth(2), Some(TokenTree::Ident(word)) if word.to_string().starts_with(char::is_lowercase))
+/// Whether `float: f64;` starts here: what may be an element type stands behind `float:`, and no layer, which has a capital letter.
+pub(super) fn tells_float(cursor: &Cursor) -> bool {
+    let named =
+        matches!(cursor.peek_nth(2), Some(TokenTree::Ident(word)) if word.to_string().starts_with(char::is_lowercase));
+    cursor.is_word(0, FLOAT) && cursor.is_colon(1) && named
 }
 
 /// What an item may be, for messages.
@@ -56,7 +58,7 @@ impl Parser<'_> {
                 return false;
             }
         }
-        if cursor.is_word(0, FLOAT) && cursor.is_colon(1) && names_a_type(cursor) {
+        if tells_float(cursor) {
             self.no_attributes(attributes, Place::Other);
             return self.float(cursor, net);
         }

@@ -143,8 +143,8 @@ impl Parser<'_> {
                     (ExprKind::Float(number), value.suffix())
                 }
                 _ => {
-                    let message = format!("the number {value} is too large for f32");
-                    self.report("N0517", at, message, "the largest f32 is about 3.4e38");
+                    let message = format!("the number {value} is too large");
+                    self.report("N0517", at, message, "numbers are at most about 3.4e38, beside f64 too");
                     return Expr::broken(at);
                 }
             },

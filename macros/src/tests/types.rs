@@ -53,6 +53,10 @@ fn numbers_are_of_the_type_beside_them() {
         ("where_(y > 0.0, y.cast(f16), -1e6)", "-1000000.0 is not an f16"),
         ("y.cast(f16).masked_fill(y > 0.0, -1e9)", "-1000000000.0 is not an f16"),
         ("full([N], 300, dtype = u8)", "`full` of 300, which is not a u8"),
+        ("y.cast(f16).full_like(70000)", "70000 is not an f16"),
+        ("y.cast(f16).pad([0, 1], value = 1e6)", "1000000.0 is not an f16"),
+        ("i.cast(u8).pad([0, 1], value = 300)", "300 is not a u8"),
+        ("i.pad([0, 1], value = 0.5)", "0.5 is not an i64"),
     ] {
         let found = body(&format!("used + ({call}).cast(f32).sum()"));
         assert_eq!(found.len(), 1, "{call}: {found:?}");
@@ -95,5 +99,46 @@ fn long_numbers_stand_beside_tensors() {
     ] {
         let found = body(wrong);
         assert!(found.len() == 1 && found[0].starts_with(code), "{wrong}: {found:?}");
+    }
+}
+
+/// First values too are numbers of the type that is declared.
+#[test]
+fn first_values_are_of_their_type() {
+    for (declared, message) in [
+        ("state b: u8[2] = 300;", "the first value 300 is none of u8"),
+        ("state b: i64[2] = 0.5;", "the first value 0.5 is none of i64"),
+        ("state b: f16[2] = 70000;", "the first value 70000 is none of f16"),
+        ("float: f16; param b: float[2] = 1e6;", "the first value 1000000.0 is none of f16"),
+    ] {
+        let found =
+            super::mistakes(&format!("net Test {{ {declared} pub fn f(x: u8[N]) -> i64 {{ b.cast(i64).sum() }} }}"));
+        assert_eq!(found.len(), 1, "{declared}: {found:?}");
+        assert!(found[0].starts_with(&format!("N0207: {message}")), "{declared}: {found:?}");
+    }
+    for declared in
+        ["state b: bool[2] = 1;", "state b: i64[2] = -3;", "state b: f16[2] = inf;", "state b: u8[2] = 255;"]
+    {
+        let found =
+            super::mistakes(&format!("net Test {{ {declared} pub fn f(x: u8[N]) -> i64 {{ b.cast(i64).sum() }} }}"));
+        assert!(found.is_empty(), "{declared}: {found:?}");
+    }
+}
+
+/// A block has the float type of the net that uses it.
+#[test]
+fn blocks_tell_no_float_type() {
+    let found = super::mistakes("block B(x: float[N, 3]) -> float[N, 3] { float: f64; fc: Linear(3); fc(x) }");
+    assert!(found.len() == 1 && found[0].contains("a block has no float type of its own"), "{found:?}");
+}
+
+/// What is wrong in a round of `scan` is told once.
+#[test]
+fn a_mistake_in_a_round_is_told_once() {
+    for round in ["let q = r.foo(); (q, r)", "(r.foo(), r)", "(r, r.foo())"] {
+        let found = super::mistakes(&format!(
+            "net Test {{ pub fn f(x: f32[N, 3]) -> f32[3] {{ let (last, _) = scan(x, zeros(3), |h, r| {{ {round} }}); last }} }}"
+        ));
+        assert!(found.len() == 1 && found[0].starts_with("N0401"), "{round}: {found:?}");
     }
 }

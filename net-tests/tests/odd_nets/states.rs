@@ -63,3 +63,49 @@ castnet::check!(Behind);
 castnet::check!(Both);
 castnet::check!(Around);
 castnet::check!(Nested);
+
+network! {
+    /// First values with more digits than f32 has, padding beyond 2⁵³, the greatest of truth values.
+    pub net Digits {
+        float: f64;
+
+        state steps: i64[1] = 16777217;
+        state near: f64[1] = 0.1;
+        param gain: float[1] = 0.1;
+        fc: Linear(1, init = constant(0.1), bias = false);
+
+        pub fn first(x: float[N, 1]) -> (i64[1], f64[1], float[1], float[N, 1]) { (steps, near, gain, fc(x)) }
+        pub fn padded(x: i64[N]) -> i64[_] { x.pad([0, 1], value = 9007199254740993) }
+        pub fn greatest(x: bool[N, 3]) -> (bool[N], i64[N], i64[N]) {
+            let (values, indices) = x.max(1);
+            (values, indices, x.argmin(1))
+        }
+    }
+}
+
+#[test]
+fn first_values_keep_their_digits() {
+    let net = Digits::new(&Device::cpu(), 1).unwrap();
+    let (steps, near, gain, fc) = net.first(&Array::scalar(1.0f64).reshape(&[1, 1]).unwrap()).unwrap();
+    assert_eq!(steps.as_slice::<i64>().unwrap(), [16777217]);
+    for of in [near, gain, fc] {
+        assert_eq!(of.as_slice::<f64>().unwrap(), [0.1]);
+    }
+}
+
+#[test]
+fn padding_is_exact() {
+    let net = Digits::new(&Device::cpu(), 1).unwrap();
+    let padded = net.padded(&Array::from_vec(&[1], vec![5i64]).unwrap()).unwrap();
+    assert_eq!(padded.as_slice::<i64>().unwrap(), [5, 9007199254740993]);
+}
+
+#[test]
+fn truth_values_have_a_greatest() {
+    let net = Digits::new(&Device::cpu(), 1).unwrap();
+    let x = Array::from_vec(&[2, 3], vec![false, true, true, false, false, false]).unwrap();
+    let (values, indices, least) = net.greatest(&x).unwrap();
+    assert_eq!(values.as_slice::<bool>().unwrap(), [true, false]);
+    assert_eq!(indices.as_slice::<i64>().unwrap(), [1, 0]);
+    assert_eq!(least.as_slice::<i64>().unwrap(), [0, 0]);
+}

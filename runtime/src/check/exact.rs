@@ -122,7 +122,7 @@ fn states(model: &Model, net: &Net, call: &Call) -> Result<Vec<Tensor>, Mistake>
         // With a run-time size, not seen yet.
         None => {
             let shape: Vec<usize> = state.ty.shape.iter().map(|size| sizes::eval(size, &call.sizes) as usize).collect();
-            let first = if let Init::Constant(first) = state.init { f64::from(first) } else { 0.0 };
+            let first = if let Init::Constant(first) = state.init { first } else { 0.0 };
             let elements = vec![first; shape.iter().product()];
             Ok(Tensor::new(shape, elements))
         }
