@@ -96,7 +96,8 @@ pub fn binary(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Chec
                 // A run-time size beside a fraction: a scalar of the program.
                 let x = scalar(b, at, x);
                 let y = scalar(b, at, y);
-                tensors(b, f, at, &x, &y)
+                let result = tensors(b, f, at, &x, &y)?;
+                Ok(crate::ops::of_sizes(b, result))
             }
         },
     }

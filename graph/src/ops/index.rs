@@ -257,7 +257,10 @@ fn scatter_add(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         return bound.wrong(b, "N0102", 2, message, help);
     }
     let dtype = b.graph.dtype(x);
-    if b.graph.dtype(src) != dtype || dtype == DType::Bool {
+    if dtype == DType::Bool {
+        return bound.wrong(b, "N0203", 0, "`scatter_add` adds numbers, found bool", "convert first: `.cast(i64)`");
+    }
+    if b.graph.dtype(src) != dtype {
         let message = format!("element types differ in `scatter_add`: {dtype} and {}", b.graph.dtype(src));
         return bound.wrong(b, "N0201", 3, message, "add numbers of one type: `.cast(…)`");
     }

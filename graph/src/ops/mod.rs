@@ -180,7 +180,12 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
 /// Runs the rule of an operator. Halves are computed in f32: operands are widened, results are rounded once, at the operator's border.
 pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Checked<Arg> {
     let floats = bound.floats(b);
-    let Some(&(first, _)) = floats.first() else { return (operator.build)(b, bound) };
+    let Some(&(first, _)) = floats.first() else {
+        let result = (operator.build)(b, bound)?;
+        let of_size = operator.signature.first().is_some_and(|param| param.kind == Kind::Operand)
+            && !(0..bound.len()).any(|slot| matches!(bound.arg(slot), Some(Arg::Tensor(_))));
+        return Ok(if of_size { of_sizes(b, result) } else { result });
+    };
     one_float_type(b, bound, &floats)?;
     let dtype = b.graph.dtype(first);
     if !dtype.is_half() || AS_THEY_ARE.contains(&operator.name) {
@@ -213,6 +218,12 @@ fn one_float_type(b: &mut Builder, bound: &Bound, floats: &[(Value, Loc)]) -> Ch
         .note(b.made_at(other), format!("`{}` is {found}", b.made_by(other)))
         .help(format!("convert one of them: `.cast({wanted})`"));
     b.report(d)
+}
+
+/// A scalar that was made of sizes, in the net's float type.
+pub(crate) fn of_sizes(b: &mut Builder, result: Arg) -> Arg {
+    let float = b.float();
+    if float.is_half() { rounded(b, result, float) } else { result }
 }
 
 /// What was computed in f32, rounded to a half.

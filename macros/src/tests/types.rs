@@ -142,3 +142,23 @@ fn a_mistake_in_a_round_is_told_once() {
         assert!(found.len() == 1 && found[0].starts_with("N0401"), "{round}: {found:?}");
     }
 }
+
+/// What is made of run-time sizes is of the net's float type, as numbers are.
+#[test]
+fn sizes_are_numbers_of_every_float_type() {
+    for float in ["f32", "f64", "f16", "bf16"] {
+        for of_size in ["sqrt(N)", "(1.0 / N)", "(N * 0.5 + 1)", "N.pow(-0.5)", "maximum(N, 3)"] {
+            let found = super::mistakes(&format!(
+                "net Test {{ float: {float}; pub fn f(x: float[N, 3]) -> float[N, 3] {{ x * {of_size} }} }}"
+            ));
+            assert!(found.is_empty(), "{float}, {of_size}: {found:?}");
+        }
+    }
+    let wide = super::mistakes(
+        "net Test { float: f16; pub fn f(x: u8[N]) -> f32[N] { x.cast(f32) + zeros(N, dtype = f32) } }",
+    );
+    assert!(wide.is_empty(), "{wide:?}");
+    let truth =
+        super::mistakes("net Test { pub fn f(x: bool[N, 4], i: i64[N, 4]) -> bool[N, 4] { x.scatter_add(1, i, x) } }");
+    assert!(truth.len() == 1 && truth[0].contains("`scatter_add` adds numbers, found bool"), "{truth:?}");
+}
