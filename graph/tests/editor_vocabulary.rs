@@ -113,6 +113,8 @@ fn documented(indent: &str, name: &str, signature: &[Param], doc: &str) -> Strin
 fn argument(p: &Param) -> String {
     let kind = match p.kind {
         Kind::Tensor => Kind::Operand,
+        // What stands for one stands for the other.
+        Kind::Integer => Kind::Size,
         kind => kind,
     };
     format!("{}: impl {kind:?}", p.name)
