@@ -22,6 +22,7 @@ pub(in crate::tile) trait Vector: Copy {
     /// To memory.
     unsafe fn store(self, to: *mut Self::Element);
     /// To memory, the lanes in the mask only.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // Only its kernels store what is masked.
     unsafe fn store_some(self, to: *mut Self::Element, mask: Self::Mask);
     /// `a + b`.
     unsafe fn add(a: Self, b: Self) -> Self;
