@@ -1,7 +1,7 @@
 //! The element in the middle of each row, found among the indices of all.
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Row, places};
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, _: bool) {
     let (x, value, place, all) = (row.read::<T>(0), row.write::<T>(0), row.write::<i64>(1), row.write::<i64>(2));
@@ -10,10 +10,8 @@ pub(super) fn row<T: Element>(row: &mut Row<'_>, _: bool) {
     }
     let is_nan = |x: &T| x.total().compare(x.total()).is_none();
     let found = x.iter().position(is_nan).unwrap_or_else(|| {
-        all.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-        let at = |place: i64| x[place as usize];
-        let (_, middle, _) = all.select_nth_unstable_by((x.len() - 1) / 2, |&i, &j| at(i).order(at(j)).then(i.cmp(&j)));
-        *middle as usize
+        places::all(all);
+        places::select(all, (x.len() - 1) / 2, &places::order(x, false)) as usize
     });
     (value[0], place[0]) = (x[found], found as i64);
 }

@@ -4,6 +4,7 @@
 //! A chunk is a block of rows, so that results do not depend on threads.
 
 mod element;
+mod places;
 
 use std::fmt;
 
