@@ -115,6 +115,8 @@ pub enum Kind {
     Integer,
     /// A number.
     Float,
+    /// A number of the first operand's type, in which it fills elements or holds them.
+    Element,
     /// `true` or `false`.
     Bool,
     /// An element type.
@@ -146,7 +148,7 @@ impl Kind {
             Kind::Int => "an integer",
             Kind::Size => "a size",
             Kind::Integer => "an integer or a size",
-            Kind::Float => "a number",
+            Kind::Float | Kind::Element => "a number",
             Kind::Bool => "`true` or `false`",
             Kind::DType => "an element type such as `f32`",
             Kind::Text => "a text such as `\"tanh\"`",
@@ -173,8 +175,8 @@ impl Kind {
             (Kind::Int, a) => int(a),
             (Kind::Size | Kind::SizeOrSizes, a @ Arg::Size(_)) => size(a),
             (Kind::Integer, Arg::Size(_)) => true,
-            (Kind::Float, Arg::Float(_)) => true,
-            (Kind::Float, a) => known(a),
+            (Kind::Float | Kind::Element, Arg::Float(_)) => true,
+            (Kind::Float | Kind::Element, a) => known(a),
             (Kind::Bool, Arg::Bool(_)) => true,
             (Kind::DType, Arg::DType(_)) => true,
             (Kind::Init, Arg::Init(_)) => true,

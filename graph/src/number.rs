@@ -116,7 +116,7 @@ impl Number {
 }
 
 /// An element type with its article: `an f32`, `a u8`.
-pub(crate) fn an(dtype: DType) -> String {
+pub fn an(dtype: DType) -> String {
     match dtype {
         DType::F32 | DType::F16 | DType::F64 | DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
             format!("an {dtype}")

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
 use crate::primitives::Class;
-use crate::scalar::{Binary, Reduction, Unary};
+use crate::scalar::{Binary, Lane, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
 use rustc_hash::FxHashMap;
@@ -407,10 +407,9 @@ impl Rebuild {
             me.with(node, Op::Reshape, vec![r], kept.clone())
         };
         let safe = matches!(node.op, Op::SafeSoftmax(_));
-        let (lowest, tiny) = match ty.dtype {
-            DType::F64 => (f64::MIN, f64::MIN_POSITIVE),
-            // Halves are computed in f32.
-            _ => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
+        let (lowest, tiny) = match ty.dtype.lane() == Lane::F64 {
+            true => (f64::MIN, f64::MIN_POSITIVE),
+            false => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
         };
         let at_least = |me: &mut Self, x: Value, least: f64| {
             let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, least);

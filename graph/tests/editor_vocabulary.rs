@@ -115,6 +115,7 @@ fn argument(p: &Param) -> String {
         Kind::Tensor => Kind::Operand,
         // What stands for one stands for the other.
         Kind::Integer => Kind::Size,
+        Kind::Element => Kind::Float,
         kind => kind,
     };
     format!("{}: impl {kind:?}", p.name)

@@ -4,9 +4,11 @@ use crate::net::Net;
 
 impl Net {
     /// The net as bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        // Only a list whose length is not known before is refused, and a net has none.
-        postcard::to_allocvec(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// If some part of it has no form in bytes: a list whose length is not known before, of which a net has none.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        postcard::to_allocvec(self).map_err(|error| format!("the net has no form in bytes: {error}"))
     }
 
     /// The net that bytes hold, all of them.
@@ -62,7 +64,7 @@ mod tests {
     fn a_net_is_read_back() {
         let literals = [Literal::I32(i32::MIN), Literal::I64(i64::MIN), Literal::Bool(true), Literal::F64(1e300)];
         let net = net(&literals);
-        assert_eq!(Net::from_bytes(&net.to_bytes()), Ok(net));
+        assert_eq!(Net::from_bytes(&net.to_bytes().unwrap()), Ok(net));
     }
 
     #[test]
@@ -71,7 +73,7 @@ mod tests {
             [0, 1 << 31, 1, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0xffc0_1234, 0x7f80_0001].map(f32::from_bits);
         let doubles = [1 << 63, 1, 0x7ff0 << 48, 0xfff0 << 48, 0x7ff8 << 48, 0xfff0_0000_0000_0001].map(f64::from_bits);
         let literals: Vec<_> = floats.map(Literal::F32).into_iter().chain(doubles.map(Literal::F64)).collect();
-        let back = Net::from_bytes(&net(&literals).to_bytes()).unwrap();
+        let back = Net::from_bytes(&net(&literals).to_bytes().unwrap()).unwrap();
         let instrs = &back.functions[0].inference.launches[0].stages[0].code.instrs;
         let bits: Vec<u64> = instrs.iter().map(|i| if let Instr::Const(c) = i { c.bits() } else { 0 }).collect();
         assert_eq!(bits, literals.iter().map(|c| c.bits()).collect::<Vec<_>>());
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn broken_bytes_are_errors() {
-        let bytes = net(&[]).to_bytes();
+        let bytes = net(&[]).to_bytes().unwrap();
         for end in 0..bytes.len() {
             assert!(Net::from_bytes(&bytes[..end]).is_err(), "the first {end} bytes");
         }

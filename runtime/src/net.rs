@@ -214,7 +214,7 @@ mod tests {
     fn bytes() -> Vec<u8> {
         let function = SourceFunction::new("f", text::read(GRAPH).unwrap(), None);
         let source = Source { name: "F".into(), parameters: Parameters::default(), functions: vec![function] };
-        compile(source).unwrap_or_else(|e| panic!("{e:?}")).net.to_bytes()
+        compile(source).unwrap_or_else(|e| panic!("{e:?}")).net.to_bytes().unwrap()
     }
 
     #[test]

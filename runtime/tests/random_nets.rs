@@ -99,7 +99,7 @@ fn check(number: u64, source: Source, mixes: bool) -> bool {
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
     let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
     // As generated code carries it.
-    let net = castnet_program::net::Net::from_bytes(&compiled.net.to_bytes()).unwrap();
+    let net = castnet_program::net::Net::from_bytes(&compiled.net.to_bytes().unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     read_back::read_back(&net);
     // SAFETY: castnet's compiler made it.

@@ -14,19 +14,19 @@ pub fn stack<Output>(tensors: impl Tensors, dim: impl Int) -> Output { any() }
 ///
 /// `arange(end)`: the integers from 0 to below `end`, as i64; `arange(start, end, step)`: from `start` on, every `step`th.
 pub fn arange<Output>(start: impl Size, end: impl Size, step: impl Int) -> Output { any() }
-/// `zeros(size, dtype = f32)`
+/// `zeros(size, dtype = float)`
 ///
 /// 0 everywhere.
 pub fn zeros<Output>(size: impl Sizes, dtype: impl DType) -> Output { any() }
-/// `ones(size, dtype = f32)`
+/// `ones(size, dtype = float)`
 ///
 /// 1 everywhere.
 pub fn ones<Output>(size: impl Sizes, dtype: impl DType) -> Output { any() }
-/// `full(size, fill_value, dtype = f32)`
+/// `full(size, fill_value, dtype = float)`
 ///
 /// `fill_value` everywhere.
 pub fn full<Output>(size: impl Sizes, fill_value: impl Float, dtype: impl DType) -> Output { any() }
-/// `eye(n, m = n, dtype = f32)`
+/// `eye(n, m = n, dtype = float)`
 ///
 /// A matrix `\[n, m\]` (`\[n, n\]`, if `m` is left out) with 1 where row and column are equal, 0 elsewhere.
 pub fn eye<Output>(n: impl Size, m: impl Size, dtype: impl DType) -> Output { any() }

@@ -33,7 +33,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             X,
             required("pad", Kind::Sizes),
             optional("mode", Kind::Text, "\"constant\""),
-            optional("value", Kind::Float, "0"),
+            optional("value", Kind::Element, "0"),
         ],
         build: pad,
     },
@@ -132,7 +132,6 @@ fn pad(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
             shape[axis] = &(&shape[axis] + &before) + &behind;
             first[axis] = before;
         }
-        super::pointwise::fits(b, bound, 3, x)?;
         return Ok(Arg::Tensor(b.pad(x, first, shape, bound.number(3).unwrap_or(Number::Int(0)))));
     }
     for (axis, before, behind) in sides {

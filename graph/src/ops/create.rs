@@ -13,7 +13,7 @@ use crate::types::{DType, Type};
 
 const X: Param = required("input", Kind::Tensor);
 const SIZE: Param = one_by_one("size", Kind::Sizes);
-const DTYPE: Param = named("dtype", Kind::DType, "f32");
+const DTYPE: Param = named("dtype", Kind::DType, "float");
 
 /// What makes tensors.
 pub(super) const OPERATORS: &[Operator] = &[
@@ -69,12 +69,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "full_like",
         doc: "`fill_value` in the input's shape and element type.",
-        signature: &[X, required("fill_value", Kind::Float)],
+        signature: &[X, required("fill_value", Kind::Element)],
         build: |b, bound| {
             let value = bound.number(1).unwrap_or(Number::Int(0));
-            let dtype = bound.tensor(b, 0, None);
-            let dtype = b.graph.dtype(dtype);
-            whole(b, bound, 1, value, dtype)?;
             Ok(Arg::Tensor(like(b, bound, value)))
         },
     },

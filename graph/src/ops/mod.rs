@@ -179,6 +179,11 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
 
 /// Runs the rule of an operator. Halves are computed in f32: operands are widened, results are rounded once, at the operator's border.
 pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Checked<Arg> {
+    if let Some(&Arg::Tensor(x)) = bound.arg(0) {
+        for (slot, _) in operator.signature.iter().enumerate().filter(|(_, param)| param.kind == Kind::Element) {
+            pointwise::fits(b, bound, slot, x)?;
+        }
+    }
     let floats = bound.floats(b);
     let Some(&(first, _)) = floats.first() else {
         let result = (operator.build)(b, bound)?;
@@ -192,11 +197,8 @@ pub(crate) fn build(b: &mut Builder, operator: &Operator, bound: &Bound) -> Chec
         return (operator.build)(b, bound);
     }
     // A number has the type of the tensor beside it, too, before all is widened.
-    for (slot, param) in operator.signature.iter().enumerate() {
-        let filling = ["clamp", "full_like", "pad"].contains(&operator.name) && param.kind == Kind::Float;
-        if param.kind == Kind::Operand || filling {
-            pointwise::fits(b, bound, slot, first)?;
-        }
+    for (slot, _) in operator.signature.iter().enumerate().filter(|(_, param)| param.kind == Kind::Operand) {
+        pointwise::fits(b, bound, slot, first)?;
     }
     let wide = bound.widened(b);
     let result = (operator.build)(b, &wide)?;

@@ -120,7 +120,7 @@ pub(super) const OTHERS: &[Operator] = &[
     Operator {
         name: "clamp",
         doc: "Between `min` and `max`, of which one may be left out; no gradient flows where it was held.",
-        signature: &[X, optional("min", Kind::Float, "None"), optional("max", Kind::Float, "None")],
+        signature: &[X, optional("min", Kind::Element, "None"), optional("max", Kind::Element, "None")],
         build: clamp,
     },
     Operator {
@@ -297,8 +297,6 @@ fn clamp(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     if dtype == DType::Bool {
         float(b, bound, 0)?;
     }
-    fits(b, bound, 1, x)?;
-    fits(b, bound, 2, x)?;
     match (min, max) {
         (None, None) => {
             return bound.wrong(b, "N0306", 0, "`clamp` needs `min`, `max` or both", "write `clamp(0.0, 1.0)`");

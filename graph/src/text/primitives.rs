@@ -1,6 +1,8 @@
 //! The primitives whose text is a name, attributes in brackets, and operands: a line each, for the printer and the reader.
 
-use super::read::{Line, Problem};
+use castnet_program::text::line::{Line, Problem};
+
+use super::read::GraphLine;
 use crate::graph::{Op, Taps, Window};
 use crate::number::Number;
 use crate::size::Size;

@@ -1,41 +1,16 @@
 //! Reads graphs back from their text. Places in the source are not part of it.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as NoSuchName, StrDeserializer};
+pub use castnet_program::text::line::ReadError;
+use castnet_program::text::line::{Line, Problem, named};
 
 use super::primitives;
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Border, Call, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::number::Number;
-use crate::program::{Below, Check, Must};
+use crate::program::{Check, Must};
 use crate::routine::Routine;
 use crate::scalar::Unary;
-use crate::size::Size;
-use crate::types::{DType, Type};
-
-/// The text was not a graph as it prints itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What stands there.
-    pub token: String,
-    /// What would have been right.
-    pub expected: String,
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = if self.token.is_empty() { "the end of the line".into() } else { format!("`{}`", self.token) };
-        write!(f, "line {}: expected {}, found {found}", self.line, self.expected)
-    }
-}
-
-impl std::error::Error for ReadError {}
+use crate::types::Type;
 
 /// The graph that a text shows. Origins have names and no places; whether the graph is sound is the verifier's question.
 pub fn read(text: &str) -> Result<Graph, ReadError> {
@@ -45,12 +20,6 @@ pub fn read(text: &str) -> Result<Graph, ReadError> {
         None => Ok(graph),
         Some(line) => Err(lines.error(line.wrong("the end of the text"))),
     }
-}
-
-/// What is wrong in a line.
-pub(super) struct Problem {
-    token: String,
-    expected: String,
 }
 
 struct Lines<'t> {
@@ -72,7 +41,7 @@ impl<'t> Lines<'t> {
     }
 
     fn error(&self, problem: Problem) -> ReadError {
-        ReadError { line: self.at, token: problem.token, expected: problem.expected }
+        problem.at(self.at)
     }
 
     fn graph(&mut self) -> Result<Graph, ReadError> {
@@ -117,103 +86,53 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// What is left of a line.
-pub(super) struct Line<'t> {
-    rest: &'t str,
+/// What stands in a line of a graph.
+pub(super) trait GraphLine {
+    fn value(&mut self) -> Result<Value, Problem>;
+
+    /// A number of a graph.
+    fn constant(&mut self) -> Result<Number, Problem>;
+
+    /// `in 0..10 for wte, 2 axes in 1 loops`, `no 0 for remainder, 1 axes in 0 loops`.
+    fn check(&mut self) -> Result<Check, Problem>;
+
+    /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] in 0..10 for cross_entropy) {`
+    fn head(&mut self) -> Result<Graph, Problem>;
+
+    /// `result 0 = %5`.
+    fn output(&mut self) -> Result<Output, Problem>;
+
+    /// `+ 6·round + 2·round`, as many as follow.
+    fn rounds(&mut self) -> Result<Vec<usize>, Problem>;
+
+    /// `%4 = add(%2, %3)  f32[N, 20]  conv1`, the body of a loop still empty.
+    /// Also the types of its results from the second on.
+    fn node(&mut self, number: usize) -> Result<(Node, Vec<Type>), Problem>;
+
+    fn operation(&mut self) -> Result<(Op, Vec<Value>), Problem>;
+
+    /// `%3.1`, or `%3ᵀ · %4`.
+    fn get_or_product(&mut self) -> Result<(Op, Vec<Value>), Problem>;
+
+    /// `routine topk to 5 reversed(%1)`.
+    fn routine(&mut self) -> Result<(Op, Vec<Value>), Problem>;
+
+    /// `repeat 3 reversed(%1; %2, %3; %4)`.
+    fn repeat(&mut self) -> Result<(Op, Vec<Value>), Problem>;
 }
 
-impl<'t> Line<'t> {
-    /// The mistake that something else stands here.
-    pub fn wrong(&self, expected: &str) -> Problem {
-        let rest = self.rest.trim_start();
-        let end = rest.find([' ', ',', '(', ')', '[', ']']).unwrap_or(rest.len()).max(1).min(rest.len());
-        let end = (end..=rest.len()).find(|&i| rest.is_char_boundary(i)).unwrap_or(rest.len());
-        Problem { token: rest[..end].into(), expected: expected.into() }
-    }
-
-    /// Whether this text stands here, which is then read.
-    pub fn eat(&mut self, text: &str) -> bool {
-        match self.rest.trim_start().strip_prefix(text) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    pub fn expect(&mut self, text: &str) -> Result<(), Problem> {
-        if self.eat(text) { Ok(()) } else { Err(self.wrong(&format!("`{text}`"))) }
-    }
-
-    /// Letters, digits and `_`; nothing if none stand here.
-    pub fn word(&mut self) -> &'t str {
-        self.take(|c| c.is_alphanumeric() || c == '_')
-    }
-
-    fn take(&mut self, belongs: impl Fn(char) -> bool) -> &'t str {
-        let rest = self.rest.trim_start();
-        let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        self.rest = &rest[end..];
-        &rest[..end]
-    }
-
-    /// A number of any kind.
-    pub fn number<N: FromStr>(&mut self) -> Result<N, Problem> {
-        let before = self.rest;
-        let text = self.take(|c| c.is_ascii_digit() || c == '-');
-        text.parse().map_err(|_| Line { rest: before }.wrong("a number"))
-    }
-
-    /// Items between brackets, with commas.
-    pub fn list<T>(
-        &mut self,
-        open: &str,
-        close: &str,
-        item: impl Fn(&mut Self) -> Result<T, Problem>,
-    ) -> Result<Vec<T>, Problem> {
-        self.expect(open)?;
-        let mut items = vec![];
-        while !self.eat(close) {
-            if !items.is_empty() {
-                self.expect(",")?;
-            }
-            items.push(item(self)?);
-        }
-        Ok(items)
-    }
-
+impl GraphLine for Line<'_> {
     fn value(&mut self) -> Result<Value, Problem> {
         self.expect("%")?;
         Ok(Value(self.number()?))
     }
 
-    /// A number of a graph.
-    pub fn constant(&mut self) -> Result<Number, Problem> {
+    fn constant(&mut self) -> Result<Number, Problem> {
         let before = self.rest;
         let text = self.take(|c| c.is_alphanumeric() || "-+.".contains(c));
         text.parse().map_err(|_| Line { rest: before }.wrong("a number"))
     }
 
-    /// `0..10 for cross_entropy`, `0..10 or -100 for cross_entropy`.
-    fn below(&mut self) -> Result<Below, Problem> {
-        let before = self.rest;
-        let mut parts = || {
-            let (least, rest) = self.rest.split_once("..")?;
-            let (limit, rest) = rest.split_once(" for ")?;
-            let end = rest.find([' ', ',', ')']).unwrap_or(rest.len());
-            self.rest = &rest[end..];
-            let (limit, or) = match limit.split_once(" or ") {
-                Some((limit, or)) => (limit, Some(or.parse().ok()?)),
-                None => (limit, None),
-            };
-            let (least, limit) = (least.trim().parse().ok()?, limit.parse().ok()?);
-            Some(Below { least, limit, or, by: rest[..end].into() })
-        };
-        parts().ok_or_else(|| Line { rest: before }.wrong("a range of numbers and what it is for"))
-    }
-
-    /// `in 0..10 for wte, 2 axes in 1 loops`, `no 0 for remainder, 1 axes in 0 loops`.
     fn check(&mut self) -> Result<Check, Problem> {
         let must = match self.word() {
             "in" => Must::Lie(self.below()?),
@@ -231,26 +150,6 @@ impl<'t> Line<'t> {
         Ok(Check { must, loc: 0, rounds, axes })
     }
 
-    /// A size: all up to what can follow it.
-    pub fn size(&mut self) -> Result<Size, Problem> {
-        let before = self.rest;
-        let rest = self.rest.trim_start();
-        let end =
-            [",", "]", "  ", "(", " reversed"].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
-        self.rest = &rest[end..];
-        rest[..end].trim().parse().map_err(|_| Line { rest: before }.wrong("a size"))
-    }
-
-    fn ty(&mut self) -> Result<Type, Problem> {
-        let before = self.rest;
-        let Some(dtype) = DType::from_name(self.word()) else {
-            return Err(Line { rest: before }.wrong("an element type"));
-        };
-        let shape = if self.rest.starts_with('[') { self.list("[", "]", Line::size)? } else { vec![] };
-        Ok(Type::new(dtype, shape))
-    }
-
-    /// `graph LeNet.loss(image: f32[N, 1, 28, 28], digit: u8[N] in 0..10 for cross_entropy) {`
     fn head(&mut self) -> Result<Graph, Problem> {
         self.expect("graph ")?;
         let Some(end) = self.rest.find('(') else { return Err(self.wrong("a name and `(`")) };
@@ -271,7 +170,6 @@ impl<'t> Line<'t> {
         Ok(graph)
     }
 
-    /// `result 0 = %5`.
     fn output(&mut self) -> Result<Output, Problem> {
         let before = self.rest;
         let role = match self.word() {
@@ -292,7 +190,6 @@ impl<'t> Line<'t> {
         if self.rest.is_empty() { Ok(output) } else { Err(self.wrong("the end of the line")) }
     }
 
-    /// `+ 6·round + 2·round`, as many as follow.
     fn rounds(&mut self) -> Result<Vec<usize>, Problem> {
         let mut steps = vec![];
         while self.eat("+") {
@@ -302,8 +199,6 @@ impl<'t> Line<'t> {
         Ok(steps)
     }
 
-    /// `%4 = add(%2, %3)  f32[N, 20]  conv1`, the body of a loop still empty.
-    /// Also the types of its results from the second on.
     fn node(&mut self, number: usize) -> Result<(Node, Vec<Type>), Problem> {
         let before = self.rest;
         if self.value()?.index() != number {
@@ -379,7 +274,6 @@ impl<'t> Line<'t> {
         Ok((op, self.list("(", ")", Line::value)?))
     }
 
-    /// `%3.1`, or `%3ᵀ · %4`.
     fn get_or_product(&mut self) -> Result<(Op, Vec<Value>), Problem> {
         let a = self.value()?;
         if self.eat(".") {
@@ -391,7 +285,6 @@ impl<'t> Line<'t> {
         Ok((Op::MatMul { ta, tb: self.eat("ᵀ") }, vec![a, b]))
     }
 
-    /// `routine topk to 5 reversed(%1)`.
     fn routine(&mut self) -> Result<(Op, Vec<Value>), Problem> {
         let before = self.rest;
         let Some(routine) = Routine::from_name(self.word()) else {
@@ -402,7 +295,6 @@ impl<'t> Line<'t> {
         Ok((Op::Routine(Call { routine, reverse, length }), self.list("(", ")", Line::value)?))
     }
 
-    /// `repeat 3 reversed(%1; %2, %3; %4)`.
     fn repeat(&mut self) -> Result<(Op, Vec<Value>), Problem> {
         let (count, reverse) = (self.size()?, self.eat("reversed"));
         self.expect("(")?;
@@ -423,10 +315,4 @@ impl<'t> Line<'t> {
         let repeat = Repeat { count, reverse, states, shared, body: Graph::default(), border: Border::default() };
         Ok((Op::Repeat(Box::new(repeat)), parts.concat()))
     }
-}
-
-/// A function by the name under which it is stored.
-fn named<'de, F: Deserialize<'de>>(name: &'de str) -> Option<F> {
-    let name: StrDeserializer<'de, NoSuchName> = name.into_deserializer();
-    F::deserialize(name).ok()
 }

@@ -4,7 +4,7 @@ use castnet_graph::compile::Compiled;
 use castnet_graph::printer::{self, Printed};
 use castnet_graph::scalar::Lane;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::lower::Target;
 use crate::places::Places;
@@ -13,7 +13,13 @@ use crate::places::Places;
 /// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let (name, ty, castnet) = (&target.name.text, super::ident(target.name, places), places.castnet());
-    let net = Literal::byte_string(&compiled.map(|c| c.net.to_bytes()).unwrap_or_default());
+    let net = match compiled.map(|c| c.net.to_bytes()).transpose() {
+        Ok(bytes) => Literal::byte_string(&bytes.unwrap_or_default()).into_token_stream(),
+        Err(what) => {
+            let message = format!("N0900: pass `emit`: {what}; this is a mistake in castnet: please report it");
+            quote!(::core::compile_error!(#message))
+        }
+    };
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();

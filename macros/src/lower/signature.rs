@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use castnet_graph::diagnostic::{Diagnostic, Loc};
+use castnet_graph::number::an;
 use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::DType;
 
@@ -167,9 +168,8 @@ impl Reader<'_, '_> {
         if function.train && number == 0 && (ty.element.of(self.float) != self.float || !ty.axes.is_empty()) {
             let shape = type_text(ty);
             let float = self.float;
-            let article = if float == DType::BF16 { "a" } else { "an" };
             let message =
-                format!("a `train fn` returns {article} {float} scalar, `{}` returns {shape}", function.name.text);
+                format!("a `train fn` returns {} scalar, `{}` returns {shape}", an(float), function.name.text);
             let help = format!("write `-> {float}`, and reduce the value: `.mean()`, `.cross_entropy(target)`");
             self.diagnostics.push(Diagnostic::new("N0504", ty.at, message).help(help));
         }

@@ -52,7 +52,7 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let net = Net::from_bytes(&compiled.net.to_bytes()).unwrap();
+    let net = Net::from_bytes(&compiled.net.to_bytes().unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     read_back::read_back(&net);
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
