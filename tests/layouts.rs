@@ -108,5 +108,5 @@ fn reductions_read_what_lies_side_by_side() {
     // The gradient of the biases: of 64 steps of N sequences, a sum for each of 1024 columns.
     let program = training(lstm.as_ref().net());
     let biases = program.launches.iter().filter(|l| l.family == Family::Column && l.space == [1024.into()]);
-    assert!(biases.count() > 0, "{program}");
+    assert!(biases.count() > 0, "{program:?}");
 }

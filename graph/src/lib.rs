@@ -3,6 +3,7 @@
 pub mod arith;
 pub mod budget;
 pub mod builder;
+pub mod bytes;
 pub mod call;
 pub mod check;
 mod checks;

@@ -21,6 +21,7 @@ fn the_summary_and_the_picture_of_lenet() {
             "graph.txt",
             "gradient.txt",
             "plan.txt",
+            "program.txt",
             "kernels.rs",
             "kernels.cu",
             "plan_loss.svg",

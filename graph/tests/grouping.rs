@@ -8,6 +8,7 @@ use castnet_graph::graph::{Graph, Value};
 use castnet_graph::net::Init;
 use castnet_graph::program::{Family, Launch, Layout, Program};
 use castnet_graph::size::Size;
+use castnet_graph::text::ProgramText;
 use castnet_graph::types::{DType, Type};
 use castnet_graph::{layers, ops};
 
@@ -74,13 +75,13 @@ fn products_are_added_in_the_order_in_which_they_are_made() {
     let program = &compiled.reports[0].program;
     let reading = |name: &str| {
         let reads = |l: &Launch| l.operands().iter().any(|b| program.buffers[*b].name == name);
-        program.launches.iter().position(reads).unwrap_or_else(|| panic!("nothing reads {name}\n{program}"))
+        program.launches.iter().position(reads).unwrap_or_else(|| panic!("nothing reads {name}\n{}", program.to_text()))
     };
     let [with_u, with_v] = ["u", "v"].map(reading);
-    assert!(with_v < with_u, "{program}");
-    assert!(program.launches[with_v].loads.is_empty(), "{program}");
+    assert!(with_v < with_u, "{}", program.to_text());
+    assert!(program.launches[with_v].loads.is_empty(), "{}", program.to_text());
     let added: Vec<usize> = program.launches[with_u].loads.iter().map(|load| load.buffer).collect();
-    assert_eq!(added, [program.launches[with_v].stores[0].buffer], "{program}");
+    assert_eq!(added, [program.launches[with_v].stores[0].buffer], "{}", program.to_text());
 }
 
 /// The training program of a loss made of an image `[N, 16, 8, 8]` and two weights of convolutions with 16 channels.
@@ -139,10 +140,10 @@ fn an_epilogue_takes_no_windows_in() {
         });
         let is_tile = |launch: &&Launch| matches!(launch.family, Family::Tile(_));
         let in_tiles: usize = program.launches.iter().filter(is_tile).map(taps).sum();
-        assert_eq!(in_tiles, 0, "{pool}: {program}");
+        assert_eq!(in_tiles, 0, "{pool}: {}", program.to_text());
         // Forward and backward, each in a pass of its own.
         let passes = program.launches.iter().filter(|launch| taps(launch) >= 9).count();
-        assert!(passes >= 2, "{pool}: {program}");
+        assert!(passes >= 2, "{pool}: {}", program.to_text());
     }
 }
 
@@ -166,10 +167,10 @@ fn a_reduction_takes_in_windows_that_it_reads_once() {
         let y = op(b, "mul", vec![Arg::Tensor(y), Arg::Tensor(y)]);
         op(b, "mean", vec![Arg::Tensor(y)])
     });
-    assert_eq!(taps, 0, "{program}");
+    assert_eq!(taps, 0, "{}", program.to_text());
     let (taps, program) = reducing(&|b, y| {
         let y = op(b, "exp", vec![Arg::Tensor(y)]);
         op(b, "mean", vec![Arg::Tensor(y)])
     });
-    assert_eq!(taps, 9, "{program}");
+    assert_eq!(taps, 9, "{}", program.to_text());
 }

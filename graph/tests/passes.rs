@@ -18,8 +18,8 @@ use castnet_graph::optimise::{optimise, share, without_dead_code};
 use castnet_graph::program::{Layout, Program};
 use castnet_graph::recompute::recompute;
 use castnet_graph::text::read;
+use castnet_graph::text::{ProgramText, program::read as read_program};
 use castnet_graph::verify::verify;
-use castnet_program::text::read as read_program;
 
 type Pass = fn(&Graph) -> Graph;
 
@@ -90,7 +90,7 @@ fn programs_of_graphs_in_files_are_what_the_files_say() {
             check_plan(&program).unwrap_or_else(|e| panic!("{title}: {e}"));
             let back = read_program(&program.listing()).unwrap_or_else(|e| panic!("{title}: {e}"));
             assert_eq!(back, program, "{title}");
-            let text = program.to_string();
+            let text = program.to_text();
             text.lines().map(|line| line.trim_end().to_string() + "\n").collect()
         });
     }

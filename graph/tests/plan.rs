@@ -10,6 +10,7 @@ use castnet_graph::program::{
 };
 use castnet_graph::scalar::Code;
 use castnet_graph::size::Size;
+use castnet_graph::text::ProgramText;
 use castnet_graph::types::{DType, Type};
 
 /// A launch that reads some buffers and writes others, element by element.
@@ -77,7 +78,7 @@ fn planned(kinds: &[(DType, &str)], launches: &[(&[usize], &[usize])]) -> Progra
         bound: plan.bound,
         flops: 0.into(),
     };
-    check_plan(&program).unwrap_or_else(|error| panic!("{error}\n{program}"));
+    check_plan(&program).unwrap_or_else(|error| panic!("{error}\n{}", program.to_text()));
     for buffer in &program.buffers {
         if let Place::Arena(place) = &buffer.place {
             let width = buffer.dtype.bytes() as i64;
@@ -88,7 +89,7 @@ fn planned(kinds: &[(DType, &str)], launches: &[(&[usize], &[usize])]) -> Progra
 }
 
 fn arena(program: &Program) -> String {
-    assert_eq!(program.arena.len(), 1, "{program}");
+    assert_eq!(program.arena.len(), 1, "{}", program.to_text());
     program.arena[0].to_string()
 }
 
@@ -134,7 +135,11 @@ fn elements_are_aligned_for_all_sizes_and_lengths_are_not_rounded() {
     // What is alive at once, and at most seven bytes for each coefficient of a border.
     for (n, t) in [(1, 1), (1, 90), (7, 3), (90, 1), (33, 33)] {
         let alive = 5 * n + 4 * (n * t + 1) + 8 * 3 * n + (n * t + n + 1);
-        assert!(bytes(n, t) >= alive && bytes(n, t) <= alive + 7 * (n * t + n + t + 1), "{n}, {t}: {program}");
+        assert!(
+            bytes(n, t) >= alive && bytes(n, t) <= alive + 7 * (n * t + n + t + 1),
+            "{n}, {t}: {}",
+            program.to_text()
+        );
     }
 }
 

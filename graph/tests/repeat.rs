@@ -4,6 +4,7 @@ mod common;
 
 use castnet_graph::compile::{Compiled, compile};
 use castnet_graph::program::Step;
+use castnet_graph::text::ProgramText;
 use common::{chain, chain_of};
 
 fn compiled(count: i64) -> Compiled {
@@ -18,7 +19,7 @@ fn thirty_rounds_are_as_large_as_three() {
         assert_eq!(a.optimised.nodes.len(), b.optimised.nodes.len());
         let digits = |text: String| text.chars().filter(|c| !c.is_ascii_digit() && *c != ' ').collect::<String>();
         assert_eq!(digits(a.optimised.to_string()), digits(b.optimised.to_string()));
-        let length = |r: &castnet_graph::compile::Report| r.program.to_string().len();
+        let length = |r: &castnet_graph::compile::Report| r.program.to_text().len();
         assert!(length(b) < length(a) + 200, "{} against {}", length(b), length(a));
     }
     let training = &many.reports[1].program;
@@ -36,7 +37,7 @@ fn thirty_rounds_are_as_large_as_three() {
 fn a_loop_is_readable() {
     let report = &compiled(3).reports[1];
     insta::assert_snapshot!("loop_graph", report.optimised.to_string());
-    insta::assert_snapshot!("loop_program", report.program.to_string());
+    insta::assert_snapshot!("loop_program", report.program.to_text());
 }
 
 #[test]

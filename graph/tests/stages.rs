@@ -4,6 +4,7 @@ mod common;
 
 use castnet_graph::compile::{Compiled, Report, Source, compile};
 use castnet_graph::cuda;
+use castnet_graph::text::ProgramText;
 
 fn compiled(source: Source) -> Compiled {
     compile(source).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
@@ -19,7 +20,7 @@ fn lenet_is_readable_at_every_stage() {
     let report = training(&compiled);
     insta::assert_snapshot!("lenet_graph", report.graph.to_string());
     insta::assert_snapshot!("lenet_gradient_graph", report.optimised.to_string());
-    insta::assert_snapshot!("lenet_program", report.program.to_string());
+    insta::assert_snapshot!("lenet_program", report.program.to_text());
 }
 
 /// Every skeleton and every form of access as CUDA C.

@@ -9,7 +9,7 @@ use castnet::{Device, Model};
 use castnet_graph::check::check_plan;
 use castnet_graph::net::Net;
 use castnet_graph::program::{Program, arena_bytes};
-use castnet_program::text::read;
+use castnet_graph::text::{ProgramText, program::read};
 use nets::*;
 use serde_json::Value;
 

@@ -10,6 +10,5 @@ pub mod rules;
 pub mod scalar;
 pub mod size;
 pub mod spelling;
-pub mod text;
 pub mod types;
 pub mod whole;

@@ -8,6 +8,7 @@ mod index;
 pub mod lives;
 mod operands;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use index::Index;
@@ -119,6 +120,24 @@ impl Must {
             Must::Lie(below) => &below.by,
             Must::Divide(by) => by,
         }
+    }
+}
+
+impl fmt::Display for Below {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.least, self.limit)?;
+        self.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
+        write!(f, " for {}", self.by)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.must {
+            Must::Lie(below) => write!(f, "in {below}"),
+            Must::Divide(by) => write!(f, "no 0 for {by}"),
+        }?;
+        write!(f, ", {} axes in {} loops", self.axes, self.rounds)
     }
 }
 

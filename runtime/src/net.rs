@@ -20,7 +20,7 @@ use crate::validate;
 pub struct NetTable {
     /// `LeNet`.
     pub name: &'static str,
-    /// A [`Net`], by [`Net::to_bytes`].
+    /// A [`Net`], by `castnet_graph::bytes::to_bytes`.
     pub net: &'static [u8],
     /// Compiled functions that replace the interpreter's.
     pub kernels: &'static [EmittedKernel],
@@ -214,7 +214,7 @@ mod tests {
     fn bytes() -> Vec<u8> {
         let function = SourceFunction::new("f", text::read(GRAPH).unwrap(), None);
         let source = Source { name: "F".into(), parameters: Parameters::default(), functions: vec![function] };
-        compile(source).unwrap_or_else(|e| panic!("{e:?}")).net.to_bytes().unwrap()
+        castnet_graph::bytes::to_bytes(&compile(source).unwrap_or_else(|e| panic!("{e:?}")).net).unwrap()
     }
 
     #[test]

@@ -13,6 +13,7 @@ use castnet_graph::compile::{Source, compile};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Output, Role, Value};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::text::ProgramText;
 use castnet_program::scalar::{Binary, Unary};
 use castnet_runtime::{Array, DType, Device, Model, bf16, f16};
 use nets::{Numbers, mixed_net, random_net};
@@ -97,9 +98,9 @@ fn check(number: u64, source: Source, mixes: bool) -> bool {
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
+    let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_text();
     // As generated code carries it.
-    let net = castnet_program::net::Net::from_bytes(&compiled.net.to_bytes().unwrap()).unwrap();
+    let net = castnet_program::net::Net::from_bytes(&castnet_graph::bytes::to_bytes(&compiled.net).unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     read_back::read_back(&net);
     // SAFETY: castnet's compiler made it.

@@ -13,6 +13,7 @@ use castnet_graph::graph::{Graph, Role, Value};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::ops;
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::text::ProgramText;
 use castnet_program::program::{Family, Launch, Place, Tile};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
@@ -213,13 +214,13 @@ fn gradients_of_a_weight_do_not_lie_side_by_side() {
         let program = net.functions[0].training.as_ref().unwrap();
         let of_weight = |l: &&Launch| matches!(l.family, Family::Tile(Tile::Conv2dWeightGrad { .. }));
         let kernels: Vec<&Launch> = program.launches.iter().filter(of_weight).collect();
-        assert_eq!(kernels.len(), 3, "{}\n{program}", case.named());
+        assert_eq!(kernels.len(), 3, "{}\n{}", case.named(), program.to_text());
         let place = |buffer: usize| &program.buffers[buffer].place;
         let added: Vec<_> =
             kernels.iter().map(|l| l.loads.iter().map(|a| place(a.buffer)).collect::<Vec<_>>()).collect();
         let stored: Vec<_> = kernels.iter().map(|l| place(l.stores[0].buffer)).collect();
-        assert_eq!(added, [vec![], vec![stored[0]], vec![stored[1]]], "{}\n{program}", case.named());
-        assert_eq!(stored[0], stored[1], "{}\n{program}", case.named());
-        assert!(matches!(stored[2], Place::Gradient(_)), "{}\n{program}", case.named());
+        assert_eq!(added, [vec![], vec![stored[0]], vec![stored[1]]], "{}\n{}", case.named(), program.to_text());
+        assert_eq!(stored[0], stored[1], "{}\n{}", case.named(), program.to_text());
+        assert!(matches!(stored[2], Place::Gradient(_)), "{}\n{}", case.named(), program.to_text());
     }
 }

@@ -11,6 +11,7 @@ use castnet_graph::graph::{Graph, Op, Value};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::ops::{self, IndexItem, index};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
+use castnet_graph::text::ProgramText;
 use castnet_program::net::Init;
 use castnet_program::program::Layout;
 use castnet_program::size::Size;
@@ -115,7 +116,7 @@ impl Case<'_> {
         let out = source.functions[0].inference.clone();
         let unfused = gradients(written.clone(), &|_| true).unwrap();
         let compiled = compile(source).unwrap_or_else(|e| panic!("{what}: {e:?}\n{written}"));
-        let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_string();
+        let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_text();
         // SAFETY: castnet's compiler made it.
         let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap();
         model.poison(true);
@@ -244,7 +245,7 @@ fn slices_of_arguments_are_read_where_they_lie() {
     };
     case.check("neighbours", SIZES);
     let compiled = compile(case.source()).unwrap();
-    assert_eq!(compiled.reports[0].program.launches.len(), 1, "{}", compiled.reports[0].program);
+    assert_eq!(compiled.reports[0].program.launches.len(), 1, "{}", compiled.reports[0].program.to_text());
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn products_read_slices_in_place() {
     case.check("attention", &[(1, 4), (3, 7), (4, 33)]);
     // The projection, the scores, softmax, the values: nothing is copied.
     let compiled = compile(case.source()).unwrap();
-    assert_eq!(compiled.reports[0].program.launches.len(), 4, "{}", compiled.reports[0].program);
+    assert_eq!(compiled.reports[0].program.launches.len(), 4, "{}", compiled.reports[0].program.to_text());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use castnet::Array;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -119,11 +120,16 @@ impl Golden {
         let views = entries
             .iter()
             .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), safetensors::serialize(views, None).unwrap()).unwrap();
+        // Of cargo's folder for tests: a crate for such files would be built with every example.
+        static FILES: AtomicUsize = AtomicUsize::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{}-{number}.safetensors", N::NAME, std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
         let mut net = N::create(0).unwrap();
         // A net of fewer digits rounds them.
-        net.restore(file.path()).unwrap();
+        net.restore(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         let drawn: HashMap<&str, Array> = self.parameters().into_iter().collect();
         for (name, value) in net.parameters() {
             assert_eq!(value, in_float(drawn[name.as_str()].clone(), N::FLOAT), "{name}");

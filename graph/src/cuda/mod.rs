@@ -24,6 +24,7 @@ use crate::net::Net;
 use crate::printer::{identifier, unique};
 use crate::program::{Family, Launch, Program};
 use crate::size::Size;
+use crate::text::program::space_text;
 use body::Body;
 use loops::Loops;
 
@@ -99,7 +100,7 @@ impl Kernel {
         let elements = launch.touches().into_iter().filter_map(|b| Some(program.buffers.get(b)?.size.clone()));
         let points = &Size::product(&launch.space) * &Size::product(&launch.reduce);
         Some(Kernel {
-            comment: format!("{}: {}", comment(launch, place), launch.shape_text()),
+            comment: format!("{}: {}", comment(launch, place), space_text(launch)),
             parameters,
             signature,
             lines: skeleton.lines,

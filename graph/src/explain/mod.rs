@@ -17,6 +17,7 @@ use crate::printer;
 use crate::program::{Launch, Named, Program};
 use crate::scalar::Lane;
 use crate::size::Size;
+use crate::text::ProgramText;
 
 /// A compiled net with what a report about it needs.
 pub struct Explain<'a> {
@@ -58,6 +59,7 @@ impl Explain<'_> {
                 "plan.txt".into(),
                 each(&|r| format!("{}\n{}", head(&r.program), r.program.with_lines(&|l| self.launch_line(l)))),
             ),
+            ("program.txt".into(), each(&|r| r.program.listing())),
             ("kernels.rs".into(), self.rust()),
             ("kernels.cu".into(), cuda::unit(&self.compiled.net, &|launch| self.place(launch))),
         ];

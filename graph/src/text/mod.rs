@@ -1,4 +1,5 @@
-//! The textual form of graphs and programs: for tests, for `explain`, for people. That of graphs can be read back ([`read`]).
+//! The textual form of graphs and of programs ([`program`]): for tests, for `explain`, for people. Both can be read back ([`read`],
+//! [`program::read`]).
 //!
 //! ```text
 //! %4 = add(%2, %3)        f32[N, 20, 24, 24]   conv1
@@ -8,12 +9,15 @@ use std::fmt::{self, Write};
 
 use crate::diagnostic::Loc;
 use crate::graph::{Argument, Call, Graph, Node, Op, Repeat, Role, Value};
-use castnet_program::text::{lower, pad};
 
+mod line;
 mod primitives;
+pub mod program;
 mod read;
 
-pub use read::{ReadError, read};
+pub use line::ReadError;
+pub use program::ProgramText;
+pub use read::read;
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,4 +236,19 @@ fn operands_of_loop(repeat: &Repeat, inputs: &[Value]) -> String {
     text.push_str("; ");
     list(&mut text, stacks);
     text.trim_end_matches([' ', ';']).to_string()
+}
+
+/// So many spaces.
+pub(crate) fn pad(out: &mut String, mut width: usize) {
+    const SPACES: &str = "                                                                ";
+    while width > 0 {
+        let now = width.min(SPACES.len());
+        out.push_str(&SPACES[..now]);
+        width -= now;
+    }
+}
+
+/// The name of a variant in small letters.
+pub(crate) fn lower(name: &impl fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
 }

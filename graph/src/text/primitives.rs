@@ -1,6 +1,6 @@
 //! The primitives whose text is a name, attributes in brackets, and operands: a line each, for the printer and the reader.
 
-use castnet_program::text::line::{Line, Problem};
+use super::line::{Line, Problem};
 
 use super::read::GraphLine;
 use crate::graph::{Op, Taps, Window};

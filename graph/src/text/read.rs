@@ -1,7 +1,6 @@
 //! Reads graphs back from their text. Places in the source are not part of it.
 
-pub use castnet_program::text::line::ReadError;
-use castnet_program::text::line::{Line, Problem, named};
+use super::line::{Line, Problem, ReadError, named};
 
 use super::primitives;
 use crate::diagnostic::Loc;

@@ -1,5 +1,6 @@
 //! The tables: the net as bytes, its places, and the kernels that replace interpreted stages in optimised builds.
 
+use castnet_graph::bytes::to_bytes;
 use castnet_graph::compile::Compiled;
 use castnet_graph::printer::{self, Printed};
 use castnet_graph::scalar::Lane;
@@ -13,7 +14,7 @@ use crate::places::Places;
 /// costs a build nothing but its checks.
 pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let (name, ty, castnet) = (&target.name.text, super::ident(target.name, places), places.castnet());
-    let net = match compiled.map(|c| c.net.to_bytes()).transpose() {
+    let net = match compiled.map(|c| to_bytes(&c.net)).transpose() {
         Ok(bytes) => Literal::byte_string(&bytes.unwrap_or_default()).into_token_stream(),
         Err(what) => {
             let message = format!("N0900: pass `emit`: {what}; this is a mistake in castnet: please report it");

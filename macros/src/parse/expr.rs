@@ -285,7 +285,7 @@ impl Parser<'_> {
 
     /// `|state, x| (next, output)`.
     fn closure(&mut self, closure: &syn::ExprClosure) -> Expr {
-        let at = self.places.at(closure.or1_token.span);
+        let at = self.places.at(closure.inputs_begin.span);
         let mut patterns = vec![];
         let mut mutable = false;
         for input in &closure.inputs {

@@ -76,7 +76,7 @@ impl Parser<'_> {
             }
             syn::Expr::Closure(e) => {
                 let help = "write a private `fn` and call it";
-                self.refuse_expression(e.or1_token, "closures occur only as arguments of `scan`", help)
+                self.refuse_expression(e.inputs_begin, "closures occur only as arguments of `scan`", help)
             }
             syn::Expr::Macro(e) if e.mac.path.is_ident("assert") => {
                 self.refuse_expression(&e.mac.path, "`assert!` has no value", "write it as a statement")

@@ -16,6 +16,7 @@ use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
 use castnet_graph::ops;
 use castnet_graph::reference::{Inputs, Tensor, evaluate_with_rounds};
+use castnet_graph::text::ProgramText;
 use castnet_program::net::Net;
 use castnet_program::size::Size;
 use castnet_program::types::DType;
@@ -52,11 +53,11 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
     let written = source.functions[0].training.clone().unwrap();
     let unfused = gradients(written.clone(), &|_| true).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
-    let net = Net::from_bytes(&compiled.net.to_bytes().unwrap()).unwrap();
+    let net = Net::from_bytes(&castnet_graph::bytes::to_bytes(&compiled.net).unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     read_back::read_back(&net);
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
-    let texts = || format!("{written}\n{}\n{}", report.optimised, report.program);
+    let texts = || format!("{written}\n{}\n{}", report.optimised, report.program.to_text());
     // Two of them, as each call draws other random numbers.
     // SAFETY: castnet's compiler made it.
     let mut twin = unsafe { Model::from_net(net.clone(), &Device::cpu(), 3 + number) }.unwrap();

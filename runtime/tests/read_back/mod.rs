@@ -1,7 +1,7 @@
 //! Programs printed and read back.
 
+use castnet_graph::text::{ProgramText, program::read};
 use castnet_program::net::Net;
-use castnet_program::text::read;
 
 /// Every program of a net is what its listing says.
 pub fn read_back(net: &Net) {

@@ -1,5 +1,6 @@
 //! A program that trains and saves is killed at any moment: what it leaves can be loaded, and training goes on to the bit.
 
+#[path = "../../tests/nets/mod.rs"]
 mod nets;
 
 use std::collections::BTreeMap;

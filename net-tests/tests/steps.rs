@@ -1,6 +1,7 @@
 //! What a step promises beside its numbers: the same bits on any number of threads and next to any other work, and mistakes that change
 //! nothing.
 
+#[path = "../../tests/nets/mod.rs"]
 mod nets;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};

@@ -1,6 +1,6 @@
 //! Reads programs back from their listings.
 
-use super::line::{Line, Problem, ReadError, named};
+use super::super::line::{Line, Problem, ReadError, named};
 use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
     Strided, Target, Tile,
@@ -11,7 +11,7 @@ use crate::scalar::{Code, Instr, Literal, Slot, Unary};
 use crate::size::Size;
 use crate::types::DType;
 
-/// The program that a listing shows ([`Program::listing`]). Whether it holds together is another question.
+/// The program that a listing shows ([`ProgramText::listing`](super::ProgramText::listing)). Whether it holds together is another question.
 ///
 /// # Errors
 /// The first line that is wrong.

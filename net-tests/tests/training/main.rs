@@ -1,6 +1,6 @@
 //! Training as a user meets it: what an optimizer remembers of each parameter, what stops a step, what a resumed run goes on with, halves.
 
-#[path = "../nets/mod.rs"]
+#[path = "../../../tests/nets/mod.rs"]
 mod nets;
 
 mod doubles;

@@ -1,37 +1,44 @@
-//! Programs as text: `Display` for people, a listing of everything ([`Program::listing`]) that can be read back ([`read`]).
+//! Programs as text: for people, and as a listing of everything that can be read back ([`read`]).
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt::Write;
+
+use super::{lower, pad};
 
 use crate::program::lives::lives;
 use crate::program::{
-    Access, Below, Buffer, Check, Family, Index, Launch, Level, Must, Place, Program, Right, Source, Stage, Step,
-    Target, Tile,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
 use crate::size::Size;
 use crate::types::shape_text;
 
-pub mod line;
 mod listing;
 mod read;
 
 pub use read::read;
 
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.with_lines(&|_| None))
-    }
-}
-
 /// Where a launch comes from.
 type Line<'a> = &'a dyn Fn(&Launch) -> Option<String>;
 
-impl Program {
-    /// As `Display`, with the line in the source where each launch comes from: `src/main.rs:14`.
-    pub fn with_lines(&self, line: &dyn Fn(&Launch) -> Option<String>) -> String {
+/// A program as text. What runs programs needs none, so this stands with the compiler.
+pub trait ProgramText {
+    /// For people.
+    fn to_text(&self) -> String {
+        self.with_lines(&|_| None)
+    }
+
+    /// For people, with the line in the source where each launch comes from: `src/main.rs:14`.
+    fn with_lines(&self, line: &dyn Fn(&Launch) -> Option<String>) -> String;
+
+    /// All of the program, which [`read`] reads.
+    fn listing(&self) -> String;
+}
+
+impl ProgramText for Program {
+    fn with_lines(&self, line: Line<'_>) -> String {
         let mut text = String::new();
-        let named = |list: &[crate::program::Named]| {
+        let named = |list: &[Named]| {
             let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
             all.join(", ")
         };
@@ -62,19 +69,23 @@ impl Program {
             text.push('\n');
         }
         text.push_str("\nkernels\n");
-        self.write_steps(&mut text, &self.schedule, "    ", line);
+        write_steps(&mut text, self, &self.schedule, "    ", line);
         text
     }
 
-    fn write_steps(&self, text: &mut String, steps: &[Step], indent: &str, line: Line<'_>) {
-        for step in steps {
-            match step {
-                Step::Launch(i) => self.launches[*i].write(text, *i, indent, line),
-                Step::Repeat { count, reverse, body } => {
-                    let way = if *reverse { " from the last" } else { "" };
-                    let _ = writeln!(text, "{indent}repeat {count} times{way}");
-                    self.write_steps(text, body, &format!("{indent}    "), line);
-                }
+    fn listing(&self) -> String {
+        listing::listing(self)
+    }
+}
+
+fn write_steps(text: &mut String, program: &Program, steps: &[Step], indent: &str, line: Line<'_>) {
+    for step in steps {
+        match step {
+            Step::Launch(i) => write_launch(text, &program.launches[*i], *i, indent, line),
+            Step::Repeat { count, reverse, body } => {
+                let way = if *reverse { " from the last" } else { "" };
+                let _ = writeln!(text, "{indent}repeat {count} times{way}");
+                write_steps(text, program, body, &format!("{indent}    "), line);
             }
         }
     }
@@ -105,90 +116,87 @@ fn place(program: &Program, buffer: &Buffer) -> String {
     place + &behind
 }
 
-impl Launch {
-    /// What it runs over: `rows [N], reduced over [10]`.
-    pub fn shape_text(&self) -> String {
-        match &self.family {
-            Family::Flat => format!("each of {}", shape_text(&self.space)),
-            Family::Row => format!("rows {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
-            Family::Column => format!("columns {}, reduced over {}", shape_text(&self.space), shape_text(&self.reduce)),
-            Family::Scatter(axis) => format!(
-                "scattered along {} of {}, {} = {} at {}",
-                axis,
-                shape_text(&self.space),
-                access_text(&self.stores[0]),
-                format_args!("sums of {}", access_text(&self.loads[1])),
-                access_text(&self.loads[0]),
-            ),
-            Family::Routine { routine, reverse } => {
-                let names =
-                    |all: &[Access]| all.iter().map(|a| format!("b{}", a.buffer)).collect::<Vec<_>>().join(", ");
-                let way = if *reverse { " reversed" } else { "" };
-                let (from, to) = (names(&self.loads), names(&self.stores));
-                format!(
-                    "rows {} of {}: {to} = {}{way}({from})",
-                    shape_text(&self.space),
-                    shape_text(&self.reduce),
-                    routine.name()
-                )
-            }
-            Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&self.space), tile_text(tile)),
+/// What it runs over: `rows [N], reduced over [10]`.
+pub(crate) fn space_text(launch: &Launch) -> String {
+    match &launch.family {
+        Family::Flat => format!("each of {}", shape_text(&launch.space)),
+        Family::Row => format!("rows {}, reduced over {}", shape_text(&launch.space), shape_text(&launch.reduce)),
+        Family::Column => format!("columns {}, reduced over {}", shape_text(&launch.space), shape_text(&launch.reduce)),
+        Family::Scatter(axis) => format!(
+            "scattered along {} of {}, {} = {} at {}",
+            axis,
+            shape_text(&launch.space),
+            access_text(&launch.stores[0]),
+            format_args!("sums of {}", access_text(&launch.loads[1])),
+            access_text(&launch.loads[0]),
+        ),
+        Family::Routine { routine, reverse } => {
+            let names = |all: &[Access]| all.iter().map(|a| format!("b{}", a.buffer)).collect::<Vec<_>>().join(", ");
+            let way = if *reverse { " reversed" } else { "" };
+            let (from, to) = (names(&launch.loads), names(&launch.stores));
+            format!(
+                "rows {} of {}: {to} = {}{way}({from})",
+                shape_text(&launch.space),
+                shape_text(&launch.reduce),
+                routine.name()
+            )
         }
+        Family::Tile(tile) => format!("tiles of {}: {}", shape_text(&launch.space), tile_text(tile)),
     }
+}
 
-    fn write(&self, text: &mut String, number: usize, indent: &str, line: Line<'_>) {
-        let _ = write!(text, "{indent}{number:>2}  {}", self.name);
-        if let Some(line) = line(self) {
-            text.push_str("  ");
-            text.push_str(&line);
+fn write_launch(text: &mut String, launch: &Launch, number: usize, indent: &str, line: Line<'_>) {
+    let _ = write!(text, "{indent}{number:>2}  {}", launch.name);
+    if let Some(line) = line(launch) {
+        text.push_str("  ");
+        text.push_str(&line);
+    }
+    for part in ["\n", indent, "      ", &space_text(launch), "\n"] {
+        text.push_str(part);
+    }
+    for stage in &launch.stages {
+        write_stage(text, launch, stage, indent);
+    }
+    if let Some(parameter) = launch.updates {
+        let _ = writeln!(text, "{indent}      updates parameter {parameter}");
+    }
+}
+
+fn write_stage(text: &mut String, launch: &Launch, stage: &Stage, indent: &str) {
+    if launch.stages.len() > 1 {
+        let each = if stage.level == Level::Element { "element" } else { "row" };
+        let _ = writeln!(text, "{indent}      each {each}");
+    }
+    let inputs = stage.inputs.iter().map(|s| match s {
+        Source::Load(l) => access_text(&launch.loads[*l]),
+        Source::Acc => "acc".into(),
+        Source::Row(r) => format!("row{r}"),
+        Source::Index(d) => dim_name(*d).into_owned(),
+        Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
+        Source::Size(size) => size.to_string(),
+        Source::Random { stream, .. } => format!("random{stream}"),
+        Source::Gather { from, dim: at, index } => {
+            let (from, value) = (&launch.loads[*from], access_text(&launch.loads[*index]));
+            let named = |(d, i): (usize, &Index)| if d == *at { value.clone() } else { index_text(i) };
+            let index: Vec<_> = from.index.iter().enumerate().map(named).collect();
+            format!("b{}[{}]", from.buffer, index.join(", "))
         }
-        for part in ["\n", indent, "      ", &self.shape_text(), "\n"] {
+    });
+    let (lines, names) = code_text(&stage.code, &inputs.collect::<Vec<_>>());
+    for line in lines {
+        for part in [indent, "        ", &line, "\n"] {
             text.push_str(part);
         }
-        for stage in &self.stages {
-            self.write_stage(text, stage, indent);
-        }
-        if let Some(parameter) = self.updates {
-            let _ = writeln!(text, "{indent}      updates parameter {parameter}");
-        }
     }
-
-    fn write_stage(&self, text: &mut String, stage: &Stage, indent: &str) {
-        if self.stages.len() > 1 {
-            let each = if stage.level == Level::Element { "element" } else { "row" };
-            let _ = writeln!(text, "{indent}      each {each}");
-        }
-        let inputs = stage.inputs.iter().map(|s| match s {
-            Source::Load(l) => access_text(&self.loads[*l]),
-            Source::Acc => "acc".into(),
-            Source::Row(r) => format!("row{r}"),
-            Source::Index(d) => dim_name(*d).into_owned(),
-            Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
-            Source::Size(size) => size.to_string(),
-            Source::Random { stream, .. } => format!("random{stream}"),
-            Source::Gather { from, dim: at, index } => {
-                let (from, value) = (&self.loads[*from], access_text(&self.loads[*index]));
-                let named = |(d, i): (usize, &Index)| if d == *at { value.clone() } else { index_text(i) };
-                let index: Vec<_> = from.index.iter().enumerate().map(named).collect();
-                format!("b{}[{}]", from.buffer, index.join(", "))
-            }
-        });
-        let (lines, names) = code_text(&stage.code, &inputs.collect::<Vec<_>>());
-        for line in lines {
-            for part in [indent, "        ", &line, "\n"] {
-                text.push_str(part);
-            }
-        }
-        for (name, target) in names.iter().zip(&stage.outputs) {
-            let target = match target {
-                Target::Store(s) => access_text(&self.stores[*s]),
-                Target::Row(r) => format!("row{r}"),
-                Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
-                Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
-            };
-            for part in [indent, "        ", &target, " = ", name, "\n"] {
-                text.push_str(part);
-            }
+    for (name, target) in names.iter().zip(&stage.outputs) {
+        let target = match target {
+            Target::Store(s) => access_text(&launch.stores[*s]),
+            Target::Row(r) => format!("row{r}"),
+            Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
+            Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
+        };
+        for part in [indent, "        ", &target, " = ", name, "\n"] {
+            text.push_str(part);
         }
     }
 }
@@ -343,37 +351,4 @@ fn tile_text(tile: &Tile) -> String {
         }
         Tile::Conv2dWeightGrad { input, dy, .. } => format!("correlation of b{} with b{}", input.buffer, dy.buffer),
     }
-}
-
-impl fmt::Display for Below {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.least, self.limit)?;
-        self.or.iter().try_for_each(|or| write!(f, " or {or}"))?;
-        write!(f, " for {}", self.by)
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.must {
-            Must::Lie(below) => write!(f, "in {below}"),
-            Must::Divide(by) => write!(f, "no 0 for {by}"),
-        }?;
-        write!(f, ", {} axes in {} loops", self.axes, self.rounds)
-    }
-}
-
-/// So many spaces.
-pub fn pad(out: &mut String, mut width: usize) {
-    const SPACES: &str = "                                                                ";
-    while width > 0 {
-        let now = width.min(SPACES.len());
-        out.push_str(&SPACES[..now]);
-        width -= now;
-    }
-}
-
-/// The name of a variant in small letters.
-pub fn lower(name: &impl fmt::Debug) -> String {
-    format!("{name:?}").to_lowercase()
 }

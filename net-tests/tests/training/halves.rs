@@ -16,7 +16,7 @@ fn halves(image: &Array) -> Array {
 /// PyTorch's LeNet of bf16 comes to the same.
 #[test]
 fn lenet_of_bf16_learns_mnist() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/mnist");
     let (train, test) = ImageSet::open_mnist(folder).unwrap();
     let (train, test) = (train.dataset(Normalize::MNIST).unwrap(), test.dataset(Normalize::MNIST).unwrap());
     let mut net = LeNetBF16::new(&Device::cpu(), 1).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::lower;
+use super::super::lower;
 use crate::program::{
     Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
     Strided, Target, Tile,
@@ -12,14 +12,12 @@ use crate::scalar::Instr;
 use crate::size::Size;
 use crate::types::shape_text;
 
-impl Program {
-    /// All of the program as text, which [`super::read`] reads. For people, `Display` is shorter.
-    pub fn listing(&self) -> String {
-        let mut out = String::new();
-        // A `String` takes whatever is written.
-        let _ = program(&mut out, self);
-        out
-    }
+/// All of the program as text, which [`super::read`] reads.
+pub(super) fn listing(p: &Program) -> String {
+    let mut out = String::new();
+    // A `String` takes whatever is written.
+    let _ = program(&mut out, p);
+    out
 }
 
 fn program(out: &mut String, p: &Program) -> fmt::Result {
