@@ -12,6 +12,7 @@ mod routines;
 
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
+use castnet_graph::decompose::{EVERYTHING, NOTHING, decompose};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Role, Value, Window};
 use castnet_graph::loops::Rounds;
@@ -543,9 +544,14 @@ fn check_second_order(
 }
 
 fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (f64, f64)) {
-    let with_gradients = gradients(forward.clone(), &|_| true).unwrap();
+    let with_gradients = gradients(forward.clone(), &|_| true, EVERYTHING).unwrap();
     castnet_graph::verify::verify(&with_gradients).unwrap();
-    let optimised = optimise(&with_gradients);
+    // What is decomposed behind the gradient, and what is in loops before they know what they keep.
+    let late = decompose(&with_gradients, NOTHING).unwrap();
+    let decomposed = decompose(&gradients(forward.clone(), &|_| true, NOTHING).unwrap(), NOTHING).unwrap();
+    castnet_graph::verify::verify(&late).unwrap();
+    castnet_graph::verify::verify(&decomposed).unwrap();
+    let optimised = optimise(&decomposed);
     let recomputed = recompute(&optimised);
     let segments = Segments::new(&recomputed, &|_| 1).graph(3);
     castnet_graph::verify::verify(&segments).unwrap();
@@ -581,7 +587,9 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         (roles, results)
     };
     let (roles, results) = run(&with_gradients, &values);
-    for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed), ("segments", &segments)] {
+    let stages = [("decompose", &late), ("decompose in loops", &decomposed)];
+    let further = [("optimise", &optimised), ("recompute", &recomputed), ("segments", &segments)];
+    for (what, graph) in stages.into_iter().chain(further) {
         for (a, b) in results.iter().zip(run(graph, &values).1) {
             let worst = a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
             assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");

@@ -4,6 +4,8 @@
 //! loop in the reference) stands with the pass, in a match without a default arm: a new operator is a mistake of the build until somebody has
 //! thought of it there.
 
+use crate::attention;
+use crate::decompose::Decomposition;
 use crate::graph::{Graph, Node, Op, Window};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
@@ -65,6 +67,8 @@ pub(crate) enum Weight {
 pub(crate) enum Operands {
     /// So many.
     Exactly(usize),
+    /// So many, or one more.
+    OrOneMore(usize),
     /// At least one.
     Some,
     /// One, and pairs of others, at least one.
@@ -78,6 +82,7 @@ impl Operands {
     pub fn admit(self, count: usize) -> bool {
         match self {
             Operands::Exactly(wanted) => count == wanted,
+            Operands::OrOneMore(least) => count == least || count == least + 1,
             Operands::Some => count > 0,
             Operands::Slopes => count >= 3 && count % 2 == 1,
             Operands::Any => true,
@@ -132,6 +137,8 @@ pub(crate) struct Primitive {
     pub lanes: Lanes,
     /// Floating-point operations of a node.
     pub flops: fn(&Graph, &Node) -> Size,
+    /// How it is written by others where a target has no kernel of it.
+    pub decomposition: Option<Decomposition>,
 }
 
 impl Primitive {
@@ -146,6 +153,7 @@ impl Primitive {
             window: None,
             lanes: Lanes::Any,
             flops: work::none,
+            decomposition: None,
         }
     }
 
@@ -181,6 +189,12 @@ impl Primitive {
     fn pool(operands: usize, window: Window, loads: i64) -> Primitive {
         let point = Primitive::addressed(operands);
         Primitive { window: Some((window, loads)), lanes: Lanes::Numbers, flops: work::each, ..point }
+    }
+
+    /// A tile of its own, or what it is written by.
+    fn attention(operands: usize, flops: fn(&Graph, &Node) -> Size, decomposition: Decomposition) -> Primitive {
+        let operands = Operands::OrOneMore(operands);
+        Primitive { operands, decomposition: Some(decomposition), ..Primitive::tile(flops) }
     }
 
     fn tile(flops: fn(&Graph, &Node) -> Size) -> Primitive {
@@ -230,6 +244,8 @@ impl Op {
             Op::SumPool2dGrad(w) | Op::MaxPool2dIndex(w) => P::pool(1, *w, 1),
             Op::MaxPool2dGrad(w) | Op::MaxPool2dGather(w) => P::pool(2, *w, 1),
             Op::MaxPool2dScatter(w) => P::pool(2, *w, 2),
+            Op::Attention(_) => P::attention(3, work::attention, attention::decomposition),
+            Op::AttentionGrad(_) => P::attention(3 + attention::MORE, work::attention_grad, attention::gradient),
             Op::Copy => P::new(1, Class::Point, Weight::Heavy),
             Op::Routine(call) => {
                 let alone = P::new(call.routine.arity().0, Class::Alone, Weight::Heavy);
