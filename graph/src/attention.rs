@@ -184,8 +184,10 @@ pub(crate) fn gradient(graph: &Graph, node: &Node, read: &[bool]) -> Result<Grap
         operands.into_iter().enumerate().filter(|(i, _)| read.get(*i) == Some(&true)).collect();
     let values: Vec<Value> = wanted.iter().map(|(_, v)| *v).collect();
     let (mut graph, found) = vjp(b.graph, cotangent.as_slice(), &values)?;
-    let output = |((number, _), value): (&(usize, Value), Value)| Output { role: Role::Result(*number), value };
-    graph.outputs = wanted.iter().zip(found).map(output).collect();
+    for ((number, _), value) in wanted.iter().zip(found) {
+        let value = value.ok_or_else(|| NoRule::of(node))?;
+        graph.outputs.push(Output { role: Role::Result(*number), value });
+    }
     Ok(graph)
 }
 

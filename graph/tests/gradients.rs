@@ -689,6 +689,39 @@ fn what_has_no_gradient_is_a_mistake_at_the_call() {
     assert_eq!(b.graph.as_const(zero), Some(0.0));
 }
 
+/// What `grad` gives of what `grad` gave: the gradient of attention is differentiated where it stands.
+#[test]
+fn a_gradient_of_a_gradient_has_a_gradient() {
+    let shapes = [vec![3, 2], vec![4, 2], vec![4, 3], vec![4]];
+    check("attention", 19, &shapes, (-1.0, 1.0), &|b, x| {
+        let y = op(b, "scaled_dot_product_attention", x.iter().map(|v| t(*v)).collect());
+        let loss = weighted_sum(b, y);
+        let first = b.grad(loss, x).unwrap();
+        let parts: Vec<Value> = first.iter().map(|g| weighted_sum(b, *g)).collect();
+        let loss = parts.into_iter().reduce(|a, c| op(b, "add", vec![t(a), t(c)])).unwrap();
+        let second = b.grad(loss, &[x[0], x[3], first[1]]).unwrap();
+        let parts: Vec<Value> = second.iter().map(|g| weighted_sum(b, *g)).collect();
+        parts.into_iter().reduce(|a, c| op(b, "add", vec![t(a), t(c)])).unwrap()
+    });
+}
+
+/// What a node with several results made is a source like any other value.
+#[test]
+fn gradients_are_taken_with_respect_to_what_routines_and_attention_made() {
+    let shapes = [vec![3, 3]];
+    for name in ["cumsum", "scaled_dot_product_attention"] {
+        check(name, 20, &shapes, (-1.0, 1.0), &|b, x| {
+            let args = if name == "cumsum" { vec![t(x[0]), int(0)] } else { vec![t(x[0]); 3] };
+            let y = op(b, name, args);
+            let squares = op(b, "square", vec![t(y)]);
+            let loss = weighted_sum(b, squares);
+            let g = b.grad(loss, &[y]).unwrap()[0];
+            assert_eq!(b.graph.as_const(g), None, "{name}");
+            g
+        });
+    }
+}
+
 /// What is detached in the rounds of a loop is a constant there, in the gradient and in the gradient of the gradient.
 #[test]
 fn what_is_detached_in_loops_is_a_constant() {

@@ -163,23 +163,23 @@ impl<'p> Pass<'p> {
             }
             let arrived = slices::join(&mut self.b, arrived);
             let sum = arrived.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
+            if let (true, Some(g)) = (self.sources[index], sum) {
+                self.found.insert(value, g);
+            }
             match (&node.op, &results) {
                 (Op::Routine(call), _) => {
                     self.routine(&node, value, call, sum, &results.unwrap_or_default());
                     continue;
                 }
-                (Op::AttentionGrad(_), _) => {
+                (Op::AttentionGrad(_), _) if self.needed[index] => {
                     self.by_decomposition(&node, value, sum, &results.unwrap_or_default())?;
                     continue;
                 }
                 // Its log-sum-exp is there for its own gradient alone.
-                (Op::Attention(_), Some(_)) => return Err(NoRule::of(&node)),
+                (Op::Attention(_), Some(_)) if self.needed[index] => return Err(NoRule::of(&node)),
                 _ => {}
             }
             let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
-            if self.sources[index] {
-                self.found.insert(value, g);
-            }
             match &node.op {
                 Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((*result, g)),
                 _ => self.rule(&node, value, g)?,
@@ -219,14 +219,9 @@ impl<'p> Pass<'p> {
         cotangents.extend((1..types.len()).map(|number| self.arrived(further, number)));
         let read: Vec<bool> = cotangents.iter().map(Option::is_some).collect();
         let mut by = decompose::decomposition(&self.b.graph, node, &read)?;
-        let mut arguments: FxHashMap<usize, Value> = FxHashMap::default();
-        for (index, inner) in by.nodes.iter().enumerate() {
-            if let Op::Input(number) = inner.op {
-                arguments.insert(number, Value(index as u32));
-            }
-        }
-        let wanted: Vec<usize> = (0..node.inputs.len()).filter(|&i| self.wants(node, i)).collect();
-        let inside: Vec<Value> = wanted.iter().filter_map(|i| arguments.get(i).copied()).collect();
+        let argument = |number: usize| by.nodes.iter().position(|inner| inner.op == Op::Input(number));
+        let wanted = (0..node.inputs.len()).filter(|&i| self.wants(node, i));
+        let wanted: Vec<(usize, Value)> = wanted.filter_map(|i| Some((i, Value(argument(i)? as u32)))).collect();
         let mut operands = node.inputs.clone();
         let mut seeds = vec![];
         for output in std::mem::take(&mut by.outputs) {
@@ -237,9 +232,11 @@ impl<'p> Pass<'p> {
             seeds.push((output.value, by.push(Op::Input(operands.len()), vec![], ty, node.origin.clone())));
             operands.push(g);
         }
-        let (mut by, found) = vjp(by, &seeds, &inside)?;
-        by.outputs = found.into_iter().map(|value| Output { role: Role::Result(0), value }).collect();
-        for (i, g) in wanted.into_iter().zip(decompose::append(&mut self.b.graph, &by, &operands)) {
+        let (mut by, found) = vjp(by, &seeds, &wanted.iter().map(|(_, v)| *v).collect::<Vec<_>>())?;
+        let found = wanted.into_iter().zip(found).filter_map(|((i, _), g)| Some((i, g?)));
+        let (reached, gradients): (Vec<usize>, Vec<Value>) = found.unzip();
+        by.outputs = gradients.into_iter().map(|value| Output { role: Role::Result(0), value }).collect();
+        for (i, g) in reached.into_iter().zip(decompose::append(&mut self.b.graph, &by, &operands)) {
             self.add(node, i, g);
         }
         Ok(())

@@ -5,12 +5,13 @@ use crate::builder::Parameters;
 use crate::decompose::NOTHING;
 use crate::graph::{Graph, Node, Value};
 
-/// The graph with the gradients of `wanted` values behind it, and where these stand; `cotangents`: of which value, and where it stands.
+/// The graph with the gradients of `wanted` values behind it, and where these stand, if any flows there; `cotangents`: of which value, and
+/// where it stands.
 pub(crate) fn vjp(
     graph: Graph,
     cotangents: &[(Value, Value)],
     wanted: &[Value],
-) -> Result<(Graph, Vec<Value>), NoRule> {
+) -> Result<(Graph, Vec<Option<Value>>), NoRule> {
     let mut none = Parameters::default();
     let is_wanted = |value: Value, _: &Node| wanted.contains(&value);
     let mut pass = Pass::new(graph, &mut none, &|_| false, NOTHING, &is_wanted);
@@ -20,8 +21,6 @@ pub(crate) fn vjp(
     if let Some(last) = cotangents.iter().map(|(value, _)| *value).max() {
         pass.sweep(last)?;
     }
-    let found = pass.found;
-    let mut b = pass.b;
-    let gradients = wanted.iter().map(|v| found.get(v).copied().unwrap_or_else(|| b.full(0.0, *v))).collect();
-    Ok((b.graph, gradients))
+    let gradients = wanted.iter().map(|v| pass.found.get(v).copied()).collect();
+    Ok((pass.b.graph, gradients))
 }

@@ -76,7 +76,8 @@ impl<'t> Lines<'t> {
                 _ => {}
             }
             graph.nodes.push(node);
-            let types = graph.nodes.last().and_then(|node| graph.several(node)?.ok()).unwrap_or_default();
+            let has = graph.nodes.last().is_some_and(|node| graph.several(node).is_some());
+            let types = if has { graph.types(Value(graph.nodes.len() as u32 - 1)) } else { vec![] };
             if !types.iter().skip(1).eq(&further) {
                 let types: Vec<String> = types.iter().map(Type::to_string).collect();
                 return Err(self.error(line.wrong(&format!("the types of its results, `{}`", types.join("; ")))));
