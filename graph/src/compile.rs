@@ -195,7 +195,7 @@ impl Compiled {
         };
         let decomposed = |graph: &Graph| {
             let decomposed =
-                decompose(graph, has).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
+                decompose(graph, &has).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
             checked("decompose", decomposed)
         };
         let optimised = match training {

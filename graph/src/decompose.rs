@@ -1,8 +1,15 @@
 //! Writes primitives by others where a target has no kernel of them; after the gradient, so that theirs is taken of the whole.
 
+use crate::builder::{Builder, Parameters};
 use crate::grad::NoRule;
 use crate::graph::{Graph, Node, Op, Output, Role, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
+
+mod resample;
+mod softmax;
+
+pub(crate) use resample::resample;
+pub(crate) use softmax::{normalize, softmax};
 
 /// How a primitive is written by others: a graph whose arguments are the node's operands, and whose results those of the node that are read,
 /// by their numbers. It is told the graph in which the node stands, the node, and which results are read.
@@ -25,12 +32,19 @@ pub const CPU: Has = NOTHING;
 /// # Errors
 ///
 /// What a decomposition needs and is not there: a mistake of castnet.
-pub fn decompose(graph: &Graph, has: Has) -> Result<Graph, NoRule> {
+pub fn decompose(graph: &Graph, has: &dyn Fn(&Op) -> bool) -> Result<Graph, NoRule> {
     let lacks = |op: &Op| op.primitive().decomposition.is_some() && !has(op);
-    if !graph.has(&lacks) {
-        return Ok(graph.clone());
+    let mut graph = graph.clone();
+    // What something is written by may be lacking itself.
+    while graph.has(&lacks) {
+        graph = once(&graph, &lacks)?;
     }
-    let mut written = written(graph, &lacks)?;
+    Ok(graph)
+}
+
+/// The graph without what was lacking in it.
+fn once(graph: &Graph, lacks: &dyn Fn(&Op) -> bool) -> Result<Graph, NoRule> {
+    let mut written = written(graph, lacks)?;
     let mut out = graph.head();
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     let mut made: FxHashMap<Value, Made> = FxHashMap::default();
@@ -50,7 +64,7 @@ pub fn decompose(graph: &Graph, has: Has) -> Result<Graph, NoRule> {
             (op, None, _) => {
                 let mut op = op.clone();
                 if let Op::Repeat(repeat) = &mut op {
-                    repeat.body = decompose(&repeat.body, has)?;
+                    repeat.body = once(&repeat.body, lacks)?;
                 }
                 out.push(op, inputs, node.ty.clone(), node.origin.clone())
             }
@@ -98,6 +112,17 @@ fn written(graph: &Graph, lacks: &dyn Fn(&Op) -> bool) -> Result<FxHashMap<Value
 pub(crate) fn decomposition(graph: &Graph, node: &Node, read: &[bool]) -> Result<Graph, NoRule> {
     let decomposition = node.op.primitive().decomposition.ok_or_else(|| NoRule::of(node))?;
     decomposition(graph, node, read)
+}
+
+/// What a node of one result is written by: what `write` makes of its operands.
+fn own(graph: &Graph, node: &Node, write: impl FnOnce(&mut Builder, &[Value]) -> Value) -> Result<Graph, NoRule> {
+    let mut none = Parameters::default();
+    let mut b = Builder::new("decomposition", &mut none, false);
+    b.origin = node.origin.clone();
+    let operands: Vec<Value> = node.inputs.iter().map(|v| b.argument("operand", graph.ty(*v).clone())).collect();
+    let value = write(&mut b, &operands);
+    b.result(value);
+    Ok(b.graph)
 }
 
 /// What was written in the place of a node.

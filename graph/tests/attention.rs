@@ -58,7 +58,7 @@ fn optimised(graph: &Graph, training: bool, has: Has) -> Graph {
         true => gradients(share(graph), &|_| true, has).unwrap(),
         false => graph.clone(),
     };
-    let graph = optimise(&decompose(&graph, has).unwrap());
+    let graph = optimise(&decompose(&graph, &has).unwrap());
     let graph = if training { without_dead_code(&recompute(&graph)) } else { graph };
     verify(&graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     graph
@@ -192,9 +192,9 @@ fn the_decomposition_computes_what_the_primitive_means() {
                     let whole = b.graph;
                     verify(&whole).unwrap();
                     assert!(whole.has(&|op| matches!(op, Op::AttentionGrad(_))));
-                    let written = decompose(&whole, NOTHING).unwrap();
+                    let written = decompose(&whole, &NOTHING).unwrap();
                     verify(&written).unwrap();
-                    assert!(!written.has(&is_attention) && decompose(&whole, EVERYTHING).unwrap() == whole);
+                    assert!(!written.has(&is_attention) && decompose(&whole, &EVERYTHING).unwrap() == whole);
                     let optimised = optimise(&written);
                     verify(&optimised).unwrap();
                     // As if halves had room: where they are rounded differs.

@@ -547,8 +547,8 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
     let with_gradients = gradients(forward.clone(), &|_| true, EVERYTHING).unwrap();
     castnet_graph::verify::verify(&with_gradients).unwrap();
     // What is decomposed behind the gradient, and what is in loops before they know what they keep.
-    let late = decompose(&with_gradients, NOTHING).unwrap();
-    let decomposed = decompose(&gradients(forward.clone(), &|_| true, NOTHING).unwrap(), NOTHING).unwrap();
+    let late = decompose(&with_gradients, &NOTHING).unwrap();
+    let decomposed = decompose(&gradients(forward.clone(), &|_| true, NOTHING).unwrap(), &NOTHING).unwrap();
     castnet_graph::verify::verify(&late).unwrap();
     castnet_graph::verify::verify(&decomposed).unwrap();
     let optimised = optimise(&decomposed);

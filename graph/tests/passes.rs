@@ -26,7 +26,7 @@ type Pass = fn(&Graph) -> Graph;
 
 const PASSES: [(&str, Pass); 6] = [
     ("dead", without_dead_code),
-    ("decompose", |graph| decompose(graph, CPU).unwrap_or_else(|e| panic!("{e:?}"))),
+    ("decompose", |graph| decompose(graph, &CPU).unwrap_or_else(|e| panic!("{e:?}"))),
     ("gradient", |graph| gradients(graph.clone(), &|_| true, CPU).unwrap_or_else(|e| panic!("{e:?}"))),
     ("optimise", optimise),
     ("recompute", |graph| without_dead_code(&recompute(graph))),

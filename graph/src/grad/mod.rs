@@ -65,7 +65,7 @@ pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Res
     let mut graph = crate::loops::separate(&graph);
     if graph.has(&|op| matches!(op, Op::AttentionGrad(_))) {
         // A gradient that is differentiated (`grad` in a function): the whole and its gradient go on from the same values.
-        graph = decompose(&graph, decompose::NOTHING)?;
+        graph = decompose(&graph, &|op| !matches!(op, Op::Attention(_) | Op::AttentionGrad(_)))?;
     }
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
     let mut no_parameters = Parameters::default();

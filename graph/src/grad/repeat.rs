@@ -163,7 +163,9 @@ impl Joint {
         let own = graph.outputs.len();
         graph.outputs.extend(arguments.into_iter().map(|(i, value)| Output { role: Role::Gradient(i), value }));
         graph.outputs.extend(gradients);
-        let graph = optimise_between_gradients(&decompose(&graph, has)?);
+        // What may be differentiated again keeps a gradient of its own kind.
+        let graph = decompose(&graph, &|op| has(op) || matches!(op, Op::Resample { .. }))?;
+        let graph = optimise_between_gradients(&graph);
         let graph = without_dead_code(&recompute(&graph));
         let mut forward = vec![false; graph.nodes.len()];
         graph.outputs[..own].iter().for_each(|o| forward[o.value.index()] = true);

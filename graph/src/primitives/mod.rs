@@ -5,7 +5,7 @@
 //! thought of it there.
 
 use crate::attention;
-use crate::decompose::Decomposition;
+use crate::decompose::{self, Decomposition};
 use crate::graph::{Graph, Node, Op, Window};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
@@ -175,9 +175,10 @@ impl Primitive {
         Primitive { is_function: true, lanes, flops: work::each, ..point }
     }
 
-    /// What is written by other primitives before anything is fused.
-    fn decomposed(operands: usize) -> Primitive {
-        Primitive { lanes: Lanes::Floats, ..Primitive::new(operands, Class::Point, Weight::Heavy) }
+    /// What no target has.
+    fn decomposed(operands: usize, decomposition: Decomposition) -> Primitive {
+        let point = Primitive::new(operands, Class::Point, Weight::Heavy);
+        Primitive { lanes: Lanes::Floats, decomposition: Some(decomposition), ..point }
     }
 
     /// A point whose operands lie in memory.
@@ -217,8 +218,9 @@ impl Op {
             Op::Cast => P::function(1, Lanes::Any),
             Op::Detach => P::new(1, Class::Point, Weight::View),
             Op::WithSlope => P { operands: Operands::Slopes, ..P::new(0, Class::Point, Weight::Heavy) },
-            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => P::decomposed(1),
-            Op::Normalize(_) => P::decomposed(3),
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => P::decomposed(1, decompose::softmax),
+            Op::Normalize(_) => P::decomposed(3, decompose::normalize),
+            Op::Resample { .. } => P::decomposed(1, decompose::resample),
             Op::Broadcast | Op::Reshape | Op::Permute(_) => P::view(),
             Op::After => P { operands: Operands::Exactly(2), ..P::view() },
             Op::Slice { .. } => P::new(1, Class::View, Weight::Light),

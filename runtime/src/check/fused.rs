@@ -65,7 +65,7 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
     let exact = Exact::new(&twin, &call, explained, training)?;
     let graph = if training { exact.with_gradients(&twin)? } else { exact.graph.clone() };
     // What kernels are made of, so that each operation is rounded.
-    let operations = decompose(&graph, NOTHING).map_err(|rule| Mistake(format!("`{}`: {rule:?}", call.name)))?;
+    let operations = decompose(&graph, &NOTHING).map_err(|rule| Mistake(format!("`{}`: {rule:?}", call.name)))?;
     let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&operations, true));
     let found = if training { train(&mut twin, &call)? } else { infer(&mut twin, &call)? };
     let net = model.net();
