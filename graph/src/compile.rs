@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::builder::Parameters;
 use crate::checks::checks_first;
+use crate::decompose::{CPU, Has, decompose};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
@@ -83,8 +84,13 @@ pub struct Report {
     pub program: Program,
 }
 
-/// Compiles every function.
+/// Compiles every function for the CPU.
 pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_for(source, CPU)
+}
+
+/// Compiles every function for a target that has kernels of these primitives, beside what every one must have.
+pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiled = Compiled {
         net: Net {
             name: source.name.clone(),
@@ -99,8 +105,8 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
     let mut mistakes = vec![];
     for mut function in source.functions {
         let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
-        let inference = compiled.program(&function, inference, false);
-        let training = training.map(|graph| compiled.program(&function, graph, true));
+        let inference = compiled.program(&function, inference, false, has);
+        let training = training.map(|graph| compiled.program(&function, graph, true, has));
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
@@ -165,7 +171,13 @@ fn within<E>(
 
 impl Compiled {
     /// One function: the way of the data.
-    fn program(&mut self, function: &SourceFunction, graph: Graph, training: bool) -> Result<Program, Diagnostic> {
+    fn program(
+        &mut self,
+        function: &SourceFunction,
+        graph: Graph,
+        training: bool,
+        has: Has,
+    ) -> Result<Program, Diagnostic> {
         let broken = |pass: &str, what: String| {
             Diagnostic::new(
                 "N0900",
@@ -181,13 +193,19 @@ impl Compiled {
         let updated = |number: usize| {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
+        let decomposed = |graph: &Graph| {
+            let decomposed =
+                decompose(graph, &has).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
+            checked("decompose", decomposed)
+        };
         let optimised = match training {
             true => {
-                let whole = gradients(share(&graph), &updated).map_err(|e| e.diagnostic(Loc::default()))?;
-                let optimised = checked("optimise", optimise(&checked("grad", whole)?))?;
+                let whole = gradients(share(&graph), &updated, has).map_err(|e| e.diagnostic(Loc::default()))?;
+                let decomposed = decomposed(&checked("grad", whole)?)?;
+                let optimised = checked("optimise", optimise(&decomposed))?;
                 checked("recompute", without_dead_code(&recompute(&optimised)))?
             }
-            false => checked("optimise", optimise(&graph))?,
+            false => checked("optimise", optimise(&decomposed(&graph)?))?,
         };
         let net = &self.net;
         let lowered = |graph: Graph| {

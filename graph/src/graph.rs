@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::attention::Attention;
 use crate::diagnostic::Loc;
 use crate::number::Number;
 use crate::program::{Below, Check};
@@ -279,6 +280,12 @@ pub enum Op {
         /// Which ones.
         taps: Taps,
     },
+    /// `query[.., L, E], key[.., S, E], value[.., S, F]`, and a mask that stretches to `[.., L, S]`, if there is one → softmax(scale · query ·
+    /// keyᵀ) · value. The mask is true where a key may be seen, or is added to the scores; a query that sees nothing gives 0. Result 1 is
+    /// log Σ exp of each query's scores, `[.., L]`.
+    Attention(Attention),
+    /// The same operands, the results of that, the cotangent of its output → the gradients of query, key, value, and of a mask that is added.
+    AttentionGrad(Attention),
     /// The value itself, in memory of its own: inserted where a view must be laid out.
     Copy,
     /// `x, y` → `x` itself, once `y` is there: keeps what is made again from moving to where `x` was made.
@@ -590,13 +597,21 @@ impl Graph {
     /// The types of all results of a node: of most its own, of a loop those that [`Op::Get`] reads.
     pub fn types(&self, value: Value) -> Vec<Type> {
         let node = self.node(value);
-        match &node.op {
-            Op::Routine(call) => {
-                let operands: Vec<&Type> = node.inputs.iter().map(|v| self.ty(*v)).collect();
-                call.results(&operands).unwrap_or_else(|_| vec![node.ty.clone()])
-            }
-            Op::Repeat(repeat) => repeat.types(),
+        match (&node.op, self.several(node)) {
+            (Op::Repeat(repeat), _) => repeat.types(),
+            (_, Some(Ok(types))) => types,
             _ => vec![node.ty.clone()],
+        }
+    }
+
+    /// Of a node whose operands say how many results it has: their types, or what is wrong with the operands.
+    pub(crate) fn several(&self, node: &Node) -> Option<Result<Vec<Type>, String>> {
+        let operands = || node.inputs.iter().map(|v| self.ty(*v)).collect::<Vec<&Type>>();
+        match &node.op {
+            Op::Routine(call) => Some(call.results(&operands())),
+            Op::Attention(attention) => Some(attention.results(&operands())),
+            Op::AttentionGrad(attention) => Some(attention.gradients(&operands())),
+            _ => None,
         }
     }
 

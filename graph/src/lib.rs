@@ -1,6 +1,7 @@
 //! What a castnet network *is*: sizes, operators, the graph, its passes, the memory plan and the program. Pure functions over data.
 
 pub mod arith;
+pub mod attention;
 pub mod budget;
 pub mod builder;
 pub mod bytes;
@@ -9,6 +10,7 @@ pub mod check;
 mod checks;
 pub mod compile;
 pub mod cuda;
+pub mod decompose;
 pub mod diagnostic;
 pub mod explain;
 mod functions;

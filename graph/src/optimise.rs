@@ -1,6 +1,5 @@
-//! Rebuilds a graph in its order: decomposition, simplification, constant folding, common subexpressions; then dead code goes.
+//! Rebuilds a graph in its order: simplification, constant folding, common subexpressions; then dead code goes.
 
-mod resample;
 mod slices;
 
 use std::hash::{Hash, Hasher};
@@ -8,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
 use crate::primitives::Class;
-use crate::scalar::{Binary, Lane, Reduction, Unary};
+use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Type};
 use rustc_hash::FxHashMap;
@@ -249,17 +248,8 @@ impl Rebuild {
                 let c = self.out.as_const(condition)?;
                 Some(if c != 0.0 { node.inputs[1] } else { node.inputs[2] })
             }
-            (Op::Normalize(_), Some(x)) => {
-                let centred = self.with(node, Op::Binary(Binary::Sub), vec![x, node.inputs[1]], node.ty.clone());
-                Some(self.with(node, Op::Binary(Binary::Mul), vec![centred, node.inputs[2]], node.ty.clone()))
-            }
             (Op::Reduce(Reduction::Sum, axes), Some(x)) => self.factors_of_sum(node, axes, x),
-            (Op::Softmax(axis) | Op::SafeSoftmax(axis) | Op::LogSoftmax(axis), Some(x)) => {
-                Some(self.softmax(node, x, *axis))
-            }
             (Op::Gather { .. }, Some(x)) => self.out.as_number(x).map(|c| self.constant(node, c)),
-            // What may be differentiated again keeps its gradient.
-            (Op::Resample { axis, taps }, Some(x)) if !self.keeps_detached => self.resample(node, x, *axis, *taps),
             _ => None,
         }
     }
@@ -392,50 +382,5 @@ impl Rebuild {
         let size = |axis: usize| axis.checked_sub(lead).map_or(Size::constant(1), |i| shape[i].clone());
         let kept = (0..node.ty.rank()).filter(|axis| !axes.contains(axis)).map(size).collect();
         axes.iter().all(|axis| size(*axis).is(1)).then_some((below, kept))
-    }
-
-    /// With the maximum taken off, so that no exponential overflows. What is safe takes off a number even if all is -∞, and divides 0 by one.
-    fn softmax(&mut self, node: &Node, x: Value, axis: usize) -> Value {
-        let ty = node.ty.clone();
-        let mut kept = ty.shape.clone();
-        let mut reduced = kept.clone();
-        kept[axis] = Size::constant(1);
-        reduced.remove(axis);
-        let (kept, reduced) = (Type::new(ty.dtype, kept), Type::new(ty.dtype, reduced));
-        let row = |me: &mut Self, f: Reduction, x: Value| {
-            let r = me.with(node, Op::Reduce(f, vec![axis]), vec![x], reduced.clone());
-            me.with(node, Op::Reshape, vec![r], kept.clone())
-        };
-        let safe = matches!(node.op, Op::SafeSoftmax(_));
-        let (lowest, tiny) = match ty.dtype.lane() == Lane::F64 {
-            true => (f64::MIN, f64::MIN_POSITIVE),
-            false => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
-        };
-        let at_least = |me: &mut Self, x: Value, least: f64| {
-            let least = me.constant(&Node { ty: kept.clone(), ..node.clone() }, least);
-            me.with(node, Op::Binary(Binary::Max), vec![x, least], kept.clone())
-        };
-        let mut max = row(self, Reduction::Max, x);
-        if safe {
-            max = at_least(self, max, lowest);
-        }
-        let max = self.with(node, Op::Broadcast, vec![max], ty.clone());
-        let shifted = self.with(node, Op::Binary(Binary::Sub), vec![x, max], ty.clone());
-        let exp = self.with(node, Op::Unary(Unary::Exp), vec![shifted], ty.clone());
-        let mut sum = row(self, Reduction::Sum, exp);
-        if safe {
-            sum = at_least(self, sum, tiny);
-        }
-        match node.op {
-            Op::Softmax(_) | Op::SafeSoftmax(_) => {
-                let sum = self.with(node, Op::Broadcast, vec![sum], ty.clone());
-                self.with(node, Op::Binary(Binary::Div), vec![exp, sum], ty)
-            }
-            _ => {
-                let log = self.with(node, Op::Unary(Unary::Log), vec![sum], kept.clone());
-                let log = self.with(node, Op::Broadcast, vec![log], ty.clone());
-                self.with(node, Op::Binary(Binary::Sub), vec![shifted, log], ty)
-            }
-        }
     }
 }

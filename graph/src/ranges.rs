@@ -273,7 +273,7 @@ impl Ranges {
             Op::Binary(_) | Op::Unary(_) | Op::Reduce(Reduction::Prod, _) => None,
             Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
-            Op::Scatter { .. } | Op::MatMul { .. } | Op::Repeat(_) => None,
+            Op::Scatter { .. } | Op::MatMul { .. } | Op::Attention(_) | Op::AttentionGrad(_) | Op::Repeat(_) => None,
             Op::Routine(call) => self.of_routine(graph, call, &node.inputs, 0),
             Op::Get(number) => match graph.node(node.inputs[0]) {
                 Node { op: Op::Routine(call), inputs, .. } => self.of_routine(graph, call, inputs, *number),

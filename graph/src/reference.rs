@@ -8,6 +8,8 @@ use crate::routines;
 use crate::scalar::{Binary, Reduction};
 use crate::types::Type;
 
+mod attention;
+
 /// A tensor of the reference: row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -297,6 +299,12 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                     let element = |a: usize| x(0).at(&[&i[..*axis], &[a], &i[axis + 1..]].concat());
                     near[i[*axis]].iter().map(|(a, weight)| element(*a) * weight).sum()
                 })
+            }
+            Op::Attention(options) | Op::AttentionGrad(options) => {
+                let is_added = node.inputs.get(3).is_some_and(|mask| graph.dtype(*mask).is_float());
+                let of = if let Op::Attention(_) = node.op { attention::results } else { attention::gradients };
+                loops.insert(Value(index as u32), of(options, &operands, is_added));
+                loops[&Value(index as u32)][0].clone()
             }
             Op::Routine(call) => {
                 let types: Vec<&Type> = node.inputs.iter().map(|v| graph.ty(*v)).collect();

@@ -6,7 +6,7 @@ use crate::graph::{Graph, Node, Op, Repeat, Role, Window};
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
-use crate::types::{DType, Type, broadcast};
+use crate::types::{DType, broadcast};
 use rustc_hash::FxHashMap;
 
 /// Operands come first and every node has the type that its operator's rule gives.
@@ -80,13 +80,15 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             // Their types stand in the net's lists, a loop's in its body.
             Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => true,
             Op::Repeat(_) => true,
-            Op::Routine(call) => {
-                let operands: Vec<&Type> = node.inputs.iter().map(|v| graph.ty(*v)).collect();
-                match call.results(&operands) {
-                    Ok(types) => types.len() == call.routine.arity().1 && types[0] == node.ty,
-                    Err(what) => return wrong(&what),
-                }
-            }
+            Op::Routine(_) | Op::Attention(_) | Op::AttentionGrad(_) => match graph.several(node) {
+                Some(Err(what)) => return wrong(&what),
+                types => types.is_some_and(|types| {
+                    types.is_ok_and(|types| {
+                        let known = if let Op::Routine(call) = &node.op { call.routine.arity().1 } else { types.len() };
+                        types.len() == known && types.first() == Some(&node.ty)
+                    })
+                }),
+            },
             Op::Get(number) => match (graph.types(node.inputs[0]).get(*number), &graph.node(node.inputs[0]).op) {
                 // The element types of states are those of what goes round.
                 (Some(ty), Op::Repeat(_)) => ty.shape == node.ty.shape,

@@ -12,6 +12,7 @@ mod routines;
 
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
+use castnet_graph::decompose::{EVERYTHING, NOTHING, decompose};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Role, Value, Window};
 use castnet_graph::loops::Rounds;
@@ -543,9 +544,14 @@ fn check_second_order(
 }
 
 fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (f64, f64)) {
-    let with_gradients = gradients(forward.clone(), &|_| true).unwrap();
+    let with_gradients = gradients(forward.clone(), &|_| true, EVERYTHING).unwrap();
     castnet_graph::verify::verify(&with_gradients).unwrap();
-    let optimised = optimise(&with_gradients);
+    // What is decomposed behind the gradient, and what is in loops before they know what they keep.
+    let late = decompose(&with_gradients, &NOTHING).unwrap();
+    let decomposed = decompose(&gradients(forward.clone(), &|_| true, NOTHING).unwrap(), &NOTHING).unwrap();
+    castnet_graph::verify::verify(&late).unwrap();
+    castnet_graph::verify::verify(&decomposed).unwrap();
+    let optimised = optimise(&decomposed);
     let recomputed = recompute(&optimised);
     let segments = Segments::new(&recomputed, &|_| 1).graph(3);
     castnet_graph::verify::verify(&segments).unwrap();
@@ -581,7 +587,9 @@ fn compare(name: &str, seed: u64, forward: &Graph, shapes: &[Vec<i64>], range: (
         (roles, results)
     };
     let (roles, results) = run(&with_gradients, &values);
-    for (what, graph) in [("optimise", &optimised), ("recompute", &recomputed), ("segments", &segments)] {
+    let stages = [("decompose", &late), ("decompose in loops", &decomposed)];
+    let further = [("optimise", &optimised), ("recompute", &recomputed), ("segments", &segments)];
+    for (what, graph) in stages.into_iter().chain(further) {
         for (a, b) in results.iter().zip(run(graph, &values).1) {
             let worst = a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
             assert!(worst < 1e-12, "{name}, seed {seed}: {what} changed a result by {worst}");
@@ -679,6 +687,39 @@ fn what_has_no_gradient_is_a_mistake_at_the_call() {
     let flat = op(&mut b, "sum", vec![t(steps)]);
     let zero = b.grad(flat, &[x]).unwrap()[0];
     assert_eq!(b.graph.as_const(zero), Some(0.0));
+}
+
+/// What `grad` gives of what `grad` gave: the gradient of attention is differentiated where it stands.
+#[test]
+fn a_gradient_of_a_gradient_has_a_gradient() {
+    let shapes = [vec![3, 2], vec![4, 2], vec![4, 3], vec![4]];
+    check("attention", 19, &shapes, (-1.0, 1.0), &|b, x| {
+        let y = op(b, "scaled_dot_product_attention", x.iter().map(|v| t(*v)).collect());
+        let loss = weighted_sum(b, y);
+        let first = b.grad(loss, x).unwrap();
+        let parts: Vec<Value> = first.iter().map(|g| weighted_sum(b, *g)).collect();
+        let loss = parts.into_iter().reduce(|a, c| op(b, "add", vec![t(a), t(c)])).unwrap();
+        let second = b.grad(loss, &[x[0], x[3], first[1]]).unwrap();
+        let parts: Vec<Value> = second.iter().map(|g| weighted_sum(b, *g)).collect();
+        parts.into_iter().reduce(|a, c| op(b, "add", vec![t(a), t(c)])).unwrap()
+    });
+}
+
+/// What a node with several results made is a source like any other value.
+#[test]
+fn gradients_are_taken_with_respect_to_what_routines_and_attention_made() {
+    let shapes = [vec![3, 3]];
+    for name in ["cumsum", "scaled_dot_product_attention"] {
+        check(name, 20, &shapes, (-1.0, 1.0), &|b, x| {
+            let args = if name == "cumsum" { vec![t(x[0]), int(0)] } else { vec![t(x[0]); 3] };
+            let y = op(b, name, args);
+            let squares = op(b, "square", vec![t(y)]);
+            let loss = weighted_sum(b, squares);
+            let g = b.grad(loss, &[y]).unwrap()[0];
+            assert_eq!(b.graph.as_const(g), None, "{name}");
+            g
+        });
+    }
 }
 
 /// What is detached in the rounds of a loop is a constant there, in the gradient and in the gradient of the gradient.

@@ -10,6 +10,7 @@ mod read_back;
 mod reference;
 
 use castnet_graph::compile::{Source, compile};
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Output, Role, Value};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
@@ -96,7 +97,7 @@ fn gaps(op: &Op, x: &Tensor) -> Vec<f64> {
 fn check(number: u64, source: Source, mixes: bool) -> bool {
     let float = source.parameters.float;
     let written = source.functions[0].training.clone().unwrap();
-    let unfused = gradients(written.clone(), &|_| true).unwrap();
+    let unfused = gradients(written.clone(), &|_| true, EVERYTHING).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
     let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_text();
     // As generated code carries it.

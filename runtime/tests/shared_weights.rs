@@ -7,6 +7,7 @@ mod reference;
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
@@ -107,7 +108,7 @@ impl Case {
 
     /// Loss and gradients are those of the reference.
     fn is_right(&self) {
-        let reference = gradients(self.source().functions[0].training.clone().unwrap(), &|_| true).unwrap();
+        let reference = gradients(self.source().functions[0].training.clone().unwrap(), &|_| true, EVERYTHING).unwrap();
         let mut model = self.model();
         model.poison(true);
         let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op, Value};
@@ -114,7 +115,7 @@ impl Case<'_> {
         let source = self.source();
         let written = source.functions[1].inference.clone();
         let out = source.functions[0].inference.clone();
-        let unfused = gradients(written.clone(), &|_| true).unwrap();
+        let unfused = gradients(written.clone(), &|_| true, EVERYTHING).unwrap();
         let compiled = compile(source).unwrap_or_else(|e| panic!("{what}: {e:?}\n{written}"));
         let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_text();
         // SAFETY: castnet's compiler made it.

@@ -3,6 +3,7 @@
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
@@ -65,7 +66,7 @@ fn distance(expected: &Tensor, found: &[f32]) -> f64 {
 /// Loss and gradients at these values of the sizes `N, H, W`; the net is refused at `small`.
 fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], small: [i64; 3]) {
     let (graph, parameters) = network(input, kinds);
-    let reference = gradients(graph.clone(), &|_| true).unwrap();
+    let reference = gradients(graph.clone(), &|_| true, EVERYTHING).unwrap();
     let function = SourceFunction::new("loss", graph.clone(), Some(graph));
     let compiled = compile(Source { name: "Net".into(), parameters, functions: vec![function] });
     let compiled = compiled.unwrap_or_else(|e| panic!("{e:?}"));

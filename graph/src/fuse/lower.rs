@@ -40,6 +40,9 @@ pub struct Kernels {
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
 pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Result<Kernels, String> {
+    if graph.has(&|op| op.primitive().decomposition.is_some()) {
+        return Err("a primitive is left of which there is no kernel, and which is to be decomposed before".into());
+    }
     lower_at(graph, parameters, 0, &Border::default())
 }
 

@@ -384,6 +384,8 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             | Op::LogSoftmax(_)
             | Op::Normalize(_)
             | Op::Resample { .. }
+            | Op::Attention(_)
+            | Op::AttentionGrad(_)
             | Op::Broadcast
             | Op::Reshape
             | Op::Permute(_)

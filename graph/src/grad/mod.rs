@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::attention::Operands;
 use crate::builder::{Builder, Parameters};
+use crate::decompose::{self, Has, decompose};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::functions;
-use crate::graph::{Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
+use crate::graph::{Argument, Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
 use crate::routine::Routine;
 use crate::routines::neighbours;
@@ -20,6 +22,9 @@ use rustc_hash::FxHashMap;
 mod repeat;
 mod slices;
 mod value;
+mod vjp;
+
+pub(crate) use vjp::vjp;
 
 /// A step of the chain rule that has no rule yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub struct NoRule {
 }
 
 impl NoRule {
-    fn of(node: &Node) -> NoRule {
+    pub(crate) fn of(node: &Node) -> NoRule {
         let op = format!("{:?}", node.op);
         let end = op.find(|c: char| !c.is_alphanumeric()).unwrap_or(op.len());
         NoRule { op: op[..end].into(), origin: node.origin.clone() }
@@ -53,12 +58,19 @@ impl NoRule {
 ///
 /// Weight gradients come right after the data gradient of the same operator, which reads the weight: an update of the weight in the
 /// weight gradient's kernel is then safe.
-pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool) -> Result<Graph, NoRule> {
-    let graph = crate::loops::separate(&graph);
+///
+/// What the target does not have (`has`) stays whole here, but in the rounds of loops: what these keep for the way back follows from what they
+/// are written by.
+pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Result<Graph, NoRule> {
+    let mut graph = crate::loops::separate(&graph);
+    if graph.has(&|op| matches!(op, Op::AttentionGrad(_))) {
+        // A gradient that is differentiated (`grad` in a function): the whole and its gradient go on from the same values.
+        graph = decompose(&graph, &|op| !matches!(op, Op::Attention(_) | Op::AttentionGrad(_)))?;
+    }
     let Some(objective) = graph.outputs.first().map(|o| o.value) else { return Ok(graph) };
     let mut no_parameters = Parameters::default();
     let source = |_, node: &Node| matches!(node.op, Op::Parameter(number) if updated(number));
-    let mut pass = Pass::new(graph, &mut no_parameters, updated, &source);
+    let mut pass = Pass::new(graph, &mut no_parameters, updated, has, &source);
     pass.seed(objective);
     pass.sweep(objective)?;
     let mut gradients = pass.of_parameters();
@@ -94,6 +106,8 @@ struct Pass<'p> {
     needed: Vec<bool>,
     /// The parameters that are sources where loops use them on their own.
     updated: &'p dyn Fn(usize) -> bool,
+    /// What the target has.
+    has: Has,
     sources: Vec<bool>,
     /// Gradients of the sources.
     found: FxHashMap<Value, Value>,
@@ -107,6 +121,7 @@ impl<'p> Pass<'p> {
         graph: Graph,
         no_parameters: &'p mut Parameters,
         updated: &'p dyn Fn(usize) -> bool,
+        has: Has,
         is_source: &dyn Fn(Value, &Node) -> bool,
     ) -> Pass<'p> {
         let source = |(index, node)| is_source(Value(index as u32), node);
@@ -116,6 +131,7 @@ impl<'p> Pass<'p> {
             sources: graph.nodes.iter().enumerate().map(source).collect(),
             b: Builder::resume(graph, no_parameters),
             updated,
+            has,
             found: FxHashMap::default(),
             results: FxHashMap::default(),
         }
@@ -147,14 +163,23 @@ impl<'p> Pass<'p> {
             }
             let arrived = slices::join(&mut self.b, arrived);
             let sum = arrived.into_iter().reduce(|a, b| self.b.pointwise(Binary::Add, a, b));
-            if let Op::Routine(call) = &node.op {
-                self.routine(&node, value, call, sum, &results.unwrap_or_default());
-                continue;
-            }
-            let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
-            if self.sources[index] {
+            if let (true, Some(g)) = (self.sources[index], sum) {
                 self.found.insert(value, g);
             }
+            match (&node.op, &results) {
+                (Op::Routine(call), _) => {
+                    self.routine(&node, value, call, sum, &results.unwrap_or_default());
+                    continue;
+                }
+                (Op::AttentionGrad(_), _) if self.needed[index] => {
+                    self.by_decomposition(&node, value, sum, &results.unwrap_or_default())?;
+                    continue;
+                }
+                // Its log-sum-exp is there for its own gradient alone.
+                (Op::Attention(_), Some(_)) if self.needed[index] => return Err(NoRule::of(&node)),
+                _ => {}
+            }
+            let Some(g) = sum.filter(|_| self.needed[index]) else { continue };
             match &node.op {
                 Op::Get(result) => self.results.entry(node.inputs[0]).or_default().push((*result, g)),
                 _ => self.rule(&node, value, g)?,
@@ -179,6 +204,42 @@ impl<'p> Pass<'p> {
                 self.add(node, operand, g);
             }
         }
+    }
+
+    /// Through what the node is written by; `first` and `further` as for routines.
+    fn by_decomposition(
+        &mut self,
+        node: &Node,
+        y: Value,
+        first: Option<Value>,
+        further: &[(usize, Value)],
+    ) -> Result<(), NoRule> {
+        let types = self.b.graph.types(y);
+        let mut cotangents = vec![first];
+        cotangents.extend((1..types.len()).map(|number| self.arrived(further, number)));
+        let read: Vec<bool> = cotangents.iter().map(Option::is_some).collect();
+        let mut by = decompose::decomposition(&self.b.graph, node, &read)?;
+        let argument = |number: usize| by.nodes.iter().position(|inner| inner.op == Op::Input(number));
+        let wanted = (0..node.inputs.len()).filter(|&i| self.wants(node, i));
+        let wanted: Vec<(usize, Value)> = wanted.filter_map(|i| Some((i, Value(argument(i)? as u32)))).collect();
+        let mut operands = node.inputs.clone();
+        let mut seeds = vec![];
+        for output in std::mem::take(&mut by.outputs) {
+            let Role::Result(number) = output.role else { continue };
+            let Some(g) = cotangents[number] else { continue };
+            let ty = by.ty(output.value).clone();
+            by.arguments.push(Argument { name: "cotangent".into(), ty: ty.clone(), below: vec![] });
+            seeds.push((output.value, by.push(Op::Input(operands.len()), vec![], ty, node.origin.clone())));
+            operands.push(g);
+        }
+        let (mut by, found) = vjp(by, &seeds, &wanted.iter().map(|(_, v)| *v).collect::<Vec<_>>())?;
+        let found = wanted.into_iter().zip(found).filter_map(|((i, _), g)| Some((i, g?)));
+        let (reached, gradients): (Vec<usize>, Vec<Value>) = found.unzip();
+        by.outputs = gradients.into_iter().map(|value| Output { role: Role::Result(0), value }).collect();
+        for (i, g) in reached.into_iter().zip(decompose::append(&mut self.b.graph, &by, &operands)) {
+            self.add(node, i, g);
+        }
+        Ok(())
     }
 
     /// The gradients of parameters, from the last node to the first.
@@ -375,6 +436,22 @@ impl Pass<'_> {
                 let d = self.b.push(Op::Resample { axis: *axis, taps }, vec![g], ty);
                 self.add(node, 0, d);
             }
+            Op::Attention(attention) => {
+                let types = self.b.graph.types(y);
+                let log_sums = self.b.push(Op::Get(1), vec![y], types[1].clone());
+                let mask = Operands::of(&node.inputs, 0).and_then(|operands| operands.mask);
+                let inputs = [&node.inputs[..], &[y, log_sums, g]].concat();
+                let ty = self.b.ty(node.inputs[0]).clone();
+                let gradients = self.b.push(Op::AttentionGrad(*attention), inputs, ty);
+                // In the order in which the gradients of what it is written by arrive.
+                for i in [2, 3, 0, 1].into_iter().filter(|i| *i < 3 || mask.is_some()) {
+                    if self.wants(node, i) {
+                        let ty = self.b.ty(node.inputs[i]).clone();
+                        let d = if i == 0 { gradients } else { self.b.push(Op::Get(i), vec![gradients], ty) };
+                        self.add(node, i, d);
+                    }
+                }
+            }
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
             Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
@@ -391,7 +468,7 @@ impl Pass<'_> {
                 self.contract(node, 1, Op::MaxPool2dScatter(*window), node.inputs[0], g);
             }
             Op::MaxPool2dIndex(_) => {}
-            Op::Repeat(_) | Op::Get(_) | Op::Routine(_) => {
+            Op::Repeat(_) | Op::Get(_) | Op::Routine(_) | Op::AttentionGrad(_) => {
                 return Err(NoRule::of(node));
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{NoRule, Pass, reaches_sources};
 use crate::builder::Parameters;
+use crate::decompose::{Has, decompose};
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
 use crate::number::Number;
 use crate::optimise::{optimise_between_gradients, without_dead_code};
@@ -22,7 +23,7 @@ impl Pass<'_> {
     ) -> Result<(), NoRule> {
         let wanted = |i: usize| self.needed[node.inputs[i].index()];
         let carried = carried(repeat, self.updated, &wanted);
-        let joint = Joint::new(node, repeat, self.updated, &carried, &wanted, results)?;
+        let joint = Joint::new(node, repeat, (self.updated, self.has), &carried, &wanted, results)?;
         let reads = Reads::new(repeat, &joint);
         let mut stacks = self.keep(value, repeat, &joint, &reads).into_iter();
 
@@ -124,7 +125,7 @@ impl Joint {
     fn new(
         node: &Node,
         repeat: &Repeat,
-        updated: &dyn Fn(usize) -> bool,
+        (updated, has): (&dyn Fn(usize) -> bool, Has),
         carried: &[bool],
         wanted: &dyn Fn(usize) -> bool,
         results: &[(usize, Value)],
@@ -132,7 +133,7 @@ impl Joint {
         let mut none = Parameters::default();
         let wants = |i: usize| carried.get(i).copied().unwrap_or_else(|| wanted(i));
         let source = |_: Value, node: &Node| is_source(node, updated, &wants);
-        let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, &source);
+        let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, has, &source);
         let mut seeds = vec![];
         for (result, output) in repeat.body.outputs.iter().enumerate() {
             let arrives = match carried.get(result) {
@@ -162,7 +163,10 @@ impl Joint {
         let own = graph.outputs.len();
         graph.outputs.extend(arguments.into_iter().map(|(i, value)| Output { role: Role::Gradient(i), value }));
         graph.outputs.extend(gradients);
-        let graph = without_dead_code(&recompute(&optimise_between_gradients(&graph)));
+        // What may be differentiated again keeps a gradient of its own kind.
+        let graph = decompose(&graph, &|op| has(op) || matches!(op, Op::Resample { .. }))?;
+        let graph = optimise_between_gradients(&graph);
+        let graph = without_dead_code(&recompute(&graph));
         let mut forward = vec![false; graph.nodes.len()];
         graph.outputs[..own].iter().for_each(|o| forward[o.value.index()] = true);
         for index in (0..graph.nodes.len()).rev() {

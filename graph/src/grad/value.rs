@@ -2,6 +2,7 @@
 
 use super::{Pass, reaches_sources};
 use crate::builder::{Builder, Checked, Parameters};
+use crate::decompose::NOTHING;
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 
@@ -34,7 +35,9 @@ impl Builder<'_> {
         let origin = self.origin.clone();
         let mut no_parameters = Parameters::default();
         let graph = std::mem::take(&mut self.graph);
-        let mut pass = Pass::new(graph, &mut no_parameters, &|_| false, &|value, _| wrt.contains(&value));
+        // No target is known here: loops are written for those that have least.
+        let is_source = |value, _: &_| wrt.contains(&value);
+        let mut pass = Pass::new(graph, &mut no_parameters, &|_| false, NOTHING, &is_source);
         pass.seed(loss);
         let swept = pass.sweep(loss);
         let found = pass.found;

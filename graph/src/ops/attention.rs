@@ -1,11 +1,12 @@
-//! Attention, built of products and a softmax: scale, mask and softmax become one kernel over rows.
+//! Attention: a primitive, but where weights are dropped.
 
 use super::{Operator, pointwise::drop_out, pointwise::float};
+use crate::attention::{Attention, Operands};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
-use crate::scalar::{Binary, Unary};
+use crate::number::Number;
 use crate::size::Size;
 use crate::types::{DType, Type, broadcast, shape_text};
 
@@ -57,52 +58,26 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     };
     let [query, key, value] = [(query, &qs), (key, &ks), (value, &vs)]
         .map(|(v, shape)| b.broadcast_to(v, &[&batch[..], &shape[shape.len() - 2..]].concat()));
-    let rank = batch.len() + 2;
-    let (targets, sources) = (qs[qs.len() - 2].clone(), ks[ks.len() - 2].clone());
-    let shape = [&batch[..], &[targets.clone(), sources.clone()]].concat();
-    let dtype = b.graph.dtype(query);
-    let ty = Type::new(dtype, shape.clone());
-    let scores = b.push(Op::MatMul { ta: false, tb: true }, vec![query, key], ty.clone());
-    let features = &qs[qs.len() - 1];
-    let scaled = match (bound.float(6), features.as_const()) {
-        (Some(scale), _) => b.binary_const(Binary::Mul, scores, scale),
-        (None, Some(features)) => b.binary_const(Binary::Mul, scores, 1.0 / (features as f64).sqrt()),
-        (None, None) => {
-            let features = b.push(Op::Size(features.clone()), vec![], Type::new(dtype, vec![]));
-            let scale = b.unary(Unary::Rsqrt, features);
-            b.binary(Binary::Mul, scores, scale)?
-        }
-    };
-    let mut mask = bound.arg(3).map(|_| bound.tensor(b, 3, None));
-    if causal {
-        let places = Type::new(DType::I64, vec![targets, sources]);
-        let row = b.push(Op::Iota(0), vec![], places.clone());
-        let column = b.push(Op::Iota(1), vec![], places);
-        mask = Some(b.binary(Binary::Le, column, row)?);
-    }
-    let masked = match mask {
-        None => scaled,
-        Some(mask) if broadcast(&shape, b.graph.shape(mask)).as_ref() != Some(&shape) => {
+    let shape = [&batch[..], &[qs[qs.len() - 2].clone(), ks[ks.len() - 2].clone()]].concat();
+    let mut operands = vec![query, key, value];
+    if bound.arg(3).is_some() {
+        let mask = bound.tensor(b, 3, None);
+        if broadcast(&shape, b.graph.shape(mask)).as_ref() != Some(&shape) {
             return mask_misfits(b, bound, mask, &shape_text(&shape));
         }
-        Some(mask) if b.graph.dtype(mask) == DType::Bool => {
-            let mask = b.broadcast_to(mask, &shape);
-            let hidden = b.constant(f64::NEG_INFINITY, dtype);
-            b.select(mask, scaled, hidden)?
-        }
-        Some(_) => {
-            let mask = float(b, bound, 3)?;
-            b.binary(Binary::Add, scaled, mask)?
-        }
-    };
-    // Every query of a causal mask sees a key; of any other mask, some may see none.
-    let softmax = if mask.is_some() && !causal { Op::SafeSoftmax } else { Op::Softmax };
-    let weights = b.push(softmax(rank - 1), vec![masked], ty);
-    let weights = drop_out(b, weights, p)?;
-    let mut shape = shape;
-    shape[rank - 1] = vs[vs.len() - 1].clone();
-    let ty = Type::new(dtype, shape);
-    Ok(Arg::Tensor(b.push(Op::MatMul { ta: false, tb: false }, vec![weights, value], ty)))
+        operands.push(if b.graph.dtype(mask) == DType::Bool { mask } else { float(b, bound, 3)? });
+    }
+    let attention = Attention { causal, scale: bound.float(6).map(Number::Float) };
+    if b.training && p > 0.0 {
+        // Which weights are dropped the primitive cannot say: each would need its random number in the kernel.
+        let Some(operands) = Operands::of(&operands, 0) else { return Ok(Arg::Unknown) };
+        let [_, weights] = attention.weights(b, &operands);
+        let weights = drop_out(b, weights, p)?;
+        return Ok(Arg::Tensor(Attention::weighted(b, weights, value)));
+    }
+    let width = vs[vs.len() - 1].clone();
+    let ty = Type::new(b.graph.dtype(query), [&shape[..shape.len() - 1], &[width]].concat());
+    Ok(Arg::Tensor(b.push(Op::Attention(attention), operands, ty)))
 }
 
 fn mask_misfits(b: &mut Builder, bound: &Bound, mask: Value, scores: &str) -> Checked<Arg> {

@@ -4,6 +4,8 @@
 //! loop in the reference) stands with the pass, in a match without a default arm: a new operator is a mistake of the build until somebody has
 //! thought of it there.
 
+use crate::attention;
+use crate::decompose::{self, Decomposition};
 use crate::graph::{Graph, Node, Op, Window};
 use crate::scalar::{Lane, Reduction};
 use crate::size::Size;
@@ -65,6 +67,8 @@ pub(crate) enum Weight {
 pub(crate) enum Operands {
     /// So many.
     Exactly(usize),
+    /// So many, or one more.
+    OrOneMore(usize),
     /// At least one.
     Some,
     /// One, and pairs of others, at least one.
@@ -78,6 +82,7 @@ impl Operands {
     pub fn admit(self, count: usize) -> bool {
         match self {
             Operands::Exactly(wanted) => count == wanted,
+            Operands::OrOneMore(least) => count == least || count == least + 1,
             Operands::Some => count > 0,
             Operands::Slopes => count >= 3 && count % 2 == 1,
             Operands::Any => true,
@@ -132,6 +137,8 @@ pub(crate) struct Primitive {
     pub lanes: Lanes,
     /// Floating-point operations of a node.
     pub flops: fn(&Graph, &Node) -> Size,
+    /// How it is written by others where a target has no kernel of it.
+    pub decomposition: Option<Decomposition>,
 }
 
 impl Primitive {
@@ -146,6 +153,7 @@ impl Primitive {
             window: None,
             lanes: Lanes::Any,
             flops: work::none,
+            decomposition: None,
         }
     }
 
@@ -167,9 +175,10 @@ impl Primitive {
         Primitive { is_function: true, lanes, flops: work::each, ..point }
     }
 
-    /// What is written by other primitives before anything is fused.
-    fn decomposed(operands: usize) -> Primitive {
-        Primitive { lanes: Lanes::Floats, ..Primitive::new(operands, Class::Point, Weight::Heavy) }
+    /// What no target has.
+    fn decomposed(operands: usize, decomposition: Decomposition) -> Primitive {
+        let point = Primitive::new(operands, Class::Point, Weight::Heavy);
+        Primitive { lanes: Lanes::Floats, decomposition: Some(decomposition), ..point }
     }
 
     /// A point whose operands lie in memory.
@@ -181,6 +190,12 @@ impl Primitive {
     fn pool(operands: usize, window: Window, loads: i64) -> Primitive {
         let point = Primitive::addressed(operands);
         Primitive { window: Some((window, loads)), lanes: Lanes::Numbers, flops: work::each, ..point }
+    }
+
+    /// A tile of its own, or what it is written by.
+    fn attention(operands: usize, flops: fn(&Graph, &Node) -> Size, decomposition: Decomposition) -> Primitive {
+        let operands = Operands::OrOneMore(operands);
+        Primitive { operands, decomposition: Some(decomposition), ..Primitive::tile(flops) }
     }
 
     fn tile(flops: fn(&Graph, &Node) -> Size) -> Primitive {
@@ -203,8 +218,9 @@ impl Op {
             Op::Cast => P::function(1, Lanes::Any),
             Op::Detach => P::new(1, Class::Point, Weight::View),
             Op::WithSlope => P { operands: Operands::Slopes, ..P::new(0, Class::Point, Weight::Heavy) },
-            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => P::decomposed(1),
-            Op::Normalize(_) => P::decomposed(3),
+            Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => P::decomposed(1, decompose::softmax),
+            Op::Normalize(_) => P::decomposed(3, decompose::normalize),
+            Op::Resample { .. } => P::decomposed(1, decompose::resample),
             Op::Broadcast | Op::Reshape | Op::Permute(_) => P::view(),
             Op::After => P { operands: Operands::Exactly(2), ..P::view() },
             Op::Slice { .. } => P::new(1, Class::View, Weight::Light),
@@ -230,6 +246,8 @@ impl Op {
             Op::SumPool2dGrad(w) | Op::MaxPool2dIndex(w) => P::pool(1, *w, 1),
             Op::MaxPool2dGrad(w) | Op::MaxPool2dGather(w) => P::pool(2, *w, 1),
             Op::MaxPool2dScatter(w) => P::pool(2, *w, 2),
+            Op::Attention(_) => P::attention(3, work::attention, attention::decomposition),
+            Op::AttentionGrad(_) => P::attention(3 + attention::MORE, work::attention_grad, attention::gradient),
             Op::Copy => P::new(1, Class::Point, Weight::Heavy),
             Op::Routine(call) => {
                 let alone = P::new(call.routine.arity().0, Class::Alone, Weight::Heavy);

@@ -30,6 +30,25 @@ pub(super) fn product(graph: &Graph, node: &Node) -> Size {
     &(&graph.ty(node.inputs[0]).len() * &columns) * &2.into()
 }
 
+/// Of products over all pairs of queries and keys: so many along the features, so many along the width of a value.
+fn pairs(graph: &Graph, node: &Node, along_features: i64, along_width: i64) -> Size {
+    let [query, key, value] = [0, 1, 2].map(|i| graph.shape(node.inputs[i]));
+    let last = |shape: &[Size], back: usize| shape.len().checked_sub(back).map_or(1.into(), |at| shape[at].clone());
+    let each = &(&last(query, 1) * &(2 * along_features).into()) + &(&last(value, 1) * &(2 * along_width).into());
+    let queries = Size::product(&query[..query.len().saturating_sub(1)]);
+    &(&queries * &last(key, 2)) * &each
+}
+
+/// Scores and weighted values.
+pub(super) fn attention(graph: &Graph, node: &Node) -> Size {
+    pairs(graph, node, 1, 1)
+}
+
+/// The scores once more, the gradients of the weights, and those of query, key and value.
+pub(super) fn attention_grad(graph: &Graph, node: &Node) -> Size {
+    pairs(graph, node, 3, 2)
+}
+
 /// Of a convolution: each element of what stands in the place of its output meets a filter.
 fn filters(output: &Size, weight: &[Size]) -> Size {
     &(output * &Size::product(&weight[1..])) * &2.into()

@@ -70,8 +70,8 @@ impl Graph {
             operation(&mut operations.text, node);
             operations.end();
             node.ty.write_to(&mut types.text);
-            if let Op::Routine(_) = node.op {
-                for ty in self.types(Value(types.ends.len() as u32)).iter().skip(1) {
+            if let Some(Ok(all)) = self.several(node) {
+                for ty in all.iter().skip(1) {
                     types.text.push_str("; ");
                     ty.write_to(&mut types.text);
                 }

@@ -3,6 +3,7 @@
 use super::line::{Line, Problem};
 
 use super::read::GraphLine;
+use crate::attention::Attention;
 use crate::graph::{Op, Taps, Window};
 use crate::number::Number;
 use crate::size::Size;
@@ -69,6 +70,8 @@ primitives! {
     "sum_pool2d" => SumPool2d(window),
     "sum_pool2d_grad" => SumPool2dGrad(window),
     "resample" => Resample { axis, taps },
+    "attention" => Attention(options),
+    "attention_grad" => AttentionGrad(options),
 }
 
 /// In brackets, unless there are none, or one that has brackets of its own.
@@ -164,6 +167,28 @@ impl Attribute for Taps {
             "line_grad" => Ok(Taps::LineGrad { corners: line.eat("corners") }),
             _ => Err(line.wrong("`bins`, `line` or `line_grad`")),
         }
+    }
+}
+
+impl Attribute for Attention {
+    /// `causal, scale 0.5`.
+    fn write(&self) -> String {
+        let sees = if self.causal { "causal" } else { "full" };
+        self.scale.map_or(sees.into(), |scale| format!("{sees}, scale {scale}"))
+    }
+
+    fn read(line: &mut Line) -> Result<Attention, Problem> {
+        let before = line.rest;
+        let causal = match line.word() {
+            "causal" => true,
+            "full" => false,
+            _ => return Err(Line { rest: before }.wrong("`causal` or `full`")),
+        };
+        if !line.eat(",") {
+            return Ok(Attention { causal, scale: None });
+        }
+        line.expect("scale")?;
+        Ok(Attention { causal, scale: Some(line.constant()?) })
     }
 }
 

@@ -75,7 +75,7 @@ impl<'t> Lines<'t> {
                 _ => {}
             }
             graph.nodes.push(node);
-            let has = graph.nodes.last().is_some_and(|node| matches!(node.op, Op::Routine(_)));
+            let has = graph.nodes.last().is_some_and(|node| graph.several(node).is_some());
             let types = if has { graph.types(Value(graph.nodes.len() as u32 - 1)) } else { vec![] };
             if !types.iter().skip(1).eq(&further) {
                 let types: Vec<String> = types.iter().map(Type::to_string).collect();

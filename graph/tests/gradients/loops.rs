@@ -131,3 +131,39 @@ fn loops_in_loops_have_the_gradient_of_central_differences() {
         outputs[0]
     });
 }
+
+/// Attention in the rounds of a loop, to a memory that they share, and over the rows of a scan, with a mask.
+#[test]
+fn attention_in_loops_has_the_gradient_of_central_differences() {
+    let name = "scaled_dot_product_attention";
+    let shapes = [vec![4, 4], vec![4, 4], vec![2, 3, 4], vec![2, 5, 4], vec![3, 5]];
+    let repeat = |b: &mut Builder, x: &[Value]| {
+        let last = b.repeat(&[x[2]], &[x[3], x[4]], rounds(2, 0..1), |b, states, shared| {
+            let weight = b.parameter(0);
+            let query = op(b, "matmul", vec![t(states[0]), t(weight)]);
+            let own = op_with(b, name, vec![t(query), t(states[0]), t(query)], &[("is_causal", Arg::Bool(true))]);
+            let y = op(b, name, vec![t(own), t(shared[0]), t(shared[0]), t(shared[1])]);
+            Ok(vec![op(b, "add", vec![t(y), t(states[0])])])
+        });
+        last.unwrap()[0]
+    };
+    check("attention in repeat", 15, &shapes, (-1.0, 1.0), &repeat);
+    let shapes = [vec![3, 4, 2], vec![4, 2], vec![2, 2]];
+    let scan = |b: &mut Builder, x: &[Value]| {
+        let (last, outputs) = b
+            .scan(&[x[0]], &[x[1]], &[x[2]], 0, true, |b, states, rows, shared| {
+                let query = op(b, "matmul", vec![t(rows[0]), t(shared[0])]);
+                let seen = op(b, "lt", vec![t(rows[0]), Arg::Float(0.4)]);
+                let seen = op(b, "narrow", vec![t(seen), int(1), int(0), int(1)]);
+                let y = op(b, name, vec![t(query), t(states[0]), t(rows[0]), t(seen)]);
+                let bent = op(b, "tanh", vec![t(y)]);
+                let next = op(b, "add", vec![t(bent), t(states[0])]);
+                Ok((vec![next], vec![y]))
+            })
+            .unwrap_or_else(|_| panic!("{:?}", b.diagnostics));
+        let outputs = op(b, "sum", vec![t(outputs[0]), int(0)]);
+        op(b, "add", vec![t(last[0]), t(outputs)])
+    };
+    check("attention in scan", 17, &shapes, (-1.0, 1.0), &scan);
+    assert!(check_second_order("attention in scan", 18, &shapes, (-1.0, 1.0), &scan));
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::grad;
 use castnet_graph::graph::{Graph, Role};
 use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
@@ -57,7 +58,7 @@ impl<'c> Exact<'c> {
     /// The graph with gradients of what the function updates, unfused.
     pub(super) fn with_gradients(&self, model: &Model) -> Result<Graph, Mistake> {
         let reaches = &model.net().functions[self.call.function].reaches;
-        grad::gradients(self.graph.clone(), &|number| reaches.contains(&number))
+        grad::gradients(self.graph.clone(), &|number| reaches.contains(&number), EVERYTHING)
             .map_err(|rule| Mistake(format!("`{}`: {rule:?}", self.call.name)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use castnet_graph::decompose::{NOTHING, decompose};
 use castnet_graph::reference::Tensor;
 
 use super::arguments::Call;
@@ -63,7 +64,9 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
     let call = Call::finite(&twin, function, draw)?;
     let exact = Exact::new(&twin, &call, explained, training)?;
     let graph = if training { exact.with_gradients(&twin)? } else { exact.graph.clone() };
-    let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&graph, true));
+    // What kernels are made of, so that each operation is rounded.
+    let operations = decompose(&graph, &NOTHING).map_err(|rule| Mistake(format!("`{}`: {rule:?}", call.name)))?;
+    let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&operations, true));
     let found = if training { train(&mut twin, &call)? } else { infer(&mut twin, &call)? };
     let net = model.net();
     let groups = [

@@ -11,6 +11,7 @@ mod reference;
 use castnet_graph::builder::Builder;
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Compiled, Source, compile};
+use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Role, Value};
@@ -51,7 +52,7 @@ pub struct Compared {
 /// the unfused graph; indices are below `table`. The same bits come from another number of threads.
 pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) -> Compared {
     let written = source.functions[0].training.clone().unwrap();
-    let unfused = gradients(written.clone(), &|_| true).unwrap();
+    let unfused = gradients(written.clone(), &|_| true, EVERYTHING).unwrap();
     let compiled = compile(source).unwrap_or_else(|e| panic!("net {number}: {e:?}\n{written}"));
     let net = Net::from_bytes(&castnet_graph::bytes::to_bytes(&compiled.net).unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");

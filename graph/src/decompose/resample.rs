@@ -5,8 +5,10 @@
 
 use std::ops::{Add, Mul, Sub};
 
-use super::Rebuild;
-use crate::graph::{Node, Op, Taps, Value};
+use super::own;
+use crate::builder::Builder;
+use crate::grad::NoRule;
+use crate::graph::{Graph, Node, Op, Taps, Value};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::{Size, gcd};
 use crate::types::{DType, Type};
@@ -187,89 +189,94 @@ fn line_grad(from: usize, to: usize, corners: bool, float: DType) -> Table {
     Table { taps, index, weight: weight(factor, inside), is_weighted: true, is_full: false }
 }
 
-impl Rebuild {
-    /// What a node of [`Op::Resample`] computes, of gathers. `None`: its sizes are not known, which the verifier refuses.
-    pub(super) fn resample(&mut self, node: &Node, x: Value, axis: usize, taps: Taps) -> Option<Value> {
-        let [from, to] = [self.out.shape(x), &node.ty.shape].map(|shape| usize::try_from(shape[axis].as_const()?).ok());
-        let (from, to) = (from?, to?);
-        let table = match taps {
-            Taps::Bins => bins(from, to),
-            Taps::Line { corners } => line(from, to, corners),
-            Taps::LineGrad { corners } => line_grad(to, from, corners, node.ty.dtype),
-        };
-        let table_type = |dtype| Type::new(dtype, vec![Size::constant(table.taps as i64), Size::constant(to as i64)]);
-        let float = node.ty.dtype;
-        let [index, weight] = [(&table.index, DType::I32), (&table.weight, float)].map(|(formula, dtype)| {
-            let mut value = self.formula(node, formula, &table_type(float));
-            if dtype != float {
-                value = self.with(node, Op::Cast, vec![value], table_type(dtype));
-            }
-            // In memory, so that an element reads it and does not compute it.
-            self.with(node, Op::Copy, vec![value], table_type(dtype))
-        });
-        let term = |me: &mut Self, at: &dyn Fn(&mut Self, Value) -> Value, ty: &Type| {
-            let [index, weight] = [index, weight].map(|table| at(me, table));
-            let mut term = me.with(node, Op::Gather { axis }, vec![x, index], ty.clone());
-            if table.is_weighted {
-                term = me.with(node, Op::Binary(Binary::Mul), vec![term, weight], ty.clone());
-            }
-            if !table.is_full {
-                let truth = Type::new(DType::Bool, ty.shape.clone());
-                let zero = me.constant(&Node { ty: ty.clone(), ..node.clone() }, 0.0);
-                let inside = me.with(node, Op::Binary(Binary::Ge), vec![weight, zero], truth);
-                term = me.with(node, Op::Select, vec![inside, term, zero], ty.clone());
-            }
-            term
-        };
-        let behind = node.ty.rank() - axis - 1;
-        let ones = |shape: &[usize], dtype: DType| {
-            let sizes = shape.iter().map(|&s| Size::constant(s as i64));
-            Type::new(dtype, sizes.chain(vec![Size::constant(1); behind]).collect::<Vec<_>>())
-        };
-        if table.taps > WRITTEN {
-            let mut ty = node.ty.clone();
-            ty.shape.insert(axis, Size::constant(table.taps as i64));
-            let at = |me: &mut Self, value: Value| {
-                let dtype = me.out.dtype(value);
-                let value = me.with(node, Op::Reshape, vec![value], ones(&[table.taps, to], dtype));
-                me.with(node, Op::Broadcast, vec![value], Type::new(dtype, ty.shape.clone()))
-            };
-            let all = term(self, &at, &ty);
-            return Some(self.with(node, Op::Reduce(Reduction::Sum, vec![axis]), vec![all], node.ty.clone()));
-        }
-        let terms: Vec<Value> = (0..table.taps)
-            .map(|tap| {
-                let at = |me: &mut Self, value: Value| {
-                    let slice = Op::Slice { axis: 0, start: Size::constant(tap as i64), step: 1 };
-                    let dtype = me.out.dtype(value);
-                    let line = Type::new(dtype, vec![Size::constant(1), Size::constant(to as i64)]);
-                    let line = me.with(node, slice, vec![value], line);
-                    let line = me.with(node, Op::Reshape, vec![line], ones(&[to], dtype));
-                    me.with(node, Op::Broadcast, vec![line], Type::new(dtype, node.ty.shape.clone()))
-                };
-                term(self, &at, &node.ty)
-            })
-            .collect();
-        terms.into_iter().reduce(|a, b| self.with(node, Op::Binary(Binary::Add), vec![a, b], node.ty.clone()))
-    }
+/// What a node of [`Op::Resample`] computes, of gathers.
+pub(crate) fn resample(graph: &Graph, node: &Node, _: &[bool]) -> Result<Graph, NoRule> {
+    let &Op::Resample { axis, taps } = &node.op else { return Err(NoRule::of(node)) };
+    let size = |shape: &[Size]| usize::try_from(shape[axis].as_const()?).ok();
+    // Sizes that are not known the verifier refuses.
+    let (Some(from), Some(to)) = (size(graph.shape(node.inputs[0])), size(&node.ty.shape)) else {
+        return Err(NoRule::of(node));
+    };
+    let table = match taps {
+        Taps::Bins => bins(from, to),
+        Taps::Line { corners } => line(from, to, corners),
+        Taps::LineGrad { corners } => line_grad(to, from, corners, node.ty.dtype),
+    };
+    own(graph, node, |b, x| gathered(b, x[0], axis, &table, to, &node.ty))
+}
 
-    /// The nodes of a formula.
-    fn formula(&mut self, node: &Node, formula: &Formula, ty: &Type) -> Value {
-        match formula {
-            Place(axis) => self.with(node, Op::Iota(*axis), vec![], ty.clone()),
-            Number(c) => self.constant(&Node { ty: ty.clone(), ..node.clone() }, *c),
-            Formula::Unary(f, x) => {
-                let x = self.formula(node, x, ty);
-                self.with(node, Op::Unary(*f), vec![x], ty.clone())
+fn gathered(b: &mut Builder, x: Value, axis: usize, table: &Table, to: usize, whole: &Type) -> Value {
+    let float = whole.dtype;
+    let table_type = |dtype| Type::new(dtype, vec![Size::constant(table.taps as i64), Size::constant(to as i64)]);
+    let [index, weight] = [(&table.index, DType::I32), (&table.weight, float)].map(|(formula, dtype)| {
+        let value = written(b, formula, &table_type(float));
+        let value = b.cast(value, dtype);
+        // In memory, so that an element reads it and does not compute it.
+        b.push(Op::Copy, vec![value], table_type(dtype))
+    });
+    let term = |b: &mut Builder, at: &dyn Fn(&mut Builder, Value) -> Value, ty: &Type| {
+        let [index, weight] = [index, weight].map(|table| at(b, table));
+        let mut term = b.push(Op::Gather { axis }, vec![x, index], ty.clone());
+        if table.is_weighted {
+            term = b.push(Op::Binary(Binary::Mul), vec![term, weight], ty.clone());
+        }
+        if !table.is_full {
+            let truth = Type::new(DType::Bool, ty.shape.clone());
+            let zero = b.full(0.0, term);
+            let inside = b.push(Op::Binary(Binary::Ge), vec![weight, zero], truth);
+            term = b.push(Op::Select, vec![inside, term, zero], ty.clone());
+        }
+        term
+    };
+    let behind = whole.rank() - axis - 1;
+    let ones = |shape: &[usize]| {
+        let sizes = shape.iter().map(|&s| Size::constant(s as i64));
+        sizes.chain(vec![Size::constant(1); behind]).collect::<Vec<_>>()
+    };
+    if table.taps > WRITTEN {
+        let mut ty = whole.clone();
+        ty.shape.insert(axis, Size::constant(table.taps as i64));
+        let at = |b: &mut Builder, value: Value| {
+            let value = b.reshape(value, ones(&[table.taps, to]));
+            b.broadcast_to(value, &ty.shape)
+        };
+        let all = term(b, &at, &ty);
+        return b.push(Op::Reduce(Reduction::Sum, vec![axis]), vec![all], whole.clone());
+    }
+    let terms: Vec<Value> = (0..table.taps)
+        .map(|tap| {
+            let at = |b: &mut Builder, value: Value| {
+                let line = b.slice(value, 0, Size::constant(tap as i64), Size::constant(1));
+                let line = b.reshape(line, ones(&[to]));
+                b.broadcast_to(line, &whole.shape)
+            };
+            term(b, &at, whole)
+        })
+        .collect();
+    let add = |b: &mut Builder, x, y| b.push(Op::Binary(Binary::Add), vec![x, y], whole.clone());
+    // A table has one tap at least.
+    terms.into_iter().reduce(|x, y| add(b, x, y)).unwrap_or(x)
+}
+
+/// The nodes of a formula.
+fn written(b: &mut Builder, formula: &Formula, ty: &Type) -> Value {
+    match formula {
+        Place(axis) => b.push(Op::Iota(*axis), vec![], ty.clone()),
+        Number(c) => {
+            let c = b.constant(*c, ty.dtype);
+            b.broadcast_to(c, &ty.shape)
+        }
+        Formula::Unary(f, x) => {
+            let x = written(b, x, ty);
+            b.push(Op::Unary(*f), vec![x], ty.clone())
+        }
+        Formula::Binary(f, both) => {
+            let [x, y] = both.each_ref().map(|x| written(b, x, ty));
+            if !f.is_comparison() {
+                return b.push(Op::Binary(*f), vec![x, y], ty.clone());
             }
-            Formula::Binary(f, both) => {
-                let [x, y] = both.each_ref().map(|x| self.formula(node, x, ty));
-                if !f.is_comparison() {
-                    return self.with(node, Op::Binary(*f), vec![x, y], ty.clone());
-                }
-                let truth = self.with(node, Op::Binary(*f), vec![x, y], Type::new(DType::Bool, ty.shape.clone()));
-                self.with(node, Op::Cast, vec![truth], ty.clone())
-            }
+            let truth = b.push(Op::Binary(*f), vec![x, y], Type::new(DType::Bool, ty.shape.clone()));
+            b.cast(truth, ty.dtype)
         }
     }
 }
