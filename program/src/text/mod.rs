@@ -8,7 +8,7 @@ use crate::program::{
     Access, Below, Buffer, Check, Family, Index, Launch, Level, Must, Place, Program, Right, Source, Stage, Step,
     Target, Tile,
 };
-use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
+use crate::scalar::{Binary, Code, Instr, Unary};
 use crate::size::Size;
 use crate::types::shape_text;
 
@@ -183,8 +183,7 @@ impl Launch {
             let target = match target {
                 Target::Store(s) => access_text(&self.stores[*s]),
                 Target::Row(r) => format!("row{r}"),
-                Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
-                Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
+                Target::Reduce(g, r) => format!("row{r} {}", g.name()),
             };
             for part in [indent, "        ", &target, " = ", name, "\n"] {
                 text.push_str(part);
