@@ -29,6 +29,8 @@ macro_rules! with_reductions {
             Min min [Min, And] Most Own;
             /// The product; integers wrap.
             Prod prod [Mul] One I64;
+            /// Of each bit, whether it is set in an odd number; of truth values, whether an odd number is true.
+            Xor xor [Xor] Zero Own;
         }
     };
 }

@@ -259,6 +259,10 @@ impl Tensor {
     ///
     /// The minimum over axes; ties share the gradient.
     pub fn amin<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// `reduce_xor(input, dim = all, keepdim = false)`
+    ///
+    /// Over axes (all of them, if none is given) every bit that is set in an odd number of integers, as JAX's; of truth values whether an odd number is true.
+    pub fn reduce_xor<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
     /// `mean(input, dim = all, keepdim = false)`
     ///
     /// The mean over axes (all of them, if none is given).

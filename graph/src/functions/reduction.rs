@@ -61,6 +61,7 @@ operators! {
     "prod" Prod along_an_axis ALONG_AN_AXIS "The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.";
     "amax" Max over_axes OVER_AXES "The maximum over axes; ties share the gradient.";
     "amin" Min over_axes OVER_AXES "The minimum over axes; ties share the gradient.";
+    "reduce_xor" Xor over_axes OVER_AXES "Over axes (all of them, if none is given) every bit that is set in an odd number of integers, as JAX's; of truth values whether an odd number is true.";
 }
 
 /// The gradient of `y`, reduced over `axes`, for `x`, if `g` has arrived at `y`. `None`: there is none.
@@ -88,6 +89,8 @@ pub(crate) fn gradient_of_reduced(
             let share = b.pointwise(Binary::Div, back, count);
             b.pointwise(Binary::Mul, hit, share)
         }
+        // Of integers and truth values.
+        Reduction::Xor => return None,
     })
 }
 
@@ -96,7 +99,7 @@ pub(crate) fn range_of_reduced(f: Reduction, x: Range, count: Size) -> Option<Ra
     match f {
         Reduction::Sum => Some(x.mul(Range::between(count.clone(), count, true)).unreached()),
         Reduction::Max | Reduction::Min => Some(x.unreached()),
-        Reduction::Prod => None,
+        Reduction::Prod | Reduction::Xor => None,
     }
 }
 
