@@ -143,6 +143,8 @@ for t in TYPES:
     case(f"{t}_amin", "x.amin(0)", {"x": (t, rows)}, t, rows.amin(0))
     case(f"{t}_argmax", "x.argmax(1)", {"x": (t, rows)}, "i64", rows.argmax(1))
     case(f"{t}_bool", "x.cast(bool).sum()", {"x": (t, rows)}, "i64", (rows != 0).sum())
+    case(f"{t}_prod", "x.prod(1)", {"x": (t, rows)}, "i64", rows.prod(1))
+    case(f"{t}_prod_own", f"x.prod(0, dtype = {t})", {"x": (t, rows)}, t, wrap(t, rows.prod(0, dtype=rows.dtype)))
     case(f"{t}_xor", "x.reduce_xor(1)", {"x": (t, rows)}, t, reduce_xor(rows, 1))
     case(f"{t}_xor_columns", "x.reduce_xor(0, keepdim = true)", {"x": (t, rows)}, t, reduce_xor(rows, 0)[None])
     case(f"{t}_xor_all", "x.reduce_xor()", {"x": (t, rows)}, t, reduce_xor(rows))

@@ -41,7 +41,8 @@ fn along_an_axis(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
         Some(axis) => vec![bound.axis(b, 1, axis, rank)?],
         None => (0..rank).collect(),
     };
-    Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
+    let reduced = b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false));
+    Ok(Arg::Tensor(b.cast(reduced, dtype)))
 }
 
 macro_rules! operators {
