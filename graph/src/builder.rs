@@ -478,8 +478,9 @@ impl<'p> Builder<'p> {
         self.push(Op::Cast, vec![x], ty)
     }
 
-    /// Over the axes listed; with `keep`, they stay with size 1.
+    /// Over the axes listed; with `keep`, they stay with size 1. In the type that the reduction makes of the operand's ([`Reduction::of`]).
     pub fn reduce(&mut self, f: Reduction, x: Value, axes: &[usize], keep: bool) -> Value {
+        let x = self.cast(x, f.of(self.graph.dtype(x)));
         if axes.is_empty() {
             return x;
         }
@@ -492,11 +493,6 @@ impl<'p> Builder<'p> {
                 false => Some(s.clone()),
             };
             shape.iter().enumerate().filter_map(axis).collect::<Vec<_>>()
-        };
-        // Sums of integers and of truth values have room.
-        let x = match f {
-            Reduction::Sum | Reduction::Prod if !self.graph.dtype(x).is_float() => self.cast(x, DType::I64),
-            _ => x,
         };
         let (dtype, wide) = (self.graph.dtype(x), self.widened(x));
         let reduced = self.push(Op::Reduce(f, axes.clone()), vec![wide], Type::new(dtype.computed(), rest(false)));

@@ -47,6 +47,18 @@ impl From<i64> for Number {
     }
 }
 
+impl From<Literal> for Number {
+    fn from(x: Literal) -> Number {
+        match x {
+            Literal::F32(x) => Number::Float(x.into()),
+            Literal::F64(x) => Number::Float(x),
+            Literal::I32(x) => Number::Int(x.into()),
+            Literal::I64(x) => Number::Int(x),
+            Literal::Bool(x) => Number::Int(x.into()),
+        }
+    }
+}
+
 impl Number {
     /// As a float.
     pub fn f64(self) -> f64 {

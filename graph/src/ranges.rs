@@ -1,8 +1,9 @@
 //! Which numbers can stand in a value, by what it is made of: an interval a node.
 
+use crate::functions::range_of_reduced;
 use crate::graph::{Call, Graph, Node, Op, Value};
 use crate::routines::Numbers;
-use crate::scalar::{Binary, Reduction, Unary};
+use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::DType;
 
@@ -26,7 +27,7 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    fn between(least: impl Into<Size>, most: impl Into<Size>, reached: bool) -> Range {
+    pub(crate) fn between(least: impl Into<Size>, most: impl Into<Size>, reached: bool) -> Range {
         let (least, most) = (Some(least.into()), Some(most.into()));
         Range { least, most, reached, magnitude: f64::INFINITY }.held()
     }
@@ -97,7 +98,8 @@ impl Range {
         self.least.is_some() && self.least == self.most
     }
 
-    fn unreached(self) -> Range {
+    /// Of which nobody says any more that its ends stand there, but of one number.
+    pub(crate) fn unreached(self) -> Range {
         let reached = self.reached && self.is_one();
         Range { reached, ..self }
     }
@@ -146,7 +148,8 @@ impl Range {
         .held()
     }
 
-    fn mul(self, other: Range) -> Range {
+    /// The product of an element of each.
+    pub(crate) fn mul(self, other: Range) -> Range {
         let magnitude = self.magnitude * other.magnitude;
         let reached = self.reached && other.is_one() || self.is_one() && other.reached;
         let unknown = Range { least: None, most: None, reached: false, magnitude };
@@ -213,12 +216,11 @@ impl Ranges {
             let node = &graph.nodes[self.0.len()];
             // What overflows f32 is no number any more.
             let range = self.next(graph, node).filter(|range| range.magnitude <= f32::MAX.into());
-            // An integer that nothing more is known of is any of its type.
+            // An integer or truth value that nothing more is known of is any of its type.
             let dtype = node.ty.dtype;
             let range = match range {
                 Some(range) => Some(range.wrapped(dtype)),
-                None if dtype.is_int() => Range::of_type(dtype),
-                None => None,
+                None => Range::of_type(dtype),
             };
             self.0.push(range);
         }
@@ -237,11 +239,10 @@ impl Ranges {
             Op::Slice { .. } | Op::Gather { .. } => of(0).map(Range::unreached),
             Op::Cast if node.ty.dtype == DType::Bool => Some(Range::truth()),
             Op::Cast => of(0),
-            Op::Reduce(Reduction::Max | Reduction::Min, _) => of(0).map(Range::unreached),
-            Op::Reduce(Reduction::Sum, axes) => {
+            Op::Reduce(f, axes) => {
                 let shape = graph.shape(node.inputs[0]);
                 let count = Size::product(axes.iter().map(|axis| &shape[*axis]));
-                Some(of(0)?.mul(Range::between(count.clone(), count, true)).unreached())
+                range_of_reduced(*f, of(0)?, count)
             }
             Op::Select => Some(of(1)?.or(of(2)?).unreached()),
             Op::Cat(_) => (1..node.inputs.len()).try_fold(of(0)?, |all, i| Some(all.or(of(i)?))),
@@ -270,7 +271,7 @@ impl Ranges {
             Op::Binary(Binary::Min) => Some(of(0)?.min(of(1)?)),
             Op::Binary(Binary::Rem) => of(0)?.rem(of(1)?),
             // Floats, of which nothing is known, but for those above.
-            Op::Binary(_) | Op::Unary(_) | Op::Reduce(Reduction::Prod, _) => None,
+            Op::Binary(_) | Op::Unary(_) => None,
             Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
             Op::Scatter { .. } | Op::MatMul { .. } | Op::Attention(_) | Op::AttentionGrad(_) | Op::Repeat(_) => None,
@@ -311,6 +312,7 @@ mod tests {
     use crate::builder::{Builder, Parameters};
     use crate::call::{Arg, Given};
     use crate::diagnostic::Loc;
+    use crate::scalar::Reduction;
     use crate::types::Type;
 
     /// What stands in a function of an argument `x: dtype[N]` and of sizes.

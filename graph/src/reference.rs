@@ -6,7 +6,7 @@ use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
 use crate::number::{self, Number};
 use crate::routines;
 use crate::scalar::{Binary, Reduction};
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 mod attention;
 
@@ -229,7 +229,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 });
                 Tensor::new(shape, sums)
             }
-            Op::Reduce(f, axes) => reduce(*f, x(0), axes, &shape),
+            Op::Reduce(f, axes) => reduce(*f, node.ty.dtype, x(0), axes, &shape),
             Op::Softmax(axis) => softmax(x(0), *axis, f64::NEG_INFINITY, |shifted, sum| shifted.exp() / sum),
             // Where all is -∞ a number is taken off, and each exponential is 0.
             Op::SafeSoftmax(axis) => {
@@ -385,24 +385,17 @@ fn zeros(shape: &[usize]) -> Vec<f64> {
     vec![0.0; shape.iter().product()]
 }
 
-fn reduce(f: Reduction, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
-    let start = match f {
-        Reduction::Sum => 0.0,
-        Reduction::Max => f64::NEG_INFINITY,
-        Reduction::Min => f64::INFINITY,
-        Reduction::Prod => 1.0,
-    };
+fn reduce(f: Reduction, dtype: DType, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
+    // Halves and narrow integers are reduced in their lane.
+    let lane = dtype.lane();
+    let fold = f.fold(lane).unwrap_or_else(|| unreachable!("reference: {f:?} of {dtype}"));
+    let number = |a: f64| Number::Float(a).to(lane.dtype());
+    let start = Number::from(f.identity(lane)).f64();
     let mut y = vec![start; shape.iter().product()];
     Tensor::from_fn(&x.shape, |i| {
         let kept = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
         let at = kept.zip(shape).fold(0, |at, ((_, i), s)| at * s + i);
-        let a = x.at(i);
-        y[at] = match f {
-            Reduction::Sum => y[at] + a,
-            Reduction::Max => Binary::Max.of_f64(y[at], a),
-            Reduction::Min => Binary::Min.of_f64(y[at], a),
-            Reduction::Prod => y[at] * a,
-        };
+        y[at] = number::binary(fold, lane.dtype(), number(y[at]), number(x.at(i))).f64();
         0.0
     });
     Tensor::new(shape.to_vec(), y)

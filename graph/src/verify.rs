@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Node, Op, Repeat, Role, Window};
 use crate::program::{Access, Family, Place, Program, Right, Source, Strided, Target, Tile};
-use crate::scalar::{Lane, Reduction};
+use crate::scalar::Lane;
 use crate::size::Size;
 use crate::types::{DType, broadcast};
 use rustc_hash::FxHashMap;
@@ -291,8 +291,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
             let target = |(t, lane): (&Target, &Lane)| match t {
                 Target::Store(s) => launch.stores.get(*s).is_some_and(|access| of(access) == *lane),
                 Target::Row(_) => true,
-                Target::Reduce(Reduction::Sum | Reduction::Prod, _) => !matches!(lane, Lane::Bool | Lane::I32),
-                Target::Reduce(Reduction::Max | Reduction::Min, _) => true,
+                Target::Reduce(f, _) => f.takes(*lane) && f.of(lane.dtype()) == lane.dtype(),
             };
             let (inputs, outputs) = (stage.inputs.iter().zip(&stage.code.inputs), stage.outputs.iter().zip(&made));
             if !inputs.into_iter().all(source) || !outputs.clone().all(target) {

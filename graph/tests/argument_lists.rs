@@ -32,8 +32,8 @@ const ADDED: &[(&str, &str)] = &[
     ("std.unbiased", "as var"),
 ];
 
-/// What PyTorch has no signature of: the language's own, and methods of a tensor without arguments.
-const OWN: &[&str] = &["cast", "grad", "detach", "Identity", "Sigmoid", "Tanh"];
+/// What PyTorch has no signature of: the language's own, JAX's, and methods of a tensor without arguments.
+const OWN: &[&str] = &["cast", "grad", "reduce_xor", "detach", "Identity", "Sigmoid", "Tanh"];
 
 /// What is wrong with a list of arguments.
 fn faults(name: &str, ours: &[Param], theirs: &[String], used: &mut BTreeSet<String>) -> Vec<String> {

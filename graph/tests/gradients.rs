@@ -452,6 +452,11 @@ fn of_integers() -> Vec<Case> {
             op(b, "where_", vec![t(not), t(x[0]), t(x[1])])
         }));
     }
+    cases.push(case("reduce_xor", &[&[3, 8]], any, |b, x| {
+        let c = op(b, "gt", vec![t(x[0]), Arg::Float(0.0)]);
+        let odd = op(b, "reduce_xor", vec![t(c), Arg::Size(1.into()), Arg::Bool(true)]);
+        op(b, "where_", vec![t(odd), t(x[0]), Arg::Float(1.0)])
+    }));
     for name in ["bitwise_not", "bitwise_left_shift", "bitwise_right_shift"] {
         cases.push(case(name, &[&[8]], any, move |b, x| {
             let whole = op(b, "cast", vec![t(x[0]), Arg::DType(DType::I64)]);

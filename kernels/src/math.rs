@@ -15,6 +15,20 @@ macro_rules! doubles {
 }
 use doubles;
 
+/// The first of two if there is a function of that domain of the kind of lane, else the second.
+macro_rules! if_taken {
+    (float Integers $then:tt { $($else:tt)* }) => { $($else)* };
+    (float Bits $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (int Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Numbers $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Floats $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Angles $then:tt { $($else:tt)* }) => { $($else)* };
+    (bool Integers $then:tt { $($else:tt)* }) => { $($else)* };
+    ($kind:ident $domain:ident { $($then:tt)* } $else:tt) => { $($then)* };
+}
+pub(crate) use if_taken;
+
 mod exponential;
 mod float;
 pub(crate) mod half;

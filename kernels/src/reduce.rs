@@ -1,9 +1,9 @@
 //! Reductions of blocks, in an order that depends on the sizes only.
 
-use castnet_program::scalar::{Lane, Reduction};
+use castnet_program::scalar::{Binary, Lane, Literal, Reduction};
 
 use crate::isa::{Isa, per_isa};
-use crate::math::{Bits, Number, Scalar};
+use crate::math::{Number, Scalar, if_taken, plain};
 
 /// Functions of one lane, for every instruction set: small ones, that spill nothing.
 macro_rules! reductions {
@@ -77,75 +77,81 @@ per_isa! {
 
 /// What is reduced.
 trait Reduce: Scalar {
-    const ZERO: Self;
-    const ONE: Self;
-    const LEAST: Self;
-    const MOST: Self;
     /// Whether short strips have code of their own: of what is reduced often.
     const STRIPS: bool;
-    fn sum(self, b: Self) -> Self;
-    fn product(self, b: Self) -> Self;
-    fn max(self, b: Self) -> Self;
-    fn min(self, b: Self) -> Self;
+    /// Of a number of its lane.
+    fn of(literal: Literal) -> Self;
+    /// By a function of two that its lane takes, and whose result has that lane.
+    fn fold(f: Binary, a: Self, b: Self) -> Self;
 }
 
-macro_rules! numbers {
-    ($($type:ident $least:expr, $most:expr, $strips:expr;)*) => {$(
+/// The kernel's function of two scalars, if it has the result of a fold.
+macro_rules! folded {
+    (Comparisons $name:ident $a:ident $b:ident) => {
+        unreachable!("a fold by a comparison")
+    };
+    ($domain:ident $name:ident $a:ident $b:ident) => {
+        plain::$name($a, $b)
+    };
+}
+
+/// The table of functions of two scalars of a lane. None is contracted, so that a fold has the same bits on every machine.
+macro_rules! folds {
+    (
+        $kind:ident $type:ident;
+        $($(#[$doc:meta])* $f:ident $name:ident $domain:ident $cost:literal $cuda:literal $meaning:tt;)*
+    ) => {
+        #[inline(always)]
+        fn fold(f: Binary, a: $type, b: $type) -> $type {
+            match f {
+                $(Binary::$f => if_taken! {
+                    $kind $domain { folded!($domain $name a b) } { unreachable!("a fold that the lane has not") }
+                },)*
+            }
+        }
+    };
+}
+
+macro_rules! reduced {
+    ($($lane:ident $kind:ident $type:ident $strips:literal;)*) => {$(
         impl Reduce for $type {
-            const ZERO: $type = 0 as $type;
-            const ONE: $type = 1 as $type;
-            const LEAST: $type = $least;
-            const MOST: $type = $most;
             const STRIPS: bool = $strips;
             #[inline(always)]
-            fn sum(self, b: Self) -> Self {
-                Number::plus(self, b)
+            fn of(literal: Literal) -> $type {
+                match literal {
+                    Literal::$lane(x) => x,
+                    other => unreachable!("{other:?} of another lane"),
+                }
             }
-            #[inline(always)]
-            fn product(self, b: Self) -> Self {
-                Number::times(self, b)
-            }
-            #[inline(always)]
-            fn max(self, b: Self) -> Self {
-                Number::greater(self, b)
-            }
-            #[inline(always)]
-            fn min(self, b: Self) -> Self {
-                Number::lesser(self, b)
-            }
+            castnet_program::with_binaries!(folds($kind $type;));
         }
     )*};
 }
-numbers! {
-    f32 f32::NEG_INFINITY, f32::INFINITY, true;
-    f64 f64::NEG_INFINITY, f64::INFINITY, false;
-    i32 i32::MIN, i32::MAX, false;
-    i64 i64::MIN, i64::MAX, false;
+reduced! {
+    F32 float f32 true;
+    F64 float f64 false;
+    I32 int i32 false;
+    I64 int i64 false;
+    Bool bool bool false;
 }
 
-/// Any, all; sums and products of truth values are of integers.
-impl Reduce for bool {
-    const ZERO: bool = false;
-    const ONE: bool = true;
-    const LEAST: bool = false;
-    const MOST: bool = true;
-    const STRIPS: bool = false;
-    #[inline(always)]
-    fn sum(self, b: bool) -> bool {
-        Bits::one_of(self, b)
-    }
-    #[inline(always)]
-    fn product(self, b: bool) -> bool {
-        Bits::both(self, b)
-    }
-    #[inline(always)]
-    fn max(self, b: bool) -> bool {
-        Bits::either(self, b)
-    }
-    #[inline(always)]
-    fn min(self, b: bool) -> bool {
-        Bits::both(self, b)
-    }
+/// Calls what exists once for each reduction of `T`, with the fold and what it begins with.
+macro_rules! of_reduction {
+    (
+        $op:ident $fold:ident $first:ident $call:expr;
+        $($(#[$doc:meta])* $f:ident $name:ident $folds:tt $begins:ident $whole:ident;)*
+    ) => {
+        match $op {
+            $(Reduction::$f => {
+                let $fold = |a: T, b: T| match const { Reduction::$f.fold(T::LANE) } {
+                    Some(f) => T::fold(f, a, b),
+                    None => unreachable!("a reduction that the lane has not"),
+                };
+                let $first = T::of(const { Reduction::$f.identity(T::LANE) });
+                $call
+            })*
+        }
+    };
 }
 
 /// Calls a function of the type of a lane.
@@ -167,14 +173,8 @@ macro_rules! by_lane {
 /// They are there.
 pub(crate) unsafe fn fill_identity(op: Reduction, lane: Lane, to: *mut u8, n: usize) {
     unsafe fn fill<T: Reduce>(op: Reduction, to: *mut u8, n: usize) {
-        let identity = match op {
-            Reduction::Sum => T::ZERO,
-            Reduction::Prod => T::ONE,
-            Reduction::Max => T::LEAST,
-            Reduction::Min => T::MOST,
-        };
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(to.cast::<T>(), n).fill(identity) };
+        unsafe { std::slice::from_raw_parts_mut(to.cast::<T>(), n).fill(T::of(op.identity(T::LANE))) };
     }
     // SAFETY: the caller's promise.
     unsafe { by_lane!(lane, fill(op, to, n)) }
@@ -222,13 +222,13 @@ unsafe fn carry_body<T: Number>(sums: *mut T, totals: *mut T, rests: *mut T, n: 
 }
 
 #[inline(always)]
-unsafe fn settle_body<T: Reduce + Number>(sums: *mut T, totals: *const T, rests: *const T, n: usize) {
+unsafe fn settle_body<T: Number>(sums: *mut T, totals: *const T, rests: *const T, n: usize) {
     for i in 0..n {
         // SAFETY: as above.
         unsafe {
             let (total, rest) = (*totals.add(i), *rests.add(i));
-            // Beside an infinity the rest is NaN.
-            *sums.add(i) = if total.absolute() < T::MOST { total.plus(rest) } else { total };
+            // Beside an infinity, which less itself is NaN, the rest is NaN.
+            *sums.add(i) = if total.minus(total) == T::default() { total.plus(rest) } else { total };
         }
     }
 }
@@ -237,12 +237,7 @@ unsafe fn settle_body<T: Reduce + Number>(sums: *mut T, totals: *const T, rests:
 unsafe fn along_rows_as<T: Reduce>(op: Reduction, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
-        match op {
-            Reduction::Sum => rows_by(T::sum, T::ZERO, block, rows, cols, totals),
-            Reduction::Max => rows_by(T::max, T::LEAST, block, rows, cols, totals),
-            Reduction::Min => rows_by(T::min, T::MOST, block, rows, cols, totals),
-            Reduction::Prod => rows_by(T::product, T::ONE, block, rows, cols, totals),
-        }
+        castnet_program::with_reductions!(of_reduction(op fold first rows_by(fold, first, block, rows, cols, totals);))
     }
 }
 
@@ -300,14 +295,7 @@ unsafe fn lanes<T: Reduce, const N: usize>(op: &impl Fn(T, T) -> T, row: *const 
 #[inline(always)]
 unsafe fn along_cols_as<T: Reduce>(op: Reduction, block: *const T, rows: usize, cols: usize, totals: *mut T) {
     // SAFETY: the caller's promise.
-    unsafe {
-        match op {
-            Reduction::Sum => cols_by(T::sum, block, rows, cols, totals),
-            Reduction::Max => cols_by(T::max, block, rows, cols, totals),
-            Reduction::Min => cols_by(T::min, block, rows, cols, totals),
-            Reduction::Prod => cols_by(T::product, block, rows, cols, totals),
-        }
-    }
+    unsafe { castnet_program::with_reductions!(of_reduction(op fold _first cols_by(fold, block, rows, cols, totals);)) }
 }
 
 #[inline(always)]

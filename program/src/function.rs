@@ -131,9 +131,9 @@ pub enum Domain {
 
 impl Domain {
     /// Whether a lane belongs to it.
-    pub fn has(self, lane: Lane) -> bool {
+    pub const fn has(self, lane: Lane) -> bool {
         match self {
-            Domain::Numbers => lane != Lane::Bool,
+            Domain::Numbers => !matches!(lane, Lane::Bool),
             Domain::Floats | Domain::Angles => lane.is_float(),
             Domain::Integers => lane.is_int(),
             Domain::Bits => !lane.is_float(),
@@ -179,7 +179,7 @@ macro_rules! functions {
             }
 
             /// Whether there is such a function of this lane.
-            pub fn takes(self, lane: Lane) -> bool {
+            pub const fn takes(self, lane: Lane) -> bool {
                 self.domain().has(lane)
             }
 

@@ -5,6 +5,7 @@ mod bytes;
 pub mod function;
 pub mod net;
 pub mod program;
+pub mod reduction;
 pub mod routine;
 pub mod rules;
 pub mod scalar;

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use crate::function::{Binary, Domain, Unary};
+pub use crate::reduction::Reduction;
 use crate::types::DType;
 
 /// What a scalar is while it is computed; in memory, the element type of the same name.
@@ -50,13 +51,13 @@ impl Lane {
     }
 
     /// `f32` or `f64`.
-    pub fn is_float(self) -> bool {
-        self.dtype().is_float()
+    pub const fn is_float(self) -> bool {
+        matches!(self, Lane::F32 | Lane::F64)
     }
 
     /// `i32` or `i64`.
-    pub fn is_int(self) -> bool {
-        self.dtype().is_int()
+    pub const fn is_int(self) -> bool {
+        matches!(self, Lane::I32 | Lane::I64)
     }
 }
 
@@ -135,19 +136,6 @@ impl FromStr for Literal {
         };
         read.ok_or_else(wrong)
     }
-}
-
-/// Associative functions that reduce many scalars to one of the same lane, which is their accumulator. Integers wrap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the functions'.
-pub enum Reduction {
-    Sum,
-    /// Of truth values: whether any is true.
-    Max,
-    /// Of truth values: whether all are true.
-    Min,
-    Prod,
 }
 
 /// An index of a value inside one [`Code`]: first the inputs, then the results of the instructions.

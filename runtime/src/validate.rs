@@ -4,7 +4,7 @@ use castnet_program::net::{Function, Net};
 use castnet_program::program::{
     Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Tile,
 };
-use castnet_program::scalar::{Lane, Reduction};
+use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 /// Row values of a launch at most.
@@ -171,13 +171,7 @@ fn stage(
         let fits = match target {
             Target::Store(i) => launch.stores.get(*i).is_some_and(|access| dtype(access).lane() == lane),
             Target::Row(_) => stage.level == Level::Row,
-            Target::Reduce(op, _) => {
-                let reduces = match op {
-                    Reduction::Sum | Reduction::Prod => lane != Lane::Bool,
-                    Reduction::Max | Reduction::Min => true,
-                };
-                reduces && stage.level == Level::Element && !launch.reduce.is_empty()
-            }
+            Target::Reduce(op, _) => op.takes(lane) && stage.level == Level::Element && !launch.reduce.is_empty(),
         };
         ensure(fits, || format!("a stage has no place {target:?} for lane {lane:?}"))?;
     }

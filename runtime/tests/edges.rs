@@ -36,7 +36,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 ];
 
 /// Operators that have no values to be right about here, for they draw numbers, or take what is no tensor.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "rand",
     "randn",
     "rand_like",
@@ -51,6 +51,7 @@ const OTHERS: [&str; 14] = [
     "bitwise_not",
     "bitwise_left_shift",
     "bitwise_right_shift",
+    "reduce_xor",
 ];
 
 #[derive(Deserialize)]

@@ -247,10 +247,6 @@ impl Tensor {
     ///
     /// The sum over axes (all of them, if none is given); of integers and bool as i64.
     pub fn sum<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
-    /// `mean(input, dim = all, keepdim = false)`
-    ///
-    /// The mean over axes (all of them, if none is given).
-    pub fn mean<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
     /// `prod(input, dim = all, keepdim = false, dtype = None)`
     ///
     /// The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.
@@ -263,6 +259,14 @@ impl Tensor {
     ///
     /// The minimum over axes; ties share the gradient.
     pub fn amin<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// `reduce_xor(input, dim = all, keepdim = false)`
+    ///
+    /// Over axes (all of them, if none is given) every bit that is set in an odd number of integers, as JAX's; of truth values whether an odd number is true.
+    pub fn reduce_xor<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// `mean(input, dim = all, keepdim = false)`
+    ///
+    /// The mean over axes (all of them, if none is given).
+    pub fn mean<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
     /// `var(input, dim = all, correction = 1, keepdim = false, unbiased = None)`
     ///
     /// The variance over axes (all of them, if none is given): the squares of the distances from the mean, divided by the number of elements less `correction`. `unbiased = false` is `correction = 0`.

@@ -5,6 +5,7 @@
 PyTorch's uint32 knows few operators: what it would give is computed in int64, and wrapped to 32 bits. Every tensor of the file has the type
 that the list says; a tensor that several cases share stands there once.
 """
+import functools
 import json
 import pathlib
 
@@ -75,6 +76,13 @@ def table(name):
     return x.reshape(-1).contiguous(), y.reshape(-1).contiguous()
 
 
+def reduce_xor(x, *dims):
+    """What torch has of two at a time."""
+    for dim in sorted(dims or range(x.dim()), reverse=True):
+        x = functools.reduce(torch.bitwise_xor, x.unbind(dim))
+    return x
+
+
 def floor_divide(x, y):
     return torch.div(x, y, rounding_mode="floor")
 
@@ -135,6 +143,14 @@ for t in TYPES:
     case(f"{t}_amin", "x.amin(0)", {"x": (t, rows)}, t, rows.amin(0))
     case(f"{t}_argmax", "x.argmax(1)", {"x": (t, rows)}, "i64", rows.argmax(1))
     case(f"{t}_bool", "x.cast(bool).sum()", {"x": (t, rows)}, "i64", (rows != 0).sum())
+    case(f"{t}_prod", "x.prod(1)", {"x": (t, rows)}, "i64", rows.prod(1))
+    case(f"{t}_prod_own", f"x.prod(0, dtype = {t})", {"x": (t, rows)}, t, wrap(t, rows.prod(0, dtype=rows.dtype)))
+    case(f"{t}_xor", "x.reduce_xor(1)", {"x": (t, rows)}, t, reduce_xor(rows, 1))
+    case(f"{t}_xor_columns", "x.reduce_xor(0, keepdim = true)", {"x": (t, rows)}, t, reduce_xor(rows, 0)[None])
+    case(f"{t}_xor_all", "x.reduce_xor()", {"x": (t, rows)}, t, reduce_xor(rows))
+    product = wrap(t, rows * 3 + 1)
+    case(f"{t}_xor_fused", "(x * 3 + 1).reduce_xor(1) - 1", {"x": (t, rows)}, t, wrap(t, reduce_xor(product, 1) - 1))
+    case(f"{t}_xor_bool", "(x > 2).reduce_xor(1)", {"x": (t, rows)}, "bool", reduce_xor(rows > 2, 1))
 
 # What is far above 2²⁴.
 far = torch.arange(2**40 - 7, 2**40, dtype=torch.int64)
@@ -144,6 +160,11 @@ many = torch.full((3, 1000), 2**31 - 1, dtype=torch.int32)
 case("sum_far", "x.sum(1)", {"x": ("i32", many)}, "i64", many.sum(1))
 long = torch.full((70000,), 2**31 - 3, dtype=torch.int32)
 case("sum_long", "x.sum()", {"x": ("i32", long)}, "i64", long.sum())
+cube = (torch.arange(3 * 5 * 17 * 20, dtype=torch.int32) * 1103515245 + 12345).reshape(3, 5, 17, 20)
+for dims in ([0], [1], [2], [3], [0, 2], [1, 3], [0, 1, 2]):
+    case("xor_" + "_".join(map(str, dims)), f"x.reduce_xor({dims})", {"x": ("i32", cube)}, "i32", reduce_xor(cube, *dims))
+sums = long.to(torch.int64) + torch.arange(70000)
+case("xor_long", "(x.cast(i64) + arange(70000)).reduce_xor()", {"x": ("i32", long)}, "i64", reduce_xor(sums))
 ticks = (torch.arange(3000) * 16777259 % 2**31).to(torch.int64)
 case("count_equal", "(x == y).sum()", {"x": ("i64", ticks + 2**24), "y": ("i64", ticks.roll(1) + 2**24)}, "i64", (ticks == ticks.roll(1)).sum())
 case("constant", "full([2], 16777217, dtype = i64)", {}, "i64", torch.full((2,), 16777217))

@@ -6,6 +6,7 @@ use super::Parameter;
 use super::access::{operand, symbol};
 use super::code::{constant, statements};
 use super::loops::Loops;
+use super::reductions::type_of;
 use crate::printer::{identifier, unique};
 use crate::program::{Launch, Level, Place, Program, Source, Stage, Target};
 use crate::scalar::{Lane, Reduction};
@@ -266,7 +267,9 @@ impl<'a> Body<'a> {
             match target {
                 Target::Store(i) => lines.extend(self.store(*i, index, value, &names, handing)),
                 Target::Row(slot) => lines.push(format!("row{slot} = {value};")),
-                Target::Reduce(op, slot) => lines.push(format!("row{slot} = {};", combined(*op, slot, value))),
+                Target::Reduce(op, slot) => {
+                    lines.push(format!("row{slot} = cn::{}::of(row{slot}, {value});", type_of(*op)))
+                }
             }
         }
         lines
@@ -306,15 +309,10 @@ impl<'a> Body<'a> {
 
     /// Declarations of the row values, each what combined with x gives x.
     pub(super) fn declare_rows(&self) -> Vec<String> {
-        let first = |reduction: Option<Reduction>, lane: &str| match reduction {
-            None | Some(Reduction::Sum) => "0".to_string(),
-            Some(Reduction::Prod) => "1".to_string(),
-            Some(Reduction::Max) => format!("cn::Ends<{lane}>::least()"),
-            Some(Reduction::Min) => format!("cn::Ends<{lane}>::most()"),
-        };
         let declared = |(slot, reduction): (usize, Option<Reduction>)| {
-            let lane = lane_type(self.row_lane(slot));
-            format!("{lane} row{slot} = {};", first(reduction, lane))
+            let lane = self.row_lane(slot);
+            let first = reduction.map_or("0".into(), |reduction| constant(reduction.identity(lane)));
+            format!("{} row{slot} = {first};", lane_type(lane))
         };
         self.rows().into_iter().map(declared).collect()
     }
@@ -330,23 +328,6 @@ impl<'a> Body<'a> {
     /// The stages with their numbers and whether they run over the elements.
     pub(super) fn stages(&self) -> impl Iterator<Item = (usize, &'a Stage, bool)> {
         self.launch.stages.iter().enumerate().map(|(i, stage)| (i, stage, stage.level == Level::Element))
-    }
-}
-
-fn combined(op: Reduction, slot: &usize, value: &str) -> String {
-    match op {
-        Reduction::Sum => format!("row{slot} + {value}"),
-        Reduction::Max | Reduction::Min | Reduction::Prod => format!("cn::{}(row{slot}, {value})", name_of(op)),
-    }
-}
-
-/// The name of a reduction in the prelude.
-pub(super) fn name_of(op: Reduction) -> &'static str {
-    match op {
-        Reduction::Sum => "sum",
-        Reduction::Max => "max",
-        Reduction::Min => "min",
-        Reduction::Prod => "prod",
     }
 }
 

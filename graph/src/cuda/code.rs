@@ -62,7 +62,8 @@ fn unary(f: Unary, lane: Lane, x: &str) -> String {
     }
 }
 
-fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
+/// A function of two values of a lane, as an expression.
+pub(super) fn binary(f: Binary, lane: Lane, x: &str, y: &str) -> String {
     let name = match f {
         // Integers wrap.
         Binary::Add if !lane.is_float() => "cn::add",

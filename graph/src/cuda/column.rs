@@ -2,7 +2,8 @@
 
 use super::Skeleton;
 use super::access::{expression, operand};
-use super::body::{Body, Handing, indented, name_of};
+use super::body::{Body, Handing, indented};
+use super::reductions::type_of;
 
 /// Points of a block.
 const COLUMNS: i64 = 32;
@@ -43,7 +44,7 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
         lines.extend(indented(body.stage(number, &Handing { stores: "inside", fours: &[] })));
         lines.push("}".into());
         for (op, slot) in Body::reductions(stage) {
-            lines.push(format!("row{slot} = cn::column_{}(row{slot});", name_of(op)));
+            lines.push(format!("row{slot} = cn::over_column<cn::{}>(row{slot});", type_of(op)));
         }
     }
     Skeleton { lines, threads: [COLUMNS as u32, rows], work: points, share: COLUMNS, blocks: i64::from(i32::MAX) }

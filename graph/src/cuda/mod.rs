@@ -15,6 +15,7 @@ mod code;
 mod column;
 mod flat;
 mod loops;
+mod reductions;
 mod row;
 
 use std::sync::Arc;
@@ -31,7 +32,12 @@ use loops::Loops;
 /// What stands above the kernels of a translation unit.
 pub fn prelude() -> String {
     let functions: Vec<String> = functions::in_cuda().map(|function| format!("{}\n", function.trim())).collect();
-    format!("{}\nnamespace cn {{\n\n{}\n}} // namespace cn\n", include_str!("prelude.cu"), functions.join("\n"))
+    let types = reductions::types();
+    format!(
+        "{}\nnamespace cn {{\n\n{}\n{types}\n}} // namespace cn\n",
+        include_str!("prelude.cu"),
+        functions.join("\n")
+    )
 }
 
 /// Points of a launch at most.

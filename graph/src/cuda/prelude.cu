@@ -81,15 +81,9 @@ template <> struct Ends<double> {
 };
 template <> struct Ends<int> {
     CN_FN int least() { return -0x7fffffff - 1; }
-    CN_FN int most() { return 0x7fffffff; }
 };
 template <> struct Ends<long long> {
     CN_FN long long least() { return -0x7fffffffffffffffLL - 1; }
-    CN_FN long long most() { return 0x7fffffffffffffffLL; }
-};
-template <> struct Ends<bool> {
-    CN_FN bool least() { return false; }
-    CN_FN bool most() { return true; }
 };
 
 // Indices.
@@ -109,10 +103,6 @@ CN_FN double rsqrt(double x) { return 1.0 / sqrt(x); }
 CN_FN bool is_nan(double x) { return x != x; }
 template <typename T> CN_FN T max(T a, T b) { return a > b || a != a ? a : b; }
 template <typename T> CN_FN T min(T a, T b) { return a < b || a != a ? a : b; }
-CN_FN float sum(float a, float b) { return a + b; }
-CN_FN double sum(double a, double b) { return a + b; }
-CN_FN float prod(float a, float b) { return a * b; }
-CN_FN double prod(double a, double b) { return a * b; }
 CN_FN int add(int a, int b) { return (int)((unsigned)a + (unsigned)b); }
 CN_FN int sub(int a, int b) { return (int)((unsigned)a - (unsigned)b); }
 CN_FN int mul(int a, int b) { return (int)((unsigned)a * (unsigned)b); }
@@ -121,12 +111,6 @@ CN_FN long long sub(long long a, long long b) { return (long long)((unsigned lon
 CN_FN long long mul(long long a, long long b) { return (long long)((unsigned long long)a * (unsigned long long)b); }
 template <typename T> CN_FN T neg(T a) { return sub((T)0, a); }
 template <typename T> CN_FN T abs(T a) { return a < 0 ? neg(a) : a; }
-CN_FN int sum(int a, int b) { return add(a, b); }
-CN_FN int prod(int a, int b) { return mul(a, b); }
-CN_FN long long sum(long long a, long long b) { return add(a, b); }
-CN_FN long long prod(long long a, long long b) { return mul(a, b); }
-CN_FN bool sum(bool a, bool b) { return a != b; }
-CN_FN bool prod(bool a, bool b) { return a && b; }
 template <typename T> CN_FN T floor_divide(T a, T b) {
     if (b == 0) return 0;
     if (b == -1) return neg(a);
@@ -416,45 +400,41 @@ CN_FN float random(unsigned long long root, unsigned long long call, unsigned st
     return (float)(drawn >> 8) * (1.0f / 16777216.0f);
 }
 
-// Reductions of one value a thread, in an order that depends on the block's shape only; every thread gets the result.
+// Reductions of one value a thread by `F::of`, in an order that depends on the block's shape only; every thread gets the result.
 
-#define CN_REDUCTIONS(OP)                                                                              \
-    /* Over the threads of a warp. */                                                                  \
-    template <typename T> CN_FN T warp_##OP(T x) {                                                     \
-        for (int far = 16; far > 0; far >>= 1) x = OP(x, __shfl_xor_sync(0xffffffffu, x, far));        \
-        return x;                                                                                      \
-    }                                                                                                  \
-    /* Over the 256 threads of a block. */                                                             \
-    template <typename T> CN_FN T block_##OP(T x) {                                                    \
-        __shared__ T parts[8];                                                                         \
-        x = warp_##OP(x);                                                                              \
-        if ((threadIdx.x & 31u) == 0u) parts[threadIdx.x >> 5] = x;                                    \
-        __syncthreads();                                                                               \
-        x = OP(OP(OP(parts[0], parts[1]), OP(parts[2], parts[3])),                                     \
-               OP(OP(parts[4], parts[5]), OP(parts[6], parts[7])));                                    \
-        __syncthreads();                                                                               \
-        return x;                                                                                      \
-    }                                                                                                  \
-    /* Over the threads of a block with the same threadIdx.x, of a block of 32 columns. */             \
-    template <typename T> CN_FN T column_##OP(T x) {                                                   \
-        __shared__ T parts[32][32];                                                                    \
-        parts[threadIdx.y][threadIdx.x] = x;                                                           \
-        __syncthreads();                                                                               \
-        for (unsigned half = blockDim.y / 2u; half > 0u; half /= 2u) {                                 \
-            if (threadIdx.y < half) {                                                                  \
-                x = OP(x, parts[threadIdx.y + half][threadIdx.x]);                                     \
-                parts[threadIdx.y][threadIdx.x] = x;                                                   \
-            }                                                                                          \
-            __syncthreads();                                                                           \
-        }                                                                                              \
-        x = parts[0][threadIdx.x];                                                                     \
-        __syncthreads();                                                                               \
-        return x;                                                                                      \
+// Over the threads of a warp.
+template <typename F, typename T> CN_FN T over_warp(T x) {
+    for (int far = 16; far > 0; far >>= 1) x = F::of(x, __shfl_xor_sync(0xffffffffu, x, far));
+    return x;
+}
+
+// Over the 256 threads of a block.
+template <typename F, typename T> CN_FN T over_block(T x) {
+    __shared__ T parts[8];
+    x = over_warp<F>(x);
+    if ((threadIdx.x & 31u) == 0u) parts[threadIdx.x >> 5] = x;
+    __syncthreads();
+    x = F::of(F::of(F::of(parts[0], parts[1]), F::of(parts[2], parts[3])),
+              F::of(F::of(parts[4], parts[5]), F::of(parts[6], parts[7])));
+    __syncthreads();
+    return x;
+}
+
+// Over the threads of a block with the same threadIdx.x, of a block of 32 columns.
+template <typename F, typename T> CN_FN T over_column(T x) {
+    __shared__ T parts[32][32];
+    parts[threadIdx.y][threadIdx.x] = x;
+    __syncthreads();
+    for (unsigned half = blockDim.y / 2u; half > 0u; half /= 2u) {
+        if (threadIdx.y < half) {
+            x = F::of(x, parts[threadIdx.y + half][threadIdx.x]);
+            parts[threadIdx.y][threadIdx.x] = x;
+        }
+        __syncthreads();
     }
-
-CN_REDUCTIONS(sum)
-CN_REDUCTIONS(prod)
-CN_REDUCTIONS(max)
-CN_REDUCTIONS(min)
+    x = parts[0][threadIdx.x];
+    __syncthreads();
+    return x;
+}
 
 } // namespace cn

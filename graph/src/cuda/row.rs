@@ -2,7 +2,8 @@
 
 use super::Skeleton;
 use super::access::operand;
-use super::body::{Body, Handing, indented, name_of};
+use super::body::{Body, Handing, indented};
+use super::reductions::type_of;
 
 /// Rows shorter than this are walked through by one thread.
 const SHORT: i64 = 9;
@@ -53,7 +54,7 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
         inner.push("}".into());
         for (op, slot) in Body::reductions(stage).filter(|_| threads > 1) {
             let over = if threads == 32 { "warp" } else { "block" };
-            inner.push(format!("row{slot} = cn::{over}_{}(row{slot});", name_of(op)));
+            inner.push(format!("row{slot} = cn::over_{over}<cn::{}>(row{slot});", type_of(op)));
         }
     }
     lines.extend(indented(inner));

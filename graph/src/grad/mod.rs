@@ -9,11 +9,9 @@ use crate::attention::Operands;
 use crate::builder::{Builder, Parameters};
 use crate::decompose::{self, Has, decompose};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::functions;
+use crate::functions::{self, stretch};
 use crate::graph::{Argument, Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
-use crate::routine::Routine;
-use crate::routines::neighbours;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::Type;
@@ -351,31 +349,14 @@ impl Pass<'_> {
             Op::Gather { axis } => self.contract(node, 0, Op::Scatter { axis: *axis }, g, node.inputs[1]),
             Op::Scatter { axis } => self.contract(node, 0, Op::Gather { axis: *axis }, g, node.inputs[1]),
             Op::Reduce(f, axes) => {
-                let x = node.inputs[0];
-                let back = self.stretch(g, x, axes);
-                let d = match f {
-                    Reduction::Sum => back,
-                    Reduction::Prod => {
-                        let others = self.others(x, axes);
-                        self.b.pointwise(Mul, back, others)
-                    }
-                    // Ties share the gradient evenly, as torch.amax.
-                    Reduction::Max | Reduction::Min => {
-                        let extreme = self.stretch(y, x, axes);
-                        let hit = self.b.pointwise(Eq, x, extreme);
-                        let hit = self.b.cast(hit, self.b.graph.dtype(g));
-                        let count = self.b.reduce(Reduction::Sum, hit, axes, false);
-                        let count = self.stretch(count, x, axes);
-                        let share = self.b.pointwise(Div, back, count);
-                        self.b.pointwise(Mul, hit, share)
-                    }
-                };
-                self.add(node, 0, d);
+                if let Some(d) = functions::gradient_of_reduced(*f, &mut self.b, axes, [node.inputs[0], y], g) {
+                    self.add(node, 0, d);
+                }
             }
             Op::Softmax(axis) | Op::SafeSoftmax(axis) => {
                 let gy = self.b.pointwise(Mul, g, y);
                 let sum = self.b.reduce(Reduction::Sum, gy, &[*axis], false);
-                let sum = self.stretch(sum, y, &[*axis]);
+                let sum = stretch(&mut self.b, sum, y, &[*axis]);
                 let difference = self.b.pointwise(Sub, g, sum);
                 let d = self.b.pointwise(Mul, y, difference);
                 self.add(node, 0, d);
@@ -383,7 +364,7 @@ impl Pass<'_> {
             Op::LogSoftmax(axis) => {
                 let p = self.b.unary(Unary::Exp, y);
                 let sum = self.b.reduce(Reduction::Sum, g, &[*axis], false);
-                let sum = self.stretch(sum, y, &[*axis]);
+                let sum = stretch(&mut self.b, sum, y, &[*axis]);
                 let scaled = self.b.pointwise(Mul, p, sum);
                 let d = self.b.pointwise(Sub, g, scaled);
                 self.add(node, 0, d);
@@ -499,40 +480,6 @@ impl Pass<'_> {
             let d = self.b.cast(d, ty.dtype);
             self.add(node, i, d);
         }
-    }
-
-    /// A reduced value stretched back over the axes that disappeared.
-    fn stretch(&mut self, reduced: Value, like: Value, axes: &[usize]) -> Value {
-        let shape = self.b.shape(like);
-        let mut kept = shape.clone();
-        for &axis in axes {
-            kept[axis] = 1.into();
-        }
-        let kept = self.b.reshape(reduced, kept);
-        self.b.broadcast_to(kept, &shape)
-    }
-
-    /// For each element the product of all others over axes: of those before it and those behind it, as no quotient says it where some are 0.
-    fn others(&mut self, x: Value, axes: &[usize]) -> Value {
-        let shape = self.b.shape(x);
-        let b = &mut self.b;
-        let kept: Vec<usize> = (0..shape.len()).filter(|a| !axes.contains(a)).collect();
-        let order = [&kept[..], axes].concat();
-        let moved = b.permute(x, &order);
-        let along = b.shape(moved);
-        let mut rows = along[..kept.len()].to_vec();
-        rows.push(Size::product(&along[kept.len()..]));
-        let row = b.reshape(moved, rows);
-        let [before, behind] = [false, true].map(|reverse| {
-            let call = Call { routine: Routine::Cumprod, reverse, length: None };
-            let products = b.routine(call, vec![row])[0];
-            neighbours(b, products, reverse, 1.0)
-        });
-        let others = b.pointwise(Binary::Mul, before, behind);
-        let others = b.reshape(others, along);
-        let mut inverse = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(i, axis)| inverse[*axis] = i);
-        b.permute(others, &inverse)
     }
 
     /// The sum of `g` over the axes along which `x` was stretched.

@@ -1,6 +1,6 @@
-//! What is built of reductions: `var`, `std`, `logsumexp`, `argmax`, `argmin`.
+//! What is built of reductions: `mean`, `var`, `std`, `logsumexp`, `argmax`, `argmin`.
 
-use super::reduce::{axes, mean_over};
+use super::reduce::{OVER_AXES, axes, mean_over};
 use super::{Operator, pointwise::detach, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
@@ -22,6 +22,12 @@ const PLACE: &[Param] = &[X, optional("dim", Kind::Int, "all"), KEEP];
 
 /// The statistics.
 pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "mean",
+        doc: "The mean over axes (all of them, if none is given).",
+        signature: OVER_AXES,
+        build: mean,
+    },
     Operator {
         name: "var",
         doc: "The variance over axes (all of them, if none is given): the squares of the distances from the mean, divided by the number of elements less `correction`. `unbiased = false` is `correction = 0`.",
@@ -65,6 +71,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         build: |b, bound| extreme(b, bound, Reduction::Min),
     },
 ];
+
+fn mean(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
+    let x = float(b, bound, 0)?;
+    let axes = axes(b, bound, 1, x)?;
+    Ok(Arg::Tensor(mean_over(b, x, &axes, bound.bool(2).unwrap_or(false))))
+}
 
 /// The extreme along an axis with its place, or of all elements without; only the element that is named has a gradient, of all ties share it.
 fn extreme(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {

@@ -7,7 +7,7 @@
 use crate::attention;
 use crate::decompose::{self, Decomposition};
 use crate::graph::{Graph, Node, Op, Window};
-use crate::scalar::{Lane, Reduction};
+use crate::scalar::Lane;
 use crate::size::Size;
 
 mod work;
@@ -103,6 +103,8 @@ pub(crate) enum Lanes {
     Unary(crate::scalar::Unary),
     /// Likewise.
     Binary(crate::scalar::Binary),
+    /// Likewise.
+    Reduction(crate::scalar::Reduction),
 }
 
 impl Lanes {
@@ -114,6 +116,7 @@ impl Lanes {
             Lanes::Floats => lane.is_float(),
             Lanes::Unary(f) => f.takes(lane),
             Lanes::Binary(f) => f.takes(lane),
+            Lanes::Reduction(f) => f.takes(lane),
         }
     }
 }
@@ -232,11 +235,8 @@ impl Op {
                 P { reads_memory: true, lanes: Lanes::Numbers, flops: work::of_operand, ..alone }
             }
             Op::Reduce(f, _) => {
-                let lanes = match f {
-                    Reduction::Sum | Reduction::Prod => Lanes::Numbers,
-                    Reduction::Max | Reduction::Min => Lanes::Any,
-                };
-                P { lanes, flops: work::of_operand, ..P::new(1, Class::Reduce, Weight::Heavy) }
+                let reduce = P::new(1, Class::Reduce, Weight::Heavy);
+                P { lanes: Lanes::Reduction(*f), flops: work::of_operand, ..reduce }
             }
             Op::MatMul { .. } => P::tile(work::product),
             Op::Conv2d(_) => P::tile(work::conv),

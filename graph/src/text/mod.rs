@@ -193,8 +193,7 @@ fn operation(out: &mut String, node: &Node) {
                 Op::Binary(g) => out.push_str(&lower(g)),
                 Op::Routine(call) => routine(out, call),
                 Op::Reduce(g, axes) => {
-                    out.push_str(&lower(g));
-                    let _ = write!(out, "{axes:?}");
+                    let _ = write!(out, "{}{axes:?}", g.name());
                 }
                 op => out.push_str(&primitives::write(op)),
             }

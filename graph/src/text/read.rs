@@ -8,7 +8,7 @@ use crate::graph::{Argument, Border, Call, Graph, Node, Op, Origin, Output, Repe
 use crate::number::Number;
 use crate::program::{Check, Must};
 use crate::routine::Routine;
-use crate::scalar::Unary;
+use crate::scalar::{Reduction, Unary};
 use crate::types::Type;
 
 /// The graph that a text shows. Origins have names and no places; whether the graph is sound is the verifier's question.
@@ -253,7 +253,7 @@ impl GraphLine for Line<'_> {
         }
         let op = match primitives::read(name, self)? {
             Some(op) => op,
-            None if self.rest.starts_with('[') => match named(name) {
+            None if self.rest.starts_with('[') => match Reduction::from_name(name) {
                 Some(f) => Op::Reduce(f, self.list("[", "]", Line::number)?),
                 None => return Err(Line { rest: before }.wrong("a primitive")),
             },

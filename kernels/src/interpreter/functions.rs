@@ -3,19 +3,6 @@
 use castnet_program::scalar::{Instr, Lane};
 use castnet_program::types::DType;
 
-/// The first of two if there is a function of that domain of the kind of lane, else the second.
-macro_rules! if_taken {
-    (float Integers $then:tt { $($else:tt)* }) => { $($else)* };
-    (float Bits $then:tt { $($else:tt)* }) => { $($else)* };
-    (int Floats $then:tt { $($else:tt)* }) => { $($else)* };
-    (int Angles $then:tt { $($else:tt)* }) => { $($else)* };
-    (bool Numbers $then:tt { $($else:tt)* }) => { $($else)* };
-    (bool Floats $then:tt { $($else:tt)* }) => { $($else)* };
-    (bool Angles $then:tt { $($else:tt)* }) => { $($else)* };
-    (bool Integers $then:tt { $($else:tt)* }) => { $($else)* };
-    ($kind:ident $domain:ident { $($then:tt)* } $else:tt) => { $($then)* };
-}
-
 /// The kernel of a function of one scalar.
 macro_rules! unary_kernel {
     (Angles $name:ident $type:ty) => {
@@ -73,6 +60,8 @@ macro_rules! lanes {
     ($($lane:ident: $kind:ident $type:ty;)*) => {$(
         mod $lane {
             use castnet_program::scalar::{Binary, Instr, Unary};
+
+            use crate::math::if_taken;
 
             castnet_program::with_unaries!(unaries($kind $type;));
             castnet_program::with_binaries!(binaries($kind $type;));

@@ -214,7 +214,7 @@ pub fn to(dtype: DType, x: Literal) -> Literal {
 /// What a reduction starts with.
 pub fn identity(op: Reduction, lane: Lane) -> Literal {
     match (op, lane) {
-        (Reduction::Sum, _) => literal(lane, 0.0),
+        (Reduction::Sum | Reduction::Xor, _) => literal(lane, 0.0),
         (Reduction::Prod, _) => literal(lane, 1.0),
         (Reduction::Max, L::I32) => I32(i32::MIN),
         (Reduction::Max, L::I64) => I64(i64::MIN),
@@ -232,6 +232,7 @@ pub fn reduce(op: Reduction, x: Literal, y: Literal) -> Literal {
     let f = match (op, x.lane()) {
         (Reduction::Sum, _) => Binary::Add,
         (Reduction::Prod, _) => Binary::Mul,
+        (Reduction::Xor, _) => Binary::Xor,
         (Reduction::Max, L::Bool) => Binary::Or,
         (Reduction::Min, L::Bool) => Binary::And,
         (Reduction::Max, _) => Binary::Max,

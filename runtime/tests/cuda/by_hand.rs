@@ -49,11 +49,17 @@ pub fn net() -> Net {
         launch(&mut program, &format!("from {dtype}"), &[from], Instr::To(dtype, 0), dtype);
     }
     let unit = argument_buffer(&mut program, "unit", DType::F32);
-    for (points, length) in [(500, 6), (30, 100), (2, 1500)] {
-        reduction(&mut program, unit, Family::Row, points, length);
-    }
-    for (points, length) in [(75, 40), (10, 300)] {
-        reduction(&mut program, unit, Family::Column, points, length);
+    for lane in Lane::ALL {
+        let from = if lane == Lane::F32 { unit } else { argument_buffer(&mut program, "x", lane.dtype()) };
+        // Sums and products of doubles are held to the bit, too, which their order changes.
+        let exact = |f: &Reduction| lane != Lane::F64 || !matches!(f, Reduction::Sum | Reduction::Prod);
+        let all: Vec<Reduction> = Reduction::ALL.iter().copied().filter(|f| f.takes(lane) && exact(f)).collect();
+        for (points, length) in [(500, 6), (30, 100), (2, 1500)] {
+            reduction(&mut program, from, &all, Family::Row, points, length);
+        }
+        for (points, length) in [(75, 40), (10, 300)] {
+            reduction(&mut program, from, &all, Family::Column, points, length);
+        }
     }
     let function = Function { name: "all".into(), inference: program, training: None, reaches: vec![] };
     Net { name: "ByHand".into(), float: DType::F32, parameters: vec![], states: vec![], functions: vec![function] }
@@ -102,41 +108,43 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
     });
 }
 
-/// Adds a launch that finds sum, maximum and minimum of `length` elements at each of `points` points.
-fn reduction(program: &mut Program, from: usize, family: Family, points: i64, length: i64) {
+/// Adds a launch that finds `reductions` of `length` elements at each of `points` points.
+fn reduction(program: &mut Program, from: usize, reductions: &[Reduction], family: Family, points: i64, length: i64) {
+    let dtype = program.buffers[from].dtype;
+    let count = reductions.len();
     let (dims, index) = match family {
         Family::Row => (vec![points, length], vec![Index::of(0), Index::of(1)]),
         _ => (vec![length, points], vec![Index::of(1), Index::of(0)]),
     };
     let load = Access::new(from, dims.into_iter().map(Size::constant).collect(), index);
-    let reductions = [Reduction::Sum, Reduction::Max, Reduction::Min];
-    let stores = reductions.map(|reduction| {
-        program.results.push(Named { name: format!("{reduction:?}"), ..named("", DType::F32) });
+    let stores = reductions.iter().map(|reduction| {
+        program.results.push(Named { name: format!("{reduction:?}"), ..named("", dtype) });
         let place = Place::Result(program.results.len() - 1);
-        let to = buffer(program, "to", DType::F32, place);
+        let to = buffer(program, "to", dtype, place);
         Access::new(to, vec![points.into()], vec![Index::of(0)])
     });
+    let stores = stores.collect();
     let elements = Stage {
         level: Level::Element,
         inputs: vec![Source::Load(0)],
-        code: Code { inputs: vec![Lane::F32], instrs: vec![], outputs: vec![0; 3] },
-        outputs: reductions.into_iter().enumerate().map(|(row, f)| Target::Reduce(f, row)).collect(),
+        code: Code { inputs: vec![dtype.lane()], instrs: vec![], outputs: vec![0; count] },
+        outputs: reductions.iter().enumerate().map(|(row, f)| Target::Reduce(*f, row)).collect(),
     };
     let rows = Stage {
         level: Level::Row,
-        inputs: (0..3).map(Source::Row).collect(),
-        code: Code { inputs: vec![Lane::F32; 3], instrs: vec![], outputs: vec![0, 1, 2] },
-        outputs: (0..3).map(Target::Store).collect(),
+        inputs: (0..count).map(Source::Row).collect(),
+        code: Code { inputs: vec![dtype.lane(); count], instrs: vec![], outputs: (0..count as u32).collect() },
+        outputs: (0..count).map(Target::Store).collect(),
     };
     program.schedule.push(Step::Launch(program.launches.len()));
     program.launches.push(Launch {
-        name: format!("reduce {points} by {length}"),
+        name: format!("reduce {points} by {length} of {dtype}"),
         loc: 0,
         space: vec![points.into()],
         reduce: vec![length.into()],
         family,
         loads: vec![load],
-        stores: stores.to_vec(),
+        stores,
         stages: vec![elements, rows],
         updates: None,
     });

@@ -118,9 +118,9 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
     let forms = [
         "(float4*)",
         "cn::random(root",
-        "= cn::block_sum",
-        "= cn::warp_max",
-        "= cn::column_sum",
+        "= cn::over_block<cn::Sum>",
+        "= cn::over_warp<cn::Max>",
+        "= cn::over_column<cn::Sum>",
         "cn::floor_div(",
         "? ",
     ];

@@ -22,6 +22,12 @@ castnet::network! {
             loss
         }
 
+        pub fn through_bits(x: f32[N, 8]) -> f32 {
+            let loss = x.cast(i32).reduce_xor().cast(f32);
+            let g = grad(loss, [x]);
+            loss
+        }
+
         pub train fn loss(x: f32[N, 8]) -> f32 {
             fc(x).mean()
         }

@@ -59,6 +59,10 @@ castnet::network! {
         pub fn unknown(x: float32[N], y: Tensor, z: u128[N]) -> f32[N] {
             x
         }
+
+        pub fn odd_bits(x: f32[N]) -> f32 {
+            x.reduce_xor()
+        }
     }
 }
 

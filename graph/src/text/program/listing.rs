@@ -202,7 +202,7 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
         match target {
             Target::Store(s) => writeln!(out, "        store {s} = t{slot}"),
             Target::Row(r) => writeln!(out, "        row {r} = t{slot}"),
-            Target::Reduce(f, r) => writeln!(out, "        row {r} = {} t{slot}", lower(f)),
+            Target::Reduce(f, r) => writeln!(out, "        row {r} = {} t{slot}", f.name()),
         }?;
     }
     Ok(())

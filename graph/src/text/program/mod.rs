@@ -9,7 +9,7 @@ use crate::program::lives::lives;
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Step, Target, Tile,
 };
-use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
+use crate::scalar::{Binary, Code, Instr, Unary};
 use crate::size::Size;
 use crate::types::shape_text;
 
@@ -192,8 +192,7 @@ fn write_stage(text: &mut String, launch: &Launch, stage: &Stage, indent: &str) 
         let target = match target {
             Target::Store(s) => access_text(&launch.stores[*s]),
             Target::Row(r) => format!("row{r}"),
-            Target::Reduce(Reduction::Sum, r) => format!("row{r} sum"),
-            Target::Reduce(g, r) => format!("row{r} {}", lower(g)),
+            Target::Reduce(g, r) => format!("row{r} {}", g.name()),
         };
         for part in [indent, "        ", &target, " = ", name, "\n"] {
             text.push_str(part);

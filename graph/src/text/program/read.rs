@@ -7,7 +7,7 @@ use crate::program::{
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
-use crate::scalar::{Code, Instr, Literal, Slot, Unary};
+use crate::scalar::{Code, Instr, Literal, Reduction, Slot, Unary};
 use crate::size::Size;
 use crate::types::DType;
 
@@ -168,7 +168,7 @@ impl Reader {
                     line.rest = before;
                     Target::Store(number)
                 }
-                name => match named(name) {
+                name => match Reduction::from_name(name) {
                     Some(function) => Target::Reduce(function, number),
                     None => {
                         line.rest = before;
