@@ -98,6 +98,11 @@ impl Kernel {
         let (parameters, signature) = body.parameters(&skeleton.lines);
         let elements = launch.touches().into_iter().filter_map(|b| Some(program.buffers.get(b)?.size.clone()));
         let points = &Size::product(&launch.space) * &Size::product(&launch.reduce);
+        // How far a strided operand reaches, in either direction.
+        let far = launch.loads.iter().chain(&launch.stores).flat_map(|access| {
+            let strides = access.strides.iter().flatten();
+            access.dims.iter().zip(strides).map(|(size, stride)| size * stride)
+        });
         Some(Kernel {
             comment: format!("{}: {}", comment(launch, place), launch.shape_text()),
             parameters,
@@ -107,7 +112,7 @@ impl Kernel {
             work: skeleton.work,
             share: skeleton.share,
             blocks: skeleton.blocks,
-            extents: elements.chain([points]).collect(),
+            extents: elements.chain([points]).chain(far).collect(),
         })
     }
 
@@ -122,7 +127,7 @@ impl Kernel {
 
     /// Blocks of the grid under a binding of the run-time sizes; `None` if there are more than [`MOST`] points or elements.
     pub fn blocks(&self, value: &dyn Fn(&str) -> i64) -> Option<i64> {
-        let fits = self.extents.iter().all(|size| size.eval(value) <= MOST);
+        let fits = self.extents.iter().all(|size| size.eval(value).abs() <= MOST);
         fits.then(|| ((self.work.eval(value) + self.share - 1) / self.share).min(self.blocks))
     }
 }

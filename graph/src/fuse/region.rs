@@ -272,7 +272,7 @@ fn without_kept(border: &Border, states: usize, stacks: &[Stack]) -> Border {
         Some(stack) => matches!(stacks[stack], Stack::Own(_)),
     };
     let results = border.results.iter().enumerate().filter(is_left).map(|(_, order)| order.clone());
-    Border { arguments: border.arguments.clone(), results: results.collect() }
+    Border { arguments: border.arguments.clone(), results: results.collect(), ..Border::default() }
 }
 
 /// Whether a round can write the next value of a state over the old one: everything that reads the old one has run, or reads each element

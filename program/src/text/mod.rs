@@ -32,7 +32,8 @@ impl Program {
     pub fn with_lines(&self, line: &dyn Fn(&Launch) -> Option<String>) -> String {
         let mut text = String::new();
         let named = |list: &[crate::program::Named]| {
-            let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
+            let strided = |n: &crate::program::Named| if n.strided { " strided" } else { "" };
+            let all: Vec<_> = list.iter().map(|n| format!("{}: {}{}", n.name, n.ty, strided(n))).collect();
             all.join(", ")
         };
         let (arguments, results) = (named(&self.arguments), named(&self.results));

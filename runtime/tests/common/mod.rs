@@ -22,7 +22,7 @@ fn sizes(texts: &[&dyn ToString]) -> Vec<Size> {
 }
 
 fn named(name: &str, shape: &[&dyn ToString]) -> Named {
-    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: vec![] }
+    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: vec![], strided: false }
 }
 
 fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {
@@ -58,6 +58,7 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         arguments,
         states: vec![],
         assigns: vec![],
+        donates: vec![],
         rules: vec![],
         checks: vec![],
         results: vec![result],

@@ -65,7 +65,7 @@ fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usiz
 }
 
 fn named(name: &str, dtype: DType) -> Named {
-    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: vec![] }
+    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: vec![], strided: false }
 }
 
 fn argument_buffer(program: &mut Program, name: &str, dtype: DType) -> usize {
