@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower_strided};
 use crate::grad::gradients;
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
-use crate::net::{Function, Init, Net, Parameter, State};
+use crate::net::{Backend, ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
 use crate::primitives::flops;
@@ -101,11 +101,12 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
             parameters: parameters(&source.parameters),
             states: states(&source.parameters),
             functions: vec![],
+            targets: vec![],
         },
         places: vec![],
         reports: vec![],
     };
-    let mut mistakes = vec![];
+    let (mut mistakes, mut cpu) = (vec![], vec![]);
     for mut function in source.functions {
         let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
         let inference = compiled.program(&function, inference, false);
@@ -114,11 +115,13 @@ pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
                 let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
-                compiled.net.functions.push(Function { name: function.name, inference, training, reaches });
+                compiled.net.functions.push(Function { name: function.name, reaches });
+                cpu.push(Programs { inference, training });
             }
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
     }
+    compiled.net.targets.push(ForTarget { target: Backend::Cpu, programs: cpu });
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 

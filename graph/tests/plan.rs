@@ -56,7 +56,7 @@ fn planned(kinds: &[(DType, &str)], launches: &[(&[usize], &[usize])]) -> Progra
         buffers,
         places: vec![Loc::default(); launches.len()],
         graph: Graph::default(),
-        schedule: (0..launches.len()).map(Step::Launch).collect(),
+        schedule: (0..launches.len()).map(Step::launch).collect(),
         launches,
     };
     let plan = plan(&mut kernels);

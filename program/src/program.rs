@@ -183,8 +183,13 @@ impl Place {
 /// A part of the schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Step {
-    /// Launch number `.0`.
-    Launch(usize),
+    /// A task, in the order of its stream.
+    Run {
+        /// What is done.
+        task: Task,
+        /// Which stream: tasks of one run one after the other. There is one yet, number 0.
+        stream: u32,
+    },
     /// A body, `count` times; buffers with strides move on each round.
     Repeat {
         /// Rounds.
@@ -194,6 +199,20 @@ pub enum Step {
         /// What runs each round.
         body: Vec<Step>,
     },
+}
+
+/// What is done at one place of the schedule: room for what is no launch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Task {
+    /// Launch number `.0`.
+    Launch(usize),
+}
+
+impl Step {
+    /// A launch on stream 0.
+    pub fn launch(number: usize) -> Step {
+        Step::Run { task: Task::Launch(number), stream: 0 }
+    }
 }
 
 /// One kernel with its operands.

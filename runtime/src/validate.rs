@@ -1,9 +1,10 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
-use castnet_program::net::{Function, Net};
+use castnet_program::net::{Backend, Function, Net, Programs};
 use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
-    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Tile,
+    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Task,
+    Tile,
 };
 use castnet_program::scalar::{Lane, Reduction};
 use castnet_program::size::Size;
@@ -29,14 +30,17 @@ pub(crate) fn net(net: &Net) -> Check {
             ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))?;
         }
     }
-    net.functions.iter().try_for_each(|f| function(net, f))
+    let programs = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let fits = programs.len() == net.functions.len();
+    ensure(fits, || format!("{} functions, of which the CPU has {}", net.functions.len(), programs.len()))?;
+    net.functions.iter().zip(programs).try_for_each(|(f, programs)| function(net, f, programs))
 }
 
-fn function(net: &Net, function: &Function) -> Check {
-    program(net, &function.inference, false)?;
+fn function(net: &Net, function: &Function, programs: &Programs) -> Check {
+    program(net, &programs.inference, false)?;
     let known = function.reaches.iter().all(|&p| p < net.parameters.len());
     ensure(known, || format!("`{}` reaches an unknown parameter", function.name))?;
-    let Some(training) = &function.training else { return Ok(()) };
+    let Some(training) = &programs.training else { return Ok(()) };
     program(net, training, true)?;
     let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == net.float);
     ensure(objective, || format!("the first result of `{}` is not a scalar of {}", function.name, net.float))
@@ -88,7 +92,12 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
 fn steps(program: &Program, schedule: &[Step]) -> Check {
     for step in schedule {
         match step {
-            Step::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
+            Step::Run { task, stream } => {
+                match task {
+                    Task::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
+                }
+                ensure(*stream == 0, || format!("a task on stream {stream}: there is stream 0 only"))?;
+            }
             Step::Repeat { count, body, .. } => {
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
                 steps(program, body)?;

@@ -177,7 +177,7 @@ impl Lies<'_> {
 
     /// The numbers of all elements, in row-major order; that they are inside the slice was found before.
     fn positions(&self) -> impl Iterator<Item = usize> {
-        let count: usize = self.shape.iter().product();
+        let count = self.shape.iter().fold(1usize, |count, size| count.saturating_mul(*size));
         (0..count).map(|mut number| {
             let mut at = self.offset;
             for (&size, stride) in self.shape.iter().zip(self.strides).rev() {

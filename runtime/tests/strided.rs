@@ -12,6 +12,8 @@ mod views;
 use cases::{BELOW, CASES, DONATING};
 use castnet_graph::compile::{Source, compile};
 use castnet_program::net::Net;
+use castnet_program::program::{Step, Task};
+use castnet_program::text::read;
 use castnet_program::types::DType;
 use castnet_runtime::view::{Argument, Output, View, ViewMut};
 use castnet_runtime::{Array, Device, Model};
@@ -40,7 +42,7 @@ fn shape(sizes: &[castnet_program::size::Size], n: i64) -> Vec<usize> {
 /// Random views of all arguments and results.
 fn check(what: &str, plain: Source, strided: Source, n: i64) {
     let (plain, model) = (model(what, plain), model(what, strided));
-    let program = &model.net().functions[0].inference;
+    let program = &model.net().cpu()[0].inference;
     for view in 0..VIEWS {
         let seed = SEED + 1000 * n as u64 + view;
         let r = &mut Numbers(seed);
@@ -129,7 +131,7 @@ fn views_in_loops_are_as_copies() {
 /// One memory for an argument and each result to which it may be donated: how many pairs there are.
 fn check_donations(what: &str, source: Source, strided: bool, n: i64) -> usize {
     let model = model(what, source);
-    let program = &model.net().functions[0].inference;
+    let program = &model.net().cpu()[0].inference;
     for &(argument, result) in &program.donates {
         for view in 0..if strided { VIEWS } else { 1 } {
             let seed = SEED + 7000 * n as u64 + view;
@@ -205,7 +207,7 @@ fn a_donated_argument_changes_no_bit() {
 fn only_what_is_read_no_more_can_be_donated() {
     let pairs = |name: &str| {
         let case = DONATING.iter().find(|case| case.name == name).unwrap();
-        model(name, case.source(DType::F32, false)).net().functions[0].inference.donates.clone()
+        model(name, case.source(DType::F32, false)).net().cpu()[0].inference.donates.clone()
     };
     assert_eq!(pairs("in place"), [(0, 0), (1, 0)]);
     assert_eq!(pairs("turned in place"), [(1, 0), (2, 1)]);
@@ -289,10 +291,41 @@ fn views_that_do_not_fit_are_errors_with_their_numbers() {
     let mut z = x.clone();
     let donated = Argument::Donated(ViewMut::new(&mut z, &shape, &strides, 0));
     let found = call(&plain, donated, Output::Write(ViewMut::new(&mut y, &shape, &strides, 0)));
-    assert_eq!(found, "Case.f: argument `x0` cannot be donated to no result: none takes it");
+    assert_eq!(found, "Case.f: argument `x0` cannot be donated to any result: the call names none");
     // One for which strides of a result must be apart.
     let donated = Argument::Donated(ViewMut::new(&mut z, &shape, &[0, 1], 0));
     assert_eq!(call(&strided, donated, Output::Donated(0)), shared("[0, 1]"));
+}
+
+/// The format has room for other targets and streams; the runtime says what it does not know yet.
+#[test]
+fn other_targets_and_streams_are_errors() {
+    let case = DONATING.iter().find(|case| case.name == "alone").unwrap();
+    let net = compile(case.source(DType::F32, false)).unwrap().net;
+    let told = |change: &dyn Fn(&mut Net)| {
+        let mut net = net.clone();
+        change(&mut net);
+        // SAFETY: castnet's compiler made it, and nothing of it runs.
+        unsafe { Model::from_net(net, &Device::cpu(), 1) }.map(drop).unwrap_err().to_string()
+    };
+    assert_eq!(
+        told(&|net| net.targets.clear()),
+        "Case: the compiled network is not valid: it was not compiled for the CPU"
+    );
+    let few = told(&|net| net.targets[0].programs.clear());
+    assert!(few.ends_with("1 functions, of which the CPU has 0"), "{few}");
+    let stream = told(&|net| {
+        let Step::Run { stream, .. } = &mut net.cpu_mut()[0].inference.schedule[0] else { panic!("a loop") };
+        *stream = 3;
+    });
+    assert!(stream.ends_with("a task on stream 3: there is stream 0 only"), "{stream}");
+    let donated = told(&|net| net.cpu_mut()[0].inference.donates.push((0, 1)));
+    assert!(donated.ends_with("argument 0 cannot be donated to result 1"), "{donated}");
+    let strided = told(&|net| net.cpu_mut()[0].inference.arguments[0].strided = true);
+    assert!(strided.contains("by other strides than its own"), "{strided}");
+    let mut program = net.cpu()[0].inference.clone();
+    program.schedule[0] = Step::Run { task: Task::Launch(0), stream: 2 };
+    assert_eq!(read(&program.listing()), Ok(program));
 }
 
 /// What is read after the result is written, or twice given away.

@@ -154,7 +154,7 @@ struct Skeleton {
 pub fn kernels(net: &Net, place: &dyn Fn(&Launch) -> String) -> Vec<(String, Kernel, Vec<LaunchId>)> {
     let mut all: Vec<(String, Kernel, Vec<LaunchId>)> = vec![];
     let mut names = std::collections::HashSet::new();
-    for (function, f) in net.functions.iter().enumerate() {
+    for (function, f) in net.cpu().iter().enumerate() {
         for (training, program) in [(false, Some(&f.inference)), (true, f.training.as_ref())] {
             let launches = program.iter().flat_map(|p| p.launches.iter().enumerate().map(|(i, l)| (*p, i, l)));
             for (program, launch, l) in launches {

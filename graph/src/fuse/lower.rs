@@ -321,7 +321,7 @@ impl<'g> Lower<'g> {
 
     /// Appends a launch to the schedule.
     pub fn push(&mut self, launch: Launch, place: Loc) {
-        self.out.schedule.push(Step::Launch(self.out.launches.len()));
+        self.out.schedule.push(Step::launch(self.out.launches.len()));
         self.out.launches.push(launch);
         self.out.places.push(place);
     }

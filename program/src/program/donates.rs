@@ -45,6 +45,6 @@ impl Program {
         writes.dedup();
         let at_its_place =
             |read: usize| whole(&read) && writes.iter().all(|write| whole(write) && pairs.contains(&(read, *write)));
-        first == last && self.schedule.contains(&Step::Launch(first)) && reads.all(at_its_place)
+        first == last && self.schedule.contains(&Step::launch(first)) && reads.all(at_its_place)
     }
 }

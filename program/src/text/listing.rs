@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::lower;
 use crate::program::{
     Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Tile,
+    Strided, Target, Task, Tile,
 };
 use crate::rules::Rule;
 use crate::scalar::Instr;
@@ -218,7 +218,12 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
 fn steps(out: &mut String, all: &[Step], indent: &str) -> fmt::Result {
     for step in all {
         match step {
-            Step::Launch(i) => writeln!(out, "{indent}launch {i}")?,
+            Step::Run { task, stream } => {
+                match task {
+                    Task::Launch(i) => write!(out, "{indent}launch {i}")?,
+                }
+                writeln!(out, "{}", if *stream == 0 { String::new() } else { format!(" on stream {stream}") })?;
+            }
             Step::Repeat { count, reverse, body } => {
                 writeln!(out, "{indent}repeat ({count}){}", if *reverse { " reversed" } else { "" })?;
                 steps(out, body, &format!("{indent}    "))?;

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use crate::program::lives::lives;
 use crate::program::{
     Access, Below, Buffer, Check, Family, Index, Launch, Level, Must, Place, Program, Right, Source, Stage, Step,
-    Target, Tile,
+    Target, Task, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Reduction, Unary};
 use crate::size::Size;
@@ -70,7 +70,7 @@ impl Program {
     fn write_steps(&self, text: &mut String, steps: &[Step], indent: &str, line: Line<'_>) {
         for step in steps {
             match step {
-                Step::Launch(i) => self.launches[*i].write(text, *i, indent, line),
+                Step::Run { task: Task::Launch(i), .. } => self.launches[*i].write(text, *i, indent, line),
                 Step::Repeat { count, reverse, body } => {
                     let way = if *reverse { " from the last" } else { "" };
                     let _ = writeln!(text, "{indent}repeat {count} times{way}");

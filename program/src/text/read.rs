@@ -3,7 +3,7 @@
 use super::line::{Line, Problem, ReadError, named};
 use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Tile,
+    Strided, Target, Task, Tile,
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
@@ -207,7 +207,11 @@ impl Reader {
 
     fn step(&mut self, word: &str, line: &mut Line<'_>) -> Result<bool, Problem> {
         let step = match word {
-            "launch" => Step::Launch(line.number()?),
+            "launch" => {
+                let task = Task::Launch(line.number()?);
+                let stream = if line.eat("on stream") { line.number()? } else { 0 };
+                Step::Run { task, stream }
+            }
             "repeat" if self.open.len() < DEEPEST => {
                 self.open.push((line.bracketed()?, line.eat("reversed"), vec![]));
                 return Ok(true);

@@ -90,7 +90,7 @@ impl Model {
         static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = loaded.arena()?;
         init::initialise(&loaded, seed, &mut parameters)?;
-        let functions = &loaded.net.functions;
+        let functions = loaded.net.cpu();
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
             Some(_) => Training::new(&loaded, f).map(|t| Some(Mutex::new(t))),

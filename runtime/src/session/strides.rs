@@ -79,7 +79,12 @@ pub(super) fn check_outputs(
     match args.iter().enumerate().position(left) {
         Some(number) => {
             let argument = program.arguments[number].name.clone();
-            Err(Error::Donation { function: function(), argument, result: "no result".into(), why: "none takes it" })
+            Err(Error::Donation {
+                function: function(),
+                argument,
+                result: "any result".into(),
+                why: "the call names none",
+            })
         }
         None => Ok(()),
     }
@@ -133,6 +138,9 @@ impl Operand<'_> {
         if let Some(lies) = &lies {
             if lies.strides.len() != sizes.len() {
                 return Err(self.strides(lies, "one for each axis"));
+            }
+            if lies.shape.iter().any(|size| i64::try_from(*size).is_err()) {
+                return Err(self.strides(lies, "such that elements can be counted"));
             }
             if !is_empty {
                 self.inside(lies)?;
