@@ -117,7 +117,7 @@ impl<N: Example> Steps for Training<N> {
     }
 
     fn planned(&self) -> i64 {
-        let functions = &self.net.as_ref().net().functions;
+        let functions = self.net.as_ref().net().cpu();
         let programs = functions.iter().filter_map(|f| f.training.as_ref());
         programs.map(|p| p.arena_bytes(&|_| BATCH as i64)).sum()
     }

@@ -108,7 +108,7 @@ impl Subject {
     /// What every method of a function calls.
     fn number(&self, function: &str) -> usize {
         let name = format!("Careful.{function}");
-        self.net.as_ref().net().functions.iter().position(|f| f.inference.name == name).unwrap()
+        self.net.as_ref().net().cpu().iter().position(|f| f.inference.name == name).unwrap()
     }
 
     /// All ways to call a function give the message, and nothing has changed.

@@ -8,14 +8,16 @@ use std::collections::BTreeSet;
 
 use castnet::{Device, Model};
 use castnet_program::net::Net;
-use castnet_program::program::{Access, Conv, Family, Index, Launch, Program, Step, Strided, Tile};
+use castnet_program::program::{Access, Conv, Family, Index, Launch, Program, Step, Strided, Task, Tile};
 use nets::*;
 
 /// The launches of a training program that run in loops, or all of them.
 fn launches(steps: &[Step], inside: bool, only_rounds: bool, out: &mut Vec<usize>) {
     for step in steps {
         match step {
-            Step::Launch(launch) => out.extend(Some(*launch).filter(|_| inside || !only_rounds)),
+            Step::Run { task: Task::Launch(launch), .. } => {
+                out.extend(Some(*launch).filter(|_| inside || !only_rounds))
+            }
             Step::Repeat { body, .. } => launches(body, true, only_rounds, out),
         }
     }
@@ -61,7 +63,7 @@ fn convolutions(program: &Program, only_rounds: bool) -> BTreeSet<String> {
 }
 
 fn training(net: &Net) -> &Program {
-    net.functions.iter().find_map(|f| f.training.as_ref()).unwrap_or_else(|| panic!("{} trains nothing", net.name))
+    net.cpu().iter().find_map(|f| f.training.as_ref()).unwrap_or_else(|| panic!("{} trains nothing", net.name))
 }
 
 fn compare(array: &Model, written: &Model, least: usize) {

@@ -13,7 +13,7 @@ pub fn to_bytes(net: &Net) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Function, Init, Parameter};
+    use crate::net::{Backend, ForTarget, Function, Init, Parameter, Programs};
     use crate::program::{Access, Family, Index, Launch, Layout, Level, Program, Stage};
     use crate::scalar::{Code, Instr, Literal};
     use crate::size::Size;
@@ -42,7 +42,11 @@ mod tests {
             name: "F".into(),
             parameters: vec![Parameter::new("w", vec![3, 4], Layout::Panels(vec![1]), Init::Normal(-0.0, f32::MAX))],
             states: vec![],
-            functions: vec![Function { name: "f".into(), inference: program, training: None, reaches: vec![] }],
+            functions: vec![Function { name: "f".into(), reaches: vec![] }],
+            targets: vec![ForTarget {
+                target: Backend::Cpu,
+                programs: vec![Programs { inference: program, training: None }],
+            }],
         }
     }
 
@@ -60,7 +64,7 @@ mod tests {
         let doubles = [1 << 63, 1, 0x7ff0 << 48, 0xfff0 << 48, 0x7ff8 << 48, 0xfff0_0000_0000_0001].map(f64::from_bits);
         let literals: Vec<_> = floats.map(Literal::F32).into_iter().chain(doubles.map(Literal::F64)).collect();
         let back = Net::from_bytes(&to_bytes(&net(&literals)).unwrap()).unwrap();
-        let instrs = &back.functions[0].inference.launches[0].stages[0].code.instrs;
+        let instrs = &back.cpu()[0].inference.launches[0].stages[0].code.instrs;
         let bits: Vec<u64> = instrs.iter().map(|i| if let Instr::Const(c) = i { c.bits() } else { 0 }).collect();
         assert_eq!(bits, literals.iter().map(|c| c.bits()).collect::<Vec<_>>());
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::program::{Launch, Place, Program, Step};
+use crate::program::{Launch, Place, Program, Step, Task};
 use crate::size::Size;
 use rustc_hash::FxHashSet;
 
@@ -117,7 +117,7 @@ impl Check<'_> {
     fn steps(&mut self, steps: &[Step]) -> Result<(), String> {
         for step in steps {
             match step {
-                Step::Launch(launch) => self.launch(*launch)?,
+                Step::Run { task: Task::Launch(launch), .. } => self.launch(*launch)?,
                 Step::Repeat { count, reverse, body } => {
                     let count = eval(count, &self.numbers);
                     for round in 0..count {

@@ -7,10 +7,10 @@ use crate::builder::Parameters;
 use crate::checks::checks_first;
 use crate::decompose::{CPU, Has, decompose};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::fuse::{Kernels, lower};
+use crate::fuse::{Kernels, lower_strided};
 use crate::grad::gradients;
-use crate::graph::{Graph, Op, Role};
-use crate::net::{Function, Init, Net, Parameter, State};
+use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
+use crate::net::{Backend, ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
 use crate::primitives::flops;
@@ -44,12 +44,21 @@ pub struct SourceFunction {
     pub trains: Option<Vec<usize>>,
     /// What it may take.
     pub memory: Option<Budget>,
+    /// Which of its arguments and results lie by strides that the call tells; all others lie row-major.
+    pub strided: Strided,
 }
 
 impl SourceFunction {
     /// A function that updates whatever it reaches and may take any memory.
     pub fn new(name: impl Into<String>, inference: Graph, training: Option<Graph>) -> SourceFunction {
-        SourceFunction { name: name.into(), inference, training, trains: None, memory: None }
+        SourceFunction {
+            name: name.into(),
+            inference,
+            training,
+            trains: None,
+            memory: None,
+            strided: Strided::default(),
+        }
     }
 
     /// Whether a call in inference mode draws random numbers.
@@ -98,11 +107,12 @@ pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>
             parameters: parameters(&source.parameters),
             states: states(&source.parameters),
             functions: vec![],
+            targets: vec![],
         },
         places: vec![],
         reports: vec![],
     };
-    let mut mistakes = vec![];
+    let (mut mistakes, mut cpu) = (vec![], vec![]);
     for mut function in source.functions {
         let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
         let inference = compiled.program(&function, inference, false, has);
@@ -111,11 +121,13 @@ pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
                 let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
-                compiled.net.functions.push(Function { name: function.name, inference, training, reaches });
+                compiled.net.functions.push(Function { name: function.name, reaches });
+                cpu.push(Programs { inference, training });
             }
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
     }
+    compiled.net.targets.push(ForTarget { target: Backend::Cpu, programs: cpu });
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 
@@ -210,7 +222,8 @@ impl Compiled {
         let net = &self.net;
         let lowered = |graph: Graph| {
             let graph = checks_first(graph);
-            let mut kernels = lower(&graph, &net.parameters).map_err(|what| broken("fuse", what))?;
+            let mut kernels =
+                lower_strided(&graph, &net.parameters, &function.strided).map_err(|what| broken("fuse", what))?;
             let planned = plan(&mut kernels);
             Ok((graph, kernels, planned))
         };
@@ -229,7 +242,7 @@ impl Compiled {
             }
         }
         let (optimised, kernels, planned) = best;
-        let program = self.assemble(&graph, kernels, planned);
+        let program = self.assemble(&graph, &function.strided, kernels, planned);
         crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;
 
@@ -278,7 +291,7 @@ impl Compiled {
         rules
     }
 
-    fn assemble(&mut self, graph: &Graph, kernels: Kernels, plan: crate::plan::Plan) -> Program {
+    fn assemble(&mut self, graph: &Graph, strided: &Strided, kernels: Kernels, plan: crate::plan::Plan) -> Program {
         let flops = flops(&kernels.graph);
         let mut launches = kernels.launches;
         for (launch, place) in launches.iter_mut().zip(kernels.places) {
@@ -288,16 +301,24 @@ impl Compiled {
         for (place, check) in &graph.checks {
             checks.push(Check { loc: self.place(*place, check.must.by()), ..check.clone() });
         }
-        let named = |name: &str, ty: &Type| Named { name: name.into(), ty: ty.clone(), below: vec![] };
+        let argument = |(number, a): (usize, &Argument)| Named {
+            name: a.name.to_string(),
+            ty: a.ty.clone(),
+            below: a.below.clone(),
+            strided: strided.arguments.contains(&number),
+        };
+        let result = |(number, o): (usize, &Output)| Named {
+            name: graph.node(o.value).origin.name.to_string(),
+            ty: graph.ty(o.value).clone(),
+            below: vec![],
+            strided: strided.results.contains(&number),
+        };
         let results = graph.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
-        Program {
+        let mut program = Program {
             name: graph.name.clone(),
-            arguments: graph
-                .arguments
-                .iter()
-                .map(|a| Named { below: a.below.clone(), ..named(&a.name, &a.ty) })
-                .collect(),
-            results: results.map(|o| named(&graph.node(o.value).origin.name, graph.ty(o.value))).collect(),
+            arguments: graph.arguments.iter().enumerate().map(argument).collect(),
+            results: results.enumerate().map(result).collect(),
+            donates: vec![],
             rules: self.rules(graph),
             checks,
             states: kernels.graph.states(),
@@ -308,7 +329,9 @@ impl Compiled {
             arena: plan.arena,
             bound: plan.bound,
             flops,
-        }
+        };
+        program.donates = program.donations();
+        program
     }
 }
 

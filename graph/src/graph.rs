@@ -342,6 +342,18 @@ pub struct Border {
     pub arguments: Vec<Order>,
     /// Of the results, by number.
     pub results: Vec<Order>,
+    /// Which of them lie by strides that the call tells: of no body of a loop.
+    pub strided: Strided,
+}
+
+/// The arguments and results of a function that lie by strides that the call tells, by number: they may be parts of larger arrays, turned, or
+/// repeated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Strided {
+    /// Of the arguments.
+    pub arguments: Vec<usize>,
+    /// Of the results.
+    pub results: Vec<usize>,
 }
 
 impl Graph {

@@ -45,7 +45,7 @@ pub fn kernels(net: &Net) -> Vec<Printed> {
     let mut printed: Vec<Printed> = vec![];
     let mut known: FxHashMap<Vec<u64>, usize> = FxHashMap::default();
     let mut names = HashSet::new();
-    for (function, f) in net.functions.iter().enumerate() {
+    for (function, f) in net.cpu().iter().enumerate() {
         let programs = [(false, Some(&f.inference)), (true, f.training.as_ref())];
         for (training, program) in programs.into_iter().filter_map(|(t, p)| Some((t, p?))) {
             for (launch, l) in program.launches.iter().enumerate() {

@@ -104,7 +104,8 @@ fn program(graph: &Graph, training: bool) -> Program {
     declare(graph, 1, &mut parameters.list);
     let function = SourceFunction::new("f", graph.clone(), training.then(|| graph.clone()));
     let source = Source { name: "G".into(), parameters, functions: vec![function] };
-    let mut function = compile(source).unwrap_or_else(|e| panic!("{e:?}\n{graph}")).net.functions.remove(0);
+    let mut net = compile(source).unwrap_or_else(|e| panic!("{e:?}\n{graph}")).net;
+    let mut function = net.targets.remove(0).programs.remove(0);
     function.training.take().unwrap_or(function.inference)
 }
 

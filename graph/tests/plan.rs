@@ -57,16 +57,21 @@ fn planned(kinds: &[(DType, &str)], launches: &[(&[usize], &[usize])]) -> Progra
         buffers,
         places: vec![Loc::default(); launches.len()],
         graph: Graph::default(),
-        schedule: (0..launches.len()).map(Step::Launch).collect(),
+        schedule: (0..launches.len()).map(Step::launch).collect(),
         launches,
     };
     let plan = plan(&mut kernels);
-    let named =
-        |name: &str| Named { name: name.into(), ty: Type::new(DType::F32, vec![size("N"), size("T")]), below: vec![] };
+    let named = |name: &str| Named {
+        name: name.into(),
+        ty: Type::new(DType::F32, vec![size("N"), size("T")]),
+        below: vec![],
+        strided: false,
+    };
     let program = Program {
         name: "by hand".into(),
         arguments: vec![named("x")],
         results: vec![named("y")],
+        donates: vec![],
         rules: vec![],
         checks: vec![],
         states: vec![],

@@ -33,7 +33,7 @@ fn operand(stage: &mut Stage) -> Option<&mut u32> {
 #[test]
 fn code_names_slots_that_are_there() {
     let net = compile(common::mlp()).unwrap().net;
-    let function = &net.functions[0];
+    let function = &net.cpu()[0];
     let slots = |stage: &Stage| (stage.code.inputs.len() + stage.code.instrs.len()) as u32;
     let set = |to: Option<&mut u32>, value: u32| to.map(|to| *to = value).is_some();
     type Change<'c> = (&'c str, &'c dyn Fn(&mut Stage) -> bool);
@@ -76,7 +76,7 @@ fn code_names_slots_that_are_there() {
 #[test]
 fn types_of_a_tile_fit_together() {
     let net = compile(common::mlp()).unwrap().net;
-    let program = net.functions[0].training.as_ref().unwrap();
+    let program = net.cpu()[0].training.as_ref().unwrap();
     let tiles = program.launches.iter().filter_map(|launch| match &launch.family {
         Family::Tile(tile) => Some(tile.buffers()),
         Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => None,

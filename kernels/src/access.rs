@@ -26,6 +26,8 @@ pub(crate) struct Access {
     pub buffer: usize,
     pub dtype: DType,
     pub map: Map,
+    /// Of an operand by strides until it is settled ([`Access::settle`]): its indices with these. `map` is as if it lay row-major.
+    pub strided: Option<Vec<Dim>>,
 }
 
 /// From a point of the loops to an element of the buffer.
@@ -136,6 +138,13 @@ impl Access {
             dims.push(Dim::new(index, size, stride, sizes, value));
             stride *= size;
         }
+        let strided = access.strides.as_ref().map(|strides| {
+            let strides = strides.iter().rev().map(|stride| stride.eval(value));
+            let real = |(dim, stride): (&Dim, i64)| Dim { stride, ..dim.clone() };
+            let real = dims.iter().zip(strides).map(real);
+            let checked = access.within.iter().map(|(index, size)| Dim::new(index, size.eval(value), 0, sizes, value));
+            real.chain(checked).collect()
+        });
         // What is only checked leads nowhere in memory.
         let checked = access.within.iter().map(|(index, size)| Dim::new(index, size.eval(value), 0, sizes, value));
         dims.extend(checked);
@@ -150,7 +159,7 @@ impl Access {
         } else {
             Map::General(dims, access.outside)
         };
-        Access { buffer: access.buffer, dtype, map }
+        Access { buffer: access.buffer, dtype, map, strided }
     }
 
     /// The linear forms it is made of.
@@ -229,7 +238,10 @@ impl Access {
 
     /// Elements from one index to the next along dim `dim` of the memory, of `dims` in all.
     pub(crate) fn stride(access: &program::Access, dim: usize, value: &dyn Fn(&str) -> i64) -> i64 {
-        access.dims[dim + 1..].iter().map(|size| size.eval(value)).product()
+        match &access.strides {
+            Some(strides) => strides[dim].eval(value),
+            None => access.dims[dim + 1..].iter().map(|size| size.eval(value)).product(),
+        }
     }
 
     /// The bits of what a load gives outside.
@@ -242,7 +254,7 @@ impl Access {
 }
 
 /// The linear form of indices that are linear, over so many loops.
-fn sum(dims: &[Dim], loops: usize) -> Form {
+pub(crate) fn sum(dims: &[Dim], loops: usize) -> Form {
     let mut sum = Form { offset: 0, steps: vec![0; loops] };
     for dim in dims {
         sum.offset += dim.form.offset * dim.stride;
@@ -254,7 +266,7 @@ fn sum(dims: &[Dim], loops: usize) -> Form {
 }
 
 /// Where a block lies under general indices.
-fn place(dims: &[Dim], checked: bool, block: &Block<'_>) -> Place {
+pub(crate) fn place(dims: &[Dim], checked: bool, block: &Block<'_>) -> Place {
     let (mut offset, mut plane, mut row, mut col, mut mixed) = (0, 0, 0, 0, false);
     for dim in dims {
         match dim.place(block, checked) {
@@ -284,11 +296,23 @@ impl Dim {
     }
 
     /// An index that is always inside and neither divided nor wrapped.
-    fn linear(form: Form) -> Dim {
+    pub(crate) fn linear(form: Form) -> Dim {
         Dim { form, divide: 1, exact: false, modulo: 0, size: i64::MAX, stride: 1 }
     }
 
-    fn is_linear(&self) -> bool {
+    /// The index of loop `at` of `loops`, divided, and wrapped unless by 0.
+    pub(crate) fn part(at: usize, loops: usize, divide: i64, modulo: i64, stride: i64) -> Dim {
+        let form = Form { offset: 0, steps: (0..loops).map(|d| i64::from(d == at)).collect() };
+        Dim { form, divide, exact: false, modulo, size: i64::MAX, stride }
+    }
+
+    /// The same index by the strides of another operand.
+    pub(crate) fn with_stride(&self, other: &Dim) -> Dim {
+        Dim { stride: other.stride, ..self.clone() }
+    }
+
+    /// Whether it is neither divided nor wrapped.
+    pub(crate) fn is_linear(&self) -> bool {
         self.divide == 1 && self.modulo == 0
     }
 

@@ -9,9 +9,19 @@ pub(crate) struct Dims {
     pub sizes: Vec<i64>,
     /// How many belong to the space.
     pub space: usize,
+    /// What each loop was made of, outermost first: the number of a loop as it was written, and its size.
+    pub(crate) parts: Vec<Vec<(usize, i64)>>,
+    /// How many loops were written.
+    pub(crate) written: usize,
 }
 
 impl Dims {
+    /// Loops as they are written, so many of them of the space.
+    pub(crate) fn new(sizes: Vec<i64>, space: usize) -> Dims {
+        let parts = sizes.iter().enumerate().map(|(d, &size)| vec![(d, size)]).collect();
+        Dims { written: sizes.len(), sizes, space, parts }
+    }
+
     /// Drops and joins dims in place; those of `fixed` stay as they are (counted before).
     pub(crate) fn collapse(&mut self, stages: &mut [Stage], fixed: &[usize]) {
         let mut fixed: Vec<bool> = (0..self.sizes.len()).map(|d| fixed.contains(&d)).collect();
@@ -27,6 +37,8 @@ impl Dims {
             if d != self.space && !fixed[d] && !fixed[d - 1] && forms.iter().all(even) {
                 // The inner steps serve both.
                 self.sizes[d] *= self.sizes[d - 1];
+                let outer = std::mem::take(&mut self.parts[d - 1]);
+                self.parts[d].splice(0..0, outer);
                 self.remove(d - 1, &mut forms);
                 fixed.remove(d - 1);
             }
@@ -36,8 +48,10 @@ impl Dims {
     /// Puts unit dims in front of the space and of the reduction until they have so many.
     pub(crate) fn pad(&mut self, stages: &mut [Stage], space: usize, reduce: usize) {
         let mut forms: Vec<&mut Form> = stages.iter_mut().flat_map(Stage::forms).collect();
+        let parts = &mut self.parts;
         let mut insert = |at: usize, sizes: &mut Vec<i64>| {
             sizes.insert(at, 1);
+            parts.insert(at, vec![]);
             forms.iter_mut().for_each(|form| form.steps.insert(at, 0));
         };
         while self.space < space {
@@ -56,6 +70,7 @@ impl Dims {
 
     fn remove(&mut self, d: usize, forms: &mut [&mut Form]) {
         self.sizes.remove(d);
+        self.parts.remove(d);
         if d < self.space {
             self.space -= 1;
         }

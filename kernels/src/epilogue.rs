@@ -42,10 +42,11 @@ impl Epilogue {
         assert!(launch.stages.len() == 1, "{}: a tile has one stage", launch.name);
         let sizes: Vec<i64> = launch.space.iter().map(|s| s.eval(value)).collect();
         let space = sizes.len();
-        let mut dims = Dims { sizes, space };
+        let mut dims = Dims::new(sizes, space);
         let mut stages = [Stage::new(launch, &launch.stages[0], &dims.sizes, dtypes, isa, emitted, value)];
         dims.collapse(&mut stages, &[space - 1]);
         dims.pad(&mut stages, 2, 0);
+        stages[0].settle(&dims);
         assert!(dims.sizes.len() <= MAX_DIMS, "{}: too many dims", launch.name);
         let stored: Vec<usize> = stages[0].stores().map(|a| a.buffer).collect();
         let mut kept = 0;

@@ -22,6 +22,7 @@ mod routines;
 mod scatter;
 mod split;
 mod stage;
+mod strided;
 mod tile;
 mod totals;
 mod transfer;

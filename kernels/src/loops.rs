@@ -95,7 +95,7 @@ impl Loops {
         let mut stages: Vec<Stage> = stages
             .map(|(i, stage)| Stage::new(launch, stage, &sizes, dtypes, isa, emitted.get(i).copied().flatten(), value))
             .collect();
-        let mut dims = Dims { sizes, space: launch.space.len() };
+        let mut dims = Dims::new(sizes, launch.space.len());
         dims.collapse(&mut stages, &[]);
         match skeleton {
             Skeleton::Flat => dims.pad(&mut stages, 3, 0),
@@ -104,7 +104,10 @@ impl Loops {
         assert!(dims.sizes.len() <= MAX_DIMS, "{}: too many dims", launch.name);
 
         let [_, row_dim, _] = block_dims(skeleton, &dims);
-        let [planes, rows, cols] = block_sizes(skeleton, &dims, &stages);
+        // How sums are cut is a function of the sizes alone, not of strides.
+        let sizes = (skeleton != Skeleton::Flat).then(|| block_sizes(skeleton, &dims, &stages));
+        stages.iter_mut().for_each(|stage| stage.settle(&dims));
+        let [planes, rows, cols] = sizes.unwrap_or_else(|| block_sizes(skeleton, &dims, &stages));
         let stored: Vec<usize> = stages.iter().flat_map(Stage::stores).map(|a| a.buffer).collect();
         let mut kept = 0;
         for stage in stages.iter_mut().filter(|s| s.level == Level::Element) {

@@ -104,11 +104,16 @@ impl Worker<'_> {
     /// Elements of memory that indices name.
     unsafe fn gather(&self, gather: &Gather, block: &Block<'_>, buffer: *mut u8) {
         let Gather { from, index, stride, size } = gather;
-        let (Map::Affine(source), Map::Affine(at)) = (&from.map, &index.map) else { return };
         if *size < 1 {
             // SAFETY: the buffer takes a block.
             return unsafe { transfer::fill(self.isa, from.dtype.lane(), buffer, block.len(), 0) };
         }
+        let (Map::Affine(source), Map::Affine(at)) = (&from.map, &index.map) else {
+            // SAFETY: as the caller says.
+            return self.by_rows(block, |row, line| unsafe {
+                self.gather_row(gather, line, buffer.add(row * block.cols * from.dtype.lane().bytes()));
+            });
+        };
         // SAFETY: both begin in their buffers.
         let elements = |access: &Access, form: &Form| unsafe {
             let first = self.element(access, form.at(block.point)).cast_const();
@@ -116,6 +121,33 @@ impl Worker<'_> {
         };
         // SAFETY: the indices lie in their buffer, and held below the size they name elements of the other; the buffer takes a block.
         unsafe { look_up(self.isa, elements(from, source), elements(index, at), *stride, size - 1, buffer) };
+    }
+
+    /// A row of elements that indices name, where one of the two does not lie evenly.
+    unsafe fn gather_row(&self, gather: &Gather, line: &Block<'_>, buffer: *mut u8) {
+        let Gather { from, index, stride, size } = gather;
+        let mut at = 0;
+        while at < line.cols {
+            let (source, named) = (from.segment(line, at), index.segment(line, at));
+            let len = source.len.min(named.len);
+            // SAFETY: as for the block; a strided operand has no outside.
+            unsafe {
+                let to = buffer.add(at * from.dtype.lane().bytes());
+                let elements = |access: &Access, (offset, col): (i64, i64)| Elements {
+                    dtype: access.dtype,
+                    first: self.element(access, offset).cast_const(),
+                    grid: Grid::line(len, col),
+                };
+                match (source.inside, named.inside) {
+                    (Some(source), Some(named)) => {
+                        let (from, named) = (elements(from, source), elements(index, named));
+                        look_up(self.isa, from, named, *stride, size - 1, to);
+                    }
+                    _ => transfer::fill(self.isa, from.dtype.lane(), to, len, from.fill()),
+                }
+            }
+            at += len;
+        }
     }
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut u8) {

@@ -8,6 +8,7 @@ use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
+use crate::dims::Dims;
 use crate::isa::{Isa, per_isa};
 use crate::kernel::Run;
 use crate::math::Number;
@@ -101,9 +102,14 @@ impl Scatter {
     ) -> Scatter {
         let space = launch.space.len();
         let sizes: Vec<i64> = launch.space.iter().chain(&launch.reduce).map(|s| s.eval(value)).collect();
-        let form = |access: &program::Access| match Access::new(access, dtypes[access.buffer], &sizes, value).map {
-            Map::Affine(form) => form,
-            Map::General(..) => panic!("{}: a scatter of what does not lie evenly", launch.name),
+        let loops = Dims::new(sizes.clone(), space);
+        let form = |access: &program::Access| {
+            let mut access = Access::new(access, dtypes[access.buffer], &sizes, value);
+            access.settle(&loops);
+            match access.map {
+                Map::Affine(form) => form,
+                Map::General(..) => panic!("{}: a scatter of what does not lie evenly", launch.name),
+            }
         };
         let [index, values, out] = [&launch.loads[0], &launch.loads[1], &launch.stores[0]];
         let dtype = dtypes[out.buffer];

@@ -5,6 +5,7 @@ use castnet_program::scalar::{Lane, Reduction};
 use castnet_program::types::DType;
 
 use crate::access::{Access, Form, Map};
+use crate::dims::Dims;
 use crate::emitted::{BlockFn, BlockKernel};
 use crate::interpreter::Interpreter;
 use crate::isa::Isa;
@@ -132,6 +133,25 @@ impl Stage {
             Output::Row(..) | Output::Reduce(..) => vec![],
         });
         inputs.chain(outputs).collect()
+    }
+
+    /// Finds the places of strided operands over the loops as they are now ([`Access::settle`]).
+    pub(crate) fn settle(&mut self, loops: &Dims) {
+        for input in &mut self.inputs {
+            match input {
+                Input::Load { access, .. } => access.settle(loops),
+                Input::Gather(Gather { from, index, .. }) => {
+                    from.settle(loops);
+                    index.settle(loops);
+                }
+                Input::Acc | Input::Row(..) | Input::Index(..) | Input::Constant(_) | Input::Random(..) => {}
+            }
+        }
+        for output in &mut self.outputs {
+            if let Output::Store(access) = output {
+                access.settle(loops);
+            }
+        }
     }
 
     /// Every access in it.

@@ -182,7 +182,7 @@ fn broken(change: impl FnOnce(&mut Net)) -> Model {
 }
 
 fn training(net: &mut Net) -> &mut Program {
-    net.functions.iter_mut().find_map(|f| f.training.as_mut()).unwrap()
+    net.cpu_mut().iter_mut().find_map(|f| f.training.as_mut()).unwrap()
 }
 
 #[test]

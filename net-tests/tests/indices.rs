@@ -125,7 +125,7 @@ fn zeros(shape: &[usize]) -> Array {
 
 fn number(model: &Model, function: &str) -> usize {
     let name = format!("Lookups.{function}");
-    model.net().functions.iter().position(|f| f.inference.name == name).unwrap()
+    model.net().cpu().iter().position(|f| f.inference.name == name).unwrap()
 }
 
 fn bits(model: &Model) -> Vec<u32> {
@@ -204,7 +204,7 @@ fn parts_and_masks_are_checked_as_they_are_used() {
     );
 
     gives("relative", &[i64s(&[2], &[9, 0]), i64s(&[2], &[1, 1])], row(4) + row(1));
-    let relative = &net.as_ref().net().functions[number(net.as_ref(), "relative")];
+    let relative = &net.as_ref().net().cpu()[number(net.as_ref(), "relative")];
     assert!(relative.inference.checks.is_empty() && relative.inference.arguments.iter().all(|a| a.below.is_empty()));
 
     let tokens = || i64s(&[2, 3], &[0, 1, 2, 3, 4, 0]);

@@ -14,7 +14,7 @@ use nets::*;
 use serde_json::Value;
 
 fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
-    net.functions.iter_mut().flat_map(|f| std::iter::once(&mut f.inference).chain(&mut f.training))
+    net.cpu_mut().iter_mut().flat_map(|f| f.each_mut())
 }
 
 /// The bits of all results and gradients, and of the states after them.
@@ -57,8 +57,8 @@ fn sound<N: Example>(name: &str) {
 
 /// The number of the function whose training the golden is about.
 fn objective<N: Example>(net: &Net) -> usize {
-    let trained = |f: &castnet_graph::net::Function| f.training.is_some() && f.name == N::LOSS;
-    net.functions.iter().position(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
+    let trained = |number: &usize| net.functions[*number].name == N::LOSS && net.cpu()[*number].training.is_some();
+    (0..net.functions.len()).find(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
 }
 
 /// Bytes of a step's plan, of its bound, and what PyTorch's autograd saves (`benches/pytorch.py --mode saved`), without parameters.
@@ -71,7 +71,7 @@ struct Bytes {
 fn bytes<N: Example>(saved: &Value, sizes: &dyn Fn(&str) -> i64) -> Bytes {
     let net = N::create(1).unwrap();
     let net = net.as_ref().net();
-    let Some(program) = &net.functions[objective::<N>(net)].training else { panic!("{} does not train", net.name) };
+    let Some(program) = &net.cpu()[objective::<N>(net)].training else { panic!("{} does not train", net.name) };
     let bound = arena_bytes(&program.bound, sizes);
     Bytes { plan: program.arena_bytes(sizes), bound, saved: saved["no_parameters"].as_i64().unwrap() }
 }

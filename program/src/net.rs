@@ -21,6 +21,26 @@ pub struct Net {
     pub states: Vec<State>,
     /// Every entry point.
     pub functions: Vec<Function>,
+    /// What runs, for each target that it was compiled for: whatever depends on the target stands there, and nothing else does. Parameters'
+    /// layouts do not: arenas of parameters, gradients and optimizers' states are one for all functions of a model, and are read and written by
+    /// layout wherever the model lives.
+    pub targets: Vec<ForTarget>,
+}
+
+/// What programs are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backend {
+    /// The CPU, with any of its instruction sets.
+    Cpu,
+}
+
+/// The functions of a net as one target runs them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForTarget {
+    /// The target.
+    pub target: Backend,
+    /// One for each of [`Net::functions`], in order.
+    pub programs: Vec<Programs>,
 }
 
 /// A parameter of a network.
@@ -72,20 +92,35 @@ pub enum Init {
     NormalExceptRow(i64),
 }
 
-/// A function of a network, compiled.
+/// A function of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// `loss`.
     pub name: String,
-    /// Forward only, in inference mode.
-    pub inference: Program,
-    /// For a `train fn`: forward and backward in training mode; the first result is the objective.
-    pub training: Option<Program>,
     /// For a `train fn`: the parameters that it reaches.
     pub reaches: Vec<usize>,
 }
 
-impl Function {
+/// A function, compiled for a target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Programs {
+    /// Forward only, in inference mode.
+    pub inference: Program,
+    /// For a `train fn`: forward and backward in training mode; the first result is the objective.
+    pub training: Option<Program>,
+}
+
+impl Programs {
+    /// Those that there are.
+    pub fn each(&self) -> impl Iterator<Item = &Program> {
+        std::iter::once(&self.inference).chain(&self.training)
+    }
+
+    /// Those that there are.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = &mut Program> {
+        std::iter::once(&mut self.inference).chain(&mut self.training)
+    }
+
     /// Whether a call in inference mode changes the model: it assigns a state.
     pub fn assigns_state(&self) -> bool {
         self.inference.assigns_state()
@@ -115,6 +150,22 @@ impl Parameter {
 }
 
 impl Net {
+    /// What a target runs, a function each, if the net was compiled for it.
+    pub fn on(&self, target: Backend) -> Option<&[Programs]> {
+        self.targets.iter().find(|t| t.target == target).map(|t| &t.programs[..])
+    }
+
+    /// What the CPU runs, a function each; nothing if the net was not compiled for it, which no model is made of.
+    pub fn cpu(&self) -> &[Programs] {
+        self.on(Backend::Cpu).unwrap_or_default()
+    }
+
+    /// As [`Net::cpu`], to be changed.
+    pub fn cpu_mut(&mut self) -> &mut [Programs] {
+        let cpu = self.targets.iter_mut().find(|t| t.target == Backend::Cpu);
+        cpu.map(|t| &mut t.programs[..]).unwrap_or_default()
+    }
+
     /// Bytes of all parameters in the flat arena, padding included.
     pub fn parameter_bytes(&self) -> usize {
         let elements: usize = self.parameters.iter().map(Parameter::padded_len).sum();

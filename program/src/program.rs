@@ -3,10 +3,12 @@
 //! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
 //! same meaning.
 
+mod donates;
 mod in_place;
 mod index;
 pub mod lives;
 mod operands;
+pub mod strided;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +31,9 @@ pub struct Program {
     pub arguments: Vec<Named>,
     /// Results, in order (without gradients).
     pub results: Vec<Named>,
+    /// The arguments that may be donated to a result, (argument, result): of one type, and no element of the argument is read once that of the
+    /// result is written. If a call binds both to one memory, the result is the same.
+    pub donates: Vec<(usize, usize)>,
     /// What the sizes of the arguments must fulfil, beyond their types.
     pub rules: Vec<Rule>,
     /// What values that it makes must fulfil; one that fails makes the call an error that changes nothing.
@@ -60,6 +65,8 @@ pub struct Named {
     pub ty: Type,
     /// For an argument of indices or class numbers: what every element must fulfil, checked before anything runs.
     pub below: Vec<Below>,
+    /// Whether it lies by strides that the call tells ([`strided`]), else row-major.
+    pub strided: bool,
 }
 
 /// Every element of an argument is at least `least` and below `limit`.
@@ -169,9 +176,9 @@ impl Buffer {
 /// Where a buffer lies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Place {
-    /// The caller's array number `.0`: row-major.
+    /// The caller's array number `.0`: row-major, or strided.
     Argument(usize),
-    /// The result array number `.0`: row-major.
+    /// The result array number `.0`: row-major, or strided.
     Result(usize),
     /// Parameter number `.0` of the net, in its master layout.
     Parameter(usize),
@@ -195,8 +202,13 @@ impl Place {
 /// A part of the schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Step {
-    /// Launch number `.0`.
-    Launch(usize),
+    /// A task, in the order of its stream.
+    Run {
+        /// What is done.
+        task: Task,
+        /// Which stream: tasks of one run one after the other. There is one yet, number 0.
+        stream: u32,
+    },
     /// A body, `count` times; buffers with strides move on each round.
     Repeat {
         /// Rounds.
@@ -206,6 +218,20 @@ pub enum Step {
         /// What runs each round.
         body: Vec<Step>,
     },
+}
+
+/// What is done at one place of the schedule: room for what is no launch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Task {
+    /// Launch number `.0`.
+    Launch(usize),
+}
+
+impl Step {
+    /// A launch on stream 0.
+    pub fn launch(number: usize) -> Step {
+        Step::Run { task: Task::Launch(number), stream: 0 }
+    }
 }
 
 /// One kernel with its operands.
@@ -353,8 +379,10 @@ pub enum Right {
 pub struct Access {
     /// Which buffer.
     pub buffer: usize,
-    /// The dims of the memory, row-major, outermost first.
+    /// The dims of the memory, outermost first.
     pub dims: Vec<Size>,
+    /// Elements from one index to the next along each dim; `None`: row-major. Of strided arguments and results ([`strided`]).
+    pub strides: Option<Vec<Size>>,
     /// The index along each dim.
     pub index: Vec<Index>,
     /// If an index may lie outside its dim: what a load gives there; a store skips it.
@@ -366,10 +394,11 @@ pub struct Access {
 impl Access {
     /// The element at an index, which is inside.
     pub fn new(buffer: usize, dims: Vec<Size>, index: Vec<Index>) -> Access {
-        Access { buffer, dims, index, outside: None, within: vec![] }
+        Access { buffer, dims, strides: None, index, outside: None, within: vec![] }
     }
 
-    /// The axes that move elements, which those of size 1 do not: each element lies where another access's does if these are equal.
+    /// The axes that move elements, which those of size 1 do not: each element lies where another access's does if these are equal, and the
+    /// strides.
     pub fn long_axes(&self) -> impl Iterator<Item = (&Size, &Index)> {
         let first = |index: &Index| index.terms.is_empty() && index.offset.is_zero();
         self.dims.iter().zip(&self.index).filter(move |(size, index)| !(size.is(1) && first(index)))

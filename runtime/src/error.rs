@@ -26,6 +26,68 @@ pub enum Error {
         /// Run-time sizes that other arguments gave, ` (N = 64, bound by `image`)`; else empty.
         bound: String,
     },
+    /// A view reaches beyond its slice; nothing has run.
+    #[error("{function}: {operand} reaches from element {first} to {last} of a slice of {len}")]
+    OutOfSlice {
+        /// `Sum.rows`.
+        function: String,
+        /// ``argument `x` ``.
+        operand: String,
+        /// Its first element in the slice.
+        first: i64,
+        /// Its last element in the slice.
+        last: i64,
+        /// Elements of the slice.
+        len: usize,
+    },
+    /// A view lies as the operand may not; nothing has run.
+    #[error("{function}: {operand} has strides {strides:?} of shape {shape:?}, expected {expected}")]
+    Strides {
+        /// `Sum.rows`.
+        function: String,
+        /// ``argument `x` ``.
+        operand: String,
+        /// What was given.
+        strides: Vec<i64>,
+        /// The sizes.
+        shape: Vec<usize>,
+        /// `those of row-major order`.
+        expected: &'static str,
+    },
+    /// An argument cannot be donated to a result; nothing has run.
+    #[error("{function}: argument `{argument}` cannot be donated to {result}: {why}")]
+    Donation {
+        /// `Sum.rows`.
+        function: String,
+        /// The name in the declaration.
+        argument: String,
+        /// Number and name.
+        result: String,
+        /// What is against it.
+        why: &'static str,
+    },
+    /// Not as many places for results as the function has; nothing has run.
+    #[error("{function}: {found} places for results given, {expected} expected")]
+    ResultCount {
+        /// `Sum.rows`.
+        function: String,
+        /// Places given.
+        found: usize,
+        /// Results.
+        expected: usize,
+    },
+    /// The place for a result has another shape or element type; nothing has run.
+    #[error("{function}: the place for {result} is {found}, expected {expected}")]
+    ResultType {
+        /// `Sum.rows`.
+        function: String,
+        /// Number and name.
+        result: String,
+        /// `f32[3, 4]`.
+        found: String,
+        /// `f32[N, 5]`.
+        expected: String,
+    },
     /// The sizes of the arguments break a rule of the function; nothing has run.
     #[error("{function}: {sizes} breaks the rule `{rule}`{of}")]
     Rule {

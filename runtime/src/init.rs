@@ -134,7 +134,14 @@ mod tests {
 
     fn net(layout: Layout, init: Init) -> Net {
         let parameter = Parameter::new("w", vec![40, 500], layout, init);
-        Net { name: "Test".into(), float: DType::F32, parameters: vec![parameter], states: vec![], functions: vec![] }
+        Net {
+            name: "Test".into(),
+            float: DType::F32,
+            parameters: vec![parameter],
+            states: vec![],
+            functions: vec![],
+            targets: vec![],
+        }
     }
 
     fn parameter(layout: Layout, init: Init, seed: u64) -> Vec<f32> {

@@ -23,6 +23,7 @@ mod session;
 pub mod train;
 mod validate;
 mod verdict;
+pub mod view;
 
 pub use array::{Array, Element};
 pub use castnet_program::types::DType;

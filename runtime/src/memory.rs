@@ -96,7 +96,7 @@ pub(crate) fn collected<T>(count: usize, values: impl Iterator<Item = T>) -> Opt
 }
 
 /// A pointer that may go to another thread: whoever uses it says why that is sound.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(crate) struct Shared<T>(pub(crate) *mut T);
 

@@ -125,10 +125,13 @@ impl Loaded {
     /// One of the two programs of a function.
     pub(crate) fn program(&self, function: usize, training: bool) -> Result<&Program> {
         let none = |what: String| Error::NoFunction { net: self.net.name.clone(), what };
-        let found = self.net.functions.get(function).ok_or_else(|| none(format!("no function number {function}")))?;
+        let found = self.net.cpu().get(function).ok_or_else(|| none(format!("no function number {function}")))?;
         match training {
             false => Ok(&found.inference),
-            true => found.training.as_ref().ok_or_else(|| none(format!("`{}` is not a `train fn`", found.name))),
+            true => found
+                .training
+                .as_ref()
+                .ok_or_else(|| none(format!("`{}` is not a `train fn`", self.net.functions[function].name))),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
-use castnet_program::net::{Function, Net};
+use castnet_program::net::{Backend, Function, Net, Programs};
+use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
-    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Tile,
+    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Task,
+    Tile,
 };
 use castnet_program::scalar::Lane;
+use castnet_program::size::Size;
 use castnet_program::types::DType;
 
 /// Row values of a launch at most.
@@ -27,14 +30,17 @@ pub(crate) fn net(net: &Net) -> Check {
             ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))?;
         }
     }
-    net.functions.iter().try_for_each(|f| function(net, f))
+    let programs = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let fits = programs.len() == net.functions.len();
+    ensure(fits, || format!("{} functions, of which the CPU has {}", net.functions.len(), programs.len()))?;
+    net.functions.iter().zip(programs).try_for_each(|(f, programs)| function(net, f, programs))
 }
 
-fn function(net: &Net, function: &Function) -> Check {
-    program(net, &function.inference, false)?;
+fn function(net: &Net, function: &Function, programs: &Programs) -> Check {
+    program(net, &programs.inference, false)?;
     let known = function.reaches.iter().all(|&p| p < net.parameters.len());
     ensure(known, || format!("`{}` reaches an unknown parameter", function.name))?;
-    let Some(training) = &function.training else { return Ok(()) };
+    let Some(training) = &programs.training else { return Ok(()) };
     program(net, training, true)?;
     let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == net.float);
     ensure(objective, || format!("the first result of `{}` is not a scalar of {}", function.name, net.float))
@@ -54,6 +60,11 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
     if let Some(name) = names.find(|name| symbols.binary_search(name).is_err()) {
         return Err(at(format!("no argument has the run-time size `{name}` of a rule, a check or a result")));
     }
+    for &(argument, result) in &program.donates {
+        let pair = program.arguments.get(argument).zip(program.results.get(result));
+        let fits = pair.is_some_and(|(a, r)| a.ty == r.ty && a.below.is_empty());
+        ensure(fits, || at(format!("argument {argument} cannot be donated to result {result}")))?;
+    }
     for b in &program.buffers {
         let known = match b.place {
             Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
@@ -65,6 +76,10 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
             Place::Arena(_) => true,
         };
         ensure(known, || at(format!("buffer `{}` lies nowhere", b.name)))?;
+        let whole = b.start.is_zero() && b.strides.is_empty();
+        ensure(whole || program.strided(b).is_none(), || {
+            at(format!("buffer `{}` is a part of what is strided", b.name))
+        })?;
     }
     for l in &program.launches {
         launch(program, l).map_err(|what| at(format!("launch `{}`: {what}", l.name)))?;
@@ -77,7 +92,12 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
 fn steps(program: &Program, schedule: &[Step]) -> Check {
     for step in schedule {
         match step {
-            Step::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
+            Step::Run { task, stream } => {
+                match task {
+                    Task::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
+                }
+                ensure(*stream == 0, || format!("a task on stream {stream}: there is stream 0 only"))?;
+            }
             Step::Repeat { count, body, .. } => {
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
                 steps(program, body)?;
@@ -106,6 +126,7 @@ fn launch(program: &Program, launch: &Launch) -> Check {
         let of_lane = access.outside.is_none_or(|outside| outside.lane() == dtype(access).lane());
         ensure(of_lane, || "a value outside that is of another lane than the memory".to_string())?;
     }
+    strides(program, launch)?;
     let sum = match &launch.family {
         Family::Flat => {
             ensure(launch.reduce.is_empty(), || "a reduction without a place for it".to_string())?;
@@ -134,6 +155,47 @@ fn launch(program: &Program, launch: &Launch) -> Check {
     // The lane of each row value, once a stage has made it.
     let mut rows = vec![];
     launch.stages.iter().try_for_each(|s| stage(launch, s, &dtype, sum, &mut rows))
+}
+
+/// What is strided is reached by its own strides over its own sizes, and nothing else is: all that a call binds is inside its slice then.
+fn strides(program: &Program, launch: &Launch) -> Check {
+    for access in launch.loads.iter().chain(&launch.stores) {
+        let buffer = &program.buffers[access.buffer];
+        let fits = match (program.strided(buffer), &access.strides) {
+            (None, None) => true,
+            (Some(named), Some(strides)) => {
+                let rows = matches!(launch.family, Family::Routine { .. });
+                !rows && access.dims == named.ty.shape[..] && *strides == buffer.place.strides(named.ty.rank())
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        ensure(fits, || format!("an access of `{}` by other strides than its own", buffer.name))?;
+    }
+    let operands = match &launch.family {
+        Family::Tile(Tile::MatMul { a, b: Right::Strided(b), .. }) => [Some(a), Some(b)],
+        Family::Tile(Tile::MatMul { a, .. }) => [Some(a), None],
+        Family::Tile(Tile::Conv2d { input, .. }) => [Some(input), None],
+        Family::Tile(Tile::Conv2dInputGrad { dy, .. }) => [Some(dy), None],
+        Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => [Some(input), Some(dy)],
+        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => [None, None],
+    };
+    let by_strides = |buffer: usize| operands.iter().flatten().find(|operand| operand.buffer == buffer);
+    for buffer in tile_operands(&launch.family) {
+        let known = &program.buffers[buffer];
+        let own: Vec<_> = match program.strided(known) {
+            Some(named) => known.place.strides(named.ty.rank()).iter().flat_map(Size::names).collect(),
+            None => vec![],
+        };
+        let fits = match by_strides(buffer) {
+            Some(operand) => {
+                let sizes = operand.strides.iter().chain([&operand.offset]).filter(|size| is_hidden(size));
+                sizes.flat_map(Size::names).filter(|name| is_stride(name)).all(|name| own.contains(&name))
+            }
+            None => own.is_empty(),
+        };
+        ensure(fits, || format!("a tile of `{}` by other strides than its own", known.name))?;
+    }
+    Ok(())
 }
 
 /// Operands, lanes and row values of a stage; `sum`: the lane of a tile's sums.

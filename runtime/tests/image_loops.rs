@@ -12,7 +12,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_program::net::Init;
-use castnet_program::program::{Access, Layout, Step};
+use castnet_program::program::{Access, Layout, Step, Task};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use loops::{Compared, Numbers, call, compare, list, t};
@@ -158,7 +158,7 @@ fn source(number: u64) -> Source {
 /// Images that launches in loops load or store channels last.
 fn channels_last(steps: &[Step], inside: bool, images: &dyn Fn(usize) -> usize) -> usize {
     let of = |step: &Step| match step {
-        Step::Launch(launch) => {
+        Step::Run { task: Task::Launch(launch), .. } => {
             if inside {
                 images(*launch)
             } else {

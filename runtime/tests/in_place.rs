@@ -10,7 +10,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_program::net::{Init, Net};
-use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Step, Strided, Tile};
+use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Step, Strided, Task, Tile};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd};
@@ -57,13 +57,14 @@ fn net() -> Net {
 /// The same net with the launches of its training program in another order.
 fn reordered(order: impl Fn(&mut Program, &mut Vec<usize>)) -> Net {
     let mut net = net();
-    let program = net.functions[0].training.as_mut().unwrap();
-    let number = |step: &Step| if let Step::Launch(launch) = step { *launch } else { panic!("a loop") };
+    let program = net.cpu_mut()[0].training.as_mut().unwrap();
+    let number =
+        |step: &Step| if let Step::Run { task: Task::Launch(launch), .. } = step { *launch } else { panic!("a loop") };
     let mut launches: Vec<usize> = program.schedule.iter().map(number).collect();
     let before = launches.clone();
     order(program, &mut launches);
     assert_ne!(launches, before);
-    program.schedule = launches.into_iter().map(Step::Launch).collect();
+    program.schedule = launches.into_iter().map(Step::launch).collect();
     net
 }
 

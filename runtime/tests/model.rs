@@ -392,16 +392,16 @@ fn networks_that_contradict_themselves_are_refused() {
         text(unsafe { Model::from_net(net, &Device::cpu(), 1) })
     };
     assert!(broken(|n| n.functions[1].reaches = vec![7]).ends_with("`loss` reaches an unknown parameter"));
-    assert!(broken(|n| n.functions[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
-    assert!(broken(|n| n.functions[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
+    assert!(broken(|n| n.cpu_mut()[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
+    assert!(broken(|n| n.cpu_mut()[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
     let mut net = regression(K as i64, O as i64);
-    net.functions[1].inference.arena[0] = &castnet_program::size::Size::symbol("N") * &16.into();
+    net.cpu_mut()[1].inference.arena[0] = &castnet_program::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);
     // SAFETY: its indices stay inside their buffers.
     let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` ends beyond its place"));
     let mut net = regression(K as i64, O as i64);
-    net.functions[1].inference.buffers[3].place = Place::Arena(2.into());
+    net.cpu_mut()[1].inference.buffers[3].place = Place::Arena(2.into());
     // SAFETY: as above.
     let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` lies at byte 2, between elements"));

@@ -43,7 +43,7 @@ fn steps_allocate_nothing() {
     ];
     // The sum of the loss is split where the batch is long.
     let batches = [900, 900, 17].map(|n| (noise(&[n, 300], 1), noise(&[n, 200], 2)));
-    let Some((program, launch)) = regression(300, 200).functions.iter().find_map(|function| {
+    let Some((program, launch)) = regression(300, 200).cpu().iter().find_map(|function| {
         let program = function.training.as_ref()?;
         Some((program.clone(), program.launches.iter().find(|launch| !launch.reduce.is_empty())?.clone()))
     }) else {

@@ -195,8 +195,8 @@ fn attributes_are_parameter_groups() {
 
     // Frozen: nothing moves, running statistics neither; what comes before still learns.
     let frozen = make(plain, options(true, 1.0, 1.0));
-    let function = &frozen.net().functions[LOSS];
-    assert_eq!(function.reaches, [0, 1]);
+    let function = &frozen.net().cpu()[LOSS];
+    assert_eq!(frozen.net().functions[LOSS].reaches, [0, 1]);
     assert!(!function.training.as_ref().unwrap().assigns_state());
     let moved = changes(frozen, &mut AdamW::new(0.1));
     assert!(moved[0].1.iter().any(|d| *d != 0.0));

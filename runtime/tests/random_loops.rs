@@ -275,7 +275,7 @@ fn source(number: u64) -> Source {
 fn check(number: u64) -> ([Counts; 2], usize) {
     let Compared { compiled, chaotic } =
         compare(number, source(number), &[(1, 1), (3, 2), (2, 16), (5, 17)], TABLE as usize);
-    let function = &compiled.net.functions[0];
+    let function = &compiled.net.cpu()[0];
     let forward = in_loops(&function.inference);
     let mut backward = in_loops(function.training.as_ref().unwrap());
     backward.iter_mut().for_each(|(kind, n)| *n = n.saturating_sub(*forward.get(kind).unwrap_or(&0)));

@@ -212,7 +212,7 @@ fn every_way_of_updating_gives_the_same_bits() {
 fn gradients_of_a_weight_do_not_lie_side_by_side() {
     for case in cases().iter().filter(|case| case.kind.starts_with("Conv") && case.uses == 3) {
         let net = case.model().net().clone();
-        let program = net.functions[0].training.as_ref().unwrap();
+        let program = net.cpu()[0].training.as_ref().unwrap();
         let of_weight = |l: &&Launch| matches!(l.family, Family::Tile(Tile::Conv2dWeightGrad { .. }));
         let kernels: Vec<&Launch> = program.launches.iter().filter(of_weight).collect();
         assert_eq!(kernels.len(), 3, "{}\n{}", case.named(), program.to_text());

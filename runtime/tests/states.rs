@@ -87,7 +87,7 @@ const PEEK: usize = 1;
 #[test]
 fn a_state_goes_from_call_to_call() {
     let mut net = recurrent();
-    assert!(net.net().functions[NEXT].assigns_state() && !net.net().functions[PEEK].assigns_state());
+    assert!(net.net().cpu()[NEXT].assigns_state() && !net.net().cpu()[PEEK].assigns_state());
     assert_eq!(net.state("h").unwrap(), None);
     let x = array(&[2, 3], |i| i as f32 * 0.25);
     let mut expected = vec![0.5f32; 6];

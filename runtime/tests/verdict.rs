@@ -371,7 +371,7 @@ fn generated_nets_look_up_what_they_are_told() {
             }
         };
         built += 1;
-        let program = &net.functions[0].inference;
+        let program = &net.cpu()[0].inference;
         let proved = program.checks.is_empty() && program.arguments.iter().all(|a| a.below.is_empty());
         unchecked += usize::from(proved);
         let data: Vec<Data> = (0..8).map(|i| Data::draw(&mut r, 3, 2 + i % 4, i % 2 == 0)).collect();

@@ -104,9 +104,10 @@ impl Access {
     pub(super) fn new(access: &program::Access, sizes: &[Size]) -> Access {
         let mut stride = Size::constant(1);
         let mut dims = vec![];
-        for (size, index) in access.dims.iter().zip(&access.index).rev() {
+        for (dim, (size, index)) in access.dims.iter().zip(&access.index).enumerate().rev() {
             let checked = access.outside.is_some() && !is_inside(index, size, sizes);
-            dims.insert(0, Dim::new(index, size, stride.clone(), sizes, checked));
+            let own = access.strides.as_ref().map_or(&stride, |strides| &strides[dim]).clone();
+            dims.insert(0, Dim::new(index, size, own, sizes, checked));
             stride = &stride * size;
         }
         // What is only checked leads nowhere in memory.
@@ -115,11 +116,6 @@ impl Access {
         let linear = dims.iter().all(|d| d.divide == 1 && d.modulo == 0 && !d.checked);
         let map = if linear { Map::Linear(sum(&dims, sizes.len())) } else { Map::General(dims) };
         Access { buffer: access.buffer, map, outside: access.outside }
-    }
-
-    /// Elements from one index to the next along dim `dim` of the memory.
-    pub(super) fn stride(access: &program::Access, dim: usize) -> Size {
-        Size::product(&access.dims[dim + 1..])
     }
 
     /// The linear forms that it is made of.

@@ -120,7 +120,7 @@ impl<'a> Body<'a> {
         }
         let words: HashSet<&str> =
             lines.iter().flat_map(|l| l.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
-        for name in self.program.symbols() {
+        for name in self.program.symbols().into_iter().chain(self.program.hidden()) {
             let text = symbol(&name);
             if words.contains(text.as_str()) {
                 texts.push(format!("int {text}"));
@@ -234,8 +234,7 @@ impl<'a> Body<'a> {
                         (from_access.place(&names, &value), index_access.place(&names, &format!("{value}_at")));
                     lines.extend(place.lines.into_iter().chain(named.lines));
                     let memory = &self.launch.loads[*from];
-                    let (size, stride) =
-                        (operand(&memory.dims[*dim]), operand(&super::access::Access::stride(memory, *dim)));
+                    let (size, stride) = (operand(&memory.dims[*dim]), operand(&memory.stride(*dim)));
                     let found = self.element(index_access.buffer, &named.at, handing);
                     lines.push(format!("const long long {value}_found = {found};"));
                     lines.push(format!("const long long {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {size} - 1;"));

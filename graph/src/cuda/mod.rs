@@ -105,6 +105,11 @@ impl Kernel {
         let (parameters, signature) = body.parameters(&skeleton.lines);
         let elements = launch.touches().into_iter().filter_map(|b| Some(program.buffers.get(b)?.size.clone()));
         let points = &Size::product(&launch.space) * &Size::product(&launch.reduce);
+        // How far a strided operand reaches, in either direction.
+        let far = launch.loads.iter().chain(&launch.stores).flat_map(|access| {
+            let strides = access.strides.iter().flatten();
+            access.dims.iter().zip(strides).map(|(size, stride)| size * stride)
+        });
         Some(Kernel {
             comment: format!("{}: {}", comment(launch, place), space_text(launch)),
             parameters,
@@ -114,7 +119,7 @@ impl Kernel {
             work: skeleton.work,
             share: skeleton.share,
             blocks: skeleton.blocks,
-            extents: elements.chain([points]).collect(),
+            extents: elements.chain([points]).chain(far).collect(),
         })
     }
 
@@ -129,7 +134,7 @@ impl Kernel {
 
     /// Blocks of the grid under a binding of the run-time sizes; `None` if there are more than [`MOST`] points or elements.
     pub fn blocks(&self, value: &dyn Fn(&str) -> i64) -> Option<i64> {
-        let fits = self.extents.iter().all(|size| size.eval(value) <= MOST);
+        let fits = self.extents.iter().all(|size| size.eval(value).abs() <= MOST);
         fits.then(|| ((self.work.eval(value) + self.share - 1) / self.share).min(self.blocks))
     }
 }
@@ -156,7 +161,7 @@ struct Skeleton {
 pub fn kernels(net: &Net, place: &dyn Fn(&Launch) -> String) -> Vec<(String, Kernel, Vec<LaunchId>)> {
     let mut all: Vec<(String, Kernel, Vec<LaunchId>)> = vec![];
     let mut names = std::collections::HashSet::new();
-    for (function, f) in net.functions.iter().enumerate() {
+    for (function, f) in net.cpu().iter().enumerate() {
         for (training, program) in [(false, Some(&f.inference)), (true, f.training.as_ref())] {
             let launches = program.iter().flat_map(|p| p.launches.iter().enumerate().map(|(i, l)| (*p, i, l)));
             for (program, launch, l) in launches {

@@ -1,7 +1,7 @@
 //! What a launch costs: operations and bytes under a binding of the run-time sizes.
 
 use super::machine::Machine;
-use crate::program::{Family, Launch, Level, Program, Step, Target, Tile};
+use crate::program::{Family, Launch, Level, Program, Step, Target, Task, Tile};
 use crate::scalar::Instr;
 use crate::size::Size;
 
@@ -67,7 +67,7 @@ pub fn launches<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<(&
 fn count(steps: &[Step], times: i64, value: &dyn Fn(&str) -> i64, counts: &mut [i64]) {
     for step in steps {
         match step {
-            Step::Launch(i) => counts[*i] += times,
+            Step::Run { task: Task::Launch(i), .. } => counts[*i] += times,
             Step::Repeat { count: rounds, body, .. } => count(body, times * rounds.eval(value), value, counts),
         }
     }

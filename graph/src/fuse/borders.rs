@@ -3,10 +3,12 @@
 //! Before there are kernels, each value is given the order in which its kernel would most likely write it: images that a convolution makes
 //! lie channels last, what is pointwise follows its operands. A state lies as a round leaves it. What a loop reads lies as it was made.
 
+use super::layout::ValueLayout;
 use super::region::{Stack, stacks};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
 use crate::graph::{Border, Graph, Op, Order, Repeat, Role, Value};
+use crate::program::Place;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How often the states of a loop may change before those that still do lie row-major.
@@ -21,6 +23,22 @@ impl Border {
     /// How result `number` of the body lies.
     pub(crate) fn result(&self, number: usize) -> Order {
         self.results.get(number).cloned().flatten()
+    }
+
+    /// How argument `number` lies in memory.
+    pub(super) fn argument_layout(&self, number: usize, rank: usize) -> ValueLayout {
+        match self.strided.arguments.contains(&number) {
+            true => ValueLayout::Strided(Place::Argument(number).strides(rank)),
+            false => ValueLayout::in_order(self.argument(number), rank),
+        }
+    }
+
+    /// How result `number` lies in memory.
+    pub(super) fn result_layout(&self, number: usize, rank: usize) -> ValueLayout {
+        match self.strided.results.contains(&number) {
+            true => ValueLayout::Strided(Place::Result(number).strides(rank)),
+            false => ValueLayout::in_order(self.result(number), rank),
+        }
     }
 }
 
@@ -140,7 +158,8 @@ impl<'g> Orders<'g> {
                 }
             }
         };
-        let mut border = Border { arguments: operands.iter().enumerate().map(argument).collect(), results: vec![] };
+        let arguments = operands.iter().enumerate().map(argument).collect();
+        let mut border = Border { arguments, ..Border::default() };
         for left in (0..=TRIES).rev() {
             border.results = self.results(repeat, &border, &reshaped);
             let states = border.arguments.iter_mut().zip(&border.results).take(repeat.states);

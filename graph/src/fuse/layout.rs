@@ -23,6 +23,8 @@ pub enum ValueLayout {
     Order(Vec<usize>),
     /// As [`Layout::Panels`].
     Panels(Vec<usize>),
+    /// By these strides of the axes, which the call tells: of an argument or a result.
+    Strided(Vec<Size>),
 }
 
 impl ValueLayout {
@@ -50,7 +52,7 @@ impl ValueLayout {
     /// If it lies in panels of which nobody knows how many there are.
     pub fn elements(&self, shape: &[Size]) -> Result<Size, String> {
         Ok(match self {
-            ValueLayout::Order(_) => Size::product(shape),
+            ValueLayout::Order(_) | ValueLayout::Strided(_) => Size::product(shape),
             ValueLayout::Panels(_) => {
                 let columns =
                     shape[0].as_const().ok_or_else(|| format!("panels of {} columns: no number", shape[0]))?;
@@ -83,7 +85,7 @@ pub(super) fn by_role(
             Layout::Panels(_) if rank < 2 => ValueLayout::plain(rank),
             layout => ValueLayout::of(&layout, rank),
         },
-        (Role::Result(number), _) => ValueLayout::in_order(border.result(*number), rank),
+        (Role::Result(number), _) => border.result_layout(*number, rank),
         _ => ValueLayout::plain(rank),
     }
 }
@@ -101,7 +103,7 @@ pub(crate) fn layouts(
         let value = Value(index as u32);
         match &node.op {
             Op::Input(number) => {
-                fixed.insert(value, ValueLayout::in_order(border.argument(*number), node.ty.rank()));
+                fixed.insert(value, border.argument_layout(*number, node.ty.rank()));
             }
             Op::Get(_) => {
                 fixed.insert(value, ValueLayout::in_order(taken(graph, value), node.ty.rank()));
@@ -197,8 +199,8 @@ impl Layouts {
                 let order = match self.values.get(&base.value) {
                     Some(ValueLayout::Order(order)) => order.clone(),
                     Some(ValueLayout::Panels(_)) => continue,
-                    // Of a reshape.
-                    None => (0..shape.len()).collect(),
+                    // Most often row-major. Of a reshape.
+                    Some(ValueLayout::Strided(_)) | None => (0..shape.len()).collect(),
                 };
                 let innermost = order.into_iter().rev().find(|axis| !shape[*axis].is(1));
                 let innermost = innermost.map(|axis| &base.axes[axis]).filter(|along| along.step == 1);

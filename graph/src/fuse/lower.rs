@@ -10,7 +10,7 @@ use super::stage::{StageBuilder, reduction};
 use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
-use crate::graph::{Border, Graph, Op, Role, Value};
+use crate::graph::{Border, Graph, Op, Role, Strided, Value};
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
 use crate::scalar::Literal;
@@ -40,10 +40,19 @@ pub struct Kernels {
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
 pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Result<Kernels, String> {
+    lower_strided(graph, parameters, &Strided::default())
+}
+
+/// The same for a function of which some arguments and results are strided.
+///
+/// # Errors
+///
+/// As [`lower`].
+pub fn lower_strided(graph: &Graph, parameters: &[Parameter], strided: &Strided) -> Result<Kernels, String> {
     if graph.has(&|op| op.primitive().decomposition.is_some()) {
         return Err("a primitive is left of which there is no kernel, and which is to be decomposed before".into());
     }
-    lower_at(graph, parameters, 0, &Border::default())
+    lower_at(graph, parameters, 0, &Border { strided: strided.clone(), ..Border::default() })
 }
 
 /// The groups, after a second look at what would lie between them, and at the order of sums.
@@ -247,6 +256,10 @@ impl<'g> Lower<'g> {
             ValueLayout::Order(order) => {
                 (order.iter().map(|&a| shape[a].clone()).collect(), order.iter().map(|&a| index[a].clone()).collect())
             }
+            ValueLayout::Strided(strides) => {
+                let access = Access::strided(buffer, shape.to_vec(), strides, index.to_vec());
+                return Access { outside, ..access };
+            }
             ValueLayout::Panels(order) => panel_access(shape, index, &order).unwrap_or_else(|what| {
                 self.broken.get_or_insert(what);
                 (vec![], vec![])
@@ -311,7 +324,7 @@ impl<'g> Lower<'g> {
 
     /// Appends a launch to the schedule.
     pub fn push(&mut self, launch: Launch, place: Loc) {
-        self.out.schedule.push(Step::Launch(self.out.launches.len()));
+        self.out.schedule.push(Step::launch(self.out.launches.len()));
         self.out.launches.push(launch);
         self.out.places.push(place);
     }

@@ -39,7 +39,9 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: 
         let memory = strip_reshapes(&out, value);
         let computed = !matches!(class(&out, memory), Class::Leaf | Class::Free | Class::View);
         // A state's memory is what it was before to whoever reads it: who reads what it becomes must find that elsewhere.
-        let read = output.role.state().is_some() && out.nodes.iter().any(|node| node.inputs.contains(&memory));
+        // So must who reads what goes to memory that need not lie side by side.
+        let apart = output.role.state().is_some() || is_strided(&output.role, border);
+        let read = apart && out.nodes.iter().any(|node| node.inputs.contains(&memory));
         let wanted = by_role(&out, memory, &output.role, layouts, border);
         let otherwise = lie.asked.get(&memory).is_some_and(|asked| *asked != wanted);
         // A value that only one result wants, and that stands as it is, is written where the result goes.
@@ -51,6 +53,11 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: 
         out.outputs.push(crate::graph::Output { role: output.role.clone(), value });
     }
     out
+}
+
+/// Whether a result lies by strides that the call tells.
+fn is_strided(role: &Role, border: &Border) -> bool {
+    matches!(role, Role::Result(number) if border.strided.results.contains(number))
 }
 
 fn copy(out: &mut Graph, value: Value) -> Value {
@@ -72,7 +79,10 @@ struct Lie<'a> {
 fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> FxHashMap<Value, ValueLayout> {
     let mut asked = FxHashMap::default();
     for (value, role) in roles(graph) {
-        asked.entry(value).or_insert_with(|| by_role(graph, value, &role, layouts, border));
+        let read = || graph.nodes.iter().any(|node| node.inputs.contains(&value));
+        if !is_strided(&role, border) || !read() {
+            asked.entry(value).or_insert_with(|| by_role(graph, value, &role, layouts, border));
+        }
     }
     for value in (0..graph.nodes.len()).map(|index| Value(index as u32)).filter(|v| is_barrier(graph, *v)) {
         let memory = strip_reshapes(graph, value);
@@ -146,7 +156,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
 fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
     let (memory, layouts) = (strip_reshapes(out, value), lie.layouts);
     if let Role::Result(number) = role
-        && lie.border.result(*number).is_some()
+        && (lie.border.result(*number).is_some() || is_strided(role, lie.border))
     {
         return memory == value && can_be_asked(out, value);
     }
@@ -173,7 +183,7 @@ fn lies_plain(out: &Graph, value: Value, lie: &Lie) -> bool {
     let plain = ValueLayout::plain(out.shape(value).len());
     match &out.node(value).op {
         Op::Parameter(number) | Op::RoundParameter { first: number, .. } => (lie.layouts)(*number) == Layout::Plain,
-        Op::Input(number) => lie.border.argument(*number).is_none(),
+        Op::Input(number) => lie.border.argument(*number).is_none() && !lie.border.strided.arguments.contains(number),
         Op::Get(_) => taken_from(out, value).is_none(),
         op => match class(out, value) {
             Class::View | Class::Free => false,

@@ -10,7 +10,7 @@ use super::view::strip_reshapes;
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
 use crate::program::lives::{extend_through_loops, lives};
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Step, Target};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Step, Target, Task};
 use crate::scalar::Code;
 use crate::size::Size;
 use crate::types::DType;
@@ -158,7 +158,7 @@ impl Lower<'_> {
         }
         let mut steps: Vec<Step> = body.schedule.iter().map(|step| shifted(step, first)).collect();
         for launch in late {
-            steps.push(Step::Launch(self.out.launches.len()));
+            steps.push(Step::launch(self.out.launches.len()));
             self.out.launches.push(launch);
             self.out.places.push(origin.loc);
         }
@@ -272,7 +272,7 @@ fn without_kept(border: &Border, states: usize, stacks: &[Stack]) -> Border {
         Some(stack) => matches!(stacks[stack], Stack::Own(_)),
     };
     let results = border.results.iter().enumerate().filter(is_left).map(|(_, order)| order.clone());
-    Border { arguments: border.arguments.clone(), results: results.collect() }
+    Border { arguments: border.arguments.clone(), results: results.collect(), ..Border::default() }
 }
 
 /// Whether a round can write the next value of a state over the old one: everything that reads the old one has run, or reads each element
@@ -289,7 +289,7 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
         let in_place = || {
             let pairs = body.launches[first].in_place(&body.buffers);
             let mut new = of(Place::Result(state));
-            body.schedule.contains(&Step::Launch(first)) && new.any(|new| pairs.contains(&(old, new)))
+            body.schedule.contains(&Step::launch(first)) && new.any(|new| pairs.contains(&(old, new)))
         };
         last < first || last == first && in_place()
     })
@@ -314,7 +314,9 @@ pub(super) fn copy(from: usize, to: usize, size: &Size, dtype: DType) -> Launch 
 
 fn shifted(step: &Step, by: usize) -> Step {
     match step {
-        Step::Launch(launch) => Step::Launch(launch + by),
+        Step::Run { task: Task::Launch(launch), stream } => {
+            Step::Run { task: Task::Launch(launch + by), stream: *stream }
+        }
         Step::Repeat { count, reverse, body } => Step::Repeat {
             count: count.clone(),
             reverse: *reverse,

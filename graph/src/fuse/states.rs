@@ -28,7 +28,7 @@ pub(super) fn assign_after_reads(kernels: &mut Kernels) {
         kernels.rows_of.push(None);
         let stores = kernels.launches[writer].stores.iter_mut();
         stores.filter(|s| s.buffer == state).for_each(|s| s.buffer = next);
-        kernels.schedule.push(Step::Launch(kernels.launches.len()));
+        kernels.schedule.push(Step::launch(kernels.launches.len()));
         kernels.launches.push(copy(next, state, &size, dtype));
         kernels.places.push(kernels.places[writer]);
     }

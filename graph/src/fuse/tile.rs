@@ -102,6 +102,17 @@ impl Lower<'_> {
         let base = trace(self.graph, view);
         let memory = strip_reshapes(self.graph, base.value);
         let shape = self.graph.shape(base.value);
+        if let Some(ValueLayout::Strided(of_axes)) = self.layouts.values.get(&base.value).cloned() {
+            let mut strides = vec![Size::constant(0); self.graph.shape(view).len()];
+            let mut offset = Size::default();
+            for (along, stride) in base.axes.iter().zip(&of_axes) {
+                if let Some(view_axis) = along.axis {
+                    strides[view_axis] = stride * &along.step.into();
+                }
+                offset = &offset + &(stride * &along.offset);
+            }
+            return Strided { buffer: self.buffer(memory), strides, offset };
+        }
         let order = match self.layouts.values.get(&base.value) {
             Some(ValueLayout::Order(order)) if memory == base.value => order.clone(),
             _ => (0..shape.len()).collect(),

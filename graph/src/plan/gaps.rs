@@ -47,7 +47,7 @@ fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], buffers: &[Buff
         return None;
     }
     let own = |buffer: &usize| block.buffers.contains(buffer);
-    let direct = |launch: usize| body.contains(&Step::Launch(launch));
+    let direct = |launch: usize| body.contains(&Step::launch(launch));
     let mut written = None;
     for (launch, l) in launches.iter().enumerate().take(end + 1).skip(start) {
         for store in l.stores.iter().filter(|s| own(&s.buffer)) {

@@ -30,13 +30,13 @@ fn in_steps(
         wholes.dedup();
         for whole in wholes {
             let Some((row, mut last)) = dead_row(kernels, touched, whole, depth, start, end) else { continue };
-            if body.contains(&Step::Launch(last))
+            if body.contains(&Step::launch(last))
                 && let Some(next) = heir_stack(kernels, touched, row, last, start, end)
             {
                 move_stack(kernels, next, row, whole);
                 continue;
             }
-            while body.contains(&Step::Launch(last))
+            while body.contains(&Step::launch(last))
                 && let Some(next) = heir(kernels, lives, row, last, end)
             {
                 let buffer = kernels.buffers[row].clone();

@@ -112,6 +112,8 @@ impl MatMul {
             RightData::Strided(s) => {
                 let form = match (b_strides[batch], b_strides[batch + 1]) {
                     (step, 1) if step > FAR && m >= 32 => Form::Pack(step),
+                    // The micro-kernel goes forwards.
+                    (step, col) if step < 0 && (col == 1 || n == 1) => Form::Pack(step),
                     (step, _) if n == 1 => Form::Rows(step),
                     (step, 1) => Form::Rows(step),
                     (1, col) => Form::Columns(col),
@@ -122,7 +124,9 @@ impl MatMul {
         };
         let step = a_strides[batch + 1];
         // Steps far apart use a part of a cache line each: few enough that the rest is still there for the next rows.
-        let depth = depth(k, if step >= DISTANT { DEPTH / 4 } else { DEPTH });
+        // Where the steps are the call's, sums must not depend on them.
+        let is_far = step >= DISTANT && !a.is_hidden();
+        let depth = depth(k, if is_far { DEPTH / 4 } else { DEPTH });
         let (a, b) = (Operand::new(a.buffer, dtypes), Right { operand: Operand::new(buffer, dtypes), form });
         let rows: Vec<isize> = (0..m.min(ROWS) as isize).map(|i| i * row).collect();
         MatMul {

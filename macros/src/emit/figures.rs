@@ -1,7 +1,7 @@
 //! What a call costs, as constant functions of the run-time sizes: `LeNet::flops(n)`, `LeNet::loss_step_memory::<AdamW>(n)`.
 
 use castnet_graph::compile::Compiled;
-use castnet_graph::net::Function as CompiledFunction;
+use castnet_graph::net::Programs as CompiledFunction;
 use castnet_graph::program::Program;
 use castnet_graph::size::{Size, whole};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -23,7 +23,7 @@ pub(super) fn figures(
     let kept = Kept::new(compiled);
     let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
     let each = entries.iter().enumerate().filter(|(index, _)| new(*index)).map(|(index, function)| {
-        let found = compiled.and_then(|c| c.net.functions.get(index));
+        let found = compiled.and_then(|c| c.net.cpu().get(index));
         let mut all = of_function(target, function, found, &kept, places);
         let sizes = Sizes::new(target, function, found.map(|f| &f.inference), places);
         if index == 0 && found.is_none_or(|f| sizes.value(&f.inference.flops).is_some()) {

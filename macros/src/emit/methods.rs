@@ -1,7 +1,7 @@
 //! The methods of a net.
 
 use castnet_graph::compile::Compiled;
-use castnet_graph::net::Function as CompiledFunction;
+use castnet_graph::net::Programs as CompiledFunction;
 use castnet_graph::types::DType;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -25,7 +25,7 @@ pub(super) fn methods(
     let report = super::text(&compiled.map(|c| super::explain::text(c, places)).unwrap_or_default());
     let entries = net.functions.iter().filter(|f| f.is_entry()).enumerate();
     let functions = entries.filter(|(index, _)| is_new(target, *index)).map(|(index, function)| {
-        let compiled = compiled.and_then(|c| c.net.functions.get(index));
+        let compiled = compiled.and_then(|c| c.net.cpu().get(index));
         // Where nobody knows for mistakes, so that calls give no errors of their own.
         let draws = known.draws.as_ref().is_none_or(|draws| draws.get(index).is_some_and(|draws| *draws));
         let seeded = draws && !net.functions.iter().any(|f| is_seeded(&f.name.text, &function.name.text));

@@ -253,7 +253,8 @@ impl<'a> Pass<'a> {
                 let training = training.map(|_| self.graph(owner, index, parameters, true, size)).transpose()?;
                 let trains = self.trains(owner, function, parameters)?;
                 let memory = self.memory(function, &inference)?;
-                Ok(SourceFunction { name: function.name.text.clone(), inference, training, trains, memory })
+                let name = function.name.text.clone();
+                Ok(SourceFunction { trains, memory, ..SourceFunction::new(name, inference, training) })
             };
             graphs().inspect_err(|_: &Mistakes| {
                 // The parts keep their numbers; what the mistakes said of shapes is forgotten.

@@ -7,7 +7,7 @@ use crate::size::Size;
 
 impl Launch {
     /// Pairs (read, written) of buffers whose elements are read only at points that write the same element, and are as wide: others would lie on
-    /// their neighbours.
+    /// their neighbours. Of strided operands it holds if their strides are equal, which is for the call to see.
     pub fn in_place(&self, buffers: &[Buffer]) -> Vec<(usize, usize)> {
         if matches!(self.family, Family::Scatter(_) | Family::Routine { .. }) {
             return vec![];
@@ -26,7 +26,14 @@ impl Launch {
         let mut written: Vec<Option<usize>> = vec![None; self.stores.len()];
         for (at, stage) in self.stages.iter().enumerate() {
             for input in &stage.inputs {
-                if let Source::Load(load) = input {
+                let loads = match input {
+                    Source::Load(load) => [Some(load), None],
+                    Source::Gather { from, index, .. } => [Some(from), Some(index)],
+                    Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
+                        [None, None]
+                    }
+                };
+                for load in loads.into_iter().flatten() {
                     read[number_of[&self.loads[*load].buffer]].2 = at;
                 }
             }

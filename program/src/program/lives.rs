@@ -1,6 +1,6 @@
 //! From which launch to which one each buffer holds something.
 
-use super::{Launch, Step};
+use super::{Launch, Step, Task};
 
 /// Which launches write and read each buffer: first and last one. What lives when a loop begins or ends lives all through it.
 pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Option<(usize, usize)>> {
@@ -43,7 +43,7 @@ pub fn loops(schedule: &[Step]) -> Vec<(usize, usize)> {
 /// The first and last launch of a body.
 pub fn span(body: &[Step]) -> Option<(usize, usize)> {
     let spans = body.iter().filter_map(|step| match step {
-        Step::Launch(launch) => Some((*launch, *launch)),
+        Step::Run { task: Task::Launch(launch), .. } => Some((*launch, *launch)),
         Step::Repeat { body, .. } => span(body),
     });
     spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))

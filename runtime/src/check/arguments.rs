@@ -1,7 +1,7 @@
 //! Calls with arguments that look random.
 
 use castnet_kernels::random::uniform;
-use castnet_program::net::Function;
+use castnet_program::net::Programs;
 use castnet_program::program::{Named, Program};
 use castnet_program::types::DType;
 
@@ -76,7 +76,7 @@ impl Call {
 
     /// Whether a value that the function makes of its arguments is an index out of range, or a divisor of 0.
     fn fails_a_check(&self, model: &Model) -> Result<bool, Mistake> {
-        let Function { inference, training, .. } = &model.net().functions[self.function];
+        let Programs { inference, training } = &model.net().cpu()[self.function];
         let fails = |result: crate::Result<()>| {
             matches!(result, Err(Error::IndexOutOfRange { .. } | Error::DividedByZero { .. }))
         };
@@ -92,7 +92,7 @@ impl Call {
 
     fn of(model: &Model, function: usize, range: (f32, f32), integers: (i64, i64), draw: u64) -> Result<Call, Mistake> {
         let seed = model.seed().wrapping_add(draw);
-        let Function { inference, training, .. } = &model.net().functions[function];
+        let Programs { inference, training } = &model.net().cpu()[function];
         let programs: Vec<&Program> = std::iter::once(inference).chain(training).collect();
         let sizes = sizes::choose(&programs)?;
         let argument = |number: usize| {

@@ -41,7 +41,7 @@ const DRAWS: u64 = 3;
 /// # Errors
 /// What is too far apart, and by how much.
 pub fn fused(model: &Model, explained: &str) -> Result<(), Mistake> {
-    for (number, function) in model.net().functions.iter().enumerate() {
+    for (number, function) in model.net().cpu().iter().enumerate() {
         for training in [false, true] {
             if training && function.training.is_none() {
                 continue;

@@ -31,7 +31,7 @@ const DRAWS: u64 = 2;
 /// The function, the parameter, and both derivatives.
 pub fn gradients(model: &Model, explained: &str) -> Result<(), Mistake> {
     for function in 0..model.net().functions.len() {
-        if model.net().functions[function].training.is_some() {
+        if model.net().cpu()[function].training.is_some() {
             let mut found = Ok(());
             for draw in 0..DRAWS {
                 found = with_arguments(model, function, explained, draw);

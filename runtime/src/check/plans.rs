@@ -48,7 +48,7 @@ pub fn kernels(model: &Model) -> Result<(), Mistake> {
 }
 
 fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
-    net.functions.iter_mut().flat_map(|f| std::iter::once(&mut f.inference).chain(&mut f.training))
+    net.cpu_mut().iter_mut().flat_map(|f| f.each_mut())
 }
 
 /// Gives each buffer a copy of the arena to itself: it lies there as it did, and nothing else does.

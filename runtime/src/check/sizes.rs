@@ -114,6 +114,7 @@ mod tests {
             name: "Net.f".into(),
             arguments: vec![],
             results: vec![],
+            donates: vec![],
             rules,
             states: vec![],
             assigns: vec![],

@@ -25,10 +25,10 @@ pub(crate) type Saved = BTreeMap<String, [u64; 2]>;
 impl Calls {
     pub(super) fn new(net: &Net) -> Calls {
         let counter = |draws| Counter { draws, ..Counter::default() };
-        let of = |f: &castnet_program::net::Function| {
+        let of = |f: &castnet_program::net::Programs| {
             [counter(f.inference.draws()), counter(f.training.as_ref().is_some_and(|p| p.draws()))]
         };
-        Calls(net.functions.iter().map(of).collect())
+        Calls(net.cpu().iter().map(of).collect())
     }
 
     fn counter(&self, function: usize, mode: Mode) -> Option<&Counter> {

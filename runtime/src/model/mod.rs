@@ -20,6 +20,7 @@ use crate::init;
 use crate::memory::Memory;
 use crate::net::{self, Loaded, Network};
 use crate::session::Session;
+use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
 pub(crate) use states::{States, may_have};
 use train::Training;
@@ -89,7 +90,7 @@ impl Model {
         static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = loaded.arena()?;
         init::initialise(&loaded, seed, &mut parameters)?;
-        let functions = &loaded.net.functions;
+        let functions = loaded.net.cpu();
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
             Some(_) => Training::new(&loaded, f).map(|t| Some(Mutex::new(t))),
@@ -191,6 +192,35 @@ impl Model {
         let results = session.infer(&self.parameters, args, context)?;
         self.calls.advance(function, Mode::Inference);
         Ok(results)
+    }
+
+    /// As [`Model::infer`], with arguments and results where the caller says: parts of slices, by strides where the function takes them
+    /// ([`Named::strided`](castnet_program::program::Named::strided)), and arguments that results take the place of
+    /// ([`Program::donates`](castnet_program::program::Program::donates)).
+    ///
+    /// # Errors
+    /// If the arguments or the places for results do not fit, or one reaches beyond its slice; nothing has run then. If a value that the function makes
+    /// fails a check; then what was to be written holds anything.
+    pub fn infer_into(
+        &self,
+        function: usize,
+        arguments: &mut [Argument<'_>],
+        results: &mut [Output<'_>],
+    ) -> Result<()> {
+        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
+        let mut session = lock(session);
+        if session.program()?.assigns_state() {
+            return Err(Error::AssignsState { function: session.program()?.name.clone() });
+        }
+        if session.empty_results(arguments)?.is_some() {
+            return session.check_views(arguments, results);
+        }
+        session.prepare_views(arguments, results)?;
+        session.take_states(&self.states)?;
+        let context = self.calls.context(self.seed, function, Mode::Inference);
+        session.infer_into(&self.parameters, arguments, results, context)?;
+        self.calls.advance(function, Mode::Inference);
+        Ok(())
     }
 
     /// As [`Model::infer`], but random numbers are drawn from `seed`: they are a function of it, and no call moves on what other calls draw.

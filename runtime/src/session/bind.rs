@@ -8,8 +8,8 @@ use castnet_program::rules::{Reason, Rule};
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
-use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::view::Given;
 
 /// In the place of a value that nothing has told yet.
 const UNBOUND: i64 = -1;
@@ -18,7 +18,7 @@ const UNBOUND: i64 = -1;
 ///
 /// A dim that is a name binds it where it first occurs, going through the arguments in order; then dims linear in one name not yet
 /// bound do (`2*N`); every other dim is checked.
-pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &mut Vec<i64>) -> Result<()> {
+pub(super) fn bind<A: Given>(program: &Program, symbols: &[Arc<str>], args: &[A], values: &mut Vec<i64>) -> Result<()> {
     if args.len() != program.arguments.len() {
         let (found, expected) = (args.len(), program.arguments.len());
         return Err(Error::ArgumentCount { function: program.name.clone(), found, expected });
@@ -58,10 +58,10 @@ pub(super) fn bind(program: &Program, symbols: &[Arc<str>], args: &[&Array], val
 /// The rules for sizes, which were found, and the numbers that arguments may have. Where `nothing` is to run, something may be empty.
 ///
 /// `place`: where in the source the one who has a rule stands.
-pub(super) fn check(
+pub(super) fn check<A: Given>(
     program: &Program,
     symbols: &[Arc<str>],
-    args: &[&Array],
+    args: &[A],
     values: &[i64],
     nothing: bool,
     place: &dyn Fn(&Reason) -> String,
@@ -80,7 +80,7 @@ pub(super) fn check(
 }
 
 /// That a run-time size is 0, if one is: no program can run then.
-pub(super) fn zero(program: &Program, symbols: &[Arc<str>], args: &[&Array], values: &[i64]) -> Option<Error> {
+pub(super) fn zero<A: Given>(program: &Program, symbols: &[Arc<str>], args: &[A], values: &[i64]) -> Option<Error> {
     let at = values.iter().position(|v| *v == 0)?;
     let is_named = |number: &usize| {
         let shape = &program.arguments[*number].ty.shape;
@@ -123,19 +123,19 @@ pub(super) fn position(symbols: &[Arc<str>], name: &str) -> usize {
     at.unwrap_or_else(|| unreachable!("`validate` let pass the size `{name}`, which no argument has"))
 }
 
-struct Call<'a> {
+struct Call<'a, A> {
     program: &'a Program,
     symbols: &'a [Arc<str>],
-    args: &'a [&'a Array],
+    args: &'a [A],
 }
 
-impl<'a> Call<'a> {
+impl<'a, A: Given> Call<'a, A> {
     fn ty(&self, number: usize) -> &'a Type {
         &self.program.arguments[number].ty
     }
 
     /// Declared and found dims of an argument.
-    fn dims(&self, number: usize) -> impl Iterator<Item = (&'a Size, i64)> + use<'a> {
+    fn dims(&self, number: usize) -> impl Iterator<Item = (&'a Size, i64)> + use<'a, A> {
         self.ty(number).shape.iter().zip(self.args[number].shape().iter().map(|&s| s as i64))
     }
 
@@ -149,7 +149,7 @@ impl<'a> Call<'a> {
 
     /// Element type and rank.
     fn check_kind(&self, number: usize, values: &[i64]) -> Result<()> {
-        let (ty, array) = (self.ty(number), self.args[number]);
+        let (ty, array) = (self.ty(number), &self.args[number]);
         if array.dtype() != ty.dtype || array.shape().len() != ty.rank() {
             return Err(self.mismatch(number, values));
         }
@@ -220,17 +220,20 @@ mod tests {
     use castnet_program::types::DType;
 
     use super::*;
+    use crate::array::Array;
 
     fn program(arguments: &[(&str, DType, &[&str])]) -> Program {
         let named = |(name, dtype, shape): &(&str, DType, &[&str])| Named {
             name: name.to_string(),
             ty: Type::new(*dtype, shape.iter().map(|s| s.parse().unwrap()).collect::<Vec<_>>()),
             below: vec![],
+            strided: false,
         };
         Program {
             name: "LeNet.scores".into(),
             arguments: arguments.iter().map(named).collect(),
             results: vec![],
+            donates: vec![],
             rules: vec![],
             checks: vec![],
             states: vec![],

@@ -38,7 +38,7 @@ pub(super) struct Home {
 
 /// A program under one binding of its run-time sizes.
 pub(super) struct Bound {
-    /// The run-time sizes, in the order of the program's symbols.
+    /// The run-time sizes, in the order of the program's symbols, and behind them its strides.
     pub(super) values: Vec<i64>,
     pub(super) kernels: Vec<Kernel>,
     /// Whether a part of a launch has more than one chunk.
@@ -69,10 +69,19 @@ pub(super) struct Bound {
     pub(super) guard: Done,
 }
 
+/// The names of run-time numbers, in the order of their values.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// Run-time sizes, behind them strides that calls tell.
+    pub(super) all: &'a [Arc<str>],
+    /// How many are sizes.
+    pub(super) sizes: usize,
+}
+
 /// Evaluates sizes, and notes if a name has no value.
 pub(super) struct Sizes<'a> {
     pub(super) program: &'a Program,
-    symbols: &'a [Arc<str>],
+    names: Names<'a>,
     values: &'a [i64],
     unknown: Cell<bool>,
     /// Something is larger than any memory.
@@ -81,14 +90,14 @@ pub(super) struct Sizes<'a> {
 
 impl Sizes<'_> {
     fn value(&self, name: &str) -> i64 {
-        let at = self.symbols.iter().position(|s| **s == *name);
+        let at = self.names.all.iter().position(|s| **s == *name);
         self.unknown.set(self.unknown.get() || at.is_none());
         at.map_or(1, |i| self.values[i])
     }
 
     /// Whether a run-time size of this name has a value here.
     pub(super) fn knows(&self, name: &str) -> bool {
-        self.symbols.iter().any(|s| **s == *name)
+        self.names.all.iter().any(|s| **s == *name)
     }
 
     pub(super) fn eval(&self, size: &Size) -> i64 {
@@ -109,7 +118,8 @@ impl Sizes<'_> {
     pub(super) fn length(&self, size: &Size, what: &str) -> Result<usize> {
         let found = self.eval(size);
         usize::try_from(found).map_err(|_| {
-            let sizes: Vec<_> = self.symbols.iter().zip(self.values).map(|(s, v)| format!("{s} = {v}")).collect();
+            let named = self.names.all[..self.names.sizes].iter().zip(self.values);
+            let sizes: Vec<_> = named.map(|(s, v)| format!("{s} = {v}")).collect();
             let (function, what) = (self.program.name.clone(), what.to_string());
             Error::NegativeSize { function, sizes: sizes.join(", "), what, found }
         })
@@ -126,12 +136,12 @@ impl Bound {
         loaded: &Loaded,
         function: usize,
         training: bool,
-        symbols: &[Arc<str>],
+        names: Names<'_>,
         values: &[i64],
         isa: Isa,
     ) -> Result<Bound> {
         let program = loaded.program(function, training)?;
-        let sizes = Sizes { program, symbols, values, unknown: Cell::new(false), huge: Cell::new(false) };
+        let sizes = Sizes { program, names, values, unknown: Cell::new(false), huge: Cell::new(false) };
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
         let mut arena_bytes = 0;
         for bytes in &program.arena {

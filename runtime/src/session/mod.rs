@@ -7,6 +7,7 @@ mod in_place;
 mod rounds;
 mod run;
 mod states;
+mod strides;
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use crate::error::{Error, Result};
 use crate::flat::Piece;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use bound::Bound;
+use crate::view::{Argument, Given, Output};
+use bound::{Bound, Names};
 pub(crate) use run::Operands;
 
 /// How many bindings of run-time sizes a session keeps: enough for the batch, the short last batch and those of evaluation.
@@ -31,9 +33,14 @@ pub(crate) struct Session {
     loaded: Arc<Loaded>,
     function: usize,
     training: bool,
+    /// The run-time sizes, behind them the strides that calls tell.
     symbols: Vec<Arc<str>>,
+    /// How many of them are sizes.
+    sizes: usize,
     /// The values of the present call.
     values: Vec<i64>,
+    /// Those of its strides.
+    strides: Vec<i64>,
     /// The latest first.
     kept: Vec<Bound>,
     arena: Memory,
@@ -58,13 +65,18 @@ pub(crate) struct Session {
 impl Session {
     /// A session of one of the programs of a function; nothing is allocated yet.
     pub(crate) fn new(loaded: &Arc<Loaded>, function: usize, training: bool) -> Result<Session> {
-        let symbols = loaded.program(function, training)?.symbols();
+        let program = loaded.program(function, training)?;
+        let mut symbols = program.symbols();
+        let sizes = symbols.len();
+        symbols.extend(program.hidden());
         Ok(Session {
             loaded: loaded.clone(),
             function,
             training,
             symbols,
+            sizes,
             values: Vec::new(),
+            strides: Vec::new(),
             kept: Vec::new(),
             arena: Memory::default(),
             states: Memory::default(),
@@ -102,19 +114,32 @@ impl Session {
     /// # Errors
     /// If the arguments do not fit, or there is no memory.
     pub(crate) fn prepare(&mut self, args: &[&Array]) -> Result<()> {
+        self.prepare_into(args, None)
+    }
+
+    /// As [`Session::prepare`], with what a call gives for its arguments and, if it does, for its results, which were found to be of their types.
+    fn prepare_into<A: Given>(&mut self, args: &[A], results: Option<&[Output<'_>]>) -> Result<()> {
         let program = self.loaded.program(self.function, self.training)?;
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
-        bind::bind(program, &self.symbols, args, &mut self.values)?;
+        let symbols = &self.symbols[..self.sizes];
+        bind::bind(program, symbols, args, &mut self.values)?;
         // Before the rules: that there is nothing says more than what nothing breaks.
-        if let Some(error) = bind::zero(program, &self.symbols, args, &self.values) {
+        if let Some(error) = bind::zero(program, symbols, args, &self.values) {
             return Err(error);
         }
-        bind::check(program, &self.symbols, args, &self.values, false, &place)?;
+        let mut strides = std::mem::take(&mut self.strides);
+        strides.clear();
+        let bound =
+            strides::bind(program, args, results, &|name| self.values[bind::position(symbols, name)], &mut strides);
+        self.strides = strides;
+        bound?;
+        bind::check(program, symbols, args, &self.values, false, &place)?;
+        self.values.extend_from_slice(&self.strides);
         let at = match self.kept.iter().position(|b| b.values == self.values) {
             Some(at) => at,
             None => {
-                let bound =
-                    Bound::new(&self.loaded, self.function, self.training, &self.symbols, &self.values, self.isa)?;
+                let names = Names { all: &self.symbols, sizes: self.sizes };
+                let bound = Bound::new(&self.loaded, self.function, self.training, names, &self.values, self.isa)?;
                 self.kept.truncate(KEPT - 1);
                 self.kept.push(bound);
                 self.kept.len() - 1
@@ -146,17 +171,38 @@ impl Session {
     ///
     /// # Errors
     /// If the arguments do not fit.
-    pub(crate) fn empty_results(&mut self, args: &[&Array]) -> Result<Option<Vec<Array>>> {
+    pub(crate) fn empty_results<A: Given>(&mut self, args: &[A]) -> Result<Option<Vec<Array>>> {
         let program = self.loaded.program(self.function, self.training)?;
+        let symbols = &self.symbols[..self.sizes];
         if !args.iter().any(|array| array.is_empty()) && !program.rules.iter().any(|rule| rule.not_empty) {
             return Ok(None);
         }
         let place = |reason: &Reason| self.loaded.place_at(reason.loc, &reason.name);
-        bind::bind(program, &self.symbols, args, &mut self.values)?;
-        let Some(shapes) = bind::empty_results(program, &self.symbols, &self.values) else { return Ok(None) };
-        bind::check(program, &self.symbols, args, &self.values, true, &place)?;
+        bind::bind(program, symbols, args, &mut self.values)?;
+        let Some(shapes) = bind::empty_results(program, symbols, &self.values) else { return Ok(None) };
+        bind::check(program, symbols, args, &self.values, true, &place)?;
         let array = |(named, shape): (&Named, Vec<usize>)| Array::try_zeros_of(named.ty.dtype, &shape);
         program.results.iter().zip(shapes).map(array).collect::<Result<_>>().map(Some)
+    }
+
+    /// Binds the run-time sizes and strides of a call that says where its results go, as [`Session::prepare`] does.
+    ///
+    /// # Errors
+    /// If arguments, places for results or donations do not fit, or there is no memory.
+    pub(crate) fn prepare_views(&mut self, args: &[Argument<'_>], results: &[Output<'_>]) -> Result<()> {
+        self.check_views(args, results)?;
+        self.prepare_into(args, Some(results))
+    }
+
+    /// That a call's places for results are of their types, and its donations such as the program takes.
+    ///
+    /// # Errors
+    /// If one is not, or the arguments do not fit.
+    pub(crate) fn check_views(&mut self, args: &[Argument<'_>], results: &[Output<'_>]) -> Result<()> {
+        let program = self.loaded.program(self.function, self.training)?;
+        let symbols = &self.symbols[..self.sizes];
+        bind::bind(program, symbols, args, &mut self.values)?;
+        strides::check_outputs(program, args, results, &|name| self.values[bind::position(symbols, name)])
     }
 
     fn threads(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use castnet_kernels::Kernel;
-use castnet_program::program::Step;
+use castnet_program::program::{Step, Task};
 
 use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};
@@ -109,7 +109,7 @@ impl Steps {
         *depth = around.max(*depth);
         for step in steps {
             let (kind, length) = match step {
-                Step::Launch(launch) => {
+                Step::Run { task: Task::Launch(launch), .. } => {
                     let parts = kernels[*launch].parts();
                     (Kind::Launch { launch: *launch, parts }, parts)
                 }
@@ -204,7 +204,7 @@ impl Ends<'_> {
     pub(super) fn beyond(&self, steps: &[Step], counts: &mut Vec<usize>) -> Result<Option<usize>> {
         for step in steps {
             let found = match step {
-                Step::Launch(launch) => {
+                Step::Run { task: Task::Launch(launch), .. } => {
                     let launch = &self.sizes.program.launches[*launch];
                     reads(launch).chain(writes(launch)).find(|&buffer| self.leaves(buffer, counts))
                 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::flat::{Ending, InPlace, NotFinite, Target};
 use crate::memory::{Memory, Shared};
 use crate::pool::{self, Work};
+use crate::view::{Argument, Given, Output};
 
 /// What a call reads and writes besides the session's own memory.
 pub(crate) struct Operands<'a> {
@@ -175,13 +176,23 @@ impl Session {
         in_place: Option<&Target<'_>>,
         ending: Option<&Ending<'_>>,
     ) -> Result<Option<NotFinite>> {
+        self.place(operands);
+        self.run_placed(&operands.context, in_place, ending)
+    }
+
+    /// Runs what was placed.
+    fn run_placed(
+        &mut self,
+        context: &Context,
+        in_place: Option<&Target<'_>>,
+        ending: Option<&Ending<'_>>,
+    ) -> Result<Option<NotFinite>> {
         if self.poison {
             self.arena.slice_mut::<u8>().fill(u8::MAX);
         }
         self.clear_checks();
-        self.place(operands);
         let phases = self.bound()?.schedule.phases() + Ending::PHASES;
-        self.pool(0..phases, &operands.context, in_place, ending)?;
+        self.pool(0..phases, context, in_place, ending)?;
         self.verdict()
     }
 
@@ -203,6 +214,27 @@ impl Session {
         // inference program with gradients; arguments and results are those of the prepared call.
         unsafe { self.run(&mut operands, None, None)? };
         Ok(results)
+    }
+
+    /// Runs the call of [`Session::prepare_views`] of an inference program. `parameters` is the net's flat arena.
+    ///
+    /// # Errors
+    /// If a value that the program makes fails a check, or a kernel panics: what was to be written is undefined then.
+    pub(crate) fn infer_into(
+        &mut self,
+        parameters: &Memory,
+        args: &mut [Argument<'_>],
+        results: &mut [Output<'_>],
+        context: Context,
+    ) -> Result<()> {
+        assert!(!self.training && parameters.len() == self.loaded.bytes(), "not this net's parameters");
+        let result = |i: usize| match &results[i] {
+            Output::Write(view) => view.first(),
+            Output::Donated(argument) => args[*argument].first(),
+        };
+        let parameters = Shared::new(parameters.as_ptr().cast_mut());
+        self.place_at(parameters, Shared::new(std::ptr::null_mut()), &|i| args[i].first(), &mut |i| result(i));
+        self.run_placed(&context, None, None).map(drop)
     }
 
     /// Runs the prepared call again, launch by launch, and says where the first value that is not finite comes from.
@@ -261,6 +293,20 @@ impl Session {
 
     /// Writes the address of every buffer.
     fn place(&mut self, operands: &mut Operands<'_>) {
+        let (args, parameters, gradients) = (operands.args, operands.parameters, operands.gradients);
+        self.place_at(parameters, gradients, &|i| args[i].first(), &mut |i| {
+            Shared::new(operands.results[i].as_mut_ptr())
+        });
+    }
+
+    /// The same, of operands that lie there.
+    fn place_at(
+        &mut self,
+        parameters: Shared<u8>,
+        gradients: Shared<u8>,
+        argument: &dyn Fn(usize) -> Shared<u8>,
+        result: &mut dyn FnMut(usize) -> Shared<u8>,
+    ) {
         let Some(bound) = self.kept.first() else { return };
         let (arena, states) = (self.arena.as_mut_ptr(), self.states.as_mut_ptr());
         let checks = self.checks.as_mut_ptr();
@@ -269,10 +315,10 @@ impl Session {
         self.shared_start = Shared::new(self.shared.as_mut_ptr());
         for (address, home) in self.addresses.iter_mut().zip(&bound.homes) {
             let base = match home.place {
-                Place::Argument(i) => operands.args[i].as_ptr().cast_mut(),
-                Place::Result(i) => operands.results[i].as_mut_ptr(),
-                Place::Parameter(_) => operands.parameters.0,
-                Place::Gradient(_) => operands.gradients.0,
+                Place::Argument(i) => argument(i).0,
+                Place::Result(i) => result(i).0,
+                Place::Parameter(_) => parameters.0,
+                Place::Gradient(_) => gradients.0,
                 Place::State(_) => states,
                 Place::Check(_) => checks,
                 Place::Arena(_) => arena,

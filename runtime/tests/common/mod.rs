@@ -1,7 +1,7 @@
 //! Small networks written by hand, as the compiler would.
 #![allow(dead_code)] // Each test uses its part.
 
-use castnet_program::net::{Function, Init, Net, Parameter};
+use castnet_program::net::{Backend, ForTarget, Function, Init, Net, Parameter, Programs};
 use castnet_program::program::*;
 use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Reduction};
 use castnet_program::size::Size;
@@ -22,7 +22,7 @@ fn sizes(texts: &[&dyn ToString]) -> Vec<Size> {
 }
 
 fn named(name: &str, shape: &[&dyn ToString]) -> Named {
-    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: vec![] }
+    Named { name: name.into(), ty: Type::new(DType::F32, sizes(shape)), below: vec![], strided: false }
 }
 
 fn buffer(name: &str, floats: impl ToString, place: Place) -> Buffer {
@@ -58,11 +58,12 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         arguments,
         states: vec![],
         assigns: vec![],
+        donates: vec![],
         rules: vec![],
         checks: vec![],
         results: vec![result],
         buffers,
-        schedule: (0..launches.len()).map(Step::Launch).collect(),
+        schedule: (0..launches.len()).map(Step::launch).collect(),
         launches,
         arena: vec![],
         bound: vec![],
@@ -166,9 +167,16 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
         parameters,
         states: vec![],
         functions: vec![
-            Function { name: "scores".into(), inference: scores, training: None, reaches: vec![] },
-            Function { name: "loss".into(), inference, training: Some(training), reaches: vec![0, 2] },
+            Function { name: "scores".into(), reaches: vec![] },
+            Function { name: "loss".into(), reaches: vec![0, 2] },
         ],
+        targets: vec![ForTarget {
+            target: Backend::Cpu,
+            programs: vec![
+                Programs { inference: scores, training: None },
+                Programs { inference, training: Some(training) },
+            ],
+        }],
     }
 }
 
@@ -214,15 +222,16 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![copy_in, scale, copy_out],
     );
     p.schedule =
-        vec![Step::Launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::Launch(1)] }, Step::Launch(2)];
+        vec![Step::launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::launch(1)] }, Step::launch(2)];
     p.arena = vec![(16 * floats).into()];
-    let function = Function { name: "products".into(), inference: p, training: None, reaches: vec![] };
+    let programs = vec![Programs { inference: p, training: None }];
     Net {
         name: "Rounds".into(),
         float: DType::F32,
         parameters: parameters.collect(),
         states: vec![],
-        functions: vec![function],
+        functions: vec![Function { name: "products".into(), reaches: vec![] }],
+        targets: vec![ForTarget { target: Backend::Cpu, programs }],
     }
 }
 

@@ -1,7 +1,7 @@
 //! A program with a launch for every function, every conversion and every way to reduce, over numbers of all kinds.
 
 use castnet_graph::compile::compile;
-use castnet_program::net::{Function, Net};
+use castnet_program::net::{Backend, ForTarget, Function, Net, Programs};
 use castnet_program::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
 };
@@ -17,7 +17,7 @@ const LEN: i64 = 3001;
 /// One inference function; arguments are `x`, `y` and one of each element type.
 pub fn net() -> Net {
     // Any program, emptied.
-    let mut program = compile(super::written::mlp()).unwrap().net.functions.remove(0).inference;
+    let mut program = compile(super::written::mlp()).unwrap().net.targets.remove(0).programs.remove(0).inference;
     program.name = "ByHand.all".into();
     program.arguments.clear();
     program.results.clear();
@@ -61,8 +61,17 @@ pub fn net() -> Net {
             reduction(&mut program, from, &all, Family::Column, points, length);
         }
     }
-    let function = Function { name: "all".into(), inference: program, training: None, reaches: vec![] };
-    Net { name: "ByHand".into(), float: DType::F32, parameters: vec![], states: vec![], functions: vec![function] }
+    Net {
+        name: "ByHand".into(),
+        float: DType::F32,
+        parameters: vec![],
+        states: vec![],
+        functions: vec![Function { name: "all".into(), reaches: vec![] }],
+        targets: vec![ForTarget {
+            target: Backend::Cpu,
+            programs: vec![Programs { inference: program, training: None }],
+        }],
+    }
 }
 
 fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usize {
@@ -71,7 +80,7 @@ fn buffer(program: &mut Program, name: &str, dtype: DType, place: Place) -> usiz
 }
 
 fn named(name: &str, dtype: DType) -> Named {
-    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: vec![] }
+    Named { name: name.into(), ty: Type::new(dtype, vec![Size::constant(LEN)]), below: vec![], strided: false }
 }
 
 fn argument_buffer(program: &mut Program, name: &str, dtype: DType) -> usize {
@@ -94,7 +103,7 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
         code: Code { inputs, instrs: vec![instr], outputs: vec![made] },
         outputs: vec![Target::Store(0)],
     };
-    program.schedule.push(Step::Launch(program.launches.len()));
+    program.schedule.push(Step::launch(program.launches.len()));
     program.launches.push(Launch {
         name: name.into(),
         loc: 0,
@@ -136,7 +145,7 @@ fn reduction(program: &mut Program, from: usize, reductions: &[Reduction], famil
         code: Code { inputs: vec![dtype.lane(); count], instrs: vec![], outputs: (0..count as u32).collect() },
         outputs: (0..count).map(Target::Store).collect(),
     };
-    program.schedule.push(Step::Launch(program.launches.len()));
+    program.schedule.push(Step::launch(program.launches.len()));
     program.launches.push(Launch {
         name: format!("reduce {points} by {length} of {dtype}"),
         loc: 0,

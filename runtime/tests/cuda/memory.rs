@@ -4,7 +4,7 @@ use castnet_graph::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Kernel, Places, Run};
 use castnet_program::net::{Net, State};
-use castnet_program::program::{Layout, Named, Place, Program, Step, Target};
+use castnet_program::program::{Layout, Named, Place, Program, Step, Target, Task};
 use castnet_program::scalar::Reduction;
 use castnet_program::types::DType;
 
@@ -273,7 +273,7 @@ struct Rounds {
 fn flatten(schedule: &[Step], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: &mut Vec<(usize, Rounds)>) {
     for step in schedule {
         match step {
-            Step::Launch(launch) => phases.push((*launch, at.clone())),
+            Step::Run { task: Task::Launch(launch), .. } => phases.push((*launch, at.clone())),
             Step::Repeat { count, reverse, body } => {
                 let count = count.eval(sizes) as usize;
                 for i in 0..count {

@@ -34,7 +34,7 @@ struct Subject<'g> {
 
 impl Subject<'_> {
     fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.compiled.net.functions.iter().flat_map(|f| [Some(&f.inference), f.training.as_ref()]).flatten()
+        self.compiled.net.cpu().iter().flat_map(|f| f.each())
     }
 
     /// The input of a case with this name, or random numbers: classes for integers.
@@ -133,7 +133,7 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
 #[test]
 fn functions_and_conversions_have_the_bits_of_the_cpu() {
     let net = by_hand::net();
-    let program = &net.functions[0].inference;
+    let program = &net.cpu()[0].inference;
     let mut kernels = Kernels::default();
     for launch in &program.launches {
         kernels.number(&Kernel::new(program, launch, "").unwrap());
@@ -148,7 +148,7 @@ fn functions_and_conversions_have_the_bits_of_the_cpu() {
 #[test]
 fn checks_find_what_they_find_on_the_cpu() {
     let net = checked::net();
-    let program = &net.functions[0].inference;
+    let program = &net.cpu()[0].inference;
     let mut kernels = Kernels::default();
     let is_check = |launch: &Launch| {
         launch.stores.iter().any(|store| matches!(program.buffers[store.buffer].place, Place::Check(_)))
@@ -182,7 +182,7 @@ fn checks_find_what_they_find_on_the_cpu() {
 #[test]
 fn a_launch_too_large_for_its_indices_is_refused() {
     let net = compile(written::mlp()).unwrap().net;
-    let program = &net.functions[0].inference;
+    let program = &net.cpu()[0].inference;
     let kernel = program.launches.iter().find_map(|launch| Kernel::new(program, launch, "")).unwrap();
     assert_eq!(kernel.blocks(&|_| 64), Some(8));
     assert_eq!(kernel.blocks(&|_| 1 << 30), None);

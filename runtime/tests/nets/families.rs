@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Step, Strided, Tile};
+use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Step, Strided, Task, Tile};
 
 /// Each kind, and how many launches of it are in loops and read or write something that moves on with the rounds.
 pub type Counts = BTreeMap<String, usize>;
@@ -17,7 +17,7 @@ fn count(program: &Program, steps: &[Step], inside: bool, counts: &mut Counts) {
     for step in steps {
         match step {
             Step::Repeat { body, .. } => count(program, body, true, counts),
-            Step::Launch(number) => {
+            Step::Run { task: Task::Launch(number), .. } => {
                 let launch = &program.launches[*number];
                 let moves = |buffer: usize| program.buffers[buffer].strides.iter().any(|s| !s.is_zero());
                 if inside && buffers(launch).into_iter().any(moves) {

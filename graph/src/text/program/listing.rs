@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::super::lower;
 use crate::program::{
     Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Tile,
+    Strided, Target, Task, Tile,
 };
 use crate::rules::Rule;
 use crate::scalar::Instr;
@@ -25,6 +25,7 @@ fn program(out: &mut String, p: &Program) -> fmt::Result {
     for (what, list) in [("argument", &p.arguments), ("result", &p.results)] {
         list.iter().try_for_each(|n| named(out, what, n))?;
     }
+    p.donates.iter().try_for_each(|(from, to)| writeln!(out, "donates {from} to {to}"))?;
     p.rules.iter().try_for_each(|r| rule(out, r))?;
     for check in &p.checks {
         let (loc, rounds, axes) = (check.loc, check.rounds, check.axes);
@@ -44,7 +45,7 @@ fn program(out: &mut String, p: &Program) -> fmt::Result {
 }
 
 fn named(out: &mut String, what: &str, named: &Named) -> fmt::Result {
-    write!(out, "{what} {}", named.ty)?;
+    write!(out, "{what} {}{}", named.ty, if named.strided { " strided" } else { "" })?;
     named.below.iter().try_for_each(|below| write!(out, " in {below}"))?;
     writeln!(out, ": {}", named.name)
 }
@@ -139,7 +140,11 @@ fn conv(conv: &Conv) -> String {
 
 fn access(out: &mut String, what: &str, number: usize, access: &Access) -> fmt::Result {
     let index: Vec<_> = access.index.iter().map(index).collect();
-    write!(out, "    {what} {number} = b{}{} at [{}]", access.buffer, shape_text(&access.dims), index.join(", "))?;
+    write!(out, "    {what} {number} = b{}{}", access.buffer, shape_text(&access.dims))?;
+    if let Some(strides) = &access.strides {
+        write!(out, " strides {}", shape_text(strides))?;
+    }
+    write!(out, " at [{}]", index.join(", "))?;
     for (at, size) in &access.within {
         write!(out, " while {} in ({size})", self::index(at))?;
     }
@@ -211,7 +216,12 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
 fn steps(out: &mut String, all: &[Step], indent: &str) -> fmt::Result {
     for step in all {
         match step {
-            Step::Launch(i) => writeln!(out, "{indent}launch {i}")?,
+            Step::Run { task, stream } => {
+                match task {
+                    Task::Launch(i) => write!(out, "{indent}launch {i}")?,
+                }
+                writeln!(out, "{}", if *stream == 0 { String::new() } else { format!(" on stream {stream}") })?;
+            }
             Step::Repeat { count, reverse, body } => {
                 writeln!(out, "{indent}repeat ({count}){}", if *reverse { " reversed" } else { "" })?;
                 steps(out, body, &format!("{indent}    "))?;

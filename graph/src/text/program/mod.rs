@@ -7,7 +7,7 @@ use super::{lower, pad};
 
 use crate::program::lives::lives;
 use crate::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Step, Target, Tile,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Step, Target, Task, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Unary};
 use crate::size::Size;
@@ -39,7 +39,8 @@ impl ProgramText for Program {
     fn with_lines(&self, line: Line<'_>) -> String {
         let mut text = String::new();
         let named = |list: &[Named]| {
-            let all: Vec<_> = list.iter().map(|n| format!("{}: {}", n.name, n.ty)).collect();
+            let strided = |n: &Named| if n.strided { " strided" } else { "" };
+            let all: Vec<_> = list.iter().map(|n| format!("{}: {}{}", n.name, n.ty, strided(n))).collect();
             all.join(", ")
         };
         let (arguments, results) = (named(&self.arguments), named(&self.results));
@@ -81,7 +82,7 @@ impl ProgramText for Program {
 fn write_steps(text: &mut String, program: &Program, steps: &[Step], indent: &str, line: Line<'_>) {
     for step in steps {
         match step {
-            Step::Launch(i) => write_launch(text, &program.launches[*i], *i, indent, line),
+            Step::Run { task: Task::Launch(i), .. } => write_launch(text, &program.launches[*i], *i, indent, line),
             Step::Repeat { count, reverse, body } => {
                 let way = if *reverse { " from the last" } else { "" };
                 let _ = writeln!(text, "{indent}repeat {count} times{way}");

@@ -3,7 +3,7 @@
 use super::super::line::{Line, Problem, ReadError, named};
 use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Tile,
+    Strided, Target, Task, Tile,
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
@@ -96,6 +96,11 @@ impl Reader {
         match word {
             "argument" => p.arguments.push(line.named()?),
             "result" => p.results.push(line.named()?),
+            "donates" => {
+                let argument = line.number()?;
+                line.expect("to")?;
+                p.donates.push((argument, line.number()?));
+            }
             "where" => p.rules.push(line.rule()?),
             "expects" => p.checks.push(line.check()?),
             "states" => p.states = line.list("[", "]", Line::number)?,
@@ -202,7 +207,11 @@ impl Reader {
 
     fn step(&mut self, word: &str, line: &mut Line<'_>) -> Result<bool, Problem> {
         let step = match word {
-            "launch" => Step::Launch(line.number()?),
+            "launch" => {
+                let task = Task::Launch(line.number()?);
+                let stream = if line.eat("on stream") { line.number()? } else { 0 };
+                Step::Run { task, stream }
+            }
             "repeat" if self.open.len() < DEEPEST => {
                 self.open.push((line.bracketed()?, line.eat("reversed"), vec![]));
                 return Ok(true);
@@ -254,11 +263,12 @@ impl Line<'_> {
 
     fn named(&mut self) -> Result<Named, Problem> {
         let ty = self.ty()?;
+        let strided = self.eat("strided");
         let mut below = vec![];
         while self.eat("in ") {
             below.push(self.below()?);
         }
-        Ok(Named { ty, below, name: self.name()? })
+        Ok(Named { ty, below, strided, name: self.name()? })
     }
 
     fn rule(&mut self) -> Result<Rule, Problem> {
@@ -390,8 +400,10 @@ impl Line<'_> {
     fn access(&mut self) -> Result<Access, Problem> {
         self.expect("=")?;
         let (buffer, dims) = (self.memory()?, self.sizes()?);
+        let strides = if self.eat("strides") { Some(self.sizes()?) } else { None };
         self.expect("at")?;
-        let mut access = Access::new(buffer, dims, self.list("[", "]", Line::index)?);
+        let index = self.list("[", "]", Line::index)?;
+        let mut access = Access { strides, ..Access::new(buffer, dims, index) };
         while self.eat("while ") {
             let index = self.index()?;
             self.expect("in")?;

@@ -1,0 +1,50 @@
+//! Which arguments a call may donate to which results: one memory for both.
+
+use super::lives::loops;
+use super::{Place, Program, Step};
+
+impl Program {
+    /// The pairs (argument, result) that may lie in one memory: of one type, and every read of the argument is before the first write of the
+    /// result, or in the same launch where it reads each element where it writes it. Launches must be numbered in the order in which they run.
+    ///
+    /// An argument whose numbers are checked before the call stays the caller's.
+    pub fn donations(&self) -> Vec<(usize, usize)> {
+        let loops = loops(&self.schedule);
+        let mut pairs = vec![];
+        for (argument, given) in self.arguments.iter().enumerate().filter(|(_, given)| given.below.is_empty()) {
+            for (result, made) in self.results.iter().enumerate() {
+                if given.ty == made.ty && self.gives_way(&Place::Argument(argument), &Place::Result(result), &loops) {
+                    pairs.push((argument, result));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Whether nobody reads what lies in one place once something is written to the other.
+    fn gives_way(&self, old: &Place, new: &Place, loops: &[(usize, usize)]) -> bool {
+        let lies = |buffer: &usize, place: &Place| self.buffers[*buffer].place == *place;
+        let launches = || self.launches.iter().enumerate();
+        let first = launches().find(|(_, launch)| launch.writes().any(|buffer| lies(&buffer, new)));
+        let last = launches().rfind(|(_, launch)| launch.reads().iter().any(|buffer| lies(buffer, old)));
+        let (Some((first, launch)), Some((last, _))) = (first, last) else { return first.is_some() };
+        // What happens in a loop happens all through it.
+        let inside = |at: usize| loops.iter().filter(move |(start, end)| (*start..=*end).contains(&at));
+        let begins = inside(first).map(|(start, _)| *start).fold(first, usize::min);
+        let ends = inside(last).map(|(_, end)| *end).fold(last, usize::max);
+        if ends < begins {
+            return true;
+        }
+        let whole = |buffer: &usize| {
+            let buffer = &self.buffers[*buffer];
+            buffer.start.is_zero() && buffer.strides.is_empty()
+        };
+        let pairs = launch.in_place(&self.buffers);
+        let mut reads = launch.reads().into_iter().filter(|buffer| lies(buffer, old));
+        let mut writes: Vec<usize> = launch.writes().filter(|buffer| lies(buffer, new)).collect();
+        writes.dedup();
+        let at_its_place =
+            |read: usize| whole(&read) && writes.iter().all(|write| whole(write) && pairs.contains(&(read, *write)));
+        first == last && self.schedule.contains(&Step::launch(first)) && reads.all(at_its_place)
+    }
+}
