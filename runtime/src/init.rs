@@ -128,13 +128,20 @@ fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use castnet_program::net::Parameter;
+    use castnet_program::net::{Backend, ForTarget, Parameter};
     use castnet_program::program::Layout;
     use castnet_program::types::DType;
 
     fn net(layout: Layout, init: Init) -> Net {
         let parameter = Parameter::new("w", vec![40, 500], layout, init);
-        Net { name: "Test".into(), float: DType::F32, parameters: vec![parameter], states: vec![], functions: vec![] }
+        Net {
+            name: "Test".into(),
+            float: DType::F32,
+            parameters: vec![parameter],
+            states: vec![],
+            functions: vec![],
+            targets: vec![ForTarget { target: Backend::Cpu, programs: vec![] }],
+        }
     }
 
     fn parameter(layout: Layout, init: Init, seed: u64) -> Vec<f32> {
