@@ -128,7 +128,7 @@ fn orthogonal(matrix: Vec<f64>, rows: usize, gain: f64) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use castnet_program::net::Parameter;
+    use castnet_program::net::{Backend, ForTarget, Parameter};
     use castnet_program::program::Layout;
     use castnet_program::types::DType;
 
@@ -140,7 +140,7 @@ mod tests {
             parameters: vec![parameter],
             states: vec![],
             functions: vec![],
-            targets: vec![],
+            targets: vec![ForTarget { target: Backend::Cpu, programs: vec![] }],
         }
     }
 

@@ -145,10 +145,7 @@ impl Given for Argument<'_> {
 
     fn first_outside(&self, range: &Range<i64>, or: Option<i64>) -> Option<(usize, i64)> {
         match self {
-            Argument::Read(view) => with_ints!(view.elements, elements => {
-                let mut numbers = view.lies.positions().map(|at| i64::from(elements[at])).enumerate();
-                numbers.find(|(_, x)| !range.contains(x) && or != Some(*x))
-            }),
+            Argument::Read(view) => with_ints!(view.elements, elements => view.lies.first_outside(elements, range, or)),
             // Numbers that must lie in a range are not donated.
             Argument::Donated(_) => None,
         }
@@ -173,6 +170,16 @@ impl ViewMut<'_> {
 impl Lies<'_> {
     fn first(&self, start: *mut u8, dtype: DType) -> Shared<u8> {
         Shared::new(start.wrapping_offset((self.offset as isize).wrapping_mul(dtype.bytes() as isize)))
+    }
+
+    fn first_outside<T: Copy + Into<i64>>(
+        &self,
+        elements: &[T],
+        range: &Range<i64>,
+        or: Option<i64>,
+    ) -> Option<(usize, i64)> {
+        let mut numbers = self.positions().map(|at| elements[at].into()).enumerate();
+        numbers.find(|(_, x)| !range.contains(x) && or != Some(*x))
     }
 
     /// The numbers of all elements, in row-major order; that they are inside the slice was found before.

@@ -29,7 +29,7 @@ pub(super) fn bind<A: Given>(
         }
         return Ok(());
     };
-    Ok(for (number, (named, output)) in program.results.iter().zip(outputs).enumerate() {
+    for (number, (named, output)) in program.results.iter().zip(outputs).enumerate() {
         let operand = Operand { program, named, number, kind: "result" };
         let lies = match output {
             Output::Write(view) => view.lies(),
@@ -40,7 +40,8 @@ pub(super) fn bind<A: Given>(
         };
         operand.apart(&lies)?;
         operand.bind(lies.shape.iter().map(|&size| size as i64), Some(lies), values)?;
-    })
+    }
+    Ok(())
 }
 
 /// That there is an output for each result, of its type, and that what is donated may be.
