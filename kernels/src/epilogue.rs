@@ -136,7 +136,8 @@ impl EpilogueRun<'_> {
                 if let (Some(parameter), Some(update)) = (epilogue.updates, self.worker.run.update) {
                     return match epilogue.lane {
                         Lane::F64 => self.update::<f64>(parameter, update, access, block, acc.cast(), pitch),
-                        _ => self.update::<f32>(parameter, update, access, block, acc.cast(), pitch),
+                        Lane::F32 => self.update::<f32>(parameter, update, access, block, acc.cast(), pitch),
+                        Lane::I32 | Lane::I64 | Lane::Bool => unreachable!("sums of a tile in {:?}", epilogue.lane),
                     };
                 }
                 if let Place::Linear { offset, row, col: 1, .. } = access.place(block) {

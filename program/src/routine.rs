@@ -28,7 +28,6 @@ macro_rules! names {
     ($($module:ident $name:ident $operands:literal $results:literal,)*) => {
         /// A routine.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
         #[allow(missing_docs)] // Each has a file of its own.
         pub enum Routine {
             $($name,)*

@@ -332,43 +332,23 @@ impl Array {
         self.memory.as_mut_ptr()
     }
 
-    /// Sets all elements to a number, rounded to the array's type.
-    pub(crate) fn fill_with(&mut self, value: f64) {
-        fn fill<T: Element>(array: &mut Array, value: T) {
-            array.memory.slice_mut::<T>().fill(value);
+    /// Sets all elements, by their numbers in row-major order, each rounded to the array's type.
+    pub(crate) fn fill_by(&mut self, value: impl Fn(usize) -> f64) {
+        fn fill<T: Element>(array: &mut Array, value: impl Fn(usize) -> f64, round: impl Fn(f64) -> T) {
+            array.memory.slice_mut().iter_mut().enumerate().for_each(|(i, to)| *to = round(value(i)));
         }
         match self.dtype {
-            DType::F32 => fill(self, value as f32),
-            DType::F64 => fill(self, value),
-            DType::I8 => fill(self, value as i8),
-            DType::U8 => fill(self, value as u8),
-            DType::I16 => fill(self, value as i16),
-            DType::I32 => fill(self, value as i32),
-            DType::U32 => fill(self, value as u32),
-            DType::I64 => fill(self, value as i64),
-            DType::Bool => fill(self, value != 0.0),
-            DType::F16 => fill(self, half::f16::from_f64(value)),
-            DType::BF16 => fill(self, half::bf16::from_f64(value)),
-        }
-    }
-
-    /// Sets all elements from numbers, rounded to the array's type.
-    pub(crate) fn fill_from(&mut self, values: &[f32]) {
-        fn fill<T: Element>(array: &mut Array, values: &[f32], convert: impl Fn(f32) -> T) {
-            array.memory.slice_mut::<T>().iter_mut().zip(values).for_each(|(to, x)| *to = convert(*x));
-        }
-        match self.dtype {
-            DType::F32 => fill(self, values, |x| x),
-            DType::F64 => fill(self, values, f64::from),
-            DType::I8 => fill(self, values, |x| x as i8),
-            DType::U8 => fill(self, values, |x| x as u8),
-            DType::I16 => fill(self, values, |x| x as i16),
-            DType::I32 => fill(self, values, |x| x as i32),
-            DType::U32 => fill(self, values, |x| x as u32),
-            DType::I64 => fill(self, values, |x| x as i64),
-            DType::Bool => fill(self, values, |x| x != 0.0),
-            DType::F16 => fill(self, values, half::f16::from_f32),
-            DType::BF16 => fill(self, values, half::bf16::from_f32),
+            DType::F32 => fill(self, value, |x| x as f32),
+            DType::F64 => fill(self, value, |x| x),
+            DType::I8 => fill(self, value, |x| x as i8),
+            DType::U8 => fill(self, value, |x| x as u8),
+            DType::I16 => fill(self, value, |x| x as i16),
+            DType::I32 => fill(self, value, |x| x as i32),
+            DType::U32 => fill(self, value, |x| x as u32),
+            DType::I64 => fill(self, value, |x| x as i64),
+            DType::Bool => fill(self, value, |x| x != 0.0),
+            DType::F16 => fill(self, value, half::f16::from_f64),
+            DType::BF16 => fill(self, value, half::bf16::from_f64),
         }
     }
 

@@ -61,11 +61,12 @@ pub(crate) fn state(net: &Net, number: usize, seed: u64, shape: &[usize]) -> Res
     let state = &net.states[number];
     let mut array = Array::zeros_for(state.ty.dtype, shape, || state.name.clone())?;
     if let Init::Constant(value) = state.init {
-        array.fill_with(value);
+        array.fill_by(|_| value);
     } else {
         let rows = shape.first().copied().unwrap_or(1);
         let values = values(state.init, array.len(), rows, seed, net.parameters.len() + number);
-        array.fill_from(&values.ok_or_else(|| no_memory(&state.name, array.len()))?);
+        let values = values.ok_or_else(|| no_memory(&state.name, array.len()))?;
+        array.fill_by(|i| values[i].into());
     }
     Ok(array)
 }

@@ -4,6 +4,8 @@ use crate::builder::{Builder, Checked, Reported};
 use crate::call::{Arg, Bound, Given, Kind, Param, bind, optional, required};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::net::Init;
+use crate::number::Number;
+use crate::types::DType;
 
 /// What a declaration asks for; it becomes an [`Init`] when the tensor's shape is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,6 +16,28 @@ pub enum Initialiser {
     Xavier(f64, bool),
     /// He and others: gain, whether by the inputs (else by the outputs), and whether uniform.
     Kaiming(f64, bool, bool),
+}
+
+impl Initialiser {
+    /// Why it gives nothing that an element type has: a number that it names lies beyond the type's. `None`: it does not.
+    pub fn beyond(self, dtype: DType) -> Option<String> {
+        let named = match self {
+            Initialiser::Plain(Init::Constant(value)) => vec![value],
+            Initialiser::Plain(Init::Uniform(bound)) => vec![bound.into()],
+            Initialiser::Plain(Init::Between(a, b) | Init::Normal(a, b)) => vec![a.into(), b.into()],
+            Initialiser::Plain(Init::TruncNormal(mean, deviation, a, b)) => {
+                [mean, deviation, a, b].map(f64::from).into()
+            }
+            Initialiser::Plain(Init::Orthogonal(gain)) => vec![gain.into()],
+            Initialiser::Plain(Init::NormalExceptRow(_)) => vec![],
+            Initialiser::Xavier(gain, _) | Initialiser::Kaiming(gain, ..) => vec![gain],
+        };
+        // What is drawn is rounded to integers; a constant is one, or none.
+        let is_constant = matches!(self, Initialiser::Plain(Init::Constant(_)));
+        let is_beyond = |number: &Number| !number.fits(dtype) && (dtype.is_float() || is_constant);
+        let beyond = named.into_iter().map(Number::Float).find(is_beyond)?;
+        Some(format!("the first value {beyond} is none of {dtype}"))
+    }
 }
 
 /// A constructor that may be called in declarations.
@@ -161,6 +185,9 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
     }
 }
 
+/// What to do about first values that an element type does not have.
+pub const SMALLER: &str = "write a number that the type has, or declare another type";
+
 /// `init = …` and `bias_init = …` among the arguments of a declaration.
 pub(super) struct Wanted<'g> {
     /// The other arguments.
@@ -189,7 +216,10 @@ impl<'g> Wanted<'g> {
                 Arg::Unknown => return Err(Reported),
                 _ if !has => Diagnostic::new("N0302", given.at, format!("this `{kind}` has nothing for `{argument}`"))
                     .help("leave it out"),
-                Arg::Init(_) => continue,
+                Arg::Init(init) => match init.beyond(b.float()) {
+                    Some(message) => Diagnostic::new("N0207", given.at, message).help(SMALLER),
+                    None => continue,
+                },
                 other => {
                     let found = other.describe(b);
                     let message = format!("`{argument}` of `{kind}` must be {}, found {found}", Kind::Init.describe());

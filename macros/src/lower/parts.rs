@@ -9,6 +9,7 @@ use std::rc::Rc;
 use castnet_graph::builder::{Declared, DeclaredState, Options};
 use castnet_graph::call::{Arg, Given, misplaced};
 use castnet_graph::diagnostic::{Diagnostic, Loc};
+use castnet_graph::layers::init::SMALLER;
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::net::Init;
 use castnet_graph::number::Number;
@@ -451,7 +452,11 @@ impl<'a> Lowering<'a, '_, '_> {
     fn init(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr, shape: &[i64], dtype: DType) -> Option<Init> {
         let value = match self.initialiser(frame, written) {
             Arg::Init(initialiser) => match layers::init::resolve(initialiser, shape) {
-                Ok(init) => return Some(init),
+                Ok(init) => {
+                    let Some(message) = initialiser.beyond(dtype) else { return Some(init) };
+                    self.mistake(Diagnostic::new("N0207", written.at, message).help(SMALLER));
+                    return None;
+                }
                 Err(missing) => {
                     let message = format!("this first value does not fit a shape of {shape:?}: {missing}");
                     self.mistake(
@@ -484,9 +489,7 @@ impl<'a> Lowering<'a, '_, '_> {
             return Some(Init::Constant(number.f64()));
         }
         let message = format!("the first value {number} is none of {dtype}");
-        self.mistake(
-            Diagnostic::new("N0207", at, message).help("write a number that the type has, or declare another type"),
-        );
+        self.mistake(Diagnostic::new("N0207", at, message).help(SMALLER));
         None
     }
 

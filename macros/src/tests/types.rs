@@ -110,15 +110,27 @@ fn first_values_are_of_their_type() {
         ("state b: i64[2] = 0.5;", "the first value 0.5 is none of i64"),
         ("state b: f16[2] = 70000;", "the first value 70000 is none of f16"),
         ("float: f16; param b: float[2] = 1e6;", "the first value 1000000.0 is none of f16"),
+        ("float: f16; param b: float[2] = constant(1e6);", "the first value 1000000.0 is none of f16"),
+        ("float: f16; param b: float[2] = uniform(-70000, 1);", "the first value -70000.0 is none of f16"),
+        ("state b: u8[2] = constant(300);", "the first value 300.0 is none of u8"),
+        (
+            "float: f16; fc: Linear(2, init = constant(70000)); pub fn g(x: float[N, 2]) -> float[N, 2] { fc(x) } state b: u8[2] = 0;",
+            "the first value 70000.0 is none of f16",
+        ),
     ] {
         let found =
             super::mistakes(&format!("net Test {{ {declared} pub fn f(x: u8[N]) -> i64 {{ b.cast(i64).sum() }} }}"));
         assert_eq!(found.len(), 1, "{declared}: {found:?}");
         assert!(found[0].starts_with(&format!("N0207: {message}")), "{declared}: {found:?}");
     }
-    for declared in
-        ["state b: bool[2] = 1;", "state b: i64[2] = -3;", "state b: f16[2] = inf;", "state b: u8[2] = 255;"]
-    {
+    for declared in [
+        "state b: bool[2] = 1;",
+        "state b: i64[2] = -3;",
+        "state b: f16[2] = inf;",
+        "state b: u8[2] = 255;",
+        "state b: f32[2] = constant(70000);",
+        "float: f16; param b: float[2] = constant(65504);",
+    ] {
         let found =
             super::mistakes(&format!("net Test {{ {declared} pub fn f(x: u8[N]) -> i64 {{ b.cast(i64).sum() }} }}"));
         assert!(found.is_empty(), "{declared}: {found:?}");
