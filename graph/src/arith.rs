@@ -249,7 +249,7 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
         if fraction && dtype.is_int() {
             let d = Diagnostic::new("N0207", other.at, format!("{} is not {}", other.value.describe(b), an(dtype)))
                 .note(made_at, format!("`{made}` is {dtype}, and a number takes the type of the tensor beside it"))
-                .help("convert the tensor first: `.cast(f32)`");
+                .help(format!("convert the tensor first: `.cast({})`", b.float()));
             return b.report(d);
         }
         // Arithmetic of truth values is the operator's own mistake.

@@ -79,7 +79,7 @@ macro_rules! with_binaries {
             /// The quotient, rounded down. By 0 it is 0: a check makes the call an error.
             FloorDivide floor_divide Integers 8 "cn::floor_divide" (|x, y| (x / y).floor(), $crate::whole::Whole::floor_divide);
             /// Python's and PyTorch's remainder: the sign of the divisor; of integers by 0 it is 0.
-            Rem rem Numbers 8 "cn::rem" (|x, y| x - (x / y).floor() * y, $crate::whole::Whole::remainder);
+            Rem rem Numbers 8 "cn::rem" (remainder, $crate::whole::Whole::remainder);
             /// Of integers with a negative exponent: what the quotient 1 / xⁿ truncates to; of 0, 0.
             Pow pow Numbers 40 "cn::pow" (f64::powf, $crate::whole::Whole::power);
             /// NaN if either is NaN, as `torch.maximum`.
@@ -221,6 +221,12 @@ macro_rules! number {
     ($x:ident $type:ty) => {
         $type
     };
+}
+
+/// With the sign of the divisor; exact, as the quotient is not rounded first.
+fn remainder(x: f64, y: f64) -> f64 {
+    let rest = x % y;
+    if rest != 0.0 && (y < 0.0) != (rest < 0.0) { rest + y } else { rest }
 }
 
 fn truth(x: bool) -> f64 {

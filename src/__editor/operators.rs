@@ -197,7 +197,7 @@ impl Tensor {
     pub fn dropout<Output>(&self, p: impl Float) -> Output { any() }
     /// `floor_divide(input, other)`
     ///
-    /// `x / y`, rounded down: of integers exactly, and by 0 the call is an error.
+    /// The exact quotient, rounded down, so that `y * x.floor_divide(y) + x % y` is `x`; of integers by 0 the call is an error.
     pub fn floor_divide<Output>(&self, other: impl Operand) -> Output { any() }
     /// `bitwise_and(input, other)`
     ///
@@ -605,11 +605,11 @@ impl Tensor {
     pub fn logcumsumexp<Output>(&self, dim: impl Int) -> Output { any() }
     /// `searchsorted(sorted_sequence, values, right = false)`
     ///
-    /// For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all.
+    /// For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all. Found by halving, as PyTorch does it: a row with NaN is not in order.
     pub fn searchsorted<Output>(&self, values: impl Operand, right: impl Bool) -> Output { any() }
     /// `median(input, dim, keepdim = false)`
     ///
-    /// `(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of rows with NaN the first NaN.
+    /// `(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of equal ones the one that is in the middle of a stable order; of rows with NaN the first NaN.
     pub fn median<Output>(&self, dim: impl Int, keepdim: impl Bool) -> Output { any() }
     /// `nonzero(input, size = all)`
     ///

@@ -16,7 +16,10 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
         if arithmetic == bool_like && !f.is_comparison() {
             let (ty, made, at) = (b.ty(v).clone(), b.made_by(v), b.made_at(v));
             let wanted = if arithmetic { "numbers" } else { "bool operands" };
-            let help = if arithmetic { "convert it: `.cast(f32)`" } else { "compare first, such as `x > 0.0`" };
+            let help = match arithmetic {
+                true => format!("convert it: `.cast({})`", b.float()),
+                false => "compare first, such as `x > 0.0`".to_string(),
+            };
             let d = Diagnostic::new("N0203", bound.at, format!("`{}` needs {wanted}, found {ty}", bound.callee))
                 .note(at, format!("`{made}` is {}", ty.dtype))
                 .help(help);
@@ -29,10 +32,9 @@ fn binary(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {
             let message = format!("`{}` of integers, {dtype}, has no result of that type", bound.callee);
             let d = Diagnostic::new("N0207", bound.at, message)
                 .note(b.made_at(v), format!("`{}` is {dtype}", b.made_by(v)))
-                .help(if f == Binary::Div {
-                    "convert first: `.cast(f32)`, or round down: `.floor_divide(…)`"
-                } else {
-                    "convert first: `.cast(f32)`"
+                .help(match f {
+                    Binary::Div => format!("convert first: `.cast({})`, or round down: `.floor_divide(…)`", b.float()),
+                    _ => format!("convert first: `.cast({})`", b.float()),
                 });
             return b.report(d);
         }

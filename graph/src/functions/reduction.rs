@@ -9,6 +9,7 @@ use crate::routine::Routine;
 use crate::routines::neighbours;
 use crate::scalar::{Binary, Reduction};
 use crate::size::Size;
+use crate::types::DType;
 
 const ALONG_AN_AXIS: &[Param] = &[
     required("input", Kind::Tensor),
@@ -23,10 +24,11 @@ fn over_axes(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
     let dtype = b.graph.dtype(x);
     if !f.takes(f.of(dtype).lane()) {
         let (wanted, help) = match dtype.is_float() {
-            true => ("integers or bool", "convert it: `.cast(i64)`"),
-            false => ("numbers", "convert it: `.cast(f32)`"),
+            true => ("integers or bool", DType::I64),
+            false => ("numbers", b.float()),
         };
-        return bound.wrong(b, "N0203", 0, format!("`{}` needs {wanted}, found {dtype}", bound.callee), help);
+        let message = format!("`{}` needs {wanted}, found {dtype}", bound.callee);
+        return bound.wrong(b, "N0203", 0, message, &format!("convert it: `.cast({help})`"));
     }
     let axes = axes(b, bound, 1, x)?;
     Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))

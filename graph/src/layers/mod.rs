@@ -322,6 +322,6 @@ pub(crate) fn float_input(b: &mut Builder, layer: &Layer, given: &Bound) -> Chec
             b.made_at(x),
             format!("the input, {}, comes from `{}`", crate::types::shape_text(&ty.shape), b.made_by(x)),
         )
-        .help("convert it first: `.cast(f32)`");
+        .help(format!("convert it first: `.cast({})`", b.float()));
     b.report(d)
 }

@@ -36,7 +36,15 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let causal = bound.bool(5).unwrap_or(false);
     if causal && bound.arg(3).is_some() {
         let message = format!("`{}` has both a mask and `is_causal`", bound.callee);
-        return bound.wrong(b, "N0306", 5, message, "leave one of them out, or make the mask causal: `mask.tril()`");
+        let mask = bound.tensor(b, 3, None);
+        let length = |b: &Builder, of: Value| b.shape(of).iter().rev().nth(1).map_or("_".into(), Size::to_string);
+        let seen = format!("ones([{}, {}]).tril()", length(b, query), length(b, key));
+        let hidden = match b.graph.dtype(mask) {
+            DType::Bool => format!("mask & ({seen} > 0)"),
+            _ => format!("mask.masked_fill({seen} == 0, -inf)"),
+        };
+        let help = format!("leave one of them out, or hide in the mask what is to come: `{hidden}`");
+        return bound.wrong(b, "N0306", 5, message, &help);
     }
     let [qs, ks, vs] = [query, key, value].map(|v| b.shape(v));
     let batches = [&qs, &ks, &vs].map(|s| &s[..s.len().saturating_sub(2)]);

@@ -4,6 +4,7 @@ use super::Operator;
 use super::pointwise::{OPERANDS, operands};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, required};
+use crate::graph::Value;
 use crate::scalar::{Binary, Unary};
 use crate::types::DType;
 
@@ -13,7 +14,7 @@ const X: Param = required("input", Kind::Tensor);
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "floor_divide",
-        doc: "`x / y`, rounded down: of integers exactly, and by 0 the call is an error.",
+        doc: "The exact quotient, rounded down, so that `y * x.floor_divide(y) + x % y` is `x`; of integers by 0 the call is an error.",
         signature: OPERANDS,
         build: floor_divide,
     },
@@ -62,12 +63,35 @@ fn floor_divide(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         return wrong(b, bound, dtype, "numbers", "convert it: `.cast(i64)`");
     }
     if dtype.is_float() {
-        let quotient = b.binary(Binary::Div, x, y)?;
-        return Ok(Arg::Tensor(b.unary(Unary::Floor, quotient)));
+        return Ok(Arg::Tensor(floor_divide_floats(b, x, y)?));
     }
     let result = b.binary(Binary::FloorDivide, x, y)?;
     b.divides(y, bound.at)?;
     Ok(Arg::Tensor(result))
+}
+
+/// The rounded quotient may be a whole number that the exact one is not: 1 / 0.1 is below 10. So it is made of the remainder, which is exact, as
+/// Python's and PyTorch's.
+fn floor_divide_floats(b: &mut Builder, x: Value, y: Value) -> Checked<Value> {
+    let (x, y) = b.broadcast_pair(x, y)?;
+    let [negative_x, negative_y] = [x, y].map(|v| b.binary_const(Binary::Lt, v, 0.0));
+    let signs_differ = b.pointwise(Binary::Xor, negative_x, negative_y);
+    let [of_x, of_y] = [x, y].map(|v| b.unary(Unary::Abs, v));
+    let rest = b.pointwise(Binary::Rem, of_x, of_y);
+    let whole = b.pointwise(Binary::Sub, of_x, rest);
+    let quotient = b.pointwise(Binary::Div, whole, of_y);
+    let quotient = b.unary(Unary::Round, quotient);
+    let opposite = b.unary(Unary::Neg, quotient);
+    let below = b.binary_const(Binary::Sub, opposite, 1.0);
+    let is_whole = b.binary_const(Binary::Eq, rest, 0.0);
+    let negative = b.select(is_whole, opposite, below)?;
+    let quotient = b.select(signs_differ, negative, quotient)?;
+    // Of 0, and by 0: ±0, ±∞, NaN.
+    let [no_x, no_y] = [x, y].map(|v| b.binary_const(Binary::Eq, v, 0.0));
+    let special = b.pointwise(Binary::Or, no_x, no_y);
+    let plain = b.pointwise(Binary::Div, x, y);
+    let plain = b.unary(Unary::Floor, plain);
+    b.select(special, plain, quotient)
 }
 
 fn bits(b: &mut Builder, bound: &Bound, f: Binary) -> Checked<Arg> {

@@ -32,7 +32,7 @@ pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Valu
         format!("`{}` needs floating-point elements, found {ty}", bound.callee),
     )
     .note(b.made_at(x), format!("`{made}` is {}", ty.dtype))
-    .help("convert it first: `.cast(f32)`");
+    .help(format!("convert it first: `.cast({})`", b.float()));
     b.report(d)
 }
 
@@ -252,7 +252,8 @@ fn pow(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     if dtype.is_int() {
         if let Some(c) = bound.number(1).filter(|c| c.f64() < 0.0) {
             let message = format!("`pow` of {dtype} to {c}, which makes fractions");
-            return bound.wrong(b, "N0207", 1, message, "convert the tensor first: `.cast(f32)`");
+            let help = format!("convert the tensor first: `.cast({})`", b.float());
+            return bound.wrong(b, "N0207", 1, message, &help);
         }
         let y = operand(b, bound, 1, x)?;
         return b.binary(Binary::Pow, x, y).map(Arg::Tensor);

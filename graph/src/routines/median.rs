@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
 
 pub(super) const OPERATORS: &[Operator] = &[Operator {
     name: "median",
-    doc: "`(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of rows with NaN the first NaN.",
+    doc: "`(values, indices)`: the element in the middle along `dim`, of two the smaller one, and where it stands, as i64. Of equal ones the one that is in the middle of a stable order; of rows with NaN the first NaN.",
     signature: &[X, required("dim", Kind::Int), optional("keepdim", Kind::Bool, "false")],
     build: median,
 }];

@@ -24,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
 
 pub(super) const OPERATORS: &[Operator] = &[Operator {
     name: "searchsorted",
-    doc: "For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all.",
+    doc: "For each element of `values` how many elements of its row of `sorted_sequence` are smaller (`right`: or equal), as i64. Rows are the last axes; one row serves all. Found by halving, as PyTorch does it: a row with NaN is not in order.",
     signature: &[
         required("sorted_sequence", Kind::Tensor),
         required("values", Kind::Tensor),

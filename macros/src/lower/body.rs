@@ -62,6 +62,18 @@ impl<'a> Lowering<'a, '_, '_> {
         }
     }
 
+    /// The promise of a tuple that admits values.
+    fn tuple_of(&self, values: &Arg) -> String {
+        let of = |value: &Arg| match value {
+            Arg::Tensor(value) => self.b.ty(*value).to_string(),
+            _ => self.b.float().to_string(),
+        };
+        match values {
+            Arg::List(values) => format!("({})", values.iter().map(of).collect::<Vec<_>>().join(", ")),
+            other => of(other),
+        }
+    }
+
     /// What a function or block gives: checked against what it promises.
     pub fn body(&mut self, callable: Callable<'a>, signature: &Signature, frame: &mut Frame<'a>) -> Arg {
         let value = self.block_of(frame, callable.body);
@@ -87,7 +99,9 @@ impl<'a> Lowering<'a, '_, '_> {
                         promised.len(),
                         vec!["…"; promised.len()].join(", ")
                     )),
-                    (false, _) => d.help("end it with one value, or promise a tuple: `-> (f32[N, 4], f32[N])`"),
+                    (false, _) => {
+                        d.help(format!("end it with one value, or promise a tuple: `-> {}`", self.tuple_of(&value)))
+                    }
                 });
             }
         };

@@ -15,11 +15,19 @@ impl Parser<'_> {
             _ => return self.refuse_expression(unary.op, "`*` before a value does not occur in networks", "remove it"),
         };
         let at = self.places.stream(unary.op.to_token_stream());
+        // The least i64 is the opposite of no other.
+        if let (Unary::Neg, syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(value), .. })) = (f, &*unary.expr)
+            && value.suffix().is_empty()
+            && value.base10_parse::<u64>().is_ok_and(|number| number == i64::MIN.unsigned_abs())
+        {
+            let number = self.places.at(value.span());
+            return Expr { at: self.places.between(at, number), kind: ExprKind::Long(i64::MIN) };
+        }
         let x = self.convert(&unary.expr);
         // A negative literal is one thing, underlined as a whole.
         let kind = match (f, &x.kind) {
             (Unary::Neg, ExprKind::Int(value)) => ExprKind::Int(-value),
-            (Unary::Neg, ExprKind::Long(value)) => ExprKind::Long(-value),
+            (Unary::Neg, ExprKind::Long(value)) if *value > i64::MIN => ExprKind::Long(-value),
             (Unary::Neg, ExprKind::Float(value)) => ExprKind::Float(-value),
             _ => return Expr { at, kind: ExprKind::Unary(f, Box::new(x)) },
         };
@@ -57,12 +65,16 @@ impl Parser<'_> {
                 return Expr { at, kind };
             }
             BitXor(_) => {
-                let help = "write `.pow(2)` for a power, `!=` for exclusive or";
+                let help = "write `.pow(2)` for a power, `.bitwise_xor(…)` for exclusive or";
                 return self.refuse_expression(binary.op, "there is no operator `^`", help);
             }
-            Shl(_) | Shr(_) => {
-                let help = "multiply or divide by a power of two";
-                return self.refuse_expression(binary.op, "there are no shifts", help);
+            Shl(_) => {
+                let help = "write `.bitwise_left_shift(…)`";
+                return self.refuse_expression(binary.op, "there is no operator `<<`", help);
+            }
+            Shr(_) => {
+                let help = "write `.bitwise_right_shift(…)`";
+                return self.refuse_expression(binary.op, "there is no operator `>>`", help);
             }
             _ => {
                 let help = "write it as a statement: `x += …;`";
@@ -133,7 +145,8 @@ impl Parser<'_> {
                 Ok(number) => (ExprKind::Long(number), value.suffix()),
                 Err(_) => {
                     let message = format!("the number {} is too large", value.base10_digits());
-                    let help = "integers are at most 9223372036854775807; a number may be written as `1e20`";
+                    let help =
+                        "integers are at most 9223372036854775807; a number beside floats may be written as `1e20`";
                     self.report("N0517", at, message, help);
                     return Expr::broken(at);
                 }

@@ -3,4 +3,5 @@
 mod constants;
 mod declared;
 mod divided;
+mod quotients;
 mod states;
