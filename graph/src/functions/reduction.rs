@@ -28,7 +28,7 @@ fn over_axes(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
             false => ("numbers", b.float()),
         };
         let message = format!("`{}` needs {wanted}, found {dtype}", bound.callee);
-        return bound.wrong(b, "N0203", 0, message, &format!("convert it: `.cast({help})`"));
+        return bound.wrong(b, "N0203", 0, message, format!("convert it: `.cast({help})`"));
     }
     let axes = axes(b, bound, 1, x)?;
     Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
