@@ -3,6 +3,7 @@
 //! softmax.
 
 use crate::builder::{Builder, Parameters};
+use crate::decompose::limits;
 use crate::grad::{NoRule, vjp};
 use crate::graph::{Graph, Node, Op, Output, Role, Value};
 use crate::number::Number;
@@ -210,7 +211,7 @@ fn log_sums(b: &mut Builder, scores: Value) -> Value {
     let last = shape.len() - 1;
     let max = b.reduce(Reduction::Max, scores, &[last], true);
     // A number is taken off even if all is -∞.
-    let lowest = if dtype == DType::F64 { f64::MIN } else { f64::from(f32::MIN) };
+    let (lowest, _) = limits(dtype);
     let max = b.binary_const(Binary::Max, max, lowest);
     let stretched = b.broadcast_to(max, &shape);
     let shifted = b.pointwise(Binary::Sub, scores, stretched);

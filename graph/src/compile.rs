@@ -7,7 +7,7 @@ use crate::builder::Parameters;
 use crate::checks::checks_first;
 use crate::decompose::{CPU, Has, decompose};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::fuse::{Kernels, lower_strided};
+use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
 use crate::net::{Backend, ForTarget, Function, Init, Net, Parameter, Programs, State};
@@ -222,8 +222,7 @@ impl Compiled {
         let net = &self.net;
         let lowered = |graph: Graph| {
             let graph = checks_first(graph);
-            let mut kernels =
-                lower_strided(&graph, &net.parameters, &function.strided).map_err(|what| broken("fuse", what))?;
+            let mut kernels = lower(&graph, &net.parameters, &function.strided).map_err(|what| broken("fuse", what))?;
             let planned = plan(&mut kernels);
             Ok((graph, kernels, planned))
         };

@@ -9,7 +9,7 @@ mod resample;
 mod softmax;
 
 pub(crate) use resample::resample;
-pub(crate) use softmax::{normalize, softmax};
+pub(crate) use softmax::{limits, normalize, softmax};
 
 /// How a primitive is written by others: a graph whose arguments are the node's operands, and whose results those of the node that are read,
 /// by their numbers. It is told the graph in which the node stands, the node, and which results are read.

@@ -138,16 +138,14 @@ impl Access {
             dims.push(Dim::new(index, size, stride, sizes, value));
             stride *= size;
         }
-        let strided = access.strides.as_ref().map(|strides| {
-            let strides = strides.iter().rev().map(|stride| stride.eval(value));
-            let real = |(dim, stride): (&Dim, i64)| Dim { stride, ..dim.clone() };
-            let real = dims.iter().zip(strides).map(real);
-            let checked = access.within.iter().map(|(index, size)| Dim::new(index, size.eval(value), 0, sizes, value));
-            real.chain(checked).collect()
-        });
         // What is only checked leads nowhere in memory.
         let checked = access.within.iter().map(|(index, size)| Dim::new(index, size.eval(value), 0, sizes, value));
         dims.extend(checked);
+        let strided = access.strides.as_ref().map(|strides| {
+            let mut real = dims.clone();
+            real.iter_mut().zip(strides.iter().rev()).for_each(|(dim, stride)| dim.stride = stride.eval(value));
+            real
+        });
         let inside = access.outside.is_none() || dims.iter().all(|d| d.is_inside(sizes));
         let map = if inside && dims.iter().all(Dim::is_linear) {
             Map::Affine(sum(&dims, sizes.len()))

@@ -150,7 +150,6 @@ macro_rules! functions {
     ) => {
         #[doc = $about]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
         pub enum $Function {
             $($(#[$doc])* $f,)*
         }

@@ -7,7 +7,7 @@ use crate::grad::NoRule;
 use crate::graph::{Graph, Node, Op, Value};
 use crate::scalar::{Binary, Lane, Reduction, Unary};
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 /// Of [`Op::Softmax`], [`Op::SafeSoftmax`] and [`Op::LogSoftmax`].
 pub(crate) fn softmax(graph: &Graph, node: &Node, _: &[bool]) -> Result<Graph, NoRule> {
@@ -29,6 +29,14 @@ enum Finish {
     Log,
 }
 
+/// The lowest number of the lane in which a type is computed, and the least above 0.
+pub(crate) fn limits(dtype: DType) -> (f64, f64) {
+    match dtype.lane() == Lane::F64 {
+        true => (f64::MIN, f64::MIN_POSITIVE),
+        false => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
+    }
+}
+
 /// With the maximum taken off, so that no exponential overflows. What is safe takes off a number even if all is -∞, and divides 0 by one.
 fn written(b: &mut Builder, x: Value, axis: usize, finish: Finish) -> Value {
     let ty = b.ty(x).clone();
@@ -42,10 +50,7 @@ fn written(b: &mut Builder, x: Value, axis: usize, finish: Finish) -> Value {
         b.reshape(r, kept.shape.to_vec())
     };
     let safe = finish == Finish::Divided { safe: true };
-    let (lowest, tiny) = match ty.dtype.lane() == Lane::F64 {
-        true => (f64::MIN, f64::MIN_POSITIVE),
-        false => (f64::from(f32::MIN), f64::from(f32::MIN_POSITIVE)),
-    };
+    let (lowest, tiny) = limits(ty.dtype);
     let at_least = |b: &mut Builder, x: Value, least: f64| {
         let least = b.full(least, x);
         b.push(Op::Binary(Binary::Max), vec![x, least], kept.clone())

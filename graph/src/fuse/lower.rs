@@ -34,21 +34,12 @@ pub struct Kernels {
     pub rows_of: Vec<Option<usize>>,
 }
 
-/// Fuses and lowers an optimised graph over the net's parameters.
+/// Fuses and lowers an optimised graph over the net's parameters, of a function of which some arguments and results may be strided.
 ///
 /// # Errors
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
-pub fn lower(graph: &Graph, parameters: &[Parameter]) -> Result<Kernels, String> {
-    lower_strided(graph, parameters, &Strided::default())
-}
-
-/// The same for a function of which some arguments and results are strided.
-///
-/// # Errors
-///
-/// As [`lower`].
-pub fn lower_strided(graph: &Graph, parameters: &[Parameter], strided: &Strided) -> Result<Kernels, String> {
+pub fn lower(graph: &Graph, parameters: &[Parameter], strided: &Strided) -> Result<Kernels, String> {
     if graph.has(&|op| op.primitive().decomposition.is_some()) {
         return Err("a primitive is left of which there is no kernel, and which is to be decomposed before".into());
     }

@@ -30,7 +30,7 @@ mod tile;
 mod view;
 
 pub use layout::ValueLayout;
-pub use lower::{Kernels, lower, lower_strided};
+pub use lower::{Kernels, lower};
 
 pub(crate) fn class(graph: &Graph, value: Value) -> Class {
     let primitive = graph.node(value).op.primitive();

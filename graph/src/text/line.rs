@@ -3,10 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as NoSuchName, StrDeserializer};
-
 use crate::program::Below;
 use crate::size::Size;
 use crate::types::{DType, Type};
@@ -190,10 +186,4 @@ impl<'t> Line<'t> {
         };
         parts().ok_or_else(|| Line { rest: before }.wrong("a range of numbers and what it is for"))
     }
-}
-
-/// A function by the name under which it is printed.
-pub fn named<'de, F: Deserialize<'de>>(name: &'de str) -> Option<F> {
-    let name: StrDeserializer<'de, NoSuchName> = name.into_deserializer();
-    F::deserialize(name).ok()
 }

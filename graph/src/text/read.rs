@@ -1,6 +1,6 @@
 //! Reads graphs back from their text. Places in the source are not part of it.
 
-use super::line::{Line, Problem, ReadError, named};
+use super::line::{Line, Problem, ReadError};
 
 use super::primitives;
 use crate::diagnostic::Loc;
@@ -8,7 +8,7 @@ use crate::graph::{Argument, Border, Call, Graph, Node, Op, Origin, Output, Repe
 use crate::number::Number;
 use crate::program::{Check, Must};
 use crate::routine::Routine;
-use crate::scalar::{Reduction, Unary};
+use crate::scalar::{Binary, Reduction, Unary};
 use crate::types::Type;
 
 /// The graph that a text shows. Origins have names and no places; whether the graph is sound is the verifier's question.
@@ -257,7 +257,7 @@ impl GraphLine for Line<'_> {
                 Some(f) => Op::Reduce(f, self.list("[", "]", Line::number)?),
                 None => return Err(Line { rest: before }.wrong("a primitive")),
             },
-            None if self.rest.starts_with('(') => match (Unary::from_name(name), named(name)) {
+            None if self.rest.starts_with('(') => match (Unary::from_name(name), Binary::from_name(name)) {
                 (Some(f), _) => Op::Unary(f),
                 (_, Some(f)) => Op::Binary(f),
                 _ => return Err(Line { rest: before }.wrong("a primitive")),

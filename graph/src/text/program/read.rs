@@ -1,13 +1,13 @@
 //! Reads programs back from their listings.
 
-use super::super::line::{Line, Problem, ReadError, named};
+use super::super::line::{Line, Problem, ReadError};
 use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
     Strided, Target, Task, Tile,
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
-use crate::scalar::{Code, Instr, Literal, Reduction, Slot, Unary};
+use crate::scalar::{Binary, Code, Instr, Literal, Reduction, Slot, Unary};
 use crate::size::Size;
 use crate::types::DType;
 
@@ -489,7 +489,7 @@ impl Line<'_> {
         let slots = self.list("(", ")", Line::slot)?;
         let instr = match slots[..] {
             [c, x, y] if name == "select" => Some(Instr::Select(c, x, y)),
-            [x, y] => named(name).map(|f| Instr::Binary(f, x, y)),
+            [x, y] => Binary::from_name(name).map(|f| Instr::Binary(f, x, y)),
             [x] => DType::from_name(name)
                 .map(|dtype| Instr::To(dtype, x))
                 .or(Unary::from_name(name).map(|f| Instr::Unary(f, x))),
