@@ -190,7 +190,7 @@ fn operation(out: &mut String, node: &Node) {
         op => {
             match op {
                 Op::Unary(g) => out.push_str(g.name()),
-                Op::Binary(g) => out.push_str(&lower(g)),
+                Op::Binary(g) => out.push_str(g.name()),
                 Op::Routine(call) => routine(out, call),
                 Op::Reduce(g, axes) => {
                     let _ = write!(out, "{}{axes:?}", g.name());
@@ -245,9 +245,4 @@ pub(crate) fn pad(out: &mut String, mut width: usize) {
         out.push_str(&SPACES[..now]);
         width -= now;
     }
-}
-
-/// The name of a variant in small letters.
-pub(crate) fn lower(name: &impl fmt::Debug) -> String {
-    format!("{name:?}").to_lowercase()
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use super::super::lower;
 use crate::program::{
     Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
     Strided, Target, Task, Tile,
@@ -198,7 +197,7 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
         match instr {
             Instr::Const(c) => writeln!(out, "{c}"),
             Instr::Unary(f, x) => writeln!(out, "{}(t{x})", f.name()),
-            Instr::Binary(f, x, y) => writeln!(out, "{}(t{x}, t{y})", lower(f)),
+            Instr::Binary(f, x, y) => writeln!(out, "{}(t{x}, t{y})", f.name()),
             Instr::Select(c, x, y) => writeln!(out, "select(t{c}, t{x}, t{y})"),
             Instr::To(dtype, x) => writeln!(out, "{dtype}(t{x})"),
         }?;

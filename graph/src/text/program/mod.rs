@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::{lower, pad};
+use super::pad;
 
 use crate::program::lives::lives;
 use crate::program::{
@@ -285,7 +285,7 @@ fn code_text(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
             Instr::Unary(g, x) => format!("{}({})", g.name(), bare(&at(x))),
             Instr::Binary(g, x, y) => match sign(*g) {
                 Some(sign) => format!("({} {sign} {})", at(x), at(y)),
-                None => format!("{}({}, {})", lower(g), bare(&at(x)), bare(&at(y))),
+                None => format!("{}({}, {})", g.name(), bare(&at(x)), bare(&at(y))),
             },
             Instr::Select(c, x, y) => format!("({} ? {} : {})", at(c), at(x), at(y)),
             Instr::To(dtype, x) => format!("{dtype}({})", bare(&at(x))),
