@@ -5,19 +5,22 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::builder::Parameters;
 use crate::checks::checks_first;
-use crate::decompose::{CPU, Has, decompose};
+use crate::decompose::decompose;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
-use crate::net::{Backend, ForTarget, Function, Init, Net, Parameter, Programs, State};
+use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
 use crate::primitives::flops;
+use crate::program::order::{Conflicts, Order};
 use crate::program::{Check, Layout, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
+use crate::streams;
+use crate::target::{Cpu, Target};
 use crate::types::{DType, Type};
 
 /// A net as it was written: its functions as graphs.
@@ -95,11 +98,11 @@ pub struct Report {
 
 /// Compiles every function for the CPU.
 pub fn compile(source: Source) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_for(source, CPU)
+    compile_for(source, &Cpu)
 }
 
-/// Compiles every function for a target that has kernels of these primitives, beside what every one must have.
-pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>> {
+/// Compiles every function for a target.
+pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiled = Compiled {
         net: Net {
             name: source.name.clone(),
@@ -115,8 +118,8 @@ pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>
     let (mut mistakes, mut cpu) = (vec![], vec![]);
     for mut function in source.functions {
         let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
-        let inference = compiled.program(&function, inference, false, has);
-        let training = training.map(|graph| compiled.program(&function, graph, true, has));
+        let inference = compiled.program(&function, inference, false, target);
+        let training = training.map(|graph| compiled.program(&function, graph, true, target));
         match (inference, training.transpose()) {
             (Ok(inference), Ok(training)) => {
                 let trained = training.as_ref().and(compiled.reports.last());
@@ -127,7 +130,7 @@ pub fn compile_for(source: Source, has: Has) -> Result<Compiled, Vec<Diagnostic>
             (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
     }
-    compiled.net.targets.push(ForTarget { target: Backend::Cpu, programs: cpu });
+    compiled.net.targets.push(ForTarget { target: target.backend(), programs: cpu });
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 
@@ -181,6 +184,30 @@ fn within<E>(
     Ok(best)
 }
 
+/// What one stream takes more than another plan may, in tenths.
+const DEARER: i64 = 11;
+
+/// Streams for the tasks, and a place for each buffer: as many streams as the target has, fewer where these would take too much memory.
+fn planned(kernels: &mut Kernels, target: &dyn Target) -> Plan {
+    let (open, serial) = (kernels.clone(), plan(kernels, target.align(), None));
+    if target.streams() <= 1 {
+        return serial;
+    }
+    let bytes = |plan: &Plan| arena_bytes(&plan.arena, &|_| streams::SIZE);
+    let conflicts = Conflicts::new(&open.schedule, &open.launches, &open.buffers);
+    for count in (2..=target.streams()).rev() {
+        let mut side_by_side = open.clone();
+        streams::assign(&mut side_by_side.schedule, &open.launches, &conflicts, count);
+        let order = Order::new(&side_by_side.schedule, &conflicts);
+        let plan = plan(&mut side_by_side, target.align(), Some(&order));
+        if bytes(&plan) * 10 <= bytes(&serial) * DEARER {
+            *kernels = side_by_side;
+            return plan;
+        }
+    }
+    serial
+}
+
 impl Compiled {
     /// One function: the way of the data.
     fn program(
@@ -188,7 +215,7 @@ impl Compiled {
         function: &SourceFunction,
         graph: Graph,
         training: bool,
-        has: Has,
+        target: &dyn Target,
     ) -> Result<Program, Diagnostic> {
         let broken = |pass: &str, what: String| {
             Diagnostic::new(
@@ -207,12 +234,12 @@ impl Compiled {
         };
         let decomposed = |graph: &Graph| {
             let decomposed =
-                decompose(graph, &has).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
+                decompose(graph, &target.has()).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
             checked("decompose", decomposed)
         };
         let optimised = match training {
             true => {
-                let whole = gradients(share(&graph), &updated, has).map_err(|e| e.diagnostic(Loc::default()))?;
+                let whole = gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()))?;
                 let decomposed = decomposed(&checked("grad", whole)?)?;
                 let optimised = checked("optimise", optimise(&decomposed))?;
                 checked("recompute", without_dead_code(&recompute(&optimised)))?
@@ -223,7 +250,7 @@ impl Compiled {
         let lowered = |graph: Graph| {
             let graph = checks_first(graph);
             let mut kernels = lower(&graph, &net.parameters, &function.strided).map_err(|what| broken("fuse", what))?;
-            let planned = plan(&mut kernels);
+            let planned = planned(&mut kernels, target);
             Ok((graph, kernels, planned))
         };
         let mut best = lowered(optimised)?;

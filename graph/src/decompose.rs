@@ -24,9 +24,6 @@ pub const NOTHING: Has = |_| false;
 /// One that has all: the reference.
 pub const EVERYTHING: Has = |_| true;
 
-/// What the CPU has.
-pub const CPU: Has = NOTHING;
-
 /// The graph without what the target lacks, in the bodies of its loops, too.
 ///
 /// # Errors

@@ -1,12 +1,15 @@
 //! The memory plan: where each activation lies.
 //!
-//! Lengths and places are bytes. A buffer lives from the launch that writes it to the last launch that reads it. Places are polynomials in the run-time sizes, as lengths are,
-//! and two buffers that live at one time are apart for all sizes (which are at least 1), so the plan holds for every value of them. Best fit, in
-//! the best of a few orders (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net Inference*, 2020); where that misses what
+//! Lengths and places are bytes. A buffer lives from the launch that writes it to the last launch that reads it; where tasks run side by side, two
+//! buffers may share a place if every user of one comes before every user of the other ([`Order`]). Places are polynomials in the run-time sizes, as
+//! lengths are, and two buffers that live at one time are apart for all sizes (which are at least 1), so the plan holds for every value of them. Best
+//! fit, in the best of a few orders (cf. Pisarchyk & Lee, *Efficient Memory Management for Deep Neural Net Inference*, 2020); where that misses what
 //! is alive at once, a bounded local search moves buffers forward (`place`). Before that, `rows` and `gaps` let buffers lie where a loop needs
 //! its own no more.
 
+mod bound;
 mod gaps;
+mod life;
 mod place;
 mod polynomial;
 mod rows;
@@ -14,12 +17,11 @@ mod rows;
 use crate::fuse::Kernels;
 use crate::program::Place;
 use crate::program::lives::{extend, lives, loops};
+use crate::program::order::Order;
 use crate::size::Size;
-use place::{Piece, alive, place};
+use life::Life;
+use place::{Piece, place};
 use polynomial::{Basis, Polynomial};
-
-/// Offsets and coefficients are multiples of this many bytes where that costs little, so that every buffer starts on a cache line.
-const ALIGN: i64 = 64;
 
 /// A finished plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,25 +40,27 @@ struct Block {
     bytes: i64,
     /// The width of its widest elements.
     align: i64,
-    first: usize,
-    last: usize,
+    life: Life,
     /// When others lie in its place, in the rounds of a loop.
     taken: Vec<(usize, usize)>,
 }
 
-/// Places every arena buffer.
-pub fn plan(kernels: &mut Kernels) -> Plan {
+/// Places every arena buffer, at multiples of `align` bytes where that costs little. Without an order, launches run one after the other as they are numbered.
+pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
     let mut lives = lives(&kernels.launches, &kernels.schedule, kernels.buffers.len());
-    rows::reuse(kernels, &lives);
+    // For each buffer that lies in another one, that one.
+    let mut lies_in: Vec<Option<usize>> = kernels.buffers.iter().map(|buffer| buffer.part_of).collect();
+    rows::reuse(kernels, &mut lies_in, &lives, order);
     let loops = loops(&kernels.schedule);
     for row in 0..lives.len() {
         // Rows keep the whole alive.
-        let Some(whole) = kernels.rows_of[row] else { continue };
+        let Some(whole) = lies_in[row] else { continue };
         let Some((first, last)) = lives[row].take() else { continue };
         let (a, b) = lives[whole].unwrap_or((first, last));
         lives[whole] = Some((a.min(first), b.max(last)));
         extend(&mut lives[whole], &loops);
     }
+    let users = order.map(|order| life::users(kernels, &lies_in, order));
     let mut classes: Vec<Size> = vec![];
     let mut blocks: Vec<Block> = vec![];
     for (id, buffer) in kernels.buffers.iter().enumerate() {
@@ -72,10 +76,11 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
         });
         let align = buffer.dtype.bytes() as i64;
         let bytes = coefficient.saturating_mul(align);
-        blocks.push(Block { buffers: vec![id], class, bytes, align, first, last, taken: vec![] });
+        let life = Life { first, last, users: users.as_ref().map(|users| users[id].clone()) };
+        blocks.push(Block { buffers: vec![id], class, bytes, align, life, taken: vec![] });
     }
-    align(&classes, &mut blocks);
-    join_in_place(kernels, &mut blocks);
+    rounded(&classes, align, &mut blocks);
+    join_in_place(kernels, order, &mut blocks);
     gaps::fill(&kernels.launches, &kernels.schedule, &kernels.buffers, &mut blocks);
     let lengths: Vec<Size> = blocks.iter().map(|b| &classes[b.class] * &b.bytes.into()).collect();
     // Where all lengths are multiples of the widest elements, places are so by themselves.
@@ -85,18 +90,23 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     let polynomials = basis.polynomials(&lengths).into_iter();
     let piece = |(block, size): (&Block, Polynomial)| {
         let align = if even { 1 } else { block.align };
-        Piece { class: block.class, size, align, first: block.first, last: block.last }
+        Piece { class: block.class, size, align, first: block.life.first, last: block.life.last }
     };
     let pieces: Vec<Piece> = blocks.iter().zip(polynomials).map(piece).collect();
-    let bound = alive(&basis, &pieces);
-    let placement = place(&basis, &pieces, &bound);
+    let lives: Vec<&Life> = blocks.iter().map(|block| &block.life).collect();
+    let meets = life::meets(&lives, order);
+    let bound = match order {
+        None => bound::serial(&basis, &pieces),
+        Some(_) => bound::antichains(&basis, &pieces, &meets),
+    };
+    let placement = place(&basis, &pieces, &meets, &bound);
     for (block, offset) in blocks.iter().zip(&placement.offsets) {
         for &buffer in &block.buffers {
             kernels.buffers[buffer].place = Place::Arena(basis.size(offset));
         }
     }
     for row in 0..kernels.buffers.len() {
-        if let Some(whole) = kernels.rows_of[row] {
+        if let Some(whole) = lies_in[row] {
             kernels.buffers[row].place = kernels.buffers[whole].place.clone();
         }
     }
@@ -104,11 +114,11 @@ pub fn plan(kernels: &mut Kernels) -> Plan {
     Plan { arena: sizes(&placement.ends), bound: sizes(&bound) }
 }
 
-/// Rounds the bytes of all blocks up to whole cache lines, but in a class of run-time size that would grow by more than a fiftieth. There places
+/// Rounds the bytes of all blocks up to multiples of `align`, but in a class of run-time size that would grow by more than a fiftieth. There places
 /// alone are rounded up, to the width of what lies there, each coefficient for itself: a mask of `N` bytes takes `N`, and floats right behind it
 /// begin at `4*N`.
-fn align(classes: &[Size], blocks: &mut [Block]) {
-    let lines = |bytes: i64| bytes.saturating_add(ALIGN - 1) / ALIGN * ALIGN;
+fn rounded(classes: &[Size], align: i64, blocks: &mut [Block]) {
+    let lines = |bytes: i64| bytes.saturating_add(align - 1) / align * align;
     for (class, monomial) in classes.iter().enumerate() {
         let members = || blocks.iter().filter(|b| b.class == class).map(|b| b.bytes);
         let (plain, rounded) = (members().sum::<i64>(), members().map(lines).sum::<i64>());
@@ -119,7 +129,7 @@ fn align(classes: &[Size], blocks: &mut [Block]) {
 }
 
 /// Joins a buffer that dies in a launch with one that the launch writes at the very same places.
-fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
+fn join_in_place(kernels: &Kernels, order: Option<&Order>, blocks: &mut Vec<Block>) {
     let mut block_of = vec![None; kernels.buffers.len()];
     for (number, block) in blocks.iter().enumerate() {
         block.buffers.iter().for_each(|&buffer| block_of[buffer] = Some(number));
@@ -128,12 +138,13 @@ fn join_in_place(kernels: &Kernels, blocks: &mut Vec<Block>) {
         for (from, to) in launch.in_place(&kernels.buffers) {
             let (Some(a), Some(b)) = (block_of[from], block_of[to]) else { continue };
             let (old, new) = (&blocks[a], &blocks[b]);
-            if a == b || old.last != step || new.first != step || (old.class, old.bytes) != (new.class, new.bytes) {
+            let one_after_the_other = old.life.ends_with(step, order) && new.life.begins_with(step, order);
+            if a == b || !one_after_the_other || (old.class, old.bytes) != (new.class, new.bytes) {
                 continue;
             }
-            let (last, align, buffers) = (new.last, new.align, std::mem::take(&mut blocks[b].buffers));
+            let (life, align, buffers) = (new.life.clone(), new.align, std::mem::take(&mut blocks[b].buffers));
             buffers.iter().for_each(|&buffer| block_of[buffer] = Some(a));
-            blocks[a].last = last;
+            blocks[a].life.join(&life);
             blocks[a].align = blocks[a].align.max(align);
             blocks[a].buffers.extend(buffers);
         }

@@ -6,7 +6,9 @@ use castnet_graph::attention::Attention;
 use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, compile, compile_for};
-use castnet_graph::decompose::{CPU, EVERYTHING, Has, NOTHING, decompose};
+use castnet_graph::decompose::{EVERYTHING, Has, NOTHING, decompose};
+use castnet_graph::net::Backend;
+use castnet_graph::target::Target;
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Argument, Graph, Op, Value};
 use castnet_graph::loops::Rounds;
@@ -27,6 +29,23 @@ fn is_attention(op: &Op) -> bool {
 
 /// What the kernels of some processors will be.
 const TILED: Has = is_attention;
+
+/// A target that says so, as the pass that fuses does not know.
+struct Tiled;
+
+impl Target for Tiled {
+    fn backend(&self) -> Backend {
+        Backend::Cpu
+    }
+
+    fn has(&self) -> Has {
+        TILED
+    }
+
+    fn align(&self) -> i64 {
+        64
+    }
+}
 
 /// Attention of a sequence with itself, in a loop of two blocks if `looped`.
 fn net(looped: bool) -> Source {
@@ -75,12 +94,12 @@ fn a_target_that_has_attention_keeps_it_up_to_its_kernels() {
             assert!(kept.has(&|op| matches!(op, Op::Attention(_))), "{kept}");
             assert_eq!(kept.has(&|op| matches!(op, Op::AttentionGrad(_))), training, "{kept}");
             assert!(!kept.has(&|op| matches!(op, Op::Unary(Unary::Exp))), "{kept}");
-            assert!(!optimised(graph, training, CPU).has(&is_attention));
+            assert!(!optimised(graph, training, NOTHING).has(&is_attention));
             assert_eq!(read(&kept.to_string()).unwrap().to_string(), kept.to_string());
         }
         // No kernels have been written: a mistake that says in which pass.
         source.functions[0].training = None;
-        let mistakes = compile_for(source, TILED).unwrap_err();
+        let mistakes = compile_for(source, &Tiled).unwrap_err();
         let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
         assert_eq!(mistake.code, "N0900");
         assert!(mistake.message.contains("in pass `fuse`"), "{mistake}");
@@ -100,7 +119,7 @@ fn no_gradient_flows_through_the_log_sum_exp() {
     let loss = op(&mut b, "sum", vec![t(log_sums)]);
     b.result(loss);
     verify(&b.graph).unwrap();
-    assert_eq!(gradients(b.graph, &|_| true, CPU).unwrap_err().op, "Attention");
+    assert_eq!(gradients(b.graph, &|_| true, NOTHING).unwrap_err().op, "Attention");
 }
 
 #[test]
@@ -239,7 +258,7 @@ fn the_log_sum_exp_is_what_it_says() {
         for seed in 0..8 {
             let sizes = |_: &str| 5;
             let (right, found) =
-                (results(&b.graph, &sizes, seed), results(&optimised(&b.graph, false, CPU), &sizes, seed));
+                (results(&b.graph, &sizes, seed), results(&optimised(&b.graph, false, NOTHING), &sizes, seed));
             for (a, b) in right[0].data.iter().zip(&found[0].data) {
                 assert!(a == b || (a - b).abs() < 1e-12, "seed {seed}: {a} and {b}");
                 assert!(a.is_finite() || masked && *a == f64::NEG_INFINITY, "{a}");

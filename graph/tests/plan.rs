@@ -6,7 +6,7 @@ use castnet_graph::fuse::Kernels;
 use castnet_graph::graph::Graph;
 use castnet_graph::plan::plan;
 use castnet_graph::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Task, Target,
 };
 use castnet_graph::scalar::Code;
 use castnet_graph::size::Size;
@@ -53,14 +53,13 @@ fn planned(kinds: &[(DType, &str)], launches: &[(&[usize], &[usize])]) -> Progra
     buffers.push(Buffer::new("y", DType::F32, size("N"), Place::Result(0)));
     let launches: Vec<Launch> = launches.iter().map(|(reads, writes)| launch(&buffers, reads, writes)).collect();
     let mut kernels = Kernels {
-        rows_of: vec![None; buffers.len()],
         buffers,
         places: vec![Loc::default(); launches.len()],
         graph: Graph::default(),
-        schedule: (0..launches.len()).map(Step::launch).collect(),
+        schedule: (0..launches.len()).map(Task::launch).collect(),
         launches,
     };
-    let plan = plan(&mut kernels);
+    let plan = plan(&mut kernels, 64, None);
     let named = |name: &str| Named {
         name: name.into(),
         ty: Type::new(DType::F32, vec![size("N"), size("T")]),

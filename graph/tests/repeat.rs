@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_graph::compile::{Compiled, compile};
-use castnet_graph::program::Step;
+use castnet_graph::program::TaskKind;
 use castnet_graph::text::ProgramText;
 use common::{chain, chain_of};
 
@@ -26,7 +26,7 @@ fn thirty_rounds_are_as_large_as_three() {
     let rounds: Vec<i64> = training
         .schedule
         .iter()
-        .filter_map(|s| if let Step::Repeat { count, .. } = s { count.as_const() } else { None })
+        .filter_map(|s| if let TaskKind::Loop { count, .. } = &s.kind { count.as_const() } else { None })
         .collect();
     assert_eq!(rounds, [30, 30]);
     assert_eq!(many.net.functions[0].reaches, (0..60).collect::<Vec<_>>());

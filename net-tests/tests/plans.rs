@@ -2,40 +2,15 @@
 
 #[path = "../../tests/nets/mod.rs"]
 mod nets;
+mod whole;
 
 use castnet::check::unshare;
-use castnet::prelude::*;
-use castnet::{Device, Model};
 use castnet_graph::check::check_plan;
-use castnet_graph::net::Net;
-use castnet_graph::program::{Program, arena_bytes};
+use castnet_graph::program::arena_bytes;
 use castnet_graph::text::{ProgramText, program::read};
 use nets::*;
 use serde_json::Value;
-
-fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
-    net.cpu_mut().iter_mut().flat_map(|f| f.each_mut())
-}
-
-/// The bits of all results and gradients, and of the states after them.
-fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
-    model.poison(poison);
-    for (name, value) in golden.parameters() {
-        match model.state(name) {
-            Ok(_) => model.set_state(name, &in_float(value, N::FLOAT)).unwrap(),
-            Err(_) => model.set_parameter(name, &in_float(value, N::FLOAT)).unwrap(),
-        }
-    }
-    let batch = golden.batch::<N>();
-    let arguments: Vec<&Array> = batch.iter().collect();
-    let mut arrays = model.infer(function, &arguments).unwrap();
-    let (results, gradients) = model.grad(function, &arguments).unwrap();
-    arrays.extend(results);
-    arrays.extend(gradients.names().map(|name| gradients.parameter(name).unwrap()));
-    arrays.iter().flat_map(floats).map(f64::to_bits).collect()
-}
+use whole::*;
 
 /// The plans of a net: checked, and without influence on any bit, whatever lay in memory before.
 fn sound<N: Example>(name: &str) {
@@ -53,12 +28,6 @@ fn sound<N: Example>(name: &str) {
     let plain = bits::<N>(net.clone(), &golden, function, false);
     assert!(plain == bits::<N>(net, &golden, function, true), "{name}: something is read before it is written");
     assert!(plain == bits::<N>(unshared, &golden, function, true), "{name}: sharing memory changes a result");
-}
-
-/// The number of the function whose training the golden is about.
-fn objective<N: Example>(net: &Net) -> usize {
-    let trained = |number: &usize| net.functions[*number].name == N::LOSS && net.cpu()[*number].training.is_some();
-    (0..net.functions.len()).find(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
 }
 
 /// Bytes of a step's plan, of its bound, and what PyTorch's autograd saves (`benches/pytorch.py --mode saved`), without parameters.

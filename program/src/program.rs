@@ -8,6 +8,7 @@ mod in_place;
 mod index;
 pub mod lives;
 mod operands;
+pub mod order;
 pub mod strided;
 
 use std::fmt;
@@ -47,7 +48,7 @@ pub struct Program {
     /// The kernels.
     pub launches: Vec<Launch>,
     /// What runs, in order.
-    pub schedule: Vec<Step>,
+    pub schedule: Vec<Task>,
     /// Bytes of the arena of activations: the greatest of these, which can be another one for other run-time sizes.
     pub arena: Vec<Size>,
     /// Bytes that are alive at one time: the greatest of these. No plan takes less.
@@ -159,17 +160,19 @@ pub struct Buffer {
     pub size: Size,
     /// Where it lies.
     pub place: Place,
+    /// The buffer that it is a part of, if it is: what that holds, it holds. That one is no part of another.
+    pub part_of: Option<usize>,
     /// Elements from the beginning of its place to its own, in the first rounds.
     pub start: Size,
-    /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a state:
-    /// how many states.
+    /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a parameter, a
+    /// gradient, a state: how many parameters or states.
     pub strides: Vec<Size>,
 }
 
 impl Buffer {
     /// A buffer that stays where it is.
     pub fn new(name: impl Into<String>, dtype: DType, size: Size, place: Place) -> Buffer {
-        Buffer { name: name.into(), dtype, size, place, start: Size::constant(0), strides: vec![] }
+        Buffer { name: name.into(), dtype, size, place, part_of: None, start: Size::constant(0), strides: vec![] }
     }
 }
 
@@ -199,38 +202,46 @@ impl Place {
     }
 }
 
-/// A part of the schedule.
+/// What is done at one place of the schedule: what it reads and writes, [`order`] tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Step {
-    /// A task, in the order of its stream.
-    Run {
-        /// What is done.
-        task: Task,
-        /// Which stream: tasks of one run one after the other. There is one yet, number 0.
-        stream: u32,
-    },
-    /// A body, `count` times; buffers with strides move on each round.
-    Repeat {
+pub struct Task {
+    /// What is done.
+    pub kind: TaskKind,
+    /// Which stream: tasks of one run one after the other. In the body of a loop all are of stream 0.
+    pub stream: u32,
+}
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TaskKind {
+    /// Launch number `.0`.
+    Launch(usize),
+    /// A body, `count` times, one round after the other; buffers with strides move on each round.
+    Loop {
         /// Rounds.
         count: Size,
         /// From the last round to the first.
         reverse: bool,
         /// What runs each round.
-        body: Vec<Step>,
+        body: Vec<Task>,
     },
 }
 
-/// What is done at one place of the schedule: room for what is no launch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Task {
-    /// Launch number `.0`.
-    Launch(usize),
+impl Task {
+    /// A launch on stream 0.
+    pub fn launch(number: usize) -> Task {
+        TaskKind::Launch(number).into()
+    }
+
+    /// A loop on stream 0.
+    pub fn repeat(count: Size, reverse: bool, body: Vec<Task>) -> Task {
+        TaskKind::Loop { count, reverse, body }.into()
+    }
 }
 
-impl Step {
-    /// A launch on stream 0.
-    pub fn launch(number: usize) -> Step {
-        Step::Run { task: Task::Launch(number), stream: 0 }
+impl From<TaskKind> for Task {
+    fn from(kind: TaskKind) -> Task {
+        Task { kind, stream: 0 }
     }
 }
 

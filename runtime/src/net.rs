@@ -113,6 +113,13 @@ impl Loaded {
         start..start + self.net.parameters[parameter].padded_len()
     }
 
+    /// Elements from a parameter to one that stands `parameters` further in the net's list.
+    pub(crate) fn stride(&self, parameter: usize, parameters: i64) -> isize {
+        let other = usize::try_from(parameters).ok().and_then(|by| self.offsets.get(parameter.checked_add(by)?));
+        let end = self.bytes / self.float.bytes();
+        other.copied().unwrap_or(end) as isize - self.offsets[parameter] as isize
+    }
+
     /// A flat arena of zeros.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use castnet_program::net::{Backend, Function, Net, Programs};
 use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
-    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Step, Strided, Target, Task,
+    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Task, Strided, Target, TaskKind,
     Tile,
 };
 use castnet_program::scalar::Lane;
@@ -76,6 +76,8 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
             Place::Arena(_) => true,
         };
         ensure(known, || at(format!("buffer `{}` lies nowhere", b.name)))?;
+        let is_whole = |whole: usize| program.buffers.get(whole).is_some_and(|whole| whole.part_of.is_none());
+        ensure(b.part_of.is_none_or(is_whole), || at(format!("buffer `{}` is a part of none", b.name)))?;
         let whole = b.start.is_zero() && b.strides.is_empty();
         ensure(whole || program.strided(b).is_none(), || {
             at(format!("buffer `{}` is a part of what is strided", b.name))
@@ -86,21 +88,17 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
         let known = l.updates.is_none_or(|p| p < net.parameters.len());
         ensure(known, || at(format!("launch `{}` updates an unknown parameter", l.name)))?;
     }
-    steps(program, &program.schedule).map_err(at)
+    steps(program, &program.schedule, false).map_err(at)
 }
 
-fn steps(program: &Program, schedule: &[Step]) -> Check {
+fn steps(program: &Program, schedule: &[Task], inside: bool) -> Check {
     for step in schedule {
-        match step {
-            Step::Run { task, stream } => {
-                match task {
-                    Task::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
-                }
-                ensure(*stream == 0, || format!("a task on stream {stream}: there is stream 0 only"))?;
-            }
-            Step::Repeat { count, body, .. } => {
+        ensure(!inside || step.stream == 0, || format!("a task in a loop on stream {}", step.stream))?;
+        match &step.kind {
+            TaskKind::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
+            TaskKind::Loop { count, body, .. } => {
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
-                steps(program, body)?;
+                steps(program, body, true)?;
             }
         }
     }

@@ -12,7 +12,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_program::net::Init;
-use castnet_program::program::{Access, Layout, Step, Task};
+use castnet_program::program::{Access, Layout, Task, TaskKind};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use loops::{Compared, Numbers, call, compare, list, t};
@@ -156,16 +156,16 @@ fn source(number: u64) -> Source {
 }
 
 /// Images that launches in loops load or store channels last.
-fn channels_last(steps: &[Step], inside: bool, images: &dyn Fn(usize) -> usize) -> usize {
-    let of = |step: &Step| match step {
-        Step::Run { task: Task::Launch(launch), .. } => {
+fn channels_last(steps: &[Task], inside: bool, images: &dyn Fn(usize) -> usize) -> usize {
+    let of = |step: &Task| match &step.kind {
+        TaskKind::Launch(launch) => {
             if inside {
                 images(*launch)
             } else {
                 0
             }
         }
-        Step::Repeat { body, .. } => channels_last(body, true, images),
+        TaskKind::Loop { body, .. } => channels_last(body, true, images),
     };
     steps.iter().map(of).sum()
 }

@@ -14,7 +14,7 @@ use castnet_graph::compile::{Source, compile};
 use castnet_graph::text::ProgramText;
 use castnet_graph::text::program::read;
 use castnet_program::net::Net;
-use castnet_program::program::{Step, Task};
+use castnet_program::program::{Task, TaskKind};
 
 use castnet_program::types::DType;
 use castnet_runtime::view::{Argument, Output, View, ViewMut};
@@ -322,16 +322,17 @@ fn other_targets_and_streams_are_errors() {
     let few = told(&|net| net.targets[0].programs.clear());
     assert!(few.ends_with("1 functions, of which the CPU has 0"), "{few}");
     let stream = told(&|net| {
-        let Step::Run { stream, .. } = &mut net.cpu_mut()[0].inference.schedule[0] else { panic!("a loop") };
-        *stream = 3;
+        let schedule = &mut net.cpu_mut()[0].inference.schedule;
+        let body = vec![Task { stream: 3, ..schedule.remove(0) }];
+        schedule.push(Task::repeat(1.into(), false, body));
     });
-    assert!(stream.ends_with("a task on stream 3: there is stream 0 only"), "{stream}");
+    assert!(stream.ends_with("a task in a loop on stream 3"), "{stream}");
     let donated = told(&|net| net.cpu_mut()[0].inference.donates.push((0, 1)));
     assert!(donated.ends_with("argument 0 cannot be donated to result 1"), "{donated}");
     let strided = told(&|net| net.cpu_mut()[0].inference.arguments[0].strided = true);
     assert!(strided.contains("by other strides than its own"), "{strided}");
     let mut program = net.cpu()[0].inference.clone();
-    program.schedule[0] = Step::Run { task: Task::Launch(0), stream: 2 };
+    program.schedule[0].stream = 2;
     assert_eq!(read(&program.listing()), Ok(program));
 }
 

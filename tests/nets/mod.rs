@@ -33,6 +33,7 @@ pub trait Example: AsRef<Model> + AsMut<Model> + Sized {
     const FLOAT: DType = DType::F32;
 
     fn create(seed: u64) -> Result<Self>;
+    fn explain() -> &'static str;
     fn restore(&mut self, path: &Path) -> Result<()>;
     /// The results of the functions without a loss, by name.
     fn results(&self, batch: &[Array]) -> Result<Vec<(&'static str, Array)>>;
@@ -95,6 +96,9 @@ macro_rules! example {
 
             fn create(seed: u64) -> Result<Self> {
                 $net::new(&Device::cpu(), seed)
+            }
+            fn explain() -> &'static str {
+                $net::explain()
             }
             fn restore(&mut self, path: &Path) -> Result<()> {
                 self.load(path)

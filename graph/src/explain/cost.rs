@@ -1,7 +1,7 @@
 //! What a launch costs: operations and bytes under a binding of the run-time sizes.
 
 use super::machine::Machine;
-use crate::program::{Family, Launch, Level, Program, Step, Target, Task, Tile};
+use crate::program::{Family, Launch, Level, Program, Task, Target, TaskKind, Tile};
 use crate::scalar::Instr;
 use crate::size::Size;
 
@@ -64,11 +64,11 @@ pub fn launches<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<(&
     launches.map(|(launch, count)| (launch, count, cost(program, launch, value))).collect()
 }
 
-fn count(steps: &[Step], times: i64, value: &dyn Fn(&str) -> i64, counts: &mut [i64]) {
+fn count(steps: &[Task], times: i64, value: &dyn Fn(&str) -> i64, counts: &mut [i64]) {
     for step in steps {
-        match step {
-            Step::Run { task: Task::Launch(i), .. } => counts[*i] += times,
-            Step::Repeat { count: rounds, body, .. } => count(body, times * rounds.eval(value), value, counts),
+        match &step.kind {
+            TaskKind::Launch(i) => counts[*i] += times,
+            TaskKind::Loop { count: rounds, body, .. } => count(body, times * rounds.eval(value), value, counts),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::graph::{Border, Graph, Op, Role, Strided, Value};
 use crate::net::Parameter;
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Step, Target};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Task, Target};
 use crate::scalar::Literal;
 use crate::size::Size;
 use rustc_hash::FxHashMap;
@@ -29,9 +29,7 @@ pub struct Kernels {
     /// The graph that the launches were made of, for reports.
     pub graph: Graph,
     /// What runs, in order: the launches, bodies of loops inside.
-    pub schedule: Vec<Step>,
-    /// For each buffer that is a row of another one, that one.
-    pub rows_of: Vec<Option<usize>>,
+    pub schedule: Vec<Task>,
 }
 
 /// Fuses and lowers an optimised graph over the net's parameters, of a function of which some arguments and results may be strided.
@@ -83,7 +81,6 @@ pub(crate) fn lower_at(
             places: vec![],
             graph: Graph::default(),
             schedule: vec![],
-            rows_of: vec![],
         },
         roles: roles(&graph).into_iter().collect(),
         group_of: FxHashMap::default(),
@@ -289,12 +286,8 @@ impl<'g> Lower<'g> {
         });
         let name = node.origin.name.to_string();
         let strides = match (&node.op, self.roles.get(&value)) {
-            (Op::RoundParameter { first, steps }, _) | (_, Some(Role::RoundGradient { first, steps })) => {
-                let floats =
-                    |step: &usize| self.parameters.iter().skip(*first).take(*step).map(|p| p.padded_len() as i64);
-                steps.iter().map(|step| Size::constant(floats(step).sum())).collect()
-            }
-            (Op::RoundState { steps, .. }, _) | (_, Some(Role::RoundState { steps, .. })) => {
+            (Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. }, _)
+            | (_, Some(Role::RoundGradient { steps, .. } | Role::RoundState { steps, .. })) => {
                 steps.iter().map(|step| Size::constant(*step as i64)).collect()
             }
             _ => vec![],
@@ -306,16 +299,15 @@ impl<'g> Lower<'g> {
         buffer
     }
 
-    /// A new buffer; `row_of` another one, if so.
-    pub fn add_buffer(&mut self, buffer: Buffer, row_of: Option<usize>) -> usize {
-        self.out.buffers.push(buffer);
-        self.out.rows_of.push(row_of);
+    /// A new buffer, a part of another one if so.
+    pub fn add_buffer(&mut self, buffer: Buffer, part_of: Option<usize>) -> usize {
+        self.out.buffers.push(Buffer { part_of, ..buffer });
         self.out.buffers.len() - 1
     }
 
     /// Appends a launch to the schedule.
     pub fn push(&mut self, launch: Launch, place: Loc) {
-        self.out.schedule.push(Step::launch(self.out.launches.len()));
+        self.out.schedule.push(Task::launch(self.out.launches.len()));
         self.out.launches.push(launch);
         self.out.places.push(place);
     }

@@ -10,7 +10,7 @@ use super::view::strip_reshapes;
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
 use crate::program::lives::{extend_through_loops, lives};
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Step, Target, Task};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Task, Target, TaskKind};
 use crate::scalar::Code;
 use crate::size::Size;
 use crate::types::DType;
@@ -128,7 +128,7 @@ impl Lower<'_> {
         }
         // Buffers of the body, as buffers out here.
         let mut map: Vec<usize> = Vec::with_capacity(body.buffers.len());
-        for (number, buffer) in body.buffers.iter().enumerate() {
+        for buffer in &body.buffers {
             let fixed = repeat.states + repeat.shared;
             let outer = match buffer.place {
                 Place::Argument(i) if i < repeat.states => states[i].now,
@@ -143,7 +143,7 @@ impl Lower<'_> {
                     self.row(*whole, &Size::constant(0), size)
                 }
                 _ => {
-                    map.push(self.add_buffer(buffer.clone(), body.rows_of[number].map(|whole| map[whole])));
+                    map.push(self.add_buffer(buffer.clone(), buffer.part_of.map(|whole| map[whole])));
                     continue;
                 }
             };
@@ -156,14 +156,14 @@ impl Lower<'_> {
             self.out.launches.push(launch);
             self.out.places.push(place);
         }
-        let mut steps: Vec<Step> = body.schedule.iter().map(|step| shifted(step, first)).collect();
+        let mut steps: Vec<Task> = body.schedule.iter().map(|step| shifted(step, first)).collect();
         for launch in late {
-            steps.push(Step::launch(self.out.launches.len()));
+            steps.push(Task::launch(self.out.launches.len()));
             self.out.launches.push(launch);
             self.out.places.push(origin.loc);
         }
         let (count, reverse) = (self.runs(node, repeat, &stacks), repeat.reverse);
-        self.out.schedule.push(Step::Repeat { count, reverse, body: steps });
+        self.out.schedule.push(Task::repeat(count, reverse, steps));
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl Lower<'_> {
     /// A part of another buffer, under its name.
     fn part(&mut self, whole: usize, start: &Size, size: &Size) -> usize {
         let buffer = self.out.buffers[whole].clone();
-        let root = self.out.rows_of[whole].unwrap_or(whole);
+        let root = buffer.part_of.unwrap_or(whole);
         self.add_buffer(Buffer { size: size.clone(), start: &buffer.start + start, ..buffer }, Some(root))
     }
 
@@ -289,7 +289,7 @@ fn goes_in_place(body: &Kernels, state: usize) -> bool {
         let in_place = || {
             let pairs = body.launches[first].in_place(&body.buffers);
             let mut new = of(Place::Result(state));
-            body.schedule.contains(&Step::launch(first)) && new.any(|new| pairs.contains(&(old, new)))
+            body.schedule.contains(&Task::launch(first)) && new.any(|new| pairs.contains(&(old, new)))
         };
         last < first || last == first && in_place()
     })
@@ -312,17 +312,15 @@ pub(super) fn copy(from: usize, to: usize, size: &Size, dtype: DType) -> Launch 
     }
 }
 
-fn shifted(step: &Step, by: usize) -> Step {
-    match step {
-        Step::Run { task: Task::Launch(launch), stream } => {
-            Step::Run { task: Task::Launch(launch + by), stream: *stream }
+fn shifted(task: &Task, by: usize) -> Task {
+    let kind = match &task.kind {
+        TaskKind::Launch(launch) => TaskKind::Launch(launch + by),
+        TaskKind::Loop { count, reverse, body } => {
+            let body = body.iter().map(|task| shifted(task, by)).collect();
+            TaskKind::Loop { count: count.clone(), reverse: *reverse, body }
         }
-        Step::Repeat { count, reverse, body } => Step::Repeat {
-            count: count.clone(),
-            reverse: *reverse,
-            body: body.iter().map(|s| shifted(s, by)).collect(),
-        },
-    }
+    };
+    Task { kind, stream: task.stream }
 }
 
 fn remap(launch: &mut Launch, map: &[usize]) {

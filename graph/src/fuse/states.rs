@@ -2,7 +2,7 @@
 
 use super::lower::Kernels;
 use super::region::copy;
-use crate::program::{Buffer, Launch, Place, Source, Step, Target};
+use crate::program::{Buffer, Launch, Place, Source, Task, Target};
 
 /// Redirects stores to states that would be seen by later reads, which must see what the state was before.
 pub(super) fn assign_after_reads(kernels: &mut Kernels) {
@@ -25,10 +25,9 @@ pub(super) fn assign_after_reads(kernels: &mut Kernels) {
         let (dtype, size) = (kernels.buffers[state].dtype, kernels.buffers[state].size.clone());
         let next = kernels.buffers.len();
         kernels.buffers.push(Buffer::new(name, dtype, size.clone(), Place::open()));
-        kernels.rows_of.push(None);
         let stores = kernels.launches[writer].stores.iter_mut();
         stores.filter(|s| s.buffer == state).for_each(|s| s.buffer = next);
-        kernels.schedule.push(Step::launch(kernels.launches.len()));
+        kernels.schedule.push(Task::launch(kernels.launches.len()));
         kernels.launches.push(copy(next, state, &size, dtype));
         kernels.places.push(kernels.places[writer]);
     }

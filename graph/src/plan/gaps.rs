@@ -3,7 +3,7 @@
 
 use super::Block;
 use crate::program::lives::span;
-use crate::program::{Access, Buffer, Launch, Step};
+use crate::program::{Access, Buffer, Launch, Task, TaskKind};
 use crate::size::Size;
 
 /// Between which launches of a round a buffer holds nothing: the last that reads the old value, and the one that writes the new one.
@@ -14,15 +14,15 @@ struct Gap {
 }
 
 /// Joins blocks that live inside a gap with the block around it.
-pub(super) fn fill(launches: &[Launch], schedule: &[Step], buffers: &[Buffer], blocks: &mut Vec<Block>) {
+pub(super) fn fill(launches: &[Launch], schedule: &[Task], buffers: &[Buffer], blocks: &mut Vec<Block>) {
     let reads: Vec<Vec<usize>> = launches.iter().map(Launch::reads).collect();
     in_steps(launches, &reads, schedule, buffers, blocks);
 }
 
 /// `reads`: what each launch reads.
-fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], buffers: &[Buffer], blocks: &mut Vec<Block>) {
+fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Task], buffers: &[Buffer], blocks: &mut Vec<Block>) {
     for step in steps {
-        let Step::Repeat { body, .. } = step else { continue };
+        let TaskKind::Loop { body, .. } = &step.kind else { continue };
         in_steps(launches, reads, body, buffers, blocks);
         let mut owner = 0;
         while owner < blocks.len() {
@@ -33,7 +33,7 @@ fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], buffers: 
                 let around = &mut blocks[owner];
                 around.align = around.align.max(taker.align);
                 around.buffers.extend(taker.buffers);
-                around.taken.push((taker.first, taker.last));
+                around.taken.push((taker.life.first, taker.life.last));
             }
             owner += 1;
         }
@@ -41,13 +41,13 @@ fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Step], buffers: 
 }
 
 /// The gap of a block in the rounds of a loop, if the block is one buffer there that is written as a whole.
-fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Step], buffers: &[Buffer], block: &Block) -> Option<Gap> {
+fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Task], buffers: &[Buffer], block: &Block) -> Option<Gap> {
     let (start, end) = span(body)?;
-    if block.first >= start && block.last <= end || block.last < start || block.first > end {
+    if block.life.first >= start && block.life.last <= end || block.life.last < start || block.life.first > end {
         return None;
     }
     let own = |buffer: &usize| block.buffers.contains(buffer);
-    let direct = |launch: usize| body.contains(&Step::launch(launch));
+    let direct = |launch: usize| body.contains(&Task::launch(launch));
     let mut written = None;
     for (launch, l) in launches.iter().enumerate().take(end + 1).skip(start) {
         for store in l.stores.iter().filter(|s| own(&s.buffer)) {
@@ -96,11 +96,11 @@ fn candidate(launches: &[Launch], buffers: &[Buffer], gap: &Gap, owner: usize, b
         let block = &blocks[*at];
         *at != owner
             && (block.class, block.bytes <= around.bytes) == (around.class, true)
-            && block.first >= gap.from
-            && block.last <= gap.to
-            && (block.first > gap.from || in_place(gap.from, around, block))
-            && (block.last < gap.to || in_place(gap.to, block, around))
-            && around.taken.iter().all(|(first, last)| block.last < *first || *last < block.first)
+            && block.life.first >= gap.from
+            && block.life.last <= gap.to
+            && (block.life.first > gap.from || in_place(gap.from, around, block))
+            && (block.life.last < gap.to || in_place(gap.to, block, around))
+            && around.taken.iter().all(|(first, last)| block.life.last < *first || *last < block.life.first)
     };
-    (0..blocks.len()).filter(fits).max_by_key(|at| (blocks[*at].bytes, blocks[*at].last - blocks[*at].first))
+    (0..blocks.len()).filter(fits).max_by_key(|at| (blocks[*at].bytes, blocks[*at].life.last - blocks[*at].life.first))
 }

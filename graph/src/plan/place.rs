@@ -1,5 +1,6 @@
 //! Places for blocks of memory with lives: best fit in a few orders, the best one repaired by a bounded search.
 
+use super::life::Meets;
 use super::polynomial::{Basis, Polynomial};
 
 /// A block whose place is sought.
@@ -23,25 +24,10 @@ pub(super) struct Placement {
 /// Placements of one block that a search may try in all, over a basis of up to 8 monomials.
 const SEARCH: usize = 40_000;
 
-/// What lives at one time, at each of the times where no other one has as much.
-pub(super) fn alive(basis: &Basis, pieces: &[Piece]) -> Vec<Polynomial> {
-    let end = pieces.iter().map(|p| p.last + 2).max().unwrap_or(0);
-    let mut change = vec![basis.zero(); end];
-    for piece in pieces {
-        change[piece.first] = change[piece.first].plus(&piece.size);
-        change[piece.last + 1] = change[piece.last + 1].minus(&piece.size);
-    }
-    let lives = change.iter().scan(basis.zero(), |live, change| {
-        *live = live.plus(change);
-        Some(live.clone())
-    });
-    basis.greatest(lives)
-}
-
 /// Places all pieces.
-pub(super) fn place(basis: &Basis, pieces: &[Piece], bound: &[Polynomial]) -> Placement {
+pub(super) fn place(basis: &Basis, pieces: &[Piece], meets: &Meets, bound: &[Polynomial]) -> Placement {
     let weights = pieces.iter().map(|p| basis.at(&p.size, 0)).collect();
-    Search { basis, pieces, weights, bound: most(basis, bound) }.run()
+    Search { basis, pieces, meets, weights, bound: most(basis, bound) }.run()
 }
 
 /// The greatest value at each sample.
@@ -52,6 +38,7 @@ fn most(basis: &Basis, all: &[Polynomial]) -> Vec<i64> {
 struct Search<'a> {
     basis: &'a Basis,
     pieces: &'a [Piece],
+    meets: &'a Meets,
     /// What the sizes are worth where all run-time sizes are large.
     weights: Vec<i64>,
     /// What is alive at once, at each sample.
@@ -244,10 +231,8 @@ impl Search<'_> {
         let mut pile: Vec<usize> = (0..placed.order.len()).filter(|at| Some(height(at)) == top).collect();
         let mut next = 0;
         while let Some(&above) = pile.get(next) {
-            let piece = &self.pieces[placed.order[above]];
             for at in 0..above {
-                let other = &self.pieces[placed.order[at]];
-                let meets = other.first <= piece.last && piece.first <= other.last;
+                let meets = self.meets.at(placed.order[at], placed.order[above]);
                 if meets && placed.spans[at].to == placed.spans[above].from && !pile.contains(&at) {
                     pile.push(at);
                 }
@@ -268,8 +253,7 @@ impl Search<'_> {
             let weight = self.weights[order[number]];
             taken.clear();
             for (at, span) in spans.iter().enumerate() {
-                let other = &self.pieces[order[at]];
-                if other.first <= piece.last && piece.first <= other.last {
+                if self.meets.at(order[at], order[number]) {
                     taken.push((span.worth, at));
                 }
             }

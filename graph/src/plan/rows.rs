@@ -3,46 +3,60 @@
 
 use crate::fuse::Kernels;
 use crate::program::lives::span;
-use crate::program::{Launch, Place, Step};
+use crate::program::order::Order;
+use crate::program::{Launch, Place, Task, TaskKind};
 
 /// Lets buffers that live in the rest of a round, and are as large as a row, lie in that row.
-pub(super) fn reuse(kernels: &mut Kernels, lives: &[Option<(usize, usize)>]) {
+/// `lies_in`: for each buffer that lies in another one, that one.
+pub(super) fn reuse(
+    kernels: &mut Kernels,
+    lies_in: &mut [Option<usize>],
+    lives: &[Option<(usize, usize)>],
+    order: Option<&Order>,
+) {
     let schedule = kernels.schedule.clone();
     let touched: Vec<Vec<usize>> = kernels.launches.iter().map(Launch::touches).collect();
-    in_steps(kernels, lives, &touched, &schedule, 0);
+    in_tasks(kernels, lies_in, lives, &Uses { touched, order }, &schedule, 0);
 }
 
-/// `touched`: what each launch reads and writes.
-fn in_steps(
+/// What each launch reads and writes, and what comes before what; without an order, launches run as they are numbered.
+struct Uses<'o> {
+    touched: Vec<Vec<usize>>,
+    order: Option<&'o Order>,
+}
+
+fn in_tasks(
     kernels: &mut Kernels,
+    lies_in: &mut [Option<usize>],
     lives: &[Option<(usize, usize)>],
-    touched: &[Vec<usize>],
-    steps: &[Step],
+    uses: &Uses<'_>,
+    tasks: &[Task],
     depth: usize,
 ) {
-    for step in steps {
-        let Step::Repeat { body, .. } = step else { continue };
-        in_steps(kernels, lives, touched, body, depth + 1);
+    let touched = &uses.touched;
+    for task in tasks {
+        let TaskKind::Loop { body, .. } = &task.kind else { continue };
+        in_tasks(kernels, lies_in, lives, uses, body, depth + 1);
         let Some((start, end)) = span(body) else { continue };
         let mut wholes: Vec<usize> =
-            touched[start..=end].iter().flatten().filter_map(|&part| kernels.rows_of[part]).collect();
+            touched[start..=end].iter().flatten().filter_map(|&part| lies_in[part]).collect();
         wholes.sort_unstable();
         wholes.dedup();
         for whole in wholes {
-            let Some((row, mut last)) = dead_row(kernels, touched, whole, depth, start, end) else { continue };
-            if body.contains(&Step::launch(last))
-                && let Some(next) = heir_stack(kernels, touched, row, last, start, end)
+            let Some((row, mut last)) = dead_row(kernels, lies_in, uses, whole, depth, start, end) else { continue };
+            if body.contains(&Task::launch(last))
+                && let Some(next) = heir_stack(kernels, lies_in, touched, row, last, start, end)
             {
-                move_stack(kernels, next, row, whole);
+                move_stack(kernels, lies_in, next, row, whole);
                 continue;
             }
-            while body.contains(&Step::launch(last))
-                && let Some(next) = heir(kernels, lives, row, last, end)
+            while body.contains(&Task::launch(last))
+                && let Some(next) = heir(kernels, lies_in, lives, row, last, end)
             {
                 let buffer = kernels.buffers[row].clone();
                 let taken = &mut kernels.buffers[next];
                 (taken.place, taken.start, taken.strides) = (buffer.place, buffer.start, buffer.strides);
-                kernels.rows_of[next] = Some(whole);
+                lies_in[next] = Some(whole);
                 last = lives[next].map_or(end, |(_, last)| last);
             }
         }
@@ -52,7 +66,8 @@ fn in_steps(
 /// A row of a stack of which each round of a loop, in launches `start..=end`, reads its own one for the last time; and the launch that does.
 fn dead_row(
     kernels: &Kernels,
-    touched: &[Vec<usize>],
+    lies_in: &[Option<usize>],
+    uses: &Uses<'_>,
     whole: usize,
     depth: usize,
     start: usize,
@@ -61,10 +76,18 @@ fn dead_row(
     if !matches!(kernels.buffers[whole].place, Place::Arena(_)) {
         return None;
     }
-    let is_part = |b: usize| b == whole || kernels.rows_of[b] == Some(whole);
+    let is_part = |b: usize| b == whole || lies_in[b] == Some(whole);
     let mut found: Option<(usize, usize)> = None;
+    // Whoever uses it outside of the loop must be done before, whatever runs side by side.
+    if let Some(order) = uses.order {
+        let is_done = |number: usize| order.happens_before(order.task_of(number), order.task_of(start));
+        let user = |number: usize| uses.touched[number].iter().any(|part| is_part(*part));
+        if (0..start).any(|number| user(number) && !is_done(number)) {
+            return None;
+        }
+    }
     for (number, launch) in kernels.launches.iter().enumerate().skip(start) {
-        for &part in touched[number].iter().filter(|b| is_part(**b)) {
+        for &part in uses.touched[number].iter().filter(|b| is_part(**b)) {
             let buffer = &kernels.buffers[part];
             let moves = buffer.strides.len() == depth + 1 && buffer.strides[depth] == buffer.size;
             let known = found.is_none_or(|(row, _)| {
@@ -83,6 +106,7 @@ fn dead_row(
 /// A stack whose rows are first written where that launch reads the row that dies, and that nobody touches before the loop.
 fn heir_stack(
     kernels: &Kernels,
+    lies_in: &[Option<usize>],
     touched: &[Vec<usize>],
     row: usize,
     last: usize,
@@ -92,11 +116,11 @@ fn heir_stack(
     let place = &kernels.buffers[row];
     let launch = &kernels.launches[last];
     let pairs = launch.in_place(&kernels.buffers);
-    let reads = launch.reads().into_iter().filter(|b| kernels.rows_of[*b] == kernels.rows_of[row]).collect::<Vec<_>>();
+    let reads = launch.reads().into_iter().filter(|b| lies_in[*b] == lies_in[row]).collect::<Vec<_>>();
     let written = launch.stores.iter().map(|s| s.buffer);
     let mut candidates = written.filter_map(|part| {
-        let (whole, buffer) = (kernels.rows_of[part]?, &kernels.buffers[part]);
-        let is_part = |b: &usize| *b == whole || kernels.rows_of[*b] == Some(whole);
+        let (whole, buffer) = (lies_in[part]?, &kernels.buffers[part]);
+        let is_part = |b: &usize| *b == whole || lies_in[*b] == Some(whole);
         let alike = |b: &usize| {
             let other = &kernels.buffers[*b];
             (&other.size, &other.strides, other.start.is_zero()) == (&place.size, &place.strides, true)
@@ -104,7 +128,7 @@ fn heir_stack(
         };
         let touches = |number: usize| touched[number].iter().filter(|b| is_part(b));
         let fits = matches!(buffer.place, Place::Arena(_))
-            && Some(whole) != kernels.rows_of[row]
+            && Some(whole) != lies_in[row]
             && reads.iter().all(|read| pairs.contains(&(*read, part)))
             && (0..last).all(|number| touches(number).next().is_none())
             && (last.max(start)..=end).all(|number| touches(number).all(alike))
@@ -116,26 +140,26 @@ fn heir_stack(
 }
 
 /// Lets a stack lie where another one does, whose row `row` is.
-fn move_stack(kernels: &mut Kernels, stack: usize, row: usize, into: usize) {
+fn move_stack(kernels: &mut Kernels, lies_in: &mut [Option<usize>], stack: usize, row: usize, into: usize) {
     let (place, start) = (kernels.buffers[row].place.clone(), kernels.buffers[row].start.clone());
     for part in 0..kernels.buffers.len() {
-        if part == stack || kernels.rows_of[part] == Some(stack) {
+        if part == stack || lies_in[part] == Some(stack) {
             let buffer = &mut kernels.buffers[part];
             buffer.place = place.clone();
             buffer.start = &buffer.start + &start;
-            kernels.rows_of[part] = Some(into);
+            lies_in[part] = Some(into);
         }
     }
 }
 
 /// The buffer that lives longest of those that can take the place of a row after launch `last`.
-fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: usize, end: usize) -> Option<usize> {
+fn heir(kernels: &Kernels, lies_in: &[Option<usize>], lives: &[Option<(usize, usize)>], row: usize, last: usize, end: usize) -> Option<usize> {
     let place = &kernels.buffers[row];
     let launch = &kernels.launches[last];
     let is_row = |b: &usize| {
         let other = &kernels.buffers[*b];
         (&other.place, &other.start, &other.strides) == (&place.place, &place.start, &place.strides)
-            && (*b == row || kernels.rows_of[*b] == kernels.rows_of[row])
+            && (*b == row || lies_in[*b] == lies_in[row])
     };
     let in_place = |b: usize| {
         let read: Vec<usize> = launch.touches().into_iter().filter(is_row).collect();
@@ -147,7 +171,7 @@ fn heir(kernels: &Kernels, lives: &[Option<(usize, usize)>], row: usize, last: u
         let free = matches!(buffer.place, Place::Arena(_)) && buffer.strides.is_empty() && buffer.start.is_zero();
         let lives =
             lives[*b].is_some_and(|(first, until)| until <= end && (first > last || first == last && in_place(*b)));
-        let whole = || kernels.rows_of[*b].is_some() || kernels.rows_of.contains(&Some(*b));
+        let whole = || lies_in[*b].is_some() || lies_in.contains(&Some(*b));
         let as_large = (&buffer.size, buffer.dtype.bytes()) == (&place.size, place.dtype.bytes());
         free && lives && as_large && !whole()
     };

@@ -11,7 +11,7 @@
 //!
 //! Of several cuts that cost the same, the one nearest to the backward pass is taken: the least is made again.
 
-use super::flow::{INFINITE, Network};
+use crate::flow::{INFINITE, Network};
 use super::{Phase, Phases, attention, is_free, is_given, is_light, is_view};
 use crate::graph::{Graph, Op, Role, Value};
 

@@ -9,7 +9,6 @@ use crate::primitives::Weight;
 
 mod attention;
 mod cut;
-mod flow;
 mod products;
 mod rebuild;
 mod replay;

@@ -1,7 +1,7 @@
 //! Which arguments a call may donate to which results: one memory for both.
 
 use super::lives::loops;
-use super::{Place, Program, Step};
+use super::{Place, Program, Task};
 
 impl Program {
     /// The pairs (argument, result) that may lie in one memory: of one type, and every read of the argument is before the first write of the
@@ -45,6 +45,6 @@ impl Program {
         writes.dedup();
         let at_its_place =
             |read: usize| whole(&read) && writes.iter().all(|write| whole(write) && pairs.contains(&(read, *write)));
-        first == last && self.schedule.contains(&Step::launch(first)) && reads.all(at_its_place)
+        first == last && self.schedule.contains(&Task::launch(first)) && reads.all(at_its_place)
     }
 }

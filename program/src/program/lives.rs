@@ -1,9 +1,9 @@
 //! From which launch to which one each buffer holds something.
 
-use super::{Launch, Step, Task};
+use super::{Launch, Task, TaskKind};
 
 /// Which launches write and read each buffer: first and last one. What lives when a loop begins or ends lives all through it.
-pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Option<(usize, usize)>> {
+pub fn lives(launches: &[Launch], schedule: &[Task], buffers: usize) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers];
     for (step, launch) in launches.iter().enumerate() {
         for buffer in launch.touches() {
@@ -17,7 +17,7 @@ pub fn lives(launches: &[Launch], schedule: &[Step], buffers: usize) -> Vec<Opti
 }
 
 /// As [`lives`] does: what lives when a loop begins or ends lives all through it.
-pub fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Step]) {
+pub fn extend_through_loops(life: &mut Option<(usize, usize)>, schedule: &[Task]) {
     extend(life, &loops(schedule));
 }
 
@@ -34,17 +34,17 @@ pub fn extend(life: &mut Option<(usize, usize)>, loops: &[(usize, usize)]) {
 }
 
 /// The first and last launch of every loop, inner loops before those around them.
-pub fn loops(schedule: &[Step]) -> Vec<(usize, usize)> {
+pub fn loops(schedule: &[Task]) -> Vec<(usize, usize)> {
     let bodies =
-        schedule.iter().filter_map(|step| if let Step::Repeat { body, .. } = step { Some(body) } else { None });
+        schedule.iter().filter_map(|step| if let TaskKind::Loop { body, .. } = &step.kind { Some(body) } else { None });
     bodies.flat_map(|body| loops(body).into_iter().chain(span(body))).collect()
 }
 
 /// The first and last launch of a body.
-pub fn span(body: &[Step]) -> Option<(usize, usize)> {
-    let spans = body.iter().filter_map(|step| match step {
-        Step::Run { task: Task::Launch(launch), .. } => Some((*launch, *launch)),
-        Step::Repeat { body, .. } => span(body),
+pub fn span(body: &[Task]) -> Option<(usize, usize)> {
+    let spans = body.iter().filter_map(|step| match &step.kind {
+        TaskKind::Launch(launch) => Some((*launch, *launch)),
+        TaskKind::Loop { body, .. } => span(body),
     });
     spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

@@ -53,16 +53,14 @@ fn programs(net: &mut Net) -> impl Iterator<Item = &mut Program> {
 
 /// Gives each buffer a copy of the arena to itself: it lies there as it did, and nothing else does.
 pub fn unshare(program: &mut Program) {
-    let mut copies: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut copies: BTreeMap<usize, i64> = BTreeMap::new();
     // At least as much as the greatest, and elements of 8 bytes, too, stay aligned in each copy.
     let terms = program.arena.iter().flat_map(Size::terms);
     let whole = terms.fold(Size::constant(0), |sum, (m, c)| &sum + &Size::term(m.clone(), (c + 7).div_euclid(8) * 8));
-    for buffer in &mut program.buffers {
-        // Rows of one stack lie at one place under one name.
-        let key = (buffer.name.clone(), format!("{:?}", buffer.place));
-        let next = copies.len() as i64;
+    for (number, buffer) in program.buffers.iter_mut().enumerate() {
+        let (whole, next) = (buffer.part_of.unwrap_or(number), copies.len() as i64);
         if let Place::Arena(offset) = &mut buffer.place {
-            *offset = &*offset + &(&whole * &(*copies.entry(key).or_insert(next)).into());
+            *offset = &*offset + &(&whole * &(*copies.entry(whole).or_insert(next)).into());
         }
     }
     program.arena = vec![&whole * &(copies.len() as i64).into()];

@@ -168,6 +168,7 @@ impl Bound {
             homes.push(Home { place: buffer.place.clone(), start, len: sizes.length(&buffer.size, &buffer.name)? });
             let moves = buffer.strides.iter().map(|stride| match buffer.place {
                 Place::State(i) => states.stride(i, sizes.eval(stride)),
+                Place::Parameter(i) | Place::Gradient(i) => loaded.stride(i, sizes.eval(stride)) * width as isize,
                 _ => sizes.eval(stride) as isize * width as isize,
             });
             strides.extend(moves.chain(std::iter::repeat(0)).take(depth));

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use castnet_kernels::Kernel;
-use castnet_program::program::{Step, Task};
+use castnet_program::program::{Task, TaskKind};
 
 use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};
@@ -104,16 +104,16 @@ impl Schedule {
 }
 
 impl Steps {
-    fn new(sizes: &Sizes<'_>, kernels: &[Kernel], steps: &[Step], around: usize, depth: &mut usize) -> Result<Steps> {
+    fn new(sizes: &Sizes<'_>, kernels: &[Kernel], steps: &[Task], around: usize, depth: &mut usize) -> Result<Steps> {
         let mut own = Steps::default();
         *depth = around.max(*depth);
         for step in steps {
-            let (kind, length) = match step {
-                Step::Run { task: Task::Launch(launch), .. } => {
+            let (kind, length) = match &step.kind {
+                TaskKind::Launch(launch) => {
                     let parts = kernels[*launch].parts();
                     (Kind::Launch { launch: *launch, parts }, parts)
                 }
-                Step::Repeat { count, reverse, body } => {
+                TaskKind::Loop { count, reverse, body } => {
                     let count = sizes.length(count, "the number of rounds")?;
                     let body = Steps::new(sizes, kernels, body, around + 1, depth)?;
                     // Rounds are 32-bit numbers.
@@ -201,14 +201,14 @@ pub(super) struct Ends<'s> {
 
 impl Ends<'_> {
     /// The first buffer that a launch touches beyond its place in the first or last round of a loop.
-    pub(super) fn beyond(&self, steps: &[Step], counts: &mut Vec<usize>) -> Result<Option<usize>> {
+    pub(super) fn beyond(&self, steps: &[Task], counts: &mut Vec<usize>) -> Result<Option<usize>> {
         for step in steps {
-            let found = match step {
-                Step::Run { task: Task::Launch(launch), .. } => {
+            let found = match &step.kind {
+                TaskKind::Launch(launch) => {
                     let launch = &self.sizes.program.launches[*launch];
                     reads(launch).chain(writes(launch)).find(|&buffer| self.leaves(buffer, counts))
                 }
-                Step::Repeat { count, body, .. } => {
+                TaskKind::Loop { count, body, .. } => {
                     counts.push(self.sizes.length(count, "the number of rounds")?);
                     let found = self.beyond(body, counts)?;
                     counts.pop();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     /// Written out: the launch, its part and the rounds of each phase.
-    fn written_out(steps: &Steps, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
+    fn written_out(steps: &Tasks, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
         for (_, kind) in &steps.list {
             match kind {
                 Kind::Launch { launch, parts } => {

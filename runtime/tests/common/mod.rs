@@ -63,7 +63,7 @@ fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer
         checks: vec![],
         results: vec![result],
         buffers,
-        schedule: (0..launches.len()).map(Step::launch).collect(),
+        schedule: (0..launches.len()).map(Task::launch).collect(),
         launches,
         arena: vec![],
         bound: vec![],
@@ -202,15 +202,16 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
     copy_out.stages = vec![stage(Level::Element, vec![Source::Load(0)], same, Target::Store(0))];
     // Going backwards, round r reads what lies behind and writes what lies before.
     let (from, to) = if reverse { (floats, 0) } else { (0, floats) };
-    let moving = |name: &str, place| Buffer { strides: vec![floats.into()], ..buffer(name, width, place) };
+    let moving = |name: &str, by: i64, place| Buffer { strides: vec![by.into()], ..buffer(name, width, place) };
+    let part = |buffer: Buffer| Buffer { part_of: Some(6), ..buffer };
     let arena = |offset: i64| Place::Arena((4 * offset).into());
     let start = if reverse { 3 * floats } else { 0 };
     let buffers = vec![
-        moving("from", arena(from)),
-        moving("s", Place::Parameter(0)),
-        moving("to", arena(to)),
+        part(moving("from", floats, arena(from))),
+        moving("s", 1, Place::Parameter(0)),
+        part(moving("to", floats, arena(to))),
         buffer("x", width, Place::Argument(0)),
-        buffer("x copied", width, arena(start)),
+        part(buffer("x copied", width, arena(start))),
         buffer("y", 4 * width, Place::Result(0)),
         buffer("all", 4 * floats, arena(0)),
     ];
@@ -222,7 +223,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         vec![copy_in, scale, copy_out],
     );
     p.schedule =
-        vec![Step::launch(0), Step::Repeat { count: 3.into(), reverse, body: vec![Step::launch(1)] }, Step::launch(2)];
+        vec![Task::launch(0), Task::repeat(3.into(), reverse, vec![Task::launch(1)]), Task::launch(2)];
     p.arena = vec![(16 * floats).into()];
     let programs = vec![Programs { inference: p, training: None }];
     Net {

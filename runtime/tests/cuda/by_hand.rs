@@ -3,7 +3,7 @@
 use castnet_graph::compile::compile;
 use castnet_program::net::{Backend, ForTarget, Function, Net, Programs};
 use castnet_program::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Step, Target,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Task, Target,
 };
 use castnet_program::scalar::{Binary, Code, Instr, Lane, Reduction, Unary};
 use castnet_program::size::Size;
@@ -103,7 +103,7 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
         code: Code { inputs, instrs: vec![instr], outputs: vec![made] },
         outputs: vec![Target::Store(0)],
     };
-    program.schedule.push(Step::launch(program.launches.len()));
+    program.schedule.push(Task::launch(program.launches.len()));
     program.launches.push(Launch {
         name: name.into(),
         loc: 0,
@@ -145,7 +145,7 @@ fn reduction(program: &mut Program, from: usize, reductions: &[Reduction], famil
         code: Code { inputs: vec![dtype.lane(); count], instrs: vec![], outputs: (0..count as u32).collect() },
         outputs: (0..count).map(Target::Store).collect(),
     };
-    program.schedule.push(Step::launch(program.launches.len()));
+    program.schedule.push(Task::launch(program.launches.len()));
     program.launches.push(Launch {
         name: format!("reduce {points} by {length} of {dtype}"),
         loc: 0,

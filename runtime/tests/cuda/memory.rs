@@ -4,7 +4,7 @@ use castnet_graph::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Kernel, Places, Run};
 use castnet_program::net::{Net, State};
-use castnet_program::program::{Layout, Named, Place, Program, Step, Target, Task};
+use castnet_program::program::{Layout, Named, Place, Program, Task, Target, TaskKind};
 use castnet_program::scalar::Reduction;
 use castnet_program::types::DType;
 
@@ -122,14 +122,18 @@ impl<'a> Memory<'a> {
             Place::Check(i) => self.starts.checks + 8 * i,
             Place::Arena(offset) => self.starts.arena + offset.eval(value) as usize,
         };
-        if let Place::State(i) = b.place {
-            // Strides count states.
-            let moved: i64 = b.strides.iter().zip(&at.now).map(|(s, round)| s.eval(value) * *round as i64).sum();
-            let start = self.starts.states[i + moved as usize];
-            return start..start + (width * b.size.eval(value)) as usize;
-        }
         let moved: i64 = b.strides.iter().zip(&at.now).map(|(stride, round)| stride.eval(value) * *round as i64).sum();
-        let start = start as i64 + width * (b.start.eval(value) + moved);
+        // Of these, strides count how many.
+        let starts = match &b.place {
+            Place::Parameter(i) => Some((&self.starts.parameters, i)),
+            Place::Gradient(i) => Some((&self.starts.gradients, i)),
+            Place::State(i) => Some((&self.starts.states, i)),
+            Place::Argument(_) | Place::Result(_) | Place::Check(_) | Place::Arena(_) => None,
+        };
+        let start = match starts {
+            Some((starts, first)) => (starts[first + moved as usize] as i64) + width * b.start.eval(value),
+            None => start as i64 + width * (b.start.eval(value) + moved),
+        };
         start as usize..(start + width * b.size.eval(value)) as usize
     }
 
@@ -270,11 +274,11 @@ struct Rounds {
 }
 
 /// The schedule with its repeats rolled out: launches with their rounds.
-fn flatten(schedule: &[Step], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: &mut Vec<(usize, Rounds)>) {
+fn flatten(schedule: &[Task], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: &mut Vec<(usize, Rounds)>) {
     for step in schedule {
-        match step {
-            Step::Run { task: Task::Launch(launch), .. } => phases.push((*launch, at.clone())),
-            Step::Repeat { count, reverse, body } => {
+        match &step.kind {
+            TaskKind::Launch(launch) => phases.push((*launch, at.clone())),
+            TaskKind::Loop { count, reverse, body } => {
                 let count = count.eval(sizes) as usize;
                 for i in 0..count {
                     let i = if *reverse { count - 1 - i } else { i };

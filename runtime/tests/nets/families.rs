@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Step, Strided, Task, Tile};
+use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Task, Strided, TaskKind, Tile};
 
 /// Each kind, and how many launches of it are in loops and read or write something that moves on with the rounds.
 pub type Counts = BTreeMap<String, usize>;
@@ -13,11 +13,11 @@ pub fn in_loops(program: &Program) -> Counts {
     counts
 }
 
-fn count(program: &Program, steps: &[Step], inside: bool, counts: &mut Counts) {
+fn count(program: &Program, steps: &[Task], inside: bool, counts: &mut Counts) {
     for step in steps {
-        match step {
-            Step::Repeat { body, .. } => count(program, body, true, counts),
-            Step::Run { task: Task::Launch(number), .. } => {
+        match &step.kind {
+            TaskKind::Loop { body, .. } => count(program, body, true, counts),
+            TaskKind::Launch(number) => {
                 let launch = &program.launches[*number];
                 let moves = |buffer: usize| program.buffers[buffer].strides.iter().any(|s| !s.is_zero());
                 if inside && buffers(launch).into_iter().any(moves) {

@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 use crate::program::{
-    Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Task, Tile,
+    Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Task,
+    Strided, Target, TaskKind, Tile,
 };
 use crate::rules::Rule;
 use crate::scalar::Instr;
@@ -71,6 +71,9 @@ fn buffer(out: &mut String, number: usize, buffer: &Buffer) -> fmt::Result {
         Place::Check(i) => write!(out, "check {i}"),
         Place::Arena(at) => write!(out, "arena ({at})"),
     }?;
+    if let Some(whole) = buffer.part_of {
+        write!(out, " part of {whole}")?;
+    }
     if !buffer.start.is_zero() {
         write!(out, " start ({})", buffer.start)?;
     }
@@ -212,17 +215,13 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
     Ok(())
 }
 
-fn steps(out: &mut String, all: &[Step], indent: &str) -> fmt::Result {
+fn steps(out: &mut String, all: &[Task], indent: &str) -> fmt::Result {
     for step in all {
-        match step {
-            Step::Run { task, stream } => {
-                match task {
-                    Task::Launch(i) => write!(out, "{indent}launch {i}")?,
-                }
-                writeln!(out, "{}", if *stream == 0 { String::new() } else { format!(" on stream {stream}") })?;
-            }
-            Step::Repeat { count, reverse, body } => {
-                writeln!(out, "{indent}repeat ({count}){}", if *reverse { " reversed" } else { "" })?;
+        let stream = if step.stream == 0 { String::new() } else { format!(" on stream {}", step.stream) };
+        match &step.kind {
+            TaskKind::Launch(i) => writeln!(out, "{indent}launch {i}{stream}")?,
+            TaskKind::Loop { count, reverse, body } => {
+                writeln!(out, "{indent}repeat ({count}){}{stream}", if *reverse { " reversed" } else { "" })?;
                 steps(out, body, &format!("{indent}    "))?;
                 writeln!(out, "{indent}end")?;
             }

@@ -7,7 +7,7 @@ use super::pad;
 
 use crate::program::lives::lives;
 use crate::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Step, Target, Task, Tile,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Task, Target, TaskKind, Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Unary};
 use crate::size::Size;
@@ -79,11 +79,11 @@ impl ProgramText for Program {
     }
 }
 
-fn write_steps(text: &mut String, program: &Program, steps: &[Step], indent: &str, line: Line<'_>) {
+fn write_steps(text: &mut String, program: &Program, steps: &[Task], indent: &str, line: Line<'_>) {
     for step in steps {
-        match step {
-            Step::Run { task: Task::Launch(i), .. } => write_launch(text, &program.launches[*i], *i, indent, line),
-            Step::Repeat { count, reverse, body } => {
+        match &step.kind {
+            TaskKind::Launch(i) => write_launch(text, &program.launches[*i], *i, indent, line),
+            TaskKind::Loop { count, reverse, body } => {
                 let way = if *reverse { " from the last" } else { "" };
                 let _ = writeln!(text, "{indent}repeat {count} times{way}");
                 write_steps(text, program, body, &format!("{indent}    "), line);

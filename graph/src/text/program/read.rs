@@ -2,8 +2,8 @@
 
 use super::super::line::{Line, Problem, ReadError};
 use crate::program::{
-    Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Step,
-    Strided, Target, Task, Tile,
+    Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Task,
+    Strided, Target, TaskKind, Tile,
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};
@@ -34,7 +34,7 @@ struct Reader {
     /// What the next lines are about.
     part: Part,
     /// The loops that are open.
-    open: Vec<(Size, bool, Vec<Step>)>,
+    open: Vec<Task>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -208,26 +208,35 @@ impl Reader {
     fn step(&mut self, word: &str, line: &mut Line<'_>) -> Result<bool, Problem> {
         let step = match word {
             "launch" => {
-                let task = Task::Launch(line.number()?);
-                let stream = if line.eat("on stream") { line.number()? } else { 0 };
-                Step::Run { task, stream }
+                let kind = TaskKind::Launch(line.number()?);
+                Task { kind, stream: line.stream()? }
             }
             "repeat" if self.open.len() < DEEPEST => {
-                self.open.push((line.bracketed()?, line.eat("reversed"), vec![]));
+                let (count, reverse) = (line.bracketed()?, line.eat("reversed"));
+                let kind = TaskKind::Loop { count, reverse, body: vec![] };
+                self.open.push(Task { kind, stream: line.stream()? });
                 return Ok(true);
             }
             "end" => match self.open.pop() {
-                Some((count, reverse, body)) => Step::Repeat { count, reverse, body },
+                Some(task) => task,
                 None => return Ok(false),
             },
             _ => return Ok(false),
         };
-        self.open.last_mut().map_or(&mut self.program.schedule, |(.., body)| body).push(step);
+        let around = self.open.last_mut().map(|task| &mut task.kind);
+        match around {
+            Some(TaskKind::Loop { body, .. }) => body.push(step),
+            Some(TaskKind::Launch(_)) | None => self.program.schedule.push(step),
+        }
         Ok(true)
     }
 }
 
 impl Line<'_> {
+    fn stream(&mut self) -> Result<u32, Problem> {
+        if self.eat("on stream") { self.number() } else { Ok(0) }
+    }
+
     /// The number of what is listed next.
     fn numbered(&mut self, next: usize) -> Result<(), Problem> {
         let before = self.rest;
@@ -317,9 +326,10 @@ impl Line<'_> {
             "arena" => Place::Arena(self.bracketed()?),
             _ => return Err(Line { rest: before }.wrong("the place of a buffer")),
         };
+        let part_of = if self.eat("part of") { Some(self.number()?) } else { None };
         let start = if self.eat("start") { self.bracketed()? } else { Size::default() };
         let strides = if self.eat("strides") { self.sizes()? } else { vec![] };
-        Ok(Buffer { name: self.name()?, dtype, size, place, start, strides })
+        Ok(Buffer { name: self.name()?, dtype, size, place, part_of, start, strides })
     }
 
     fn family(&mut self) -> Result<Family, Problem> {

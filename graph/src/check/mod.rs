@@ -2,12 +2,16 @@
 //!
 //! Run-time sizes get numbers, several times: all small, and each of them large beside the others, since places and lengths are polynomials.
 
+mod footprint;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::program::{Launch, Place, Program, Step, Task};
+use crate::program::{Launch, Place, Program, Task, TaskKind};
 use crate::size::Size;
 use rustc_hash::FxHashSet;
+
+pub use footprint::Footprints;
 
 /// Every activation that is read was written, and nothing else was written over it in between; and what a launch writes meets what it
 /// reads only where it may work in place.
@@ -64,9 +68,9 @@ fn bindings(program: &Program) -> Vec<Numbers> {
     if all.is_empty() { vec![first] } else { all }
 }
 
-fn rounds<'p>(steps: &'p [Step], counts: &mut Vec<&'p Size>) {
+fn rounds<'p>(steps: &'p [Task], counts: &mut Vec<&'p Size>) {
     for step in steps {
-        if let Step::Repeat { count, body, .. } = step {
+        if let TaskKind::Loop { count, body, .. } = &step.kind {
             counts.push(count);
             rounds(body, counts);
         }
@@ -114,11 +118,11 @@ impl Span {
 }
 
 impl Check<'_> {
-    fn steps(&mut self, steps: &[Step]) -> Result<(), String> {
+    fn steps(&mut self, steps: &[Task]) -> Result<(), String> {
         for step in steps {
-            match step {
-                Step::Run { task: Task::Launch(launch), .. } => self.launch(*launch)?,
-                Step::Repeat { count, reverse, body } => {
+            match &step.kind {
+                TaskKind::Launch(launch) => self.launch(*launch)?,
+                TaskKind::Loop { count, reverse, body } => {
                     let count = eval(count, &self.numbers);
                     for round in 0..count {
                         self.rounds.push(if *reverse { count - 1 - round } else { round });
@@ -205,10 +209,10 @@ impl Check<'_> {
         owners.insert(span.from, (span.to, buffer));
     }
 
-    /// Whether two buffers are the same memory by intent: rows of one stack lie at one place under one name.
+    /// Whether two buffers hold the same by intent: parts of one.
     fn is_one(&self, a: usize, b: usize) -> bool {
-        let (x, y) = (&self.program.buffers[a], &self.program.buffers[b]);
-        a == b || x.name == y.name && x.place == y.place
+        let whole = |buffer: usize| self.program.buffers[buffer].part_of.unwrap_or(buffer);
+        whole(a) == whole(b)
     }
 
     /// Where a buffer lies in this round, if in the arena.

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 /// More than any cut that can be paid for.
-pub(super) const INFINITE: i64 = i64::MAX / 4;
+pub(crate) const INFINITE: i64 = i64::MAX / 4;
 
 /// A directed graph with capacities.
-pub(super) struct Network {
+pub(crate) struct Network {
     /// For each node, the numbers of the edges that leave it (also those back along an edge that arrives).
     leaving: Vec<Vec<u32>>,
     /// Where each edge leads, and what is left of its capacity; edge `i ^ 1` is the way back.

@@ -1,0 +1,131 @@
+//! Tasks side by side: programs of several streams have plans that hold in whatever order their tasks run, as long as it is one that
+//! `happens_before` allows.
+
+#[path = "../../tests/nets/mod.rs"]
+mod nets;
+mod whole;
+
+use castnet_graph::check::{Footprints, check_plan};
+use castnet_graph::compile::compile_for;
+use castnet_graph::decompose::{Has, NOTHING};
+use castnet_graph::net::{Backend, Net};
+use castnet_graph::program::Program;
+use castnet_graph::program::order::{Conflicts, Order};
+use castnet_graph::target::Target;
+use castnet_graph::text::{ProgramText, program::read};
+use nets::*;
+use whole::*;
+
+/// A processor that runs so many tasks side by side.
+struct Streams(u32);
+
+impl Target for Streams {
+    fn backend(&self) -> Backend {
+        Backend::Cpu
+    }
+
+    fn has(&self) -> Has {
+        NOTHING
+    }
+
+    fn streams(&self) -> u32 {
+        self.0
+    }
+
+    fn align(&self) -> i64 {
+        64
+    }
+}
+
+/// Numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+/// Lists the tasks in another order that is legal.
+fn shuffle(program: &mut Program, order: &Order, random: &mut Random) {
+    let mut left: Vec<usize> = (0..order.tasks()).collect();
+    let mut schedule = vec![];
+    while !left.is_empty() {
+        let is_ready = |at: &usize| left.iter().all(|&other| !order.happens_before(other, left[*at]));
+        let ready: Vec<usize> = (0..left.len()).filter(is_ready).collect();
+        schedule.push(program.schedule[left.remove(ready[random.below(ready.len())])].clone());
+    }
+    program.schedule = schedule;
+}
+
+/// The plan and the order of a program, by accesses alone; how many pairs of tasks may run in either order.
+fn check(program: &Program) -> usize {
+    let name = &program.name;
+    let back = read(&program.listing()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(back == *program, "{name}: its listing says something else");
+    check_plan(program).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let order = program.order();
+    let footprints = Footprints::all(program);
+    for footprint in &footprints {
+        let ordered = |a: usize, b: usize| order.happens_before(a, b);
+        footprint.check(&ordered).unwrap_or_else(|error| panic!("{name}: {error}\n{}", program.to_text()));
+    }
+    // No conflict is one in name only: without the edge that says so, somebody would notice.
+    let conflicts = Conflicts::new(&program.schedule, &program.launches, &program.buffers);
+    for (a, b) in order.edges().into_iter().filter(|(a, b)| conflicts.before[*b].contains(a)) {
+        let noticed = footprints.iter().any(|footprint| footprint.meet(a, b));
+        assert!(noticed, "{name}: task {a} comes before task {b} for nothing\n{}", program.to_text());
+    }
+    order.unordered().count()
+}
+
+/// Ten random orders for each number of streams; how many pairs of tasks of a step may run in either order.
+fn legal<N: Example>(name: &str) -> usize {
+    let golden = Golden::read(name);
+    let net = N::create(1).unwrap().as_ref().net().clone();
+    let (function, source) = (objective::<N>(&net), source::<N>(&net));
+    let serial = bits::<N>(net, &golden, function, true);
+    let mut pairs = vec![];
+    for streams in [2, 4, 8] {
+        let mut net: Net = compile_for(source.clone(), &Streams(streams)).unwrap_or_else(|e| panic!("{name}: {e:?}")).net;
+        pairs.push(programs(&mut net).map(|program| check(program)).max().unwrap());
+        for seed in 0..10 {
+            let (mut other, mut random) = (net.clone(), Random(seed));
+            for program in programs(&mut other) {
+                let order = program.order();
+                shuffle(program, &order, &mut random);
+                check_plan(program).unwrap_or_else(|error| panic!("{name}, seed {seed}: {error}"));
+            }
+            assert!(serial == bits::<N>(other, &golden, function, true), "{name}, {streams} streams, seed {seed}");
+        }
+    }
+    println!("| {name} | {} | {} | {} |", pairs[0], pairs[1], pairs[2]);
+    pairs[1]
+}
+
+#[test]
+fn any_legal_order_gives_the_same_bits() {
+    let pairs = [
+        legal::<LeNet>("lenet"),
+        legal::<LeNetF64>("lenet"),
+        legal::<LeNetBF16>("lenet"),
+        legal::<Mlp>("mlp"),
+        legal::<Third>("third"),
+        legal::<ResNet20Small>("resnet20"),
+        legal::<ResNet50Thin>("resnet50"),
+        legal::<MobileNetV2Thin>("mobilenet"),
+        legal::<UNet>("unet"),
+        legal::<ViT>("vit"),
+        legal::<Diffusion>("diffusion"),
+        legal::<GptSmall>("gpt"),
+        legal::<GptSmallF64>("gpt"),
+        legal::<Vae>("vae"),
+        legal::<GanCritic>("gan_critic"),
+        legal::<GanGenerator>("gan_generator"),
+        legal::<LstmClassifier>("lstm"),
+        legal::<LstmClassifierF64>("lstm"),
+        legal::<GruClassifier>("gru"),
+    ];
+    assert!(pairs.iter().filter(|pairs| **pairs >= 20).count() >= 5, "{pairs:?}");
+}
