@@ -8,16 +8,14 @@ use std::collections::BTreeSet;
 
 use castnet::{Device, Model};
 use castnet_program::net::Net;
-use castnet_program::program::{Access, Conv, Family, Index, Launch, Program, Task, Strided, TaskKind, Tile};
+use castnet_program::program::{Access, Conv, Family, Index, Launch, Program, Strided, Task, TaskKind, Tile};
 use nets::*;
 
 /// The launches of a training program that run in loops, or all of them.
 fn launches(steps: &[Task], inside: bool, only_rounds: bool, out: &mut Vec<usize>) {
     for step in steps {
         match &step.kind {
-            TaskKind::Launch(launch) => {
-                out.extend(Some(*launch).filter(|_| inside || !only_rounds))
-            }
+            TaskKind::Launch(launch) => out.extend(Some(*launch).filter(|_| inside || !only_rounds)),
             TaskKind::Loop { body, .. } => launches(body, true, only_rounds, out),
         }
     }

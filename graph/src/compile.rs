@@ -233,13 +233,14 @@ impl Compiled {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
         let decomposed = |graph: &Graph| {
-            let decomposed =
-                decompose(graph, &target.has()).map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
+            let decomposed = decompose(graph, &target.has())
+                .map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
             checked("decompose", decomposed)
         };
         let optimised = match training {
             true => {
-                let whole = gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()))?;
+                let whole =
+                    gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()))?;
                 let decomposed = decomposed(&checked("grad", whole)?)?;
                 let optimised = checked("optimise", optimise(&decomposed))?;
                 checked("recompute", without_dead_code(&recompute(&optimised)))?

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use castnet_graph::builder::{Declared, Parameters};
 use castnet_graph::check::check_plan;
 use castnet_graph::compile::{Source, SourceFunction, compile};
-use castnet_graph::decompose::{CPU, decompose};
+use castnet_graph::decompose::{NOTHING, decompose};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op};
 use castnet_graph::net::Init;
@@ -26,8 +26,8 @@ type Pass = fn(&Graph) -> Graph;
 
 const PASSES: [(&str, Pass); 6] = [
     ("dead", without_dead_code),
-    ("decompose", |graph| decompose(graph, &CPU).unwrap_or_else(|e| panic!("{e:?}"))),
-    ("gradient", |graph| gradients(graph.clone(), &|_| true, CPU).unwrap_or_else(|e| panic!("{e:?}"))),
+    ("decompose", |graph| decompose(graph, &NOTHING).unwrap_or_else(|e| panic!("{e:?}"))),
+    ("gradient", |graph| gradients(graph.clone(), &|_| true, NOTHING).unwrap_or_else(|e| panic!("{e:?}"))),
     ("optimise", optimise),
     ("recompute", |graph| without_dead_code(&recompute(graph))),
     ("share", share),

@@ -6,7 +6,7 @@ use castnet_graph::fuse::Kernels;
 use castnet_graph::graph::Graph;
 use castnet_graph::plan::plan;
 use castnet_graph::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Task, Target,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Target, Task,
 };
 use castnet_graph::scalar::Code;
 use castnet_graph::size::Size;

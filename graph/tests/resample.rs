@@ -1,6 +1,6 @@
 //! Sums along an axis as gathers by a table, against one loop over all elements in f64: all small sizes, and some larger ones.
 
-use castnet_graph::decompose::{CPU, decompose};
+use castnet_graph::decompose::{NOTHING, decompose};
 use castnet_graph::graph::{Graph, Op, Origin, Output, Role, Taps};
 use castnet_graph::optimise::optimise;
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
@@ -23,7 +23,7 @@ fn graph(taps: Taps, n: usize, m: usize) -> Graph {
 
 fn differs(taps: Taps, n: usize, m: usize, rounded: bool) -> f64 {
     let graph = graph(taps, n, m);
-    let optimised = optimise(&decompose(&graph, &CPU).unwrap());
+    let optimised = optimise(&decompose(&graph, &NOTHING).unwrap());
     verify(&optimised).unwrap();
     assert!(!optimised.nodes.iter().any(|node| matches!(node.op, Op::Resample { .. } | Op::MatMul { .. })));
     let x = Tensor::from_fn(&[2, n, 3], |i| ((i[0] * 7 + i[1] * 5 + i[2] * 3) % 11) as f64 - 4.0);

@@ -3,7 +3,7 @@
 use castnet_program::net::{Backend, Function, Net, Programs};
 use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
-    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Task, Strided, Target, TaskKind,
+    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Strided, Target, Task, TaskKind,
     Tile,
 };
 use castnet_program::scalar::Lane;

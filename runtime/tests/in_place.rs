@@ -10,7 +10,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_program::net::{Init, Net};
-use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Task, Strided, TaskKind, Tile};
+use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Strided, Task, TaskKind, Tile};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd};
@@ -58,8 +58,7 @@ fn net() -> Net {
 fn reordered(order: impl Fn(&mut Program, &mut Vec<usize>)) -> Net {
     let mut net = net();
     let program = net.cpu_mut()[0].training.as_mut().unwrap();
-    let number =
-        |step: &Task| if let TaskKind::Launch(launch) = &step.kind { *launch } else { panic!("a loop") };
+    let number = |step: &Task| if let TaskKind::Launch(launch) = &step.kind { *launch } else { panic!("a loop") };
     let mut launches: Vec<usize> = program.schedule.iter().map(number).collect();
     let before = launches.clone();
     order(program, &mut launches);

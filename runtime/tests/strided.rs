@@ -14,7 +14,7 @@ use castnet_graph::compile::{Source, compile};
 use castnet_graph::text::ProgramText;
 use castnet_graph::text::program::read;
 use castnet_program::net::Net;
-use castnet_program::program::{Task, TaskKind};
+use castnet_program::program::Task;
 
 use castnet_program::types::DType;
 use castnet_runtime::view::{Argument, Output, View, ViewMut};

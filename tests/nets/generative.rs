@@ -100,6 +100,11 @@ macro_rules! step {
                 &mut self.0
             }
         }
+        impl $name {
+            pub fn explain() -> &'static str {
+                Gan::explain()
+            }
+        }
         impl AsRef<Model> for $name {
             fn as_ref(&self) -> &Model {
                 self.0.as_ref()

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::{Numbers, bindings, eval};
-use crate::program::{Access, Conv, Family, Index, Launch, Place, Program, Right, Source, Strided, Task, TaskKind, Tile};
+use crate::program::{
+    Access, Conv, Family, Index, Launch, Place, Program, Right, Source, Strided, Task, TaskKind, Tile,
+};
 use crate::size::Size;
 
 /// Memory that shares no byte with another one.
@@ -58,10 +60,12 @@ impl<'p> Footprints<'p> {
         all
     }
 
-    /// Whether two tasks touch a byte that one of them writes.
-    pub fn meet(&self, a: usize, b: usize) -> bool {
+    /// A byte that two tasks touch and one of them writes, if there is one: in which memory, and which.
+    pub fn meet(&self, a: usize, b: usize) -> Option<String> {
         let (a, b) = (&self.tasks[a], &self.tasks[b]);
-        overlap(&a.writes, &b.writes) || overlap(&a.writes, &b.reads) || overlap(&a.reads, &b.writes)
+        let found = overlap(&a.writes, &b.writes).or_else(|| overlap(&a.writes, &b.reads));
+        let (space, byte) = found.or_else(|| overlap(&a.reads, &b.writes))?;
+        Some(format!("{space:?}, byte {byte}"))
     }
 
     /// Checks that of any two tasks that meet one comes before the other.
@@ -72,9 +76,11 @@ impl<'p> Footprints<'p> {
     pub fn check(&self, comes_before: &dyn Fn(usize, usize) -> bool) -> Result<(), String> {
         for b in 0..self.tasks.len() {
             for a in (0..b).filter(|&a| !comes_before(a, b)) {
-                if self.meet(a, b) {
-                    let [a, b] = [a, b].map(|task| name(self.program, &self.program.schedule[task]));
-                    return Err(format!("`{a}` and `{b}` touch the same bytes, and neither comes before the other"));
+                if let Some(byte) = self.meet(a, b) {
+                    let [x, y] = [a, b].map(|task| name(self.program, &self.program.schedule[task]));
+                    return Err(format!(
+                        "tasks {a} (`{x}`) and {b} (`{y}`) both touch {byte}, and neither comes before the other"
+                    ));
                 }
             }
         }
@@ -209,11 +215,13 @@ impl<'p> Footprints<'p> {
             (operand.buffer, elements)
         };
         let panels = |buffer: usize| (buffer, self.whole(buffer));
-        let input = |conv: &Conv| [self.eval(&conv.n), self.eval(&conv.h), self.eval(&conv.w), conv.c * conv.groups];
+        let input = |conv: &Conv| [self.eval(&conv.n), self.eval(&conv.h), self.eval(&conv.w), conv.c];
         let output = |conv: &Conv| [self.eval(&conv.n), self.eval(&conv.y), self.eval(&conv.x), conv.o];
         match tile {
             Tile::MatMul { k, a, b } => {
-                let ([batch @ .., i, j], k) = (&space[..], self.eval(k)) else { return [panels(a.buffer), panels(b.buffer())] };
+                let ([batch @ .., i, j], k) = (&space[..], self.eval(k)) else {
+                    return [panels(a.buffer), panels(b.buffer())];
+                };
                 let right = match b {
                     Right::Strided(b) => strided(b, &[batch, &[k, *j]].concat()),
                     Right::Panels(buffer) | Right::PanelsTransposed(buffer) => panels(*buffer),
@@ -230,7 +238,9 @@ impl<'p> Footprints<'p> {
 fn gather(source: &Source) -> Option<(usize, usize)> {
     match source {
         Source::Gather { from, dim, .. } => Some((*from, *dim)),
-        Source::Load(_) | Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => None,
+        Source::Load(_) | Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
+            None
+        }
     }
 }
 
@@ -267,15 +277,15 @@ fn joined(spans: &mut Spans) {
     spans.truncate(last + 1);
 }
 
-fn overlap(a: &BTreeMap<Space, Spans>, b: &BTreeMap<Space, Spans>) -> bool {
-    a.iter().any(|(space, a)| b.get(space).is_some_and(|b| touch(a, b)))
-}
-
-fn touch(a: &Spans, b: &Spans) -> bool {
-    a.iter().any(|(from, to)| {
-        let next = b.partition_point(|(_, end)| end <= from);
-        b.get(next).is_some_and(|(start, _)| start < to)
-    })
+/// The first byte that is in both.
+fn overlap(a: &BTreeMap<Space, Spans>, b: &BTreeMap<Space, Spans>) -> Option<(Space, i64)> {
+    let first = |a: &Spans, b: &Spans| {
+        a.iter().find_map(|(from, to)| {
+            let (start, _) = b.get(b.partition_point(|(_, end)| end <= from))?;
+            (start < to).then_some(*start.max(from))
+        })
+    };
+    a.iter().find_map(|(space, a)| Some((*space, first(a, b.get(space)?)?)))
 }
 
 fn name(program: &Program, task: &Task) -> String {

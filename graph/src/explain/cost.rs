@@ -1,7 +1,7 @@
 //! What a launch costs: operations and bytes under a binding of the run-time sizes.
 
 use super::machine::Machine;
-use crate::program::{Family, Launch, Level, Program, Task, Target, TaskKind, Tile};
+use crate::program::{Family, Launch, Level, Program, Target, Task, TaskKind, Tile};
 use crate::scalar::Instr;
 use crate::size::Size;
 

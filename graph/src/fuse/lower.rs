@@ -12,7 +12,7 @@ use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::graph::{Border, Graph, Op, Role, Strided, Value};
 use crate::net::Parameter;
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Task, Target};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Target, Task};
 use crate::scalar::Literal;
 use crate::size::Size;
 use rustc_hash::FxHashMap;
@@ -75,13 +75,7 @@ pub(crate) fn lower_at(
         parameters,
         depth,
         loop_states: FxHashMap::default(),
-        out: Kernels {
-            buffers: vec![],
-            launches: vec![],
-            places: vec![],
-            graph: Graph::default(),
-            schedule: vec![],
-        },
+        out: Kernels { buffers: vec![], launches: vec![], places: vec![], graph: Graph::default(), schedule: vec![] },
         roles: roles(&graph).into_iter().collect(),
         group_of: FxHashMap::default(),
         readers: readers(&graph),

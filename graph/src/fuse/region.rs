@@ -10,7 +10,7 @@ use super::view::strip_reshapes;
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
 use crate::program::lives::{extend_through_loops, lives};
-use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Task, Target, TaskKind};
+use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Target, Task, TaskKind};
 use crate::scalar::Code;
 use crate::size::Size;
 use crate::types::DType;

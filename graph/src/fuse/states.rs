@@ -2,7 +2,7 @@
 
 use super::lower::Kernels;
 use super::region::copy;
-use crate::program::{Buffer, Launch, Place, Source, Task, Target};
+use crate::program::{Buffer, Launch, Place, Source, Target, Task};
 
 /// Redirects stores to states that would be seen by later reads, which must see what the state was before.
 pub(super) fn assign_after_reads(kernels: &mut Kernels) {

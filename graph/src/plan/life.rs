@@ -76,7 +76,9 @@ pub(super) fn meets(lives: &[&Life], order: Option<&Order>) -> Meets {
     let done: Vec<Option<Bits>> = lives.iter().map(done).collect();
     let comes_before = |a: usize, b: usize| match (&lives[a].users, &done[b]) {
         // In the rounds of one loop, launches run one after the other.
-        (Some(users), Some(done)) => users.is_within(done) || lives[b].users.as_ref() == Some(users) && users.iter().count() == 1,
+        (Some(users), Some(done)) => {
+            users.is_within(done) || lives[b].users.as_ref() == Some(users) && users.iter().count() == 1
+        }
         _ => true,
     };
     let mut of = vec![Bits::new(lives.len()); lives.len()];

@@ -38,8 +38,7 @@ fn in_tasks(
         let TaskKind::Loop { body, .. } = &task.kind else { continue };
         in_tasks(kernels, lies_in, lives, uses, body, depth + 1);
         let Some((start, end)) = span(body) else { continue };
-        let mut wholes: Vec<usize> =
-            touched[start..=end].iter().flatten().filter_map(|&part| lies_in[part]).collect();
+        let mut wholes: Vec<usize> = touched[start..=end].iter().flatten().filter_map(|&part| lies_in[part]).collect();
         wholes.sort_unstable();
         wholes.dedup();
         for whole in wholes {
@@ -153,7 +152,14 @@ fn move_stack(kernels: &mut Kernels, lies_in: &mut [Option<usize>], stack: usize
 }
 
 /// The buffer that lives longest of those that can take the place of a row after launch `last`.
-fn heir(kernels: &Kernels, lies_in: &[Option<usize>], lives: &[Option<(usize, usize)>], row: usize, last: usize, end: usize) -> Option<usize> {
+fn heir(
+    kernels: &Kernels,
+    lies_in: &[Option<usize>],
+    lives: &[Option<(usize, usize)>],
+    row: usize,
+    last: usize,
+    end: usize,
+) -> Option<usize> {
     let place = &kernels.buffers[row];
     let launch = &kernels.launches[last];
     let is_row = |b: &usize| {

@@ -11,8 +11,8 @@
 //!
 //! Of several cuts that cost the same, the one nearest to the backward pass is taken: the least is made again.
 
-use crate::flow::{INFINITE, Network};
 use super::{Phase, Phases, attention, is_free, is_given, is_light, is_view};
+use crate::flow::{INFINITE, Network};
 use crate::graph::{Graph, Op, Role, Value};
 
 /// What every run-time size counts as where values are weighed: more than most constant sizes of a net, so that the degree of a size decides

@@ -63,7 +63,10 @@ pub fn source<N: Example>(net: &Net) -> Source {
     let functions = net.functions.iter().zip(net.cpu()).map(|(function, programs)| {
         let training = programs.training.as_ref().map(|_| written(N::explain(), &format!("{}_step", function.name)));
         let trains = training.is_some().then(|| function.reaches.clone());
-        SourceFunction { trains, ..SourceFunction::new(&*function.name, written(N::explain(), &function.name), training) }
+        SourceFunction {
+            trains,
+            ..SourceFunction::new(&*function.name, written(N::explain(), &function.name), training)
+        }
     });
     Source { name: net.name.clone(), parameters, functions: functions.collect() }
 }

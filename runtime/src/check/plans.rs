@@ -58,9 +58,9 @@ pub fn unshare(program: &mut Program) {
     let terms = program.arena.iter().flat_map(Size::terms);
     let whole = terms.fold(Size::constant(0), |sum, (m, c)| &sum + &Size::term(m.clone(), (c + 7).div_euclid(8) * 8));
     for (number, buffer) in program.buffers.iter_mut().enumerate() {
-        let (whole, next) = (buffer.part_of.unwrap_or(number), copies.len() as i64);
+        let (root, next) = (buffer.part_of.unwrap_or(number), copies.len() as i64);
         if let Place::Arena(offset) = &mut buffer.place {
-            *offset = &*offset + &(&whole * &(*copies.entry(whole).or_insert(next)).into());
+            *offset = &*offset + &(&whole * &(*copies.entry(root).or_insert(next)).into());
         }
     }
     program.arena = vec![&whole * &(copies.len() as i64).into()];

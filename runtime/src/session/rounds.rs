@@ -262,7 +262,7 @@ mod tests {
     }
 
     /// Written out: the launch, its part and the rounds of each phase.
-    fn written_out(steps: &Tasks, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
+    fn written_out(steps: &Steps, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
         for (_, kind) in &steps.list {
             match kind {
                 Kind::Launch { launch, parts } => {

@@ -222,8 +222,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         buffers,
         vec![copy_in, scale, copy_out],
     );
-    p.schedule =
-        vec![Task::launch(0), Task::repeat(3.into(), reverse, vec![Task::launch(1)]), Task::launch(2)];
+    p.schedule = vec![Task::launch(0), Task::repeat(3.into(), reverse, vec![Task::launch(1)]), Task::launch(2)];
     p.arena = vec![(16 * floats).into()];
     let programs = vec![Programs { inference: p, training: None }];
     Net {

@@ -3,7 +3,7 @@
 use castnet_graph::compile::compile;
 use castnet_program::net::{Backend, ForTarget, Function, Net, Programs};
 use castnet_program::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Task, Target,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Target, Task,
 };
 use castnet_program::scalar::{Binary, Code, Instr, Lane, Reduction, Unary};
 use castnet_program::size::Size;

@@ -4,7 +4,7 @@ use castnet_graph::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Context, Kernel, Places, Run};
 use castnet_program::net::{Net, State};
-use castnet_program::program::{Layout, Named, Place, Program, Task, Target, TaskKind};
+use castnet_program::program::{Layout, Named, Place, Program, Target, Task, TaskKind};
 use castnet_program::scalar::Reduction;
 use castnet_program::types::DType;
 

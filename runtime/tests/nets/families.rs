@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Task, Strided, TaskKind, Tile};
+use castnet_program::program::{Conv, Family, Launch, Program, Right, Source, Strided, Task, TaskKind, Tile};
 
 /// Each kind, and how many launches of it are in loops and read or write something that moves on with the rounds.
 pub type Counts = BTreeMap<String, usize>;

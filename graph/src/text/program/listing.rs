@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 use crate::program::{
-    Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Task,
-    Strided, Target, TaskKind, Tile,
+    Access, Buffer, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Strided,
+    Target, Task, TaskKind, Tile,
 };
 use crate::rules::Rule;
 use crate::scalar::Instr;

@@ -7,7 +7,8 @@ use super::pad;
 
 use crate::program::lives::lives;
 use crate::program::{
-    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Task, Target, TaskKind, Tile,
+    Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Target, Task, TaskKind,
+    Tile,
 };
 use crate::scalar::{Binary, Code, Instr, Unary};
 use crate::size::Size;

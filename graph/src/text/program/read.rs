@@ -2,8 +2,8 @@
 
 use super::super::line::{Line, Problem, ReadError};
 use crate::program::{
-    Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage, Task,
-    Strided, Target, TaskKind, Tile,
+    Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage,
+    Strided, Target, Task, TaskKind, Tile,
 };
 use crate::routine::Routine;
 use crate::rules::{Reason, Rule};

@@ -77,7 +77,8 @@ fn all<'p>(
 
 /// Whether the index of an access says all: not where routines take whole rows, nor where one axis is indexed by what lies in memory.
 fn is_by_index(launch: &Launch, access: &Access) -> bool {
-    let gathered = |source: &Source| matches!(source, Source::Gather { from, .. } if std::ptr::eq(&launch.loads[*from], access));
+    let gathered =
+        |source: &Source| matches!(source, Source::Gather { from, .. } if std::ptr::eq(&launch.loads[*from], access));
     match launch.family {
         Family::Flat | Family::Row | Family::Column | Family::Tile(_) => {
             !launch.stages.iter().flat_map(|stage| &stage.inputs).any(gathered)

@@ -1,0 +1,112 @@
+//! Which tasks wait for which, on small graphs: branches and parts of joined values do not, readers and writers do; when gradients are final.
+
+use castnet_graph::builder::{Declared, Parameters};
+use castnet_graph::compile::{Source, SourceFunction, compile_for};
+use castnet_graph::decompose::{Has, NOTHING};
+use castnet_graph::graph::Graph;
+use castnet_graph::net::{Backend, Init};
+use castnet_graph::program::order::Final;
+use castnet_graph::program::{Launch, Layout, Place, Program};
+use castnet_graph::target::Target;
+use castnet_graph::text;
+
+/// Four streams, whatever memory they take is that of a few values.
+struct Four;
+
+impl Target for Four {
+    fn backend(&self) -> Backend {
+        Backend::Cpu
+    }
+
+    fn has(&self) -> Has {
+        NOTHING
+    }
+
+    fn streams(&self) -> u32 {
+        4
+    }
+
+    fn align(&self) -> i64 {
+        64
+    }
+}
+
+fn compiled(graph: &str, shapes: &[&[i64]], training: bool) -> Program {
+    let graph: Graph = text::read(graph).unwrap_or_else(|error| panic!("{error}"));
+    let declared = |(number, shape): (usize, &&[i64])| Declared {
+        shape: Some((shape.to_vec(), Init::Constant(0.5))),
+        ..Declared::new(format!("w{number}"), Layout::Plain)
+    };
+    let parameters = Parameters { list: shapes.iter().enumerate().map(declared).collect(), ..Parameters::default() };
+    let function = SourceFunction::new("f", graph.clone(), training.then_some(graph));
+    let source = Source { name: "Net".into(), parameters, functions: vec![function] };
+    let compiled = compile_for(source, &Four).unwrap_or_else(|e| panic!("{e:?}"));
+    let programs = compiled.net.cpu()[0].clone();
+    programs.training.unwrap_or(programs.inference)
+}
+
+/// The task that stores the gradient of this parameter, or of it and others round by round.
+fn task(program: &Program, parameter: usize) -> usize {
+    let order = program.order();
+    let stores = |launch: &Launch| {
+        launch.stores.iter().any(|store| program.buffers[store.buffer].place == Place::Gradient(parameter))
+    };
+    let launch = program.launches.iter().position(stores).unwrap_or_else(|| panic!("no gradient of {parameter}"));
+    order.task_of(launch)
+}
+
+#[test]
+fn parts_of_a_joined_value_are_written_side_by_side() {
+    let program = compiled(
+        "graph G(x: f32[N, 16]) {
+    %0 = argument 0   f32[N, 16]  x
+    %1 = parameter 0  f32[16, 16]  w0
+    %2 = parameter 1  f32[16, 16]  w1
+    %3 = %0 · %1ᵀ     f32[N, 16]  a
+    %4 = %0 · %2ᵀ     f32[N, 16]  b
+    %5 = cat[1](%3, %4)  f32[N, 32]  joined
+    %6 = parameter 2  f32[16, 32]  w2
+    %7 = %5 · %6ᵀ     f32[N, 16]  c
+    result 0 = %7
+}
+",
+        &[&[16, 16], &[16, 16], &[16, 32]],
+        false,
+    );
+    let order = program.order();
+    assert_eq!(order.tasks(), 3, "{program:?}");
+    assert_eq!(order.unordered().collect::<Vec<_>>(), [(0, 1)]);
+    assert_eq!(order.edges(), [(0, 2), (1, 2)]);
+    assert_ne!(program.schedule[0].stream, program.schedule[1].stream);
+}
+
+#[test]
+fn a_gradient_is_final_after_its_last_task_or_round() {
+    let program = compiled(
+        "graph G(x: f32[N, 16]) {
+    %0 = argument 0   f32[N, 16]  x
+    %1 = repeat 3(%0)  f32[N, 16]  repeat
+        graph round(state: f32[N, 16]) {
+            %0 = argument 0             f32[N, 16]   state
+            %1 = parameter 0 + 1·round  f32[16, 16]  w
+            %2 = %0 · %1ᵀ               f32[N, 16]   fc
+            %3 = tanh(%2)               f32[N, 16]   tanh
+            result 0 = %3
+        }
+    %2 = %1.0         f32[N, 16]  repeat
+    %3 = parameter 3  f32[16, 16]  head
+    %4 = %2 · %3ᵀ     f32[N, 16]  y
+    %5 = sum[0, 1](%4)  f32[]  loss
+    result 0 = %5
+}
+",
+        &[&[16, 16], &[16, 16], &[16, 16], &[16, 16]],
+        true,
+    );
+    let (rounds, head) = (task(&program, 0), task(&program, 3));
+    let of = |parameter, task, round| Final { parameter, task, round };
+    let expected = [of(0, rounds, Some(0)), of(1, rounds, Some(1)), of(2, rounds, Some(2)), of(3, head, None)];
+    assert_eq!(program.finals(), expected);
+    // The gradient of the head is no part of the way back through the loop.
+    assert!(program.order().unordered().any(|pair| pair == (head.min(rounds), head.max(rounds))));
+}
