@@ -150,13 +150,15 @@ impl Case<'_> {
             }
             set_threads(0);
             let off = |expected: &Tensor, found: &Tensor, part: &str| {
-                let largest = expected.data.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-                let worst = expected.data.iter().zip(&found.data).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                let (shapes, [expected, found]) =
+                    ([&expected.shape, &found.shape], [expected, found].map(Tensor::floats));
+                let largest = expected.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+                let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(
-                    expected.shape == found.shape && worst < 1e-4 * largest,
+                    shapes[0] == shapes[1] && worst < 1e-4 * largest,
                     "{what}, N = {n}, T = {steps}: {part} is off by {worst}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
-                    &expected.data[..expected.data.len().min(24)],
-                    &found.data[..found.data.len().min(24)],
+                    &expected[..expected.len().min(24)],
+                    &found[..found.len().min(24)],
                 );
             };
             off(&evaluate(&out, &inputs)[0], &result, "the result");
