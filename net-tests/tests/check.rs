@@ -98,7 +98,7 @@ network! {
 
         pub fn hashes(x: i64[N, T]) -> (i64[N], i64[N, T], i64[N, T], bool[N, T]) {
             let mixed = mixed(x);
-            let (last, all) = scan(mixed, mixed.sum(1), |s, x| { let s = (s ^ x) * 1442695040888963407 + 1; (s, s) }, dim = 1);
+            let (last, all) = scan(mixed, mixed.sum(1), |s, x| { let s = s.bitwise_xor(x) * 1442695040888963407 + 1; (s, s) }, dim = 1);
             (last, all.argsort(1), all.floor_divide(3), all < mixed)
         }
 
