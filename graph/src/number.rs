@@ -1,5 +1,6 @@
 //! Numbers that are known while a net is built: floats as f64, integers exactly. What they make of each other is what kernels compute.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::num::ParseFloatError;
 use std::str::FromStr;
@@ -176,5 +177,13 @@ fn integers(f: Binary, dtype: DType, x: i64, y: i64) -> i64 {
         (Binary::ShiftLeft, Lane::I32) => (x as i32).shift_left(y as i32).into(),
         (Binary::ShiftRight, Lane::I32) => (x as i32).shift_right(y as i32).into(),
         _ => f.of_i64(x, y).unwrap_or_else(|| unreachable!("number: {f:?} of integers")),
+    }
+}
+
+/// Which of two numbers of an element type is greater; of NaN nobody knows.
+pub(crate) fn order(x: Number, y: Number) -> Option<Ordering> {
+    match (x, y) {
+        (Number::Int(x), Number::Int(y)) => Some(x.cmp(&y)),
+        (x, y) => x.f64().partial_cmp(&y.f64()),
     }
 }

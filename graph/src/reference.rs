@@ -1,5 +1,7 @@
-//! The reference: every primitive in f64, one obvious loop each. It shares no code with the kernels and tests hold both against each other.
+//! The reference: every primitive in f64 and of integers exactly, one obvious loop each. It shares no code with the kernels and tests hold both
+//! against each other.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::graph::{Graph, Op, Repeat, Role, Taps, Value, Window};
@@ -9,49 +11,51 @@ use crate::scalar::{Binary, Reduction};
 use crate::types::{DType, Type};
 
 mod attention;
+mod exact;
+
+pub use exact::exact;
 
 /// A tensor of the reference: row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// Outermost axis first.
     pub shape: Vec<usize>,
-    /// The elements.
-    pub data: Vec<f64>,
+    /// The elements: of a float type floats, of any other integers. Arguments and states may be given as either.
+    pub data: Vec<Number>,
 }
 
 impl Tensor {
     /// A tensor of these elements.
-    pub fn new(shape: Vec<usize>, data: Vec<f64>) -> Tensor {
+    pub fn new<T: Into<Number>>(shape: Vec<usize>, data: Vec<T>) -> Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
-        Tensor { shape, data }
+        Tensor { shape, data: data.into_iter().map(T::into).collect() }
     }
 
     /// A scalar.
-    pub fn scalar(x: f64) -> Tensor {
+    pub fn scalar(x: impl Into<Number>) -> Tensor {
         Tensor::new(vec![], vec![x])
     }
 
     /// A tensor made element by element from its index.
-    pub fn from_fn(shape: &[usize], mut f: impl FnMut(&[usize]) -> f64) -> Tensor {
-        let len = shape.iter().product();
-        let mut index = vec![0; shape.len()];
-        let mut data = Vec::with_capacity(len);
-        for _ in 0..len {
-            data.push(f(&index));
-            for axis in (0..shape.len()).rev() {
-                index[axis] += 1;
-                if index[axis] < shape[axis] {
-                    break;
-                }
-                index[axis] = 0;
-            }
-        }
+    pub fn from_fn<T: Into<Number>>(shape: &[usize], mut f: impl FnMut(&[usize]) -> T) -> Tensor {
+        let mut data = Vec::with_capacity(shape.iter().product());
+        for_each(shape, |index| data.push(f(index)));
         Tensor::new(shape.to_vec(), data)
     }
 
     /// The element at an index.
-    pub fn at(&self, index: &[usize]) -> f64 {
+    pub fn at(&self, index: &[usize]) -> Number {
         self.data[self.shape.iter().zip(index).fold(0, |at, (s, i)| at * s + i)]
+    }
+
+    /// The elements as floats: integers from 2⁵³ on are rounded.
+    pub fn floats(&self) -> Vec<f64> {
+        self.data.iter().map(|x| x.f64()).collect()
+    }
+
+    /// A function of each element.
+    fn map(&self, f: impl Fn(Number) -> Number) -> Tensor {
+        Tensor::new(self.shape.clone(), self.data.iter().map(|x| f(*x)).collect())
     }
 }
 
@@ -63,7 +67,7 @@ pub struct Inputs<'a> {
     pub parameters: &'a [Tensor],
     /// States by number, as they are before the function runs.
     pub states: &'a [Tensor],
-    /// Whether each node's result is rounded to f32: shows how well the graph is conditioned.
+    /// Whether each node's result, if it is of floats, is rounded to f32: shows how well the graph is conditioned.
     pub rounded: bool,
     /// Run-time sizes.
     pub sizes: &'a dyn Fn(&str) -> i64,
@@ -149,40 +153,33 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
         let operands: Vec<&Tensor> = node.inputs.iter().map(|v| &values[v]).collect();
         let x = |i: usize| operands[i];
         let shape: Vec<usize> = node.ty.shape.iter().map(|s| s.eval(inputs.sizes) as usize).collect();
+        let dtype = node.ty.dtype;
+        let folds = |f: Reduction| Folds::new(f, dtype, &shape);
         let mut result = match &node.op {
-            Op::Input(i) => arguments[*i].clone(),
+            Op::Input(i) => arguments[*i].map(|x| x.to(dtype)),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
             Op::RoundParameter { first, steps } => inputs.parameters[at.number(*first, steps)].clone(),
-            Op::State(i) => inputs.states[*i].clone(),
+            Op::State(i) => inputs.states[*i].map(|x| x.to(dtype)),
             Op::RoundState { first, steps } => {
                 let number = at.number(*first, steps);
-                trace.effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).clone()
+                trace.effects.states.get(&number).unwrap_or_else(|| &inputs.states[number]).map(|x| x.to(dtype))
             }
-            Op::Const(c) => Tensor::scalar(c.f64()),
-            Op::Size(size) => Tensor::scalar(size.eval(inputs.sizes) as f64),
-            Op::Iota(axis) => Tensor::from_fn(&shape, |i| i[*axis] as f64),
+            Op::Const(c) => Tensor::scalar(c.to(dtype)),
+            Op::Size(size) => Tensor::scalar(Number::Int(size.eval(inputs.sizes)).to(dtype)),
+            Op::Iota(axis) => Tensor::from_fn(&shape, |i| Number::Int(i[*axis] as i64).to(dtype)),
             Op::Random(stream) => {
                 let len = shape.iter().product::<usize>();
                 let data = (0..len).map(|i| (inputs.random)(*stream, (at.through * len + i) as u64));
                 Tensor::new(shape.clone(), data.collect())
             }
-            Op::Unary(f) => {
-                let dtype = node.ty.dtype;
-                let of = |a: &f64| number::unary(*f, dtype, Number::Float(*a).to(dtype)).f64();
-                Tensor::new(shape, x(0).data.iter().map(of).collect())
-            }
+            Op::Unary(f) => x(0).map(|a| number::unary(*f, dtype, a)),
             Op::Binary(f) => {
                 let dtype = graph.dtype(node.inputs[0]);
-                let number = |a: &f64| Number::Float(*a).to(dtype);
-                let of = |(a, b)| number::binary(*f, dtype, number(a), number(b)).f64();
-                let data = x(0).data.iter().zip(&x(1).data).map(of);
-                Tensor::new(shape, data.collect())
+                let pairs = x(0).data.iter().zip(&x(1).data);
+                Tensor::new(shape, pairs.map(|(a, b)| number::binary(*f, dtype, *a, *b)).collect())
             }
-            Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i) != 0.0 { x(1).at(i) } else { x(2).at(i) }),
-            Op::Cast => {
-                let cast = |a: &f64| Number::Float(*a).to(node.ty.dtype).f64();
-                Tensor::new(shape, x(0).data.iter().map(cast).collect())
-            }
+            Op::Select => Tensor::from_fn(&shape, |i| if x(0).at(i).i64() != 0 { x(1).at(i) } else { x(2).at(i) }),
+            Op::Cast => x(0).map(|a| a.to(dtype)),
             Op::Detach => trace.detach(x(0)),
             Op::WithSlope | Op::Copy | Op::After => x(0).clone(),
             Op::Broadcast => {
@@ -209,7 +206,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                 let inner = i.iter().zip(before).map(|(&i, b)| i as i64 - b.eval(inputs.sizes));
                 let inner: Option<Vec<usize>> = inner.map(|i| usize::try_from(i).ok()).collect();
                 let inside = |i: &Vec<usize>| i.iter().zip(&x(0).shape).all(|(i, size)| i < size);
-                inner.filter(inside).map_or(value.f64(), |i| x(0).at(&i))
+                inner.filter(inside).map_or(value.to(dtype), |i| x(0).at(&i))
             }),
             Op::Cat(axis) => Tensor::from_fn(&shape, |i| {
                 let (mut i, mut part) = (i.to_vec(), 0);
@@ -221,15 +218,21 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             }),
             Op::Gather { axis } => Tensor::from_fn(&shape, |i| x(0).at(&addressed(i, *axis, x(1), &x(0).shape))),
             Op::Scatter { axis } => {
-                let (mut sums, strides) = (zeros(&shape), strides(&shape));
-                Tensor::from_fn(&x(0).shape, |i| {
+                let (mut sums, strides) = (folds(Reduction::Sum), strides(&shape));
+                for_each(&x(0).shape, |i| {
                     let to = addressed(i, *axis, x(1), &shape);
-                    sums[to.iter().zip(&strides).map(|(i, s)| i * s).sum::<usize>()] += x(0).at(i);
-                    0.0
+                    sums.fold(to.iter().zip(&strides).map(|(i, s)| i * s).sum(), x(0).at(i));
                 });
-                Tensor::new(shape, sums)
+                sums.done()
             }
-            Op::Reduce(f, axes) => reduce(*f, node.ty.dtype, x(0), axes, &shape),
+            Op::Reduce(f, axes) => {
+                let mut y = folds(*f);
+                for_each(&x(0).shape, |i| {
+                    let kept = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
+                    y.fold(kept.zip(&shape).fold(0, |at, ((_, i), s)| at * s + i), x(0).at(i));
+                });
+                y.done()
+            }
             Op::Softmax(axis) => softmax(x(0), *axis, f64::NEG_INFINITY, |shifted, sum| shifted.exp() / sum),
             // Where all is -∞ a number is taken off, and each exponential is 0.
             Op::SafeSoftmax(axis) => {
@@ -237,51 +240,51 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             }
             Op::LogSoftmax(axis) => softmax(x(0), *axis, f64::NEG_INFINITY, |shifted, sum| shifted - sum.ln()),
             Op::Normalize(_) => {
-                let data = (0..x(0).data.len()).map(|i| (x(0).data[i] - x(1).data[i]) * x(2).data[i]);
-                Tensor::new(shape, data.collect())
+                let [x, mean, rate] = [x(0), x(1), x(2)].map(Tensor::floats);
+                Tensor::new(shape, (0..x.len()).map(|i| (x[i] - mean[i]) * rate[i]).collect())
             }
             Op::MatMul { ta, tb } => matmul(x(0), x(1), *ta, *tb, &shape),
             Op::Conv2d(w) => {
-                let mut y = zeros(&shape);
-                taps(w, x(0), x(1), &shape, |xi, wi, yi| y[yi] += x(0).data[xi] * x(1).data[wi]);
+                let (mut y, [a, b]) = (zeros(&shape), [x(0), x(1)].map(Tensor::floats));
+                taps(w, &x(0).shape, &x(1).shape, &shape, |xi, wi, yi| y[yi] += a[xi] * b[wi]);
                 Tensor::new(shape, y)
             }
             Op::Conv2dInputGrad(w) => {
-                let (mut dx, like) = (zeros(&shape), Tensor::new(shape.clone(), zeros(&shape)));
-                taps(w, &like, x(1), &x(0).shape, |xi, wi, yi| dx[xi] += x(0).data[yi] * x(1).data[wi]);
+                let (mut dx, [dy, weight]) = (zeros(&shape), [x(0), x(1)].map(Tensor::floats));
+                taps(w, &shape, &x(1).shape, &x(0).shape, |xi, wi, yi| dx[xi] += dy[yi] * weight[wi]);
                 Tensor::new(shape, dx)
             }
             Op::Conv2dWeightGrad(w) => {
-                let (mut dw, like) = (zeros(&shape), Tensor::new(shape.clone(), zeros(&shape)));
-                taps(w, x(0), &like, &x(1).shape, |xi, wi, yi| dw[wi] += x(0).data[xi] * x(1).data[yi]);
+                let (mut dw, [a, dy]) = (zeros(&shape), [x(0), x(1)].map(Tensor::floats));
+                taps(w, &x(0).shape, &shape, &x(1).shape, |xi, wi, yi| dw[wi] += a[xi] * dy[yi]);
                 Tensor::new(shape, dw)
             }
             Op::MaxPool2d(w) => {
-                let mut y = vec![f64::NEG_INFINITY; shape.iter().product()];
-                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] = Binary::Max.of_f64(y[yi], x(0).data[xi]));
-                Tensor::new(shape, y)
+                let mut y = folds(Reduction::Max);
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y.fold(yi, x(0).data[xi]));
+                y.done()
             }
-            Op::MaxPool2dGrad(w) => scatter(w, &winners(w, x(0), &x(1).shape), x(1), shape),
-            Op::MaxPool2dIndex(w) => winners(w, x(0), &shape),
-            Op::MaxPool2dScatter(w) => scatter(w, x(0), x(1), shape),
+            Op::MaxPool2dGrad(w) => scatter(w, &winners(w, x(0), &x(1).shape), x(1), folds(Reduction::Sum)),
+            Op::MaxPool2dIndex(w) => winners(w, x(0), &shape).map(|tap| tap.to(dtype)),
+            Op::MaxPool2dScatter(w) => scatter(w, x(0), x(1), folds(Reduction::Sum)),
             Op::MaxPool2dGather(w) => {
-                let mut y = zeros(&shape);
+                let mut y = folds(Reduction::Sum);
                 windows(w, &x(1).shape, &shape, |tap, xi, yi| {
-                    if x(0).data[yi] == tap as f64 {
-                        y[yi] = x(1).data[xi];
+                    if x(0).data[yi].i64() == tap as i64 {
+                        y.fold(yi, x(1).data[xi]);
                     }
                 });
-                Tensor::new(shape, y)
+                y.done()
             }
             Op::SumPool2d(w) => {
-                let mut y = zeros(&shape);
-                windows(w, &x(0).shape, &shape, |_, xi, yi| y[yi] += x(0).data[xi]);
-                Tensor::new(shape, y)
+                let mut y = folds(Reduction::Sum);
+                windows(w, &x(0).shape, &shape, |_, xi, yi| y.fold(yi, x(0).data[xi]));
+                y.done()
             }
             Op::SumPool2dGrad(w) => {
-                let mut dx = zeros(&shape);
-                windows(w, &shape, &x(0).shape, |_, xi, yi| dx[xi] += x(0).data[yi]);
-                Tensor::new(shape, dx)
+                let mut dx = folds(Reduction::Sum);
+                windows(w, &shape, &x(0).shape, |_, xi, yi| dx.fold(xi, x(0).data[yi]));
+                dx.done()
             }
             Op::Resample { axis, taps } => {
                 let (n, m) = (x(0).shape[*axis], shape[*axis]);
@@ -296,8 +299,8 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
                     })
                     .collect();
                 Tensor::from_fn(&shape, |i| {
-                    let element = |a: usize| x(0).at(&[&i[..*axis], &[a], &i[axis + 1..]].concat());
-                    near[i[*axis]].iter().map(|(a, weight)| element(*a) * weight).sum()
+                    let element = |a: usize| x(0).at(&[&i[..*axis], &[a], &i[axis + 1..]].concat()).f64();
+                    near[i[*axis]].iter().map(|(a, weight)| element(*a) * weight).sum::<f64>()
                 })
             }
             Op::Attention(options) | Op::AttentionGrad(options) => {
@@ -320,7 +323,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             Op::Get(number) => loops[&node.inputs[0]][*number].clone(),
         };
         if inputs.rounded {
-            result.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+            result = result.map(|x| if let Number::Float(x) = x { f64::from(x as f32).into() } else { x });
         }
         values.insert(Value(index as u32), result);
     }
@@ -364,11 +367,26 @@ fn rounds(repeat: &Repeat, inputs: &Inputs, operands: Vec<Tensor>, outer: &Round
     arguments
 }
 
+/// Every index, in row-major order.
+fn for_each(shape: &[usize], mut f: impl FnMut(&[usize])) {
+    let mut index = vec![0; shape.len()];
+    for _ in 0..shape.iter().product() {
+        f(&index);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+}
+
 /// The index of `x`, of this shape, that a gather reads at `i`.
 fn addressed(i: &[usize], axis: usize, index: &Tensor, x: &[usize]) -> Vec<usize> {
     let behind = x.len() - axis - 1;
     // Held inside the axis, as in kernels: what lies outside is a check's to find.
-    [&i[..axis], &[(index.at(i) as usize).min(x[axis] - 1)], &i[i.len() - behind..]].concat()
+    [&i[..axis], &[(index.at(i).i64().max(0) as usize).min(x[axis] - 1)], &i[i.len() - behind..]].concat()
 }
 
 /// Row-major: elements from one index to the next along each axis.
@@ -385,20 +403,29 @@ fn zeros(shape: &[usize]) -> Vec<f64> {
     vec![0.0; shape.iter().product()]
 }
 
-fn reduce(f: Reduction, dtype: DType, x: &Tensor, axes: &[usize], shape: &[usize]) -> Tensor {
-    // Halves and narrow integers are reduced in their lane.
-    let lane = dtype.lane();
-    let fold = f.fold(lane).unwrap_or_else(|| unreachable!("reference: {f:?} of {dtype}"));
-    let number = |a: f64| Number::Float(a).to(lane.dtype());
-    let start = Number::from(f.identity(lane)).f64();
-    let mut y = vec![start; shape.iter().product()];
-    Tensor::from_fn(&x.shape, |i| {
-        let kept = i.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
-        let at = kept.zip(shape).fold(0, |at, ((_, i), s)| at * s + i);
-        y[at] = number::binary(fold, lane.dtype(), number(y[at]), number(x.at(i))).f64();
-        0.0
-    });
-    Tensor::new(shape.to_vec(), y)
+/// Elements that are folded into others, in an element type.
+struct Folds {
+    by: Binary,
+    dtype: DType,
+    shape: Vec<usize>,
+    data: Vec<Number>,
+}
+
+impl Folds {
+    fn new(f: Reduction, dtype: DType, shape: &[usize]) -> Folds {
+        let lane = dtype.lane();
+        let by = f.fold(lane).unwrap_or_else(|| unreachable!("reference: {f:?} of {dtype}"));
+        let data = vec![f.identity(lane).into(); shape.iter().product()];
+        Folds { by, dtype, shape: shape.to_vec(), data }
+    }
+
+    fn fold(&mut self, at: usize, x: Number) {
+        self.data[at] = number::binary(self.by, self.dtype, self.data[at], x);
+    }
+
+    fn done(self) -> Tensor {
+        Tensor::new(self.shape, self.data)
+    }
 }
 
 fn softmax(x: &Tensor, axis: usize, least: f64, finish: impl Fn(f64, f64) -> f64) -> Tensor {
@@ -407,7 +434,7 @@ fn softmax(x: &Tensor, axis: usize, least: f64, finish: impl Fn(f64, f64) -> f64
         let row: Vec<f64> = (0..x.shape[axis])
             .map(|k| {
                 j[axis] = k;
-                x.at(&j)
+                x.at(&j).f64()
             })
             .collect();
         let max = row.iter().cloned().fold(least, f64::max);
@@ -423,19 +450,19 @@ fn matmul(a: &Tensor, b: &Tensor, ta: bool, tb: bool, shape: &[usize]) -> Tensor
     let (a_row, a_step) = if ta { (1, m) } else { (k, 1) };
     let (b_step, b_column) = if tb { (1, k) } else { (n, 1) };
     let batches: usize = shape[..rank - 2].iter().product();
+    let [a, b] = [a, b].map(Tensor::floats);
     let mut data = Vec::with_capacity(batches * m * n);
     for batch in 0..batches {
-        let (a, b) = (&a.data[batch * m * k..], &b.data[batch * k * n..]);
+        let (a, b) = (&a[batch * m * k..], &b[batch * k * n..]);
         for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
-            data.push((0..k).map(|k| a[i * a_row + k * a_step] * b[k * b_step + j * b_column]).sum());
+            data.push((0..k).map(|k| a[i * a_row + k * a_step] * b[k * b_step + j * b_column]).sum::<f64>());
         }
     }
     Tensor::new(shape.to_vec(), data)
 }
 
-/// Every product of a convolution: positions of x\[n, c, h, w\], weight\[o, c, r, s\] and y\[n, o, i, j\].
-fn taps(w: &Window, x: &Tensor, weight: &Tensor, y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
-    let (xs, ws) = (&x.shape, &weight.shape);
+/// Every product of a convolution: positions of x\[n, c, h, w\], weight\[o, c, r, s\] and y\[n, o, i, j\], which have these shapes.
+fn taps(w: &Window, xs: &[usize], ws: &[usize], y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
     let outputs = y[1] / w.groups as usize;
     for n in 0..y[0] {
         for o in 0..y[1] {
@@ -471,35 +498,33 @@ fn neighbours(i: usize, n: usize, m: usize, corners: bool) -> [(usize, f64); 2] 
 
 /// For each window the number of its first maximum.
 fn winners(w: &Window, x: &Tensor, y: &[usize]) -> Tensor {
-    let mut best: Vec<Option<(usize, f64)>> = vec![None; y.iter().product()];
-    windows(w, &x.shape, y, |tap, xi, yi| match best[yi] {
+    let mut best: Vec<Option<(usize, Number)>> = vec![None; y.iter().product()];
+    windows(w, &x.shape, y, |tap, xi, yi| {
+        let x = x.data[xi];
         // Of several NaN the last wins, as in PyTorch.
-        Some((_, most)) if !(x.data[xi] > most || x.data[xi].is_nan()) => {}
-        _ => best[yi] = Some((tap, x.data[xi])),
+        let wins = |most| x.f64().is_nan() || number::order(x, most) == Some(Ordering::Greater);
+        if best[yi].is_none_or(|(_, most)| wins(most)) {
+            best[yi] = Some((tap, x));
+        }
     });
-    Tensor::new(y.to_vec(), best.iter().map(|b| b.map_or(-1.0, |(tap, _)| tap as f64)).collect())
+    Tensor::new(y.to_vec(), best.iter().map(|b| b.map_or(-1, |(tap, _)| tap as i64)).collect())
 }
 
 /// What belongs to each window goes to its winner.
-fn scatter(w: &Window, index: &Tensor, dy: &Tensor, shape: Vec<usize>) -> Tensor {
-    let mut dx = zeros(&shape);
-    windows(w, &shape, &dy.shape, |tap, xi, yi| {
-        if index.data[yi] == tap as f64 {
-            dx[xi] += dy.data[yi];
+fn scatter(w: &Window, index: &Tensor, dy: &Tensor, mut dx: Folds) -> Tensor {
+    windows(w, &dx.shape.clone(), &dy.shape, |tap, xi, yi| {
+        if index.data[yi].i64() == tap as i64 {
+            dx.fold(xi, dy.data[yi]);
         }
     });
-    Tensor::new(shape, dx)
+    dx.done()
 }
 
 /// Every tap of a pool with its positions in input and output.
 fn windows(w: &Window, x: &[usize], y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
-    let one = Tensor::new(
-        vec![1, 1, w.kernel[0] as usize, w.kernel[1] as usize],
-        zeros(&[w.kernel[0] as usize, w.kernel[1] as usize]),
-    );
-    let plane = Tensor::new(vec![1, 1, x[2], x[3]], zeros(&[x[2], x[3]]));
+    let one = [1, 1, w.kernel[0] as usize, w.kernel[1] as usize];
     for image in 0..x[0] * x[1] {
         let (xo, yo) = (image * x[2] * x[3], image * y[2] * y[3]);
-        taps(w, &plane, &one, &[1, 1, y[2], y[3]], |xi, tap, yi| f(tap, xo + xi, yo + yi));
+        taps(w, &[1, 1, x[2], x[3]], &one, &[1, 1, y[2], y[3]], |xi, tap, yi| f(tap, xo + xi, yo + yi));
     }
 }

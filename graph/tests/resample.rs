@@ -36,7 +36,7 @@ fn differs(taps: Taps, n: usize, m: usize, rounded: bool) -> f64 {
         random: &|_, _| 0.0,
     };
     let (right, found) = (evaluate(&graph, &inputs(false)), evaluate(&optimised, &inputs(rounded)));
-    right[0].data.iter().zip(&found[0].data).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max)
+    right[0].floats().iter().zip(&found[0].floats()).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max)
 }
 
 #[test]

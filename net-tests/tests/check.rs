@@ -88,6 +88,26 @@ network! {
         }
     }
 
+    /// Integers of all 64 bits, in loops too, and an index that their last bits decide.
+    pub net Hash {
+        words: Embedding(7, 3);
+
+        pub fn mixed(x: i64[N, T]) -> i64[N, T] {
+            x * 6364136223846793005 + 9007199254740993
+        }
+
+        pub fn hashes(x: i64[N, T]) -> (i64[N], i64[N, T], i64[N, T], bool[N, T]) {
+            let mixed = mixed(x);
+            let (last, all) = scan(mixed, mixed.sum(1), |s, x| { let s = s.bitwise_xor(x) * 1442695040888963407 + 1; (s, s) }, dim = 1);
+            (last, all.argsort(1), all.floor_divide(3), all < mixed)
+        }
+
+        pub train fn loss(x: i64[N, T]) -> (f32, i64[N]) {
+            let (last, _, _, _) = hashes(x);
+            (words(last % 7).square().sum(), last)
+        }
+    }
+
     /// Too large to be tried.
     pub net Large {
         scale: Linear(1);
@@ -172,6 +192,7 @@ mod written {
     castnet::check!(LstmClassifier);
     castnet::check!(super::Parts);
     castnet::check!(crate::Odd);
+    castnet::check!(crate::Hash);
 }
 
 fn broken(change: impl FnOnce(&mut Net)) -> Model {
@@ -208,6 +229,28 @@ fn a_wrong_coefficient_is_found() {
     check::memory(&model).unwrap();
     check::kernels(&model).unwrap();
     check::gradients(&model, Parts::explain()).unwrap();
+}
+
+#[test]
+fn a_wrong_last_bit_of_an_integer_is_found() {
+    let mut net = Hash::new(&Device::cpu(), 1).unwrap().as_ref().net().clone();
+    let program = net.cpu_mut().iter_mut().map(|f| &mut f.inference).find(|p| p.name == "Hash.mixed").unwrap();
+    let stages = program.launches.iter_mut().flat_map(|launch| &mut launch.stages);
+    let constants = stages.flat_map(|stage| &mut stage.code.instrs);
+    let mut changed = 0;
+    for instr in constants {
+        if let Instr::Const(Literal::I64(x @ 9_007_199_254_740_993)) = instr {
+            *x -= 1;
+            changed += 1;
+        }
+    }
+    assert_eq!(changed, 1);
+    // SAFETY: castnet's compiler made it.
+    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let error = check::fused(&model, Hash::explain()).unwrap_err().to_string();
+    for part in ["`Hash.mixed` (N = ", "inference: result 0: element 0 is ", "what was written gives "] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Integers of every width, exact to the last bit, against PyTorch (`tests/golden/integers.py`): alone, and where more is computed of them at
-//! once.
+//! once; and the reference beside it.
 
 mod expression;
 mod read_back;
@@ -12,6 +12,8 @@ use castnet_graph::builder::{Builder, Parameters};
 use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::graph::Graph;
+use castnet_graph::number::Number;
+use castnet_graph::reference::{self, Inputs};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model};
@@ -67,6 +69,20 @@ macro_rules! arrays {
             }
         }
 
+        fn tensor(array: &Array) -> reference::Tensor {
+            let numbers: Vec<Number> = match array.dtype() {
+                $(DType::$dtype => {
+                    let elements = array.as_slice::<$type>().unwrap().iter();
+                    match DType::$dtype.is_float() {
+                        true => elements.map(|&x| Number::Float(x as f64)).collect(),
+                        false => elements.map(|&x| Number::Int(x as i64)).collect(),
+                    }
+                })*
+                _ => widened(array).into_iter().map(Number::Int).collect(),
+            };
+            reference::Tensor::new(array.shape().to_vec(), numbers)
+        }
+
         /// What `.cast(i64)` makes of an array of integers.
         fn widened(array: &Array) -> Vec<i64> {
             match array.dtype() {
@@ -107,6 +123,20 @@ fn result(case: &Case, text: &str, golden: &SafeTensors) -> Result<Array, String
     Ok(results.remove(0))
 }
 
+fn by_reference(case: &Case, golden: &SafeTensors) -> Result<Vec<Number>, String> {
+    let data = |x: &Tensor| array(x.r#type, &x.shape, golden.tensor(&x.data).unwrap().data());
+    let arguments: Vec<reference::Tensor> = case.inputs.iter().map(|x| tensor(&data(x))).collect();
+    let inputs = Inputs {
+        arguments: &arguments,
+        parameters: &[],
+        states: &[],
+        rounded: false,
+        sizes: &|_| 0,
+        random: &|_, _| 0.0,
+    };
+    Ok(reference::evaluate(&graph(case, &case.text)?, &inputs).remove(0).data)
+}
+
 fn check(case: &Case, golden: &SafeTensors) -> Result<(), String> {
     let (Case { name, text, output, .. }, expected) = (case, golden.tensor(&case.output.data).unwrap().data());
     let found = result(case, text, golden)?;
@@ -121,8 +151,11 @@ fn check(case: &Case, golden: &SafeTensors) -> Result<(), String> {
     if dtype.is_float() {
         return Ok(());
     }
-    let wide = result(case, &format!("({text}).cast(i64)"), golden)?;
     let expected = widened(&array(dtype, &output.shape, expected));
+    if let Some(at) = by_reference(case, golden)?.iter().zip(&expected).position(|(a, b)| *a != Number::Int(*b)) {
+        return wrong("another result of the reference", at);
+    }
+    let wide = result(case, &format!("({text}).cast(i64)"), golden)?;
     match wide.as_slice::<i64>().unwrap().iter().zip(&expected).position(|(a, b)| a != b) {
         Some(at) => wrong("another result where it is fused", at),
         None => Ok(()),

@@ -1,4 +1,5 @@
-//! Routines: in every element type at their edges against PyTorch (`tests/golden/routines.py`), and in loops against the reference.
+//! Routines: in every element type at their edges against PyTorch (`tests/golden/routines.py`), of integers the reference beside them, and in
+//! loops against the reference.
 
 mod expression;
 
@@ -51,6 +52,15 @@ macro_rules! arrays {
             }
         }
 
+        /// Of no float type.
+        fn integers(array: &Array) -> Vec<i64> {
+            match array.dtype() {
+                $(DType::$dtype => array.as_slice::<$type>().unwrap().iter().map(|&x| x as i64).collect(),)*
+                DType::Bool => array.as_slice::<bool>().unwrap().iter().map(|&x| x.into()).collect(),
+                other => panic!("an array of {other}"),
+            }
+        }
+
         fn elements(array: &Array) -> Vec<f64> {
             match array.dtype() {
                 $(DType::$dtype => array.as_slice::<$type>().unwrap().iter().map(|&x| x as f64).collect(),)*
@@ -78,6 +88,16 @@ fn run(graph: Graph, arguments: &[Array]) -> Vec<Array> {
     model.infer(0, &arguments.iter().collect::<Vec<_>>()).unwrap()
 }
 
+/// An array as the reference takes it.
+fn argument(array: &Array) -> Tensor {
+    let shape = array.shape().to_vec();
+    if array.dtype().is_float() { Tensor::new(shape, elements(array)) } else { Tensor::new(shape, integers(array)) }
+}
+
+fn inputs(arguments: &[Tensor]) -> Inputs<'_> {
+    Inputs { arguments, parameters: &[], states: &[], rounded: false, sizes: &|_| 0, random: &|_, _| 0.0 }
+}
+
 /// The same numbers: NaN is NaN, a zero has its sign, and other floats are as near as rounding lets them be.
 fn alike(found: f64, expected: f64, dtype: DType) -> bool {
     let near = match dtype {
@@ -99,19 +119,25 @@ fn routines_are_pytorchs_in_every_type() {
     for case in &cases {
         let mut parameters = Parameters::default();
         let mut b = Builder::new("Net.f", &mut parameters, false);
-        let inputs = case.inputs.iter().map(|x| (x.name.as_str(), b.argument(&x.name, ty(x.r#type, &x.shape))));
-        let inputs: HashMap<&str, Value> = inputs.collect();
-        let Some(Arg::Tensor(result)) = expression::evaluate(&mut b, &inputs, &case.text) else {
+        let named = case.inputs.iter().map(|x| (x.name.as_str(), b.argument(&x.name, ty(x.r#type, &x.shape))));
+        let named: HashMap<&str, Value> = named.collect();
+        let Some(Arg::Tensor(result)) = expression::evaluate(&mut b, &named, &case.text) else {
             panic!("{}: {:?}", case.text, b.diagnostics)
         };
         b.result(result);
         let data = |x: &Input| array(x.r#type, &x.shape, golden.tensor(&x.data).unwrap().data());
-        let found = run(b.graph, &case.inputs.iter().map(data).collect::<Vec<_>>()).remove(0);
+        let arrays: Vec<Array> = case.inputs.iter().map(data).collect();
+        let arguments: Vec<Tensor> = arrays.iter().map(argument).collect();
+        let referred = evaluate(&b.graph, &inputs(&arguments)).remove(0);
+        let found = run(b.graph, &arrays).remove(0);
         let expected = data(&case.output);
         let types = case.inputs.iter().map(|x| x.r#type.name()).collect::<Vec<_>>().join(", ");
         if found.dtype() != expected.dtype() || found.shape() != expected.shape() {
             failures.push(format!("`{}` of {types}: {}", case.text, found.describe()));
             continue;
+        }
+        if !found.dtype().is_float() && referred != argument(&expected) {
+            failures.push(format!("`{}` of {types}: the reference gives {:?}", case.text, referred.data));
         }
         let pairs = elements(&found).into_iter().zip(elements(&expected));
         let wrong = pairs.enumerate().find(|(_, (a, b))| !alike(*a, *b, found.dtype()));
@@ -191,19 +217,11 @@ fn routines_run_in_loops() {
             let data = [84, 21].map(|n| (0..n).map(number).collect::<Vec<f64>>());
             let shapes = [vec![4, 3, 7], vec![3, 7]];
             let tensors: Vec<Tensor> = (0..2).map(|i| Tensor::new(shapes[i].clone(), data[i].clone())).collect();
-            let inputs = Inputs {
-                arguments: &tensors,
-                parameters: &[],
-                states: &[],
-                rounded: false,
-                sizes: &|_| 0,
-                random: &|_, _| 0.0,
-            };
-            let expected = evaluate(&graph, &inputs);
+            let expected = evaluate(&graph, &inputs(&tensors));
             let arrays: Vec<Array> = (0..2).map(|i| Array::from_vec(&shapes[i], data[i].clone()).unwrap()).collect();
             let found = run(graph, &arrays);
             for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                for (i, (a, b)) in elements(found).into_iter().zip(&expected.data).enumerate() {
+                for (i, (a, b)) in elements(found).into_iter().zip(expected.floats()).enumerate() {
                     let near = (a - b).abs() <= 1e-9 * (1.0 + b.abs());
                     assert!(near, "{name}, scans: {scans}, result {number}, element {i}: {a} instead of {b}");
                 }

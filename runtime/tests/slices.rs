@@ -150,13 +150,15 @@ impl Case<'_> {
             }
             set_threads(0);
             let off = |expected: &Tensor, found: &Tensor, part: &str| {
-                let largest = expected.data.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-                let worst = expected.data.iter().zip(&found.data).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert_eq!(expected.shape, found.shape, "{what}: {part}");
+                let [expected, found] = [expected, found].map(Tensor::floats);
+                let largest = expected.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+                let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(
-                    expected.shape == found.shape && worst < 1e-4 * largest,
+                    worst < 1e-4 * largest,
                     "{what}, N = {n}, T = {steps}: {part} is off by {worst}\nexpected {:?}\nfound    {:?}\n{written}\n{program}",
-                    &expected.data[..expected.data.len().min(24)],
-                    &found.data[..found.data.len().min(24)],
+                    &expected[..expected.len().min(24)],
+                    &found[..found.len().min(24)],
                 );
             };
             off(&evaluate(&out, &inputs)[0], &result, "the result");
@@ -440,9 +442,8 @@ fn a_slice_that_needs_more_than_there_is_is_an_error() {
 #[test]
 fn first_values_of_an_embedding() {
     let model = embedded(&[300, 20, 7], &|_, tokens| tokens).unwrap();
-    let weight = tensor(&model.parameter("wte.weight").unwrap());
-    let (zero, rest): (Vec<f64>, Vec<f64>) =
-        (weight.data[140..160].to_vec(), [&weight.data[..140], &weight.data[160..]].concat());
+    let weight = tensor(&model.parameter("wte.weight").unwrap()).floats();
+    let (zero, rest): (Vec<f64>, Vec<f64>) = (weight[140..160].to_vec(), [&weight[..140], &weight[160..]].concat());
     assert_eq!(zero, vec![0.0; 20]);
     let mean = rest.iter().sum::<f64>() / rest.len() as f64;
     let square = rest.iter().map(|x| x * x).sum::<f64>() / rest.len() as f64;

@@ -58,8 +58,9 @@ fn network(input: &[&str], kinds: &[(&str, Vec<Given>)]) -> (Graph, Parameters) 
 }
 
 fn distance(expected: &Tensor, found: &[f32]) -> f64 {
-    let difference: f64 = expected.data.iter().zip(found).map(|(a, &b)| (a - f64::from(b)).powi(2)).sum();
-    let norm: f64 = expected.data.iter().map(|x| x * x).sum();
+    let expected = expected.floats();
+    let difference: f64 = expected.iter().zip(found).map(|(a, &b)| (a - f64::from(b)).powi(2)).sum();
+    let norm: f64 = expected.iter().map(|x| x * x).sum();
     (difference / norm).sqrt()
 }
 

@@ -2,6 +2,7 @@
 
 use super::Tensor;
 use crate::attention::{Attention, MORE, Operands};
+use crate::number::Number;
 
 /// A pair of a query and a key of one matrix of a batch.
 struct Pairs<'a> {
@@ -27,15 +28,15 @@ impl<'a> Pairs<'a> {
         self.options.scale.map_or(1.0 / (self.features as f64).sqrt(), |scale| scale.f64())
     }
 
-    fn query(&self, batch: usize, i: usize) -> &'a [f64] {
+    fn query(&self, batch: usize, i: usize) -> &'a [Number] {
         &self.of.query.data[(batch * self.queries + i) * self.features..][..self.features]
     }
 
-    fn key(&self, batch: usize, j: usize) -> &'a [f64] {
+    fn key(&self, batch: usize, j: usize) -> &'a [Number] {
         &self.of.key.data[(batch * self.keys + j) * self.features..][..self.features]
     }
 
-    fn value(&self, batch: usize, j: usize) -> &'a [f64] {
+    fn value(&self, batch: usize, j: usize) -> &'a [Number] {
         &self.of.value.data[(batch * self.keys + j) * self.width..][..self.width]
     }
 
@@ -61,7 +62,7 @@ impl<'a> Pairs<'a> {
             return f64::NEG_INFINITY;
         }
         let score = self.scale() * dot(self.query(batch, i), self.key(batch, j));
-        match self.of.mask.map(|mask| mask.data[self.in_mask(mask, batch, i, j)]) {
+        match self.of.mask.map(|mask| mask.data[self.in_mask(mask, batch, i, j)].f64()) {
             None => score,
             Some(mask) if is_added => score + mask,
             Some(0.0) => f64::NEG_INFINITY,
@@ -70,12 +71,12 @@ impl<'a> Pairs<'a> {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+fn dot(a: &[Number], b: &[Number]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.f64() * b.f64()).sum()
 }
 
-fn add(to: &mut [f64], factor: f64, from: &[f64]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
+fn add(to: &mut [f64], factor: f64, from: &[Number]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from.f64());
 }
 
 /// Output and log-sum-exp; `is_added`: whether a mask is added.
@@ -104,26 +105,28 @@ pub(super) fn results(options: &Attention, operands: &[&Tensor], is_added: bool)
 pub(super) fn gradients(options: &Attention, operands: &[&Tensor], is_added: bool) -> Vec<Tensor> {
     let Some(pairs) = Pairs::new(options, operands, MORE) else { return vec![Tensor::scalar(f64::NAN); MORE] };
     let [output, log_sums, dy] = [3, 2, 1].map(|back| operands[operands.len() - back]);
-    let zeros = |like: &Tensor| Tensor::new(like.shape.clone(), vec![0.0; like.data.len()]);
+    let zeros = |like: &Tensor| vec![0.0; like.data.len()];
     let mask = pairs.of.mask.filter(|_| is_added);
     let [mut dq, mut dk, mut dv] = [pairs.of.query, pairs.of.key, pairs.of.value].map(zeros);
     let mut dmask = mask.map(zeros);
     for (batch, i) in (0..pairs.batches).flat_map(|batch| (0..pairs.queries).map(move |i| (batch, i))) {
         let row = batch * pairs.queries + i;
         let [y, dy] = [output, dy].map(|t| &t.data[row * pairs.width..][..pairs.width]);
-        let sees_nothing = pairs.of.mask.is_some() && log_sums.data[row] == f64::NEG_INFINITY;
+        let log_sum = log_sums.data[row].f64();
+        let sees_nothing = pairs.of.mask.is_some() && log_sum == f64::NEG_INFINITY;
         for j in 0..pairs.keys {
-            let weight = (pairs.score(batch, i, j, is_added) - log_sums.data[row]).exp();
+            let weight = (pairs.score(batch, i, j, is_added) - log_sum).exp();
             let weight = if sees_nothing { 0.0 } else { weight };
             let at = batch * pairs.keys + j;
-            add(&mut dv.data[at * pairs.width..][..pairs.width], weight, dy);
+            add(&mut dv[at * pairs.width..][..pairs.width], weight, dy);
             let ds = weight * (dot(dy, pairs.value(batch, j)) - dot(dy, y));
-            add(&mut dq.data[row * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.key(batch, j));
-            add(&mut dk.data[at * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.query(batch, i));
+            add(&mut dq[row * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.key(batch, j));
+            add(&mut dk[at * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.query(batch, i));
             if let (Some(mask), Some(dmask)) = (mask, &mut dmask) {
-                dmask.data[pairs.in_mask(mask, batch, i, j)] += ds;
+                dmask[pairs.in_mask(mask, batch, i, j)] += ds;
             }
         }
     }
-    [dq, dk, dv].into_iter().chain(dmask).collect()
+    let of = [Some((pairs.of.query, dq)), Some((pairs.of.key, dk)), Some((pairs.of.value, dv)), mask.zip(dmask)];
+    of.into_iter().flatten().map(|(x, dx)| Tensor::new(x.shape.clone(), dx)).collect()
 }

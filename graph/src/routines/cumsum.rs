@@ -5,8 +5,10 @@ use super::{Made, Rule};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, named, required};
 use crate::graph::{Call, Value};
+use crate::number::{self, Number};
 use crate::ops::Operator;
 use crate::routine::Routine;
+use crate::scalar::Binary;
 use crate::types::DType;
 
 pub(super) const RULE: Rule = Rule { gradient, reference, ..PLAIN };
@@ -35,11 +37,11 @@ fn gradient(b: &mut Builder, made: &Made) -> Vec<(usize, Value)> {
     vec![(0, b.routine(back, vec![g])[0])]
 }
 
-fn reference(reverse: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
-    let mut total = 0.0;
+fn reference(reverse: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
+    let mut total = Number::Int(0);
     for i in 0..x[0].len() {
         let i = if reverse { x[0].len() - 1 - i } else { i };
-        total += x[0][i];
+        total = number::binary(Binary::Add, DType::I64, total, x[0][i]);
         y[0][i] = total;
     }
 }

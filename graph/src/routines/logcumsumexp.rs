@@ -5,6 +5,7 @@ use super::{Made, Rule, neighbours, row};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, required};
 use crate::graph::{Call, Value};
+use crate::number::Number;
 use crate::ops::{Operator, float};
 use crate::routine::Routine;
 use crate::scalar::{Binary, Unary};
@@ -47,11 +48,11 @@ fn log_add(a: f64, b: f64) -> f64 {
     if low == high && low.is_infinite() { low } else { high + (low - high).exp().ln_1p() }
 }
 
-fn reference(reverse: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(reverse: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     let mut total = f64::NEG_INFINITY;
     for i in 0..x[0].len() {
         let i = if reverse { x[0].len() - 1 - i } else { i };
-        total = log_add(total, x[0][i]);
-        y[0][i] = total;
+        total = log_add(total, x[0][i].f64());
+        y[0][i] = total.into();
     }
 }

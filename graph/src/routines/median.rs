@@ -4,6 +4,7 @@ use super::along::{Along, X};
 use super::{Numbers, Rule, row, sort};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
+use crate::number::Number;
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::size::Size;
@@ -43,10 +44,10 @@ fn median(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     Ok(Arg::List(results.into_iter().map(Arg::Tensor).collect()))
 }
 
-fn reference(_: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(_: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     let mut places: Vec<usize> = (0..x[0].len()).collect();
     places.sort_by(|&i, &j| sort::order(x[0][i], x[0][j]));
     let middle = || places.get(places.len().saturating_sub(1) / 2).copied();
-    let Some(place) = x[0].iter().position(|x| x.is_nan()).or_else(middle) else { return };
-    (y[0][0], y[1][0]) = (x[0][place], place as f64);
+    let Some(place) = x[0].iter().position(|x| x.f64().is_nan()).or_else(middle) else { return };
+    (y[0][0], y[1][0]) = (x[0][place], Number::Int(place as i64));
 }

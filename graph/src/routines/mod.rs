@@ -5,6 +5,7 @@
 
 use crate::builder::Builder;
 use crate::graph::{Call, Op, Value};
+use crate::number::Number;
 use crate::ops::Operator;
 use crate::reference::Tensor;
 use crate::routine::Routine;
@@ -36,7 +37,8 @@ pub(crate) struct Rule {
     pub scratch: fn(&[&Type]) -> Option<(DType, Size)>,
     /// Operations of a row.
     pub flops: fn(&[&Type]) -> Size,
-    /// One row in f64: the operands' rows, and the results' to be filled, of the lengths of the types.
+    /// One row in f64, or of integers: the operands' rows, and the results' to be filled, of the lengths of the types. Integers are wrapped behind
+    /// it.
     pub reference: Reference,
 }
 
@@ -44,7 +46,7 @@ pub(crate) struct Rule {
 pub(crate) type Results = fn(Option<&Size>, &[&Type]) -> Result<Vec<Type>, String>;
 
 /// See [`Rule::reference`].
-pub(crate) type Reference = fn(bool, &[&[f64]], &mut [Vec<f64>]);
+pub(crate) type Reference = fn(bool, &[&[Number]], &mut [Vec<Number>]);
 
 /// See [`Rule::gradient`].
 pub(crate) type Gradient = fn(&mut Builder, &Made) -> Vec<(usize, Value)>;
@@ -161,7 +163,7 @@ pub(crate) fn row(ty: &Type) -> Size {
     ty.shape.last().cloned().unwrap_or_else(|| 1.into())
 }
 
-/// The results of a routine, row by row in f64.
+/// The results of a routine, row by row.
 pub(crate) fn reference(
     call: &Call,
     types: &[&Type],
@@ -171,16 +173,16 @@ pub(crate) fn reference(
     let results = call.results(types).unwrap_or_default();
     let count = rows(types[0]).eval(value) as usize;
     let shape = |ty: &Type| ty.shape.iter().map(|s| s.eval(value) as usize).collect::<Vec<usize>>();
-    let zeros = |shape: Vec<usize>| Tensor::from_fn(&shape, |_| 0.0);
-    let mut made: Vec<Tensor> = results.iter().map(|ty| zeros(shape(ty))).collect();
+    let zeros = |ty: &Type| Tensor::from_fn(&shape(ty), |_| Number::Int(0).to(ty.dtype));
+    let mut made: Vec<Tensor> = results.iter().map(zeros).collect();
     for r in 0..count {
-        let of = |tensor: &Tensor| tensor.data.len() / count;
-        let x: Vec<&[f64]> = operands.iter().map(|x| &x.data[r * of(x)..][..of(x)]).collect();
-        let mut y: Vec<Vec<f64>> = made.iter().map(|y| vec![0.0; of(y)]).collect();
+        let row = |tensor: &Tensor| r * (tensor.data.len() / count)..(r + 1) * (tensor.data.len() / count);
+        let x: Vec<&[Number]> = operands.iter().map(|x| &x.data[row(x)]).collect();
+        let mut y: Vec<Vec<Number>> = made.iter().map(|y| y.data[row(y)].to_vec()).collect();
         (rule(call.routine).reference)(call.reverse, &x, &mut y);
-        for (tensor, row) in made.iter_mut().zip(y) {
-            let len = row.len();
-            tensor.data[r * len..][..len].copy_from_slice(&row);
+        for ((tensor, made), ty) in made.iter_mut().zip(y).zip(&results) {
+            let row = row(tensor);
+            tensor.data[row].iter_mut().zip(made).for_each(|(y, x)| *y = x.to(ty.dtype));
         }
     }
     made

@@ -5,6 +5,7 @@ use super::along::{PLAIN, X};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, named};
 use crate::graph::{Call, Op, Value};
+use crate::number::Number;
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::rules::{self, Relation};
@@ -69,8 +70,8 @@ fn everywhere(b: &mut Builder, size: &Size, like: Value) -> Value {
     b.broadcast_to(number, &shape)
 }
 
-fn reference(_: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
-    let places: Vec<usize> = (0..x[0].len()).filter(|&i| x[0][i] != 0.0).collect();
-    y[1][0] = places.len() as f64;
-    y[0].iter_mut().zip(places).for_each(|(y, place)| *y = place as f64);
+fn reference(_: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
+    let places: Vec<usize> = (0..x[0].len()).filter(|&i| x[0][i].f64() != 0.0).collect();
+    y[1][0] = Number::Int(places.len() as i64);
+    y[0].iter_mut().zip(places).for_each(|(y, place)| *y = Number::Int(place as i64));
 }

@@ -4,6 +4,7 @@ use super::along::PLAIN;
 use super::{Made, Rule, row};
 use crate::builder::Builder;
 use crate::graph::{Call, Value};
+use crate::number::Number;
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::scalar::Binary;
@@ -53,11 +54,11 @@ pub(crate) fn neighbours(b: &mut Builder, x: Value, behind: bool, fill: f64) -> 
     b.pad(part, before, shape, fill)
 }
 
-fn reference(reverse: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(reverse: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     let mut total = 0.0;
     for i in 0..x[0].len() {
         let i = if reverse { x[0].len() - 1 - i } else { i };
-        total = x[1][i] + x[0][i] * total;
-        y[0][i] = total;
+        total = x[1][i].f64() + x[0][i].f64() * total;
+        y[0][i] = total.into();
     }
 }

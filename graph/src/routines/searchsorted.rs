@@ -8,6 +8,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, named, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Call;
+use crate::number::{self, Number};
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::types::{DType, Type, shape_text};
@@ -67,10 +68,10 @@ fn searchsorted(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     Ok(Arg::Tensor(if scalar { b.reshape(found, shape) } else { found }))
 }
 
-fn reference(right: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(right: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     for (place, value) in y[0].iter_mut().zip(x[1]) {
         // What is no number is passed by, as PyTorch does.
-        let before = |element: f64| match element.partial_cmp(value) {
+        let before = |element: Number| match number::order(element, *value) {
             Some(Ordering::Less) | None => true,
             Some(Ordering::Equal) => right,
             Some(Ordering::Greater) => false,
@@ -80,6 +81,6 @@ fn reference(right: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
             let middle = start + (end - start) / 2;
             if before(x[0][middle]) { start = middle + 1 } else { end = middle }
         }
-        *place = start as f64;
+        *place = Number::Int(start as i64);
     }
 }

@@ -7,6 +7,7 @@ use super::{Made, Numbers, Rule, row};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, optional};
 use crate::graph::{Op, Value};
+use crate::number::{self, Number};
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::types::{DType, Type};
@@ -60,14 +61,14 @@ pub(super) fn scattered(b: &mut Builder, made: &Made) -> Option<(usize, Value)> 
 }
 
 /// PyTorch's order: NaN behind all numbers.
-pub(super) fn order(x: f64, y: f64) -> Ordering {
-    x.partial_cmp(&y).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan()))
+pub(super) fn order(x: Number, y: Number) -> Ordering {
+    number::order(x, y).unwrap_or_else(|| x.f64().is_nan().cmp(&y.f64().is_nan()))
 }
 
-fn reference(descending: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(descending: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     let mut places: Vec<usize> = (0..x[0].len()).collect();
     places.sort_by(|&i, &j| if descending { order(x[0][j], x[0][i]) } else { order(x[0][i], x[0][j]) });
     for (at, place) in places.into_iter().enumerate() {
-        (y[0][at], y[1][at]) = (x[0][place], place as f64);
+        (y[0][at], y[1][at]) = (x[0][place], Number::Int(place as i64));
     }
 }

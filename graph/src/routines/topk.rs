@@ -4,6 +4,7 @@ use super::along::{Along, X};
 use super::{Numbers, Rule, row, sort};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
+use crate::number::Number;
 use crate::ops::Operator;
 use crate::routine::Routine;
 use crate::rules::{self, Relation};
@@ -53,10 +54,10 @@ fn topk(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     Ok(Arg::List(results.into_iter().map(Arg::Tensor).collect()))
 }
 
-fn reference(largest: bool, x: &[&[f64]], y: &mut [Vec<f64>]) {
+fn reference(largest: bool, x: &[&[Number]], y: &mut [Vec<Number>]) {
     let mut places: Vec<usize> = (0..x[0].len()).collect();
     places.sort_by(|&i, &j| if largest { sort::order(x[0][j], x[0][i]) } else { sort::order(x[0][i], x[0][j]) });
     for at in 0..y[0].len() {
-        (y[0][at], y[1][at]) = (x[0][places[at]], places[at] as f64);
+        (y[0][at], y[1][at]) = (x[0][places[at]], Number::Int(places[at] as i64));
     }
 }

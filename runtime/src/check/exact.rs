@@ -1,10 +1,11 @@
-//! A function as it was written, before anything is fused or planned, in f64: what the build made of it is held against this.
+//! A function as it was written, before anything is fused or planned, in f64 and of integers exactly: what the build made of it is held against this.
 
 use std::collections::BTreeMap;
 
 use castnet_graph::decompose::EVERYTHING;
 use castnet_graph::grad;
 use castnet_graph::graph::{Graph, Role};
+use castnet_graph::number::Number;
 use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::text;
 use castnet_kernels::Context;
@@ -15,7 +16,7 @@ use castnet_program::types::DType;
 use super::Mistake;
 use super::arguments::Call;
 use super::sizes;
-use crate::array::Array;
+use crate::array::{Array, Element};
 use crate::model::Model;
 
 /// A function with all that it reads.
@@ -84,7 +85,7 @@ impl<'c> Exact<'c> {
         let held = self.with(&self.parameters, false, |inputs| detached(&graph, inputs));
         move |parameters| {
             let results = self.with(parameters, false, |inputs| evaluate_holding(&graph, inputs, &held));
-            results.first().map_or(f64::NAN, |loss| loss.data[0])
+            results.first().map_or(f64::NAN, |loss| loss.data[0].f64())
         }
     }
 
@@ -133,20 +134,24 @@ fn states(model: &Model, net: &Net, call: &Call) -> Result<Vec<Tensor>, Mistake>
 
 /// An array of any element type that a function takes.
 pub(super) fn tensor(array: &Array) -> Result<Tensor, Mistake> {
-    let data: Vec<f64> = match array.dtype() {
-        DType::F32 => array.as_slice::<f32>()?.iter().map(|&x| x.into()).collect(),
-        DType::F64 => array.as_slice::<f64>()?.to_vec(),
-        DType::U8 => array.as_slice::<u8>()?.iter().map(|&x| x.into()).collect(),
-        DType::I8 => array.as_slice::<i8>()?.iter().map(|&x| x.into()).collect(),
-        DType::I16 => array.as_slice::<i16>()?.iter().map(|&x| x.into()).collect(),
-        DType::I32 => array.as_slice::<i32>()?.iter().map(|&x| x.into()).collect(),
-        DType::U32 => array.as_slice::<u32>()?.iter().map(|&x| x.into()).collect(),
-        DType::I64 => array.as_slice::<i64>()?.iter().map(|&x| x as f64).collect(),
-        DType::Bool => array.as_slice::<bool>()?.iter().map(|&x| x.into()).collect(),
-        DType::F16 => array.as_slice::<half::f16>()?.iter().map(|&x| x.into()).collect(),
-        DType::BF16 => array.as_slice::<half::bf16>()?.iter().map(|&x| x.into()).collect(),
-    };
-    Ok(Tensor::new(array.shape().to_vec(), data))
+    match array.dtype() {
+        DType::F32 => elements(array, |x: f32| Number::Float(x.into())),
+        DType::F64 => elements(array, Number::Float),
+        DType::F16 => elements(array, |x: half::f16| Number::Float(x.into())),
+        DType::BF16 => elements(array, |x: half::bf16| Number::Float(x.into())),
+        DType::U8 => elements(array, |x: u8| Number::Int(x.into())),
+        DType::I8 => elements(array, |x: i8| Number::Int(x.into())),
+        DType::I16 => elements(array, |x: i16| Number::Int(x.into())),
+        DType::I32 => elements(array, |x: i32| Number::Int(x.into())),
+        DType::U32 => elements(array, |x: u32| Number::Int(x.into())),
+        DType::I64 => elements(array, Number::Int),
+        DType::Bool => elements(array, |x: bool| Number::Int(x.into())),
+    }
+}
+
+fn elements<T: Element>(array: &Array, number: impl Fn(T) -> Number) -> Result<Tensor, Mistake> {
+    let elements = array.as_slice::<T>()?.iter().map(|x| number(*x)).collect();
+    Ok(Tensor::new(array.shape().to_vec(), elements))
 }
 
 /// The root of the sum of squares.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use castnet_graph::decompose::{NOTHING, decompose};
-use castnet_graph::reference::Tensor;
+use castnet_graph::graph::Role;
+use castnet_graph::number::Number;
+use castnet_graph::reference::{self, Tensor};
 
 use super::arguments::Call;
 use super::exact::{Exact, Values, norm, tensor};
@@ -36,7 +38,7 @@ const SHARE: f64 = 1e-3;
 const DRAWS: u64 = 3;
 
 /// Every function, fused and planned, in its float type, gives what it gives as it was written, operation by operation, in f64 (rounded to halves where it is written so): results, states,
-/// gradients.
+/// gradients. Integers that are made of integers alone are the same in the last bit.
 ///
 /// # Errors
 /// What is too far apart, and by how much.
@@ -69,14 +71,17 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
     let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&operations, true));
     let found = if training { train(&mut twin, &call)? } else { infer(&mut twin, &call)? };
     let net = model.net();
-    let groups = [
-        ("result", &expected.results, &rounded.results, &found.results),
-        ("state", &expected.states, &rounded.states, &found.states),
-        ("gradient of", &expected.gradients, &rounded.gradients, &found.gradients),
+    let outputs = graph.outputs.iter().zip(reference::exact(&graph));
+    let exact: Vec<&Role> = outputs.filter(|(_, is_exact)| *is_exact).map(|(output, _)| &output.role).collect();
+    type Group<'a> = (&'a str, fn(usize) -> Role, [&'a BTreeMap<usize, Tensor>; 3]);
+    let groups: [Group; 3] = [
+        ("result", Role::Result, [&expected.results, &rounded.results, &found.results]),
+        ("state", Role::State, [&expected.states, &rounded.states, &found.states]),
+        ("gradient of", Role::Gradient, [&expected.gradients, &rounded.gradients, &found.gradients]),
     ];
-    for (what, expected, rounded, found) in groups {
-        let whole =
-            if what == "result" { 0.0 } else { SHARE * expected.values().map(|t| norm(&t.data)).fold(0.0, f64::max) };
+    for (what, role, [expected, rounded, found]) in groups {
+        let norms = expected.values().map(|t| norm(&t.floats()));
+        let whole = if what == "result" { 0.0 } else { SHARE * norms.fold(0.0, f64::max) };
         for (number, expected) in expected {
             let name = match what {
                 "result" => number.to_string(),
@@ -86,14 +91,18 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
             let Some(found) = found.get(number) else {
                 return Err(Mistake(format!("`{}` ({}): there is no {what} {name}", call.name, call.drawn)));
             };
+            let at = || {
+                let mode = if training { "training" } else { "inference" };
+                format!("`{}` ({}), {mode}: {what} {name}", call.name, call.drawn)
+            };
+            if let (true, Some((i, x, y))) = (exact.contains(&&role(*number)), unequal(expected, found)) {
+                return Err(Mistake(format!("{}: element {i} is {y}, what was written gives {x}", at())));
+            }
             if let Some((distance, allowed)) = apart(model.loaded().float, expected, &rounded[number], found, whole) {
                 return Err(Mistake(format!(
-                    "`{}` ({}), {}: {what} {name} is {distance:.1e} away from what was written gives in f64, {allowed:.1e} are allowed \
-                     (norm {:.1e})",
-                    call.name,
-                    call.drawn,
-                    if training { "training" } else { "inference" },
-                    norm(&expected.data),
+                    "{} is {distance:.1e} away from what was written gives in f64, {allowed:.1e} are allowed (norm {:.1e})",
+                    at(),
+                    norm(&expected.floats()),
                 )));
             }
         }
@@ -101,17 +110,25 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
     Ok(())
 }
 
+/// The first element that is not the same, and what it is in both.
+fn unequal(expected: &Tensor, found: &Tensor) -> Option<(usize, Number, Number)> {
+    let mut pairs = expected.data.iter().zip(&found.data).enumerate();
+    pairs.find(|(_, (x, y))| x != y).map(|(i, (x, y))| (i, *x, *y))
+}
+
 /// The norm of the difference and what is allowed, if it is more.
 fn apart(float: FloatType, expected: &Tensor, rounded: &Tensor, found: &Tensor, whole: f64) -> Option<(f64, f64)> {
     if expected.shape != found.shape {
         return Some((f64::INFINITY, 0.0));
     }
+    let elements = expected.floats();
     let difference = |other: &Tensor| -> f64 {
+        let other = other.floats();
         // What is not finite in both is the same.
-        let pairs = expected.data.iter().zip(&other.data).filter(|(a, b)| a.is_finite() || b.is_finite());
+        let pairs = elements.iter().zip(&other).filter(|(a, b)| a.is_finite() || b.is_finite());
         norm(&pairs.map(|(a, b)| a - b).collect::<Vec<_>>())
     };
-    let finite: Vec<f64> = expected.data.iter().copied().filter(|x| x.is_finite()).collect();
+    let finite: Vec<f64> = elements.iter().copied().filter(|x| x.is_finite()).collect();
     let rounding = difference(rounded);
     let allowed = tolerance(float) * norm(&finite).max(whole)
         + if rounding.is_finite() { roundings(float) * rounding } else { 0.0 }

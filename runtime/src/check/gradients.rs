@@ -96,15 +96,15 @@ impl Probe<'_> {
 
     fn along(&self, numbers: &[usize], all: &[usize], direction: u64) -> Option<Disagreement> {
         // How much of the derivative each parameter has if all its elements move by their size.
-        let weight = |n: &usize| norm(&self.gradients[n].data) * size(&self.parameters[*n].data);
+        let weight = |n: &usize| norm(&self.gradients[n].floats()) * size(&self.parameters[*n].floats());
         let most = all.iter().map(weight).fold(0.0, f64::max);
         let (mut claimed, mut expected, mut towards) = (0.0, 0.0, vec![]);
         for n in numbers {
-            let (gradient, unit) = (&self.gradients[n].data, size(&self.parameters[*n].data));
+            let (gradient, unit) = (self.gradients[n].floats(), size(&self.parameters[*n].floats()));
             let unit = unit * (most / weight(n).max(most / FURTHER)).max(1.0);
             let sign =
                 |i: usize| if uniform(self.seed, direction << 32 | *n as u64, i as u64) < 0.5 { -1.0 } else { 1.0 };
-            let whole = norm(gradient);
+            let whole = norm(&gradient);
             let element = |(i, g): (usize, &f64)| match direction {
                 0 if whole > 0.0 => g / whole * (gradient.len() as f64).sqrt() * unit,
                 _ => sign(i) * unit,
@@ -131,7 +131,8 @@ impl Probe<'_> {
     fn moved(&self, towards: &[(usize, Vec<f64>)], step: f64) -> f64 {
         let mut parameters = self.parameters.to_vec();
         for (number, moves) in towards {
-            parameters[*number].data.iter_mut().zip(moves).for_each(|(x, v)| *x += step * v);
+            let elements = parameters[*number].data.iter_mut().zip(moves);
+            elements.for_each(|(x, v)| *x = (x.f64() + step * v).into());
         }
         (self.loss)(&parameters)
     }
@@ -150,12 +151,12 @@ mod tests {
     fn probe(factors: [f64; 2]) -> Option<Vec<usize>> {
         let parameters = [vec![0.5, -1.5, 2.0], vec![0.1, 0.7]].map(|data| Tensor::new(vec![data.len()], data));
         let loss = |p: &[Tensor]| {
-            let squares: f64 = p[0].data.iter().map(|a| a * a / 2.0).sum();
-            squares + 1e-3 * p[1].data.iter().map(|b| b.sin()).sum::<f64>()
+            let squares: f64 = p[0].floats().iter().map(|a| a * a / 2.0).sum();
+            squares + 1e-3 * p[1].floats().iter().map(|b| b.sin()).sum::<f64>()
         };
         let gradients = [
-            parameters[0].data.iter().map(|a| a * factors[0]).collect::<Vec<_>>(),
-            parameters[1].data.iter().map(|b| 1e-3 * b.cos() * factors[1]).collect(),
+            parameters[0].floats().iter().map(|a| a * factors[0]).collect::<Vec<_>>(),
+            parameters[1].floats().iter().map(|b| 1e-3 * b.cos() * factors[1]).collect(),
         ]
         .map(|data| Tensor::new(vec![data.len()], data));
         let gradients = gradients.into_iter().enumerate().collect();

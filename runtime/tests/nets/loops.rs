@@ -96,8 +96,8 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
             assert!(
                 distance < allowed || allowed >= 0.1,
                 "{at}: {what} is off by {distance:.2e}, allowed {allowed:.2e}\nexpected {:?}\nfound    {:?}\n{}",
-                &expected.data,
-                &found.data,
+                expected.floats(),
+                found.floats(),
                 texts(),
             );
         }

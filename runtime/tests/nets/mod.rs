@@ -95,7 +95,7 @@ struct Plan {
     affine: bool,
     sizes: [i64; 3],
     layers: Vec<Layer>,
-    /// Whether there are other types than the net's, and routines.
+    /// Whether there are other types than the net's, routines, and a second result of integers.
     mixes: bool,
 }
 
@@ -104,7 +104,8 @@ pub fn random_net(number: u64) -> Source {
     source(number, DType::F32, false)
 }
 
-/// A random net of a float type; if it `mixes`, with values of other types, routines and several results among what it is made of.
+/// A random net of a float type; if it `mixes`, with values of other types, routines and several results among what it is made of, and a
+/// second result of integers.
 #[allow(dead_code)] // Not every test that has these nets mixes types.
 pub fn mixed_net(number: u64, float: DType, mixes: bool) -> Source {
     source(number, float, mixes)
@@ -227,7 +228,60 @@ fn build<'p>(name: &str, plan: &Plan, parameters: &'p mut Parameters, training: 
     let last = pool[pool.len() - 1];
     let loss = objective(&mut b, &mut numbers, last);
     b.b.result(loss);
+    if plan.mixes {
+        let whole = integers(&mut b, &mut Numbers(!plan.seed));
+        b.b.result(whole);
+    }
     b
+}
+
+/// What is made of integers of all 64 bits.
+fn integers(b: &mut Traced, r: &mut Numbers) -> Value {
+    const COLUMNS: i64 = 5;
+    let whole = b.b.argument("whole", Type::new(DType::I64, vec![Size::symbol("N"), COLUMNS.into()]));
+    let mut pool = vec![whole];
+    for _ in 0..4 + r.below(12) {
+        let (x, y) = (pool[pool.len() - 1], r.pick(&pool));
+        let any = int(r.next() as i64);
+        let made = match r.below(11) {
+            0 | 1 => {
+                call(b, r.pick(&["add", "sub", "mul", "bitwise_and", "bitwise_or", "bitwise_xor"]), vec![t(x), t(y)])
+            }
+            2 => call(b, r.pick(&["mul", "add", "sub", "maximum", "minimum", "bitwise_xor"]), vec![t(x), any]),
+            3 => call(b, r.pick(&["bitwise_left_shift", "bitwise_right_shift"]), vec![t(x), int(r.below(64) as i64)]),
+            4 => call(b, r.pick(&["floor_divide", "remainder"]), vec![t(x), int(1 + (r.next() >> 20) as i64)]),
+            5 => call(b, "pow", vec![t(x), int(r.below(5) as i64)]),
+            6 => call(b, r.pick(&["abs", "neg", "bitwise_not"]), vec![t(x)]),
+            7 => {
+                let condition = call(b, r.pick(&["lt", "le", "gt", "ge", "eq", "ne"]), vec![t(x), t(y)]);
+                condition.and_then(|condition| call(b, "where_", vec![t(condition), t(x), t(y)]))
+            }
+            8 => {
+                let narrow = r.pick(&[DType::I8, DType::U8, DType::I16, DType::I32, DType::U32]);
+                let narrow = call(b, "cast", vec![t(x), Arg::DType(narrow)]);
+                let squared = narrow.and_then(|x| call(b, "mul", vec![t(x), t(x)]));
+                squared.and_then(|x| call(b, "cast", vec![t(x), Arg::DType(DType::I64)]))
+            }
+            9 => {
+                let all = call(
+                    b,
+                    r.pick(&["sum", "prod", "amax", "amin", "reduce_xor"]),
+                    vec![t(y), int(1), Arg::Bool(true)],
+                );
+                all.and_then(|all| call(b, "bitwise_xor", vec![t(x), t(all)]))
+            }
+            _ => match r.below(3) {
+                0 => call(b, r.pick(&["cumsum", "cumprod", "flip"]), vec![t(x), int(1)]),
+                1 => call(b, "argsort", vec![t(y), int(1)]).and_then(|y| call(b, "gather", vec![t(x), int(1), t(y)])),
+                _ => {
+                    let places = call(b, "remainder", vec![t(y), int(COLUMNS)]);
+                    places.and_then(|places| call(b, "scatter_add", vec![t(x), int(1), t(places), t(y)]))
+                }
+            },
+        };
+        pool.push(made.unwrap_or_else(|| panic!("an operator of integers was refused")));
+    }
+    pool[pool.len() - 1]
 }
 
 /// Keeps magnitudes in a range where f32 and f64 can be compared.

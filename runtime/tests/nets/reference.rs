@@ -31,6 +31,7 @@ fn uniform(key: u64, call: u64, index: u64) -> f64 {
 /// An array as a tensor of the reference.
 pub fn tensor(array: &Array) -> Tensor {
     let data = match array.dtype() {
+        DType::I64 => return Tensor::new(array.shape().to_vec(), array.as_slice::<i64>().unwrap().to_vec()),
         DType::F64 => array.as_slice::<f64>().unwrap().to_vec(),
         DType::F16 => array.as_slice::<f16>().unwrap().iter().map(|x| f64::from(*x)).collect(),
         DType::BF16 => array.as_slice::<bf16>().unwrap().iter().map(|x| f64::from(*x)).collect(),
@@ -42,6 +43,7 @@ pub fn tensor(array: &Array) -> Tensor {
 /// The norm of the difference over the norm of what is expected; of what cancels to nothing, over a twentieth.
 pub fn distance(expected: &Tensor, found: &Tensor) -> f64 {
     let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
-    let difference = norm(&mut expected.data.iter().zip(&found.data).map(|(a, b)| a - b));
-    difference / (norm(&mut expected.data.iter().copied()) + 5e-2)
+    let (expected, found) = (expected.floats(), found.floats());
+    let difference = norm(&mut expected.iter().zip(&found).map(|(a, b)| a - b));
+    difference / (norm(&mut expected.iter().copied()) + 5e-2)
 }
