@@ -2,12 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use super::PANEL;
 use super::element::{At, Element};
-use super::widen::Spans;
+use super::widen::{Half, Spans};
+use super::{PANEL, pairs};
 use crate::isa::Isa;
 
-/// `out[k * 32 + j] = from[k * step + j]`: rows into a panel.
+/// `out[k * 32 + j] = from[k * step + j]`: rows into a panel. Of pairs, here and below, two steps become one.
 ///
 /// # Safety
 ///
@@ -17,6 +17,9 @@ pub(super) unsafe fn rows<E: Element>(isa: Isa, from: At<E>, step: isize, depth:
     unsafe {
         let from = match from {
             At::Own(from) => from,
+            At::Half(Half::Pairs, from) => {
+                return pairs::across(from, Spans::Even(depth, step), Spans::Even(cols, 1), out.cast(), PANEL);
+            }
             At::Half(half, from) => {
                 // Rows of a panel follow each other: one run.
                 let follow = cols == PANEL && step == PANEL as isize;
@@ -51,6 +54,11 @@ pub(super) unsafe fn gather<E: Element>(
     cols: usize,
     out: *mut E,
 ) {
+    if let At::Half(Half::Pairs, from) = from {
+        let (steps, cols) = (Spans::Even(depth, step), Spans::Even(cols, col_step));
+        // SAFETY: the caller's promise.
+        return unsafe { pairs::across(from, steps, cols, out.cast(), PANEL) };
+    }
     for k in 0..depth {
         let from = from.offset(k as isize * step);
         for j in 0..cols {
@@ -74,7 +82,7 @@ pub(super) unsafe fn transpose<E: Element>(
     out: *mut E,
     pitch: usize,
 ) {
-    /// Halves are widened so many at a time before they are turned.
+    /// Halves are widened, or paired, so many at a time before they are turned.
     const SIDE: usize = 32;
     // SAFETY: the caller's promise; a block has room for the rows that are widened.
     unsafe {
@@ -82,6 +90,7 @@ pub(super) unsafe fn transpose<E: Element>(
             At::Own(from) => return E::transpose(isa, from, ld, depth, cols, out, pitch as isize),
             At::Half(half, from) => (half, from),
         };
+        let unit = half.per_number();
         let mut block = MaybeUninit::<[E; SIDE * SIDE]>::uninit();
         let block = block.as_mut_ptr().cast::<E>();
         for j in (0..cols).step_by(SIDE) {
@@ -89,7 +98,8 @@ pub(super) unsafe fn transpose<E: Element>(
                 let (cols, depth) = ((cols - j).min(SIDE), (depth - k).min(SIDE));
                 let from = from.offset(j as isize * ld + k as isize);
                 E::widen(isa, half, from, Spans::Even(cols, ld), depth, block, SIDE);
-                E::transpose(isa, block, SIDE as isize, depth, cols, out.add(k * pitch + j), pitch as isize);
+                let (depth, out) = (depth.div_ceil(unit), out.add(k / unit * pitch + j));
+                E::transpose(isa, block, SIDE as isize, depth, cols, out, pitch as isize);
             }
         }
     }
@@ -105,7 +115,7 @@ pub(super) unsafe fn add_rows<E: Element>(isa: Isa, block: *const E, sums: *mut 
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => x86::add_rows_avx512::<E::Avx512>(block, sums, offsets, n),
+            Isa::Avx512Bf16 | Isa::Avx512 => x86::add_rows_avx512::<E::Avx512>(block, sums, offsets, n),
             _ => {
                 for (i, &offset) in offsets.iter().enumerate() {
                     let (from, to) = (block.add(i * PANEL), sums.offset(offset));

@@ -11,6 +11,8 @@ use crate::math::half::{from_bf16, from_f16};
 pub(super) enum Half {
     F16,
     BF16,
+    /// bf16 that are not widened: two are a number ([`super::pairs`]).
+    Pairs,
 }
 
 impl Half {
@@ -21,6 +23,14 @@ impl Half {
             DType::BF16 => Some(Half::BF16),
             DType::F32 | DType::F64 => None,
             DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 | DType::Bool => None,
+        }
+    }
+
+    /// How many are one number in scratch.
+    pub fn per_number(self) -> usize {
+        match self {
+            Half::F16 | Half::BF16 => 1,
+            Half::Pairs => 2,
         }
     }
 }
@@ -35,7 +45,7 @@ pub(super) enum Spans<'a> {
 }
 
 impl Spans<'_> {
-    fn count(self) -> usize {
+    pub fn count(self) -> usize {
         match self {
             Spans::Even(count, _) => count,
             Spans::Table(table) => table.len(),
@@ -44,7 +54,7 @@ impl Spans<'_> {
 
     /// Where row `i` begins.
     #[inline(always)]
-    fn start(self, i: usize) -> isize {
+    pub fn start(self, i: usize) -> isize {
         match self {
             Spans::Even(_, step) => i as isize * step,
             Spans::Table(table) => table[i],
@@ -66,11 +76,14 @@ pub(super) unsafe fn widen(
     unsafe {
         match (isa, half) {
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, Half::BF16) => x86::avx512::<true>(from, rows, n, out, pitch),
+            (Isa::Avx512Bf16 | Isa::Avx512, Half::BF16) => x86::avx512::<true>(from, rows, n, out, pitch),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, Half::F16) => x86::avx512::<false>(from, rows, n, out, pitch),
+            (Isa::Avx512Bf16 | Isa::Avx512, Half::F16) => x86::avx512::<false>(from, rows, n, out, pitch),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, half) => x86::avx2(half, from, rows, n, out, pitch),
+            (Isa::Avx2, Half::BF16) => x86::avx2(from_bf16, from, rows, n, out, pitch),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Half::F16) => x86::avx2(from_f16, from, rows, n, out, pitch),
+            (_, Half::Pairs) => super::pairs::along(from, rows, n, out.cast(), pitch),
             (_, Half::BF16) => any(from_bf16, from, rows, n, out, pitch),
             (_, Half::F16) => any(from_f16, from, rows, n, out, pitch),
         }
@@ -96,18 +109,19 @@ unsafe fn any(wide: impl Fn(u16) -> f32, from: *const u16, rows: Spans<'_>, n: u
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Half, Spans, any};
-    use crate::math::half::{from_bf16, from_f16};
+    use super::{Spans, any};
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn avx2(half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) {
+    pub(super) unsafe fn avx2(
+        wide: impl Fn(u16) -> f32,
+        from: *const u16,
+        rows: Spans<'_>,
+        n: usize,
+        out: *mut f32,
+        pitch: usize,
+    ) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match half {
-                Half::BF16 => any(from_bf16, from, rows, n, out, pitch),
-                Half::F16 => any(from_f16, from, rows, n, out, pitch),
-            }
-        }
+        unsafe { any(wide, from, rows, n, out, pitch) }
     }
 
     /// By masked vectors, as short rows are the rule. The bits of [`from_bf16`] and [`from_f16`].
@@ -175,7 +189,7 @@ impl Widened {
         (self.rows * self.pitch).next_multiple_of(16)
     }
 
-    /// Makes the numbers at `rows[i] + steps[k]` readable: their start, and their offsets from it.
+    /// Makes the numbers at `rows[i] + steps[k]` readable: their start, and their offsets from it. Of pairs, two steps become one.
     ///
     /// # Safety
     ///
@@ -209,9 +223,23 @@ impl Widened {
         scratch: *mut E,
     ) -> [&[isize]; 2] {
         let follows = |pair: &[isize]| pair[1] == pair[0] + 1;
+        let rows_follow = rows.len() > 1 && rows.windows(2).all(follows);
         // SAFETY: the caller's promise.
         unsafe {
-            if rows.len() > 1 && rows.windows(2).all(follows) {
+            if half == Half::Pairs {
+                let pairs = steps.len().div_ceil(2);
+                if !rows_follow && steps.windows(2).all(follows) {
+                    E::widen(isa, half, a.offset(steps[0]), Spans::Table(rows), steps.len(), scratch, self.pitch);
+                    return [&self.by_row[..rows.len()], &self.numbers[..pairs]];
+                }
+                let (a, cols) = match rows_follow {
+                    true => (a.offset(rows[0]), Spans::Even(rows.len(), 1)),
+                    false => (a, Spans::Table(rows)),
+                };
+                super::pairs::across(a, Spans::Table(steps), cols, scratch.cast(), self.rows);
+                return [&self.numbers[..rows.len()], &self.by_step[..pairs]];
+            }
+            if rows_follow {
                 E::widen(isa, half, a.offset(rows[0]), Spans::Table(steps), rows.len(), scratch, self.rows);
                 return [&self.numbers[..rows.len()], &self.by_step[..steps.len()]];
             }

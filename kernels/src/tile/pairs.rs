@@ -1,0 +1,91 @@
+//! Tiles of pairs: two bf16 that follow each other along the reduction are one number of 32 bits, the former in its lower half, and one
+//! instruction multiplies and adds both. Where a reduction ends with one, the second is 0.
+//!
+//! For [`Isa::Avx512Bf16`](crate::isa::Isa) alone. Its instruction takes what is smaller than 2⁻¹²⁶ for 0, and gives 0 for it.
+
+use super::widen::Spans;
+
+/// `out[k * pitch + j]` is the pair of `from[steps[2k] + cols[j]]` and `from[steps[2k + 1] + cols[j]]`.
+///
+/// # Safety
+///
+/// All that is named must be there; the machine has AVX-512.
+pub(super) unsafe fn across(from: *const u16, steps: Spans<'_>, cols: Spans<'_>, out: *mut u32, pitch: usize) {
+    let n = steps.count();
+    // SAFETY: the caller's promise; a step that is not there is not read.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if let Spans::Even(cols, 1) = cols {
+            return x86::across(from, steps, cols, out, pitch);
+        }
+        for k in (0..n).step_by(2) {
+            for j in 0..cols.count() {
+                let at = |k: usize| u32::from(*from.offset(steps.start(k) + cols.start(j)));
+                let second = if k + 1 < n { at(k + 1) } else { 0 };
+                *out.add(k / 2 * pitch + j) = at(k) | second << 16;
+            }
+        }
+    }
+}
+
+/// Rows of `n` bf16 side by side become rows of half as many pairs, `pitch` apart.
+///
+/// # Safety
+///
+/// As [`across`].
+pub(super) unsafe fn along(from: *const u16, rows: Spans<'_>, n: usize, out: *mut u32, pitch: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        x86::along(from, rows, n, out, pitch);
+        #[cfg(not(target_arch = "x86_64"))]
+        for i in 0..rows.count() {
+            across(from.offset(rows.start(i)), Spans::Even(n, 1), Spans::Even(1, 0), out.add(i * pitch), 1);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Spans;
+
+    /// As [`super::across`], of columns side by side.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub(super) unsafe fn across(from: *const u16, steps: Spans<'_>, cols: usize, out: *mut u32, pitch: usize) {
+        let n = steps.count();
+        for k in (0..n).step_by(2) {
+            // SAFETY: the caller's promise; lanes behind the columns, and a step that is not there, are masked.
+            unsafe {
+                let first = from.offset(steps.start(k));
+                let second = if k + 1 < n { from.offset(steps.start(k + 1)) } else { first };
+                let out = out.add(k / 2 * pitch);
+                for j in (0..cols).step_by(16) {
+                    let mask = 0xffff >> (16 - (cols - j).min(16));
+                    let low = _mm256_maskz_loadu_epi16(mask, first.add(j).cast());
+                    let high = _mm256_maskz_loadu_epi16(if k + 1 < n { mask } else { 0 }, second.add(j).cast());
+                    let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+                    let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+                    _mm512_mask_storeu_epi32(out.add(j).cast(), mask, pairs);
+                }
+            }
+        }
+    }
+
+    /// As [`super::along`].
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) unsafe fn along(from: *const u16, rows: Spans<'_>, n: usize, out: *mut u32, pitch: usize) {
+        for i in 0..rows.count() {
+            // SAFETY: the caller's promise; what is behind the row is masked.
+            unsafe {
+                let (from, out) = (from.offset(rows.start(i)), out.add(i * pitch));
+                for at in (0..n).step_by(32) {
+                    let n = (n - at).min(32);
+                    let bits = _mm512_maskz_loadu_epi16(u32::MAX >> (32 - n), from.add(at).cast());
+                    _mm512_mask_storeu_epi32(out.add(at / 2).cast(), 0xffff >> (16 - n.div_ceil(2)), bits);
+                }
+            }
+        }
+    }
+}
