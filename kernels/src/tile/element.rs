@@ -154,14 +154,6 @@ impl<E: Element> At<E> {
         }
     }
 
-    /// bf16 to be paired, that lie as pairs of others.
-    pub fn in_pairs(self) -> At<E> {
-        match self {
-            At::Own(at) => At::Half(Half::Pairs, at.cast()),
-            At::Half(..) => self,
-        }
-    }
-
     /// The number there.
     ///
     /// # Safety

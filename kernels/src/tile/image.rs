@@ -7,7 +7,7 @@ use castnet_program::types::DType;
 
 use super::element::{At, Element, Operand};
 use super::widen::{Half, Spans};
-use super::{Run, pack, pairs};
+use super::{Run, pack};
 use crate::isa::Isa;
 
 /// Numbers of scratch for a copy with halo, unless a single line takes more.
@@ -110,6 +110,11 @@ impl Image {
         self.operand.is_half()
     }
 
+    /// For a tile of pairs, of whatever.
+    pub fn to_pair(self) -> Image {
+        Image { operand: self.operand.paired(), ..self }
+    }
+
     /// For a tile of pairs: its channels two at a time, in place if they lie so.
     pub fn paired(self) -> Image {
         let [image, line, column, channel] = self.strides;
@@ -118,7 +123,7 @@ impl Image {
             let strides = [image / 2, line / 2, column / 2, 1];
             return Image { operand: self.operand.of_pairs(), first: self.first / 2, strides };
         }
-        Image { operand: self.operand.paired(), strides: [image, line, column, 2 * channel], ..self }
+        Image { strides: [image, line, column, 2 * channel], ..self.to_pair() }
     }
 
     /// Whether vectors along the channels can be read where they lie.
@@ -267,12 +272,7 @@ impl Windows {
                 ([_, 2], At::Half(Half::Pairs, from)) => {
                     E::widen(isa, Half::Pairs, from, Spans::Even(n, right), 2 * c, out, c);
                 }
-                (_, At::Half(Half::Pairs, from)) => {
-                    for x in 0..n {
-                        let (from, out) = (from.offset(x as isize * right), out.add(x * c));
-                        pairs::across(from, Spans::Even(2 * c, deep / 2), Spans::Even(1, 1), out.cast(), 1);
-                    }
-                }
+                (_, At::Half(Half::Pairs, from)) => pack::turn_pairs(isa, from, [right, deep / 2], n, c, out),
                 (_, At::Own(from)) if (deep == 1 || c == 1) && right == c as isize => {
                     std::ptr::copy_nonoverlapping(from, out, n * c);
                 }

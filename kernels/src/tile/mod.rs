@@ -102,7 +102,7 @@ impl TileKernel {
         value: &dyn Fn(&str) -> i64,
     ) -> TileKernel {
         let (pairs, isa) = match isa {
-            Isa::Avx512Bf16 => match pairs(tile, dtypes) {
+            Isa::Avx512Bf16 => match pairs(tile, dtypes, value) {
                 true => (true, isa),
                 false => (false, Isa::Avx512),
             },
@@ -287,15 +287,16 @@ impl Columns {
     }
 }
 
-/// Whether a tile is computed in pairs where the instruction set has them: of bf16 both, whose reduction falls into pairs by channels. How they
-/// lie has no say in it, as other bits would come of it.
-fn pairs(tile: &Tile, dtypes: &[DType]) -> bool {
+/// Whether a tile is computed in pairs where the instruction set has them: of bf16 both, whose reduction falls into pairs of channels, or of
+/// positions of a line. How they lie has no say in it, as other bits would come of it.
+fn pairs(tile: &Tile, dtypes: &[DType], value: &dyn Fn(&str) -> i64) -> bool {
     let even = |channels: i64, conv: &Conv| channels / conv.groups % 2 == 0;
     let fits = match tile {
         Tile::MatMul { .. } => true,
         Tile::Conv2d { conv, .. } => even(conv.c, conv),
         Tile::Conv2dInputGrad { conv, .. } => even(conv.o, conv),
-        Tile::Conv2dWeightGrad { conv, .. } => even(conv.c, conv) && conv.c / conv.groups >= 4,
+        // Of fewer channels, rows would be too few.
+        Tile::Conv2dWeightGrad { conv, .. } => conv.x.eval(value) % 2 == 0 && conv.c / conv.groups >= 4,
     };
     fits && tile.buffers().iter().all(|&buffer| dtypes[buffer] == DType::BF16)
 }

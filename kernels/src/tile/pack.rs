@@ -7,6 +7,9 @@ use super::widen::{Half, Spans};
 use super::{PANEL, pairs};
 use crate::isa::Isa;
 
+/// Halves are widened, or paired, so many at a time before they are turned.
+const SIDE: usize = 32;
+
 /// `out[k * 32 + j] = from[k * step + j]`: rows into a panel. Of pairs, here and below, two steps become one.
 ///
 /// # Safety
@@ -82,8 +85,6 @@ pub(super) unsafe fn transpose<E: Element>(
     out: *mut E,
     pitch: usize,
 ) {
-    /// Halves are widened, or paired, so many at a time before they are turned.
-    const SIDE: usize = 32;
     // SAFETY: the caller's promise; a block has room for the rows that are widened.
     unsafe {
         let (half, from) = match from {
@@ -100,6 +101,34 @@ pub(super) unsafe fn transpose<E: Element>(
                 E::widen(isa, half, from, Spans::Even(cols, ld), depth, block, SIDE);
                 let (depth, out) = (depth.div_ceil(unit), out.add(k / unit * pitch + j));
                 E::transpose(isa, block, SIDE as isize, depth, cols, out, pitch as isize);
+            }
+        }
+    }
+}
+
+/// `out[x * c + j]` is the pair of `from[x * right + 2j * deep]` and `from[x * right + (2j + 1) * deep]`: `n` columns of `c` pairs of channels.
+///
+/// # Safety
+///
+/// `from` must hold the elements named, `out` as many pairs.
+pub(super) unsafe fn turn_pairs<E: Element>(
+    isa: Isa,
+    from: *const u16,
+    [right, deep]: [isize; 2],
+    n: usize,
+    c: usize,
+    out: *mut E,
+) {
+    // SAFETY: the caller's promise; a block has room for the pairs that are made.
+    unsafe {
+        let mut block = MaybeUninit::<[E; SIDE * SIDE]>::uninit();
+        let block = block.as_mut_ptr().cast::<E>();
+        for x in (0..n).step_by(SIDE) {
+            for j in (0..c).step_by(SIDE) {
+                let (n, pairs) = ((n - x).min(SIDE), (c - j).min(SIDE));
+                let from = from.offset(x as isize * right + 2 * j as isize * deep);
+                pairs::across(from, Spans::Even(2 * pairs, deep), Spans::Even(n, right), block.cast(), SIDE);
+                E::transpose(isa, block, SIDE as isize, n, pairs, out.add(x * c + j), c as isize);
             }
         }
     }

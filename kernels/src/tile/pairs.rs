@@ -5,6 +5,9 @@
 
 use super::widen::Spans;
 
+/// As a step: neither it nor its number is there, and 0 stands for it.
+pub(super) const OUTSIDE: isize = isize::MIN;
+
 /// `out[k * pitch + j]` is the pair of `from[steps[2k] + cols[j]]` and `from[steps[2k + 1] + cols[j]]`.
 ///
 /// # Safety
@@ -20,12 +23,18 @@ pub(super) unsafe fn across(from: *const u16, steps: Spans<'_>, cols: Spans<'_>,
         }
         for k in (0..n).step_by(2) {
             for j in 0..cols.count() {
-                let at = |k: usize| u32::from(*from.offset(steps.start(k) + cols.start(j)));
-                let second = if k + 1 < n { at(k + 1) } else { 0 };
-                *out.add(k / 2 * pitch + j) = at(k) | second << 16;
+                let number = |step: isize| u32::from(*from.offset(step + cols.start(j)));
+                let [low, high] = pair(steps, k).map(|step| step.map_or(0, number));
+                *out.add(k / 2 * pitch + j) = low | high << 16;
             }
         }
     }
+}
+
+/// The steps `k` and `k + 1`, as far as they are there.
+#[inline(always)]
+fn pair(steps: Spans<'_>, k: usize) -> [Option<isize>; 2] {
+    [k, k + 1].map(|k| (k < steps.count()).then(|| steps.start(k)).filter(|&step| step != OUTSIDE))
 }
 
 /// Rows of `n` bf16 side by side become rows of half as many pairs, `pitch` apart.
@@ -49,7 +58,7 @@ pub(super) unsafe fn along(from: *const u16, rows: Spans<'_>, n: usize, out: *mu
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Spans;
+    use super::{Spans, pair};
 
     /// As [`super::across`], of columns side by side.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
@@ -58,15 +67,15 @@ mod x86 {
         for k in (0..n).step_by(2) {
             // SAFETY: the caller's promise; lanes behind the columns, and a step that is not there, are masked.
             unsafe {
-                let first = from.offset(steps.start(k));
-                let second = if k + 1 < n { from.offset(steps.start(k + 1)) } else { first };
+                let [first, second] = pair(steps, k);
                 let out = out.add(k / 2 * pitch);
                 for j in (0..cols).step_by(16) {
                     let mask = 0xffff >> (16 - (cols - j).min(16));
-                    let low = _mm256_maskz_loadu_epi16(mask, first.add(j).cast());
-                    let high = _mm256_maskz_loadu_epi16(if k + 1 < n { mask } else { 0 }, second.add(j).cast());
-                    let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
-                    let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+                    let load = |step: Option<isize>| {
+                        let at = from.wrapping_offset(step.unwrap_or(0)).wrapping_add(j);
+                        _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(step.map_or(0, |_| mask), at.cast()))
+                    };
+                    let pairs = _mm512_or_si512(load(first), _mm512_slli_epi32::<16>(load(second)));
                     _mm512_mask_storeu_epi32(out.add(j).cast(), mask, pairs);
                 }
             }

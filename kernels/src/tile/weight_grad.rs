@@ -6,8 +6,8 @@ use super::element::{At, Element};
 use super::image::{Geometry, Image, Segment, Windows};
 use super::micro::{Product, Rows};
 use super::taps::Taps;
-use super::widen::{Spans, Widened};
-use super::{BLOCK, Columns, PANEL, Run, cut, pack, pairs, piece, wanted_chunks};
+use super::widen::Widened;
+use super::{BLOCK, Columns, PANEL, Run, cut, pack, piece, wanted_chunks};
 
 /// Positions of a segment: one piece of the reduction.
 const STEPS: usize = 512;
@@ -35,8 +35,6 @@ pub(super) struct WeightGrad {
 enum Input {
     /// Every tap sees all positions.
     Windows(Windows, Vec<isize>),
-    /// The same, two positions at a time. The windows are of pairs of channels; where the taps and the positions lie counts channels.
-    Pairs { windows: Windows, taps: Vec<isize>, positions: Vec<isize> },
     /// Every tap sees the positions where it is inside the input.
     Taps(Taps),
 }
@@ -48,52 +46,48 @@ pub(super) struct Dy {
     /// Of a group.
     channels: usize,
     columns: usize,
-    /// Positions of a segment, if they are copied to a panel because channels do not lie side by side, or are halves.
+    /// Positions of a row: 2 if they are pairs.
+    unit: usize,
+    /// Rows of a segment, if positions are copied to a panel because channels do not lie side by side, or are halves.
     packed: Option<usize>,
-    /// Where they lie, if two at a time are packed.
-    paired: Option<Vec<isize>>,
 }
 
 /// Adds to the sums of a unit: its rows, `dy` at the first position, columns, the sums.
 type Add<'a, E> = dyn Fn(Range<usize>, *const E, usize, *mut E) + 'a;
 
 impl WeightGrad {
-    /// `g`: the sizes of a group. `pairs`: of bf16 both, two positions at a time; the channels are even.
-    pub(super) fn new(g: Geometry, input: Image, dy: Image, groups: usize, pairs: bool) -> WeightGrad {
+    /// `g`: the sizes of a group. `pairs`: of bf16 both, two positions of a line at a time.
+    pub(super) fn new(g: Geometry, mut input: Image, mut dy: Image, groups: usize, pairs: bool) -> WeightGrad {
         let (taps, o) = (g.taps(), g.o);
         let pack = dy.strides[3] != 1 && o > 1 || dy.is_half();
-        let mut dy = Dy { image: dy, channels: g.o, columns: g.x, packed: None, paired: None };
+        let unit = if pairs { 2 } else { 1 };
+        if pairs {
+            (input, dy) = (input.to_pair(), dy.to_pair());
+        }
+        let mut dy = Dy { image: dy, channels: g.o, columns: g.x, unit, packed: None };
         let wanted = wanted_chunks(g.n * g.positions() * taps * o.next_multiple_of(16)).min(CHUNKS);
         // With few channels a copy with halo costs little, and taps alone would be groups too small.
-        let mut half = input.is_half();
-        // Units of one tap each: their channels lie side by side.
-        let by_tap = |c: usize| {
-            let groups = c.div_ceil(8);
-            let unit = |i: usize| i / groups * c + piece(c, groups, i % groups).start;
-            (0..=taps / c * groups).map(unit).collect::<Vec<_>>()
-        };
-        let (input, units, steps) = if pairs {
-            let (c, input) = (g.c, input.paired());
-            let windows = Windows::new(Geometry { c: c / 2, ..g }, input, STEPS, input.is_half());
-            half = true;
-            let (count, s) = (windows.positions.len(), windows.segment(0));
-            dy.packed = Some(count.div_ceil(2));
-            dy.paired = Some(positions(count, &s, windows.g.x, [0, 1, 2].map(|d| dy.image.strides[d])));
-            let taps = windows.taps.iter().flat_map(|at| [2 * at, 2 * at + 1]).collect();
-            let positions = windows.positions.iter().map(|at| 2 * at).collect();
-            (Input::Pairs { windows, taps, positions }, by_tap(c), count.div_ceil(2))
-        } else if g.padding != [0, 0] && g.c >= 4 {
+        let half = input.is_half();
+        let (input, units, steps) = if g.padding != [0, 0] && g.c >= 4 || pairs {
             let lines = (STEPS / g.x).clamp(1, g.y);
-            dy.packed = pack.then_some(lines * g.x);
-            let units = by_tap(g.c);
-            let steps = lines * g.x;
-            (Input::Taps(Taps::new(g, input, lines, dy.steps(lines))), units, steps)
+            dy.packed = pack.then_some(lines * g.x / dy.unit);
+            let groups = g.c.div_ceil(8);
+            let unit = |i: usize| i / groups * g.c + piece(g.c, groups, i % groups).start;
+            let units = (0..=taps / g.c * groups).map(unit).collect::<Vec<_>>();
+            let steps = lines * g.x / dy.unit;
+            (Input::Taps(Taps::new(g, input, lines, dy.steps(lines), pairs)), units, steps)
         } else {
             let windows = Windows::new(g, input, STEPS, false);
             dy.packed = pack.then_some(windows.positions.len());
             let s = windows.segment(0);
+            let [image, line, column] = dy.steps(s.lines);
+            let x = windows.g.x;
+            let at = |p: usize| {
+                let (i, y, x) = (p / (s.lines * x), p / x % s.lines, p % x);
+                i as isize * image + y as isize * line + x as isize * column
+            };
             let steps = windows.positions.len();
-            let table = positions(steps, &s, windows.g.x, dy.steps(s.lines));
+            let table = (0..steps).map(at).collect();
             let groups = taps.div_ceil(8);
             let units = (0..=groups).map(|i| taps * i / groups).collect();
             (Input::Windows(windows, table), units, steps)
@@ -118,7 +112,7 @@ impl WeightGrad {
 
     fn halo(&self) -> usize {
         match &self.input {
-            Input::Windows(windows, _) | Input::Pairs { windows, .. } => windows.scratch_len(),
+            Input::Windows(windows, _) => windows.scratch_len(),
             Input::Taps(_) => 0,
         }
     }
@@ -158,17 +152,6 @@ impl WeightGrad {
                         });
                     }
                 }
-                Input::Pairs { windows, taps, positions } => {
-                    for s in (0..windows.segments()).map(|i| windows.segment(i)) {
-                        let a = windows.open(run, &s, scratch).in_pairs();
-                        let positions = &positions[..windows.rows(&s).len()];
-                        each(&s, &|unit, b, cols, acc| {
-                            let (a, rows, steps) = self.widened.open(run.isa, a, &taps[unit], positions, widened);
-                            let b_rows = Rows::Even(PANEL);
-                            Product { a, rows, steps, b, b_rows, cols, acc, pitch: PANEL, add: true }.run(run.isa);
-                        });
-                    }
-                }
                 Input::Taps(taps) => {
                     for s in taps.segments() {
                         each(&s, &|unit, b, cols, acc| taps.add(run, &s, unit, b, cols, acc, (&self.widened, widened)));
@@ -188,21 +171,15 @@ impl WeightGrad {
     }
 }
 
-/// Where the positions of a segment lie; `strides` of image, line and column.
-fn positions(count: usize, s: &Segment, columns: usize, strides: [isize; 3]) -> Vec<isize> {
-    let at = |p: usize| {
-        let place = [p / (s.lines * columns), p / columns % s.lines, p % columns];
-        place.iter().zip(strides).map(|(&i, stride)| i as isize * stride).sum()
-    };
-    (0..count).map(at).collect()
-}
-
 impl Dy {
     /// How far images, lines and columns of a segment of so many lines are from each other, as [`Dy::open`] gives it.
     fn steps(&self, lines: usize) -> [isize; 3] {
         let [image, line, column, _] = self.image.strides;
         match self.packed {
-            Some(_) => [lines * self.columns * PANEL, self.columns * PANEL, PANEL].map(|s| s as isize),
+            Some(_) => {
+                let line = self.columns / self.unit * PANEL;
+                [lines * line, line, PANEL].map(|s| s as isize)
+            }
             None => [image, line, column],
         }
     }
@@ -215,19 +192,13 @@ impl Dy {
         // SAFETY: positions of the segment and channels of the panel exist; `out` has a row of 32 for each position.
         unsafe {
             let dy = self.image.channels_from(run.group * self.channels).at(run.base).offset(first);
-            match (dy, &self.paired) {
-                (At::Half(_, dy), Some(positions)) => {
-                    let positions = Spans::Table(&positions[..s.images * s.lines * self.columns]);
-                    pairs::across(dy, positions, Spans::Even(cols, channel), out.cast(), PANEL);
-                    return out;
-                }
-                (At::Own(dy), _) if self.packed.is_none() => return dy,
-                _ => {}
+            if let (At::Own(dy), None) = (dy, self.packed) {
+                return dy;
             }
             for i in 0..s.images {
                 for y in 0..s.lines {
                     let from = dy.offset(i as isize * image + y as isize * line);
-                    let out = out.add((i * s.lines + y) * self.columns * PANEL);
+                    let out = out.add((i * s.lines + y) * (self.columns / self.unit) * PANEL);
                     match (column, channel) {
                         (1, _) => pack::transpose(run.isa, from, channel, self.columns, cols, out, PANEL),
                         (_, 1) => pack::rows(run.isa, from, column, self.columns, cols, out),

@@ -3,6 +3,7 @@
 use castnet_program::types::DType;
 
 use super::element::{At, Element};
+use super::pairs;
 use crate::isa::Isa;
 use crate::math::half::{from_bf16, from_f16};
 
@@ -83,7 +84,7 @@ pub(super) unsafe fn widen(
             (Isa::Avx2, Half::BF16) => x86::avx2(from_bf16, from, rows, n, out, pitch),
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx2, Half::F16) => x86::avx2(from_f16, from, rows, n, out, pitch),
-            (_, Half::Pairs) => super::pairs::along(from, rows, n, out.cast(), pitch),
+            (_, Half::Pairs) => pairs::along(from, rows, n, out.cast(), pitch),
             (_, Half::BF16) => any(from_bf16, from, rows, n, out, pitch),
             (_, Half::F16) => any(from_f16, from, rows, n, out, pitch),
         }
@@ -222,22 +223,15 @@ impl Widened {
         steps: &[isize],
         scratch: *mut E,
     ) -> [&[isize]; 2] {
+        let unit = half.per_number();
         let follows = |pair: &[isize]| pair[1] == pair[0] + 1;
         let rows_follow = rows.len() > 1 && rows.windows(2).all(follows);
         // SAFETY: the caller's promise.
         unsafe {
-            if half == Half::Pairs {
-                let pairs = steps.len().div_ceil(2);
-                if !rows_follow && steps.windows(2).all(follows) {
-                    E::widen(isa, half, a.offset(steps[0]), Spans::Table(rows), steps.len(), scratch, self.pitch);
-                    return [&self.by_row[..rows.len()], &self.numbers[..pairs]];
-                }
-                let (a, cols) = match rows_follow {
-                    true => (a.offset(rows[0]), Spans::Even(rows.len(), 1)),
-                    false => (a, Spans::Table(rows)),
-                };
-                super::pairs::across(a, Spans::Table(steps), cols, scratch.cast(), self.rows);
-                return [&self.numbers[..rows.len()], &self.by_step[..pairs]];
+            if half == Half::Pairs && rows_follow {
+                let cols = Spans::Even(rows.len(), 1);
+                pairs::across(a.offset(rows[0]), Spans::Table(steps), cols, scratch.cast(), self.rows);
+                return [&self.numbers[..rows.len()], &self.by_step[..steps.len().div_ceil(2)]];
             }
             if rows_follow {
                 E::widen(isa, half, a.offset(rows[0]), Spans::Table(steps), rows.len(), scratch, self.rows);
@@ -245,11 +239,24 @@ impl Widened {
             }
             let mut k = 0;
             while k < steps.len() {
-                let n = 1 + steps[k..].windows(2).take_while(|pair| follows(pair)).count();
-                E::widen(isa, half, a.offset(steps[k]), Spans::Table(rows), n, scratch.add(k), self.pitch);
+                let mut n = 1 + steps[k..].windows(2).take_while(|pair| follows(pair)).count();
+                let out = scratch.add(k / unit);
+                if k + n < steps.len() {
+                    n -= n % unit;
+                }
+                if n > 0 {
+                    E::widen(isa, half, a.offset(steps[k]), Spans::Table(rows), n, out, self.pitch);
+                } else {
+                    // A pair whose numbers lie apart.
+                    n = unit;
+                    for (i, &row) in rows.iter().enumerate() {
+                        let (pair, out) = (Spans::Table(&steps[k..k + n]), out.add(i * self.pitch));
+                        pairs::across(a.offset(row), pair, Spans::Even(1, 1), out.cast(), 1);
+                    }
+                }
                 k += n;
             }
         }
-        [&self.by_row[..rows.len()], &self.numbers[..steps.len()]]
+        [&self.by_row[..rows.len()], &self.numbers[..steps.len().div_ceil(unit)]]
     }
 }
