@@ -23,18 +23,13 @@ pub(super) unsafe fn across(from: *const u16, steps: Spans<'_>, cols: Spans<'_>,
         }
         for k in (0..n).step_by(2) {
             for j in 0..cols.count() {
-                let number = |step: isize| u32::from(*from.offset(step + cols.start(j)));
-                let [low, high] = pair(steps, k).map(|step| step.map_or(0, number));
+                let is_there = |k: usize| k < n && steps.start(k) != OUTSIDE;
+                let number = |k: usize| u32::from(*from.offset(steps.start(k) + cols.start(j)));
+                let [low, high] = [k, k + 1].map(|k| if is_there(k) { number(k) } else { 0 });
                 *out.add(k / 2 * pitch + j) = low | high << 16;
             }
         }
     }
-}
-
-/// The steps `k` and `k + 1`, as far as they are there.
-#[inline(always)]
-fn pair(steps: Spans<'_>, k: usize) -> [Option<isize>; 2] {
-    [k, k + 1].map(|k| (k < steps.count()).then(|| steps.start(k)).filter(|&step| step != OUTSIDE))
 }
 
 /// Rows of `n` bf16 side by side become rows of half as many pairs, `pitch` apart.
@@ -58,27 +53,54 @@ pub(super) unsafe fn along(from: *const u16, rows: Spans<'_>, n: usize, out: *mu
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Spans, pair};
+    use super::{OUTSIDE, Spans};
 
     /// As [`super::across`], of columns side by side.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub(super) unsafe fn across(from: *const u16, steps: Spans<'_>, cols: usize, out: *mut u32, pitch: usize) {
-        let n = steps.count();
-        for k in (0..n).step_by(2) {
-            // SAFETY: the caller's promise; lanes behind the columns, and a step that is not there, are masked.
+        for j in (0..cols).step_by(16) {
+            let mask = 0xffff >> (16 - (cols - j).min(16));
+            let (from, out) = (from.wrapping_add(j), out.wrapping_add(j));
+            // SAFETY: the caller's promise; lanes behind the columns are masked.
             unsafe {
-                let [first, second] = pair(steps, k);
-                let out = out.add(k / 2 * pitch);
-                for j in (0..cols).step_by(16) {
-                    let mask = 0xffff >> (16 - (cols - j).min(16));
-                    let load = |step: Option<isize>| {
-                        let at = from.wrapping_offset(step.unwrap_or(0)).wrapping_add(j);
-                        _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(step.map_or(0, |_| mask), at.cast()))
-                    };
-                    let pairs = _mm512_or_si512(load(first), _mm512_slli_epi32::<16>(load(second)));
-                    _mm512_mask_storeu_epi32(out.add(j).cast(), mask, pairs);
+                match steps {
+                    Spans::Even(n, step) => columns(from, n, |k| (k as isize * step, mask), mask, out, pitch),
+                    Spans::Table(steps) => {
+                        let start = |k: usize| {
+                            let step = *steps.get_unchecked(k);
+                            if step == OUTSIDE { (0, 0) } else { (step, mask) }
+                        };
+                        columns(from, steps.len(), start, mask, out, pitch);
+                    }
                 }
             }
+        }
+    }
+
+    /// The columns in the mask; `start`: where a step begins, and which columns it has.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn columns(
+        from: *const u16,
+        n: usize,
+        start: impl Fn(usize) -> (isize, u16),
+        mask: u16,
+        out: *mut u32,
+        pitch: usize,
+    ) {
+        // SAFETY: the caller's promise: the steps before `n` are there.
+        let load = |k: usize| unsafe {
+            let (at, mask) = start(k);
+            _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from.wrapping_offset(at).cast()))
+        };
+        for k in 0..n / 2 {
+            let pairs = _mm512_or_si512(load(2 * k), _mm512_slli_epi32::<16>(load(2 * k + 1)));
+            // SAFETY: the caller's promise: `out` has the row.
+            unsafe { _mm512_mask_storeu_epi32(out.add(k * pitch).cast(), mask, pairs) };
+        }
+        if n % 2 == 1 {
+            // SAFETY: as above.
+            unsafe { _mm512_mask_storeu_epi32(out.add(n / 2 * pitch).cast(), mask, load(n - 1)) };
         }
     }
 
