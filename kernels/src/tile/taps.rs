@@ -19,7 +19,7 @@ pub(super) struct Taps {
     lines: usize,
     /// How far images, lines and columns of `dy` are from each other.
     dy: [isize; 3],
-    /// Whether two positions are a step: then each tap has all columns, some of them outside.
+    /// Whether two positions are a step: then each tap has all columns, and 0 stands for those that are outside.
     pairs: bool,
     /// For each column of the kernel: the positions of a segment at which it is inside.
     columns: Vec<Column>,
