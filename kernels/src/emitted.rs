@@ -20,7 +20,7 @@ impl BlockKernel {
     /// The function for one instruction set.
     pub fn function(&self, isa: crate::isa::Isa) -> BlockFn {
         match isa {
-            crate::isa::Isa::Avx512 => self.avx512,
+            crate::isa::Isa::Avx512Bf16 | crate::isa::Isa::Avx512 => self.avx512,
             crate::isa::Isa::Avx2 => self.avx2,
             crate::isa::Isa::Portable => self.portable,
         }

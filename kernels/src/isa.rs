@@ -3,6 +3,8 @@
 /// An instruction set; each hot loop exists once for every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
+    /// AVX-512 as below, and products of bf16 two at a time (`avx512_bf16`).
+    Avx512Bf16,
     /// AVX-512 F, DQ, BW and VL, with FMA.
     Avx512,
     /// AVX2 with FMA.
@@ -12,35 +14,63 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The best one that this machine has.
+    const ALL: [Isa; 4] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Portable];
+
+    /// The quickest one that this machine has.
     pub fn detect() -> Isa {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                let wide = is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512vl");
-                return if wide { Isa::Avx512 } else { Isa::Avx2 };
-            }
-        }
-        Isa::Portable
+        let quick = |isa: &Isa| isa.is_here() && (*isa != Isa::Avx512Bf16 || pairs_are_quick());
+        Isa::ALL.into_iter().find(quick).unwrap_or(Isa::Portable)
     }
 
-    /// Every one that this machine has, best first.
+    /// Every one that this machine has.
     pub fn available() -> Vec<Isa> {
-        match Isa::detect() {
-            Isa::Avx512 => vec![Isa::Avx512, Isa::Avx2, Isa::Portable],
-            Isa::Avx2 => vec![Isa::Avx2, Isa::Portable],
-            Isa::Portable => vec![Isa::Portable],
-        }
+        Isa::ALL.into_iter().filter(|isa| isa.is_here()).collect()
     }
 
     /// Itself if this machine has it, else what every machine has.
     pub fn or_portable(self) -> Isa {
-        let best = Isa::detect();
-        if self == best || self == Isa::Avx2 && best == Isa::Avx512 { self } else { Isa::Portable }
+        if self.is_here() { self } else { Isa::Portable }
     }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_here(self) -> bool {
+        match self {
+            Isa::Avx512Bf16 => Isa::Avx512.is_here() && is_x86_feature_detected!("avx512bf16"),
+            Isa::Avx512 => {
+                Isa::Avx2.is_here()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Portable => true,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_here(self) -> bool {
+        self == Isa::Portable
+    }
+}
+
+/// Whether two products of bf16 take less than two of f32: AMD's processors begin as many pairs a cycle as products of f32 (Zen 4, Zen 5), Intel's
+/// a quarter of that (Sapphire Rapids, Emerald Rapids).
+fn pairs_are_quick() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // Asked once, as virtual machines take long to answer.
+        static QUICK: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+        *QUICK.get_or_init(|| {
+            // SAFETY: every x86-64 processor has the instruction.
+            #[allow(unused_unsafe)] // Newer compilers know.
+            let maker = unsafe { std::arch::x86_64::__cpuid(0) };
+            let words = [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes);
+            words.as_flattened() == b"AuthenticAMD"
+        })
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Compiles a function for every instruction set: `fn name(isa, arguments..)` calls the `#[inline(always)]` body under the features of
@@ -71,7 +101,7 @@ macro_rules! per_isa {
             #[allow(unused_unsafe)]
             unsafe {
                 match isa {
-                    $crate::isa::Isa::Avx512 => avx512($($argument),*),
+                    $crate::isa::Isa::Avx512Bf16 | $crate::isa::Isa::Avx512 => avx512($($argument),*),
                     $crate::isa::Isa::Avx2 => avx2($($argument),*),
                     $crate::isa::Isa::Portable => $body($($argument),*),
                 }

@@ -22,7 +22,7 @@ pub(crate) unsafe fn transpose(
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => x86::transpose_avx512(from, ld, depth, cols, out, pitch),
+            Isa::Avx512Bf16 | Isa::Avx512 => x86::transpose_avx512(from, ld, depth, cols, out, pitch),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => x86::transpose_avx2(from, ld, depth, cols, out, pitch),
             _ => portable(from, ld, 0..depth, 0..cols, out, pitch),

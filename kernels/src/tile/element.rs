@@ -3,7 +3,7 @@
 use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
-use super::micro::Vector;
+use super::micro::{Product, Vector};
 use super::widen::{Half, Spans};
 use crate::isa::Isa;
 
@@ -30,12 +30,20 @@ pub(super) trait Element: Copy + Default + std::ops::AddAssign + 'static {
         pitch: isize,
     );
 
-    /// Rows of halves, each of `n` side by side, to rows `pitch` apart.
+    /// Rows of halves, each of `n` side by side, to rows `pitch` apart; of pairs, to half as many numbers.
     ///
     /// # Safety
     ///
     /// `from` must hold the rows, `out` have room for them; the machine has `isa`.
     unsafe fn widen(isa: Isa, half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut Self, pitch: usize);
+
+    /// Computes a product of pairs.
+    ///
+    /// # Safety
+    ///
+    /// As [`Product::run`]; the machine has [`Isa::Avx512Bf16`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn sum_pairs(product: &Product<'_, Self>);
 }
 
 impl Element for f32 {
@@ -54,6 +62,12 @@ impl Element for f32 {
         // SAFETY: the caller's promise.
         unsafe { super::widen::widen(isa, half, from, rows, n, out, pitch) }
     }
+
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn sum_pairs(product: &Product<'_, f32>) {
+        // SAFETY: the caller's promise.
+        unsafe { super::micro::avx512_bf16::run::<Self::Avx512>(product) }
+    }
 }
 
 impl Element for f64 {
@@ -69,6 +83,11 @@ impl Element for f64 {
     }
 
     unsafe fn widen(_: Isa, _: Half, _: *const u16, _: Spans<'_>, _: usize, _: *mut f64, _: usize) {
+        unreachable!("halves are summed in f32")
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn sum_pairs(_: &Product<'_, f64>) {
         unreachable!("halves are summed in f32")
     }
 }
@@ -94,6 +113,16 @@ impl Operand {
     /// Whether it can only be read through a copy in scratch.
     pub fn is_half(self) -> bool {
         self.half.is_some()
+    }
+
+    /// For a tile of pairs: to be paired in scratch.
+    pub fn paired(self) -> Operand {
+        Operand { half: Some(Half::Pairs), ..self }
+    }
+
+    /// For a tile of pairs: they lie as they are summed, and places are counted in pairs.
+    pub fn of_pairs(self) -> Operand {
+        Operand { half: None, ..self }
     }
 
     /// Where it begins. `base` gives the start of a buffer.

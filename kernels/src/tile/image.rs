@@ -6,7 +6,7 @@ use castnet_program::program::{Conv, Strided};
 use castnet_program::types::DType;
 
 use super::element::{At, Element, Operand};
-use super::widen::Spans;
+use super::widen::{Half, Spans};
 use super::{Run, pack};
 use crate::isa::Isa;
 
@@ -108,6 +108,22 @@ impl Image {
     /// Whether it can only be read through a copy in scratch.
     pub fn is_half(&self) -> bool {
         self.operand.is_half()
+    }
+
+    /// For a tile of pairs, of whatever.
+    pub fn to_pair(self) -> Image {
+        Image { operand: self.operand.paired(), ..self }
+    }
+
+    /// For a tile of pairs: its channels two at a time, in place if they lie so.
+    pub fn paired(self) -> Image {
+        let [image, line, column, channel] = self.strides;
+        let is_even = |place: isize| place % 2 == 0;
+        if channel == 1 && [self.first, image, line, column].into_iter().all(is_even) {
+            let strides = [image / 2, line / 2, column / 2, 1];
+            return Image { operand: self.operand.of_pairs(), first: self.first / 2, strides };
+        }
+        Image { strides: [image, line, column, 2 * channel], ..self.to_pair() }
     }
 
     /// Whether vectors along the channels can be read where they lie.
@@ -253,6 +269,10 @@ impl Windows {
             let out = out.add(columns.start * c);
             let n = columns.len();
             match ([right, deep], from) {
+                ([_, 2], At::Half(Half::Pairs, from)) => {
+                    E::widen(isa, Half::Pairs, from, Spans::Even(n, right), 2 * c, out, c);
+                }
+                (_, At::Half(Half::Pairs, from)) => pack::turn_pairs(isa, from, [right, deep / 2], n, c, out),
                 (_, At::Own(from)) if (deep == 1 || c == 1) && right == c as isize => {
                     std::ptr::copy_nonoverlapping(from, out, n * c);
                 }

@@ -20,6 +20,10 @@ const IMAGES: usize = 1 << 16;
 pub(super) struct Scatter {
     g: Geometry,
     dy: Image,
+    /// Output channels of a step: 2 if they are pairs.
+    unit: usize,
+    /// Offsets of a step: 2 if they are yet to be paired.
+    each: usize,
     widened: Widened,
     weight: Operand,
     /// Lines and columns of an image in scratch.
@@ -33,14 +37,21 @@ pub(super) struct Scatter {
     /// For each position: where its `dy` and where its window begin.
     positions: Vec<isize>,
     windows: Vec<isize>,
-    /// Where the output channels lie in `dy`.
+    /// Where the output channels lie in `dy`, so many for a step.
     steps: Vec<isize>,
     /// Columns `(r, s, c)` of some channels in groups that lie side by side in an image: first column, how many, offset from the window.
     runs: Vec<(usize, usize, usize)>,
 }
 
 /// The cheaper way: a convolution, or adding windows. `g`: the sizes of a group.
-pub(super) fn choose(g: Geometry, dy: Image, weight: Operand, groups: usize) -> Result<Forward, Box<Scatter>> {
+/// `pairs`: of bf16 both, two output channels at a time.
+pub(super) fn choose(
+    g: Geometry,
+    dy: Image,
+    weight: Operand,
+    groups: usize,
+    pairs: bool,
+) -> Result<Forward, Box<Scatter>> {
     let spots = g.kernel[0] * g.kernel[1];
     // Vector operations of an image.
     let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
@@ -56,13 +67,17 @@ pub(super) fn choose(g: Geometry, dy: Image, weight: Operand, groups: usize) -> 
             padding: [0, 1].map(|d| ((g.kernel[d] - 1) * g.dilation[d]) as isize - g.padding[d]),
             ..g
         };
-        return Ok(Forward::new(reversed, dy, weight, groups, true));
+        return Ok(Forward::new(reversed, dy, weight, groups, true, pairs));
     }
-    Err(Box::new(Scatter::new(g, dy, weight)))
+    Err(Box::new(Scatter::new(g, dy, weight, pairs)))
 }
 
 impl Scatter {
-    fn new(g: Geometry, dy: Image, weight: Operand) -> Scatter {
+    fn new(g: Geometry, mut dy: Image, mut weight: Operand, pairs: bool) -> Scatter {
+        let unit = if pairs { 2 } else { 1 };
+        if pairs {
+            (dy, weight) = (dy.paired(), weight.paired());
+        }
         let strides = dy.strides;
         let extent = g.extent(g.y, g.x);
         let sizes = [g.h, g.w];
@@ -89,7 +104,8 @@ impl Scatter {
                 }
             }
         }
-        let steps: Vec<isize> = (0..g.o.min(DEPTH) as isize).map(|o| o * strides[3]).collect();
+        let (most, each) = ((g.o / unit).min(DEPTH / unit), if dy.is_half() { unit } else { 1 });
+        let steps: Vec<isize> = (0..(most * each) as isize).map(|o| o * (strides[3] / each as isize)).collect();
         let some = Geometry { c: channels, ..g.clone() };
         let taps = some.tap_table([size[1] * channels, channels, 1].map(|s| s as isize));
         let mut runs: Vec<(usize, usize, usize)> = vec![];
@@ -99,8 +115,8 @@ impl Scatter {
                 _ => runs.push((column, 1, offset as usize)),
             }
         }
-        let widened = Widened::new(dy.is_half(), positions.len().min(BLOCK), steps.len());
-        Scatter { g, dy, widened, weight, size, channels, images, pieces, positions, windows, steps, runs }
+        let widened = Widened::new(dy.is_half(), positions.len().min(BLOCK), most);
+        Scatter { g, dy, unit, each, widened, weight, size, channels, images, pieces, positions, windows, steps, runs }
     }
 
     pub(super) fn chunks(&self) -> usize {
@@ -118,7 +134,7 @@ impl Scatter {
     }
 
     fn packed(&self) -> usize {
-        self.steps.len() * PANEL
+        self.steps.len() / self.each * PANEL
     }
 
     pub(super) fn scratch(&self) -> usize {
@@ -177,15 +193,15 @@ impl Scatter {
                 let column = run.group * g.o + from + k;
                 let (at, n) = (column / PANEL * g.taps() + all, (PANEL - column % PANEL).min(depth - k));
                 let at = weight.offset((at * PANEL + column % PANEL) as isize);
-                pack::transpose(run.isa, at, PANEL as isize, n, cols, packed.add(k * PANEL), PANEL);
+                pack::transpose(run.isa, at, PANEL as isize, n, cols, packed.add(k / self.unit * PANEL), PANEL);
                 k += n;
             }
             for (i, image) in images.enumerate() {
-                let at = image as isize * self.dy.strides[0] + from as isize * self.dy.strides[3];
-                let a = self.dy.channels_from(run.group * g.o).at(run.base).offset(at);
+                let at = image as isize * self.dy.strides[0];
+                let a = self.dy.channels_from((run.group * g.o + from) / self.unit).at(run.base).offset(at);
                 let sums = sums.add(i * self.image());
                 for (rows, windows) in self.positions.chunks(BLOCK).zip(self.windows.chunks(BLOCK)) {
-                    let (steps, b, acc) = (&self.steps[..depth], packed.cast_const(), block);
+                    let (steps, b, acc) = (&self.steps[..depth / self.unit * self.each], packed.cast_const(), block);
                     let (a, rows, steps) = self.widened.open(run.isa, a, rows, steps, widened);
                     Product { a, rows, steps, b, b_rows: Rows::Even(PANEL), cols, acc, pitch: PANEL, add: false }
                         .run(run.isa);

@@ -21,6 +21,8 @@ const DISTANT: isize = 256;
 #[derive(Debug)]
 pub(super) struct MatMul {
     k: usize,
+    /// Numbers of a step: 2 if they are pairs.
+    unit: usize,
     /// Columns.
     n: usize,
     /// Rows of a group.
@@ -30,9 +32,10 @@ pub(super) struct MatMul {
     /// Offsets of up to [`ROWS`] rows from the first one, and how far rows are from each other.
     rows: Vec<isize>,
     row: isize,
-    /// Offsets of a piece of the reduction.
+    /// Offsets of a piece of the reduction: so many for a step.
     steps: Vec<isize>,
     step: isize,
+    each: usize,
     /// Steps of a piece.
     depth: usize,
     b: Right,
@@ -72,12 +75,14 @@ impl Right {
 }
 
 impl MatMul {
+    /// `pairs`: of bf16 both, two steps at a time.
     pub(super) fn new(
         k: &Size,
         a: &Strided,
         b: &RightData,
         space: &[Size],
         dtypes: &[DType],
+        pairs: bool,
         value: &dyn Fn(&str) -> i64,
     ) -> MatMul {
         let sizes: Vec<usize> = space.iter().map(|s| s.eval(value) as usize).collect();
@@ -126,21 +131,38 @@ impl MatMul {
         // Steps far apart use a part of a cache line each: few enough that the rest is still there for the next rows.
         // Where the steps are the call's, sums must not depend on them.
         let is_far = step >= DISTANT && !a.is_hidden();
-        let depth = depth(k, if is_far { DEPTH / 4 } else { DEPTH });
-        let (a, b) = (Operand::new(a.buffer, dtypes), Right { operand: Operand::new(buffer, dtypes), form });
+        let unit = if pairs { 2 } else { 1 };
+        let depth = depth(k.div_ceil(unit), if is_far { DEPTH / 4 } else { DEPTH } / unit);
+        let (mut a, mut right, mut each) = (Operand::new(a.buffer, dtypes), Operand::new(buffer, dtypes), 1);
+        if pairs {
+            right = right.paired();
+            let is_even = |offset: &isize| offset % 2 == 0;
+            let starts = || groups.iter().map(|group| &group.0);
+            if step == 1 && k % 2 == 0 && (m == 1 || is_even(&row)) && starts().all(is_even) {
+                a = a.of_pairs();
+                row /= 2;
+                groups.iter_mut().for_each(|group| group.0 /= 2);
+            } else {
+                a = a.paired();
+                each = unit;
+            }
+        }
+        let b = Right { operand: right, form };
         let rows: Vec<isize> = (0..m.min(ROWS) as isize).map(|i| i * row).collect();
         MatMul {
             k,
+            unit,
             n,
             m,
             a,
             widened: Widened::new(a.is_half(), rows.len().min(BLOCK), depth),
             rows,
             row,
-            steps: (0..depth as isize).map(|i| i * step).collect(),
+            steps: (0..(depth * each) as isize).map(|i| i * step).collect(),
             step,
+            each,
             depth,
-            pieces: pieces(groups.len(), m, n, k, &b),
+            pieces: pieces(groups.len(), m, n, k.div_ceil(unit), &b),
             b,
             groups,
         }
@@ -151,7 +173,7 @@ impl MatMul {
     }
 
     pub(super) fn scratch(&self) -> usize {
-        acc_len(self.k, self.depth, self.rows.len()) + self.packed() + self.widened.scratch()
+        acc_len(self.k.div_ceil(self.unit), self.depth, self.rows.len()) + self.packed() + self.widened.scratch()
     }
 
     fn packed(&self) -> usize {
@@ -176,7 +198,13 @@ impl MatMul {
                         a: a.offset(first as isize * self.row),
                         widened: (&self.widened, widened),
                         rows: &self.rows[..(rows.end - first).min(ROWS)],
-                        steps: Steps { table: &self.steps, stride: Some(self.step), len: self.k, depth: self.depth },
+                        steps: Steps {
+                            table: &self.steps,
+                            stride: Some(self.step),
+                            each: self.each,
+                            len: self.k * self.each / self.unit,
+                            depth: self.depth,
+                        },
                         first_row: group * self.m + first,
                         first_col: panel * PANEL,
                         cols: (self.n - panel * PANEL).min(PANEL),
@@ -191,7 +219,7 @@ impl MatMul {
         }
     }
 
-    /// The rows `from..to` of a panel of the right operand, and how far they are from each other.
+    /// The steps `from..to` of a panel of the right operand, and how far they are from each other.
     #[allow(clippy::too_many_arguments)]
     unsafe fn right<E: Element>(
         &self,
@@ -203,9 +231,10 @@ impl MatMul {
         to: usize,
         out: *mut E,
     ) -> (*const E, usize) {
+        let (from, to) = (from * self.unit, self.k.min(to * self.unit));
         let depth = to - from;
         let (k, j) = (from as isize, (panel * PANEL) as isize);
-        // SAFETY: the caller's promise: the panel and these steps exist; `out` has room for `depth` rounded up to 32.
+        // SAFETY: the caller's promise: the panel and these steps exist; `out` has room for them rounded up to 32.
         unsafe {
             // Rows that are read as they lie, if they are not widened.
             let in_place = |b: At<E>, step: isize| match b {
@@ -225,7 +254,7 @@ impl MatMul {
                     for k in (0..depth).step_by(PANEL) {
                         let block = b.offset((((from + k) / PANEL * self.n + panel * PANEL) * PANEL) as isize);
                         let depth = (depth - k).min(PANEL);
-                        pack::transpose(isa, block, PANEL as isize, depth, cols, out.add(k * PANEL), PANEL);
+                        pack::transpose(isa, block, PANEL as isize, depth, cols, out.add(k / self.unit * PANEL), PANEL);
                     }
                 }
             }

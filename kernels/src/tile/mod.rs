@@ -10,7 +10,7 @@
 //! A finished block of sums goes to a [`Sink`] while it is in the L1 cache. Each sum is computed by one chunk, in an order that depends on
 //! the sizes only: results do not depend on the number of threads.
 
-use castnet_program::program::Tile;
+use castnet_program::program::{Conv, Tile};
 use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::DType;
@@ -31,6 +31,7 @@ mod lines;
 mod matmul;
 mod micro;
 mod pack;
+mod pairs;
 mod sweep;
 mod taps;
 #[cfg(test)]
@@ -100,11 +101,18 @@ impl TileKernel {
         isa: Isa,
         value: &dyn Fn(&str) -> i64,
     ) -> TileKernel {
+        let (pairs, isa) = match isa {
+            Isa::Avx512Bf16 => match pairs(tile, dtypes, value) {
+                true => (true, isa),
+                false => (false, Isa::Avx512),
+            },
+            Isa::Avx512 | Isa::Avx2 | Isa::Portable => (false, isa),
+        };
         let lane = element::sums(tile.buffers().map(|buffer| dtypes[buffer]));
         let image = |operand| Image::new(operand, dtypes, value);
         let operand = |buffer: &usize| Operand::new(*buffer, dtypes);
         let (kind, g) = match tile {
-            Tile::MatMul { k, a, b } => (Kind::MatMul(matmul::MatMul::new(k, a, b, space, dtypes, value)), None),
+            Tile::MatMul { k, a, b } => (Kind::MatMul(matmul::MatMul::new(k, a, b, space, dtypes, pairs, value)), None),
             Tile::Conv2d { conv, input, weight } => {
                 let (g, input) = (Geometry::new(conv, value), image(input));
                 match g.is_depthwise() {
@@ -113,7 +121,8 @@ impl TileKernel {
                         (Kind::Depthwise(Box::new(kernel)), None)
                     }
                     false => {
-                        (Kind::Conv(conv::Forward::new(g.group(), input, operand(weight), g.groups, false)), Some(g))
+                        let kernel = conv::Forward::new(g.group(), input, operand(weight), g.groups, false, pairs);
+                        (Kind::Conv(kernel), Some(g))
                     }
                 }
             }
@@ -124,7 +133,7 @@ impl TileKernel {
                         let kernel = depthwise::Depthwise::new(&g, dy, operand(weight), true);
                         (Kind::Depthwise(Box::new(kernel)), None)
                     }
-                    false => match input_grad::choose(g.group(), dy, operand(weight), g.groups) {
+                    false => match input_grad::choose(g.group(), dy, operand(weight), g.groups, pairs) {
                         Ok(direct) => (Kind::Conv(direct), Some(g)),
                         Err(scatter) => (Kind::Scatter(scatter), Some(g)),
                     },
@@ -137,7 +146,10 @@ impl TileKernel {
                         let kernel = depthwise_grad::DepthwiseGrad::new(&g, input, dy);
                         (Kind::DepthwiseGrad(Box::new(kernel)), None)
                     }
-                    false => (Kind::WeightGrad(weight_grad::WeightGrad::new(g.group(), input, dy, g.groups)), Some(g)),
+                    false => {
+                        let kernel = weight_grad::WeightGrad::new(g.group(), input, dy, g.groups, pairs);
+                        (Kind::WeightGrad(kernel), Some(g))
+                    }
                 }
             }
         };
@@ -273,6 +285,20 @@ impl Columns {
         let all = || (0..groups.min(PANEL)).map(pieces);
         [all().min().unwrap_or(1), all().max().unwrap_or(1)]
     }
+}
+
+/// Whether a tile is computed in pairs where the instruction set has them: of bf16 both, whose reduction falls into pairs of channels, or of
+/// positions of a line. How they lie has no say in it, as other bits would come of it.
+fn pairs(tile: &Tile, dtypes: &[DType], value: &dyn Fn(&str) -> i64) -> bool {
+    let even = |channels: i64, conv: &Conv| channels / conv.groups % 2 == 0;
+    let fits = match tile {
+        Tile::MatMul { .. } => true,
+        Tile::Conv2d { conv, .. } => even(conv.c, conv),
+        Tile::Conv2dInputGrad { conv, .. } => even(conv.o, conv),
+        // Of fewer channels, rows would be too few.
+        Tile::Conv2dWeightGrad { conv, .. } => conv.x.eval(value) % 2 == 0 && conv.c / conv.groups >= 4,
+    };
+    fits && tile.buffers().iter().all(|&buffer| dtypes[buffer] == DType::BF16)
 }
 
 /// How many chunks a kernel of so many multiplications wants: about 30 µs each, but 8 of at least 4 µs where there are few, at most 64.

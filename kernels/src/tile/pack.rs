@@ -2,12 +2,15 @@
 
 use std::mem::MaybeUninit;
 
-use super::PANEL;
 use super::element::{At, Element};
-use super::widen::Spans;
+use super::widen::{Half, Spans};
+use super::{PANEL, pairs};
 use crate::isa::Isa;
 
-/// `out[k * 32 + j] = from[k * step + j]`: rows into a panel.
+/// Halves are widened, or paired, so many at a time before they are turned.
+const SIDE: usize = 32;
+
+/// `out[k * 32 + j] = from[k * step + j]`: rows into a panel. Of pairs, here and below, two steps become one.
 ///
 /// # Safety
 ///
@@ -17,6 +20,9 @@ pub(super) unsafe fn rows<E: Element>(isa: Isa, from: At<E>, step: isize, depth:
     unsafe {
         let from = match from {
             At::Own(from) => from,
+            At::Half(Half::Pairs, from) => {
+                return pairs::across(from, Spans::Even(depth, step), Spans::Even(cols, 1), out.cast(), PANEL);
+            }
             At::Half(half, from) => {
                 // Rows of a panel follow each other: one run.
                 let follow = cols == PANEL && step == PANEL as isize;
@@ -51,6 +57,11 @@ pub(super) unsafe fn gather<E: Element>(
     cols: usize,
     out: *mut E,
 ) {
+    if let At::Half(Half::Pairs, from) = from {
+        let (steps, cols) = (Spans::Even(depth, step), Spans::Even(cols, col_step));
+        // SAFETY: the caller's promise.
+        return unsafe { pairs::across(from, steps, cols, out.cast(), PANEL) };
+    }
     for k in 0..depth {
         let from = from.offset(k as isize * step);
         for j in 0..cols {
@@ -74,14 +85,13 @@ pub(super) unsafe fn transpose<E: Element>(
     out: *mut E,
     pitch: usize,
 ) {
-    /// Halves are widened so many at a time before they are turned.
-    const SIDE: usize = 32;
     // SAFETY: the caller's promise; a block has room for the rows that are widened.
     unsafe {
         let (half, from) = match from {
             At::Own(from) => return E::transpose(isa, from, ld, depth, cols, out, pitch as isize),
             At::Half(half, from) => (half, from),
         };
+        let unit = half.per_number();
         let mut block = MaybeUninit::<[E; SIDE * SIDE]>::uninit();
         let block = block.as_mut_ptr().cast::<E>();
         for j in (0..cols).step_by(SIDE) {
@@ -89,7 +99,36 @@ pub(super) unsafe fn transpose<E: Element>(
                 let (cols, depth) = ((cols - j).min(SIDE), (depth - k).min(SIDE));
                 let from = from.offset(j as isize * ld + k as isize);
                 E::widen(isa, half, from, Spans::Even(cols, ld), depth, block, SIDE);
-                E::transpose(isa, block, SIDE as isize, depth, cols, out.add(k * pitch + j), pitch as isize);
+                let (depth, out) = (depth.div_ceil(unit), out.add(k / unit * pitch + j));
+                E::transpose(isa, block, SIDE as isize, depth, cols, out, pitch as isize);
+            }
+        }
+    }
+}
+
+/// `out[x * c + j]` is the pair of `from[x * right + 2j * deep]` and `from[x * right + (2j + 1) * deep]`: `n` columns of `c` pairs of channels.
+///
+/// # Safety
+///
+/// `from` must hold the elements named, `out` as many pairs.
+pub(super) unsafe fn turn_pairs<E: Element>(
+    isa: Isa,
+    from: *const u16,
+    [right, deep]: [isize; 2],
+    n: usize,
+    c: usize,
+    out: *mut E,
+) {
+    // SAFETY: the caller's promise; a block has room for the pairs that are made.
+    unsafe {
+        let mut block = MaybeUninit::<[E; SIDE * SIDE]>::uninit();
+        let block = block.as_mut_ptr().cast::<E>();
+        for x in (0..n).step_by(SIDE) {
+            for j in (0..c).step_by(SIDE) {
+                let (n, pairs) = ((n - x).min(SIDE), (c - j).min(SIDE));
+                let from = from.offset(x as isize * right + 2 * j as isize * deep);
+                pairs::across(from, Spans::Even(2 * pairs, deep), Spans::Even(n, right), block.cast(), SIDE);
+                E::transpose(isa, block, SIDE as isize, n, pairs, out.add(x * c + j), c as isize);
             }
         }
     }
@@ -105,7 +144,7 @@ pub(super) unsafe fn add_rows<E: Element>(isa: Isa, block: *const E, sums: *mut 
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => x86::add_rows_avx512::<E::Avx512>(block, sums, offsets, n),
+            Isa::Avx512Bf16 | Isa::Avx512 => x86::add_rows_avx512::<E::Avx512>(block, sums, offsets, n),
             _ => {
                 for (i, &offset) in offsets.iter().enumerate() {
                     let (from, to) = (block.add(i * PANEL), sums.offset(offset));

@@ -28,9 +28,11 @@ pub(super) struct Sweep<'a, E> {
 pub(super) struct Steps<'a> {
     /// All offsets, or those of a piece if there is a `stride`.
     pub table: &'a [isize],
-    /// How far the steps are from each other, if that is the same everywhere.
+    /// How far they are from each other, if that is the same everywhere.
     pub stride: Option<isize>,
-    /// Steps.
+    /// Offsets of a step: two where the left operand is yet to be paired.
+    pub each: usize,
+    /// Offsets of all steps, of which the last may lack one.
     pub len: usize,
     /// Steps of a piece, from [`depth`].
     pub depth: usize,
@@ -60,14 +62,16 @@ impl<E: Element> Sweep<'_, E> {
     ///
     /// All addresses must be valid; `acc` must have [`acc_len`] numbers.
     pub unsafe fn run(&self, run: &Run, acc: *mut E, mut right: impl FnMut(usize, usize) -> (*const E, usize)) {
-        let (Steps { len, depth, .. }, pitch) = (self.steps, pitch(self.cols));
+        let (Steps { each, depth, .. }, pitch) = (self.steps, pitch(self.cols));
+        let len = self.steps.len.div_ceil(each);
         let mut done = 0;
         while done < len {
             let to = len.min(done + depth);
             let (b, ldb) = right(done, to);
+            let (first, last) = (done * each, self.steps.len.min(to * each));
             let (shift, steps) = match self.steps.stride {
-                None => (0, &self.steps.table[done..to]),
-                Some(stride) => (done as isize * stride, &self.steps.table[..to - done]),
+                None => (0, &self.steps.table[first..last]),
+                Some(stride) => (first as isize * stride, &self.steps.table[..last - first]),
             };
             for (block, rows) in self.rows.chunks(BLOCK).enumerate() {
                 // With several pieces all sums stay in scratch; with one, each block goes on while it is in the L1 cache.

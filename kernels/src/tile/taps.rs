@@ -7,6 +7,7 @@ use super::Run;
 use super::element::Element;
 use super::image::{Geometry, Image, Segment};
 use super::micro::{Product, Rows};
+use super::pairs::OUTSIDE;
 use super::widen::Widened;
 
 /// The input, tap by tap.
@@ -18,6 +19,8 @@ pub(super) struct Taps {
     lines: usize,
     /// How far images, lines and columns of `dy` are from each other.
     dy: [isize; 3],
+    /// Whether two positions are a step: then each tap has all columns, and 0 stands for those that are outside.
+    pairs: bool,
     /// For each column of the kernel: the positions of a segment at which it is inside.
     columns: Vec<Column>,
     /// Where the channels lie.
@@ -33,22 +36,27 @@ struct Column {
 }
 
 impl Taps {
-    pub fn new(g: Geometry, image: Image, lines: usize, dy: [isize; 3]) -> Taps {
+    pub fn new(g: Geometry, image: Image, lines: usize, dy: [isize; 3], pairs: bool) -> Taps {
         let strides = image.strides;
         let column = |s: usize| {
-            let x = seen(&g, 1, s, g.x, g.w);
+            let inside = seen(&g, 1, s, g.x, g.w);
+            let x = if pairs { 0..g.x } else { inside.clone() };
             let at = |line: isize, column: isize| {
                 let x = &x;
                 let positions = (0..lines as isize).flat_map(move |y| (0..x.len() as isize).map(move |x| (y, x)));
                 positions.map(move |(y, x)| y * line + x * column).collect::<Vec<_>>()
             };
-            let input = at(g.stride[0] as isize * strides[1], g.stride[1] as isize * strides[2]);
+            let mut input = at(g.stride[0] as isize * strides[1], g.stride[1] as isize * strides[2]);
+            if pairs {
+                let outside = input.iter_mut().enumerate().filter(|(i, _)| !inside.contains(&(i % g.x)));
+                outside.for_each(|(_, at)| *at = OUTSIDE);
+            }
             let dy = at(dy[1], dy[2]);
             Column { x, input, dy }
         };
         let columns = (0..g.kernel[1]).map(column).collect();
         let channels = (0..g.c as isize).map(|c| c * strides[3]).collect();
-        Taps { g, image, lines, dy, columns, channels }
+        Taps { g, image, lines, dy, pairs, columns, channels }
     }
 
     /// All segments: lines of one image.
@@ -101,7 +109,7 @@ impl Taps {
                 rows,
                 steps,
                 b: dy.offset((top - segment.line) as isize * self.dy[1] + column.x.start as isize * self.dy[2]),
-                b_rows: Rows::Table(&column.dy[..positions]),
+                b_rows: if self.pairs { Rows::Even(PANEL) } else { Rows::Table(&column.dy[..positions]) },
                 cols,
                 acc,
                 pitch: PANEL,

@@ -46,7 +46,9 @@ pub(super) struct Dy {
     /// Of a group.
     channels: usize,
     columns: usize,
-    /// Positions of a segment, if they are copied to a panel because channels do not lie side by side, or are halves.
+    /// Positions of a row: 2 if they are pairs.
+    unit: usize,
+    /// Rows of a segment, if positions are copied to a panel because channels do not lie side by side, or are halves.
     packed: Option<usize>,
 }
 
@@ -54,22 +56,26 @@ pub(super) struct Dy {
 type Add<'a, E> = dyn Fn(Range<usize>, *const E, usize, *mut E) + 'a;
 
 impl WeightGrad {
-    /// `g`: the sizes of a group.
-    pub(super) fn new(g: Geometry, input: Image, dy: Image, groups: usize) -> WeightGrad {
+    /// `g`: the sizes of a group. `pairs`: of bf16 both, two positions of a line at a time.
+    pub(super) fn new(g: Geometry, mut input: Image, mut dy: Image, groups: usize, pairs: bool) -> WeightGrad {
         let (taps, o) = (g.taps(), g.o);
         let pack = dy.strides[3] != 1 && o > 1 || dy.is_half();
-        let mut dy = Dy { image: dy, channels: g.o, columns: g.x, packed: None };
+        let unit = if pairs { 2 } else { 1 };
+        if pairs {
+            (input, dy) = (input.to_pair(), dy.to_pair());
+        }
+        let mut dy = Dy { image: dy, channels: g.o, columns: g.x, unit, packed: None };
         let wanted = wanted_chunks(g.n * g.positions() * taps * o.next_multiple_of(16)).min(CHUNKS);
         // With few channels a copy with halo costs little, and taps alone would be groups too small.
         let half = input.is_half();
-        let (input, units, steps) = if g.padding != [0, 0] && g.c >= 4 {
+        let (input, units, steps) = if g.padding != [0, 0] && g.c >= 4 || pairs {
             let lines = (STEPS / g.x).clamp(1, g.y);
-            dy.packed = pack.then_some(lines * g.x);
+            dy.packed = pack.then_some(lines * g.x / dy.unit);
             let groups = g.c.div_ceil(8);
             let unit = |i: usize| i / groups * g.c + piece(g.c, groups, i % groups).start;
             let units = (0..=taps / g.c * groups).map(unit).collect::<Vec<_>>();
-            let steps = lines * g.x;
-            (Input::Taps(Taps::new(g, input, lines, dy.steps(lines))), units, steps)
+            let steps = lines * g.x / dy.unit;
+            (Input::Taps(Taps::new(g, input, lines, dy.steps(lines), pairs)), units, steps)
         } else {
             let windows = Windows::new(g, input, STEPS, false);
             dy.packed = pack.then_some(windows.positions.len());
@@ -170,7 +176,10 @@ impl Dy {
     fn steps(&self, lines: usize) -> [isize; 3] {
         let [image, line, column, _] = self.image.strides;
         match self.packed {
-            Some(_) => [lines * self.columns * PANEL, self.columns * PANEL, PANEL].map(|s| s as isize),
+            Some(_) => {
+                let line = self.columns / self.unit * PANEL;
+                [lines * line, line, PANEL].map(|s| s as isize)
+            }
             None => [image, line, column],
         }
     }
@@ -189,7 +198,7 @@ impl Dy {
             for i in 0..s.images {
                 for y in 0..s.lines {
                     let from = dy.offset(i as isize * image + y as isize * line);
-                    let out = out.add((i * s.lines + y) * self.columns * PANEL);
+                    let out = out.add((i * s.lines + y) * (self.columns / self.unit) * PANEL);
                     match (column, channel) {
                         (1, _) => pack::transpose(run.isa, from, channel, self.columns, cols, out, PANEL),
                         (_, 1) => pack::rows(run.isa, from, column, self.columns, cols, out),

@@ -3,6 +3,7 @@
 use castnet_program::types::DType;
 
 use super::element::{At, Element};
+use super::pairs;
 use crate::isa::Isa;
 use crate::math::half::{from_bf16, from_f16};
 
@@ -11,6 +12,8 @@ use crate::math::half::{from_bf16, from_f16};
 pub(super) enum Half {
     F16,
     BF16,
+    /// bf16 that are not widened: two are a number ([`super::pairs`]).
+    Pairs,
 }
 
 impl Half {
@@ -21,6 +24,14 @@ impl Half {
             DType::BF16 => Some(Half::BF16),
             DType::F32 | DType::F64 => None,
             DType::I8 | DType::U8 | DType::I16 | DType::I32 | DType::U32 | DType::I64 | DType::Bool => None,
+        }
+    }
+
+    /// How many are one number in scratch.
+    pub fn per_number(self) -> usize {
+        match self {
+            Half::F16 | Half::BF16 => 1,
+            Half::Pairs => 2,
         }
     }
 }
@@ -35,7 +46,7 @@ pub(super) enum Spans<'a> {
 }
 
 impl Spans<'_> {
-    fn count(self) -> usize {
+    pub fn count(self) -> usize {
         match self {
             Spans::Even(count, _) => count,
             Spans::Table(table) => table.len(),
@@ -44,7 +55,7 @@ impl Spans<'_> {
 
     /// Where row `i` begins.
     #[inline(always)]
-    fn start(self, i: usize) -> isize {
+    pub fn start(self, i: usize) -> isize {
         match self {
             Spans::Even(_, step) => i as isize * step,
             Spans::Table(table) => table[i],
@@ -66,11 +77,14 @@ pub(super) unsafe fn widen(
     unsafe {
         match (isa, half) {
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, Half::BF16) => x86::avx512::<true>(from, rows, n, out, pitch),
+            (Isa::Avx512Bf16 | Isa::Avx512, Half::BF16) => x86::avx512::<true>(from, rows, n, out, pitch),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, Half::F16) => x86::avx512::<false>(from, rows, n, out, pitch),
+            (Isa::Avx512Bf16 | Isa::Avx512, Half::F16) => x86::avx512::<false>(from, rows, n, out, pitch),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, half) => x86::avx2(half, from, rows, n, out, pitch),
+            (Isa::Avx2, Half::BF16) => x86::avx2(from_bf16, from, rows, n, out, pitch),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Half::F16) => x86::avx2(from_f16, from, rows, n, out, pitch),
+            (_, Half::Pairs) => pairs::along(from, rows, n, out.cast(), pitch),
             (_, Half::BF16) => any(from_bf16, from, rows, n, out, pitch),
             (_, Half::F16) => any(from_f16, from, rows, n, out, pitch),
         }
@@ -96,18 +110,19 @@ unsafe fn any(wide: impl Fn(u16) -> f32, from: *const u16, rows: Spans<'_>, n: u
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Half, Spans, any};
-    use crate::math::half::{from_bf16, from_f16};
+    use super::{Spans, any};
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn avx2(half: Half, from: *const u16, rows: Spans<'_>, n: usize, out: *mut f32, pitch: usize) {
+    pub(super) unsafe fn avx2(
+        wide: impl Fn(u16) -> f32,
+        from: *const u16,
+        rows: Spans<'_>,
+        n: usize,
+        out: *mut f32,
+        pitch: usize,
+    ) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match half {
-                Half::BF16 => any(from_bf16, from, rows, n, out, pitch),
-                Half::F16 => any(from_f16, from, rows, n, out, pitch),
-            }
-        }
+        unsafe { any(wide, from, rows, n, out, pitch) }
     }
 
     /// By masked vectors, as short rows are the rule. The bits of [`from_bf16`] and [`from_f16`].
@@ -175,7 +190,7 @@ impl Widened {
         (self.rows * self.pitch).next_multiple_of(16)
     }
 
-    /// Makes the numbers at `rows[i] + steps[k]` readable: their start, and their offsets from it.
+    /// Makes the numbers at `rows[i] + steps[k]` readable: their start, and their offsets from it. Of pairs, two steps become one.
     ///
     /// # Safety
     ///
@@ -208,20 +223,40 @@ impl Widened {
         steps: &[isize],
         scratch: *mut E,
     ) -> [&[isize]; 2] {
+        let unit = half.per_number();
         let follows = |pair: &[isize]| pair[1] == pair[0] + 1;
+        let rows_follow = rows.len() > 1 && rows.windows(2).all(follows);
         // SAFETY: the caller's promise.
         unsafe {
-            if rows.len() > 1 && rows.windows(2).all(follows) {
+            if half == Half::Pairs && rows_follow {
+                let cols = Spans::Even(rows.len(), 1);
+                pairs::across(a.offset(rows[0]), Spans::Table(steps), cols, scratch.cast(), self.rows);
+                return [&self.numbers[..rows.len()], &self.by_step[..steps.len().div_ceil(2)]];
+            }
+            if rows_follow {
                 E::widen(isa, half, a.offset(rows[0]), Spans::Table(steps), rows.len(), scratch, self.rows);
                 return [&self.numbers[..rows.len()], &self.by_step[..steps.len()]];
             }
             let mut k = 0;
             while k < steps.len() {
-                let n = 1 + steps[k..].windows(2).take_while(|pair| follows(pair)).count();
-                E::widen(isa, half, a.offset(steps[k]), Spans::Table(rows), n, scratch.add(k), self.pitch);
+                let mut n = 1 + steps[k..].windows(2).take_while(|pair| follows(pair)).count();
+                let out = scratch.add(k / unit);
+                if k + n < steps.len() {
+                    n -= n % unit;
+                }
+                if n > 0 {
+                    E::widen(isa, half, a.offset(steps[k]), Spans::Table(rows), n, out, self.pitch);
+                } else {
+                    // A pair whose numbers lie apart.
+                    n = unit;
+                    for (i, &row) in rows.iter().enumerate() {
+                        let (pair, out) = (Spans::Table(&steps[k..k + n]), out.add(i * self.pitch));
+                        pairs::across(a.offset(row), pair, Spans::Even(1, 1), out.cast(), 1);
+                    }
+                }
                 k += n;
             }
         }
-        [&self.by_row[..rows.len()], &self.numbers[..steps.len()]]
+        [&self.by_row[..rows.len()], &self.numbers[..steps.len().div_ceil(unit)]]
     }
 }

@@ -12,6 +12,8 @@ mod product;
 mod vector;
 
 pub(super) use portable::{Four, Two};
+#[cfg(target_arch = "x86_64")]
+pub(super) use product::avx512_bf16;
 pub(super) use vector::Vector;
 
 /// Where the rows of a right operand lie, as many as there are steps.
@@ -24,6 +26,8 @@ pub(super) enum Rows<'a> {
 }
 
 /// `acc[i][v] (+)= Σ_k a[rows[i] + steps[k]] · b[b_rows[k] + v]` for `v` in `0..cols`.
+///
+/// With [`Isa::Avx512Bf16`] the numbers of `a` and `b` are pairs of bf16, those of `b` in even rows.
 pub(super) struct Product<'a, E> {
     /// The left operand.
     pub a: *const E,
@@ -57,6 +61,8 @@ impl<E: Element> Product<'_, E> {
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
+                Isa::Avx512Bf16 => E::sum_pairs(self),
+                #[cfg(target_arch = "x86_64")]
                 Isa::Avx512 => product::avx512::run::<E::Avx512>(self),
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx2 => product::avx2::run::<E::Avx2>(self),
@@ -89,7 +95,7 @@ macro_rules! per_vector {
             unsafe {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => avx512($argument),
+                    Isa::Avx512Bf16 | Isa::Avx512 => avx512($argument),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2($argument),
                     _ => $body::<E::Portable>($argument),

@@ -2,18 +2,21 @@
 
 use super::{Product, Rows, Vector};
 
-/// The kernels of an instruction set, up to so many rows by 2 vectors. `whole rows`: whole vectors have kernels of their own; elsewhere the
-/// last one is always read through a mask, as that costs nothing.
+/// The kernels of an instruction set, up to so many rows by 2 vectors, of numbers or of pairs. `table`: rows of the right operand may lie
+/// anywhere. `whole`: whole vectors have kernels of their own; elsewhere the last one is always read through a mask, as that costs nothing.
 macro_rules! kernels {
-    ($(#[$feature:meta])* $name:ident, $most:literal rows: $($n:literal)*; $(whole $whole:ident)?) => {
-        pub(super) mod $name {
+    (
+        $(#[$feature:meta])* $name:ident, pairs: $pairs:literal, $most:literal rows: $($n:literal)*;
+        $(table $table:ident)? $(whole $whole:ident)?
+    ) => {
+        pub(in crate::tile) mod $name {
             use super::*;
 
             /// # Safety
             ///
             /// As [`Product::run`].
             $(#[$feature])*
-            pub(in crate::tile::micro) unsafe fn run<V: Vector>(p: &Product<'_, V::Element>) {
+            pub(in crate::tile) unsafe fn run<V: Vector>(p: &Product<'_, V::Element>) {
                 for col in (0..p.cols).step_by(2 * V::LANES) {
                     let cols = (p.cols - col).min(2 * V::LANES);
                     // Vectors, of which the last one has so many lanes.
@@ -27,9 +30,13 @@ macro_rules! kernels {
                                     (true, Rows::Table(_)) if last == V::LANES => $whole::<V, 2, false, true>(p, first, n, col, last),
                                 )?
                                 (true, Rows::Even(_)) => rows::<V, 2, true, false>(p, first, n, col, last),
-                                (true, Rows::Table(_)) => rows::<V, 2, true, true>(p, first, n, col, last),
                                 (false, Rows::Even(_)) => rows::<V, 1, true, false>(p, first, n, col, last),
-                                (false, Rows::Table(_)) => rows::<V, 1, true, true>(p, first, n, col, last),
+                                $(
+                                    (true, Rows::Table(_)) => $table::<V, 2, true, true>(p, first, n, col, last),
+                                    (false, Rows::Table(_)) => $table::<V, 1, true, true>(p, first, n, col, last),
+                                )?
+                                #[allow(unreachable_patterns)]
+                                (_, Rows::Table(_)) => unreachable!("pairs lie in even rows"),
                             }
                         }
                     });
@@ -62,7 +69,7 @@ macro_rules! kernels {
                 last: usize,
             ) {
                 // SAFETY: as above.
-                unsafe { sums::<V, MR, NV, MASK, TABLE>(p, first, col, last) }
+                unsafe { sums::<V, MR, NV, MASK, TABLE, $pairs>(p, first, col, last) }
             }
         }
     };
@@ -71,15 +78,20 @@ macro_rules! kernels {
 #[cfg(target_arch = "x86_64")]
 kernels! {
     #[target_feature(enable = "avx512f")]
-    avx512, 8 rows: 1 2 3 4 5 6 7;
+    avx512, pairs: false, 8 rows: 1 2 3 4 5 6 7; table rows
+}
+#[cfg(target_arch = "x86_64")]
+kernels! {
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    avx512_bf16, pairs: true, 8 rows: 1 2 3 4 5 6 7;
 }
 #[cfg(target_arch = "x86_64")]
 kernels! {
     #[target_feature(enable = "avx2,fma")]
-    avx2, 6 rows: 1 2 3 4 5; whole rows
+    avx2, pairs: false, 6 rows: 1 2 3 4 5; table rows whole rows
 }
 kernels! {
-    portable, 4 rows: 1 2 3; whole rows
+    portable, pairs: false, 4 rows: 1 2 3; table rows whole rows
 }
 
 /// Calls `f(first, n)` for the rows `0..rows` in groups of nearly the same size, at most `most`: no group is left with a single row, which
@@ -98,7 +110,7 @@ fn groups(rows: usize, most: usize, mut f: impl FnMut(usize, usize)) {
 
 /// The sums of `MR` rows from `first` on by `NV` vectors from `col` on, of the last of which `last` lanes are read, if `MASK`.
 #[inline(always)]
-unsafe fn sums<V: Vector, const MR: usize, const NV: usize, const MASK: bool, const TABLE: bool>(
+unsafe fn sums<V: Vector, const MR: usize, const NV: usize, const MASK: bool, const TABLE: bool, const PAIRS: bool>(
     p: &Product<'_, V::Element>,
     first: usize,
     col: usize,
@@ -122,9 +134,14 @@ unsafe fn sums<V: Vector, const MR: usize, const NV: usize, const MASK: bool, co
                 right[v] = if MASK && v + 1 == NV { V::load_some(at, mask) } else { V::load(at) };
             }
             for i in 0..MR {
-                let left = V::splat(*rows[i].offset(step));
+                let at = rows[i].offset(step);
+                // Pairs may begin at any bf16.
+                let left = V::splat(if PAIRS { at.read_unaligned() } else { *at });
                 for v in 0..NV {
-                    acc[i][v] = V::add_product(left, right[v], acc[i][v]);
+                    acc[i][v] = match PAIRS {
+                        true => V::add_pairs(left, right[v], acc[i][v]),
+                        false => V::add_product(left, right[v], acc[i][v]),
+                    };
                 }
             }
             if !TABLE {

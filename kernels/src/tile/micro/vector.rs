@@ -28,9 +28,12 @@ pub(in crate::tile) trait Vector: Copy {
     unsafe fn add(a: Self, b: Self) -> Self;
     /// `a · b + c`.
     unsafe fn add_product(a: Self, b: Self, c: Self) -> Self;
+    /// The same of numbers whose bits are two bf16: `a₀ · b₀ + a₁ · b₁ + c`.
+    unsafe fn add_pairs(_: Self, _: Self, _: Self) -> Self {
+        unreachable!("no pairs without the instruction")
+    }
 }
 
-/// The vectors of an instruction set, by its functions. Their caller has it, and what they read and write.
 /// The vectors of an instruction set, by its functions. Their caller has it, and what they read and write.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
@@ -39,6 +42,7 @@ macro_rules! vector {
         mask($n:ident) -> $mask:ty = $of:expr;
         load($from:ident, $some:ident) = $load_some:expr;
         store($to:ident, $these:ident, $value:ident) = $store_some:expr;
+        $(pairs($a:ident, $b:ident, $c:ident) = $pairs:expr;)?
     ) => {
         impl Vector for $vector {
             type Element = $element;
@@ -102,6 +106,13 @@ macro_rules! vector {
                 // SAFETY: as above.
                 unsafe { $add_product(a, b, c) }
             }
+            $(
+                #[inline(always)]
+                unsafe fn add_pairs($a: Self, $b: Self, $c: Self) -> Self {
+                    // SAFETY: as above; the three types are bits of the same length.
+                    unsafe { $pairs }
+                }
+            )?
         }
     };
 }
@@ -109,6 +120,7 @@ macro_rules! vector {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
     use super::Vector;
 
@@ -117,6 +129,7 @@ mod x86 {
         mask(n) -> __mmask16 = ((1u32 << n) - 1) as u16;
         load(from, mask) = _mm512_maskz_loadu_ps(mask, from);
         store(to, mask, v) = _mm512_mask_storeu_ps(to, mask, v);
+        pairs(a, b, c) = _mm512_dpbf16_ps(c, transmute::<__m512, __m512bh>(a), transmute::<__m512, __m512bh>(b));
     }
     vector! {
         __m512d: 8 of f64, _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_fmadd_pd;

@@ -89,6 +89,12 @@ impl Array {
         Array::new(dtype, shape, strides, (0..shape.iter().product()).map(|_| rng.number()))
     }
 
+    /// These numbers, row-major.
+    pub fn of(dtype: DType, shape: &[i64], values: &[f64]) -> Array {
+        let strides = (1..=shape.len()).map(|d| shape[d..].iter().product()).collect();
+        Array::new(dtype, shape, strides, values.iter().copied())
+    }
+
     /// Random numbers as panels.
     pub fn panels(rng: &mut Random, dtype: DType, shape: &[i64]) -> Array {
         let layout = Layout::Panels((1..shape.len()).collect());
@@ -103,6 +109,22 @@ impl Array {
     pub fn to(&self, dtype: DType) -> Array {
         let values = self.memory.slice().chunks(self.dtype.bytes()).map(|x| number(self.dtype, x));
         Array::new(dtype, &self.shape, self.strides.clone(), values)
+    }
+
+    /// The same with its dims in another order, the first outermost, and so many numbers between their rows.
+    pub fn laid(&self, order: &[usize], gap: i64) -> Array {
+        let (mut strides, mut next) = (vec![0; order.len()], 1);
+        for &d in order.iter().rev() {
+            strides[d] = next;
+            next = next * self.shape[d] + gap;
+        }
+        let last: i64 = self.shape.iter().zip(&strides).map(|(n, s)| (n - 1) * s).sum();
+        let mut values = vec![0.0; last as usize + 1];
+        for index in indices(&self.shape) {
+            let position: i64 = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
+            values[position as usize] = self.at(&index);
+        }
+        Array::new(self.dtype, &self.shape, strides, values.into_iter())
     }
 
     pub fn at(&self, index: &[i64]) -> f64 {

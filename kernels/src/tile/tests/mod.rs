@@ -69,24 +69,33 @@ fn check(what: &str, seed: u64, tile: &Tile, space: &[i64], arrays: &[&Array], e
         assert!(found == sums(tile, space, arrays, isa, true), "{what} on {isa:?}: the order matters");
     }
     if !wide {
-        halves(what, seed, tile, space, arrays);
+        use DType::{BF16, F16, F32};
+        let pairs = [[F16, F16], [BF16, F32], [F32, F16], [F16, BF16]];
+        halves(what, [BF16, BF16], tile, space, arrays);
+        halves(what, pairs[seed as usize % pairs.len()], tile, space, arrays);
     }
 }
 
-/// Operands that are halves, both or one of them, give the bits of the same numbers in f32.
-fn halves(what: &str, seed: u64, tile: &Tile, space: &[i64], arrays: &[&Array]) {
-    use DType::{BF16, F16, F32};
-    let pairs = [[BF16, BF16], [F16, F16], [BF16, F32], [F32, F16], [F16, BF16]];
-    let (pair, operands) = (pairs[seed as usize % pairs.len()], tile.buffers());
-    let of = |buffer: usize| operands.iter().position(|&b| b == buffer).map_or(F32, |i| pair[i]);
+/// Operands that are halves, both or one of them, give the bits of the same numbers in f32, unless they are multiplied in pairs.
+fn halves(what: &str, pair: [DType; 2], tile: &Tile, space: &[i64], arrays: &[&Array]) {
+    let operands = tile.buffers();
+    let of = |buffer: usize| operands.iter().position(|&b| b == buffer).map_or(DType::F32, |i| pair[i]);
     let narrow: Vec<Array> = arrays.iter().enumerate().map(|(i, array)| array.to(of(i))).collect();
-    let wide: Vec<Array> = narrow.iter().map(|array| array.to(F32)).collect();
+    let wide: Vec<Array> = narrow.iter().map(|array| array.to(DType::F32)).collect();
     let (narrow, wide): (Vec<_>, Vec<_>) = (narrow.iter().collect(), wide.iter().collect());
     for isa in Isa::available() {
         let expected = sums(tile, space, &wide, isa, false);
         for backwards in [false, true] {
             let found = sums(tile, space, &narrow, isa, backwards);
-            assert!(found == expected, "{what} of {pair:?} on {isa:?} are not those of f32");
+            if isa == Isa::Avx512Bf16 && pair == [DType::BF16; 2] {
+                let number = |bits: &u64| f64::from(f32::from_bits(*bits as u32));
+                let norm = expected.iter().map(|e| number(e).powi(2)).sum::<f64>().sqrt();
+                let off = expected.iter().zip(&found).map(|(e, f)| (number(e) - number(f)).powi(2)).sum::<f64>().sqrt();
+                assert!(off <= 1e-5 * norm, "{what} of pairs: off by {off} of {norm}");
+                assert!(found == sums(tile, space, &narrow, isa, !backwards), "{what} of pairs: the order matters");
+            } else {
+                assert!(found == expected, "{what} of {pair:?} on {isa:?} are not those of f32");
+            }
         }
     }
 }
@@ -148,6 +157,82 @@ fn matrix_products() {
 fn matrix_products_with_long_reductions_and_many_rows() {
     (1..=12).for_each(|seed| matmul(1000 + seed, 33, 1025 + 700 * (seed as i64 % 3)));
     (1..=12).for_each(|seed| matmul(2000 + seed, 600, 0));
+}
+
+/// The product of two matrices of bf16.
+fn product(isa: Isa, [m, k, n]: [i64; 3], a: &[f64], b: &[f64]) -> Vec<f32> {
+    let (a, b) = (Array::of(DType::BF16, &[m, k], a), Array::of(DType::BF16, &[k, n], b));
+    let tile = Tile::MatMul { k: Size::constant(k), a: a.data(0), b: Right::Strided(b.data(1)) };
+    sums(&tile, &[m, n], &[&a, &b], isa, false).iter().map(|bits| f32::from_bits(*bits as u32)).collect()
+}
+
+#[test]
+fn what_is_not_finite_goes_through_products_of_bf16() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    for isa in Isa::available() {
+        // The last step has no second, and what stands for it adds nothing.
+        let a = [1.0, 2.0, inf, nan, 0.0, 0.0, -inf, 1.0, 1.0, 3e38, 3e38, 1.0, -0.0, -0.0, -0.0];
+        let found = product(isa, [5, 3, 2], &a, &[1.0, 0.0, 1.0, 1.0, 1.0, 2.0]);
+        assert_eq!([found[0], found[1]], [f32::INFINITY; 2], "{isa:?}");
+        assert!(found[2].is_nan() && found[3].is_nan(), "{isa:?}");
+        assert!(found[4] == f32::NEG_INFINITY && found[5].is_nan(), "{isa:?}");
+        assert!(found[6] == f32::INFINITY && found[7].is_finite(), "{isa:?}");
+        assert_eq!([found[8], found[9]], [0.0; 2], "{isa:?}");
+        let found = product(isa, [1, 3, 2], &[1.0, 1.0, 1.0], &[1.0, 1.0, 1.0, 1.0, inf, nan]);
+        assert!(found[0] == f32::INFINITY && found[1].is_nan(), "{isa:?}");
+    }
+}
+
+#[test]
+fn bf16_below_the_normal_numbers_are_zero_in_pairs_alone() {
+    let least = 2f64.powi(-126);
+    for isa in Isa::available() {
+        // An operand, a product.
+        let found = product(isa, [3, 2, 1], &[least / 2.0, 0.0, least, 0.0, 0.0, least], &[1.0, 0.5]);
+        let [small, product] = if isa == Isa::Avx512Bf16 { [0.0; 2] } else { [(least / 2.0) as f32; 2] };
+        assert_eq!(found, [small, least as f32, product], "{isa:?}");
+    }
+}
+
+#[test]
+fn products_of_bf16_do_not_depend_on_how_they_lie() {
+    let (rng, number) = (&mut Random(1), Size::constant);
+    let ways = [([0, 1], 0), ([0, 1], 1), ([1, 0], 0), ([1, 0], 3)];
+    let images = [([0, 1, 2, 3], 0), ([0, 1, 2, 3], 1), ([0, 3, 1, 2], 0), ([3, 2, 1, 0], 1)];
+    for isa in Isa::available() {
+        for [m, k, n] in [[1, 8, 5], [9, 7, 33], [70, 40, 64], [3, 1, 1]] {
+            let a = Array::plain(rng, DType::BF16, &[m, k]);
+            let b = Array::plain(rng, DType::BF16, &[k, n]);
+            let of = |a: &Array, b: &Array| {
+                let tile = Tile::MatMul { k: number(k), a: a.data(0), b: Right::Strided(b.data(1)) };
+                sums(&tile, &[m, n], &[a, b], isa, false)
+            };
+            for (order, gap) in ways {
+                assert!(of(&a.laid(&order, gap), &b) == of(&a, &b), "{isa:?}: left {order:?}, {m} x {k} x {n}");
+                assert!(of(&a, &b.laid(&order, gap)) == of(&a, &b), "{isa:?}: right {order:?}, {m} x {k} x {n}");
+            }
+        }
+        for (side, padding) in [(8, 1), (9, 0)] {
+            let (c, o, out) = (6, 36, side + 2 * padding - 2);
+            let input = Array::plain(rng, DType::BF16, &[2, side, side, c]);
+            let dy = Array::plain(rng, DType::BF16, &[2, out, out, o]);
+            let weight = Array::panels(rng, DType::BF16, &[o, 3, 3, c]);
+            let ([h, w], [y, x]) = ([number(side), number(side)], [number(out), number(out)]);
+            let (kernel, stride, padding) = ([3, 3], [1, 1], [padding, padding]);
+            let g = Conv { n: number(2), h, w, c, y, x, o, kernel, stride, padding, dilation: [1, 1], groups: 1 };
+            let of = |input: &Array, dy: &Array| {
+                let forward = Tile::Conv2d { conv: g.clone(), input: input.data(0), weight: 1 };
+                let weight_grad = Tile::Conv2dWeightGrad { conv: g.clone(), input: input.data(0), dy: dy.data(2) };
+                let input_grad = Tile::Conv2dInputGrad { conv: g.clone(), dy: dy.data(2), weight: 1 };
+                [(forward, vec![2, out, out, o]), (weight_grad, vec![9 * c, o]), (input_grad, vec![2, side, side, c])]
+                    .map(|(tile, space)| sums(&tile, &space, &[input, &weight, dy], isa, false))
+            };
+            for (order, gap) in images {
+                let found = of(&input.laid(&order, gap), &dy.laid(&order, gap));
+                assert!(found == of(&input, &dy), "{isa:?}: images {order:?} of {side}");
+            }
+        }
+    }
 }
 
 /// Tests the three tiles of a convolution, whose channels fall into groups of so many.
