@@ -94,6 +94,15 @@ fn bits_of(gradients: &Gradients) -> Vec<u32> {
     names.iter().flat_map(floats).map(f32::to_bits).collect()
 }
 
+/// What an error says, without the line of this file in it.
+fn text(error: castnet::Error) -> String {
+    let text = error.to_string();
+    let Some((before, after)) = text.split_once("bad_input.rs:") else { return text };
+    let (name, _) = before.rsplit_once(" (").unwrap();
+    let (_, rest) = after.split_once(')').unwrap();
+    format!("{name}{rest}")
+}
+
 /// A net with its optimizer.
 struct Subject {
     net: Careful,
@@ -115,7 +124,6 @@ impl Subject {
     fn refuses(&mut self, function: &str, good: &[Array], bad: &[Array], message: &str) {
         let number = self.number(function);
         let (good, bad): (Vec<&Array>, Vec<&Array>) = (good.iter().collect(), bad.iter().collect());
-        let text = |error: castnet::Error| error.to_string();
         let message = format!("Careful.{function}: {message}");
         let model = self.net.as_mut();
         let (_, mut gradients) = model.grad(number, &good).unwrap();
@@ -223,9 +231,24 @@ fn cases() -> Vec<Case> {
             "element 0 of argument `lengths` is 0, expected 1 to 3 by `gru`",
         ),
         // Reductions of nothing.
-        ("differences", vec![few()], vec![tokens(&[2, 1])], "T = 1 breaks the rule `T >= 2`"),
-        ("counted", vec![few()], vec![tokens(&[2, 2])], "T = 2 breaks the rule `T - 2 >= 1`"),
-        ("pooled", vec![few()], vec![tokens(&[2, 2])], "T = 2 breaks the rule `T >= 3`"),
+        (
+            "differences",
+            vec![few()],
+            vec![tokens(&[2, 1])],
+            "T = 1 breaks the rule `T >= 2`: slice takes the range 1..",
+        ),
+        (
+            "counted",
+            vec![few()],
+            vec![tokens(&[2, 2])],
+            "T = 2 breaks the rule `T - 2 >= 1`: arange counts from 0 to T - 2 by 1",
+        ),
+        (
+            "pooled",
+            vec![few()],
+            vec![tokens(&[2, 2])],
+            "T = 2 breaks the rule `T >= 3`: avg_pool1d needs as much for one window",
+        ),
         loss(
             vec![Array::zeros::<u32>(&[0, 3]), Array::zeros::<i64>(&[0])],
             "N = 0, as argument `token` is u32[0, 3]: nothing is left to compute",
@@ -250,7 +273,6 @@ fn what_does_not_fit_is_an_error_with_value_and_place_and_changes_nothing() {
     for (function, good, bad, message) in cases() {
         subject.refuses(function, &good, &bad, message);
     }
-    let text = |error: castnet::Error| error.to_string();
     let error = subject.net.embedded(&tokens(&[1, 9])).map_err(text).unwrap_err();
     assert_eq!(error, "Careful.embedded: T = 9 breaks the rule `T <= 6`");
 }

@@ -10,7 +10,7 @@ use crate::net::Init;
 use crate::number::Number;
 use crate::program::{Below, Layout, Must};
 use crate::ranges::Ranges;
-use crate::rules::Rule;
+use crate::rules::{Reason, Rule};
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
 use crate::types::{DType, Shape, Type, broadcast, shape_text};
@@ -180,16 +180,18 @@ impl<'p> Builder<'p> {
         self.graph.push(Op::Input(number), vec![], ty, origin)
     }
 
-    /// Notes what the sizes must fulfil, unless it is known: whether it may hold.
-    pub fn require(&mut self, rule: Rule) -> bool {
+    /// Notes what the sizes must fulfil for the layer or operator that is being built, unless it is known: whether it may hold. `why`
+    /// goes on from its name: `takes the range 1..T`.
+    pub fn require(&mut self, rule: Rule, why: impl Into<String>) -> bool {
         let known = rule.known();
         if known.is_none() {
-            self.rule(rule);
+            let reason = Reason { loc: self.origin.loc.0, name: self.origin.name.clone(), why: why.into() };
+            self.rule(Rule { reason: Some(reason), ..rule });
         }
         known.unwrap_or(true)
     }
 
-    /// Notes what the sizes of the arguments must fulfil; in a loop's body it is checked with the function's.
+    /// Notes what the sizes of the arguments must fulfil, by the user's word; in a loop's body it is checked with the function's.
     pub fn rule(&mut self, rule: Rule) {
         rule.add_to(&mut self.graph.rules);
     }

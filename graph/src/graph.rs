@@ -660,8 +660,16 @@ impl Graph {
 
     /// Whether a node, also in the body of a loop, is such an operator.
     pub fn has(&self, wanted: &dyn Fn(&Op) -> bool) -> bool {
-        let inside = |op: &Op| matches!(op, Op::Repeat(repeat) if repeat.body.has(wanted));
-        self.nodes.iter().any(|node| wanted(&node.op) || inside(&node.op))
+        self.first(wanted).is_some()
+    }
+
+    /// The first node, also in the body of a loop, that is such an operator.
+    pub fn first(&self, wanted: &dyn Fn(&Op) -> bool) -> Option<&Node> {
+        self.nodes.iter().find_map(|node| match &node.op {
+            op if wanted(op) => Some(node),
+            Op::Repeat(repeat) => repeat.body.first(wanted),
+            _ => None,
+        })
     }
 
     /// The numbers of the parameters whose gradients the graph makes, in all rounds of its loops; sorted.

@@ -18,6 +18,7 @@ mod functions {
     block_kernel! { pub tanh_(x: f32) -> (y: f32) { let y = tanh(x); } }
     block_kernel! { pub sigmoid_(x: f32) -> (y: f32) { let y = sigmoid(x); } }
     block_kernel! { pub erf_(x: f32) -> (y: f32) { let y = erf(x); } }
+    block_kernel! { pub erf64_(x: f64) -> (y: f64) { let y = erf(x); } }
     block_kernel! { pub sin_(x: f32) -> (y: f32) far { let y = sin(x, &mut far); } }
     block_kernel! { pub cos_(x: f32) -> (y: f32) far { let y = cos(x, &mut far); } }
     block_kernel! { pub atan_(x: f32) -> (y: f32) { let y = atan(x); } }
@@ -33,9 +34,13 @@ mod functions {
 use functions::*;
 
 fn run(kernel: &BlockKernel, isa: Isa, inputs: &[&[f32]]) -> Vec<f32> {
-    let mut out = vec![0.0; inputs[0].len()];
+    run_of(kernel, isa, inputs)
+}
+
+fn run_of<T: Copy + Default>(kernel: &BlockKernel, isa: Isa, inputs: &[&[T]]) -> Vec<T> {
+    let mut out = vec![T::default(); inputs[0].len()];
     let pointers: Vec<*const u8> = inputs.iter().map(|i| i.as_ptr().cast()).collect();
-    // SAFETY: all slices have the length of the first; the machine has the instruction set.
+    // SAFETY: the kernel is of `T`; all slices have the length of the first; the machine has the instruction set.
     unsafe { kernel.function(isa)(out.len(), pointers.as_ptr(), [out.as_mut_ptr().cast()].as_ptr()) };
     out
 }
@@ -92,6 +97,60 @@ fn exponential_functions() {
         assert_eq!(run(&tanh_, isa, &[&ends]), [1.0; 5]);
         assert_eq!(run(&tanh_, isa, &[&ends.map(|x| -x)]), [-1.0; 5]);
         assert_eq!(run(&erf_, isa, &[&ends]), [1.0; 5]);
+    }
+}
+
+/// Of doubles: the nearest numbers by mpmath, on both sides of where one formula follows another, the continued fraction everywhere.
+#[test]
+fn error_function_of_doubles() {
+    const NEAREST: [(f64, f64); 23] = [
+        (5e-324, 5e-324),
+        (1e-310, 1.128_379_167_095_5e-310),
+        (1e-300, 1.128_379_167_095_512_6e-300),
+        (1e-20, 1.128_379_167_095_512_5e-20),
+        (1e-8, 1.128_379_167_095_512_6e-8),
+        (0.1, 0.112_462_916_018_284_9),
+        (0.25, 0.276_326_390_168_236_96),
+        (0.5, 0.520_499_877_813_046_5),
+        (0.843_749_999_999_999_9, 0.767_225_661_232_341_6),
+        (0.843_75, 0.767_225_661_232_341_6),
+        (0.843_750_000_000_000_1, 0.767_225_661_232_341_7),
+        (0.9, 0.796_908_212_422_832_2),
+        (1.0, 0.842_700_792_949_714_9),
+        (1.25, 0.922_900_128_256_458_3),
+        (1.5, 0.966_105_146_475_310_8),
+        (2.0, 0.995_322_265_018_952_7),
+        (2.5, 0.999_593_047_982_555),
+        (3.0, 0.999_977_909_503_001_4),
+        (4.0, 0.999_999_984_582_742_1),
+        (5.0, 0.999_999_999_998_462_6),
+        (5.5, 0.999_999_999_999_992_7),
+        (5.9, 0.999_999_999_999_999_9),
+        (5.999_999_999_999_999, 1.0),
+    ];
+    let ends = [0.0, 6.0, 30.0, f64::MAX, f64::INFINITY, f64::NAN];
+    let between = (0..400_000).map(|i| f64::from(i) * 1.5e-5);
+    let x: Vec<f64> = NEAREST.iter().map(|(x, _)| *x).chain(ends).chain(between).flat_map(|x| [x, -x]).collect();
+    let portable: Vec<u64> = run_of(&erf64_, Isa::Portable, &[&x]).into_iter().map(f64::to_bits).collect();
+    for isa in Isa::available() {
+        let found = run_of(&erf64_, isa, &[&x]);
+        for (x, y) in x.iter().zip(&found) {
+            let want = erf(*x);
+            assert!(
+                x.is_nan() && y.is_nan() || (y - want).abs() <= 1e-15,
+                "erf({x:e}) = {y:e}, not {want:e} ({isa:?})"
+            );
+        }
+        for (y, (x, want)) in found.chunks_exact(2).zip(NEAREST) {
+            let units = y[0].to_bits().abs_diff(want.to_bits());
+            assert!(units <= 1, "erf({x:e}) = {:e}, not {want:e} ({isa:?})", y[0]);
+        }
+        // Odd, ±0 and ±1 among it, and the same bits on every instruction set.
+        for pair in found.chunks_exact(2).filter(|y| !y[0].is_nan()) {
+            assert_eq!(pair[0].to_bits() ^ 1 << 63, pair[1].to_bits(), "{pair:?} ({isa:?})");
+        }
+        assert!(found[2 * NEAREST.len() + 2..][..8].iter().all(|y| y.abs() == 1.0));
+        assert!(found.iter().map(|y| y.to_bits()).eq(portable.iter().copied()), "{isa:?}");
     }
 }
 

@@ -281,9 +281,12 @@ fn of_nothing_comes_nothing() {
     let error = model.infer(number(model, "of_several"), &[&i64s(&[1], &[3])]).unwrap_err().to_string();
     assert_eq!(error, "Lookups.of_several: N = 1 breaks the rule `N >= 2`");
     let but_the_last = number(model, "but_the_last");
-    let says = "Lookups.but_the_last: T = 1 breaks the rule `T - 1 >= 1`";
-    assert_eq!(model.infer(but_the_last, &[&i64s(&[2, 1], &[3, 3])]).unwrap_err().to_string(), says);
-    assert_eq!(model.step(but_the_last, &mut Sgd::new(0.1), &[&i64s(&[2, 1], &[3, 3])]).unwrap_err().to_string(), says);
+    let says = |error: castnet::Error| {
+        let (error, what) = (error.to_string(), "Lookups.but_the_last: T = 1 breaks the rule `T - 1 >= 1`: slice (");
+        assert!(error.starts_with(what) && error.ends_with("indices.rs:44) takes the range ..T - 1"), "{error}");
+    };
+    says(model.infer(but_the_last, &[&i64s(&[2, 1], &[3, 3])]).map(|_| ()).unwrap_err());
+    says(model.step(but_the_last, &mut Sgd::new(0.1), &[&i64s(&[2, 1], &[3, 3])]).map(|_| ()).unwrap_err());
     let says = "Lookups.but_the_last: N = 0, as argument `i` is i64[0, 3]: nothing is left to compute";
     assert_eq!(model.infer(but_the_last, &[&none]).unwrap_err().to_string(), says);
     assert_eq!(model.step(but_the_last, &mut Sgd::new(0.1), &[&none]).unwrap_err().to_string(), says);

@@ -86,11 +86,6 @@ impl Rule {
         Rule { not_empty: true, ..Rule::new(size, Relation::AtLeast, 1.into()) }
     }
 
-    /// With whose rule it is.
-    pub fn because(self, reason: Reason) -> Rule {
-        Rule { reason: Some(reason), ..self }
-    }
-
     /// Whether it asks for what `other` does, whosever it is.
     pub fn asks_the_same(&self, other: &Rule) -> bool {
         let sides = |r: &Rule| (r.left.clone(), r.modulo, r.relation, r.right.clone());

@@ -432,11 +432,11 @@ fn a_slice_that_needs_more_than_there_is_is_an_error() {
     let model = embedded(&[10, 4], &part).unwrap();
     assert!(model.infer(0, &[&tokens(&[1, 4], &[0, 1, 2, 3])]).is_ok());
     let error = model.infer(0, &[&tokens(&[1, 3], &[0, 1, 2])]).unwrap_err().to_string();
-    assert_eq!(error, "Net.loss: T = 3 breaks the rule `T >= 4`");
+    assert_eq!(error, "Net.loss: T = 3 breaks the rule `T >= 4`: slice takes the range 2..4");
     let rest = |b: &mut Builder, tokens: Value| sliced(b, tokens, &[ALL, range("1", "T")]);
     let model = embedded(&[10, 4], &rest).unwrap();
     let error = model.infer(0, &[&tokens(&[1, 1], &[0])]).unwrap_err().to_string();
-    assert_eq!(error, "Net.loss: T = 1 breaks the rule `T >= 2`");
+    assert_eq!(error, "Net.loss: T = 1 breaks the rule `T >= 2`: slice takes the range 1..T");
 }
 
 #[test]

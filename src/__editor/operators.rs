@@ -243,10 +243,10 @@ impl Tensor {
     ///
     /// x · relu6(x + 3) / 6; its gradient is 0 at -3 and 1 at 3.
     pub fn hardswish<Output>(&self) -> Output { any() }
-    /// `sum(input, dim = all, keepdim = false)`
+    /// `sum(input, dim = all, keepdim = false, dtype = None)`
     ///
-    /// The sum over axes (all of them, if none is given); of integers and bool as i64.
-    pub fn sum<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// The sum over axes (all of them, if none is given); of integers and bool as i64, unless `dtype` says otherwise.
+    pub fn sum<Output>(&self, dim: impl Ints, keepdim: impl Bool, dtype: impl DType) -> Output { any() }
     /// `prod(input, dim = all, keepdim = false, dtype = None)`
     ///
     /// The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.
@@ -263,10 +263,10 @@ impl Tensor {
     ///
     /// Over axes (all of them, if none is given) every bit that is set in an odd number of integers, as JAX's; of truth values whether an odd number is true.
     pub fn reduce_xor<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
-    /// `mean(input, dim = all, keepdim = false)`
+    /// `mean(input, dim = all, keepdim = false, dtype = None)`
     ///
-    /// The mean over axes (all of them, if none is given).
-    pub fn mean<Output>(&self, dim: impl Ints, keepdim: impl Bool) -> Output { any() }
+    /// The mean over axes (all of them, if none is given), in the type that `dtype` says.
+    pub fn mean<Output>(&self, dim: impl Ints, keepdim: impl Bool, dtype: impl DType) -> Output { any() }
     /// `var(input, dim = all, correction = 1, keepdim = false, unbiased = None)`
     ///
     /// The variance over axes (all of them, if none is given): the squares of the distances from the mean, divided by the number of elements less `correction`. `unbiased = false` is `correction = 0`.

@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
 use crate::graph::{Call, Value};
-use crate::ops::{OVER_AXES, Operator, axes};
+use crate::ops::{OVER_AXES, OVER_AXES_IN_A_TYPE, Operator, axes};
 use crate::ranges::Range;
 use crate::routine::Routine;
 use crate::routines::neighbours;
@@ -34,17 +34,30 @@ fn over_axes(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
     Ok(Arg::Tensor(b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false))))
 }
 
+/// Over axes, in an element type that can be given.
+fn over_axes_in_a_type(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
+    let x = bound.tensor(b, 0, None);
+    let axes = axes(b, bound, 1, x)?;
+    Ok(in_a_type(b, bound, f, x, &axes))
+}
+
 /// Along one axis or over all, in an element type that can be given.
 fn along_an_axis(b: &mut Builder, bound: &Bound, f: Reduction) -> Checked<Arg> {
     let x = bound.tensor(b, 0, None);
-    let dtype = bound.dtype(3).unwrap_or(f.of(b.graph.dtype(x)));
-    let (x, rank) = (b.cast(x, dtype), b.rank(x));
+    let rank = b.rank(x);
     let axes = match bound.int(1) {
         Some(axis) => vec![bound.axis(b, 1, axis, rank)?],
         None => (0..rank).collect(),
     };
-    let reduced = b.reduce(f, x, &axes, bound.bool(2).unwrap_or(false));
-    Ok(Arg::Tensor(b.cast(reduced, dtype)))
+    Ok(in_a_type(b, bound, f, x, &axes))
+}
+
+/// The elements are converted first, then reduced.
+fn in_a_type(b: &mut Builder, bound: &Bound, f: Reduction, x: Value, axes: &[usize]) -> Arg {
+    let dtype = bound.dtype(3).unwrap_or(f.of(b.graph.dtype(x)));
+    let x = b.cast(x, dtype);
+    let reduced = b.reduce(f, x, axes, bound.bool(2).unwrap_or(false));
+    Arg::Tensor(b.cast(reduced, dtype))
 }
 
 macro_rules! operators {
@@ -60,7 +73,7 @@ macro_rules! operators {
 }
 
 operators! {
-    "sum" Sum over_axes OVER_AXES "The sum over axes (all of them, if none is given); of integers and bool as i64.";
+    "sum" Sum over_axes_in_a_type OVER_AXES_IN_A_TYPE "The sum over axes (all of them, if none is given); of integers and bool as i64, unless `dtype` says otherwise.";
     "prod" Prod along_an_axis ALONG_AN_AXIS "The product over an axis (all elements, if none is given); of integers and bool as i64, unless `dtype` says otherwise.";
     "amax" Max over_axes OVER_AXES "The maximum over axes; ties share the gradient.";
     "amin" Min over_axes OVER_AXES "The minimum over axes; ties share the gradient.";

@@ -3,9 +3,8 @@
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound};
 use crate::graph::Value;
-use crate::ops::{OF_NUMBERS, Operator, float};
+use crate::ops::{OF_NUMBERS, Operator, float, number};
 use crate::scalar::{Binary, Unary};
-use crate::types::DType;
 
 /// Of floats.
 fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
@@ -15,10 +14,8 @@ fn apply(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
 
 /// Of numbers of any type, floats or integers.
 fn apply_any(b: &mut Builder, bound: &Bound, f: Unary) -> Checked<Arg> {
-    let x = bound.tensor(b, 0, None);
-    if b.graph.dtype(x) == DType::Bool {
-        float(b, bound, 0)?;
-    }
+    let instead = if f == Unary::Neg { "write `!x` for the other truth value, or " } else { "" };
+    let x = number(b, bound, 0, instead)?;
     Ok(Arg::Tensor(b.unary(f, x)))
 }
 

@@ -10,6 +10,7 @@ use super::stage::{StageBuilder, reduction};
 use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
+use crate::grad::NoRule;
 use crate::graph::{Border, Graph, Op, Role, Strided, Value};
 use crate::net::Parameter;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Target, Task};
@@ -38,8 +39,9 @@ pub struct Kernels {
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
 pub fn lower(graph: &Graph, parameters: &[Parameter], strided: &Strided) -> Result<Kernels, String> {
-    if graph.has(&|op| op.primitive().decomposition.is_some()) {
-        return Err("a primitive is left of which there is no kernel, and which is to be decomposed before".into());
+    if let Some(node) = graph.first(&|op| op.primitive().decomposition.is_some()) {
+        let NoRule { op, origin } = NoRule::of(node);
+        return Err(format!("{op} of `{}` is left, which has no kernel and is to be decomposed before", origin.name));
     }
     lower_at(graph, parameters, 0, &Border { strided: strided.clone(), ..Border::default() })
 }

@@ -115,7 +115,7 @@ fn pad(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     for (_, before, behind) in &sides {
         for side in [before, behind] {
             // A run-time size less a number may be negative; no pad is.
-            if !b.require(Rule::new(side.clone(), Relation::AtLeast, Size::default())) {
+            if !b.require(Rule::new(side.clone(), Relation::AtLeast, Size::default()), format!("pads by {side}")) {
                 return bound.wrong(
                     b,
                     "N0306",

@@ -107,7 +107,7 @@ pub(super) fn shape(b: &mut Builder, bound: &Bound) -> Checked<Vec<Size>> {
 
 fn at_least_one(b: &mut Builder, bound: &Bound, shape: &[Size]) -> Checked<()> {
     for size in shape {
-        if !b.require(Rule::not_empty(size.clone())) {
+        if !b.require(Rule::not_empty(size.clone()), format!("makes an axis of {size}")) {
             let message = format!("`{}` with a size of {size}", bound.callee);
             return bound.wrong(b, "N0306", 0, message, "sizes are at least 1");
         }
@@ -159,7 +159,7 @@ fn arange(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         let message = format!("`arange` from {start} to {end} by {step}: how many that are does not come out even");
         return bound.wrong(b, "N0511", 2, message, "use a step that divides for every value of the run-time sizes");
     };
-    if !b.require(Rule::not_empty(count.clone())) {
+    if !b.require(Rule::not_empty(count.clone()), format!("counts from {start} to {end} by {step}")) {
         let message = format!("`arange` from {start} to {end} by {step} holds nothing");
         return bound.wrong(b, "N0306", 0, message, "the end lies behind the start");
     }

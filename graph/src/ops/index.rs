@@ -175,7 +175,7 @@ fn part(b: &mut Builder, at: Loc, x: Value, axis: usize, ends: [Size; 2], writte
         Rule { not_empty: true, ..Rule::new(end, Relation::AtLeast, &start + &1.into()) },
     ];
     for rule in rules {
-        if !b.require(rule) {
+        if !b.require(rule, format!("takes {written}")) {
             let message = match length.as_const().is_some_and(|l| l < 1) {
                 true => format!("{written} is empty"),
                 false => format!("{written} of an axis of {len} elements: {}", shape_text(&shape)),

@@ -111,7 +111,7 @@ fn expand(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 
 /// A number of copies, which must be at least one.
 fn copies(b: &mut Builder, bound: &Bound, count: &Size) -> Checked<()> {
-    if b.require(Rule::not_empty(count.clone())) {
+    if b.require(Rule::not_empty(count.clone()), format!("makes {count} copies")) {
         return Ok(());
     }
     let message = format!("`{}` with {count} copies", bound.callee);

@@ -40,8 +40,8 @@ pub use index::{IndexItem, index};
 pub(crate) use index::{padding_row, rows};
 pub(crate) use matmul::linear;
 pub use numbers::takes_numbers;
-pub(crate) use pointwise::{OF_NUMBERS, OPERANDS, detach, drop_out, drop_out_over, float, operands, power};
-pub(crate) use reduce::{OVER_AXES, axes, mean_over};
+pub(crate) use pointwise::{OF_NUMBERS, OPERANDS, detach, drop_out, drop_out_over, float, number, operands, power};
+pub(crate) use reduce::{OVER_AXES, OVER_AXES_IN_A_TYPE, axes, mean_over};
 pub(crate) use window::{Slots, comes_from, extents, image_shape, window_of, window_type};
 
 /// An operator of the language.

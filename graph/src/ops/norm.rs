@@ -7,7 +7,7 @@ use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Op, Value};
-use crate::rules::{Reason, Relation, Rule};
+use crate::rules::{Relation, Rule};
 use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 use crate::types::shape_text;
@@ -124,8 +124,7 @@ pub(crate) fn more_than_one(b: &mut Builder, x: Value, axes: &[usize]) -> Checke
 fn values_each(b: &mut Builder, x: Value, count: Size, what: &str, help: &str) -> Checked<()> {
     let name = b.origin.name.clone();
     let why = format!("needs more than one value a {what} for mean and variance; {help}");
-    let reason = Reason { loc: b.origin.loc.0, name: name.clone(), why };
-    if b.require(Rule::new(count, Relation::AtLeast, 2.into()).because(reason)) {
+    if b.require(Rule::new(count, Relation::AtLeast, 2.into()), why) {
         return Ok(());
     }
     let shape = shape_text(&b.shape(x));

@@ -36,6 +36,19 @@ pub(crate) fn float(b: &mut Builder, bound: &Bound, slot: usize) -> Checked<Valu
     b.report(d)
 }
 
+/// The operand, which must be of numbers, floats or integers; `instead` is what else a bool may be meant for.
+pub(crate) fn number(b: &mut Builder, bound: &Bound, slot: usize, instead: &str) -> Checked<Value> {
+    let x = bound.tensor(b, slot, None);
+    let ty = b.ty(x).clone();
+    if ty.dtype != DType::Bool {
+        return Ok(x);
+    }
+    let d = Diagnostic::new("N0203", bound.at(slot), format!("`{}` needs numbers, found {ty}", bound.callee))
+        .note(b.made_at(x), format!("`{}` is {}", b.made_by(x), ty.dtype))
+        .help(format!("{instead}convert it: `.cast({})`", b.float()));
+    b.report(d)
+}
+
 /// Both operands; a number takes the other one's element type, which must have it.
 pub(crate) fn operands(b: &mut Builder, bound: &Bound) -> Checked<(Value, Value)> {
     Ok(match (bound.arg(0), bound.arg(1)) {
@@ -236,7 +249,7 @@ fn silu(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
 }
 
 fn square(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let x = float(b, bound, 0)?;
+    let x = number(b, bound, 0, "")?;
     b.binary(Binary::Mul, x, x).map(Arg::Tensor)
 }
 

@@ -1,7 +1,7 @@
 //! What operators share that reduce: which axes, and the mean.
 
 use crate::builder::{Builder, Checked};
-use crate::call::{Bound, Kind, Param, optional, required};
+use crate::call::{Bound, Kind, Param, named, optional, required};
 use crate::graph::{Op, Value};
 use crate::scalar::{Binary, Reduction};
 use crate::size::Size;
@@ -10,6 +10,14 @@ use crate::types::Type;
 /// The arguments of most.
 pub(crate) const OVER_AXES: &[Param] =
     &[required("input", Kind::Tensor), optional("dim", Kind::Ints, "all"), optional("keepdim", Kind::Bool, "false")];
+
+/// The same, in an element type that can be given.
+pub(crate) const OVER_AXES_IN_A_TYPE: &[Param] = &[
+    required("input", Kind::Tensor),
+    optional("dim", Kind::Ints, "all"),
+    optional("keepdim", Kind::Bool, "false"),
+    named("dtype", Kind::DType, "None"),
+];
 
 /// The mean over axes, as primitives: the sum divided by the number of elements, which may be a run-time size.
 pub(crate) fn mean_over(b: &mut Builder, x: Value, axes: &[usize], keep: bool) -> Value {

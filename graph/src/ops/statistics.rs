@@ -1,6 +1,6 @@
 //! What is built of reductions: `mean`, `var`, `std`, `logsumexp`, `argmax`, `argmin`.
 
-use super::reduce::{OVER_AXES, axes, mean_over};
+use super::reduce::{OVER_AXES_IN_A_TYPE, axes, mean_over};
 use super::{Operator, pointwise::detach, pointwise::float};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, named, optional, required};
@@ -24,8 +24,8 @@ const PLACE: &[Param] = &[X, optional("dim", Kind::Int, "all"), KEEP];
 pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "mean",
-        doc: "The mean over axes (all of them, if none is given).",
-        signature: OVER_AXES,
+        doc: "The mean over axes (all of them, if none is given), in the type that `dtype` says.",
+        signature: OVER_AXES_IN_A_TYPE,
         build: mean,
     },
     Operator {
@@ -73,7 +73,17 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 fn mean(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
-    let x = float(b, bound, 0)?;
+    let x = match bound.dtype(3) {
+        None => float(b, bound, 0)?,
+        Some(dtype) if dtype.is_float() => {
+            let x = bound.tensor(b, 0, None);
+            b.cast(x, dtype)
+        }
+        Some(dtype) => {
+            let message = format!("`mean` is of a floating-point type, found `dtype = {dtype}`");
+            return bound.wrong(b, "N0202", 3, message, format!("write `dtype = {}`", b.float()));
+        }
+    };
     let axes = axes(b, bound, 1, x)?;
     Ok(Arg::Tensor(mean_over(b, x, &axes, bound.bool(2).unwrap_or(false))))
 }

@@ -134,7 +134,7 @@ pub(crate) fn at_least_one(b: &mut Builder, size: &Size, count: &Size, least: &S
     // With all names at least 1, what grows with them is least where they are 1.
     let grows = count.terms().iter().all(|(m, c)| m.is_one() || *c > 0);
     if count.as_const().is_none() && !(grows && count.eval(&|_| 1) >= 1) {
-        b.rule(Rule::new(size.clone(), Relation::AtLeast, least.clone()));
+        b.require(Rule::new(size.clone(), Relation::AtLeast, least.clone()), "needs as much for one window");
     }
 }
 

@@ -37,7 +37,7 @@ fn nonzero(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let shape = b.shape(x);
     let all = Size::product(&shape);
     let size = bound.size(1).unwrap_or_else(|| all.clone());
-    if !b.require(rules::Rule::new(size.clone(), Relation::AtLeast, 1.into())) {
+    if !b.require(rules::Rule::new(size.clone(), Relation::AtLeast, 1.into()), format!("has room for {size}")) {
         let message = format!("`nonzero` with size = {size}");
         return bound.wrong(b, "N0306", 1, message, "there must be room for at least 1");
     }

@@ -44,8 +44,9 @@ fn topk(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
     let along = Along::of(b, bound, 2, -1, x)?;
     let (k, len) = (bound.size(1).unwrap_or_default(), b.shape(x)[along.axis()].clone());
     // Known at build, or a rule of the function.
-    let enough = b.require(rules::Rule::new(len.clone(), Relation::AtLeast, k.clone()));
-    if !enough || !b.require(rules::Rule::new(k.clone(), Relation::AtLeast, 1.into())) {
+    let why = format!("takes {k} of {len} elements");
+    let enough = b.require(rules::Rule::new(len.clone(), Relation::AtLeast, k.clone()), &*why);
+    if !enough || !b.require(rules::Rule::new(k.clone(), Relation::AtLeast, 1.into()), why) {
         let message = format!("`topk` with k = {k} of {len} elements");
         return bound.wrong(b, "N0306", 1, message, format!("take at least 1 and at most {len}"));
     }

@@ -1,4 +1,5 @@
-//! Functions of floats, as the table of scalar functions has them: of f32 those of this crate, of f64 those of the platform's library.
+//! Functions of floats, as the table of scalar functions has them: of f32 those of this crate, of f64 those of the platform's
+//! library, but for the error function.
 
 use castnet_program::whole::Whole;
 

@@ -21,6 +21,6 @@ fn log_add(a: f64, b: f64) -> f64 {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
     match low == high && low.is_infinite() {
         true => low,
-        false => high + libm::log1p(libm::exp(low - high)),
+        false => high + (low - high).exp().ln_1p(),
     }
 }
