@@ -157,6 +157,7 @@ macro_rules! optimizer {
                 stringify!($name)
             }
 
+            #[allow(unused_variables)]
             fn rule(&self) -> $crate::optimizer::Rule<'_> {
                 let $ruled = self;
                 $crate::optimizer::Rule::Formula($rule)
@@ -173,6 +174,7 @@ macro_rules! optimizer {
                 Ok(())
             }
 
+            #[allow(unused_variables)]
             fn scalars(&self, factors: $crate::optimizer::Factors, step: u64, scalars: &mut [f64]) {
                 let ($this, $step) = (self, step as f64);
                 let ($lr, $wd) = (factors.lr(self.common.now), factors.weight_decay(self.common.weight_decay));

@@ -1,13 +1,31 @@
 //! Optimizers: the rule of an update, the state it keeps, and what of it depends on the step.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod common;
+mod lamb;
+mod lars;
+mod lion;
+mod nadam;
+mod radam;
+mod rmsprop;
 mod schedule;
 mod sgd;
 
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule, AdamW};
+pub use adamax::{Adamax, AdamaxRule};
 pub use castnet_kernels::update::{Real, UpdateRule};
 pub use castnet_kernels::update_rule;
+pub use lamb::{LAMB, LAMBRule};
+pub use lars::{LARS, LARSRule};
+pub use lion::{Lion, LionRule};
+pub use nadam::{NAdam, NAdamRule};
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RMSprop, RMSpropRule};
 pub use schedule::{Constant, Cosine, Schedule, Then, Warmup};
 pub use sgd::{Sgd, SgdMomentumRule, SgdRule};
 
