@@ -45,6 +45,7 @@ pub mod __editor;
 #[doc(hidden)]
 pub mod __private;
 
+pub use castnet_kernels::update_rule;
 pub use castnet_runtime::*;
 
 /// Compiles networks while `cargo build` runs. The language is described in `docs/language.md`, its mistakes in `docs/diagnostics.md`.
@@ -82,7 +83,8 @@ macro_rules! check {
 pub mod prelude {
     pub use crate::network;
     pub use castnet_runtime::{
-        Adam, AdamW, Array, Constant, Cosine, Device, Gradients, Loss, Optimizer, Schedule, Sgd, Warmup,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Array, Constant, Cosine, Device, Gradients, LAMB, LARS, Lion, Loss,
+        NAdam, Optimizer, RAdam, RMSprop, Schedule, Sgd, Warmup,
     };
 }
 
@@ -90,3 +92,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../docs/language.md")]
 pub struct Language;
+
+/// The examples of the page on optimizers are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/optimizers.md")]
+pub struct Optimizers;

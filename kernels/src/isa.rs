@@ -101,8 +101,8 @@ macro_rules! per_isa {
             #[allow(unused_unsafe)]
             unsafe {
                 match isa {
-                    $crate::isa::Isa::Avx512Bf16 | $crate::isa::Isa::Avx512 => avx512($($argument),*),
-                    $crate::isa::Isa::Avx2 => avx2($($argument),*),
+                    $crate::isa::Isa::Avx512Bf16 | $crate::isa::Isa::Avx512 => avx512$(::<$t>)?($($argument),*),
+                    $crate::isa::Isa::Avx2 => avx2$(::<$t>)?($($argument),*),
                     $crate::isa::Isa::Portable => $body($($argument),*),
                 }
             }

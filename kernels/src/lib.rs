@@ -30,6 +30,8 @@ mod transpose;
 pub mod update;
 mod worker;
 
+#[doc(hidden)]
+pub use castnet_program::types::DType as __DType;
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};

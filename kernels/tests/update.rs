@@ -1,132 +1,106 @@
-//! Optimizer rules against their formulas in double precision, and the same bits however a parameter is cut.
+//! Update rules: the data, interpreted, has the bits of the compiled formula, on every instruction set and in any parts; what is wrong with a rule.
 
-mod common;
+#[path = "common/rules.rs"]
+mod rules;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::update::{AdamRule, SgdRule, adam, sgd, sum_of_squares};
-use common::Random;
+use castnet_kernels::update::sum_of_squares;
+use castnet_kernels::update_rule;
+use castnet_program::scalar::Lane;
+use castnet_program::types::DType;
+use rules::{Bits, Case, N};
 
-fn floats(n: usize, seed: u64) -> Vec<f32> {
-    let mut random = Random(seed);
-    (0..n).map(|_| random.unit() as f32).collect()
-}
-
-fn near(got: &[f32], want: &[f64]) {
-    for (g, w) in got.iter().zip(want) {
-        assert!((f64::from(*g) - w).abs() <= 2e-6 * (1.0 + w.abs()), "{g}, not {w}");
+update_rule! {
+    /// All that formulas have.
+    rule All<EXTRA>(parameter, gradient) {
+        states { mean, most if EXTRA, narrow as bf16, wide as f64 }
+        scalars { lr, keep, decay }
+        update {
+            let gradient = gradient + decay * parameter;
+            mean = mean + keep * (gradient - mean);
+            if EXTRA { most = most.max(gradient.abs()).min(T::of(3.0)); };
+            narrow = -gradient / (mean * mean + T::of(0.5)).sqrt();
+            wide = wide + T::select(gradient.lt(mean) & !mean.gt(wide) | wide.ge(T::of(0.9)), gradient, narrow.sign());
+            parameter = parameter - lr * (wide + most);
+        }
     }
 }
 
-fn nearer(got: &[f64], want: &[f64]) {
-    for (g, w) in got.iter().zip(want) {
-        assert!((g - w).abs() <= 1e-14 * (1.0 + w.abs()), "{g}, not {w}");
+update_rule! {
+    /// A number of the whole parameter.
+    rule Whole(parameter, gradient) {
+        states { mean }
+        scalars { lr, eps }
+        begin {
+            mean = mean + T::of(0.1) * (gradient - mean);
+            let direction = mean + eps * parameter;
+        }
+        sums { squares = direction.wide() * direction.wide(), all = parameter.wide() }
+        row {
+            inverse = W::select(squares.gt(W::of(0.0)), W::of(1.0) / squares.sqrt(), eps),
+            shift = all * eps
+        }
+        update { parameter = parameter - lr * (inverse * direction + shift); }
     }
 }
-
-fn doubles(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| x.into()).collect()
-}
-
-const N: usize = 1003;
 
 #[test]
-fn sgd_as_in_pytorch() {
-    for (momentum, dampening, weight_decay, nesterov) in [
-        (0.0, 0.0, 0.0, false),
-        (0.0, 0.0, 0.1, false),
-        (0.9, 0.0, 0.0, false),
-        (0.9, 0.3, 0.05, false),
-        (0.8, 0.0, 0.01, true),
-    ] {
-        for isa in Isa::available() {
-            let mut w = floats(N, 1);
-            let mut buf = vec![f32::NAN; if momentum == 0.0 { 0 } else { N }];
-            let (mut w64, mut buf64) = (doubles(&w), vec![0.0; N]);
-            let (mut wide, mut wide_buf) = (doubles(&w), vec![f64::NAN; buf.len()]);
-            for step in 0..4 {
-                let g = floats(N, 10 + step);
-                let rule = SgdRule { lr: 0.1, momentum, dampening, weight_decay, nesterov, first_step: step == 0 };
-                sgd(isa, &rule, &mut w, &g, &mut buf);
-                sgd(isa, &rule, &mut wide, &doubles(&g), &mut wide_buf);
-                for i in 0..N {
-                    let mut d = f64::from(g[i]) + weight_decay * w64[i];
-                    if momentum != 0.0 {
-                        buf64[i] = if step == 0 { d } else { momentum * buf64[i] + (1.0 - dampening) * d };
-                        d = if nesterov { d + momentum * buf64[i] } else { buf64[i] };
-                    }
-                    w64[i] -= 0.1 * d;
+fn interpreted_and_compiled_have_the_same_bits() {
+    for rule in [All::<false>::RULE, All::<true>::RULE, Whole::RULE] {
+        for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+            let scalars = &[0.125, 0.3, 0.01][..rule.scalars().len()];
+            let case = Case::new(rule, scalars, dtype, 5, rule.sums() > 0);
+            let expected = case.interpreted(Isa::Portable).bits();
+            assert!(expected != (case.parameter.clone(), case.states.clone()));
+            for isa in Isa::available() {
+                assert!(case.interpreted(isa).bits() == expected, "{rule:?} of {dtype}, interpreted by {isa:?}");
+                for piece in [N, 1, 32, 100] {
+                    let found = case.compiled(isa, piece).bits();
+                    assert!(found == expected, "{rule:?} of {dtype}, by {isa:?}, in parts of {piece}");
                 }
-                near(&w, &w64);
-                nearer(&wide, &w64);
             }
         }
     }
 }
 
+/// What the numbers are, by hand.
 #[test]
-fn adam_as_in_pytorch() {
-    for (weight_decay, decoupled) in [(0.0, false), (0.1, false), (0.1, true)] {
-        for isa in Isa::available() {
-            let (mut w, mut m, mut v) = (floats(N, 2), vec![0.0; N], vec![0.0; N]);
-            let (mut w64, mut m64, mut v64) = (doubles(&w), vec![0.0; N], vec![0.0; N]);
-            let (mut wide, mut wide_m, mut wide_v) = (doubles(&w), vec![0.0; N], vec![0.0; N]);
-            let (lr, beta1, beta2, eps) = (0.01, 0.9, 0.999, 1e-8);
-            for step in 1..5 {
-                let g = floats(N, 20 + step as u64);
-                let bias = [1.0 - f64::powi(beta1, step), 1.0 - f64::powi(beta2, step)];
-                let rule = AdamRule {
-                    lr,
-                    beta1,
-                    beta2,
-                    eps,
-                    weight_decay,
-                    decoupled,
-                    bias_correction1: bias[0],
-                    bias_correction2_sqrt: bias[1].sqrt(),
-                };
-                adam(isa, &rule, &mut w, &g, &mut m, &mut v);
-                adam(isa, &rule, &mut wide, &doubles(&g), &mut wide_m, &mut wide_v);
-                for i in 0..N {
-                    let mut d = f64::from(g[i]);
-                    if decoupled {
-                        w64[i] *= 1.0 - lr * weight_decay;
-                    } else {
-                        d += weight_decay * w64[i];
-                    }
-                    m64[i] = beta1 * m64[i] + (1.0 - beta1) * d;
-                    v64[i] = beta2 * v64[i] + (1.0 - beta2) * d * d;
-                    w64[i] -= lr / bias[0] * m64[i] / (f64::sqrt(v64[i]) / bias[1].sqrt() + eps);
-                }
-                near(&w, &w64);
-                nearer(&wide, &w64);
-            }
-        }
+fn a_rule_is_its_formula() {
+    let case = Case::new(Whole::RULE, &[0.125, 0.3], DType::F64, 3, true);
+    let number = |bits: &Bits| bits.1.iter().map(|x| f64::from_bits(*x)).collect::<Vec<f64>>();
+    let (p, g, m) = (number(&case.parameter), number(&case.gradient), number(&case.states[0]));
+    let mean: Vec<f64> = m.iter().zip(&g).map(|(m, g)| m + 0.1 * (0.75 * g - m)).collect();
+    let direction: Vec<f64> = mean.iter().zip(&p).map(|(m, p)| m + 0.3 * p).collect();
+    let inverse = 1.0 / direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let shift = 0.3 * p.iter().sum::<f64>();
+    let (parameter, states) = case.compiled(Isa::detect(), N).bits();
+    assert_eq!(number(&states[0]), mean);
+    for ((found, p), d) in number(&parameter).iter().zip(&p).zip(&direction) {
+        let expected = p - 0.125 * (inverse * d + shift);
+        assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
     }
 }
 
-/// Tiles and flat passes update the same parameter by different runs, on machines of all kinds.
 #[test]
-fn the_same_bits_in_any_pieces() {
-    let (g, rule) = (
-        floats(N, 4),
-        SgdRule { lr: 0.1, momentum: 0.9, dampening: 0.1, weight_decay: 0.2, nesterov: true, first_step: false },
-    );
-    let mut results = vec![];
-    for isa in Isa::available() {
-        for piece in [N, 1, 32, 100] {
-            let (mut w, mut buf) = (floats(N, 5), floats(N, 6));
-            for ((w, g), buf) in w.chunks_mut(piece).zip(g.chunks(piece)).zip(buf.chunks_mut(piece)) {
-                sgd(isa, &rule, w, g, buf);
-            }
-            results.push((w, buf));
-        }
-    }
-    assert!(results.iter().all(|r| *r == results[0]));
+fn what_is_wrong_with_a_rule() {
+    let rule = || Whole::RULE.data(Lane::F32);
+    assert_eq!(rule().verify(Lane::F32), Ok(()));
+    assert!(rule().reduces() && !All::<true>::RULE.data(Lane::F32).reduces());
+    let wrong = |change: fn(&mut castnet_program::update::Rule)| {
+        let mut rule = rule();
+        change(&mut rule);
+        rule.verify(Lane::F32).unwrap_err()
+    };
+    assert_eq!(wrong(|r| r.stages.truncate(2)), "rule Whole: not everything is stored");
+    assert!(wrong(|r| r.states[0].dtype = Some(DType::F64)).contains("Load(2) is Some(F64) and read as F32"));
+    assert!(wrong(|r| r.scalars.truncate(1)).contains("there is no load 4"));
+    assert!(wrong(|r| r.stages.swap(0, 1)).contains("Row(0) is None"));
+    assert!(rule().verify(Lane::F64).unwrap_err().contains("read as F32"));
 }
 
 #[test]
 fn sums_of_squares() {
-    let x = floats(N, 7);
+    let x: Vec<f32> = (0..N).map(|i| (i as f32 * 0.7).sin()).collect();
     let want: f64 = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     let sums: Vec<f64> = Isa::available().into_iter().map(|isa| sum_of_squares(isa, &x)).collect();
     assert!(sums.iter().all(|s| (s - want).abs() < 1e-12 * want && s.to_bits() == sums[0].to_bits()));

@@ -12,4 +12,5 @@ pub mod scalar;
 pub mod size;
 pub mod spelling;
 pub mod types;
+pub mod update;
 pub mod whole;

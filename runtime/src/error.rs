@@ -323,12 +323,22 @@ pub enum Error {
         right: String,
     },
     /// An optimizer without a rule for f64 was used with a net of that type.
-    #[error("{net} is a net of f64, and {optimizer} has no rule for it: write `Optimizer::f64`")]
+    #[error("{net} is a net of f64, and {optimizer} has no rule for it: give its `Rule::Slices` one for f64")]
     NoRuleForF64 {
         /// `SignSgd`.
         optimizer: &'static str,
         /// `LeNet`.
         net: String,
+    },
+    /// An optimizer's functions over slices have too many states.
+    #[error("{optimizer}: {states} states; functions over slices have {most} at most, a formula as many as it needs")]
+    TooManyStates {
+        /// `Mine`.
+        optimizer: &'static str,
+        /// How many it has.
+        states: usize,
+        /// How many it may have.
+        most: usize,
     },
     /// An optimizer that holds the state of one model was used with another.
     #[error("this {optimizer} holds the state of another model of {net}; make a new optimizer for each model")]

@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::update::Real;
+use castnet_kernels::update::{Elements, MAX_SUMS, Part, Real, UpdateRule};
 use castnet_kernels::{Gradient, Update};
+use castnet_program::program::{Layout, PANEL};
 
-use crate::float::{Float, FloatType, Part, with_float};
+use crate::float::{Float, Slices, with_float};
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{Factors, Optimizer};
+use crate::optimizer::{Factors, MAX_SLICES, Optimizer, Placed, Rule};
 use crate::verdict::{RIGHT, Word};
 
 /// Elements of a piece: the unit of work, and of the partial sums of a norm.
@@ -40,47 +41,128 @@ pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
     parameters.iter().flat_map(cut).collect()
 }
 
+/// How many pieces all parameters have.
+pub(crate) fn most_pieces(loaded: &Loaded) -> usize {
+    loaded.net.parameters.iter().map(|p| p.padded_len().div_ceil(PIECE)).sum()
+}
+
+/// The elements of a piece that are no padding, as runs of the arena.
+fn runs(loaded: &Loaded, piece: Piece) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let (offset, parameter) = (loaded.offsets[piece.of.parameter], &loaded.net.parameters[piece.of.parameter]);
+    let (start, end) = (piece.start - offset, piece.start - offset + piece.len);
+    let panel = PANEL as usize;
+    // All before `whole` is data; behind it rows have `width` numbers in front.
+    let (whole, width) = match &parameter.layout {
+        Layout::Plain => (end, 0),
+        Layout::Panels(_) => {
+            let columns = parameter.shape[0] as usize;
+            (
+                parameter.padded_len() / columns.next_multiple_of(panel).max(1) * (columns / panel * panel),
+                columns % panel,
+            )
+        }
+    };
+    let rows = start.saturating_sub(whole) / panel..end.saturating_sub(whole).div_ceil(panel);
+    let last = rows.map(move |row| whole + row * panel).map(move |at| at..at + width);
+    let runs = std::iter::once(0..whole).chain(last).map(move |run| run.start.max(start)..run.end.min(end));
+    runs.filter(|run| !run.is_empty()).map(move |run| offset + run.start..offset + run.end)
+}
+
 /// The parameters of a model and the state of its optimizer, to be changed by many threads at once.
 pub(crate) struct Target<'a> {
     optimizer: &'a dyn Optimizer,
-    /// Updates done of each parameter.
-    steps: &'a [u64],
-    float: FloatType,
-    parameters: Shared<u8>,
-    states: [Option<Shared<u8>>; 2],
-    /// Of each arena.
-    elements: usize,
+    rule: Rule<'a>,
+    isa: Isa,
+    loaded: &'a Loaded,
+    parameters: Elements,
+    states: &'a [Elements],
+    /// The numbers of a formula, of all parameters.
+    numbers: Shared<u8>,
+    /// Room for what a formula sums, of each piece.
+    sums: &'a [AtomicU64],
+    /// By what all gradients are multiplied: -1 if the objective is made greater.
+    direction: f64,
 }
 
 impl<'a> Target<'a> {
-    /// Borrows both: the optimizer must have its state, of the same length as the parameters.
-    pub(crate) fn new(optimizer: &'a mut dyn Optimizer, loaded: &Loaded, parameters: &'a mut Memory) -> Target<'a> {
-        let float = loaded.float;
-        let states = optimizer.state_mut().arenas(parameters.len());
-        let steps = optimizer.state().parameter_steps();
-        let elements = parameters.len() / float.bytes();
-        Target { optimizer, steps, float, parameters: Shared::new(parameters.as_mut_ptr()), states, elements }
+    /// Borrows both: the optimizer must be prepared for this net.
+    pub(crate) fn new(optimizer: &'a mut dyn Optimizer, loaded: &'a Loaded, parameters: &'a mut Memory) -> Target<'a> {
+        optimizer.state_mut().place();
+        let optimizer = &*optimizer;
+        let parameters = Elements { base: parameters.as_mut_ptr(), dtype: loaded.net.float };
+        let Placed { states, numbers, sums } = optimizer.state().placed();
+        let direction = if optimizer.maximizes() { -1.0 } else { 1.0 };
+        let (rule, isa) = (optimizer.rule(), Isa::detect());
+        Target { optimizer, rule, isa, loaded, parameters, states, numbers, sums, direction }
     }
 
     /// The parameters' arena.
     pub(crate) fn parameters(&self) -> Shared<u8> {
-        self.parameters
+        Shared::new(self.parameters.base)
     }
 
-    /// Updates `gradient.len()` elements from `start` on.
+    /// Whether an element can be updated only when something of the whole parameter is known.
+    pub(crate) fn is_reduced(&self) -> bool {
+        self.rule.sums() > 0
+    }
+
+    /// Where the numbers of a formula lie for one parameter.
+    fn numbers(&self, formula: &UpdateRule, of: Updated) -> *mut u8 {
+        self.numbers.0.wrapping_add(of.parameter * formula.numbers() * self.loaded.net.float.lane().bytes())
+    }
+
+    /// Some elements from `start` on, with the formula's numbers.
+    fn part<T: Float>(&self, formula: &UpdateRule, of: Updated, start: usize, gradient: &[T], factor: f64) -> Part<'a> {
+        let (len, numbers) = (gradient.len(), self.numbers(formula, of));
+        let elements = self.loaded.bytes() / self.loaded.float.bytes();
+        assert!(T::DTYPE == self.loaded.net.float && start + len <= elements, "an update beyond the parameters");
+        let gradient = Elements { base: gradient.as_ptr().cast_mut().cast(), dtype: T::DTYPE };
+        let (parameter, states) = (self.parameters, self.states);
+        Part { parameter, gradient, states, start, len, factor: factor * self.direction, numbers }
+    }
+
+    /// Updates `gradient.len()` elements from `start` on by the gradient times `factor`.
     ///
     /// # Safety
     /// No other thread uses these elements meanwhile.
-    unsafe fn update<T: Float>(&self, of: Updated, start: usize, gradient: &[T]) {
-        let len = gradient.len();
-        assert!(T::DTYPE == self.float.dtype() && start + len <= self.elements, "an update beyond the parameters");
-        // SAFETY: the arenas have `elements` numbers of this type each and are borrowed uniquely for 'a; the caller keeps others away from
-        // these ones.
-        let slice = |arena: Shared<u8>| unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(start), len) };
-        let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
-        let step = self.steps[of.parameter] + 1;
-        let part = Part { parameter: slice(self.parameters), gradient, first, second };
-        T::update(self.optimizer, of.factors, step, part);
+    unsafe fn update<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
+        let formula = match self.rule {
+            Rule::Formula(formula) => formula,
+            // SAFETY: the caller's promise.
+            Rule::Slices { .. } => return unsafe { self.update_slices(of, start, gradient, factor * self.direction) },
+        };
+        let part = self.part(formula, of, start, gradient, factor);
+        // SAFETY: the arenas have as many elements of their types as the parameters have, as `optimizer::prepare` made them, and are borrowed
+        // uniquely for 'a; the caller keeps others away from these ones. The numbers are the rule's.
+        unsafe { formula.update(self.isa, self.loaded.net.float.lane(), &part) }
+    }
+
+    /// # Safety
+    /// As [`Target::update`].
+    unsafe fn update_slices<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
+        let step = self.optimizer.state().parameter_steps()[of.parameter] + 1;
+        // SAFETY: as in `update`; states of slices are of the net's float type.
+        let slice = |at: usize, len: usize, elements: Elements| unsafe {
+            std::slice::from_raw_parts_mut(elements.base.cast::<T>().add(start + at), len)
+        };
+        let run = |at: usize, gradient: &[T]| {
+            let mut states: [&mut [T]; MAX_SLICES] = std::array::from_fn(|_| &mut [][..]);
+            let present = states.iter_mut().zip(self.states);
+            present.for_each(|(state, elements)| *state = slice(at, gradient.len(), *elements));
+            let states = &mut states[..self.states.len()];
+            let slices = Slices { parameter: slice(at, gradient.len(), self.parameters), gradient, states };
+            T::update(self.rule, of.factors, step, slices);
+        };
+        if factor == 1.0 {
+            return run(0, gradient);
+        }
+        // The gradients themselves stay as they are: they may be the user's.
+        let (mut scaled, factor) = ([T::default(); 512], T::Wide::of(factor));
+        for (block, gradient) in gradient.chunks(scaled.len()).enumerate() {
+            let scaled_now = &mut scaled[..gradient.len()];
+            scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = T::rounded(g.wide() * factor));
+            run(512 * block, scaled_now);
+        }
     }
 }
 
@@ -97,14 +179,15 @@ impl Update for InPlace<'_> {
         // SAFETY: the kernel hands over each element of the parameter once, and `session::in_place` made sure that no other launch reads it.
         unsafe {
             match gradient {
-                Gradient::F32(run) => self.target.update(self.of, self.start + at, run),
-                Gradient::F64(run) => self.target.update(self.of, self.start + at, run),
+                Gradient::F32(run) => self.target.update(self.of, self.start + at, run, 1.0),
+                Gradient::F64(run) => self.target.update(self.of, self.start + at, run, 1.0),
             }
         }
     }
 }
 
-/// What follows once the gradients are known, as phases of chunks: sums of squares; whether to update, and by what factor; the updates.
+/// What follows once the gradients are known, as phases of chunks: sums of squares; whether to update, and by what factor; what the rule sums
+/// over each parameter, and what it makes of it; the updates.
 pub(crate) struct Ending<'a> {
     pub(crate) target: &'a Target<'a>,
     /// The flat arena of gradients.
@@ -152,7 +235,7 @@ impl NotFinite {
 
 impl Ending<'_> {
     /// Phases of an ending.
-    pub(crate) const PHASES: usize = 3;
+    pub(crate) const PHASES: usize = 5;
 
     /// The first phase that runs only if the verdict's word is right, which the one before it sets.
     pub(crate) const DECIDED: usize = 2;
@@ -161,7 +244,8 @@ impl Ending<'_> {
     pub(crate) fn counts(&self) -> [u32; Ending::PHASES] {
         let pieces = self.pieces.len() as u32;
         let summing = u32::from(self.guarded || self.max_norm.is_some());
-        [summing * pieces, summing, pieces]
+        let reducing = u32::from(self.target.is_reduced());
+        [summing * pieces, summing, reducing * pieces, reducing, pieces]
     }
 
     /// What is not finite, if anything is.
@@ -190,7 +274,7 @@ impl Ending<'_> {
     /// target's float type, and hold all pieces; the word is alive and nobody else writes it.
     pub(crate) unsafe fn run(&self, phase: usize, chunk: usize, verdict: Word) {
         // SAFETY: as the caller says.
-        with_float!(self.target.float, T => unsafe { self.run_of::<T>(phase, chunk, verdict) });
+        with_float!(self.target.loaded.float, T => unsafe { self.run_of::<T>(phase, chunk, verdict) });
     }
 
     /// # Safety
@@ -212,31 +296,61 @@ impl Ending<'_> {
                 let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
                 self.factor.store(factor.to_bits(), Ordering::Relaxed);
             }
-            _ => {
+            // SAFETY: as the caller says.
+            2 => unsafe { self.sum::<T>(chunk) },
+            // SAFETY: as the caller says; this phase is one chunk.
+            3 => unsafe { self.rows() },
+            4.. => {
                 let piece = self.pieces[chunk];
-                // SAFETY: as the caller says.
-                let gradient = unsafe { self.gradient::<T>(piece) };
-                let factor = self.max_norm.map_or(1.0, |_| f64::from_bits(self.factor.load(Ordering::Relaxed)));
-                // SAFETY: pieces do not overlap, and each is updated once.
-                unsafe { self.update(piece, gradient, factor) }
+                // SAFETY: as the caller says; pieces do not overlap, and each is updated once.
+                unsafe { self.target.update(piece.of, piece.start, self.gradient::<T>(piece), self.factor()) }
             }
         }
     }
 
+    /// By what gradients are multiplied, once it is known.
+    fn factor(&self) -> f64 {
+        self.max_norm.map_or(1.0, |_| f64::from_bits(self.factor.load(Ordering::Relaxed)))
+    }
+
+    /// What the rule sums over a piece.
+    ///
     /// # Safety
-    /// As [`Target::update`].
-    unsafe fn update<T: Float>(&self, piece: Piece, gradient: &[T], factor: f64) {
-        if factor == 1.0 {
-            // SAFETY: as the caller says.
-            return unsafe { self.target.update(piece.of, piece.start, gradient) };
+    /// As [`Ending::run`].
+    unsafe fn sum<T: Float>(&self, chunk: usize) {
+        let Rule::Formula(formula) = self.target.rule else { return };
+        let (piece, count) = (self.pieces[chunk], formula.sums());
+        let mut sums = [0.0; MAX_SUMS];
+        for run in runs(self.target.loaded, piece) {
+            // SAFETY: as the caller says; nobody updates before the next phases.
+            unsafe {
+                let gradient = &self.gradient::<T>(piece)[run.start - piece.start..run.end - piece.start];
+                let part = self.target.part(formula, piece.of, run.start, gradient, self.factor());
+                formula.sum(self.target.isa, self.target.loaded.net.float.lane(), &part, &mut sums[..count]);
+            }
         }
-        // The gradients themselves stay as they are: they may be the user's.
-        let (mut scaled, factor) = ([T::default(); 512], T::Wide::rounded(factor));
-        for (block, gradient) in gradient.chunks(scaled.len()).enumerate() {
-            let scaled_now = &mut scaled[..gradient.len()];
-            scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = T::rounded(g.wide() * factor));
-            // SAFETY: as the caller says.
-            unsafe { self.target.update(piece.of, piece.start + 512 * block, scaled_now) }
+        for (slot, sum) in self.target.sums[chunk * count..].iter().zip(&sums[..count]) {
+            slot.store(sum.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// What the rule makes of the sums, of every parameter.
+    ///
+    /// # Safety
+    /// As [`Ending::run`]; nobody else does it.
+    unsafe fn rows(&self) {
+        let Rule::Formula(formula) = self.target.rule else { return };
+        let count = formula.sums();
+        let slots = self.target.sums.chunks(count.max(1));
+        let mut sums = [0.0; MAX_SUMS];
+        for (at, (piece, slots)) in self.pieces.iter().zip(slots).enumerate() {
+            sums.iter_mut().zip(slots).for_each(|(sum, slot)| *sum += f64::from_bits(slot.load(Ordering::Relaxed)));
+            if self.pieces.get(at + 1).is_none_or(|next| next.of.parameter != piece.of.parameter) {
+                let numbers = self.target.numbers(formula, piece.of);
+                // SAFETY: the numbers are the rule's, as `optimizer::prepare` made them, and nobody else uses them now.
+                unsafe { formula.row(self.target.loaded.net.float.lane(), &sums[..count], numbers) };
+                sums = [0.0; MAX_SUMS];
+            }
         }
     }
 

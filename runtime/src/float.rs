@@ -7,7 +7,7 @@ use castnet_program::types::DType;
 use half::{bf16, f16};
 
 use crate::array::Element;
-use crate::optimizer::{Factors, Optimizer};
+use crate::optimizer::{Factors, MAX_SLICES, Rule};
 
 /// A float type known only when the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,18 +66,17 @@ macro_rules! with_float {
 pub(crate) use with_float;
 
 /// Elements of a parameter, and of what lies as it does, with their gradient.
-pub(crate) struct Part<'a, T> {
+pub(crate) struct Slices<'a, 's, T> {
     pub(crate) parameter: &'a mut [T],
     pub(crate) gradient: &'a [T],
-    /// Of the optimizer's states; empty where there is none.
-    pub(crate) first: &'a mut [T],
-    pub(crate) second: &'a mut [T],
+    /// Of the optimizer's states.
+    pub(crate) states: &'a mut [&'s mut [T]],
 }
 
 /// A float type, and how its numbers are computed with: halves in f32, rounded once.
 pub(crate) trait Float: Element + Default {
     /// What is computed in.
-    type Wide: Real;
+    type Wide: Real + Scalar;
     fn wide(self) -> Self::Wide;
     /// The nearest number.
     fn rounded(x: Self::Wide) -> Self;
@@ -87,8 +86,8 @@ pub(crate) trait Float: Element + Default {
     fn of_f64(x: f64) -> Self;
     /// Σ x², in double precision and in an order that depends on the length only.
     fn sum_of_squares(isa: Isa, x: &[Self]) -> f64;
-    /// An optimizer's rule. It must be one for nets of this type.
-    fn update(optimizer: &dyn Optimizer, factors: Factors, step: u64, part: Part<'_, Self>);
+    /// An optimizer's rule over slices, if it is one for nets of this type.
+    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, Self>);
 
     fn f64(self) -> f64 {
         Scalar::f64(self.wide())
@@ -118,8 +117,10 @@ impl Float for f32 {
         sum_of_squares(isa, x)
     }
 
-    fn update(optimizer: &dyn Optimizer, factors: Factors, step: u64, part: Part<'_, f32>) {
-        optimizer.update(factors, step, part.parameter, part.gradient, part.first, part.second);
+    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, f32>) {
+        if let Rule::Slices { f32: rule, .. } = rule {
+            rule.update(factors, step, slices.parameter, slices.gradient, slices.states);
+        }
     }
 }
 
@@ -146,11 +147,11 @@ impl Float for f64 {
         sum_of_squares(isa, x)
     }
 
-    fn update(optimizer: &dyn Optimizer, factors: Factors, step: u64, part: Part<'_, f64>) {
-        let Some(rule) = optimizer.f64() else {
-            unreachable!("`optimizer::prepare` let pass {}, which has no rule for f64", optimizer.name())
-        };
-        rule.update_f64(factors, step, part.parameter, part.gradient, part.first, part.second);
+    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, f64>) {
+        // `optimizer::prepare` lets none without f64 pass.
+        if let Rule::Slices { f64: Some(rule), .. } = rule {
+            rule.update(factors, step, slices.parameter, slices.gradient, slices.states);
+        }
     }
 }
 
@@ -183,21 +184,23 @@ macro_rules! halves {
                 x.chunks(BLOCK).map(|x| sum_of_squares(isa, widen(x, &mut wide))).sum()
             }
 
-            fn update(optimizer: &dyn Optimizer, factors: Factors, step: u64, part: Part<'_, $type>) {
-                let mut wide = [[0.0; BLOCK]; 4];
-                let [parameter, gradient, first, second] = &mut wide;
-                for start in (0..part.gradient.len()).step_by(BLOCK) {
-                    let end = part.gradient.len().min(start + BLOCK);
-                    // A state that there is not is empty.
-                    let own = [&mut *part.parameter, &mut *part.first, &mut *part.second];
-                    let [own, own_first, own_second] = own.map(|of| of.get_mut(start..end).unwrap_or_default());
-                    let parameter = widen(own, parameter);
-                    let gradient = widen(&part.gradient[start..end], gradient);
-                    let (first, second) = (widen(own_first, first), widen(own_second, second));
-                    optimizer.update(factors, step, parameter, gradient, first, second);
-                    round(parameter, own);
-                    round(first, own_first);
-                    round(second, own_second);
+            fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, $type>) {
+                let Rule::Slices { f32: rule, .. } = rule else { return };
+                let (mut parameter, mut gradient, mut all) = ([0.0; BLOCK], [0.0; BLOCK], [[0.0; BLOCK]; MAX_SLICES]);
+                for start in (0..slices.gradient.len()).step_by(BLOCK) {
+                    let range = start..slices.gradient.len().min(start + BLOCK);
+                    let parameter = widen(&slices.parameter[range.clone()], &mut parameter);
+                    let gradient = widen(&slices.gradient[range.clone()], &mut gradient);
+                    let mut states: [&mut [f32]; MAX_SLICES] = std::array::from_fn(|_| &mut [][..]);
+                    for ((wide, room), own) in states.iter_mut().zip(&mut all).zip(&*slices.states) {
+                        *wide = widen(&own[range.clone()], room);
+                    }
+                    let states = &mut states[..slices.states.len()];
+                    rule.update(factors, step, parameter, gradient, states);
+                    round(parameter, &mut slices.parameter[range.clone()]);
+                    for (own, wide) in slices.states.iter_mut().zip(states) {
+                        round(wide, &mut own[range.clone()]);
+                    }
                 }
             }
         }
@@ -234,6 +237,19 @@ pub(crate) fn lerp<T: Float>(x: &mut [T], y: &[T], weight: T::Wide) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimizer::UpdateSlices;
+
+    /// Along the sum of all gradients.
+    struct Summed;
+
+    impl UpdateSlices<f32> for Summed {
+        fn update(&self, _: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], states: &mut [&mut [f32]]) {
+            for ((p, g), sum) in parameter.iter_mut().zip(gradient).zip(&mut *states[0]) {
+                *sum += g;
+                *p -= 0.5 * *sum;
+            }
+        }
+    }
 
     /// Sums, products and mixtures of halves are those of f32, rounded once; longer than a block.
     #[test]
@@ -256,12 +272,17 @@ mod tests {
             assert_eq!(found, each(&|x, y| x + 0.25 * (y - x)), "{dtype}");
             let squares: f64 = x.iter().map(|x| x.f64() * x.f64()).sum();
             assert!((T::sum_of_squares(Isa::detect(), &x) - squares).abs() < 1e-12 * squares);
-            let mut sgd = crate::Sgd::new(0.5);
-            sgd.begin(1).unwrap();
             found.clone_from(&x);
-            let part = Part { parameter: &mut found, gradient: &y, first: &mut [], second: &mut [] };
-            T::update(&sgd, Factors { lr: 1.0, wd: 1.0 }, 1, part);
-            assert_eq!(found, each(&|x, y| x - 0.5 * y), "{dtype}");
+            let mut state = y.clone();
+            let slices = Slices { parameter: &mut found, gradient: &y, states: &mut [&mut state] };
+            T::update(
+                Rule::Slices { states: &["sum"], f32: &Summed, f64: None },
+                Factors { lr: 1.0, wd: 1.0 },
+                1,
+                slices,
+            );
+            assert_eq!(state, each(&|_, y| y + y), "{dtype}");
+            assert_eq!(found, each(&|x, y| x - 0.5 * (y + y)), "{dtype}");
         }
         check::<f16>(DType::F16);
         check::<bf16>(DType::BF16);

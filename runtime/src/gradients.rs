@@ -92,7 +92,7 @@ impl Gradients {
     }
 
     fn scale_f64(&mut self, factor: f64) {
-        with_float!(self.loaded.float, T => float::scale(self.arena.slice_mut::<T>(), Real::rounded(factor)));
+        with_float!(self.loaded.float, T => float::scale(self.arena.slice_mut::<T>(), Real::of(factor)));
     }
 
     /// Scales all gradients together so that their norm is at most `max_norm` (`torch.nn.utils.clip_grad_norm_`); returns what it was.

@@ -33,5 +33,8 @@ pub use gradients::Gradients;
 pub use half::{bf16, f16};
 pub use model::{Loss, Model};
 pub use net::{EmittedKernel, NetTable, Network};
-pub use optimizer::{Adam, AdamW, Constant, Cosine, Optimizer, Schedule, Sgd, Warmup};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Constant, Cosine, LAMB, LARS, Lion, NAdam, Optimizer, RAdam, RMSprop,
+    Schedule, Sgd, Warmup,
+};
 pub use pool::{set_threads, threads};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use castnet_kernels::BlockKernel;
 use castnet_program::net::Net;
 use castnet_program::program::Program;
+use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
 use crate::flat::Updated;
@@ -107,6 +108,11 @@ impl Loaded {
         self.bytes
     }
 
+    /// The float type of what lies as the parameters do: theirs, if none is said.
+    pub(crate) fn float_of(&self, dtype: Option<DType>) -> FloatType {
+        dtype.and_then(FloatType::of).unwrap_or(self.float)
+    }
+
     /// The elements of one parameter in a flat arena.
     pub(crate) fn range(&self, parameter: usize) -> Range<usize> {
         let start = self.offsets[parameter];
@@ -125,7 +131,15 @@ impl Loaded {
     /// # Errors
     /// If there is no memory for one.
     pub(crate) fn arena(&self) -> Result<Memory> {
-        let bytes = self.bytes();
+        self.arena_of(None)
+    }
+
+    /// The same of another type, if one is said.
+    ///
+    /// # Errors
+    /// As [`Loaded::arena`].
+    pub(crate) fn arena_of(&self, dtype: Option<DType>) -> Result<Memory> {
+        let bytes = self.bytes / self.float.bytes() * self.float_of(dtype).bytes();
         Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 

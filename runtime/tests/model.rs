@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_program::program::Place;
-use castnet_runtime::optimizer::{Factors, State};
+use castnet_runtime::optimizer::{Factors, Rule, State, UpdateSlices};
 use castnet_runtime::{Adam, AdamW, Array, Cosine, Device, Error, Model, Optimizer, Result, Sgd, set_threads};
 use common::{LOSS, SCORES, noise, regression, rounds};
 
@@ -300,34 +300,29 @@ fn the_number_of_threads_does_not_show() {
 }
 
 /// An optimizer of the user's that panics.
-struct Faulty(castnet_runtime::optimizer::State);
+struct Faulty(State);
 
 impl Optimizer for Faulty {
     fn name(&self) -> &'static str {
         "Faulty"
     }
-    fn states(&self) -> &'static [&'static str] {
-        &[]
+    fn rule(&self) -> Rule<'_> {
+        Rule::Slices { states: &[], f32: self, f64: None }
     }
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(
-        &self,
-        _: castnet_runtime::optimizer::Factors,
-        _: u64,
-        _: &mut [f32],
-        _: &[f32],
-        _: &mut [f32],
-        _: &mut [f32],
-    ) {
-        panic!("no rule");
-    }
-    fn state(&self) -> &castnet_runtime::optimizer::State {
+    fn state(&self) -> &State {
         &self.0
     }
-    fn state_mut(&mut self) -> &mut castnet_runtime::optimizer::State {
+    fn state_mut(&mut self) -> &mut State {
         &mut self.0
+    }
+}
+
+impl UpdateSlices<f32> for Faulty {
+    fn update(&self, _: Factors, _: u64, _: &mut [f32], _: &[f32], _: &mut [&mut [f32]]) {
+        panic!("no rule");
     }
 }
 
@@ -350,14 +345,14 @@ impl Optimizer for Moody {
     fn name(&self) -> &'static str {
         "Moody"
     }
-    fn states(&self) -> &'static [&'static str] {
-        &[]
+    fn rule(&self) -> Rule<'_> {
+        self.sgd.rule()
     }
-    fn begin(&mut self, _: u64) -> Result<()> {
-        Ok(())
+    fn begin(&mut self, step: u64) -> Result<()> {
+        self.sgd.begin(step)
     }
-    fn update(&self, factors: Factors, step: u64, p: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
-        self.sgd.update(factors, step, p, g, first, second);
+    fn scalars(&self, factors: Factors, step: u64, scalars: &mut [f64]) {
+        self.sgd.scalars(factors, step, scalars);
     }
     fn state(&self) -> &State {
         self.sgd.state()
@@ -409,38 +404,34 @@ fn networks_that_contradict_themselves_are_refused() {
 
 /// Notes what it is given.
 #[derive(Default)]
-struct Noting(castnet_runtime::optimizer::State, std::sync::Mutex<Vec<usize>>);
+struct Noting(State, std::sync::Mutex<Vec<usize>>);
 
 impl Optimizer for Noting {
     fn name(&self) -> &'static str {
         "Noting"
     }
-    fn states(&self) -> &'static [&'static str] {
-        &["seen"]
+    fn rule(&self) -> Rule<'_> {
+        Rule::Slices { states: &["seen"], f32: self, f64: None }
     }
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
     }
-    fn update(
-        &self,
-        _: castnet_runtime::optimizer::Factors,
-        step: u64,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        seen: &mut [f32],
-        none: &mut [f32],
-    ) {
+    fn state(&self) -> &State {
+        &self.0
+    }
+    fn state_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl UpdateSlices<f32> for Noting {
+    fn update(&self, _: Factors, step: u64, parameter: &mut [f32], gradient: &[f32], states: &mut [&mut [f32]]) {
+        let [seen] = states else { panic!("{} states", states.len()) };
         assert_eq!(step, 1);
-        assert!(parameter.len() == gradient.len() && seen.len() == gradient.len() && none.is_empty());
+        assert!(parameter.len() == gradient.len() && seen.len() == gradient.len());
         seen.iter_mut().for_each(|s| *s += 1.0);
         assert!(seen.iter().all(|s| *s == 1.0), "twice");
         self.1.lock().unwrap().push(gradient.len());
-    }
-    fn state(&self) -> &castnet_runtime::optimizer::State {
-        &self.0
-    }
-    fn state_mut(&mut self) -> &mut castnet_runtime::optimizer::State {
-        &mut self.0
     }
 }
 

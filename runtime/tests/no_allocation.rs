@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
-use castnet_runtime::{AdamW, Cosine, Device, Model, Optimizer, Sgd, set_threads};
+use castnet_runtime::optimizer::*;
+use castnet_runtime::{Device, Model, set_threads};
 use common::{LOSS, noise, regression};
 
 struct Counting;
@@ -35,11 +36,22 @@ static ALLOCATOR: Counting = Counting;
 fn steps_allocate_nothing() {
     set_threads(3);
     let adam = || AdamW::new(1e-3).schedule(Cosine::new(100));
-    let ways: [(Box<dyn Optimizer>, bool); 4] = [
+    let ways: [(Box<dyn Optimizer>, bool); 15] = [
         (Box::new(adam()), false),
         (Box::new(adam().clip_norm(1.0)), false),
         (Box::new(adam()), true),
         (Box::new(Sgd::new(0.1).momentum(0.9)), false),
+        (Box::new(Adam::new(1e-3).amsgrad(true)), false),
+        (Box::new(Adagrad::new(0.1)), false),
+        (Box::new(RMSprop::new(1e-3).centered(true)), false),
+        (Box::new(NAdam::new(1e-3)), false),
+        (Box::new(RAdam::new(1e-3)), false),
+        (Box::new(Adamax::new(1e-3)), false),
+        (Box::new(Adadelta::new(1.0)), false),
+        (Box::new(Lion::new(1e-4)), false),
+        (Box::new(LAMB::new(1e-3)), false),
+        (Box::new(LARS::new(0.1)), false),
+        (Box::new(LARS::new(0.1).clip_norm(1.0)), true),
     ];
     // The sum of the loss is split where the batch is long.
     let batches = [900, 900, 17].map(|n| (noise(&[n, 300], 1), noise(&[n, 200], 2)));

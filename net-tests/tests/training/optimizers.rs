@@ -95,20 +95,23 @@ impl Optimizer for Told {
     fn name(&self) -> &'static str {
         "Told"
     }
-    fn states(&self) -> &'static [&'static str] {
-        &[]
+    fn rule(&self) -> optimizer::Rule<'_> {
+        optimizer::Rule::Slices { states: &[], f32: self, f64: None }
     }
     fn begin(&mut self, _: u64) -> Result<()> {
         Ok(())
-    }
-    fn update(&self, _: optimizer::Factors, step: u64, _: &mut [f32], _: &[f32], _: &mut [f32], _: &mut [f32]) {
-        self.1.lock().unwrap().push(step);
     }
     fn state(&self) -> &optimizer::State {
         &self.0
     }
     fn state_mut(&mut self) -> &mut optimizer::State {
         &mut self.0
+    }
+}
+
+impl optimizer::UpdateSlices<f32> for Told {
+    fn update(&self, _: optimizer::Factors, step: u64, _: &mut [f32], _: &[f32], _: &mut [&mut [f32]]) {
+        self.1.lock().unwrap().push(step);
     }
 }
 

@@ -211,22 +211,22 @@ fn found(info: &TensorInfo) -> String {
 
 /// A tensor to be written, where it lies.
 pub(super) enum Source<'a> {
-    /// The parameter with this number, or what lies as it does, in a flat arena.
-    LaidOut(&'a Loaded, usize, &'a Memory),
+    /// The parameter with this number, or what lies as it does, in a flat arena of this type.
+    LaidOut(&'a Loaded, usize, &'a Memory, FloatType),
     Whole(&'a Array),
 }
 
 impl Source<'_> {
     fn dtype(&self) -> DType {
         match self {
-            Source::LaidOut(loaded, ..) => loaded.net.float,
+            Source::LaidOut(.., float) => float.dtype(),
             Source::Whole(array) => array.dtype(),
         }
     }
 
     fn shape(&self) -> Vec<usize> {
         match self {
-            Source::LaidOut(loaded, number, _) => layout::shape_of(&loaded.net.parameters[*number]),
+            Source::LaidOut(loaded, number, ..) => layout::shape_of(&loaded.net.parameters[*number]),
             Source::Whole(array) => array.shape().to_vec(),
         }
     }
@@ -239,7 +239,7 @@ impl Source<'_> {
     fn write(&self, file: &mut dyn Write) -> io::Result<()> {
         match self {
             Source::Whole(array) => array.write_le(file),
-            Source::LaidOut(loaded, number, arena) => with_float!(loaded.float, T => {
+            Source::LaidOut(loaded, number, arena, float) => with_float!(*float, T => {
                 let parameter = &loaded.net.parameters[*number];
                 let laid_out = &arena.slice::<T>()[loaded.range(*number)];
                 let mut plain = [T::default(); PIECE / 16];

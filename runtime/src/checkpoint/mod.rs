@@ -12,6 +12,7 @@ use std::path::Path;
 
 use castnet_program::net::State;
 use castnet_program::spelling::did_you_mean;
+use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -57,25 +58,29 @@ impl Model {
     }
 
     fn tensors(&self) -> Vec<(String, Source<'_>)> {
-        let parameters = self.laid_out(self.arena(), str::to_string);
+        let parameters = self.laid_out(self.arena(), None, str::to_string);
         let states = self.states().named().map(|(state, value)| (state.name.clone(), Source::Whole(value)));
         parameters.chain(states).collect()
     }
 
-    /// What lies as the parameters do.
+    /// What lies as the parameters do, of their type if none is said.
     fn laid_out<'a>(
         &'a self,
         arena: &'a Memory,
+        dtype: Option<DType>,
         key: impl Fn(&str) -> String + 'a,
     ) -> impl Iterator<Item = (String, Source<'a>)> {
         let parameters = self.net().parameters.iter().enumerate();
-        parameters.map(move |(number, parameter)| (key(&parameter.name), Source::LaidOut(self.loaded(), number, arena)))
+        let float = self.loaded().float_of(dtype);
+        parameters.map(move |(number, parameter)| {
+            (key(&parameter.name), Source::LaidOut(self.loaded(), number, arena, float))
+        })
     }
 
     /// Parameters and states, without those of an optimizer; every mistake of the file is reported in one go.
     fn read_model(&self, reader: &Reader) -> Result<(Memory, Vec<Option<Array>>)> {
         let mut mistakes = Vec::new();
-        let arena = self.read_arena(reader, &|parameter| parameter.to_string(), &mut mistakes)?;
+        let arena = self.read_arena(reader, None, &|parameter| parameter.to_string(), &mut mistakes)?;
         let states = self.net().states.iter().map(|state| {
             let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
             let read = match reader.shape(&state.name) {
@@ -101,11 +106,18 @@ impl Model {
         self.unless_wrong(reader, mistakes).map(|()| (arena, states))
     }
 
-    /// A flat arena from the tensors with these keys.
-    fn read_arena(&self, reader: &Reader, key: &dyn Fn(&str) -> String, mistakes: &mut Vec<String>) -> Result<Memory> {
-        let mut arena = self.loaded().arena()?;
+    /// A flat arena from the tensors with these keys, of the parameters' type if none is said.
+    fn read_arena(
+        &self,
+        reader: &Reader,
+        dtype: Option<DType>,
+        key: &dyn Fn(&str) -> String,
+        mistakes: &mut Vec<String>,
+    ) -> Result<Memory> {
+        let mut arena = self.loaded().arena_of(dtype)?;
+        let float = self.loaded().float_of(dtype);
         for (number, parameter) in self.net().parameters.iter().enumerate() {
-            let read = with_float!(self.loaded().float, T => {
+            let read = with_float!(float, T => {
                 let laid_out = &mut arena.slice_mut::<T>()[self.loaded().range(number)];
                 reader.floats::<T>(&key(&parameter.name), &shape_of(parameter), |at, plain| {
                     layout::pack(parameter, at, plain, laid_out);

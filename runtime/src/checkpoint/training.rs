@@ -51,9 +51,9 @@ impl Model {
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
         let mut tensors = self.tensors();
-        for (number, name) in optimizer.states().iter().enumerate() {
+        for (number, (name, dtype)) in optimizer.rule().states().enumerate() {
             let Some(arena) = state.arena(number) else { continue };
-            tensors.extend(self.laid_out(arena, |parameter| state_key(name, parameter)));
+            tensors.extend(self.laid_out(arena, dtype, move |parameter| state_key(name, parameter)));
         }
         let names = self.net().parameters.iter().map(|p| p.name.clone());
         let training = Training {
@@ -133,14 +133,20 @@ impl Model {
             }
         }
         let (parameters, own_states) = self.read_model(&reader)?;
-        let whole = optimizer.states().iter().all(|state| saved.iter().any(|s| s == state));
-        let states: &[&str] = if training.steps == 0 || !whole { &[] } else { optimizer.states() };
-        let arenas = states.iter().map(|state| {
+        let mut states: Vec<_> = optimizer.rule().states().collect();
+        let whole = states.iter().all(|(state, _)| saved.iter().any(|s| s == state));
+        if training.steps == 0 {
+            states.clear();
+        }
+        let arenas = states.iter().map(|(state, dtype)| {
+            if !whole {
+                return self.loaded().arena_of(*dtype);
+            }
             let mut mistakes = Vec::new();
-            let arena = self.read_arena(&reader, &|parameter| state_key(state, parameter), &mut mistakes)?;
+            let arena = self.read_arena(&reader, *dtype, &|parameter| state_key(state, parameter), &mut mistakes)?;
             self.unless_wrong(&reader, mistakes).map(|()| arena)
         });
-        let mut arenas = arenas.collect::<Result<Vec<_>>>()?;
+        let arenas = arenas.collect::<Result<Vec<_>>>()?;
         let parameter_steps = self.net().parameters.iter().map(|p| match &training.parameter_steps {
             _ if !whole => Ok(0),
             // No step has been done.
@@ -151,9 +157,6 @@ impl Model {
             None => Ok(training.steps),
         });
         let parameter_steps = parameter_steps.collect::<Result<Vec<_>>>()?;
-        if !whole && training.steps > 0 {
-            arenas = optimizer.states().iter().map(|_| self.loaded().arena()).collect::<Result<_>>()?;
-        }
         let lr = if keep_settings { optimizer.state().lr() } else { training.lr_bits.map(f64::from_bits) };
         self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
         let restored = Restored { steps: training.steps, parameter_steps, lr, arenas };
@@ -200,7 +203,9 @@ fn differences(training: &Training, saved: &[String], optimizer: &dyn Optimizer)
         };
         for (name, _) in names {
             let (found, own) = (value(there, name), value(&here, name));
-            if found != own {
+            // Files of before lack options that came later: they were off.
+            let both_off = [&found, &own].iter().all(|value| ["not a setting", "false"].contains(&value.as_str()));
+            if found != own && !both_off {
                 lines.push(format!("{name}: {found} in the file, {own} here"));
             }
         }

@@ -165,7 +165,7 @@ impl Model {
         optimizer::prepare(optimizer, id, &loaded)?;
         let gradients = training.gradients(&loaded)?;
         let max_norm = optimizer.max_norm();
-        let in_place = max_norm.is_none() && !guarded;
+        let in_place = max_norm.is_none() && !guarded && optimizer.rule().sums() == 0;
         let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
 
         // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.

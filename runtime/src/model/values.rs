@@ -73,7 +73,7 @@ impl Model {
         }
         self.copy_states(other)?;
         with_float!(self.loaded.float, T => {
-            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::rounded(t.into()));
+            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::of(t.into()));
         });
         Ok(())
     }

@@ -1,41 +1,75 @@
 //! Optimizers: the rule of an update, the state it keeps, and what of it depends on the step.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod common;
+mod lamb;
+mod lars;
+mod lion;
+mod nadam;
+mod radam;
+mod rmsprop;
 mod schedule;
 mod sgd;
 
-pub use adam::{Adam, AdamW};
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adagrad::{Adagrad, AdagradRule};
+pub use adam::{Adam, AdamRule, AdamW};
+pub use adamax::{Adamax, AdamaxRule};
+pub use castnet_kernels::update::{Real, UpdateRule};
+pub use castnet_kernels::update_rule;
+pub use lamb::{LAMB, LAMBRule};
+pub use lars::{LARS, LARSRule};
+pub use lion::{Lion, LionRule};
+pub use nadam::{NAdam, NAdamRule};
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RMSprop, RMSpropRule};
 pub use schedule::{Constant, Cosine, Schedule, Then, Warmup};
-pub use sgd::Sgd;
+pub use sgd::{Sgd, SgdMomentumRule, SgdRule};
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicU64;
+
+use castnet_kernels::update::Elements;
+use castnet_program::scalar::Lane;
+use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
+use crate::flat;
 use crate::float::FloatType;
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::model::Model;
 use crate::net::Loaded;
 
-/// A rule that changes parameters by their gradients, element by element.
+/// What changes parameters by their gradients.
 ///
-/// Kernels call [`Optimizer::update`] for a tile as soon as its gradient is finished, so an optimizer of your own is as well fused as
-/// those of this crate:
+/// An optimizer has a rule, which [`update_rule!`] makes of a formula, and gives it its numbers. Kernels update a tile of a parameter by it as
+/// soon as its gradient is finished, so an optimizer of your own is as well fused as those of this crate:
 ///
 /// ```
-/// use castnet_runtime::{Optimizer, Result, optimizer::{Factors, State}};
+/// use castnet_runtime::optimizer::{Factors, Optimizer, Rule, State, update_rule};
+/// use castnet_runtime::Result;
 ///
-/// /// Moves every parameter by a fixed length, against the sign of its gradient.
-/// struct SignSgd { lr: f32, state: State }
+/// update_rule! {
+///     /// Moves every parameter by a fixed length, against the sign of its gradient.
+///     pub rule SignRule(parameter, gradient) {
+///         states {}
+///         scalars { lr }
+///         update { parameter = parameter - lr * gradient.sign(); }
+///     }
+/// }
+///
+/// struct SignSgd { lr: f64, state: State }
 ///
 /// impl Optimizer for SignSgd {
 ///     fn name(&self) -> &'static str { "SignSgd" }
-///     fn states(&self) -> &'static [&'static str] { &[] }
+///     fn rule(&self) -> Rule<'_> { Rule::Formula(SignRule::RULE) }
 ///     fn begin(&mut self, _step: u64) -> Result<()> { Ok(()) }
-///     fn update(&self, factors: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
-///         for (p, g) in parameter.iter_mut().zip(gradient) {
-///             *p -= self.lr * factors.lr * g.signum();
-///         }
+///     fn scalars(&self, factors: Factors, _step: u64, scalars: &mut [f64]) {
+///         scalars[0] = factors.lr(self.lr);
 ///     }
 ///     fn state(&self) -> &State { &self.state }
 ///     fn state_mut(&mut self) -> &mut State { &mut self.state }
@@ -45,8 +79,13 @@ pub trait Optimizer: Send + Sync {
     /// The name in messages and checkpoints: `AdamW`.
     fn name(&self) -> &'static str;
 
-    /// The names of the states that each parameter has, at most two: `exp_avg`.
-    fn states(&self) -> &'static [&'static str];
+    /// How parameters change. It depends on nothing but settings.
+    fn rule(&self) -> Rule<'_>;
+
+    /// The names of the states that each parameter has: `exp_avg`.
+    fn states(&self) -> Vec<&'static str> {
+        self.rule().states().map(|(name, _)| name).collect()
+    }
 
     /// Checks the settings and works out what depends on the step only. `step` counts this optimizer's updates from 1.
     ///
@@ -54,29 +93,22 @@ pub trait Optimizer: Send + Sync {
     /// If a setting is out of its range; nothing has been changed then.
     fn begin(&mut self, step: u64) -> Result<()>;
 
+    /// The numbers that a formula is given for one parameter, in its order: what of settings, factors and the step enters it. `step` counts the
+    /// updates of this parameter from 1, as PyTorch does: one that a step does not reach is not updated, and its count stands still.
+    ///
+    /// A number that is not finite is an `Err` of the step. All are NaN before.
+    fn scalars(&self, factors: Factors, step: u64, scalars: &mut [f64]) {
+        let _ = (factors, step, scalars);
+    }
+
     /// The norm to which all gradients of a step together are clipped first, if at all.
     fn max_norm(&self) -> Option<f32> {
         None
     }
 
-    /// Updates some elements of a parameter; all slices have the same length, but those of states that there are not are empty. States
-    /// are 0 at first. `step` counts the updates of this parameter from 1, as PyTorch does: one that a step does not reach is not updated,
-    /// and its count stands still. Several threads do this at once for different elements, so it may depend on nothing but these and the
-    /// settings.
-    fn update(
-        &self,
-        factors: Factors,
-        step: u64,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    );
-
-    /// The same rule for nets of f64; without one (as here, unless you write it) their steps are an `Err`. Nets of f16 and bf16 are updated
-    /// by [`Optimizer::update`], in f32, and rounded.
-    fn f64(&self) -> Option<&dyn UpdateF64> {
-        None
+    /// Whether parameters move along their gradients, to make an objective greater.
+    fn maximizes(&self) -> bool {
+        false
     }
 
     /// What it was made with, by name, as text: `momentum`, `0.9`. A training checkpoint keeps them, and training is resumed by an optimizer
@@ -100,19 +132,77 @@ pub trait Optimizer: Send + Sync {
     }
 }
 
-/// An optimizer's rule over parameters of f64: see [`Optimizer::f64`].
-pub trait UpdateF64 {
-    /// As [`Optimizer::update`], in double precision.
-    fn update_f64(
-        &self,
-        factors: Factors,
-        step: u64,
-        parameter: &mut [f64],
-        gradient: &[f64],
-        first: &mut [f64],
-        second: &mut [f64],
-    );
+/// How an optimizer changes a parameter.
+#[derive(Clone, Copy)]
+pub enum Rule<'a> {
+    /// By a formula that [`update_rule!`] made: data and compiled functions, for every float type.
+    Formula(&'a UpdateRule),
+    /// By functions over slices, on the CPU alone; they are called for tiles as formulas are.
+    Slices {
+        /// The names of the states, at most 8.
+        states: &'a [&'static str],
+        /// In f32; f16 and bf16 are widened for it, and rounded after it.
+        f32: &'a dyn UpdateSlices<f32>,
+        /// In f64; without one, steps of nets of f64 are an `Err`.
+        f64: Option<&'a dyn UpdateSlices<f64>>,
+    },
 }
+
+impl<'a> Rule<'a> {
+    /// Name and type of each state; `None`: the net's float type.
+    pub fn states(self) -> impl Iterator<Item = (&'static str, Option<DType>)> + 'a {
+        let (typed, named): (&[_], &[_]) = match self {
+            Rule::Formula(rule) => (rule.states(), &[]),
+            Rule::Slices { states, .. } => (&[], states),
+        };
+        typed.iter().copied().chain(named.iter().map(|name| (*name, None)))
+    }
+
+    /// The formula, if it is one.
+    pub(crate) fn formula(self) -> Option<&'a UpdateRule> {
+        match self {
+            Rule::Formula(rule) => Some(rule),
+            Rule::Slices { .. } => None,
+        }
+    }
+
+    /// Whether something of a whole parameter must be known before it is updated.
+    pub(crate) fn sums(self) -> usize {
+        self.formula().map_or(0, UpdateRule::sums)
+    }
+}
+
+/// A rule as a function over slices: see [`Rule::Slices`].
+///
+/// ```
+/// use castnet_runtime::optimizer::{Factors, Optimizer, Rule, State, UpdateSlices};
+/// use castnet_runtime::Result;
+///
+/// struct SignSgd { lr: f32, state: State }
+///
+/// impl UpdateSlices<f32> for SignSgd {
+///     fn update(&self, factors: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], _: &mut [&mut [f32]]) {
+///         let lr = factors.lr(self.lr.into()) as f32;
+///         parameter.iter_mut().zip(gradient).for_each(|(p, g)| *p -= lr * g.signum());
+///     }
+/// }
+///
+/// impl Optimizer for SignSgd {
+///     fn name(&self) -> &'static str { "SignSgd" }
+///     fn rule(&self) -> Rule<'_> { Rule::Slices { states: &[], f32: self, f64: None } }
+///     fn begin(&mut self, _step: u64) -> Result<()> { Ok(()) }
+///     fn state(&self) -> &State { &self.state }
+///     fn state_mut(&mut self) -> &mut State { &mut self.state }
+/// }
+/// ```
+pub trait UpdateSlices<T>: Sync {
+    /// Updates some elements of a parameter; all slices have the same length, those of states too, which are 0 at first. `step` is that of
+    /// [`Optimizer::scalars`]. Several threads do this at once for different elements, so it may depend on nothing but these and the settings.
+    fn update(&self, factors: Factors, step: u64, parameter: &mut [T], gradient: &[T], states: &mut [&mut [T]]);
+}
+
+/// The most states of [`Rule::Slices`].
+pub(crate) const MAX_SLICES: usize = 8;
 
 /// What refers to an optimizer is one: `Box<dyn Optimizer>`, for one that is chosen while the program runs.
 macro_rules! refers {
@@ -122,8 +212,8 @@ macro_rules! refers {
                 (**self).name()
             }
 
-            fn states(&self) -> &'static [&'static str] {
-                (**self).states()
+            fn rule(&self) -> Rule<'_> {
+                (**self).rule()
             }
 
             fn begin(&mut self, step: u64) -> Result<()> {
@@ -134,20 +224,12 @@ macro_rules! refers {
                 (**self).max_norm()
             }
 
-            fn update(
-                &self,
-                factors: Factors,
-                step: u64,
-                parameter: &mut [f32],
-                gradient: &[f32],
-                first: &mut [f32],
-                second: &mut [f32],
-            ) {
-                (**self).update(factors, step, parameter, gradient, first, second)
+            fn maximizes(&self) -> bool {
+                (**self).maximizes()
             }
 
-            fn f64(&self) -> Option<&dyn UpdateF64> {
-                (**self).f64()
+            fn scalars(&self, factors: Factors, step: u64, scalars: &mut [f64]) {
+                (**self).scalars(factors, step, scalars)
             }
 
             fn settings(&self) -> Vec<(&'static str, String)> {
@@ -190,7 +272,7 @@ impl<O: ?Sized> DerefMut for Lent<'_, O> {
 
 /// How much an optimizer remembers, known when you build: for `LeNet::loss_step_memory::<AdamW>(n)`.
 pub trait Footprint: Optimizer {
-    /// Numbers for each element of a parameter, at most: the length of [`Optimizer::states`].
+    /// Numbers for each element of a parameter: the number of its states, at most; that of AMSGrad comes on top.
     const STATES: usize;
 }
 
@@ -201,6 +283,18 @@ pub struct Factors {
     pub lr: f32,
     /// Of the decay.
     pub wd: f32,
+}
+
+impl Factors {
+    /// The learning rate of the parameter, where that of the step is `lr`.
+    pub fn lr(&self, lr: f64) -> f64 {
+        lr * f64::from(self.lr)
+    }
+
+    /// The decay of the parameter, where that of the optimizer is `weight_decay`.
+    pub fn weight_decay(&self, weight_decay: f64) -> f64 {
+        weight_decay * f64::from(self.wd)
+    }
 }
 
 /// What an optimizer remembers of one model: a number for each parameter element and state, allocated at first use.
@@ -214,6 +308,29 @@ pub struct State {
     /// Updates of each parameter.
     parameter_steps: Vec<u64>,
     arenas: Vec<Memory>,
+    now: Now,
+}
+
+/// What of the state is made anew for each step.
+#[derive(Debug, Default)]
+struct Now {
+    /// The arenas as addresses.
+    elements: Vec<Elements>,
+    /// Of each parameter, the numbers of a formula: its scalars, then what is made of its sums; in the lane that the net is computed in.
+    numbers: Memory,
+    numbers_at: Option<Shared<u8>>,
+    /// The scalars of one parameter.
+    scalars: Vec<f64>,
+    /// What a formula sums over each piece of all parameters.
+    sums: Vec<AtomicU64>,
+}
+
+/// What an update needs of the state, while nobody changes it.
+pub(crate) struct Placed<'a> {
+    pub(crate) states: &'a [Elements],
+    /// Of all parameters.
+    pub(crate) numbers: Shared<u8>,
+    pub(crate) sums: &'a [AtomicU64],
 }
 
 impl State {
@@ -252,10 +369,20 @@ impl State {
         }
     }
 
-    /// The arenas as addresses; a state that there is not is `None`.
-    pub(crate) fn arenas(&mut self, bytes: usize) -> [Option<Shared<u8>>; 2] {
-        let mut arenas = self.arenas.iter_mut().filter(|a| a.len() >= bytes);
-        std::array::from_fn(|_| arenas.next().map(|a| Shared::new(a.as_mut_ptr())))
+    /// Notes where the arenas and numbers lie, which [`prepare`] has got ready.
+    pub(crate) fn place(&mut self) {
+        let Now { elements, numbers, numbers_at, .. } = &mut self.now;
+        for (elements, arena) in elements.iter_mut().zip(&mut self.arenas) {
+            elements.base = arena.as_mut_ptr();
+        }
+        *numbers_at = Some(Shared::new(numbers.as_mut_ptr()));
+    }
+
+    /// What [`State::place`] has noted.
+    pub(crate) fn placed(&self) -> Placed<'_> {
+        let Now { elements, numbers_at, sums, .. } = &self.now;
+        let none = Shared::new(std::ptr::null_mut());
+        Placed { states: elements, numbers: numbers_at.unwrap_or(none), sums }
     }
 
     /// State number `state`, which lies as the parameters do.
@@ -268,7 +395,7 @@ impl State {
         let Restored { steps, parameter_steps, lr, arenas } = from;
         // A state that was never used goes to whoever uses it first.
         let owner = (steps > 0).then(|| (model.id(), model.name().to_string()));
-        *self = State { owner, steps, lr, parameter_steps, arenas };
+        *self = State { owner, steps, lr, parameter_steps, arenas, now: Now::default() };
     }
 
     /// One more update is done, of these parameters.
@@ -287,12 +414,18 @@ pub(crate) struct Restored {
     pub(crate) arenas: Vec<Memory>,
 }
 
-/// Gets an optimizer ready for its next update of the model with this identity: settings checked, state there.
+/// Gets an optimizer ready for its next update of the model with this identity: settings checked, state there, the numbers of its formula worked
+/// out. After the first time it allocates nothing.
 pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded) -> Result<()> {
-    let (name, states) = (optimizer.name(), optimizer.states().len().min(2));
+    let name = optimizer.name();
     optimizer.state().check_owner(name, owner)?;
-    if loaded.float == FloatType::F64 && optimizer.f64().is_none() {
-        return Err(Error::NoRuleForF64 { optimizer: name, net: loaded.net.name.clone() });
+    if let Rule::Slices { states, f64, .. } = optimizer.rule() {
+        if loaded.float == FloatType::F64 && f64.is_none() {
+            return Err(Error::NoRuleForF64 { optimizer: name, net: loaded.net.name.clone() });
+        }
+        if states.len() > MAX_SLICES {
+            return Err(Error::TooManyStates { optimizer: name, states: states.len(), most: MAX_SLICES });
+        }
     }
     let state = optimizer.state_mut();
     let (step, is_new) = (state.steps + 1, state.owner.is_none());
@@ -301,16 +434,64 @@ pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded
         state.parameter_steps.resize(loaded.net.parameters.len(), 0);
     }
     optimizer.begin(step)?;
-    if is_new {
-        let bytes = loaded.bytes();
-        let function = || format!("{name} of {}", loaded.net.name);
-        let arena = || Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: function(), bytes });
-        let arenas = (0..states).map(|_| arena()).collect::<Result<_>>()?;
-        let state = optimizer.state_mut();
-        state.arenas = arenas;
+    let mut now = std::mem::take(&mut optimizer.state_mut().now);
+    let numbers = now.prepare(optimizer, loaded);
+    let arenas = is_new.then(|| {
+        let arena = |dtype| {
+            loaded.arena_of(dtype).map_err(|error| match error {
+                Error::Memory { bytes, .. } => {
+                    Error::Memory { function: format!("{name} of {}", loaded.net.name), bytes }
+                }
+                error => error,
+            })
+        };
+        optimizer.rule().states().map(|(_, dtype)| arena(dtype)).collect::<Result<_>>()
+    });
+    let state = optimizer.state_mut();
+    state.now = now;
+    numbers?;
+    if let Some(arenas) = arenas {
+        state.arenas = arenas?;
         state.owner = Some((owner, loaded.net.name.clone()));
     }
     Ok(())
+}
+
+impl Now {
+    fn prepare(&mut self, optimizer: &dyn Optimizer, loaded: &Loaded) -> Result<()> {
+        let rule = optimizer.rule();
+        let states = rule.states().map(|(_, dtype)| dtype.unwrap_or(loaded.net.float));
+        self.elements.clear();
+        self.elements.extend(states.map(|dtype| Elements { base: std::ptr::null_mut(), dtype }));
+        let Some(formula) = rule.formula() else { return Ok(()) };
+        self.sums.resize_with(formula.sums() * flat::most_pieces(loaded), AtomicU64::default);
+        let (lane, count) = (loaded.net.float.lane(), formula.numbers());
+        let bytes = loaded.net.parameters.len() * count * lane.bytes();
+        if !self.numbers.grow(bytes) {
+            return Err(Error::Memory { function: format!("{} of {}", optimizer.name(), loaded.net.name), bytes });
+        }
+        self.scalars.resize(formula.scalars().len(), 0.0);
+        let steps = optimizer.state().parameter_steps();
+        for (parameter, done) in steps.iter().enumerate() {
+            self.scalars.fill(f64::NAN);
+            optimizer.scalars(loaded.updated(parameter).factors, done + 1, &mut self.scalars);
+            for (number, (&value, &setting)) in self.scalars.iter().zip(formula.scalars()).enumerate() {
+                let at = parameter * count + number;
+                let finite = match lane {
+                    Lane::F64 => {
+                        self.numbers.slice_mut::<f64>()[at] = value;
+                        value.is_finite()
+                    }
+                    Lane::F32 | Lane::I32 | Lane::I64 | Lane::Bool => {
+                        self.numbers.slice_mut::<f32>()[at] = value as f32;
+                        (value as f32).is_finite()
+                    }
+                };
+                Settings(optimizer.name()).check(setting, value, "a finite number", finite)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A norm to clip to, as a setting.
@@ -337,6 +518,21 @@ impl Settings {
     /// In [0, 1).
     fn fraction(&self, setting: &'static str, value: f64) -> Result<()> {
         self.check(setting, value, "in [0, 1)", (0.0..1.0).contains(&value))
+    }
+
+    /// In [0, 1].
+    fn share(&self, setting: &'static str, value: f64) -> Result<()> {
+        self.check(setting, value, "in [0, 1]", (0.0..=1.0).contains(&value))
+    }
+
+    fn betas(&self, _: &'static str, [beta1, beta2]: [f64; 2]) -> Result<()> {
+        self.fraction("beta1", beta1)?;
+        self.fraction("beta2", beta2)
+    }
+
+    /// Both are allowed.
+    fn switch(&self, _: &'static str, _: bool) -> Result<()> {
+        Ok(())
     }
 
     fn max_norm(&self, value: Option<f32>) -> Result<()> {

@@ -1,198 +1,58 @@
 //! Stochastic gradient descent.
 
-use castnet_kernels::isa::Isa;
-use castnet_kernels::update::{SgdRule, sgd};
+use castnet_kernels::update_rule;
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
-use crate::error::Result;
+use super::common::optimizer;
 
-/// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
-///
-/// ```
-/// use castnet_runtime::{Cosine, Sgd};
-/// let sgd = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4).schedule(Cosine::new(1000));
-/// ```
-#[derive(Debug)]
-pub struct Sgd {
-    lr: f64,
-    momentum: f64,
-    dampening: f64,
-    nesterov: bool,
-    weight_decay: f64,
-    max_norm: Option<f32>,
-    schedule: Box<dyn Schedule>,
-    rule: SgdRule,
-    isa: Isa,
-    state: State,
+update_rule! {
+    /// [`Sgd`](super::Sgd) without momentum.
+    pub rule SgdRule(parameter, gradient) {
+        states {}
+        scalars { lr, decay }
+        update { parameter = parameter - lr * (gradient + decay * parameter); }
+    }
 }
 
-impl Sgd {
-    /// With this learning rate, at least 0.
-    pub fn new(lr: f64) -> Sgd {
-        let rule = SgdRule { lr, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, first_step: false };
-        Sgd {
-            lr,
-            momentum: 0.0,
-            dampening: 0.0,
-            nesterov: false,
-            weight_decay: 0.0,
-            max_norm: None,
-            schedule: Box::new(Constant),
-            rule,
-            isa: Isa::detect(),
-            state: State::new(),
+update_rule! {
+    /// [`Sgd`](super::Sgd) with momentum: `keep` is 0 and `new` is 1 at the first step; `along` and `ahead` are 1 and 0, with Nesterov's the
+    /// momentum and 1.
+    pub rule SgdMomentumRule(parameter, gradient) {
+        states { momentum_buffer }
+        scalars { lr, decay, keep, new, along, ahead }
+        update {
+            let gradient = gradient + decay * parameter;
+            momentum_buffer = keep * momentum_buffer + new * gradient;
+            parameter = parameter - lr * (along * momentum_buffer + ahead * gradient);
         }
     }
-
-    /// Momentum, in [0, 1); 0.
-    pub fn momentum(mut self, momentum: f64) -> Sgd {
-        self.momentum = momentum;
-        self
-    }
-
-    /// What is taken off a new gradient when it enters the momentum; 0.
-    pub fn dampening(mut self, dampening: f64) -> Sgd {
-        self.dampening = dampening;
-        self
-    }
-
-    /// Nesterov's momentum; needs a momentum and no dampening; off.
-    pub fn nesterov(mut self, nesterov: bool) -> Sgd {
-        self.nesterov = nesterov;
-        self
-    }
-
-    /// Added to the gradient, times the parameter; 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Sgd {
-        self.weight_decay = weight_decay;
-        self
-    }
-
-    /// Clips the norm of all gradients of a step together; off.
-    pub fn clip_norm(mut self, max_norm: f32) -> Sgd {
-        self.max_norm = Some(max_norm);
-        self
-    }
-
-    /// Changes the learning rate from step to step; [`Constant`].
-    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Sgd {
-        self.schedule = Box::new(schedule);
-        self
-    }
-
-    /// Another learning rate from the next step on, still times the schedule's factor.
-    pub fn set_lr(&mut self, lr: f64) {
-        self.state.set_lr(lr);
-    }
-
-    /// Before the schedule's factor.
-    fn base_lr(&self) -> f64 {
-        self.state.lr().unwrap_or(self.lr)
-    }
-
-    /// The rule of a parameter at its step.
-    fn rule_at(&self, factors: Factors, step: u64) -> SgdRule {
-        SgdRule {
-            lr: self.rule.lr * f64::from(factors.lr),
-            weight_decay: self.rule.weight_decay * f64::from(factors.wd),
-            first_step: step == 1,
-            ..self.rule
-        }
-    }
-
-    /// The learning rate of the next step.
-    pub fn lr(&self) -> f64 {
-        self.base_lr() * self.schedule.factor(self.state.steps())
-    }
 }
 
-impl Footprint for Sgd {
-    const STATES: usize = 1;
-}
-
-impl Optimizer for Sgd {
-    fn name(&self) -> &'static str {
-        "Sgd"
+optimizer! {
+    /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay. The formula is [`SgdRule`] or
+    /// [`SgdMomentumRule`].
+    ///
+    /// ```
+    /// use castnet_runtime::{Cosine, Sgd};
+    /// let sgd = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4).schedule(Cosine::new(1000));
+    /// ```
+    Sgd { states: 1, weight_decay: 0.0 "Added to the gradient, times the parameter; 0." }
+    settings {
+        /// Momentum, in [0, 1); 0.
+        momentum: f64 = 0.0, fraction;
+        /// What is taken off a new gradient when it enters the momentum, in [0, 1]; 0.
+        dampening: f64 = 0.0, share;
+        /// Nesterov's momentum; needs a momentum and no dampening; off.
+        nesterov: bool = false, switch;
     }
-
-    fn states(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    begin(this, settings) {
+        let plain = this.momentum > 0.0 && this.dampening == 0.0;
+        settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !this.nesterov || plain)?;
     }
-
-    fn begin(&mut self, step: u64) -> Result<()> {
-        let settings = Settings(self.name());
-        settings.not_negative("lr", self.base_lr())?;
-        settings.fraction("momentum", self.momentum)?;
-        settings.check("dampening", self.dampening, "in [0, 1]", (0.0..=1.0).contains(&self.dampening))?;
-        settings.not_negative("weight_decay", self.weight_decay)?;
-        settings.max_norm(self.max_norm)?;
-        let plain = self.momentum > 0.0 && self.dampening == 0.0;
-        settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !self.nesterov || plain)?;
-        let lr = self.base_lr() * self.schedule.factor(step - 1);
-        settings.not_negative("scheduled lr", lr)?;
-        self.rule = SgdRule {
-            lr,
-            momentum: self.momentum,
-            dampening: self.dampening,
-            weight_decay: self.weight_decay,
-            nesterov: self.nesterov,
-            // Each parameter has its own.
-            first_step: false,
-        };
-        Ok(())
-    }
-
-    fn max_norm(&self) -> Option<f32> {
-        self.max_norm
-    }
-
-    fn update(
-        &self,
-        factors: Factors,
-        step: u64,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        buffer: &mut [f32],
-        _: &mut [f32],
-    ) {
-        sgd(self.isa, &self.rule_at(factors, step), parameter, gradient, buffer);
-    }
-
-    fn f64(&self) -> Option<&dyn UpdateF64> {
-        Some(self)
-    }
-
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("lr", format!("{:?}", self.lr)),
-            ("momentum", format!("{:?}", self.momentum)),
-            ("dampening", format!("{:?}", self.dampening)),
-            ("nesterov", format!("{:?}", self.nesterov)),
-            ("weight_decay", format!("{:?}", self.weight_decay)),
-            ("clip_norm", clip_text(self.max_norm)),
-            ("schedule", format!("{:?}", self.schedule)),
-        ]
-    }
-
-    fn state(&self) -> &State {
-        &self.state
-    }
-
-    fn state_mut(&mut self) -> &mut State {
-        &mut self.state
-    }
-}
-
-impl UpdateF64 for Sgd {
-    fn update_f64(
-        &self,
-        factors: Factors,
-        step: u64,
-        parameter: &mut [f64],
-        gradient: &[f64],
-        buffer: &mut [f64],
-        _: &mut [f64],
-    ) {
-        sgd(self.isa, &self.rule_at(factors, step), parameter, gradient, buffer);
+    rule(this) { if this.momentum == 0.0 { SgdRule::RULE } else { SgdMomentumRule::RULE } }
+    scalars(this, lr, decay, step) {
+        let (keep, new) = if step == 1.0 { (0.0, 1.0) } else { (this.momentum, 1.0 - this.dampening) };
+        // Along the buffer, or a further step of momentum ahead of it.
+        let (along, ahead) = if this.nesterov { (this.momentum, 1.0) } else { (1.0, 0.0) };
+        [lr, decay, keep, new, along, ahead]
     }
 }
