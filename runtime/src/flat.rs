@@ -53,7 +53,7 @@ fn runs(loaded: &Loaded, piece: Piece) -> impl Iterator<Item = std::ops::Range<u
     let panel = PANEL as usize;
     // All before `whole` is data; behind it rows have `width` numbers in front.
     let (whole, width) = match &parameter.layout {
-        Layout::Plain => (end, 0),
+        Layout::Plain => (parameter.len(), 0),
         Layout::Panels(_) => {
             let columns = parameter.shape[0] as usize;
             (

@@ -7,7 +7,6 @@ mod rules;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::{Arg, Given};
@@ -72,11 +71,9 @@ const CASES: [(&str, Make); 37] = [
     ("lars_options", || Box::new(LARS::new(0.1).momentum(0.8).weight_decay(0.1).trust_coefficient(0.02))),
 ];
 
-/// A rule of one's own: a state of the net's type and two of others, and a branch; each element counts.
+/// A rule of one's own: a state of the net's type and two of others, and a choice.
 mod own {
     use super::*;
-
-    pub static ELEMENTS: AtomicU64 = AtomicU64::new(0);
 
     update_rule! {
         /// Something like Lion that skips small steps.
@@ -84,7 +81,6 @@ mod own {
             states { mean, sum as f64, last as bf16 }
             scalars { lr, keep }
             update {
-                ELEMENTS.fetch_add(1, Ordering::Relaxed);
                 mean = keep * mean + (T::of(1.0) - keep) * gradient;
                 sum = sum + gradient.abs();
                 let step = lr * (mean.sign() + last / (sum + T::of(1.0)).sqrt());
@@ -286,21 +282,6 @@ fn every_way_of_updating_gives_the_same_bits() {
     }
 }
 
-/// Early, the epilogue of a tile calls the rule for run after run; late, it is called for whole pieces.
-#[test]
-fn a_rule_of_ones_own_is_called_by_tiles() {
-    let elements = |how: &str| {
-        let (mut model, before) = (model(3), own::ELEMENTS.load(Ordering::Relaxed));
-        train(&mut model, &mut Own::default(), how, 1);
-        own::ELEMENTS.load(Ordering::Relaxed) - before
-    };
-    // Other tests run it too, if they do so at the same time: the least of many tries is what one step takes.
-    let [early, late] = ["step", "guarded"].map(|how| (0..50).map(|_| elements(how)).min().unwrap());
-    // Blocks of 64: the weight, of two panels, and the bias.
-    assert_eq!(late, (64 * K as u64).next_multiple_of(64) + 64);
-    assert_ne!(early, late);
-}
-
 #[test]
 fn interpreted_and_compiled_have_the_same_bits() {
     for (case, make) in CASES {
@@ -322,6 +303,47 @@ fn interpreted_and_compiled_have_the_same_bits() {
                 assert!(case_of.interpreted(isa).bits() == expected, "{case} of {dtype}, by {isa:?}");
             }
         }
+    }
+}
+
+/// Plain loops, term by term: the bits that training has had from the beginning.
+#[test]
+fn sgd_and_adam_have_the_bits_of_plain_loops() {
+    let number = |bits: &rules::Bits| -> Vec<f32> {
+        let bytes: Vec<u8> = bits.1.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).take(rules::N).collect()
+    };
+    let after = |rule: &'static UpdateRule, scalars: &[f32]| {
+        let scalars: Vec<f64> = scalars.iter().map(|&x| x.into()).collect();
+        let before = rules::Case::new(rule, &scalars, DType::F32, 5, true);
+        let after = before.compiled(Isa::detect(), 100);
+        let all = |case: &rules::Case| -> Vec<Vec<f32>> {
+            std::iter::once(&case.parameter).chain(&case.states).map(number).collect()
+        };
+        let gradient: Vec<f32> = number(&before.gradient).iter().map(|g| 0.75 * g).collect();
+        (all(&before), gradient, all(&after))
+    };
+    let (lr, decay, keep, new, along, ahead) = (0.1f32, 0.02f32, 0.9f32, 0.7f32, 0.9f32, 1.0f32);
+    let (before, g, found) = after(SgdMomentumRule::RULE, &[lr, decay, keep, new, along, ahead]);
+    for i in 0..rules::N {
+        let (mut w, g) = (before[0][i], g[i]);
+        let g = g + decay * w;
+        let moved = keep * before[1][i] + new * g;
+        w -= lr * (along * moved + ahead * g);
+        assert_eq!([w, moved].map(f32::to_bits), [found[0][i], found[1][i]].map(f32::to_bits));
+    }
+    let (shrink, mix1, keep2, mix2, step, root, eps) = (0.99f32, 0.1f32, 0.999f32, 1e-3f32, 0.02f32, 0.04f32, 1e-8f32);
+    let (before, g, found) = after(AdamRule::<false>::RULE, &[shrink, decay, mix1, keep2, mix2, step, root, eps]);
+    for i in 0..rules::N {
+        let (mut w, mut m, mut v, g) = (before[0][i], before[1][i], before[2][i], g[i]);
+        let shrunk = w * shrink;
+        let g = g + decay * w;
+        m += mix1 * (g - m);
+        v = keep2 * v + mix2 * (g * g);
+        w = shrunk - step * (m / (v.sqrt() / root + eps));
+        let found = [0, 1, 2].map(|of| found[of][i]);
+        let same = [w, m, v].iter().zip(found).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
+        assert!(same, "{:?}, not {found:?}", [w, m, v]);
     }
 }
 

@@ -5,8 +5,8 @@ use castnet_program::types::DType;
 use super::formula::Compute;
 use crate::math::half::{from_bf16, from_f16, to_bf16, to_f16};
 
-/// Elements of a block: four registers of AVX-512.
-pub(super) const BLOCK: usize = 64;
+/// Elements that are brought to another type, or summed, at a time.
+pub(super) const BLOCK: usize = 256;
 
 /// Elements one after the other, of a float type.
 #[derive(Clone, Copy, Debug)]
@@ -41,54 +41,70 @@ pub struct Part<'a> {
     pub numbers: *mut u8,
 }
 
-/// `count` elements from number `at` on, at most a block: where they lie, or in `pad`.
+/// Hands the part's elements on as slices of one type: all of them, or block by block if memory has another one. `writes`: what has changed is
+/// brought back. States that there are not are empty.
 ///
 /// # Safety
-/// They lie there, and nobody writes them as long as they are borrowed.
+/// As [`super::UpdateRule::update`] and [`super::UpdateRule::sum`].
 #[inline(always)]
-pub(super) unsafe fn take<T: Compute>(from: Elements, at: usize, count: usize, pad: &mut [T; BLOCK]) -> &[T; BLOCK] {
-    // SAFETY: the caller's promise; elements are aligned.
-    unsafe {
-        if from.dtype != T::LANE.dtype() {
-            load(from, at, &mut pad[..count]);
-            return pad;
-        }
-        let from = from.base.cast::<T>().add(at);
-        if count == BLOCK {
-            return &*from.cast();
-        }
-        std::ptr::copy_nonoverlapping(from, pad.as_mut_ptr(), count);
+pub(super) unsafe fn each_run<T: Compute, const S: usize>(
+    part: &Part<'_>,
+    states: &[Option<(&'static str, Option<DType>)>; S],
+    writes: bool,
+    mut run: impl FnMut(&mut [T], &[T], [&mut [T]; S]),
+) {
+    let mut present = part.states.iter();
+    let states: [Option<Elements>; S] =
+        std::array::from_fn(|state| states[state].and_then(|_| present.next().copied()));
+    let elements = [part.parameter, part.gradient].into_iter().chain(states.into_iter().flatten());
+    if elements.clone().all(|elements| elements.dtype == T::LANE.dtype()) {
+        // SAFETY: the caller's promise; what is only read is a shared slice wherever `run` does not write.
+        let slice = |elements: Elements, start| unsafe {
+            std::slice::from_raw_parts_mut(elements.base.cast::<T>().add(start), part.len)
+        };
+        // SAFETY: the caller's promise.
+        let gradient = unsafe { std::slice::from_raw_parts(part.gradient.base.cast::<T>(), part.len) };
+        let states = states.map(|state| state.map_or(&mut [][..], |state| slice(state, part.start)));
+        return run(slice(part.parameter, part.start), gradient, states);
     }
-    pad
+    let (mut parameter, mut gradient, mut pads) =
+        ([T::default(); BLOCK], [T::default(); BLOCK], [[T::default(); BLOCK]; S]);
+    for at in (0..part.len).step_by(BLOCK) {
+        let (count, start) = (BLOCK.min(part.len - at), part.start + at);
+        // SAFETY: the caller's promise; `count` elements are left.
+        unsafe {
+            load(part.parameter, start, &mut parameter[..count]);
+            load(part.gradient, at, &mut gradient[..count]);
+            for (state, pad) in states.iter().zip(&mut pads) {
+                if let Some(state) = state {
+                    load(*state, start, &mut pad[..count]);
+                }
+            }
+            let mut all = states.iter().zip(&mut pads);
+            let slices = std::array::from_fn(|_| match all.next() {
+                Some((Some(_), pad)) => &mut pad[..count],
+                Some((None, _)) | None => &mut [][..],
+            });
+            run(&mut parameter[..count], &gradient[..count], slices);
+            if writes {
+                store(part.parameter, start, &parameter[..count]);
+                for (state, pad) in states.iter().zip(&pads) {
+                    if let Some(state) = state {
+                        store(*state, start, &pad[..count]);
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// Brings the first `count` values to the elements from number `at` on.
+/// Elements from number `at` on as numbers of a type.
 ///
 /// # Safety
-/// There is room, and nobody else uses it.
-#[inline(always)]
-pub(super) unsafe fn give<T: Compute>(to: Elements, at: usize, count: usize, values: &[T; BLOCK]) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if to.dtype != T::LANE.dtype() {
-            return store(to, at, &values[..count]);
-        }
-        let to = to.base.cast::<T>().add(at);
-        if count == BLOCK {
-            to.cast::<[T; BLOCK]>().write(*values);
-        } else {
-            std::ptr::copy_nonoverlapping(values.as_ptr(), to, count);
-        }
-    }
-}
-
-/// Elements of another type.
-///
-/// # Safety
-/// As [`take`].
+/// They lie there, and nobody writes them meanwhile.
 pub(super) unsafe fn load<T: Compute>(from: Elements, at: usize, to: &mut [T]) {
     /// # Safety
-    /// As [`take`].
+    /// As [`load`].
     unsafe fn each<T: Compute, E: Copy>(from: *mut u8, at: usize, to: &mut [T], value: impl Fn(E) -> f64) {
         // SAFETY: the caller's promise.
         let from = unsafe { std::slice::from_raw_parts(from.cast::<E>().add(at), to.len()) };
@@ -108,13 +124,13 @@ pub(super) unsafe fn load<T: Compute>(from: Elements, at: usize, to: &mut [T]) {
     }
 }
 
-/// To elements of another type, rounded to the nearest; to halves by way of f32.
+/// Numbers to the elements from number `at` on, rounded to the nearest; to halves by way of f32.
 ///
 /// # Safety
-/// As [`give`].
+/// There is room, and nobody else uses it.
 pub(super) unsafe fn store<T: Compute>(to: Elements, at: usize, from: &[T]) {
     /// # Safety
-    /// As [`give`].
+    /// As [`store`].
     unsafe fn each<T: Compute, E>(to: *mut u8, at: usize, from: &[T], value: impl Fn(f64) -> E) {
         // SAFETY: the caller's promise.
         let to = unsafe { std::slice::from_raw_parts_mut(to.cast::<E>().add(at), from.len()) };

@@ -8,7 +8,7 @@ use castnet_program::scalar::{Lane, Reduction, Slot};
 use castnet_program::types::DType;
 use castnet_program::update::{PARAMETER, Rule};
 
-use super::elements::{BLOCK, Part, give, take};
+use super::elements::{BLOCK, Part, each_run};
 use super::real::Real;
 use super::traced::{Traced, trace};
 use crate::isa::{Isa, per_isa};
@@ -53,7 +53,7 @@ pub(super) const fn kept<const S: usize>(states: &[Option<(&'static str, Option<
 #[derive(Clone, Copy)]
 pub(super) struct Functions {
     /// Updates the part's elements.
-    pub(super) update: unsafe fn(Isa, &Part<'_>, &mut [f64]),
+    pub(super) update: unsafe fn(Isa, &Part<'_>),
     /// Adds the sums over the part's elements.
     pub(super) sums: unsafe fn(Isa, &Part<'_>, &mut [f64]),
     /// Writes what is made of the sums behind the scalars.
@@ -69,8 +69,8 @@ impl Functions {
         T: Compute,
     {
         Functions {
-            update: run_isa::<Update<F, T, S, N, K, M>>,
-            sums: run_isa::<Sums<F, T, S, N, K, M>>,
+            update: update::<F, T, S, N, K, M>,
+            sums: sums::<F, T, S, N, K, M>,
             row: row::<F, T, S, N, K, M>,
             stages: stages::<F, T, S, N, K, M>,
         }
@@ -79,123 +79,217 @@ impl Functions {
 
 /// What is compiled for each instruction set.
 trait Body {
+    type T: Compute;
+
+    /// Updates some elements. The first states are parameters of their own, as the compiler must know that they lie apart to make vectors of them;
+    /// what there is not is empty.
+    ///
     /// # Safety
-    /// As [`super::UpdateRule::update`].
-    unsafe fn run(part: &Part<'_>, sums: &mut [f64]);
+    /// The numbers are those of the rule; the slices have one length.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn update(
+        numbers: *const u8,
+        factor: Self::T,
+        parameter: &mut [Self::T],
+        gradient: &[Self::T],
+        first: &mut [Self::T],
+        second: &mut [Self::T],
+        third: &mut [Self::T],
+        more: &mut [&mut [Self::T]],
+    );
+
+    /// Adds the sums over some elements.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn sum(
+        numbers: *const u8,
+        factor: Self::T,
+        parameter: &[Self::T],
+        gradient: &[Self::T],
+        states: &[&mut [Self::T]],
+        totals: &mut [Total],
+    );
 }
 
 per_isa! {
-    /// Runs it.
-    fn run_isa<B: Body>(part: &Part<'_>, sums: &mut [f64]) = B::run;
+    /// An update.
+    fn update_isa<B: Body>(
+        numbers: *const u8,
+        factor: B::T,
+        parameter: &mut [B::T],
+        gradient: &[B::T],
+        first: &mut [B::T],
+        second: &mut [B::T],
+        third: &mut [B::T],
+        more: &mut [&mut [B::T]],
+    ) = B::update;
+    /// Sums.
+    fn sum_isa<B: Body>(
+        numbers: *const u8,
+        factor: B::T,
+        parameter: &[B::T],
+        gradient: &[B::T],
+        states: &[&mut [B::T]],
+        totals: &mut [Total],
+    ) = B::sum;
 }
 
-struct Update<F, T, const S: usize, const N: usize, const K: usize, const M: usize>(PhantomData<(F, T)>);
+struct Elementwise<F, T, const S: usize, const N: usize, const K: usize, const M: usize>(PhantomData<(F, T)>);
 
-impl<F, T, const S: usize, const N: usize, const K: usize, const M: usize> Body for Update<F, T, S, N, K, M>
+/// States that are parameters of their own.
+const APART: usize = 3;
+
+impl<F, T, const S: usize, const N: usize, const K: usize, const M: usize> Body for Elementwise<F, T, S, N, K, M>
 where
     F: Formula<S, N, K, M>,
     T: Compute,
 {
-    #[inline(always)]
-    unsafe fn run(part: &Part<'_>, _: &mut [f64]) {
-        let states = const { &F::STATES };
-        // SAFETY: the caller's promise; blocks end where the part does.
-        unsafe {
-            let (scalars, row) = (numbers::<T, N>(part.numbers), numbers::<T, M>(part.numbers.add(N * size_of::<T>())));
-            each_block::<T, S>(part, states, |at, count, parameter, gradient, before| {
-                // Collected apart, so that the loop vectorises wherever they lie.
-                let mut parameters = [T::default(); BLOCK];
-                let mut after = [[T::default(); BLOCK]; S];
-                for i in 0..BLOCK {
-                    let states = from_fn(|state| before[state][i]);
-                    let (parameter, states) = F::update(parameter[i], gradient[i], states, scalars, row);
-                    parameters[i] = parameter;
-                    for state in 0..S {
-                        after[state][i] = states[state];
-                    }
-                }
-                give(part.parameter, part.start + at, count, &parameters);
-                let mut present = part.states.iter();
-                for state in 0..S {
-                    if states[state].is_some()
-                        && let Some(elements) = present.next()
-                    {
-                        give(*elements, part.start + at, count, &after[state]);
-                    }
-                }
-            });
-        }
-    }
-}
+    type T = T;
 
-struct Sums<F, T, const S: usize, const N: usize, const K: usize, const M: usize>(PhantomData<(F, T)>);
-
-impl<F, T, const S: usize, const N: usize, const K: usize, const M: usize> Body for Sums<F, T, S, N, K, M>
-where
-    F: Formula<S, N, K, M>,
-    T: Compute,
-{
     #[inline(always)]
-    unsafe fn run(part: &Part<'_>, sums: &mut [f64]) {
-        let mut lanes = [Total::default(); K];
+    unsafe fn update(
+        numbers_at: *const u8,
+        factor: T,
+        parameter: &mut [T],
+        gradient: &[T],
+        first: &mut [T],
+        second: &mut [T],
+        third: &mut [T],
+        more: &mut [&mut [T]],
+    ) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let scalars = numbers::<T, N>(part.numbers);
-            each_block::<T, S>(part, const { &F::STATES }, |_, count, parameter, gradient, before| {
-                let mut values = [[0.0; BLOCK]; K];
-                for i in 0..BLOCK {
-                    let states = from_fn(|state| before[state][i]);
-                    let found = F::sums(parameter[i], gradient[i], states, scalars);
-                    for sum in 0..K {
-                        values[sum][i] = found[sum];
-                    }
-                }
-                for (lanes, values) in lanes.iter_mut().zip(&values) {
-                    lanes.add(&values[..count]);
-                }
+        let (scalars, row) = unsafe { (numbers(numbers_at), numbers(numbers_at.add(N * size_of::<T>()))) };
+        let present: [bool; S] = const { present(&F::STATES) };
+        // The same lengths, told to the compiler.
+        let len = parameter.len();
+        let gradient = &gradient[..len];
+        let of = |state: usize| if state < S && present[state] { len } else { 0 };
+        let (first, second, third) = (&mut first[..of(0)], &mut second[..of(1)], &mut third[..of(2)]);
+        for i in 0..len {
+            let before: [T; S] = from_fn(|state| match state {
+                _ if !present[state] => T::default(),
+                0 => first[i],
+                1 => second[i],
+                2 => third[i],
+                _ => more[state - APART][i],
             });
+            let (new, after) = F::update(parameter[i], factor * gradient[i], before, scalars, row);
+            parameter[i] = new;
+            for (state, after) in after.into_iter().enumerate() {
+                match state {
+                    _ if !present[state] => {}
+                    0 => first[i] = after,
+                    1 => second[i] = after,
+                    2 => third[i] = after,
+                    _ => more[state - APART][i] = after,
+                }
+            }
         }
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum += lanes.sum();
+    }
+
+    #[inline(always)]
+    unsafe fn sum(
+        numbers_at: *const u8,
+        factor: T,
+        parameter: &[T],
+        gradient: &[T],
+        states: &[&mut [T]],
+        totals: &mut [Total],
+    ) {
+        // SAFETY: the caller's promise.
+        let scalars = unsafe { numbers(numbers_at) };
+        let present: [bool; S] = const { present(&F::STATES) };
+        for at in (0..parameter.len()).step_by(BLOCK) {
+            let range = at..parameter.len().min(at + BLOCK);
+            let (parameter, gradient) = (&parameter[range.clone()], &gradient[range.clone()]);
+            let before: [&[T]; S] = from_fn(|state| if present[state] { &states[state][range.clone()] } else { &[] });
+            let mut values = [[0.0; BLOCK]; K];
+            for i in 0..parameter.len() {
+                let states = from_fn(|state| if present[state] { before[state][i] } else { T::default() });
+                let found = F::sums(parameter[i], factor * gradient[i], states, scalars);
+                for (values, found) in values.iter_mut().zip(found) {
+                    values[i] = found;
+                }
+            }
+            for (total, values) in totals.iter_mut().zip(&values) {
+                total.add(&values[..parameter.len()]);
+            }
         }
     }
 }
 
-/// Hands the elements on block by block, with the number of the first and how many they are: the parameter, its gradient times the part's
-/// factor, the states. What is behind the last element means nothing.
-///
+/// Which states there are.
+const fn present<const S: usize>(states: &[Option<(&'static str, Option<DType>)>; S]) -> [bool; S] {
+    let (mut present, mut i) = ([false; S], 0);
+    while i < S {
+        present[i] = states[i].is_some();
+        i += 1;
+    }
+    present
+}
+
 /// # Safety
 /// As [`super::UpdateRule::update`].
-#[inline(always)]
-unsafe fn each_block<T: Compute, const S: usize>(
-    part: &Part<'_>,
-    states: &[Option<(&'static str, Option<DType>)>; S],
-    mut run: impl FnMut(usize, usize, &[T; BLOCK], &[T; BLOCK], [&[T; BLOCK]; S]),
-) {
-    let factor = T::of(part.factor);
-    let (mut first, mut second, mut more) = ([T::default(); BLOCK], [T::default(); BLOCK], [[T::default(); BLOCK]; S]);
-    for at in (0..part.len).step_by(BLOCK) {
-        let count = BLOCK.min(part.len - at);
-        let mut scaled = [T::default(); BLOCK];
-        // SAFETY: the caller's promise; `count` elements are left.
+unsafe fn update<F, T, const S: usize, const N: usize, const K: usize, const M: usize>(isa: Isa, part: &Part<'_>)
+where
+    F: Formula<S, N, K, M>,
+    T: Compute,
+{
+    let run = |parameter: &mut [T], gradient: &[T], mut states: [&mut [T]; S]| {
+        let (mut apart, more) = states.split_at_mut(S.min(APART));
+        let mut next = || apart.split_off_first_mut().map(std::mem::take).unwrap_or_default();
+        let (first, second, third) = (next(), next(), next());
+        let factor = T::of(part.factor);
+        // SAFETY: the caller's promise.
         unsafe {
-            let parameter = take(part.parameter, part.start + at, count, &mut first);
-            let gradient = take(part.gradient, at, count, &mut second);
-            for i in 0..BLOCK {
-                scaled[i] = factor * gradient[i];
-            }
-            let mut present = part.states.iter();
-            let (mut pads, mut state) = (more.iter_mut(), 0);
-            let before = from_fn(|_| {
-                let pad = pads.next().unwrap_or_else(|| unreachable!("a pad for each state"));
-                state += 1;
-                match states[state - 1].and_then(|_| present.next()) {
-                    Some(elements) => take(*elements, part.start + at, count, pad),
-                    None => &*pad,
-                }
-            });
-            run(at, count, parameter, &scaled, before);
+            update_isa::<Elementwise<F, T, S, N, K, M>>(
+                isa,
+                part.numbers,
+                factor,
+                parameter,
+                gradient,
+                first,
+                second,
+                third,
+                more,
+            );
         }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { each_run(part, &F::STATES, true, run) }
+}
+
+/// # Safety
+/// As [`super::UpdateRule::sum`].
+unsafe fn sums<F, T, const S: usize, const N: usize, const K: usize, const M: usize>(
+    isa: Isa,
+    part: &Part<'_>,
+    sums: &mut [f64],
+) where
+    F: Formula<S, N, K, M>,
+    T: Compute,
+{
+    let mut totals = [Total::default(); K];
+    let run = |parameter: &mut [T], gradient: &[T], states: [&mut [T]; S]| {
+        let factor = T::of(part.factor);
+        // SAFETY: the caller's promise.
+        unsafe {
+            sum_isa::<Elementwise<F, T, S, N, K, M>>(
+                isa,
+                part.numbers,
+                factor,
+                parameter,
+                gradient,
+                &states,
+                &mut totals,
+            );
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { each_run(part, &F::STATES, false, run) };
+    for (sum, total) in sums.iter_mut().zip(totals) {
+        *sum += total.sum();
     }
 }
 

@@ -125,13 +125,13 @@ impl UpdateRule {
     pub unsafe fn update(&self, isa: Isa, lane: Lane, part: &Part<'_>) {
         debug_assert_eq!(part.states.len(), self.states.len());
         // SAFETY: the machine has the instruction set; the rest is the caller's promise.
-        unsafe { (self.functions(lane).update)(isa.or_portable(), part, &mut []) }
+        unsafe { (self.functions(lane).update)(isa.or_portable(), part) }
     }
 
     /// Adds to `sums` those over the elements of a part, in an order that depends on their number only.
     ///
     /// # Safety
-    /// As [`UpdateRule::update`], but that others may read; there are as many sums as the rule has.
+    /// As [`UpdateRule::update`]; there are as many sums as the rule has.
     pub unsafe fn sum(&self, isa: Isa, lane: Lane, part: &Part<'_>, sums: &mut [f64]) {
         debug_assert_eq!(sums.len(), self.sums);
         // SAFETY: as above.

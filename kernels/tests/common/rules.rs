@@ -24,6 +24,24 @@ impl Bits {
         Bits(dtype, bytes.chunks(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())).collect())
     }
 
+    /// The bits of each number, those of every NaN the same.
+    pub fn numbers(&self) -> Vec<u64> {
+        let bytes: Vec<u8> = self.1.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let number = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let bits = u64::from_le_bytes(word);
+            let is_nan = match self.0 {
+                DType::F16 => half::f16::from_bits(bits as u16).is_nan(),
+                DType::BF16 => half::bf16::from_bits(bits as u16).is_nan(),
+                DType::F32 => f32::from_bits(bits as u32).is_nan(),
+                _ => f64::from_bits(bits).is_nan(),
+            };
+            if is_nan { u64::MAX } else { bits }
+        };
+        bytes.chunks_exact(self.0.bytes()).take(N).map(number).collect()
+    }
+
     fn elements(&mut self) -> Elements {
         Elements { base: self.1.as_mut_ptr().cast(), dtype: self.0 }
     }
@@ -119,8 +137,8 @@ impl Case {
         self.after(0, N, |part| unsafe { interpreted.update(part) })
     }
 
-    /// Parameter and states.
-    pub fn bits(self) -> (Bits, Vec<Bits>) {
-        (self.parameter, self.states)
+    /// Parameter and states; which NaN a NaN is means nothing.
+    pub fn bits(self) -> (Vec<u64>, Vec<Vec<u64>>) {
+        (self.parameter.numbers(), self.states.iter().map(Bits::numbers).collect())
     }
 }

@@ -8,4 +8,6 @@ mod guard;
 mod halves;
 mod optimizers;
 mod resume;
+#[forbid(unsafe_code)]
+mod rules;
 mod single_values;

@@ -138,18 +138,50 @@ fn momentum_may_come_and_go_if_settings_are_kept() -> Result<()> {
     Ok(())
 }
 
-/// Rewrites a training checkpoint as one that knows neither settings nor the steps of each parameter.
-fn of_before(path: &Path) {
+/// Files of before lack options that came later, which were off.
+#[test]
+fn files_without_later_options_are_resumed() -> Result<()> {
+    let (_folder, path) = folder();
+    let makes: [fn() -> Box<dyn Optimizer>; 3] =
+        [|| Box::new(Sgd::new(0.1).momentum(0.9)), || Box::new(Adam::new(0.1)), || Box::new(AdamW::new(0.1))];
+    for make in makes {
+        let (mut net, mut first) = (points(), make());
+        train(&mut net, &mut first);
+        net.save_training(&path, &*first, &Default::default())?;
+        let straight = train(&mut net, &mut first);
+        rewrite(&path, |training| {
+            let settings = training["settings"].as_array_mut().unwrap();
+            settings.retain(|setting| !["maximize", "amsgrad"].contains(&setting[0].as_str().unwrap()));
+            assert!(settings.len() > 4);
+        });
+        let (mut net, mut again) = (points(), make());
+        net.load_training(&path, &mut *again)?;
+        assert_eq!(train(&mut net, &mut again), straight);
+    }
+    let error = points().load_training(&path, &mut AdamW::new(0.1).amsgrad(true)).unwrap_err().to_string();
+    assert!(error.contains("amsgrad: not a setting in the file, true here"), "{error}");
+    Ok(())
+}
+
+/// Rewrites what a training checkpoint says of the run.
+fn rewrite(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let mut metadata = header.metadata().clone().unwrap();
     let mut training: serde_json::Value = serde_json::from_str(&metadata["castnet.training"]).unwrap();
-    for key in ["settings", "parameter_steps", "lr_bits"] {
-        assert!(training.as_object_mut().unwrap().remove(key).is_some(), "{key}");
-    }
+    change(&mut training);
     metadata.insert("castnet.training".into(), training.to_string());
     fs::write(path, safetensors::serialize(file.tensors(), Some(metadata)).unwrap()).unwrap();
+}
+
+/// Rewrites a training checkpoint as one that knows neither settings nor the steps of each parameter.
+fn of_before(path: &Path) {
+    rewrite(path, |training| {
+        for key in ["settings", "parameter_steps", "lr_bits"] {
+            assert!(training.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+        }
+    });
 }
 
 #[test]

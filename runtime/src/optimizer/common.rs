@@ -50,9 +50,9 @@ impl Common {
 
     /// With the settings of one optimizer, by name.
     pub(super) fn settings(&self, own: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
-        let mut all = own;
+        let mut all = vec![("lr", format!("{:?}", self.lr))];
+        all.extend(own);
         all.extend([
-            ("lr", format!("{:?}", self.lr)),
             ("weight_decay", format!("{:?}", self.weight_decay)),
             ("maximize", format!("{:?}", self.maximize)),
             ("clip_norm", clip_text(self.max_norm)),
