@@ -43,9 +43,8 @@ fn allocations(optimizer: &mut impl Optimizer, batches: &[Vec<Array>]) -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
-/// The only test of this file, so that nothing else allocates meanwhile.
-#[test]
-fn steps_allocate_nothing() {
+/// A program of its own without a test harness, which would allocate meanwhile: a test that takes a minute is told of.
+fn main() {
     castnet::set_threads(2);
     std::thread::sleep(Duration::from_millis(200)); // The worker has started.
     let full = [LeNet::batch(64, 1)];
