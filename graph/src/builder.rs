@@ -8,7 +8,7 @@ use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
 use crate::loops::Rounds;
 use crate::net::Init;
 use crate::number::Number;
-use crate::program::{Below, Layout, Must};
+use crate::program::{Below, Must};
 use crate::ranges::Ranges;
 use crate::rules::{Reason, Rule};
 use crate::scalar::{Binary, Reduction, Unary};
@@ -28,8 +28,6 @@ pub type Checked<T> = Result<T, Reported>;
 pub struct Declared {
     /// `conv1.weight`.
     pub name: Arc<str>,
-    /// How it lies in the arena.
-    pub layout: Layout,
     /// Set by the first use: shape and first value.
     pub shape: Option<(Vec<i64>, Init)>,
     /// Where the use stands that set the shape.
@@ -40,8 +38,8 @@ pub struct Declared {
 
 impl Declared {
     /// A parameter of which no use is known yet.
-    pub fn new(name: impl Into<Arc<str>>, layout: Layout) -> Declared {
-        Declared { name: name.into(), layout, shape: None, first_use: Loc::default(), options: Options::default() }
+    pub fn new(name: impl Into<Arc<str>>) -> Declared {
+        Declared { name: name.into(), shape: None, first_use: Loc::default(), options: Options::default() }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::gradients;
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
+use crate::layouts;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
@@ -115,32 +116,69 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
         places: vec![],
         reports: vec![],
     };
-    let (mut mistakes, mut cpu) = (vec![], vec![]);
+    let mut mistakes = vec![];
+    // Graph to graph, function by function.
+    let mut functions = vec![];
     for mut function in source.functions {
-        let (inference, training) = (std::mem::take(&mut function.inference), function.training.take());
-        let inference = compiled.program(&function, inference, false, target);
-        let training = training.map(|graph| compiled.program(&function, graph, true, target));
-        match (inference, training.transpose()) {
-            (Ok(inference), Ok(training)) => {
-                let trained = training.as_ref().and(compiled.reports.last());
-                let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
-                compiled.net.functions.push(Function { name: function.name, reaches });
-                cpu.push(Programs { inference, training });
+        let inference = std::mem::take(&mut function.inference);
+        let graphs = [(inference, false)].into_iter().chain(function.training.take().map(|graph| (graph, true)));
+        let mut passed = vec![];
+        for (graph, training) in graphs {
+            match compiled.optimised(&function, graph, training, target) {
+                Ok(optimised) => passed.push(optimised),
+                Err(mistake) => mistakes.push(mistake),
             }
-            (a, b) => mistakes.extend(a.err().into_iter().chain(b.err())),
         }
+        functions.push((function, passed));
     }
-    compiled.net.targets.push(ForTarget { target: target.backend(), programs: cpu });
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    // How parameters lie, by all of these.
+    let graphs = functions.iter().flat_map(|(_, passed)| passed).map(|p| (&p.optimised, p.training));
+    layouts::choose(&mut compiled.net.parameters, graphs, target);
+    // Graph to program, function by function.
+    let mut programs = vec![];
+    for (function, passed) in functions {
+        let mut made = vec![];
+        for passed in passed {
+            match compiled.program(&function, passed, target) {
+                Ok(program) => made.push(program),
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        let mut made = made.into_iter();
+        let (Some(inference), training) = (made.next(), made.next()) else { continue };
+        let trained = training.as_ref().and(compiled.reports.last());
+        let reaches = trained.map_or(vec![], |r| r.optimised.gradients().into_iter().collect());
+        compiled.net.functions.push(Function { name: function.name, reaches });
+        programs.push(Programs { inference, training });
+    }
+    compiled.net.targets.push(ForTarget { target: target.backend(), programs });
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
+}
+
+/// A graph that went through the passes from graph to graph.
+struct Optimised {
+    /// As written.
+    graph: Graph,
+    training: bool,
+    optimised: Graph,
+}
+
+/// What no pass may leave behind.
+fn broken(graph: &Graph, pass: &str, what: String) -> Diagnostic {
+    let message = format!("the compiler broke `{}` in pass `{pass}`: {what}", graph.name);
+    Diagnostic::new("N0900", Loc::default(), message)
+        .help("this is a mistake in castnet: please report it with the network")
 }
 
 fn parameters(declared: &Parameters) -> Vec<Parameter> {
     let parameter = |p: &crate::builder::Declared| {
         // What no function uses has no shape: it takes no part.
         let (shape, init) = p.shape.clone().unwrap_or((vec![], Init::Constant(0.0)));
-        let layout = if shape.is_empty() { Layout::Plain } else { p.layout.clone() };
         let crate::builder::Options { frozen, lr_mult, wd_mult } = p.options;
-        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, layout, init) }
+        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, Layout::Plain, init) }
     };
     declared.list.iter().map(parameter).collect()
 }
@@ -189,10 +227,10 @@ const DEARER: i64 = 11;
 
 /// Streams for the tasks, and a place for each buffer: as many streams as the target has, fewer where these would take too much memory.
 fn planned(kernels: &mut Kernels, target: &dyn Target) -> Plan {
-    let (open, serial) = (kernels.clone(), plan(kernels, target.align(), None));
     if target.streams() <= 1 {
-        return serial;
+        return plan(kernels, target.align(), None);
     }
+    let (open, serial) = (kernels.clone(), plan(kernels, target.align(), None));
     let bytes = |plan: &Plan| arena_bytes(&plan.arena, &|_| streams::SIZE);
     let conflicts = Conflicts::new(&open.schedule, &open.launches, &open.buffers);
     for count in (2..=target.streams()).rev() {
@@ -209,50 +247,52 @@ fn planned(kernels: &mut Kernels, target: &dyn Target) -> Plan {
 }
 
 impl Compiled {
-    /// One function: the way of the data.
-    fn program(
-        &mut self,
+    /// The passes from graph to graph, each verified.
+    fn optimised(
+        &self,
         function: &SourceFunction,
         graph: Graph,
         training: bool,
         target: &dyn Target,
-    ) -> Result<Program, Diagnostic> {
-        let broken = |pass: &str, what: String| {
-            Diagnostic::new(
-                "N0900",
-                Loc::default(),
-                format!("the compiler broke `{}` in pass `{pass}`: {what}", graph.name),
-            )
-            .help("this is a mistake in castnet: please report it with the network")
+    ) -> Result<Optimised, Diagnostic> {
+        let verified = |pass: &str, made: Graph| match crate::verify::verify(&made) {
+            Ok(()) => Ok(made),
+            Err(what) => Err(broken(&graph, pass, what)),
         };
-        let checked = |pass: &str, g: Graph| crate::verify::verify(&g).map(|()| g).map_err(|what| broken(pass, what));
-
-        self.states_have_sizes(&graph)?;
-        crate::verify::verify(&graph).map_err(|what| broken("build", what))?;
         let updated = |number: usize| {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
-        let decomposed = |graph: &Graph| {
-            let decomposed = decompose(graph, &target.has())
-                .map_err(|e| broken("decompose", format!("{} has no gradient", e.op)))?;
-            checked("decompose", decomposed)
+        let differentiated =
+            || gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
+        let decomposed = |made: &Graph| {
+            decompose(made, &target.has()).map_err(|e| broken(&graph, "decompose", format!("{} has no gradient", e.op)))
         };
-        let optimised = match training {
-            true => {
-                let whole =
-                    gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()))?;
-                let decomposed = decomposed(&checked("grad", whole)?)?;
-                let optimised = checked("optimise", optimise(&decomposed))?;
-                checked("recompute", without_dead_code(&recompute(&optimised)))?
-            }
-            false => checked("optimise", optimise(&decomposed(&graph)?))?,
-        };
+
+        self.states_have_sizes(&graph)?;
+        crate::verify::verify(&graph).map_err(|what| broken(&graph, "build", what))?;
+        let whole = if training { Some(verified("grad", differentiated()?)?) } else { None };
+        let mut made = verified("decompose", decomposed(whole.as_ref().unwrap_or(&graph))?)?;
+        made = verified("optimise", optimise(&made))?;
+        if training {
+            made = verified("recompute", without_dead_code(&recompute(&made)))?;
+        }
+        Ok(Optimised { optimised: made, graph, training })
+    }
+
+    /// The passes from graph to program, each verified: kernels and their plan, once more with less kept if they take more memory than they may.
+    fn program(
+        &mut self,
+        function: &SourceFunction,
+        Optimised { graph, training, optimised }: Optimised,
+        target: &dyn Target,
+    ) -> Result<Program, Diagnostic> {
         let net = &self.net;
-        let lowered = |graph: Graph| {
-            let graph = checks_first(graph);
-            let mut kernels = lower(&graph, &net.parameters, &function.strided).map_err(|what| broken("fuse", what))?;
+        let lowered = |made: Graph| {
+            let made = checks_first(made);
+            let mut kernels =
+                lower(&made, &net.parameters, &function.strided).map_err(|what| broken(&graph, "fuse", what))?;
             let planned = planned(&mut kernels, target);
-            Ok((graph, kernels, planned))
+            Ok((made, kernels, planned))
         };
         let mut best = lowered(optimised)?;
         if let Some(budget) = &function.memory {
@@ -260,7 +300,7 @@ impl Compiled {
             let allowed = budget.bytes - budget.of(net, training, 0).total();
             if training && bytes(&best.2.arena) > allowed {
                 best = within(best, allowed, budget, &lowered)?;
-                crate::verify::verify(&best.0).map_err(|what| broken("recompute", what))?;
+                crate::verify::verify(&best.0).map_err(|what| broken(&graph, "recompute", what))?;
             }
             let taken = budget.of(net, training, bytes(&best.2.arena));
             if taken.total() > budget.bytes {
@@ -270,8 +310,8 @@ impl Compiled {
         }
         let (optimised, kernels, planned) = best;
         let program = self.assemble(&graph, &function.strided, kernels, planned);
-        crate::verify::verify_program(&program).map_err(|what| broken("plan", what))?;
-        crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken("fuse", what))?;
+        crate::verify::verify_program(&program).map_err(|what| broken(&graph, "plan", what))?;
+        crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken(&graph, "fuse", what))?;
 
         let function = function.name.clone();
         self.reports.push(Report { function, training, graph, optimised, program: program.clone() });

@@ -727,9 +727,7 @@ impl Graph {
     ) {
         let own = self.nodes.iter().filter_map(of_node).chain(self.outputs.iter().filter_map(of_output));
         for (first, steps) in own {
-            all.extend(counts.iter().zip(steps).fold(vec![first], |numbers, (count, step)| {
-                numbers.iter().flat_map(|n| (0..*count).map(move |round| n + round * step)).collect()
-            }));
+            all.extend(in_rounds(first, steps, counts));
         }
         for node in &self.nodes {
             if let Op::Repeat(repeat) = &node.op {
@@ -770,6 +768,13 @@ impl Graph {
 }
 
 /// The rounds of a loop, as far as sets are concerned: one that has sets of its own runs a known number of times.
-fn rounds(repeat: &Repeat) -> usize {
+pub(crate) fn rounds(repeat: &Repeat) -> usize {
     repeat.count.as_const().unwrap_or(1) as usize
+}
+
+/// The numbers that `first` and so many further in each round of each loop are.
+pub(crate) fn in_rounds(first: usize, steps: &[usize], counts: &[usize]) -> Vec<usize> {
+    counts.iter().zip(steps).fold(vec![first], |numbers, (count, step)| {
+        numbers.iter().flat_map(|n| (0..*count).map(move |round| n + round * step)).collect()
+    })
 }

@@ -20,6 +20,7 @@ pub mod grad;
 pub mod graph;
 mod indices;
 pub mod layers;
+pub mod layouts;
 pub mod loops;
 pub mod number;
 pub mod ops;

@@ -1,7 +1,10 @@
 //! What programs are compiled for.
 
 use crate::decompose::{self, Has};
+use crate::fuse::conv_panels;
+use crate::layouts::{Use, Uses};
 use crate::net::Backend;
+use crate::program::Layout;
 
 /// A machine that programs are compiled for, as far as passes ask.
 pub trait Target {
@@ -10,6 +13,9 @@ pub trait Target {
 
     /// Of which primitives it has kernels, beside those that every target must have.
     fn has(&self) -> Has;
+
+    /// How a parameter of this shape lies that is used so.
+    fn layout(&self, shape: &[i64], uses: &Uses) -> Layout;
 
     /// How many tasks may run side by side at most. The plan of memory takes fewer if so many cost too much of it.
     fn streams(&self) -> u32 {
@@ -31,6 +37,17 @@ impl Target for Cpu {
 
     fn has(&self) -> Has {
         decompose::NOTHING
+    }
+
+    /// Panels for what products and convolutions read as weights; rows that are looked up lie one behind the other. Steps of training read
+    /// weights both ways, so what counts is the way of inference.
+    fn layout(&self, shape: &[i64], uses: &Uses) -> Layout {
+        let is_used = |of| uses.inference.contains(&of);
+        match shape.len() {
+            rank @ 3.. if is_used(Use::Convolution) => conv_panels(rank),
+            2 if is_used(Use::ProductTransposed) && !is_used(Use::Gather) => Layout::Panels(vec![1]),
+            _ => Layout::Plain,
+        }
     }
 
     /// A cache line.

@@ -9,13 +9,15 @@ use castnet_graph::compile::{Source, compile, compile_for};
 use castnet_graph::decompose::{EVERYTHING, Has, NOTHING, decompose};
 use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Argument, Graph, Op, Value};
+use castnet_graph::layouts::Uses;
 use castnet_graph::loops::Rounds;
 use castnet_graph::net::Backend;
 use castnet_graph::optimise::{optimise, share, without_dead_code};
+use castnet_graph::program::Layout;
 use castnet_graph::recompute::recompute;
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
 use castnet_graph::scalar::Unary;
-use castnet_graph::target::Target;
+use castnet_graph::target::{Cpu, Target};
 use castnet_graph::text::read;
 use castnet_graph::types::DType;
 use castnet_graph::verify::verify;
@@ -40,6 +42,10 @@ impl Target for Tiled {
 
     fn has(&self) -> Has {
         TILED
+    }
+
+    fn layout(&self, shape: &[i64], uses: &Uses) -> Layout {
+        Cpu.layout(shape, uses)
     }
 
     fn align(&self) -> i64 {

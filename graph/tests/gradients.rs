@@ -19,7 +19,6 @@ use castnet_graph::loops::Rounds;
 use castnet_graph::net::Init;
 use castnet_graph::ops::OPERATORS;
 use castnet_graph::optimise::optimise;
-use castnet_graph::program::Layout;
 use castnet_graph::recompute::{Segments, recompute};
 use castnet_graph::reference::{Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::size::Size;
@@ -479,7 +478,7 @@ fn over_parameters(
     for (i, shape) in shapes.iter().enumerate() {
         p.list.push(castnet_graph::builder::Declared {
             shape: Some((shape.clone(), Init::Constant(0.0))),
-            ..castnet_graph::builder::Declared::new(format!("x{i}"), Layout::Plain)
+            ..castnet_graph::builder::Declared::new(format!("x{i}"))
         });
     }
     let mut b = Builder::new(name, &mut p, true);

@@ -6,7 +6,7 @@ use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::net::Init;
-use castnet_graph::program::{Family, Launch, Layout, Program};
+use castnet_graph::program::{Family, Launch, Program};
 use castnet_graph::size::Size;
 use castnet_graph::text::ProgramText;
 use castnet_graph::types::{DType, Type};
@@ -90,7 +90,6 @@ fn image_program(loss: &dyn Fn(&mut Builder, Value, [Value; 2]) -> Value) -> Pro
     for name in ["v", "w"] {
         parameters.list.push(Declared {
             name: name.into(),
-            layout: Layout::Panels(vec![2, 3, 1]),
             shape: Some((vec![16, 16, 3, 3], Init::Uniform(0.1))),
             first_use: Loc::default(),
             options: Default::default(),

@@ -4,10 +4,11 @@ use castnet_graph::builder::{Declared, Parameters};
 use castnet_graph::compile::{Source, SourceFunction, compile_for};
 use castnet_graph::decompose::{Has, NOTHING};
 use castnet_graph::graph::Graph;
+use castnet_graph::layouts::Uses;
 use castnet_graph::net::{Backend, Init};
 use castnet_graph::program::order::Final;
 use castnet_graph::program::{Launch, Layout, Place, Program};
-use castnet_graph::target::Target;
+use castnet_graph::target::{Cpu, Target};
 use castnet_graph::text;
 
 /// Four streams, whatever memory they take is that of a few values.
@@ -26,6 +27,10 @@ impl Target for Four {
         4
     }
 
+    fn layout(&self, shape: &[i64], uses: &Uses) -> Layout {
+        Cpu.layout(shape, uses)
+    }
+
     fn align(&self) -> i64 {
         64
     }
@@ -35,7 +40,7 @@ fn compiled(graph: &str, shapes: &[&[i64]], training: bool) -> Program {
     let graph: Graph = text::read(graph).unwrap_or_else(|error| panic!("{error}"));
     let declared = |(number, shape): (usize, &&[i64])| Declared {
         shape: Some((shape.to_vec(), Init::Constant(0.5))),
-        ..Declared::new(format!("w{number}"), Layout::Plain)
+        ..Declared::new(format!("w{number}"))
     };
     let parameters = Parameters { list: shapes.iter().enumerate().map(declared).collect(), ..Parameters::default() };
     let function = SourceFunction::new("f", graph.clone(), training.then_some(graph));

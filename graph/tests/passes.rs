@@ -16,7 +16,7 @@ use castnet_graph::grad::gradients;
 use castnet_graph::graph::{Graph, Op};
 use castnet_graph::net::Init;
 use castnet_graph::optimise::{optimise, share, without_dead_code};
-use castnet_graph::program::{Layout, Program};
+use castnet_graph::program::Program;
 use castnet_graph::recompute::recompute;
 use castnet_graph::text::read;
 use castnet_graph::text::{ProgramText, program::read as read_program};
@@ -123,16 +123,11 @@ fn declare(graph: &Graph, rounds: usize, list: &mut Vec<Declared>) {
         };
         let name = &node.origin.name;
         let shape: Vec<i64> = node.ty.shape.iter().filter_map(|size| size.as_const()).collect();
-        let layout = match shape.len() {
-            2 if name.ends_with(".weight") => Layout::Panels(vec![1]),
-            4 if name.ends_with(".weight") => Layout::Panels(vec![2, 3, 1]),
-            _ => Layout::Plain,
-        };
         for number in first..first + count {
-            let missing = || Declared::new("missing", Layout::Plain);
+            let missing = || Declared::new("missing");
             list.resize_with(list.len().max(number + 1), missing);
             let shape = Some((shape.clone(), Init::Constant(0.0)));
-            list[number] = Declared { shape, ..Declared::new(format!("{name}.{number}"), layout.clone()) };
+            list[number] = Declared { shape, ..Declared::new(format!("{name}.{number}")) };
         }
     }
 }

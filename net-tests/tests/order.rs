@@ -8,10 +8,11 @@ mod whole;
 use castnet_graph::check::{Footprints, check_plan};
 use castnet_graph::compile::compile_for;
 use castnet_graph::decompose::{Has, NOTHING};
+use castnet_graph::layouts::Uses;
 use castnet_graph::net::{Backend, Net};
-use castnet_graph::program::Program;
 use castnet_graph::program::order::{Conflicts, Order};
-use castnet_graph::target::Target;
+use castnet_graph::program::{Layout, Program};
+use castnet_graph::target::{Cpu, Target};
 use castnet_graph::text::{ProgramText, program::read};
 use nets::*;
 use whole::*;
@@ -30,6 +31,10 @@ impl Target for Streams {
 
     fn streams(&self) -> u32 {
         self.0
+    }
+
+    fn layout(&self, shape: &[i64], uses: &Uses) -> Layout {
+        Cpu.layout(shape, uses)
     }
 
     fn align(&self) -> i64 {

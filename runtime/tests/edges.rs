@@ -16,7 +16,6 @@ use castnet_graph::graph::Graph;
 use castnet_graph::ops::{self, OPERATORS};
 use castnet_kernels::isa::Isa;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::scalar::Binary;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
@@ -177,7 +176,7 @@ impl Case {
     fn compiled(&self) -> Compiled {
         let declared = |input: &Input| Declared {
             shape: Some((input.shape.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
-            ..Declared::new(input.name.as_str(), Layout::Plain)
+            ..Declared::new(input.name.as_str())
         };
         let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
         let mut parameters = Parameters { list, ..Parameters::default() };

@@ -12,7 +12,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_program::net::Init;
-use castnet_program::program::{Access, Layout, Task, TaskKind};
+use castnet_program::program::{Access, Task, TaskKind};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use loops::{Compared, Numbers, call, compare, list, t};
@@ -135,20 +135,19 @@ fn build(number: u64, parameters: &mut Parameters, training: bool) -> Graph {
 fn source(number: u64) -> Source {
     let mut parameters = Parameters::default();
     for i in 0..=ROUNDS {
-        let mut declare = |name: &str, layout, shape: Vec<i64>| {
+        let mut declare = |name: &str, shape: Vec<i64>| {
             parameters.list.push(Declared {
                 name: format!("{i}.{name}").into(),
-                layout,
                 shape: Some((shape, Init::Uniform(0.4))),
                 first_use: Loc::default(),
                 options: Default::default(),
             })
         };
         let channels = IMAGE[0];
-        declare("full.weight", Layout::Panels(vec![2, 3, 1]), vec![channels, channels, 3, 3]);
-        declare("full.bias", Layout::Plain, vec![channels]);
-        declare("depthwise.weight", Layout::Panels(vec![2, 3, 1]), vec![channels, 1, 3, 3]);
-        declare("depthwise.bias", Layout::Plain, vec![channels]);
+        declare("full.weight", vec![channels, channels, 3, 3]);
+        declare("full.bias", vec![channels]);
+        declare("depthwise.weight", vec![channels, 1, 3, 3]);
+        declare("depthwise.bias", vec![channels]);
     }
     let (inference, training) = (build(number, &mut parameters, false), build(number, &mut parameters, true));
     let function = SourceFunction::new("loss", inference, Some(training));

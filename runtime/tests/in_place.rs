@@ -10,7 +10,7 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_program::net::{Init, Net};
-use castnet_program::program::{Family, Launch, Layout, Place, Program, Right, Strided, Task, TaskKind, Tile};
+use castnet_program::program::{Family, Launch, Place, Program, Right, Strided, Task, TaskKind, Tile};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd};
@@ -46,7 +46,7 @@ fn graph(parameters: &mut Parameters, training: bool) -> Graph {
 fn net() -> Net {
     let declared = |(name, shape): (&str, [i64; 2])| Declared {
         shape: Some((shape.to_vec(), Init::Uniform(0.3))),
-        ..Declared::new(name, Layout::Plain)
+        ..Declared::new(name)
     };
     let mut parameters = Parameters { list: SHAPES.map(declared).to_vec(), ..Parameters::default() };
     let (inference, training) = (graph(&mut parameters, false), graph(&mut parameters, true));

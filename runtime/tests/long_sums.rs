@@ -13,7 +13,6 @@ use castnet_graph::call::Arg;
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_kernels::isa::Isa;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, set_threads};
@@ -34,7 +33,7 @@ fn data(n: usize) -> [Vec<f32>; 3] {
 fn model(text: &str, shape: &[usize], bias: Option<&[usize]>) -> Model {
     let list = bias.map(|bias| Declared {
         shape: Some((bias.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
-        ..Declared::new("bias", Layout::Plain)
+        ..Declared::new("bias")
     });
     let mut parameters = Parameters { list: list.into_iter().collect(), ..Parameters::default() };
     let mut graph = |training: bool| {

@@ -17,7 +17,6 @@ use castnet_graph::ops;
 use castnet_graph::ops::OPERATORS;
 use castnet_kernels::isa::Isa;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::scalar::Binary;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
@@ -187,7 +186,7 @@ impl Case {
     fn compiled(&self, float: DType) -> Option<Compiled> {
         let declared = |input: &Input| Declared {
             shape: Some((input.shape.iter().map(|&s| s as i64).collect(), Init::Constant(0.0))),
-            ..Declared::new(input.name.as_str(), Layout::Plain)
+            ..Declared::new(input.name.as_str())
         };
         let list = self.inputs.iter().filter(|i| i.grad).map(declared).collect();
         let mut parameters = Parameters { float, list, ..Parameters::default() };

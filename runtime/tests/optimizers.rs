@@ -16,7 +16,6 @@ use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_kernels::isa::Isa;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::optimizer::*;
 use castnet_runtime::{Array, Device, Model, Result, set_threads};
@@ -151,7 +150,7 @@ fn graph(parameters: &mut Parameters, float: DType, training: bool) -> Graph {
 fn of_gradients(float: DType) -> Model {
     let declared = |(name, shape): (&str, &[i64])| Declared {
         shape: Some((shape.to_vec(), Init::Constant(0.0))),
-        ..Declared::new(name, Layout::Plain)
+        ..Declared::new(name)
     };
     let mut parameters = Parameters { list: SHAPES.map(declared).to_vec(), float, ..Parameters::default() };
     let (inference, training) = (graph(&mut parameters, float, false), graph(&mut parameters, float, true));

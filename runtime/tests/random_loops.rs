@@ -14,7 +14,6 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::loops::Rounds;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use families::{Counts, in_loops};
@@ -250,19 +249,18 @@ fn source(number: u64) -> Source {
     let mut parameters = Parameters::default();
     for i in 0..=ROUNDS {
         let bound = Init::Uniform(0.2);
-        let declared = |name: &str, layout, shape: Vec<i64>| Declared {
+        let declared = |name: &str, shape: Vec<i64>| Declared {
             name: format!("{i}.{name}").into(),
-            layout,
             shape: Some((shape, bound)),
             first_use: Loc::default(),
             options: Default::default(),
         };
-        parameters.list.push(declared("weight", Layout::Panels(vec![1]), vec![WIDTH, WIDTH]));
-        parameters.list.push(declared("bias", Layout::Plain, vec![WIDTH]));
-        parameters.list.push(declared("table", Layout::Plain, vec![TABLE, WIDTH]));
+        parameters.list.push(declared("weight", vec![WIDTH, WIDTH]));
+        parameters.list.push(declared("bias", vec![WIDTH]));
+        parameters.list.push(declared("table", vec![TABLE, WIDTH]));
         for (number, (out, channels, _)) in CONVS.iter().enumerate() {
             let name = format!("conv{number}");
-            parameters.list.push(declared(&name, Layout::Panels(vec![2, 3, 1]), vec![*out, *channels, 3, 3]));
+            parameters.list.push(declared(&name, vec![*out, *channels, 3, 3]));
         }
     }
     let (inference, training) = (build(number, &mut parameters, false), build(number, &mut parameters, true));

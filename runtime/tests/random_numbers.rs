@@ -9,7 +9,6 @@ use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_program::function::erf;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model};
@@ -35,7 +34,7 @@ fn size() -> Arg {
 
 /// A net whose only function gives its mean and `build(x)` of `x: f32[N]`, and has a parameter, 0, so that it can be trained.
 fn net(seed: u64, build: impl Fn(&mut Builder, Value) -> Value) -> Model {
-    let shift = Declared { shape: Some((vec![1], Init::Constant(0.0))), ..Declared::new("shift", Layout::Plain) };
+    let shift = Declared { shape: Some((vec![1], Init::Constant(0.0))), ..Declared::new("shift") };
     let mut parameters = Parameters { list: vec![shift], ..Parameters::default() };
     let mut graph = |training: bool| -> Graph {
         let mut b = Builder::new("Draws.f", &mut parameters, training);

@@ -14,7 +14,6 @@ use castnet_graph::ops::{self, IndexItem, index};
 use castnet_graph::reference::{Inputs, Tensor, evaluate};
 use castnet_graph::text::ProgramText;
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Model, Sgd, set_threads};
@@ -99,7 +98,7 @@ impl Case<'_> {
     fn source(&self) -> Source {
         let declared = |(i, shape): (usize, &&[i64])| Declared {
             shape: Some((shape.to_vec(), Init::Uniform(1.0))),
-            ..Declared::new(format!("w{i}"), Layout::Plain)
+            ..Declared::new(format!("w{i}"))
         };
         let mut parameters =
             Parameters { list: self.parameters.iter().enumerate().map(declared).collect(), ..Parameters::default() };

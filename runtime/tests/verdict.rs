@@ -11,7 +11,6 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops::{self, IndexItem, index};
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 use castnet_runtime::{Adam, Array, Device, Model, Optimizer, Sgd, set_threads};
@@ -214,7 +213,7 @@ struct Case {
 fn parameters() -> Parameters {
     let declared = |name: &str, shape: &[i64]| Declared {
         shape: Some((shape.to_vec(), Init::Uniform(1.0))),
-        ..Declared::new(name, Layout::Plain)
+        ..Declared::new(name)
     };
     let state =
         DeclaredState { name: "calls".into(), ty: Some(Type::new(DType::F32, vec![])), init: Init::Constant(0.0) };

@@ -31,6 +31,7 @@ mod view;
 
 pub use layout::ValueLayout;
 pub use lower::{Kernels, lower};
+pub(crate) use prepare::conv_panels;
 
 pub(crate) fn class(graph: &Graph, value: Value) -> Class {
     let primitive = graph.node(value).op.primitive();

@@ -8,7 +8,6 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
 use crate::ops::norm;
-use crate::program::Layout;
 use crate::types::{DType, Type, shape_text};
 
 const BATCH: &[Param] = &[
@@ -89,7 +88,7 @@ fn apply_instance(b: &mut Builder, layer: &Layer, given: &Bound, rank: usize) ->
 
 /// Scale and shift of a norm.
 pub(super) fn affine_tensors(affine: bool) -> super::Tensors {
-    if affine { vec![("weight".into(), Layout::Plain), ("bias".into(), Layout::Plain)] } else { vec![] }
+    if affine { vec!["weight".into(), "bias".into()] } else { vec![] }
 }
 
 /// The scale and the shift that the layer has.

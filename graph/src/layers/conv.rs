@@ -7,7 +7,6 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
 use crate::ops::{Slots, comes_from, conv, conv_transpose, extents, image_shape, window_of, window_type};
-use crate::program::Layout;
 
 const FORWARD: &[Param] = &[
     inferred("in_channels", Kind::Int),
@@ -37,7 +36,7 @@ pub(super) static CONV1D: LayerKind = LayerKind {
     name: "Conv1d",
     doc: "Cross-correlation of [N, channels, length]; weight [out, in / groups, kernel], first values uniform in ±1/√(in / groups · kernel).",
     signature: FORWARD,
-    declare: |b, bound| declare(b, bound, &FORWARD_LAYER, 1),
+    declare: |b, bound| declare(b, bound, &FORWARD_LAYER),
     call: INPUT,
     apply: |b, layer, given| apply(b, layer, given, &FORWARD_LAYER, 1),
 };
@@ -47,7 +46,7 @@ pub(super) static CONV2D: LayerKind = LayerKind {
     name: "Conv2d",
     doc: "Cross-correlation of [N, channels, height, width]; weight [out, in / groups, kernel height, kernel width], first values uniform in ±1/√(in / groups · kernel area).",
     signature: FORWARD,
-    declare: |b, bound| declare(b, bound, &FORWARD_LAYER, 2),
+    declare: |b, bound| declare(b, bound, &FORWARD_LAYER),
     call: INPUT,
     apply: |b, layer, given| apply(b, layer, given, &FORWARD_LAYER, 2),
 };
@@ -57,7 +56,7 @@ pub(super) static CONV_TRANSPOSE1D: LayerKind = LayerKind {
     name: "ConvTranspose1d",
     doc: "The transpose of Conv1d; weight [in, out / groups, kernel], first values uniform in ±1/√(out / groups · kernel).",
     signature: TRANSPOSE,
-    declare: |b, bound| declare(b, bound, &TRANSPOSE_LAYER, 1),
+    declare: |b, bound| declare(b, bound, &TRANSPOSE_LAYER),
     call: INPUT,
     apply: |b, layer, given| apply(b, layer, given, &TRANSPOSE_LAYER, 1),
 };
@@ -67,7 +66,7 @@ pub(super) static CONV_TRANSPOSE2D: LayerKind = LayerKind {
     name: "ConvTranspose2d",
     doc: "The transpose of Conv2d; weight [in, out / groups, kernel height, kernel width], first values uniform in ±1/√(out / groups · kernel area).",
     signature: TRANSPOSE,
-    declare: |b, bound| declare(b, bound, &TRANSPOSE_LAYER, 2),
+    declare: |b, bound| declare(b, bound, &TRANSPOSE_LAYER),
     call: INPUT,
     apply: |b, layer, given| apply(b, layer, given, &TRANSPOSE_LAYER, 2),
 };
@@ -93,7 +92,7 @@ impl Signature {
     }
 }
 
-fn declare(b: &mut Builder, bound: &Bound, signature: &Signature, dims: usize) -> Checked<Tensors> {
+fn declare(b: &mut Builder, bound: &Bound, signature: &Signature) -> Checked<Tensors> {
     let sizes = [(IN_CHANNELS, "in_channels", 1), (OUT_CHANNELS, "out_channels", 1), (KERNEL, "kernel_size", 1)];
     let more =
         [(3, "stride", 1), (4, "padding", 0), (signature.dilation, "dilation", 1), (signature.groups, "groups", 1)];
@@ -109,11 +108,9 @@ fn declare(b: &mut Builder, bound: &Bound, signature: &Signature, dims: usize) -
             "the number of groups divides both numbers of channels",
         );
     }
-    // Rows of the weight's matrix run over (kernel row, kernel column, second axis): channels last, as the images lie.
-    let rows = (2..2 + dims).chain([1]).collect();
-    let mut tensors = vec![("weight".into(), Layout::Panels(rows))];
+    let mut tensors = vec!["weight".into()];
     if bound.bool(signature.bias).unwrap_or(true) {
-        tensors.push(("bias".into(), Layout::Plain));
+        tensors.push("bias".into());
     }
     Ok(tensors)
 }

@@ -5,7 +5,6 @@ use crate::call::{Arg, Kind, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::net::Init;
 use crate::ops::{padding_row, rows};
-use crate::program::Layout;
 
 /// `Embedding(num_embeddings, embedding_dim, padding_idx)`: PyTorch's layer.
 pub(super) static EMBEDDING: LayerKind = LayerKind {
@@ -26,7 +25,7 @@ pub(super) static EMBEDDING: LayerKind = LayerKind {
         if let Some(row) = bound.int(2) {
             padding_row(b, bound, 2, row, &bound.int(0).unwrap_or(1).into())?;
         }
-        Ok(vec![("weight".into(), Layout::Plain)])
+        Ok(vec!["weight".into()])
     },
     call: INPUT,
     apply: |b, layer, given| {

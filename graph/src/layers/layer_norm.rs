@@ -7,7 +7,6 @@ use crate::call::{Arg, Bound, Kind, inferred, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::ops::norm;
-use crate::program::Layout;
 use crate::types::shape_text;
 
 /// `LayerNorm()`.
@@ -48,7 +47,7 @@ pub(super) static RMS_NORM: LayerKind = LayerKind {
     ],
     declare: |b, bound| {
         epsilon(b, bound, 1)?;
-        Ok(if bound.bool(2).unwrap_or(true) { vec![("weight".into(), Layout::Plain)] } else { vec![] })
+        Ok(if bound.bool(2).unwrap_or(true) { vec!["weight".into()] } else { vec![] })
     },
     call: INPUT,
     apply: |b, layer, given| {

@@ -7,7 +7,6 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
 use crate::ops::linear;
-use crate::program::Layout;
 use crate::types::shape_text;
 
 /// `Linear(in_features, out_features, bias)`.
@@ -21,9 +20,9 @@ pub(super) static LINEAR: LayerKind = LayerKind {
     ],
     declare: |b, bound| {
         at_least(b, bound, &[(0, "in_features", 1), (1, "out_features", 1)])?;
-        let mut tensors = vec![("weight".into(), Layout::Panels(vec![1]))];
+        let mut tensors = vec!["weight".into()];
         if bound.bool(2).unwrap_or(true) {
-            tensors.push(("bias".into(), Layout::Plain));
+            tensors.push("bias".into());
         }
         Ok(tensors)
     },

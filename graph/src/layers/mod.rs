@@ -8,7 +8,6 @@ use crate::builder::{Builder, Checked, Declared, Parameters};
 use crate::call::{Arg, Bound, Given, INFERRED, Kind, Param, bind, bind_or, required};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Origin, Value};
-use crate::program::Layout;
 
 mod batch_norm;
 mod conv;
@@ -23,8 +22,8 @@ mod recurrent;
 
 pub use declared::settle;
 
-/// The parameters of a layer, such as `weight`, and how each lies in memory.
-pub type Tensors = Vec<(Cow<'static, str>, Layout)>;
+/// The parameters of a layer, such as `weight`.
+pub type Tensors = Vec<Cow<'static, str>>;
 
 /// A kind of layer.
 pub struct LayerKind {
@@ -150,13 +149,13 @@ pub fn declare_with(
     let first_state = b.parameters.states.len();
     let result = match bound {
         Ok(Some(bound)) => (kind.declare)(b, &bound).and_then(|tensors| {
-            let names: Vec<&str> = tensors.iter().map(|(name, _)| &**name).collect();
+            let names: Vec<&str> = tensors.iter().map(|name| &**name).collect();
             let inits = wanted.tensors(b, kind.name, &names)?;
             let first = b.parameters.list.len();
             let count = tensors.len();
-            for (tensor, layout) in tensors {
+            for tensor in tensors {
                 let name = format!("{name}.{tensor}");
-                b.parameters.list.push(Declared { options, ..Declared::new(name, layout) });
+                b.parameters.list.push(Declared { options, ..Declared::new(name) });
             }
             let (tensors, states) = ((first..first + count).collect(), first_state..b.parameters.states.len());
             Ok(Layer { name: name.into(), at, kind, bound, tensors, inits, states, options })

@@ -5,7 +5,6 @@ use castnet_graph::call::{Arg, Given};
 use castnet_graph::graph::Value;
 use castnet_graph::layers::{self, LAYERS};
 use castnet_graph::net::Init;
-use castnet_graph::program::Layout;
 
 use crate::common::*;
 use crate::{compare, list, numbers};
@@ -92,8 +91,7 @@ fn every_layer_has_the_gradient_of_central_differences() {
         let mut p = Parameters::default();
         let declared = layer(&mut p, "layer", kind, args);
         let number = p.list.len();
-        p.list
-            .push(Declared { shape: Some((input.to_vec(), Init::Constant(0.0))), ..Declared::new("x", Layout::Plain) });
+        p.list.push(Declared { shape: Some((input.to_vec(), Init::Constant(0.0))), ..Declared::new("x") });
         let mut b = Builder::new(kind, &mut p, true);
         let x = match kind {
             "Embedding" => numbers(&mut b, input, &[1, 2], 5),
@@ -134,7 +132,7 @@ fn recurrent_layers_with_lengths_have_the_gradient_of_central_differences() {
         let declared = layer(&mut p, "layer", kind, both.into());
         let first = p.list.len();
         for (name, shape) in [("x", vec![3, 4, 2]), ("h0", vec![2, 4, 2])] {
-            p.list.push(Declared { shape: Some((shape, Init::Constant(0.0))), ..Declared::new(name, Layout::Plain) });
+            p.list.push(Declared { shape: Some((shape, Init::Constant(0.0))), ..Declared::new(name) });
         }
         let mut b = Builder::new(kind, &mut p, true);
         let lengths = numbers(&mut b, &[4], &[1], 3);

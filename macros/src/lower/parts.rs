@@ -13,7 +13,6 @@ use castnet_graph::layers::init::SMALLER;
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::net::Init;
 use castnet_graph::number::Number;
-use castnet_graph::program::Layout;
 use castnet_graph::size::Size;
 use castnet_graph::spelling::did_you_mean;
 use castnet_graph::types::{DType, Type};
@@ -412,8 +411,7 @@ impl<'a> Lowering<'a, '_, '_> {
             return Part::Broken;
         }
         self.pass.findings.note_type(ty.at, declared);
-        let declared =
-            Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path, Layout::Plain) };
+        let declared = Declared { shape: Some((shape, init)), first_use: ty.at, options, ..Declared::new(path) };
         self.b.parameters.list.push(declared);
         Part::Parameter(self.b.parameters.list.len() - 1)
     }

@@ -48,7 +48,7 @@ pub fn source<N: Example>(net: &Net) -> Source {
     let parameter = |p: &castnet_graph::net::Parameter| Declared {
         shape: Some((p.shape.clone(), p.init)),
         options: Options { frozen: p.frozen, lr_mult: p.lr_mult, wd_mult: p.wd_mult },
-        ..Declared::new(p.name.as_str(), p.layout.clone())
+        ..Declared::new(p.name.as_str())
     };
     let state = |s: &castnet_graph::net::State| DeclaredState {
         name: s.name.as_str().into(),

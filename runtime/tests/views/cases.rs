@@ -7,7 +7,6 @@ use castnet_graph::diagnostic::Loc;
 use castnet_graph::graph::{Graph, Strided, Value};
 use castnet_graph::{ops, text};
 use castnet_program::net::Init;
-use castnet_program::program::Layout;
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 
@@ -183,13 +182,9 @@ impl Case {
     }
 
     pub fn source(&self, dtype: DType, strided: bool) -> Source {
-        let declared = |(i, shape): (usize, &&[i64])| {
-            // As layers declare them.
-            let layout = match shape.len() {
-                2 => Layout::Panels(vec![1]),
-                n => Layout::Panels((2..n).chain([1]).collect()),
-            };
-            Declared { shape: Some((shape.to_vec(), Init::Uniform(1.0))), ..Declared::new(format!("w{i}"), layout) }
+        let declared = |(i, shape): (usize, &&[i64])| Declared {
+            shape: Some((shape.to_vec(), Init::Uniform(1.0))),
+            ..Declared::new(format!("w{i}"))
         };
         let float = if dtype.is_float() { dtype } else { DType::F32 };
         let list = self.parameters.iter().enumerate().map(declared).collect();

@@ -7,7 +7,6 @@ use crate::call::{Arg, Bound, Kind, Param, inferred, named, optional, required};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Value;
 use crate::net::Init;
-use crate::program::Layout;
 use crate::size::Size;
 use crate::types::shape_text;
 use cell::Cell;
@@ -134,9 +133,7 @@ fn declare(b: &mut Builder, bound: &Bound) -> Checked<Tensors> {
     for number in 0..options.layers {
         for direction in ["", "_reverse"].into_iter().take(options.directions as usize) {
             for kind in kinds {
-                // The rounds read weight_hh as it lies; what a loop reads lies row by row.
-                let layout = if kind.starts_with("weight") { Layout::Panels(vec![1]) } else { Layout::Plain };
-                tensors.push((format!("{kind}_l{number}{direction}").into(), layout));
+                tensors.push(format!("{kind}_l{number}{direction}").into());
             }
         }
     }
