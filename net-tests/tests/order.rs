@@ -42,6 +42,31 @@ impl Target for Streams {
     }
 }
 
+/// Another machine: parameters row by row, places at multiples of 256 bytes, four tasks side by side.
+struct Plain;
+
+impl Target for Plain {
+    fn backend(&self) -> Backend {
+        Backend::Cpu
+    }
+
+    fn has(&self) -> Has {
+        NOTHING
+    }
+
+    fn streams(&self) -> u32 {
+        4
+    }
+
+    fn layout(&self, _: &[i64], _: &Uses) -> Layout {
+        Layout::Plain
+    }
+
+    fn align(&self) -> i64 {
+        256
+    }
+}
+
 /// Numbers that look random.
 struct Random(u64);
 
@@ -135,4 +160,46 @@ fn any_legal_order_gives_the_same_bits() {
         legal::<GruClassifier>("gru"),
     ];
     assert!(pairs.iter().filter(|pairs| **pairs >= 20).count() >= 5, "{pairs:?}");
+}
+
+/// What the golden's batch gives on the other target, beside what it gives on the CPU.
+fn same_elsewhere<N: Example>(name: &str) {
+    let golden = Golden::read(name);
+    let net = N::create(1).unwrap().as_ref().net().clone();
+    let (function, source) = (objective::<N>(&net), source::<N>(&net));
+    let mut other = compile_for(source, &Plain).unwrap_or_else(|e| panic!("{name}: {e:?}")).net;
+    assert!(other.parameters.iter().all(|parameter| parameter.layout == Layout::Plain), "{name}");
+    for program in programs(&mut other) {
+        check(program);
+    }
+    let near = if N::FLOAT == castnet::DType::BF16 { 2e-2 } else { 1e-4 };
+    let [here, there] = [net, other].map(|net| bits::<N>(net, &golden, function, true));
+    assert_eq!(here.len(), there.len(), "{name}");
+    let size = here.iter().map(|x| f64::from_bits(*x).abs()).fold(0.0, f64::max);
+    for (at, (a, b)) in here.iter().zip(&there).map(|(a, b)| (f64::from_bits(*a), f64::from_bits(*b))).enumerate() {
+        assert!((a - b).abs() <= near * (a.abs() + 1e-2 * size), "{name}: element {at} is {a} here and {b} there");
+    }
+}
+
+#[test]
+fn a_second_target_computes_the_same() {
+    same_elsewhere::<LeNet>("lenet");
+    same_elsewhere::<LeNetF64>("lenet");
+    same_elsewhere::<LeNetBF16>("lenet");
+    same_elsewhere::<Mlp>("mlp");
+    same_elsewhere::<Third>("third");
+    same_elsewhere::<ResNet20Small>("resnet20");
+    same_elsewhere::<ResNet50Thin>("resnet50");
+    same_elsewhere::<MobileNetV2Thin>("mobilenet");
+    same_elsewhere::<UNet>("unet");
+    same_elsewhere::<ViT>("vit");
+    same_elsewhere::<Diffusion>("diffusion");
+    same_elsewhere::<GptSmall>("gpt");
+    same_elsewhere::<GptSmallF64>("gpt");
+    same_elsewhere::<Vae>("vae");
+    same_elsewhere::<GanCritic>("gan_critic");
+    same_elsewhere::<GanGenerator>("gan_generator");
+    same_elsewhere::<LstmClassifier>("lstm");
+    same_elsewhere::<LstmClassifierF64>("lstm");
+    same_elsewhere::<GruClassifier>("gru");
 }
