@@ -130,7 +130,9 @@ fn places(b: &mut Builder, at: Loc, x: Value, axis: usize, index: Value) -> Chec
     let ty = b.ty(index).clone();
     if !ty.dtype.is_int() {
         let help = match ty.dtype {
-            DType::Bool => "how many elements a condition holds for is not known: choose by `where_(condition, a, b)`",
+            DType::Bool => {
+                "at how many places a condition holds is not known at build: keep all by `where_(condition, x, 0)`, or take the first few by the indices `nonzero(condition, size = 8)[0]`"
+            }
             _ => "indices are integers: `i64[N]`, `u32[N]` …, or convert them: `.cast(i64)`",
         };
         let d = Diagnostic::new("N0206", at, format!("indices are of an integer type, found {ty}"))

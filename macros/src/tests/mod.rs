@@ -145,6 +145,9 @@ fn right_bodies_have_no_mistakes() {
         "x.sum((0, 1)) * x",
         "x * i.cast(f32).mean() + (i + 1 > 3).cast(f32).sum()",
         "where_(b, 1, 0).sum() * x",
+        "where_(!b, 1, 0).sum() * x",
+        "x[nonzero(b, size = 8)[0]].sum() * x",
+        "x * b.mean(dtype = f32) + i.square().sum(dtype = f32)",
     ] {
         assert_eq!(body(right), [""; 0], "{right}");
     }

@@ -60,6 +60,18 @@ castnet::network! {
             x
         }
 
+        pub fn opposite(x: bool[N]) -> bool[N] {
+            -x
+        }
+
+        pub fn distance(x: bool[N]) -> bool[N] {
+            x.abs()
+        }
+
+        pub fn mean_of_integers(x: i64[N]) -> i64 {
+            x.mean(dtype = i64)
+        }
+
         pub fn odd_bits(x: f32[N]) -> f32 {
             x.reduce_xor()
         }
