@@ -1,7 +1,8 @@
 //! Which arguments a call may donate to which results: one memory for both.
 
 use super::lives::loops;
-use super::{Place, Program, Task};
+use super::order::Order;
+use super::{Launch, Place, Program, Task};
 
 impl Program {
     /// The pairs (argument, result) that may lie in one memory: of one type, and every read of the argument is before the first write of the
@@ -10,15 +11,31 @@ impl Program {
     /// An argument whose numbers are checked before the call stays the caller's.
     pub fn donations(&self) -> Vec<(usize, usize)> {
         let loops = loops(&self.schedule);
+        let order = self.schedule.iter().any(|task| task.stream != 0).then(|| self.order());
         let mut pairs = vec![];
         for (argument, given) in self.arguments.iter().enumerate().filter(|(_, given)| given.below.is_empty()) {
             for (result, made) in self.results.iter().enumerate() {
-                if given.ty == made.ty && self.gives_way(&Place::Argument(argument), &Place::Result(result), &loops) {
+                let (old, new) = (Place::Argument(argument), Place::Result(result));
+                let waits = |order| self.waits_for_readers(&old, &new, order);
+                if given.ty == made.ty && self.gives_way(&old, &new, &loops) && order.as_ref().is_none_or(waits) {
                     pairs.push((argument, result));
                 }
             }
         }
         pairs
+    }
+
+    /// Whether all tasks that read what lies in one place come before those that write to the other, or are the same.
+    fn waits_for_readers(&self, old: &Place, new: &Place, order: &Order) -> bool {
+        let lies = |buffer: &usize, place: &Place| self.buffers[*buffer].place == *place;
+        let tasks_of = |touches: &dyn Fn(&Launch) -> bool| -> Vec<usize> {
+            let launches = self.launches.iter().enumerate().filter(|(_, launch)| touches(launch));
+            launches.map(|(number, _)| order.task_of(number)).collect()
+        };
+        let readers = tasks_of(&|launch| launch.reads().iter().any(|buffer| lies(buffer, old)));
+        let writers = tasks_of(&|launch| launch.writes().any(|buffer| lies(&buffer, new)));
+        let waits = |reader: usize, writer: usize| reader == writer || order.happens_before(reader, writer);
+        readers.iter().all(|&reader| writers.iter().all(|&writer| waits(reader, writer)))
     }
 
     /// Whether nobody reads what lies in one place once something is written to the other.
