@@ -6,10 +6,10 @@ use castnet_kernels::isa::Isa;
 use castnet_kernels::update::Real;
 use castnet_kernels::{Gradient, Update};
 
-use crate::float::{Float, FloatType, Part, with_float};
+use crate::float::{self, Float, FloatType, Part, with_float};
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{Factors, Optimizer};
+use crate::optimizer::Optimizer;
 use crate::verdict::{RIGHT, Word};
 
 /// Elements of a piece: the unit of work, and of the partial sums of a norm.
@@ -28,7 +28,9 @@ pub(crate) struct Piece {
 pub(crate) struct Updated {
     /// Its number.
     pub(crate) parameter: usize,
-    pub(crate) factors: Factors,
+    /// By the attributes before its layer.
+    pub(crate) lr_mult: f32,
+    pub(crate) wd_mult: f32,
 }
 
 /// The elements of some parameters, cut into pieces.
@@ -80,7 +82,7 @@ impl<'a> Target<'a> {
         let [first, second] = self.states.map(|state| state.map_or(&mut [][..], slice));
         let step = self.steps[of.parameter] + 1;
         let part = Part { parameter: slice(self.parameters), gradient, first, second };
-        T::update(self.optimizer, of.factors, step, part);
+        T::update(self.optimizer, self.optimizer.state().factors(of), step, part);
     }
 }
 
@@ -118,8 +120,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) guarded: bool,
     /// Where there is one.
     pub(crate) loss: Option<Shared<u8>>,
-    /// The bits of what gradients are multiplied by, once it is known.
+    /// The bits of what gradients are multiplied by, clipping aside at first.
     pub(crate) factor: AtomicU64,
+    /// The flat arena to which gradients are added in place of an update.
+    pub(crate) sum: Option<Shared<u8>>,
 }
 
 /// What is not finite.
@@ -186,7 +190,7 @@ impl Ending<'_> {
     /// Runs one chunk. `verdict` is right at first; phases from [`Ending::DECIDED`] on are not to run if it no longer is.
     ///
     /// # Safety
-    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive, of the
+    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients, sum and loss are alive, of the
     /// target's float type, and hold all pieces; the word is alive and nobody else writes it.
     pub(crate) unsafe fn run(&self, phase: usize, chunk: usize, verdict: Word) {
         // SAFETY: as the caller says.
@@ -209,18 +213,29 @@ impl Ending<'_> {
                     // SAFETY: as the caller says; this phase is one chunk.
                     unsafe { verdict.set(NotFinite::place(self.not_finite::<T>())) };
                 }
-                let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
-                self.factor.store(factor.to_bits(), Ordering::Relaxed);
+                if let Some(max_norm) = self.max_norm {
+                    let scale = self.factor();
+                    let factor = scale * clip_factor(scale * sum.sqrt(), max_norm);
+                    self.factor.store(factor.to_bits(), Ordering::Relaxed);
+                }
             }
             _ => {
                 let piece = self.pieces[chunk];
                 // SAFETY: as the caller says.
                 let gradient = unsafe { self.gradient::<T>(piece) };
-                let factor = self.max_norm.map_or(1.0, |_| f64::from_bits(self.factor.load(Ordering::Relaxed)));
+                if let Some(sum) = self.sum {
+                    // SAFETY: the sum has the parameters' length and type, nobody else uses it, and pieces do not overlap.
+                    let sum = unsafe { std::slice::from_raw_parts_mut(sum.0.cast::<T>().add(piece.start), piece.len) };
+                    return float::add(sum, gradient);
+                }
                 // SAFETY: pieces do not overlap, and each is updated once.
-                unsafe { self.update(piece, gradient, factor) }
+                unsafe { self.update(piece, gradient, self.factor()) }
             }
         }
+    }
+
+    fn factor(&self) -> f64 {
+        f64::from_bits(self.factor.load(Ordering::Relaxed))
     }
 
     /// # Safety

@@ -260,7 +260,7 @@ mod tests {
             sgd.begin(1).unwrap();
             found.clone_from(&x);
             let part = Part { parameter: &mut found, gradient: &y, first: &mut [], second: &mut [] };
-            T::update(&sgd, Factors { lr: 1.0, wd: 1.0 }, 1, part);
+            T::update(&sgd, Factors::default(), 1, part);
             assert_eq!(found, each(&|x, y| x - 0.5 * y), "{dtype}");
         }
         check::<f16>(DType::F16);

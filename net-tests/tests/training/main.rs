@@ -3,9 +3,13 @@
 #[path = "../../../tests/nets/mod.rs"]
 mod nets;
 
+mod accumulate;
 mod doubles;
+mod ema;
 mod guard;
 mod halves;
 mod optimizers;
 mod resume;
+mod settings;
 mod single_values;
+mod small;

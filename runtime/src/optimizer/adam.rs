@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{AdamRule, Real, adam};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
+use super::{Accumulate, Factors, Footprint, Group, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
 use crate::error::Result;
 
 /// What both are made of.
@@ -12,11 +12,12 @@ struct Core {
     name: &'static str,
     lr: f64,
     betas: [f64; 2],
+    /// Of the present step.
+    beta1: f64,
     eps: f64,
     weight_decay: f64,
     decoupled: bool,
     max_norm: Option<f32>,
-    schedule: Box<dyn Schedule>,
     rule: Option<AdamRule>,
     /// The bias corrections of every step that some parameter is at, sorted by step.
     corrections: Vec<(u64, [f64; 2])>,
@@ -30,11 +31,11 @@ impl Core {
             name,
             lr,
             betas: [0.9, 0.999],
+            beta1: 0.9,
             eps: 1e-8,
             weight_decay,
             decoupled,
             max_norm: None,
-            schedule: Box::new(Constant),
             rule: None,
             corrections: Vec::new(),
             isa: Isa::detect(),
@@ -42,7 +43,7 @@ impl Core {
         }
     }
 
-    fn begin(&mut self, step: u64) -> Result<()> {
+    fn begin(&mut self) -> Result<()> {
         let settings = Settings(self.name);
         let [beta1, beta2] = self.betas;
         settings.not_negative("lr", self.base_lr())?;
@@ -51,16 +52,16 @@ impl Core {
         settings.not_negative("eps", self.eps)?;
         settings.not_negative("weight_decay", self.weight_decay)?;
         settings.max_norm(self.max_norm)?;
-        let lr = self.base_lr() * self.schedule.factor(step - 1);
-        settings.not_negative("scheduled lr", lr)?;
+        let beta1 = self.state.momentum("beta1", beta1)?;
+        self.beta1 = beta1;
         self.rule = Some(AdamRule {
-            lr,
+            // Each parameter has its own.
+            lr: self.base_lr(),
             beta1,
             beta2,
             eps: self.eps,
             weight_decay: self.weight_decay,
             decoupled: self.decoupled,
-            // Each parameter has its own.
             bias_correction1: 1.0,
             bias_correction2_sqrt: 1.0,
         });
@@ -85,13 +86,13 @@ impl Core {
             ("eps", format!("{:?}", self.eps)),
             ("weight_decay", format!("{:?}", self.weight_decay)),
             ("clip_norm", clip_text(self.max_norm)),
-            ("schedule", format!("{:?}", self.schedule)),
+            ("schedule", self.state.schedule_text()),
         ]
     }
 
     /// 1 - beta1ᵗ and √(1 - beta2ᵗ) at step t.
     fn correction(&self, step: u64) -> [f64; 2] {
-        let [beta1, beta2] = self.betas;
+        let (beta1, beta2) = (self.beta1, self.betas[1]);
         [1.0 - beta1.powf(step as f64), (1.0 - beta2.powf(step as f64)).sqrt()]
     }
 
@@ -115,8 +116,8 @@ impl Core {
         let known = self.corrections.binary_search_by_key(&step, |(known, _)| *known);
         let correction = known.map_or_else(|_| self.correction(step), |at| self.corrections[at].1);
         AdamRule {
-            lr: rule.lr * f64::from(factors.lr),
-            weight_decay: rule.weight_decay * f64::from(factors.wd),
+            lr: factors.lr(rule.lr),
+            weight_decay: factors.weight_decay(rule.weight_decay),
             bias_correction1: correction[0],
             bias_correction2_sqrt: correction[1],
             ..*rule
@@ -174,9 +175,21 @@ macro_rules! adam {
                 self
             }
 
-            /// Changes the learning rate from step to step; [`Constant`].
+            /// Changes the learning rate from step to step; [`Constant`](super::Constant).
             pub fn schedule(mut self, schedule: impl Schedule + 'static) -> $name {
-                self.0.schedule = Box::new(schedule);
+                self.0.state.set_schedule(schedule);
+                self
+            }
+
+            /// Other settings for the parameters whose keys match `glob` (see [`Group`]); of several globs that match a key the last one counts.
+            pub fn group(mut self, glob: &str, of: impl FnOnce(Group) -> Group) -> $name {
+                self.0.state.add_group(glob, of(Group::new()));
+                self
+            }
+
+            /// Makes one update of the gradients of several batches; off.
+            pub fn accumulate(mut self, how: Accumulate) -> $name {
+                self.0.state.set_accumulate(how);
                 self
             }
 
@@ -187,7 +200,7 @@ macro_rules! adam {
 
             /// The learning rate of the next step.
             pub fn lr(&self) -> f64 {
-                self.0.base_lr() * self.0.schedule.factor(self.0.state.steps())
+                self.0.state.next_lr(self.0.lr)
             }
         }
 
@@ -204,8 +217,8 @@ macro_rules! adam {
                 &["exp_avg", "exp_avg_sq"]
             }
 
-            fn begin(&mut self, step: u64) -> Result<()> {
-                self.0.begin(step)
+            fn begin(&mut self, _: u64) -> Result<()> {
+                self.0.begin()
             }
 
             fn max_norm(&self) -> Option<f32> {

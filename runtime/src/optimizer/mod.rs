@@ -1,11 +1,21 @@
 //! Optimizers: the rule of an update, the state it keeps, and what of it depends on the step.
 
+mod accumulate;
 mod adam;
-mod schedule;
+mod groups;
+pub mod schedule;
+mod scheduled;
 mod sgd;
 
+pub use accumulate::Accumulate;
+pub(crate) use accumulate::Sum;
 pub use adam::{Adam, AdamW};
-pub use schedule::{Constant, Cosine, Schedule, Then, Warmup};
+pub use groups::{Factors, Group};
+pub use schedule::{
+    Anneal, ChainedScheduler, Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, Cycle, CyclicLr,
+    ExponentialLr, LinearLr, Mode, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr,
+    StepLr, Then, Threshold, Warmup,
+};
 pub use sgd::Sgd;
 
 use std::ops::{Deref, DerefMut};
@@ -26,15 +36,16 @@ use crate::net::Loaded;
 /// use castnet_runtime::{Optimizer, Result, optimizer::{Factors, State}};
 ///
 /// /// Moves every parameter by a fixed length, against the sign of its gradient.
-/// struct SignSgd { lr: f32, state: State }
+/// struct SignSgd { lr: f64, state: State }
 ///
 /// impl Optimizer for SignSgd {
 ///     fn name(&self) -> &'static str { "SignSgd" }
 ///     fn states(&self) -> &'static [&'static str] { &[] }
 ///     fn begin(&mut self, _step: u64) -> Result<()> { Ok(()) }
 ///     fn update(&self, factors: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], _: &mut [f32], _: &mut [f32]) {
+///         let lr = factors.lr(self.lr) as f32; // By the schedule and the parameter's group.
 ///         for (p, g) in parameter.iter_mut().zip(gradient) {
-///             *p -= self.lr * factors.lr * g.signum();
+///             *p -= lr * g.signum();
 ///         }
 ///     }
 ///     fn state(&self) -> &State { &self.state }
@@ -91,7 +102,25 @@ pub trait Optimizer: Send + Sync {
     /// Where the state is kept.
     fn state_mut(&mut self) -> &mut State;
 
-    /// Updates the parameters of a net that `gradients` have been computed for.
+    /// Tells the schedule a metric, such as the validation loss of an epoch: [`ReduceLrOnPlateau`] asks for it.
+    ///
+    /// # Errors
+    /// If the schedule asks for none.
+    fn metric(&mut self, metric: f64) -> Result<()> {
+        let optimizer = self.name();
+        self.state_mut().metric(optimizer, metric)
+    }
+
+    /// Updates by what has been [accumulated](Accumulate) so far, although batches are missing, such as at the end of an epoch: by the mean of
+    /// those that there are, or their sum. Whether there were any.
+    ///
+    /// # Errors
+    /// As [`Optimizer::apply`].
+    fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
+        net.as_mut().flush(&mut Lent(self))
+    }
+
+    /// Updates the parameters of a net that `gradients` have been computed for, at once: what is [accumulated](Accumulate) stays as it is.
     ///
     /// # Errors
     /// If the gradients are of another net, the optimizer has the state of another model, or a setting is out of its range.
@@ -162,6 +191,10 @@ macro_rules! refers {
                 (**self).state_mut()
             }
 
+            fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
+                (**self).flush(net)
+            }
+
             fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
                 (**self).apply(net, gradients)
             }
@@ -194,16 +227,8 @@ pub trait Footprint: Optimizer {
     const STATES: usize;
 }
 
-/// By what the settings are multiplied for one parameter: the attributes before its layer, as PyTorch's parameter groups.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Factors {
-    /// Of the whole update, decay included.
-    pub lr: f32,
-    /// Of the decay.
-    pub wd: f32,
-}
-
-/// What an optimizer remembers of one model: a number for each parameter element and state, allocated at first use.
+/// What every optimizer has, its schedule and groups among it, and what it remembers of one model: a number for each parameter element and
+/// state, allocated at first use.
 #[derive(Debug, Default)]
 pub struct State {
     /// The model, and the name of its net.
@@ -214,6 +239,9 @@ pub struct State {
     /// Updates of each parameter.
     parameter_steps: Vec<u64>,
     arenas: Vec<Memory>,
+    scheduled: scheduled::Scheduled,
+    groups: groups::Groups,
+    accumulated: accumulate::Accumulated,
 }
 
 impl State {
@@ -265,16 +293,18 @@ impl State {
 
     /// Takes what a checkpoint holds.
     pub(crate) fn restore(&mut self, model: &Model, from: Restored) {
-        let Restored { steps, parameter_steps, lr, arenas } = from;
+        let Restored { steps, parameter_steps, lr, arenas, schedule, sum } = from;
         // A state that was never used goes to whoever uses it first.
-        let owner = (steps > 0).then(|| (model.id(), model.name().to_string()));
-        *self = State { owner, steps, lr, parameter_steps, arenas };
+        let owner = (steps > 0 || sum.is_some()).then(|| (model.id(), model.name().to_string()));
+        self.scheduled.restore(&schedule);
+        self.accumulated.restore(sum);
+        *self = State { owner, steps, lr, parameter_steps, arenas, ..std::mem::take(self) };
     }
 
     /// One more update is done, of these parameters.
-    pub(crate) fn advance(&mut self, reached: &[usize]) {
+    pub(crate) fn advance(&mut self, reached: impl IntoIterator<Item = usize>) {
         self.steps += 1;
-        reached.iter().for_each(|&p| self.parameter_steps[p] += 1);
+        reached.into_iter().for_each(|p| self.parameter_steps[p] += 1);
     }
 }
 
@@ -285,6 +315,9 @@ pub(crate) struct Restored {
     pub(crate) parameter_steps: Vec<u64>,
     pub(crate) lr: Option<f64>,
     pub(crate) arenas: Vec<Memory>,
+    /// Empty where the schedule keeps what it has.
+    pub(crate) schedule: Vec<f64>,
+    pub(crate) sum: Option<Sum>,
 }
 
 /// Gets an optimizer ready for its next update of the model with this identity: settings checked, state there.
@@ -300,6 +333,8 @@ pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded
         state.parameter_steps.clear();
         state.parameter_steps.resize(loaded.net.parameters.len(), 0);
     }
+    state.begin_groups(name, &loaded.net, is_new)?;
+    state.begin_schedule(name)?;
     optimizer.begin(step)?;
     if is_new {
         let bytes = loaded.bytes();

@@ -3,7 +3,7 @@
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{SgdRule, sgd};
 
-use super::{Constant, Factors, Footprint, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
+use super::{Accumulate, Factors, Footprint, Group, Optimizer, Schedule, Settings, State, UpdateF64, clip_text};
 use crate::error::Result;
 
 /// Stochastic gradient descent (`torch.optim.SGD`, with its defaults): no momentum, no decay.
@@ -20,7 +20,6 @@ pub struct Sgd {
     nesterov: bool,
     weight_decay: f64,
     max_norm: Option<f32>,
-    schedule: Box<dyn Schedule>,
     rule: SgdRule,
     isa: Isa,
     state: State,
@@ -37,7 +36,6 @@ impl Sgd {
             nesterov: false,
             weight_decay: 0.0,
             max_norm: None,
-            schedule: Box::new(Constant),
             rule,
             isa: Isa::detect(),
             state: State::new(),
@@ -74,9 +72,21 @@ impl Sgd {
         self
     }
 
-    /// Changes the learning rate from step to step; [`Constant`].
+    /// Changes the learning rate from step to step; [`Constant`](super::Constant).
     pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Sgd {
-        self.schedule = Box::new(schedule);
+        self.state.set_schedule(schedule);
+        self
+    }
+
+    /// Other settings for the parameters whose keys match `glob` (see [`Group`]); of several globs that match a key the last one counts.
+    pub fn group(mut self, glob: &str, of: impl FnOnce(Group) -> Group) -> Sgd {
+        self.state.add_group(glob, of(Group::new()));
+        self
+    }
+
+    /// Makes one update of the gradients of several batches; off.
+    pub fn accumulate(mut self, how: Accumulate) -> Sgd {
+        self.state.set_accumulate(how);
         self
     }
 
@@ -93,8 +103,8 @@ impl Sgd {
     /// The rule of a parameter at its step.
     fn rule_at(&self, factors: Factors, step: u64) -> SgdRule {
         SgdRule {
-            lr: self.rule.lr * f64::from(factors.lr),
-            weight_decay: self.rule.weight_decay * f64::from(factors.wd),
+            lr: factors.lr(self.rule.lr),
+            weight_decay: factors.weight_decay(self.rule.weight_decay),
             first_step: step == 1,
             ..self.rule
         }
@@ -102,7 +112,7 @@ impl Sgd {
 
     /// The learning rate of the next step.
     pub fn lr(&self) -> f64 {
-        self.base_lr() * self.schedule.factor(self.state.steps())
+        self.state.next_lr(self.lr)
     }
 }
 
@@ -119,7 +129,7 @@ impl Optimizer for Sgd {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
 
-    fn begin(&mut self, step: u64) -> Result<()> {
+    fn begin(&mut self, _: u64) -> Result<()> {
         let settings = Settings(self.name());
         settings.not_negative("lr", self.base_lr())?;
         settings.fraction("momentum", self.momentum)?;
@@ -128,15 +138,13 @@ impl Optimizer for Sgd {
         settings.max_norm(self.max_norm)?;
         let plain = self.momentum > 0.0 && self.dampening == 0.0;
         settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !self.nesterov || plain)?;
-        let lr = self.base_lr() * self.schedule.factor(step - 1);
-        settings.not_negative("scheduled lr", lr)?;
         self.rule = SgdRule {
-            lr,
-            momentum: self.momentum,
+            // Each parameter has its own.
+            lr: self.base_lr(),
+            momentum: self.state.momentum("momentum", self.momentum)?,
             dampening: self.dampening,
             weight_decay: self.weight_decay,
             nesterov: self.nesterov,
-            // Each parameter has its own.
             first_step: false,
         };
         Ok(())
@@ -170,7 +178,7 @@ impl Optimizer for Sgd {
             ("nesterov", format!("{:?}", self.nesterov)),
             ("weight_decay", format!("{:?}", self.weight_decay)),
             ("clip_norm", clip_text(self.max_norm)),
-            ("schedule", format!("{:?}", self.schedule)),
+            ("schedule", self.state.schedule_text()),
         ]
     }
 
