@@ -6,7 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use castnet::optimizer::{Accumulate, OneCycleLr};
 use castnet::prelude::*;
+use castnet::train::Ema;
 use nets::{Example, LeNet};
 
 struct Counting;
@@ -32,9 +34,11 @@ static ALLOCATOR: Counting = Counting;
 /// Allocations of 99 rounds after a first one.
 fn allocations(optimizer: &mut impl Optimizer, batches: &[Vec<Array>]) -> u64 {
     let mut net = LeNet::create(1).unwrap();
+    let mut ema = Ema::new(LeNet::create(2).unwrap(), 0.99).unwrap();
     let mut round = || {
         for batch in batches {
             net.train(optimizer, batch).unwrap();
+            ema.update(&net).unwrap();
         }
     };
     round();
@@ -53,5 +57,10 @@ fn main() {
         let what = format!("with {} batch sizes", batches.len());
         assert_eq!(allocations(&mut Sgd::new(0.01).momentum(0.9), batches), 0, "SGD {what}");
         assert_eq!(allocations(&mut AdamW::new(1e-3).clip_norm(1.0), batches), 0, "AdamW {what}");
+        let mut grouped = Sgd::new(0.01).momentum(0.9).schedule(OneCycleLr::new(300)).group("*.bias", |g| g.lr(0.1));
+        assert_eq!(allocations(&mut grouped, batches), 0, "groups {what}");
+        // The first round makes an update.
+        let mut two = AdamW::new(1e-3).clip_norm(1.0).accumulate(Accumulate::Mean(batches.len().max(2) as u64));
+        assert_eq!(allocations(&mut two, &batches.repeat(2)), 0, "accumulated {what}");
     }
 }

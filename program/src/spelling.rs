@@ -13,7 +13,16 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, k)| k)
 }
 
-/// Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours.
+/// The known names that a glob nearly matches, nearest first: `*` and `?` stand for anything.
+pub fn near_glob<'a>(glob: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let limit = (glob.chars().filter(|c| !"*?".contains(*c)).count() / 3).max(1);
+    let distances = known.into_iter().map(|k| (edit_distance(&glob.to_lowercase(), &k.to_lowercase()), k));
+    let mut near: Vec<_> = distances.filter(|(d, _)| *d <= limit).collect();
+    near.sort_by_key(|(d, _)| *d);
+    near.into_iter().map(|(_, k)| k).collect()
+}
+
+/// Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours. In `a`, `*` and `?` are those of globs.
 fn edit_distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -22,9 +31,12 @@ fn edit_distance(a: &str, b: &str) -> usize {
     }
     rows[0] = (0..=b.len()).collect();
     for i in 1..=a.len() {
+        // What a `*` stands for costs nothing.
+        let cost = usize::from(a[i - 1] != '*');
+        rows[i][0] = rows[i - 1][0] + cost;
         for j in 1..=b.len() {
-            let substitution = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = substitution.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            let substitution = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1] && a[i - 1] != '?');
+            let mut best = substitution.min(rows[i - 1][j] + cost).min(rows[i][j - 1] + cost);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -36,7 +48,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{did_you_mean, near_glob};
 
     #[test]
     fn near_names_are_offered() {
@@ -44,5 +56,14 @@ mod tests {
         assert_eq!(did_you_mean("thanh", known), Some("tanh"));
         assert_eq!(did_you_mean("maxpool2d", known), Some("max_pool2d"));
         assert_eq!(did_you_mean("softmax", known), None);
+    }
+
+    #[test]
+    fn names_near_a_glob() {
+        let known = ["fc1.weight", "fc1.bias", "conv.bias", "blocks.0.ln.weight"];
+        assert_eq!(near_glob("*.bais", known), ["fc1.bias", "conv.bias"]);
+        assert_eq!(near_glob("block.*.ln.*", known), ["blocks.0.ln.weight"]);
+        assert_eq!(near_glob("fc.weight", known), ["fc1.weight"]);
+        assert!(near_glob("*.running_mean", known).is_empty());
     }
 }

@@ -360,6 +360,36 @@ pub enum Error {
         /// `in [0, 1)`.
         allowed: &'static str,
     },
+    /// A group of an optimizer matches no parameter; nothing has run.
+    #[error("{optimizer}: the group `{glob}` matches no parameter of {net}{}", did_you_mean_any(near))]
+    NoSuchParameters {
+        /// `AdamW`.
+        optimizer: &'static str,
+        /// `LeNet`.
+        net: String,
+        /// `*.bais`.
+        glob: String,
+        /// Keys that are much like it, a few at most.
+        near: Vec<String>,
+    },
+    /// An optimizer was told a metric that its schedule does not ask for.
+    #[error("{optimizer}: its schedule, {schedule}, asks for no metric; `ReduceLrOnPlateau` does")]
+    NoMetric {
+        /// `AdamW`.
+        optimizer: &'static str,
+        /// `Constant`.
+        schedule: String,
+    },
+    /// A schedule says the momentum, and the optimizer has none; nothing has run.
+    #[error(
+        "{schedule} changes the momentum, and the optimizer has none: set its {setting}, or say `cycle_momentum(false)`"
+    )]
+    NoMomentum {
+        /// `momentum`.
+        setting: &'static str,
+        /// `OneCycleLr { … }`.
+        schedule: String,
+    },
     /// The loss is not finite and the model was told to stop; the parameters are those before the step.
     #[error("{net}: the loss of step {step} is {loss}{}", place_text(place))]
     NotFinite {
@@ -506,6 +536,11 @@ pub(crate) fn type_text(dtype: DType, shape: &[usize]) -> String {
 
 fn did_you_mean(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean `{s}`?"))
+}
+
+fn did_you_mean_any(near: &[String]) -> String {
+    let near: Vec<_> = near.iter().map(|key| format!("`{key}`")).collect();
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
 }
 
 /// `3`, `[0, 3]`.

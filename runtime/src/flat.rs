@@ -7,10 +7,10 @@ use castnet_kernels::update::{Elements, MAX_SUMS, Part, Real, UpdateRule};
 use castnet_kernels::{Gradient, Update};
 use castnet_program::program::{Layout, PANEL};
 
-use crate::float::{Float, Slices, with_float};
+use crate::float::{self, Float, Slices, with_float};
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{Factors, MAX_SLICES, Optimizer, Placed, Rule};
+use crate::optimizer::{MAX_SLICES, Optimizer, Placed, Rule};
 use crate::verdict::{RIGHT, Word};
 
 /// Elements of a piece: the unit of work, and of the partial sums of a norm.
@@ -29,7 +29,9 @@ pub(crate) struct Piece {
 pub(crate) struct Updated {
     /// Its number.
     pub(crate) parameter: usize,
-    pub(crate) factors: Factors,
+    /// By the attributes before its layer.
+    pub(crate) lr_mult: f32,
+    pub(crate) wd_mult: f32,
 }
 
 /// The elements of some parameters, cut into pieces.
@@ -140,7 +142,8 @@ impl<'a> Target<'a> {
     /// # Safety
     /// As [`Target::update`].
     unsafe fn update_slices<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
-        let step = self.optimizer.state().parameter_steps()[of.parameter] + 1;
+        let state = self.optimizer.state();
+        let (factors, step) = (state.factors(of), state.parameter_steps()[of.parameter] + 1);
         // SAFETY: as in `update`; states of slices are of the net's float type.
         let slice = |at: usize, len: usize, elements: Elements| unsafe {
             std::slice::from_raw_parts_mut(elements.base.cast::<T>().add(start + at), len)
@@ -151,7 +154,7 @@ impl<'a> Target<'a> {
             present.for_each(|(state, elements)| *state = slice(at, gradient.len(), *elements));
             let states = &mut states[..self.states.len()];
             let slices = Slices { parameter: slice(at, gradient.len(), self.parameters), gradient, states };
-            T::update(self.rule, of.factors, step, slices);
+            T::update(self.rule, factors, step, slices);
         };
         if factor == 1.0 {
             return run(0, gradient);
@@ -201,8 +204,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) guarded: bool,
     /// Where there is one.
     pub(crate) loss: Option<Shared<u8>>,
-    /// The bits of what gradients are multiplied by, once it is known.
+    /// The bits of what gradients are multiplied by, clipping aside at first.
     pub(crate) factor: AtomicU64,
+    /// The flat arena to which gradients are added in place of an update.
+    pub(crate) sum: Option<Shared<u8>>,
 }
 
 /// What is not finite.
@@ -244,7 +249,7 @@ impl Ending<'_> {
     pub(crate) fn counts(&self) -> [u32; Ending::PHASES] {
         let pieces = self.pieces.len() as u32;
         let summing = u32::from(self.guarded || self.max_norm.is_some());
-        let reducing = u32::from(self.target.is_reduced());
+        let reducing = u32::from(self.sum.is_none() && self.target.is_reduced());
         [summing * pieces, summing, reducing * pieces, reducing, pieces]
     }
 
@@ -270,7 +275,7 @@ impl Ending<'_> {
     /// Runs one chunk. `verdict` is right at first; phases from [`Ending::DECIDED`] on are not to run if it no longer is.
     ///
     /// # Safety
-    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients and loss are alive, of the
+    /// The phases run in order, after whatever writes the gradients and the loss, each chunk once; gradients, sum and loss are alive, of the
     /// target's float type, and hold all pieces; the word is alive and nobody else writes it.
     pub(crate) unsafe fn run(&self, phase: usize, chunk: usize, verdict: Word) {
         // SAFETY: as the caller says.
@@ -293,8 +298,11 @@ impl Ending<'_> {
                     // SAFETY: as the caller says; this phase is one chunk.
                     unsafe { verdict.set(NotFinite::place(self.not_finite::<T>())) };
                 }
-                let factor = clip_factor(sum.sqrt(), self.max_norm.unwrap_or(f32::INFINITY));
-                self.factor.store(factor.to_bits(), Ordering::Relaxed);
+                if let Some(max_norm) = self.max_norm {
+                    let scale = self.factor();
+                    let factor = scale * clip_factor(scale * sum.sqrt(), max_norm);
+                    self.factor.store(factor.to_bits(), Ordering::Relaxed);
+                }
             }
             // SAFETY: as the caller says.
             2 => unsafe { self.sum::<T>(chunk) },
@@ -302,15 +310,22 @@ impl Ending<'_> {
             3 => unsafe { self.rows() },
             4.. => {
                 let piece = self.pieces[chunk];
-                // SAFETY: as the caller says; pieces do not overlap, and each is updated once.
-                unsafe { self.target.update(piece.of, piece.start, self.gradient::<T>(piece), self.factor()) }
+                // SAFETY: as the caller says.
+                let gradient = unsafe { self.gradient::<T>(piece) };
+                if let Some(sum) = self.sum {
+                    // SAFETY: the sum has the parameters' length and type, nobody else uses it, and pieces do not overlap.
+                    let sum = unsafe { std::slice::from_raw_parts_mut(sum.0.cast::<T>().add(piece.start), piece.len) };
+                    return float::add(sum, gradient);
+                }
+                // SAFETY: pieces do not overlap, and each is updated once.
+                unsafe { self.target.update(piece.of, piece.start, gradient, self.factor()) }
             }
         }
     }
 
     /// By what gradients are multiplied, once it is known.
     fn factor(&self) -> f64 {
-        self.max_norm.map_or(1.0, |_| f64::from_bits(self.factor.load(Ordering::Relaxed)))
+        f64::from_bits(self.factor.load(Ordering::Relaxed))
     }
 
     /// What the rule sums over a piece.

@@ -275,12 +275,7 @@ mod tests {
             found.clone_from(&x);
             let mut state = y.clone();
             let slices = Slices { parameter: &mut found, gradient: &y, states: &mut [&mut state] };
-            T::update(
-                Rule::Slices { states: &["sum"], f32: &Summed, f64: None },
-                Factors { lr: 1.0, wd: 1.0 },
-                1,
-                slices,
-            );
+            T::update(Rule::Slices { states: &["sum"], f32: &Summed, f64: None }, Factors::default(), 1, slices);
             assert_eq!(state, each(&|_, y| y + y), "{dtype}");
             assert_eq!(found, each(&|x, y| x - 0.5 * (y + y)), "{dtype}");
         }

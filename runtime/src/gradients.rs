@@ -39,7 +39,24 @@ impl Gradients {
 
     /// The numbers of the parameters that were reached.
     pub(crate) fn reached(&self) -> Vec<usize> {
-        (0..self.reached.len()).filter(|&p| self.reached[p]).collect()
+        self.reached_ones().collect()
+    }
+
+    /// The same one by one.
+    pub(crate) fn reached_ones(&self) -> impl Iterator<Item = usize> {
+        (0..self.reached.len()).filter(|&p| self.reached[p])
+    }
+
+    /// Whether these parameters were reached, and no others.
+    pub(crate) fn is_reached(&self, parameters: &[usize]) -> bool {
+        let count = self.reached.iter().filter(|r| **r).count();
+        count == parameters.len() && parameters.iter().all(|&p| self.reached[p])
+    }
+
+    /// All 0 again, nothing reached.
+    pub(crate) fn clear(&mut self) {
+        self.arena.slice_mut::<u8>().fill(0);
+        self.reached.fill(false);
     }
 
     /// The elements that were reached, cut into pieces.

@@ -14,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::flat::Updated;
 use crate::float::FloatType;
 use crate::memory::Memory;
-use crate::optimizer::Factors;
 use crate::validate;
 
 /// A compiled network as `network!` writes it.
@@ -199,7 +198,7 @@ impl Loaded {
     /// A parameter as an optimizer's update sees it.
     pub(crate) fn updated(&self, parameter: usize) -> Updated {
         let p = &self.net.parameters[parameter];
-        Updated { parameter, factors: Factors { lr: p.lr_mult, wd: p.wd_mult } }
+        Updated { parameter, lr_mult: p.lr_mult, wd_mult: p.wd_mult }
     }
 
     /// The number of a state by its name.

@@ -299,7 +299,7 @@ fn interpreted_and_compiled_have_the_same_bits() {
             optimizer.begin(1).unwrap();
             let Rule::Formula(rule) = optimizer.rule() else { panic!("{case} has no formula") };
             let mut scalars = vec![f64::NAN; rule.scalars().len()];
-            optimizer.scalars(Factors { lr: 0.5, wd: 0.25 }, 1, &mut scalars);
+            optimizer.scalars(Factors::default(), 1, &mut scalars);
             // NAdam's products are known of parameters only; any number will do.
             scalars.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = 0.3);
             let rule = rule_of(rule);

@@ -3,11 +3,15 @@
 #[path = "../../../tests/nets/mod.rs"]
 mod nets;
 
+mod accumulate;
 mod doubles;
+mod ema;
 mod guard;
 mod halves;
 mod optimizers;
 mod resume;
 #[forbid(unsafe_code)]
 mod rules;
+mod settings;
 mod single_values;
+mod small;

@@ -29,7 +29,7 @@ impl Model {
     /// # Errors
     /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), self.tensors(), None)
+        write(path.as_ref(), self.tensors(str::to_string), None)
     }
 
     /// Reads all parameters and states. Floats of fewer digits than the net's are widened, whole numbers of any type become the integers of a
@@ -57,9 +57,9 @@ impl Model {
         Ok(())
     }
 
-    fn tensors(&self) -> Vec<(String, Source<'_>)> {
-        let parameters = self.laid_out(self.arena(), None, str::to_string);
-        let states = self.states().named().map(|(state, value)| (state.name.clone(), Source::Whole(value)));
+    fn tensors(&self, key: fn(&str) -> String) -> Vec<(String, Source<'_>)> {
+        let parameters = self.laid_out(self.arena(), None, key);
+        let states = self.states().named().map(|(state, value)| (key(&state.name), Source::Whole(value)));
         parameters.chain(states).collect()
     }
 
@@ -80,18 +80,7 @@ impl Model {
     /// Parameters and states, without those of an optimizer; every mistake of the file is reported in one go.
     fn read_model(&self, reader: &Reader) -> Result<(Memory, Vec<Option<Array>>)> {
         let mut mistakes = Vec::new();
-        let arena = self.read_arena(reader, None, &|parameter| parameter.to_string(), &mut mistakes)?;
-        let states = self.net().states.iter().map(|state| {
-            let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
-            let read = match reader.shape(&state.name) {
-                // It had no value when the file was written.
-                None if run_time => return Ok(None),
-                None if is_counter(state) => return Array::try_zeros_of(state.ty.dtype, &[]).map(Some),
-                shape => reader.array(&state.name, shape.filter(|shape| may_have(state, shape)), &state.ty),
-            };
-            read.map(Some).or_else(|fault| fault.note(&mut mistakes).map(|()| None))
-        });
-        let states = states.collect::<Result<Vec<_>>>()?;
+        let found = self.read_values(reader, &str::to_string, &mut mistakes)?;
         let known = || {
             let parameters = self.net().parameters.iter().map(|p| p.name.as_str());
             parameters.chain(self.net().states.iter().map(|s| s.name.as_str()))
@@ -103,7 +92,30 @@ impl Model {
             let meant = did_you_mean(&found, known()).map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
             mistakes.push(format!("`{found}`: not a parameter of {}{meant}", self.name()));
         }
-        self.unless_wrong(reader, mistakes).map(|()| (arena, states))
+        self.unless_wrong(reader, mistakes).map(|()| found)
+    }
+
+    /// Parameters and states that stand under these keys.
+    fn read_values(
+        &self,
+        reader: &Reader,
+        key: &dyn Fn(&str) -> String,
+        mistakes: &mut Vec<String>,
+    ) -> Result<(Memory, Vec<Option<Array>>)> {
+        let arena = self.read_arena(reader, None, key, mistakes)?;
+        let states = self.net().states.iter().map(|state| {
+            let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
+            let key = key(&state.name);
+            let read = match reader.shape(&key) {
+                // It had no value when the file was written.
+                None if run_time => return Ok(None),
+                None if is_counter(state) => return Array::try_zeros_of(state.ty.dtype, &[]).map(Some),
+                shape => reader.array(&key, shape.filter(|shape| may_have(state, shape)), &state.ty),
+            };
+            read.map(Some).or_else(|fault| fault.note(mistakes).map(|()| None))
+        });
+        let states = states.collect::<Result<Vec<_>>>()?;
+        Ok((arena, states))
     }
 
     /// A flat arena from the tensors with these keys, of the parameters' type if none is said.

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Reader, write};
 use crate::error::{Error, Result};
+use crate::gradients::Gradients;
 use crate::model::{Model, Saved};
-use crate::optimizer::{Optimizer, Restored};
+use crate::optimizer::{Optimizer, Restored, Sum};
 
 /// The metadata entry of a training checkpoint.
 const TRAINING: &str = "castnet.training";
@@ -32,6 +33,15 @@ struct Training {
     settings: Option<Vec<(String, String)>>,
     /// The bits of the learning rate that was set by hand, if one was: a decimal may come back as another number.
     lr_bits: Option<u64>,
+    /// The bits of what metrics have made of the schedule.
+    #[serde(default)]
+    schedule_bits: Vec<u64>,
+    /// The number of batches whose gradients have been added up since the last update, and which parameters they have reached.
+    #[serde(default)]
+    accumulated: Option<(u64, Vec<String>)>,
+    /// Updates of the average that the file holds too, if it does.
+    #[serde(default)]
+    average_updates: Option<u64>,
     extra: BTreeMap<String, String>,
 }
 
@@ -47,14 +57,31 @@ impl Model {
         optimizer: &dyn Optimizer,
         extra: &BTreeMap<String, String>,
     ) -> Result<()> {
-        let path = path.as_ref();
+        self.write_training(path.as_ref(), optimizer, extra, None)
+    }
+
+    /// The same with an average of the model and the number of its updates.
+    pub(crate) fn write_training(
+        &self,
+        path: &Path,
+        optimizer: &dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+        average: Option<(&Model, u64)>,
+    ) -> Result<()> {
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
-        let mut tensors = self.tensors();
+        let mut tensors = self.tensors(str::to_string);
+        if let Some((average, _)) = average {
+            tensors.extend(average.tensors(|key| state_key(AVERAGE, key)));
+        }
         for (number, (name, dtype)) in optimizer.rule().states().enumerate() {
             let Some(arena) = state.arena(number) else { continue };
             tensors.extend(self.laid_out(arena, dtype, move |parameter| state_key(name, parameter)));
         }
+        if let Some(sum) = state.sum() {
+            tensors.extend(self.laid_out(&sum.gradients.arena, None, |parameter| state_key(GRADIENT, parameter)));
+        }
+        let accumulated = state.sum().map(|sum| (sum.batches(), sum.gradients.names().map(str::to_string).collect()));
         let names = self.net().parameters.iter().map(|p| p.name.clone());
         let training = Training {
             net: self.name().to_string(),
@@ -66,6 +93,9 @@ impl Model {
             parameter_steps: Some(names.zip(state.parameter_steps().iter().copied()).collect()),
             settings: Some(settings(optimizer)),
             lr_bits: state.lr().map(f64::to_bits),
+            accumulated,
+            average_updates: average.map(|(_, updates)| updates),
+            schedule_bits: state.schedule_state().into_iter().map(f64::to_bits).collect(),
             extra: extra.clone(),
         };
         let text = serde_json::to_string(&training).map_err(|e| Error::Io {
@@ -87,7 +117,26 @@ impl Model {
         path: impl AsRef<Path>,
         optimizer: &mut dyn Optimizer,
     ) -> Result<BTreeMap<String, String>> {
-        self.resume(path.as_ref(), optimizer, false)
+        self.resume(&Reader::open(path.as_ref())?, optimizer, false)
+    }
+
+    /// The same with the average that [`Model::write_training`] was given, and the number of its updates.
+    pub(crate) fn resume_with(
+        &mut self,
+        path: &Path,
+        optimizer: &mut dyn Optimizer,
+        average: &mut Model,
+    ) -> Result<(BTreeMap<String, String>, u64)> {
+        let reader = Reader::open(path)?;
+        let Some(updates) = read_training(&reader)?.average_updates else {
+            return Err(wrong(&reader, "average", "missing", "that of `Ema::save_training`"));
+        };
+        let mut mistakes = Vec::new();
+        let (parameters, states) = average.read_values(&reader, &|key| state_key(AVERAGE, key), &mut mistakes)?;
+        average.unless_wrong(&reader, mistakes)?;
+        let extra = self.resume(&reader, optimizer, false)?;
+        average.restore(parameters, states, None);
+        Ok((extra, updates))
     }
 
     /// As [`Model::load_training`], but the optimizer keeps the settings and the learning rate that it has, whatever the file's were. A state
@@ -100,51 +149,56 @@ impl Model {
         path: impl AsRef<Path>,
         optimizer: &mut dyn Optimizer,
     ) -> Result<BTreeMap<String, String>> {
-        self.resume(path.as_ref(), optimizer, true)
+        self.resume(&Reader::open(path.as_ref())?, optimizer, true)
     }
 
     fn resume(
         &mut self,
-        path: &Path,
+        reader: &Reader,
         optimizer: &mut dyn Optimizer,
         keep_settings: bool,
     ) -> Result<BTreeMap<String, String>> {
-        let reader = Reader::open(path)?;
-        let wrong = |key: &str, found: &str, expected: &str| Error::Resume {
-            path: path.to_path_buf(),
-            key: key.to_string(),
-            found: found.to_string(),
-            expected: expected.to_string(),
-        };
-        let Some(text) = reader.metadata(TRAINING) else {
-            return Err(wrong(TRAINING, "missing", "the metadata of a training checkpoint"));
-        };
-        let training: Training = serde_json::from_str(text)
-            .map_err(|e| wrong(TRAINING, &e.to_string(), "the metadata of a training checkpoint"))?;
+        let training = read_training(reader)?;
+        let wrong = |key: &str, found: &str, expected: &str| wrong(reader, key, found, expected);
         if training.optimizer != optimizer.name() {
             return Err(wrong("optimizer", &training.optimizer, optimizer.name()));
         }
-        let saved = self.saved_states(&reader);
+        let schedule: Vec<_> = match keep_settings {
+            true => vec![],
+            false => training.schedule_bits.iter().copied().map(f64::from_bits).collect(),
+        };
+        let saved = self.saved_states(reader);
         if !keep_settings {
             let differences = differences(&training, &saved, optimizer);
             if !differences.is_empty() {
-                let (path, optimizer) = (path.to_path_buf(), optimizer.name());
+                let (path, optimizer) = (reader.path().to_path_buf(), optimizer.name());
                 return Err(Error::OtherSettings { path, optimizer, differences });
             }
         }
-        let (parameters, own_states) = self.read_model(&reader)?;
+        let numbers = optimizer.state().schedule_state().len();
+        if !keep_settings && schedule.len() != numbers {
+            return Err(wrong("schedule_bits", &format!("{} numbers", schedule.len()), &numbers.to_string()));
+        }
+        let (parameters, own_states) = self.read_model(reader)?;
+        let sum = match &training.accumulated {
+            Some((batches, names)) if optimizer.state().accumulate_text().is_some() => {
+                Some(Sum::restored(self.read_gradients(reader, names)?, *batches))
+            }
+            _ => None,
+        };
         let mut states: Vec<_> = optimizer.rule().states().collect();
         let whole = states.iter().all(|(state, _)| saved.iter().any(|s| s == state));
-        if training.steps == 0 {
+        // A sum belongs to a state that is in use.
+        if training.steps == 0 && sum.is_none() {
             states.clear();
         }
         let arenas = states.iter().map(|(state, dtype)| {
-            if !whole {
+            if !whole || training.steps == 0 {
                 return self.loaded().arena_of(*dtype);
             }
             let mut mistakes = Vec::new();
-            let arena = self.read_arena(&reader, *dtype, &|parameter| state_key(state, parameter), &mut mistakes)?;
-            self.unless_wrong(&reader, mistakes).map(|()| arena)
+            let arena = self.read_arena(reader, *dtype, &|parameter| state_key(state, parameter), &mut mistakes)?;
+            self.unless_wrong(reader, mistakes).map(|()| arena)
         });
         let arenas = arenas.collect::<Result<Vec<_>>>()?;
         let parameter_steps = self.net().parameters.iter().map(|p| match &training.parameter_steps {
@@ -159,9 +213,21 @@ impl Model {
         let parameter_steps = parameter_steps.collect::<Result<Vec<_>>>()?;
         let lr = if keep_settings { optimizer.state().lr() } else { training.lr_bits.map(f64::from_bits) };
         self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
-        let restored = Restored { steps: training.steps, parameter_steps, lr, arenas };
+        let restored = Restored { steps: training.steps, parameter_steps, lr, arenas, schedule, sum };
         optimizer.state_mut().restore(self, restored);
         Ok(training.extra)
+    }
+
+    /// The gradients of these parameters that a file holds.
+    fn read_gradients(&self, reader: &Reader, names: &[String]) -> Result<Gradients> {
+        let mut mistakes = Vec::new();
+        let arena = self.read_arena(reader, None, &|parameter| state_key(GRADIENT, parameter), &mut mistakes)?;
+        self.unless_wrong(reader, mistakes)?;
+        let mut gradients = Gradients::new(self.loaded())?;
+        gradients.arena = arena;
+        let numbers = names.iter().map(|name| self.loaded().parameter(name)).collect::<Result<Vec<_>>>()?;
+        gradients.reach(&numbers);
+        Ok(gradients)
     }
 
     /// The names of the optimizer's states that a file holds, sorted.
@@ -174,7 +240,8 @@ impl Model {
             // `fc.weight` ends with `weight`, which may be a parameter too.
             states.min_by_key(|state| state.len()).map(str::to_string)
         };
-        let mut names: Vec<_> = reader.keys().iter().filter_map(state).collect();
+        let mut names: Vec<_> =
+            reader.keys().iter().filter_map(state).filter(|name| name != GRADIENT && name != AVERAGE).collect();
         names.sort();
         names.dedup();
         names
@@ -184,12 +251,32 @@ impl Model {
 /// How keys of the optimizer's states begin.
 pub(super) const OPTIMIZER: &str = "optimizer.";
 
+fn read_training(reader: &Reader) -> Result<Training> {
+    let expected = "the metadata of a training checkpoint";
+    let text = reader.metadata(TRAINING).ok_or_else(|| wrong(reader, TRAINING, "missing", expected))?;
+    serde_json::from_str(text).map_err(|e| wrong(reader, TRAINING, &e.to_string(), expected))
+}
+
+fn wrong(reader: &Reader, key: &str, found: &str, expected: &str) -> Error {
+    let (path, key) = (reader.path().to_path_buf(), key.to_string());
+    Error::Resume { path, key, found: found.to_string(), expected: expected.to_string() }
+}
+
+/// What stands in the place of a state's name for an average of the model, its states among it.
+const AVERAGE: &str = "averaged";
+
+/// What stands in the place of a state's name for gradients that are added up.
+const GRADIENT: &str = "accumulated_grad";
+
 fn state_key(state: &str, parameter: &str) -> String {
     format!("{OPTIMIZER}{state}.{parameter}")
 }
 
 fn settings(optimizer: &dyn Optimizer) -> Vec<(String, String)> {
-    optimizer.settings().into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    let own = optimizer.settings().into_iter().map(|(name, value)| (name.to_string(), value));
+    let (groups, accumulate) = (optimizer.state().groups_text(), optimizer.state().accumulate_text());
+    let common = [("groups", groups), ("accumulate", accumulate)].into_iter();
+    own.chain(common.filter_map(|(name, value)| Some((name.to_string(), value?)))).collect()
 }
 
 /// In what the optimizer of the file differs from this one; a line each.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use castnet_kernels::update::Real;
 use castnet_program::net::State;
 
 use super::Model;
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::float::{self, FloatType, with_float};
 use crate::init;
 use crate::net::Loaded;
 
@@ -60,6 +62,11 @@ impl States {
     /// Each state that has a value.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&State, &Array)> {
         self.loaded.net.states.iter().zip(&self.values).filter_map(|(state, value)| Some((state, value.as_ref()?)))
+    }
+
+    /// The states that have a value in both.
+    fn pairs<'a>(&'a mut self, other: &'a States) -> impl Iterator<Item = (&'a mut Array, &'a Array)> {
+        self.values.iter_mut().zip(&other.values).filter_map(|(own, theirs)| Some((own.as_mut()?, theirs.as_ref()?)))
     }
 
     /// Takes what a checkpoint holds; a state that it does not hold starts anew.
@@ -118,20 +125,40 @@ impl Model {
     /// # Errors
     /// If there is no memory for them; nothing has changed then.
     pub(super) fn copy_states(&mut self, other: &Model) -> Result<()> {
-        let pairs = self.states.values.iter().zip(&other.states.values);
-        // Where a state has its room already, it is copied once all others have theirs.
-        let has_room =
-            |own: &Option<Array>, theirs: &Array| own.as_ref().is_some_and(|own| own.shape() == theirs.shape());
-        let copied = |(own, theirs): (&Option<Array>, &Option<Array>)| match theirs {
-            Some(theirs) if !has_room(own, theirs) => theirs.copied().map(Some),
-            _ => Ok(None),
-        };
-        let copies = pairs.map(copied).collect::<Result<Vec<_>>>()?;
-        for ((own, theirs), copy) in self.states.values.iter_mut().zip(&other.states.values).zip(copies) {
-            match (own, theirs, copy) {
-                (Some(own), Some(theirs), None) => own.bytes_mut().copy_from_slice(theirs.bytes()),
-                (own, _, copy) => *own = copy,
+        self.make_room(other)?;
+        for (own, theirs) in self.states.pairs(&other.states) {
+            own.bytes_mut().copy_from_slice(theirs.bytes());
+        }
+        Ok(())
+    }
+
+    /// Moves states of floats a part of the way to those of another model of the same network: `x + t · (y - x)`; others are taken over.
+    ///
+    /// # Errors
+    /// As [`Model::copy_states`].
+    pub(super) fn lerp_states(&mut self, other: &Model, t: f64) -> Result<()> {
+        self.make_room(other)?;
+        for (own, theirs) in self.states.pairs(&other.states) {
+            match FloatType::of(own.dtype()) {
+                Some(float) => with_float!(float, T => {
+                    float::lerp(own.as_mut_slice::<T>()?, theirs.as_slice()?, Real::of(t));
+                }),
+                None => own.bytes_mut().copy_from_slice(theirs.bytes()),
             }
+        }
+        Ok(())
+    }
+
+    /// Takes over states that have no value or other sizes here. What has its room is not allocated once more.
+    fn make_room(&mut self, other: &Model) -> Result<()> {
+        let pairs = self.states.values.iter().zip(&other.states.values).enumerate();
+        let new = pairs.filter_map(|(number, (own, theirs))| match (own, theirs) {
+            (None, None) => None,
+            (Some(own), Some(theirs)) if own.shape() == theirs.shape() => None,
+            (_, theirs) => Some(theirs.as_ref().map(Array::copied).transpose().map(|value| (number, value))),
+        });
+        for (number, value) in new.collect::<Result<Vec<_>>>()? {
+            self.states.values[number] = value;
         }
         Ok(())
     }

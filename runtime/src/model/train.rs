@@ -15,7 +15,7 @@ use crate::float::{Float, FloatType};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{self, Optimizer};
+use crate::optimizer::{self, Optimizer, Sum};
 use crate::pool::{self, Work};
 use crate::session::{Operands, Session};
 use crate::verdict::{RIGHT, Word};
@@ -80,6 +80,8 @@ impl Training {
 
 impl Model {
     /// One step of training: forward, backward and update. After the first steps it allocates nothing.
+    ///
+    /// An optimizer that accumulates ([`Accumulate`](crate::optimizer::Accumulate)) updates in some of the steps only.
     ///
     /// Where the optimizer does not clip, a parameter is updated as soon as its gradient is finished; the bits are the same.
     ///
@@ -156,16 +158,47 @@ impl Model {
         if !T::is_of(self.loaded.float) {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
+        let (id, loaded) = (self.id, self.loaded.clone());
+        let known = self.training.get_mut(function).and_then(Option::as_mut);
+        let Some(training) = known else { return Err(self.not_trainable(function)) };
+        training.get_mut().unwrap_or_else(PoisonError::into_inner).session.prepare(args)?;
+        optimizer::prepare(optimizer, id, &loaded)?;
+        let name = optimizer.name();
+        let mut sum = optimizer.state_mut().take_sum(name, &loaded)?;
+        let loss = self.run_step(function, optimizer, args, wanted, sum.as_mut());
+        let reaches = &loaded.net.functions[function].reaches;
+        match sum {
+            None => loss.inspect(|_| optimizer.state_mut().advance(reaches.iter().copied())),
+            Some(mut sum) => {
+                if loss.is_ok() {
+                    sum.added(reaches);
+                }
+                match loss.is_ok() && optimizer.state().is_full(&sum) {
+                    true => self.update_by(optimizer, sum)?,
+                    false => optimizer.state_mut().give_sum(sum),
+                }
+                loss
+            }
+        }
+    }
+
+    /// A step by an optimizer that is prepared, whose count is still to advance, or the addition of its gradients to a sum.
+    fn run_step<T: Value>(
+        &mut self,
+        function: usize,
+        optimizer: &mut dyn Optimizer,
+        args: &[&Array],
+        wanted: Option<&mut Vec<Array>>,
+        sum: Option<&mut Sum>,
+    ) -> Result<Loss<T>> {
         let context = self.calls.context(self.seed, function, Mode::Training);
-        let (id, loaded, guarded) = (self.id, self.loaded.clone(), self.stop_on_nan);
+        let (loaded, guarded) = (self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
-        training.session.prepare(args)?;
-        optimizer::prepare(optimizer, id, &loaded)?;
         let gradients = training.gradients(&loaded)?;
-        let max_norm = optimizer.max_norm();
-        let in_place = max_norm.is_none() && !guarded && optimizer.rule().sums() == 0;
+        let max_norm = optimizer.max_norm().filter(|_| sum.is_none());
+        let in_place = max_norm.is_none() && !guarded && sum.is_none() && optimizer.rule().sums() == 0;
         let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
 
         // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
@@ -188,7 +221,8 @@ impl Model {
             max_norm,
             guarded,
             loss: Some(loss_at),
-            factor: AtomicU64::default(),
+            factor: AtomicU64::new(1f64.to_bits()),
+            sum: sum.map(|sum| Shared::new(sum.gradients.arena.as_mut_ptr())),
         };
         let parameters = target.parameters();
         let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
@@ -224,7 +258,6 @@ impl Model {
         }
         self.runs += 1;
         self.calls.advance(function, Mode::Training);
-        optimizer.state_mut().advance(&loaded.net.functions[function].reaches);
         Ok(Loss(loss))
     }
 
@@ -287,29 +320,64 @@ impl Model {
         optimizer::prepare(optimizer, self.id, &self.loaded)?;
         let pieces = gradients.pieces();
         let partials: Vec<_> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
+        self.update(optimizer, gradients, (&pieces, &partials), 1.0)
+    }
+
+    /// Updates by what an optimizer has added up, if anything; what [`Optimizer::flush`] does.
+    ///
+    /// # Errors
+    /// As [`Optimizer::flush`].
+    pub fn flush(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        if optimizer.state().sum().is_none() {
+            return Ok(false);
+        }
+        optimizer::prepare(optimizer, self.id, &self.loaded)?;
+        let Some(sum) = optimizer.state_mut().take_rest() else { return Ok(false) };
+        self.update_by(optimizer, sum).map(|()| true)
+    }
+
+    /// Updates by a sum of gradients, which is 0 again afterwards, by an optimizer that is prepared.
+    fn update_by(&mut self, optimizer: &mut dyn Optimizer, mut sum: Sum) -> Result<()> {
+        sum.begin_update();
+        let scale = optimizer.state().scale(&sum);
+        let done = self.update(optimizer, &sum.gradients, (&sum.pieces, &sum.partials), scale);
+        sum.clear();
+        optimizer.state_mut().give_sum(sum);
+        done
+    }
+
+    /// Updates by gradients that are multiplied by `scale` first; a number each piece is for the sums of squares.
+    fn update(
+        &mut self,
+        optimizer: &mut dyn Optimizer,
+        gradients: &Gradients,
+        (pieces, partials): (&[Piece], &[AtomicU64]),
+        scale: f64,
+    ) -> Result<()> {
         let max_norm = optimizer.max_norm();
         let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
         let ending = Ending {
             target: &target,
             gradients: Shared::new(gradients.arena.as_ptr().cast_mut()),
-            pieces: &pieces,
-            partials: &partials,
+            pieces,
+            partials,
             max_norm,
             guarded: self.stop_on_nan,
             loss: None,
-            factor: AtomicU64::default(),
+            factor: AtomicU64::new(scale.to_bits()),
+            sum: None,
         };
-        let function = format!("{}.apply", self.loaded.net.name);
+        let panic = |message| Error::Panic { function: format!("{}.apply", self.loaded.net.name), message };
         let mut verdict = RIGHT;
         let apply = Apply(&ending, Word::new(Shared::new(&raw mut verdict)));
-        pool::run(0..Ending::PHASES, usize::MAX, &apply).map_err(|message| Error::Panic { function, message })?;
+        pool::run(0..Ending::PHASES, usize::MAX, &apply).map_err(panic)?;
         let state = optimizer.state_mut();
         if let Some(NotFinite::Gradient(parameter)) = NotFinite::at(verdict) {
             let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
             let parameter = self.loaded.net.parameters[parameter].name.clone();
             return Err(Error::GradientNotFinite { net, step, parameter, place: None });
         }
-        state.advance(&gradients.reached());
+        state.advance(gradients.reached_ones());
         Ok(())
     }
 

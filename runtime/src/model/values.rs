@@ -72,10 +72,26 @@ impl Model {
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
         }
         self.copy_states(other)?;
-        with_float!(self.loaded.float, T => {
-            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::of(t.into()));
-        });
+        self.lerp_parameters(other, t.into());
         Ok(())
+    }
+
+    /// As [`Model::lerp`], with states of floats moved as far if `states` says so.
+    pub(crate) fn average(&mut self, other: &Model, t: f64, states: bool) -> Result<()> {
+        self.same_net("Ema", other)?;
+        match states {
+            true => self.lerp_states(other, t)?,
+            false => self.copy_states(other)?,
+        }
+        self.lerp_parameters(other, t);
+        Ok(())
+    }
+
+    /// Of another model of the same network.
+    fn lerp_parameters(&mut self, other: &Model, t: f64) {
+        with_float!(self.loaded.float, T => {
+            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::of(t));
+        });
     }
 
     fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {

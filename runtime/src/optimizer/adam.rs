@@ -41,8 +41,9 @@ macro_rules! adam {
                 /// Divides by the root of the greatest mean of squares so far (AMSGrad), which is one more state; off.
                 amsgrad: bool = false, switch;
             }
+            cycles(this, "beta1") { this.betas[0] }
             rule(this) { if this.amsgrad { AdamRule::<true>::RULE } else { AdamRule::<false>::RULE } }
-            scalars(this, lr, decay, step) { scalars($both(lr, decay), lr, this.betas, this.eps, step) }
+            scalars(this, lr, decay, step) { scalars($both(lr, decay), lr, [this.common.momentum, this.betas[1]], this.eps, step) }
         }
     };
 }

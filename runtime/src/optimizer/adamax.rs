@@ -32,9 +32,10 @@ optimizer! {
         /// Added to the size of a gradient; 1e-8.
         eps: f64 = 1e-8, not_negative;
     }
+    cycles(this, "beta1") { this.betas[0] }
     rule(this) { AdamaxRule::RULE }
     scalars(this, lr, decay, step) {
-        let [beta1, beta2] = this.betas;
+        let (beta1, beta2) = (this.common.momentum, this.betas[1]);
         [decay, 1.0 - beta1, beta2, lr / (1.0 - beta1.powf(step)), this.eps]
     }
 }

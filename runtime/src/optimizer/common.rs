@@ -1,6 +1,6 @@
 //! What all optimizers of this crate have, and the macro that writes them.
 
-use super::{Constant, Schedule, Settings, State, clip_text};
+use super::{Settings, State, clip_text};
 use crate::error::Result;
 
 /// The settings that all have.
@@ -10,42 +10,23 @@ pub(super) struct Common {
     pub(super) weight_decay: f64,
     pub(super) maximize: bool,
     pub(super) max_norm: Option<f32>,
-    pub(super) schedule: Box<dyn Schedule>,
-    /// The learning rate of the present step.
-    pub(super) now: f64,
+    /// Of the present step: the schedule's, or the optimizer's own.
+    pub(super) momentum: f64,
     pub(super) state: State,
 }
 
 impl Common {
     pub(super) fn new(lr: f64, weight_decay: f64) -> Common {
-        Common {
-            lr,
-            weight_decay,
-            maximize: false,
-            max_norm: None,
-            schedule: Box::new(Constant),
-            now: 0.0,
-            state: State::new(),
-        }
+        Common { lr, weight_decay, maximize: false, max_norm: None, momentum: 0.0, state: State::new() }
     }
 
-    /// Checks them.
-    pub(super) fn begin(&mut self, settings: &Settings, step: u64) -> Result<()> {
-        settings.not_negative("lr", self.base_lr())?;
+    /// Checks them. A schedule may say the momentum, which is called and is `own` without it.
+    pub(super) fn begin(&mut self, settings: &Settings, (called, own): (&'static str, f64)) -> Result<()> {
+        settings.not_negative("lr", self.state.lr().unwrap_or(self.lr))?;
         settings.not_negative("weight_decay", self.weight_decay)?;
         settings.max_norm(self.max_norm)?;
-        self.now = self.base_lr() * self.schedule.factor(step - 1);
-        settings.not_negative("scheduled lr", self.now)
-    }
-
-    /// Before the schedule's factor.
-    fn base_lr(&self) -> f64 {
-        self.state.lr().unwrap_or(self.lr)
-    }
-
-    /// The learning rate of the next step.
-    pub(super) fn next_lr(&self) -> f64 {
-        self.base_lr() * self.schedule.factor(self.state.steps())
+        self.momentum = self.state.momentum(called, own)?;
+        Ok(())
     }
 
     /// With the settings of one optimizer, by name.
@@ -56,7 +37,7 @@ impl Common {
             ("weight_decay", format!("{:?}", self.weight_decay)),
             ("maximize", format!("{:?}", self.maximize)),
             ("clip_norm", clip_text(self.max_norm)),
-            ("schedule", format!("{:?}", self.schedule)),
+            ("schedule", self.state.schedule_text()),
         ]);
         all
     }
@@ -82,8 +63,8 @@ macro_rules! setter {
 
 /// Writes an optimizer: a type with a method a setting, those of [`Common`] among them, and `Optimizer`.
 ///
-/// A setting has a type, a default and the method of [`Settings`] that checks it. Then: what else is kept, what else a step begins with, the
-/// rule, and the numbers that it is given, in the order of its scalars, by learning rate, decay and step of a parameter.
+/// A setting has a type, a default and the method of [`Settings`] that checks it. Then: what else is kept, the momentum that a schedule may
+/// say, what else a step begins with, the rule, and the numbers that it is given, in the order of its scalars, by learning rate, decay and step of a parameter.
 macro_rules! optimizer {
     (
         $(#[$doc:meta])*
@@ -92,6 +73,7 @@ macro_rules! optimizer {
             $($(#[$setting_doc:meta])* $setting:ident $(($($part:ident),+))?: $type:ty = $default:expr, $check:ident;)*
         }
         $(keeps { $kept:ident: $kept_type:ty = $first:expr })?
+        $(cycles($cycled:ident, $called:literal) $momentum:block)?
         $(begin($begun:ident, $checks:ident) $begin:block)?
         rule($ruled:ident) { $rule:expr }
         scalars($this:ident, $lr:ident, $wd:ident, $step:ident) $scalars:block
@@ -133,7 +115,24 @@ macro_rules! optimizer {
 
             /// Changes the learning rate from step to step; [`Constant`]($crate::Constant).
             pub fn schedule(mut self, schedule: impl $crate::optimizer::Schedule + 'static) -> $name {
-                self.common.schedule = Box::new(schedule);
+                self.common.state.set_schedule(schedule);
+                self
+            }
+
+            /// Other settings for the parameters whose keys match `glob` (see [`Group`]($crate::optimizer::Group)); of several globs that match a key
+            /// the last one counts.
+            pub fn group(
+                mut self,
+                glob: &str,
+                of: impl FnOnce($crate::optimizer::Group) -> $crate::optimizer::Group,
+            ) -> $name {
+                self.common.state.add_group(glob, of($crate::optimizer::Group::new()));
+                self
+            }
+
+            /// Makes one update of the gradients of several batches; off.
+            pub fn accumulate(mut self, how: $crate::optimizer::Accumulate) -> $name {
+                self.common.state.set_accumulate(how);
                 self
             }
 
@@ -144,7 +143,7 @@ macro_rules! optimizer {
 
             /// The learning rate of the next step.
             pub fn lr(&self) -> f64 {
-                self.common.next_lr()
+                self.common.state.next_lr(self.common.lr)
             }
         }
 
@@ -163,9 +162,11 @@ macro_rules! optimizer {
                 $crate::optimizer::Rule::Formula($rule)
             }
 
-            fn begin(&mut self, step: u64) -> $crate::error::Result<()> {
+            fn begin(&mut self, _: u64) -> $crate::error::Result<()> {
                 let settings = $crate::optimizer::Settings(stringify!($name));
-                self.common.begin(&settings, step)?;
+                $(let $cycled = &*self;)?
+                let momentum = [$(($called, $momentum),)? ("momentum", 0.0)][0];
+                self.common.begin(&settings, momentum)?;
                 $(settings.$check(stringify!($setting), self.$setting)?;)*
                 $({
                     let ($begun, $checks) = (&mut *self, &settings);
@@ -177,7 +178,7 @@ macro_rules! optimizer {
             #[allow(unused_variables)]
             fn scalars(&self, factors: $crate::optimizer::Factors, step: u64, scalars: &mut [f64]) {
                 let ($this, $step) = (self, step as f64);
-                let ($lr, $wd) = (factors.lr(self.common.now), factors.weight_decay(self.common.weight_decay));
+                let ($lr, $wd) = (factors.lr(self.common.lr), factors.weight_decay(self.common.weight_decay));
                 let numbers = $scalars;
                 scalars.iter_mut().zip(numbers).for_each(|(scalar, number)| *scalar = number);
             }

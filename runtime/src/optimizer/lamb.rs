@@ -44,9 +44,10 @@ optimizer! {
         /// Added to the root of the mean of squares; 1e-6.
         eps: f64 = 1e-6, not_negative;
     }
+    cycles(this, "beta1") { this.betas[0] }
     rule(this) { LAMBRule::RULE }
     scalars(this, lr, decay, step) {
-        let [beta1, beta2] = this.betas;
+        let (beta1, beta2) = (this.common.momentum, this.betas[1]);
         let [correction1, correction2] = [beta1, beta2].map(|beta| 1.0 - beta.powf(step));
         [lr, decay, beta1, 1.0 - beta1, beta2, 1.0 - beta2, correction1, correction2, this.eps]
     }

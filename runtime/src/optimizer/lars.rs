@@ -42,6 +42,7 @@ optimizer! {
         /// How much of a parameter's norm a step may change; 0.001.
         trust_coefficient: f64 = 0.001, not_negative;
     }
+    cycles(this, "momentum") { this.momentum }
     rule(this) { LARSRule::RULE }
-    scalars(this, lr, decay, step) { [lr, decay, this.momentum, this.trust_coefficient] }
+    scalars(this, lr, decay, step) { [lr, decay, this.common.momentum, this.trust_coefficient] }
 }

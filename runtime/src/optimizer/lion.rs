@@ -29,9 +29,10 @@ optimizer! {
         /// The weight of the mean in the direction, and its decay, both in [0, 1); 0.9 and 0.99.
         betas(beta1, beta2): [f64; 2] = [0.9, 0.99], betas;
     }
+    cycles(this, "beta1") { this.betas[0] }
     rule(this) { LionRule::RULE }
     scalars(this, lr, decay, step) {
-        let [beta1, beta2] = this.betas;
+        let (beta1, beta2) = (this.common.momentum, this.betas[1]);
         [1.0 - lr * decay, lr, beta1, 1.0 - beta1, beta2, 1.0 - beta2]
     }
 }

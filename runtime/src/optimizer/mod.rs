@@ -1,32 +1,42 @@
 //! Optimizers: the rule of an update, the state it keeps, and what of it depends on the step.
 
+mod accumulate;
 mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
 mod common;
+mod groups;
 mod lamb;
 mod lars;
 mod lion;
 mod nadam;
 mod radam;
 mod rmsprop;
-mod schedule;
+pub mod schedule;
+mod scheduled;
 mod sgd;
 
+pub use accumulate::Accumulate;
+pub(crate) use accumulate::Sum;
 pub use adadelta::{Adadelta, AdadeltaRule};
 pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule, AdamW};
 pub use adamax::{Adamax, AdamaxRule};
 pub use castnet_kernels::update::{Real, UpdateRule};
 pub use castnet_kernels::update_rule;
+pub use groups::{Factors, Group};
 pub use lamb::{LAMB, LAMBRule};
 pub use lars::{LARS, LARSRule};
 pub use lion::{Lion, LionRule};
 pub use nadam::{NAdam, NAdamRule};
 pub use radam::{RAdam, RAdamRule};
 pub use rmsprop::{RMSprop, RMSpropRule};
-pub use schedule::{Constant, Cosine, Schedule, Then, Warmup};
+pub use schedule::{
+    Anneal, ChainedScheduler, Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, Cycle, CyclicLr,
+    ExponentialLr, LinearLr, Mode, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr,
+    StepLr, Then, Threshold, Warmup,
+};
 pub use sgd::{Sgd, SgdMomentumRule, SgdRule};
 
 use std::ops::{Deref, DerefMut};
@@ -123,7 +133,25 @@ pub trait Optimizer: Send + Sync {
     /// Where the state is kept.
     fn state_mut(&mut self) -> &mut State;
 
-    /// Updates the parameters of a net that `gradients` have been computed for.
+    /// Tells the schedule a metric, such as the validation loss of an epoch: [`ReduceLrOnPlateau`] asks for it.
+    ///
+    /// # Errors
+    /// If the schedule asks for none.
+    fn metric(&mut self, metric: f64) -> Result<()> {
+        let optimizer = self.name();
+        self.state_mut().metric(optimizer, metric)
+    }
+
+    /// Updates by what has been [accumulated](Accumulate) so far, although batches are missing, such as at the end of an epoch: by the mean of
+    /// those that there are, or their sum. Whether there were any.
+    ///
+    /// # Errors
+    /// As [`Optimizer::apply`].
+    fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
+        net.as_mut().flush(&mut Lent(self))
+    }
+
+    /// Updates the parameters of a net that `gradients` have been computed for, at once: what is [accumulated](Accumulate) stays as it is.
     ///
     /// # Errors
     /// If the gradients are of another net, the optimizer has the state of another model, or a setting is out of its range.
@@ -244,6 +272,10 @@ macro_rules! refers {
                 (**self).state_mut()
             }
 
+            fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
+                (**self).flush(net)
+            }
+
             fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
                 (**self).apply(net, gradients)
             }
@@ -276,28 +308,8 @@ pub trait Footprint: Optimizer {
     const STATES: usize;
 }
 
-/// By what the settings are multiplied for one parameter: the attributes before its layer, as PyTorch's parameter groups.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Factors {
-    /// Of the whole update, decay included.
-    pub lr: f32,
-    /// Of the decay.
-    pub wd: f32,
-}
-
-impl Factors {
-    /// The learning rate of the parameter, where that of the step is `lr`.
-    pub fn lr(&self, lr: f64) -> f64 {
-        lr * f64::from(self.lr)
-    }
-
-    /// The decay of the parameter, where that of the optimizer is `weight_decay`.
-    pub fn weight_decay(&self, weight_decay: f64) -> f64 {
-        weight_decay * f64::from(self.wd)
-    }
-}
-
-/// What an optimizer remembers of one model: a number for each parameter element and state, allocated at first use.
+/// What every optimizer has, its schedule and groups among it, and what it remembers of one model: a number for each parameter element and
+/// state, allocated at first use.
 #[derive(Debug, Default)]
 pub struct State {
     /// The model, and the name of its net.
@@ -308,6 +320,9 @@ pub struct State {
     /// Updates of each parameter.
     parameter_steps: Vec<u64>,
     arenas: Vec<Memory>,
+    scheduled: scheduled::Scheduled,
+    groups: groups::Groups,
+    accumulated: accumulate::Accumulated,
     now: Now,
 }
 
@@ -392,16 +407,18 @@ impl State {
 
     /// Takes what a checkpoint holds.
     pub(crate) fn restore(&mut self, model: &Model, from: Restored) {
-        let Restored { steps, parameter_steps, lr, arenas } = from;
+        let Restored { steps, parameter_steps, lr, arenas, schedule, sum } = from;
         // A state that was never used goes to whoever uses it first.
-        let owner = (steps > 0).then(|| (model.id(), model.name().to_string()));
-        *self = State { owner, steps, lr, parameter_steps, arenas, now: Now::default() };
+        let owner = (steps > 0 || sum.is_some()).then(|| (model.id(), model.name().to_string()));
+        self.scheduled.restore(&schedule);
+        self.accumulated.restore(sum);
+        *self = State { owner, steps, lr, parameter_steps, arenas, now: Now::default(), ..std::mem::take(self) };
     }
 
     /// One more update is done, of these parameters.
-    pub(crate) fn advance(&mut self, reached: &[usize]) {
+    pub(crate) fn advance(&mut self, reached: impl IntoIterator<Item = usize>) {
         self.steps += 1;
-        reached.iter().for_each(|&p| self.parameter_steps[p] += 1);
+        reached.into_iter().for_each(|p| self.parameter_steps[p] += 1);
     }
 }
 
@@ -412,6 +429,9 @@ pub(crate) struct Restored {
     pub(crate) parameter_steps: Vec<u64>,
     pub(crate) lr: Option<f64>,
     pub(crate) arenas: Vec<Memory>,
+    /// Empty where the schedule keeps what it has.
+    pub(crate) schedule: Vec<f64>,
+    pub(crate) sum: Option<Sum>,
 }
 
 /// Gets an optimizer ready for its next update of the model with this identity: settings checked, state there, the numbers of its formula worked
@@ -433,6 +453,8 @@ pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded
         state.parameter_steps.clear();
         state.parameter_steps.resize(loaded.net.parameters.len(), 0);
     }
+    state.begin_groups(name, &loaded.net, is_new)?;
+    state.begin_schedule(name)?;
     optimizer.begin(step)?;
     let mut now = std::mem::take(&mut optimizer.state_mut().now);
     let numbers = now.prepare(optimizer, loaded);
@@ -474,7 +496,8 @@ impl Now {
         let steps = optimizer.state().parameter_steps();
         for (parameter, done) in steps.iter().enumerate() {
             self.scalars.fill(f64::NAN);
-            optimizer.scalars(loaded.updated(parameter).factors, done + 1, &mut self.scalars);
+            let factors = optimizer.state().factors(loaded.updated(parameter));
+            optimizer.scalars(factors, done + 1, &mut self.scalars);
             for (number, (&value, &setting)) in self.scalars.iter().zip(formula.scalars()).enumerate() {
                 let at = parameter * count + number;
                 let finite = match lane {

@@ -37,9 +37,10 @@ optimizer! {
         /// The decay shrinks the parameter, as AdamW's, instead of entering the gradient; off.
         decoupled_weight_decay: bool = false, switch;
     }
+    cycles(this, "beta1") { this.betas[0] }
     rule(this) { RAdamRule::RULE }
     scalars(this, lr, decay, step) {
-        let [beta1, beta2] = this.betas;
+        let (beta1, beta2) = (this.common.momentum, this.betas[1]);
         let [shrink, decay] = if this.decoupled_weight_decay { [1.0 - lr * decay, 0.0] } else { [1.0, decay] };
         let [correction1, correction2] = [beta1, beta2].map(|beta| 1.0 - beta.powf(step));
         // The length of the simple moving average, in the limit and now.

@@ -39,6 +39,7 @@ optimizer! {
         /// Divides by the root of the variance: the mean of gradients is taken off; off.
         centered: bool = false, switch;
     }
+    cycles(this, "momentum") { this.momentum }
     rule(this) {
         match (this.centered, this.momentum > 0.0) {
             (false, false) => RMSpropRule::<false, false>::RULE,
@@ -47,5 +48,5 @@ optimizer! {
             (true, true) => RMSpropRule::<true, true>::RULE,
         }
     }
-    scalars(this, lr, decay, step) { [lr, decay, this.alpha, 1.0 - this.alpha, this.eps, this.momentum] }
+    scalars(this, lr, decay, step) { [lr, decay, this.alpha, 1.0 - this.alpha, this.eps, this.common.momentum] }
 }

@@ -44,15 +44,16 @@ optimizer! {
         /// Nesterov's momentum; needs a momentum and no dampening; off.
         nesterov: bool = false, switch;
     }
+    cycles(this, "momentum") { this.momentum }
     begin(this, settings) {
         let plain = this.momentum > 0.0 && this.dampening == 0.0;
         settings.check("nesterov", 1.0, "allowed without momentum or with dampening", !this.nesterov || plain)?;
     }
     rule(this) { if this.momentum == 0.0 { SgdRule::RULE } else { SgdMomentumRule::RULE } }
     scalars(this, lr, decay, step) {
-        let (keep, new) = if step == 1.0 { (0.0, 1.0) } else { (this.momentum, 1.0 - this.dampening) };
+        let (keep, new) = if step == 1.0 { (0.0, 1.0) } else { (this.common.momentum, 1.0 - this.dampening) };
         // Along the buffer, or a further step of momentum ahead of it.
-        let (along, ahead) = if this.nesterov { (this.momentum, 1.0) } else { (1.0, 0.0) };
+        let (along, ahead) = if this.nesterov { (this.common.momentum, 1.0) } else { (1.0, 0.0) };
         [lr, decay, keep, new, along, ahead]
     }
 }
