@@ -188,14 +188,15 @@ fn attributes_multiply_single_tensors() -> Result<()> {
     let expected = [
         ("hidden.weight", 0.25, 0.5),
         ("hidden.bias", 2.0, 0.5),
-        ("inner.0.fc.weight", 0.5, 1.0),
-        ("inner.0.fc.bias", 0.5, 0.0),
-        ("inner.1.fc.weight", 0.5, 1.0),
-        ("inner.1.fc.bias", 0.5, 0.0),
         ("out.0.weight", 1.0, 0.25),
         ("out.0.bias", 0.0, 0.5),
         ("out.2.weight", 1.0, 0.25),
         ("out.2.bias", 0.0, 0.5),
+        // Blocks are declared by their first call.
+        ("inner.0.fc.weight", 0.5, 1.0),
+        ("inner.0.fc.bias", 0.5, 0.0),
+        ("inner.1.fc.weight", 0.5, 1.0),
+        ("inner.1.fc.bias", 0.5, 0.0),
     ];
     assert_eq!(factors.collect::<Vec<_>>(), expected);
     Ok(())
