@@ -216,9 +216,18 @@ pub struct Attributes {
     /// `#[freeze]`.
     pub freeze: Option<Loc>,
     /// `#[lr_mult = 0.1]`.
-    pub lr_mult: Option<Expr>,
+    pub lr_mult: Option<Multiplier>,
     /// `#[wd_mult = 0]`.
-    pub wd_mult: Option<Expr>,
+    pub wd_mult: Option<Multiplier>,
+}
+
+/// The value of `#[lr_mult …]` and `#[wd_mult …]`.
+#[derive(Clone, Debug)]
+pub enum Multiplier {
+    /// `= 0.1`: of all parameters.
+    All(Expr),
+    /// `(weight = 0.1, bias = 2)`: of these tensors of a layer.
+    Tensors(Vec<(Name, Expr)>),
 }
 
 /// What a part is.

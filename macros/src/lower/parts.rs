@@ -19,7 +19,7 @@ use castnet_graph::types::{DType, Type};
 
 use super::expr::Lowering;
 use super::scope::Frame;
-use crate::ast::{self, Argument, FLOAT, Function, Make, Member, Members, Name};
+use crate::ast::{self, Argument, FLOAT, Function, Make, Member, Members, Multiplier, Name};
 
 /// A net, or one use of a block: what its functions and statements see.
 pub(super) struct Owner<'a> {
@@ -134,6 +134,20 @@ impl Part<'_> {
     }
 }
 
+/// Collects the layers of a part; false if a part of it was reported, an error says what else than a layer is there.
+fn layers_of<'p>(part: &'p Part<'_>, layers: &mut Vec<&'p Layer>) -> Result<bool, &'static str> {
+    match part {
+        Part::Broken => Ok(false),
+        Part::Absent(_) => Ok(true),
+        Part::Layer(layer, _) => {
+            layers.push(layer);
+            Ok(true)
+        }
+        Part::Array(parts, _) => parts.iter().try_fold(true, |whole, part| Ok(layers_of(part, layers)? && whole)),
+        Part::Block(_) | Part::Parameter(_) | Part::State(_) => Err(part.describe()),
+    }
+}
+
 impl<'a> Lowering<'a, '_, '_> {
     /// Declares the parts of a net or block, with what `frame` knows.
     pub fn declare(&mut self, frame: &mut Frame<'a>, outer: Options) {
@@ -146,30 +160,83 @@ impl<'a> Lowering<'a, '_, '_> {
             let options = self.options(frame, part, outer);
             let path = format!("{}{}", owner.path, part.key());
             let declared = self.member(frame, &part.member, &path, part.name.at, options);
+            self.multiply_tensors(frame, part, &declared);
             owner.parts.borrow_mut().push((name, Rc::new(declared)));
         }
     }
 
     fn options(&mut self, frame: &mut Frame<'a>, part: &'a ast::Part, outer: Options) -> Options {
-        let mut factor = |written: &'a Option<ast::Expr>, what: &str| {
-            let Some(written) = written else { return 1.0 };
-            match self.expression(frame, written) {
-                Arg::Float(value) if value >= 0.0 => value,
-                Arg::Size(size) if size.as_const().is_some_and(|c| c >= 0) => size.as_const().unwrap_or(1) as f64,
-                Arg::Unknown => 1.0,
-                other => {
-                    let found = other.describe(self.b);
-                    let message = format!("`{what}` is a number of at least 0, found {found}");
-                    self.mistake(
-                        Diagnostic::new("N0305", written.at, message).help(format!("write `#[{what} = 0.1]`")),
-                    );
-                    1.0
+        let mut of_all = |written: &'a Option<Multiplier>, what: &str| match written {
+            Some(Multiplier::All(factor)) => self.factor(frame, factor, what),
+            Some(Multiplier::Tensors(_)) | None => 1.0,
+        };
+        let lr_mult = of_all(&part.attributes.lr_mult, "lr_mult");
+        let wd_mult = of_all(&part.attributes.wd_mult, "wd_mult");
+        Options { frozen: part.attributes.freeze.is_some(), lr_mult, wd_mult }.inside(outer)
+    }
+
+    /// The number of an attribute.
+    fn factor(&mut self, frame: &mut Frame<'a>, written: &'a ast::Expr, what: &str) -> f32 {
+        match self.expression(frame, written) {
+            Arg::Float(value) if value >= 0.0 => value as f32,
+            Arg::Size(size) if size.as_const().is_some_and(|c| c >= 0) => size.as_const().unwrap_or(1) as f32,
+            Arg::Unknown => 1.0,
+            other => {
+                let found = other.describe(self.b);
+                let message = format!("`{what}` is a number of at least 0, found {found}");
+                self.mistake(Diagnostic::new("N0305", written.at, message).help("write a number, such as `0.1`"));
+                1.0
+            }
+        }
+    }
+
+    /// `#[wd_mult(bias = 0)]`: factors of single tensors of a layer, or of all layers of an array.
+    fn multiply_tensors(&mut self, frame: &mut Frame<'a>, part: &'a ast::Part, declared: &Part<'a>) {
+        for (what, written) in [("lr_mult", &part.attributes.lr_mult), ("wd_mult", &part.attributes.wd_mult)] {
+            let Some(Multiplier::Tensors(tensors)) = written else { continue };
+            let mut layers = vec![];
+            match layers_of(declared, &mut layers) {
+                Ok(true) => {}
+                Ok(false) => continue, // Some of it was reported.
+                Err(found) => {
+                    let at = tensors.first().map_or(part.name.at, |(name, _)| name.at);
+                    let message =
+                        format!("`#[{what}(…)]` names tensors of a layer, and `{}` is {found}", part.name.text);
+                    let help = format!("write `#[{what} = 0.1]` for all of it, or `#[{what}(…)]` before a layer in it");
+                    self.mistake(Diagnostic::new("N0604", at, message).help(help));
+                    continue;
                 }
             }
-        };
-        let lr_mult = factor(&part.attributes.lr_mult, "lr_mult") as f32;
-        let wd_mult = factor(&part.attributes.wd_mult, "wd_mult") as f32;
-        Options { frozen: part.attributes.freeze.is_some(), lr_mult, wd_mult }.inside(outer)
+            for (tensor, written) in tensors {
+                let factor = self.factor(frame, written, what);
+                let mut known = vec![];
+                let mut found = false;
+                for layer in &layers {
+                    for &number in &layer.tensors {
+                        let parameter = &mut self.b.parameters.list[number];
+                        let name = parameter.name.strip_prefix(&format!("{}.", layer.name)).unwrap_or(&parameter.name);
+                        if name == tensor.text {
+                            let options = &mut parameter.options;
+                            let of_this = if what == "lr_mult" { &mut options.lr_mult } else { &mut options.wd_mult };
+                            *of_this *= factor;
+                            found = true;
+                        } else if !known.iter().any(|k| k == name) {
+                            known.push(name.to_string());
+                        }
+                    }
+                }
+                if !found {
+                    let message = format!("`{}` has no parameter `{}`", part.name.text, tensor.text);
+                    let d = Diagnostic::new("N0522", tensor.at, message);
+                    let help = match did_you_mean(&tensor.text, known.iter().map(String::as_str)) {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None if known.is_empty() => "it has none: leave the attribute out".to_string(),
+                        None => format!("there are `{}`", known.join("`, `")),
+                    };
+                    self.mistake(d.help(help));
+                }
+            }
+        }
     }
 
     fn member(&mut self, frame: &mut Frame<'a>, member: &'a Member, path: &str, at: Loc, options: Options) -> Part<'a> {

@@ -5,7 +5,7 @@ use castnet_graph::spelling::did_you_mean;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::{Cursor, Parser};
-use crate::ast::{Argument, Attributes, Expr, Head, Memory, Name};
+use crate::ast::{Argument, Attributes, Expr, Head, Memory, Multiplier, Name};
 
 /// Attributes that are not doc comments: where each starts, what it holds.
 pub(super) type Raw = Vec<(Span, Group)>;
@@ -150,7 +150,7 @@ impl Parser<'_> {
                 }
                 continue;
             }
-            let value = self.attribute_value(&name, inside);
+            let value = self.multiplier(&name, inside);
             match name.as_str() {
                 "lr_mult" => found.lr_mult = Some(value),
                 _ => found.wd_mult = Some(value),
@@ -181,14 +181,52 @@ impl Parser<'_> {
         }
     }
 
-    fn attribute_value(&mut self, name: &str, mut inside: Cursor) -> Expr {
+    /// `= 0.1`, or `(weight = 0.1, bias = 2)`.
+    fn multiplier(&mut self, name: &str, mut inside: Cursor) -> Multiplier {
+        let form = format!("write `#[{name} = 0.1]`, or `#[{name}(bias = 0.1)]` for one tensor of a layer");
+        if let Some(group) = inside.eat_group(Delimiter::Parenthesis) {
+            if !inside.done() {
+                self.expected(&inside, &format!("`]` after `{name}(…)`"), &form);
+            }
+            return Multiplier::Tensors(self.tensor_multipliers(&group, &form));
+        }
         if !inside.eat_sign('=') {
-            self.expected(&inside, &format!("`=` after `{name}`"), &format!("write `#[{name} = 0.1]`"));
-            return Expr::broken(self.places.at(inside.span()));
+            self.expected(&inside, &format!("`=` or `(` after `{name}`"), &form);
+            return Multiplier::All(Expr::broken(self.places.at(inside.span())));
         }
         let end = inside.clone();
         let tokens = inside.rest();
-        self.expression(tokens, end.end())
+        Multiplier::All(self.expression(tokens, end.end()))
+    }
+
+    /// `weight = 0.1, bias = 2`.
+    fn tensor_multipliers(&mut self, group: &Group, form: &str) -> Vec<(Name, Expr)> {
+        let mut tensors: Vec<(Name, Expr)> = vec![];
+        let mut inside = Cursor::inside(group);
+        if inside.done() {
+            self.expected(&inside, "the name of a tensor", form);
+        }
+        for mut part in inside.split_commas() {
+            let name = part.eat_ident();
+            match name {
+                Some(ident) if part.eat_sign('=') => {
+                    let (name, end) = (self.name(&ident), part.clone().end());
+                    let tokens = part.rest();
+                    let value = self.expression(tokens, end);
+                    if tensors.iter().any(|(other, _)| other.text == name.text) {
+                        let message = format!("`{}` stands here twice", name.text);
+                        self.report("N0604", name.at, message, "leave one of them out");
+                        continue;
+                    }
+                    tensors.push((name, value));
+                }
+                _ => {
+                    part.back(usize::from(name.is_some()));
+                    self.expected(&part, "`bias = 0.1`", form);
+                }
+            }
+        }
+        tensors
     }
 
     /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`.

@@ -13,6 +13,7 @@ use crate::expand::{expand, expand_for};
 const LANGUAGE: &str = "
     /// A block.
     pub block Residual<WIDTH, SCALE = 1>(x: f32[N, D]) -> f32[N, WIDTH] {
+        #[wd_mult(weight = 0.5)]
         fc:   Linear(WIDTH, bias = false);
         down: if D != WIDTH { Linear(WIDTH) };
         where WIDTH % 2 == 0;

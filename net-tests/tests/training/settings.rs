@@ -161,6 +161,49 @@ fn groups_are_settings_of_a_checkpoint() -> Result<()> {
     Ok(())
 }
 
+network! {
+    block Inner(x: f64[N, D]) -> f64[N, D] {
+        #[wd_mult(bias = 0)]
+        fc: Linear(D);
+        fc(x)
+    }
+
+    /// Factors of tensors, of layers and of what is around them.
+    pub net Multiplied {
+        const HALF: f32 = 0.5;
+        #[lr_mult(weight = 0.25, bias = 2)]
+        #[wd_mult = HALF]
+        hidden: Linear(8, in_features = 4);
+        #[lr_mult = 0.5]
+        inner:  [Inner; 2];
+        #[wd_mult(weight = 0.25, bias = HALF)]
+        #[lr_mult(bias = 0)]
+        out:    [Linear(8), ReLU(), Linear(3)];
+        pub train fn loss(x: f64[N, 4], class: i64[N]) -> f64 { out(inner(hidden(x))).cross_entropy(class) }
+    }
+}
+
+#[test]
+fn attributes_multiply_single_tensors() -> Result<()> {
+    let net = Multiplied::new(&Device::cpu(), 1)?;
+    let factors = net.as_ref().net().parameters.iter().map(|p| (p.name.as_str(), p.lr_mult, p.wd_mult));
+    let expected = [
+        ("hidden.weight", 0.25, 0.5),
+        ("hidden.bias", 2.0, 0.5),
+        ("out.0.weight", 1.0, 0.25),
+        ("out.0.bias", 0.0, 0.5),
+        ("out.2.weight", 1.0, 0.25),
+        ("out.2.bias", 0.0, 0.5),
+        // Blocks are declared by their first call.
+        ("inner.0.fc.weight", 0.5, 1.0),
+        ("inner.0.fc.bias", 0.5, 0.0),
+        ("inner.1.fc.weight", 0.5, 1.0),
+        ("inner.1.fc.bias", 0.5, 0.0),
+    ];
+    assert_eq!(factors.collect::<Vec<_>>(), expected);
+    Ok(())
+}
+
 /// A rule of one's own asks [`Factors`].
 #[derive(Default)]
 struct Plain(optimizer::State);

@@ -1,6 +1,11 @@
 //! Attributes, and budgets of memory.
 
 castnet::network! {
+    block Inner(x: f32[N, D]) -> f32[N, D] {
+        fc: Linear(D);
+        fc(x)
+    }
+
     #[derive(Debug)]
     net Attributes {
         #[freeze]
@@ -26,12 +31,31 @@ castnet::network! {
         i: Linear(D);
         #[lr_mult = 2]
         state k: f32[8] = zeros;
+        #[lr_mult(weight = 0.1, bais = 2)]
+        l: Linear(D);
+        #[wd_mult(scale = 0)]
+        m: [Linear(D), ReLU()];
+        #[wd_mult(bias = -1)]
+        n: Linear(D);
+        #[wd_mult(bias = 0)]
+        o: Inner;
+        #[wd_mult(p = 0)]
+        param p: f32[8] = ones;
+        #[lr_mult(bias)]
+        q: Linear(D);
+        #[lr_mult(bias = 1, bias = 2)]
+        r: Linear(D);
+        #[wd_mult(bias = 0)]
+        s: Linear(D, bias = false);
+        #[wd_mult(bias = 0)]
+        t: ReLU();
 
         #[freeze]
         pub fn all(x: f32[N, 8]) -> f32[N, 8] {
             #[freeze]
             let y = a(x) + b(x) + c(x) + d(x) + e(x) + f(x) + g(x) + h(x) + i(x) + k;
-            y
+            let z = l(x) + m(x) + n(x) + o(x) + p + q(x) + r(x) + s(x) + t(x);
+            y + z
         }
 
         #[memory]

@@ -104,9 +104,14 @@ fn members(members: &Members, out: &mut String) {
             before += "#[freeze] ";
         }
         for (name, value) in [("lr_mult", &part.attributes.lr_mult), ("wd_mult", &part.attributes.wd_mult)] {
-            if let Some(value) = value {
-                before += &format!("#[{name} = {}] ", expr(value));
-            }
+            before += &match value {
+                None => continue,
+                Some(Multiplier::All(value)) => format!("#[{name} = {}] ", expr(value)),
+                Some(Multiplier::Tensors(tensors)) => {
+                    let one = |(tensor, value): &(Name, Expr)| format!("{} = {}", tensor.text, expr(value));
+                    format!("#[{name}({})] ", tensors.iter().map(one).collect::<Vec<_>>().join(", "))
+                }
+            };
         }
         *out += &format!("  {before}{}: {}\n", part.name.text, member(&part.member));
     }
