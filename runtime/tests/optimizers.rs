@@ -291,6 +291,33 @@ fn padding_is_no_part_of_a_parameter() {
     }
 }
 
+/// Every batch twice, by the mean of both, is every batch once.
+#[test]
+fn all_optimizers_accumulate() {
+    for (case, make) in all_cases() {
+        let first = train(&mut model(3), &mut *make(), "step", 4);
+        let (mut model, mut optimizer) = (model(3), make());
+        optimizer.state_mut().set_accumulate(Accumulate::Mean(2));
+        for step in (0..4).flat_map(|step| [step; 2]) {
+            model.step(LOSS, &mut *optimizer, &[&noise(&[9, K], step), &noise(&[9, O], step + 1)]).unwrap();
+        }
+        assert!(values(&model) == first, "{case}");
+    }
+}
+
+/// Half of the learning rate, by a schedule and by a group.
+#[test]
+fn all_optimizers_have_schedules_and_groups() {
+    for (case, make) in all_cases() {
+        let [whole, mut scheduled, mut grouped] = [make(), make(), make()];
+        scheduled.state_mut().set_schedule(ConstantLr::new(0.5, 100));
+        grouped.state_mut().add_group("*", Group::new().lr_mult(0.5));
+        let [whole, scheduled, grouped] =
+            [whole, scheduled, grouped].map(|mut optimizer| train(&mut model(3), &mut *optimizer, "step", 4));
+        assert!(scheduled == grouped && scheduled != whole, "{case}");
+    }
+}
+
 #[test]
 fn interpreted_and_compiled_have_the_same_bits() {
     for (case, make) in CASES {

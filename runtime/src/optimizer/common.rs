@@ -20,7 +20,7 @@ impl Common {
         Common { lr, weight_decay, maximize: false, max_norm: None, momentum: 0.0, state: State::new() }
     }
 
-    /// Checks them. A schedule may say the momentum, which is called and is `own` without it.
+    /// Checks them, and notes the momentum: the setting of this name, which is `own` without a schedule that says it.
     pub(super) fn begin(&mut self, settings: &Settings, (called, own): (&'static str, f64)) -> Result<()> {
         settings.not_negative("lr", self.state.lr().unwrap_or(self.lr))?;
         settings.not_negative("weight_decay", self.weight_decay)?;
@@ -63,8 +63,9 @@ macro_rules! setter {
 
 /// Writes an optimizer: a type with a method a setting, those of [`Common`] among them, and `Optimizer`.
 ///
-/// A setting has a type, a default and the method of [`Settings`] that checks it. Then: what else is kept, the momentum that a schedule may
-/// say, what else a step begins with, the rule, and the numbers that it is given, in the order of its scalars, by learning rate, decay and step of a parameter.
+/// A setting has a type, a default and the method of [`Settings`] that checks it. Then: what else is kept, the momentum that a schedule may say
+/// (`common.momentum` is that of the present step), what else a step begins with, the rule, and the numbers that it is given, in the order of
+/// its scalars, by learning rate, decay and step of a parameter.
 macro_rules! optimizer {
     (
         $(#[$doc:meta])*
