@@ -123,8 +123,8 @@ impl Case {
                 rule.row(self.lane, &sums, part.numbers);
             }
         });
-        // SAFETY: as above.
         let update = |case: Case, at: usize| {
+            // SAFETY: as above.
             case.after(at, piece.min(N - at), |part| unsafe { rule.update(isa, case.lane, part) })
         };
         (0..N).step_by(piece).fold(summed, update)
