@@ -166,11 +166,11 @@ impl Touch<'_> {
     }
 
     fn is_apart(&self, other: &Touch<'_>) -> bool {
-        if let (Some((a, of_a)), Some((b, of_b))) = (self.access, other.access) {
-            if a.buffer == b.buffer && a.dims == b.dims && a.strides == b.strides {
-                let mut axes = a.index.iter().zip(&b.index).zip(&a.dims);
-                return axes.any(|((a, b), dim)| a != b && are_apart(&range(a, of_a, dim), &range(b, of_b, dim)));
-            }
+        if let (Some((a, of_a)), Some((b, of_b))) = (self.access, other.access)
+            && (a.buffer, &a.dims, &a.strides) == (b.buffer, &b.dims, &b.strides)
+        {
+            let mut axes = a.index.iter().zip(&b.index).zip(&a.dims);
+            return axes.any(|((a, b), dim)| a != b && are_apart(&range(a, of_a, dim), &range(b, of_b, dim)));
         }
         match (self.elements(), other.elements()) {
             (Some(a), Some(b)) => are_apart(&a, &b),
