@@ -105,8 +105,8 @@ pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
             kernels.buffers[buffer].place = Place::Arena(basis.size(offset));
         }
     }
-    for row in 0..kernels.buffers.len() {
-        if let Some(whole) = lies_in[row] {
+    for (row, whole) in lies_in.iter().enumerate() {
+        if let Some(whole) = *whole {
             kernels.buffers[row].place = kernels.buffers[whole].place.clone();
         }
     }

@@ -141,12 +141,11 @@ fn heir_stack(
 /// Lets a stack lie where another one does, whose row `row` is.
 fn move_stack(kernels: &mut Kernels, lies_in: &mut [Option<usize>], stack: usize, row: usize, into: usize) {
     let (place, start) = (kernels.buffers[row].place.clone(), kernels.buffers[row].start.clone());
-    for part in 0..kernels.buffers.len() {
-        if part == stack || lies_in[part] == Some(stack) {
-            let buffer = &mut kernels.buffers[part];
+    for (part, (buffer, lies_in)) in kernels.buffers.iter_mut().zip(lies_in).enumerate() {
+        if part == stack || *lies_in == Some(stack) {
             buffer.place = place.clone();
             buffer.start = &buffer.start + &start;
-            lies_in[part] = Some(into);
+            *lies_in = Some(into);
         }
     }
 }
