@@ -27,7 +27,7 @@ impl Scheduled {
 }
 
 impl State {
-    /// Changes the learning rate from step to step; [`Constant`](super::Constant) at first.
+    /// Changes the learning rate from step to step; [`Constant`] at first.
     pub fn set_schedule(&mut self, schedule: impl Schedule + 'static) {
         self.scheduled.schedule = Box::new(schedule);
     }
