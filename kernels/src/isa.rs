@@ -62,8 +62,8 @@ fn pairs_are_quick() -> bool {
         // Asked once, as virtual machines take long to answer.
         static QUICK: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
         *QUICK.get_or_init(|| {
-            // SAFETY: every x86-64 processor has the instruction.
             #[allow(unused_unsafe)] // Newer compilers know.
+            // SAFETY: every x86-64 processor has the instruction.
             let maker = unsafe { std::arch::x86_64::__cpuid(0) };
             let words = [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes);
             words.as_flattened() == b"AuthenticAMD"
