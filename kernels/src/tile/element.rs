@@ -3,7 +3,7 @@
 use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
-use super::micro::{Product, Vector};
+use super::micro::{self, Vector};
 use super::widen::{Half, Spans};
 use crate::isa::Isa;
 
@@ -41,9 +41,9 @@ pub(super) trait Element: Copy + Default + std::ops::AddAssign + 'static {
     ///
     /// # Safety
     ///
-    /// As [`Product::run`]; the machine has [`Isa::Avx512Bf16`].
+    /// As [`micro::Product::run`]; the machine has [`Isa::Avx512Bf16`].
     #[cfg(target_arch = "x86_64")]
-    unsafe fn sum_pairs(product: &Product<'_, Self>);
+    unsafe fn sum_pairs(product: &micro::Product<'_, Self>);
 }
 
 impl Element for f32 {
@@ -51,7 +51,7 @@ impl Element for f32 {
     type Avx512 = std::arch::x86_64::__m512;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = std::arch::x86_64::__m256;
-    type Portable = super::micro::Four;
+    type Portable = micro::Four;
 
     unsafe fn transpose(isa: Isa, from: *const f32, ld: isize, depth: usize, cols: usize, out: *mut f32, pitch: isize) {
         // SAFETY: the caller's promise.
@@ -64,9 +64,9 @@ impl Element for f32 {
     }
 
     #[cfg(target_arch = "x86_64")]
-    unsafe fn sum_pairs(product: &Product<'_, f32>) {
+    unsafe fn sum_pairs(product: &micro::Product<'_, f32>) {
         // SAFETY: the caller's promise.
-        unsafe { super::micro::avx512_bf16::run::<Self::Avx512>(product) }
+        unsafe { micro::avx512_bf16::run::<Self::Avx512>(product) }
     }
 }
 
@@ -75,7 +75,7 @@ impl Element for f64 {
     type Avx512 = std::arch::x86_64::__m512d;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = std::arch::x86_64::__m256d;
-    type Portable = super::micro::Two;
+    type Portable = micro::Two;
 
     unsafe fn transpose(_: Isa, from: *const f64, ld: isize, depth: usize, cols: usize, out: *mut f64, pitch: isize) {
         // SAFETY: the caller's promise.
@@ -87,7 +87,7 @@ impl Element for f64 {
     }
 
     #[cfg(target_arch = "x86_64")]
-    unsafe fn sum_pairs(_: &Product<'_, f64>) {
+    unsafe fn sum_pairs(_: &micro::Product<'_, f64>) {
         unreachable!("halves are summed in f32")
     }
 }
