@@ -121,7 +121,6 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
         "= cn::over_block<cn::Sum>",
         "= cn::over_warp<cn::Max>",
         "= cn::over_column<cn::Sum>",
-        "cn::floor_div(",
         "? ",
     ];
     for form in forms {
