@@ -11,11 +11,13 @@ mod operands;
 pub mod order;
 pub mod strided;
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 pub use index::Index;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::routine::Routine;
 use crate::rules::Rule;
@@ -223,8 +225,26 @@ pub enum TaskKind {
         /// From the last round to the first.
         reverse: bool,
         /// What runs each round.
+        #[serde(deserialize_with = "body")]
         body: Vec<Task>,
     },
+}
+
+/// Loops in each other at most, of a program that is read: who reads bytes goes as deep as they say.
+const DEPTH: usize = 64;
+
+fn body<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Task>, D::Error> {
+    thread_local! {
+        static AROUND: Cell<usize> = const { Cell::new(0) };
+    }
+    let around = AROUND.get();
+    if around >= DEPTH {
+        return Err(D::Error::custom("more loops in each other than there can be"));
+    }
+    AROUND.set(around + 1);
+    let body = Vec::deserialize(from);
+    AROUND.set(around);
+    body
 }
 
 impl Task {

@@ -6,13 +6,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
-use castnet_program::net::Net;
+use castnet_program::net::{Net, Parameter};
 use castnet_program::program::Program;
 use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
 use crate::flat::Updated;
-use crate::float::FloatType;
+use crate::float::{Float, FloatType, with_float};
 use crate::memory::Memory;
 use crate::validate;
 
@@ -87,6 +87,8 @@ pub(crate) struct Loaded {
     bytes: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
+    /// Whether `network!` wrote it.
+    vouched: bool,
 }
 
 impl Loaded {
@@ -99,7 +101,17 @@ impl Loaded {
         let float = FloatType::of(net.float).ok_or_else(|| format!("parameters cannot be {}", net.float))?;
         let (offsets, _) = net.offsets();
         let bytes = net.parameter_bytes();
-        Ok(Loaded { net, float, offsets, bytes, kernels, places })
+        Ok(Loaded { net, float, offsets, bytes, kernels, places, vouched: true })
+    }
+
+    /// A network that anybody may have made.
+    pub(crate) fn from_outside(net: Net) -> Result<Loaded, String> {
+        Ok(Loaded { vouched: false, ..Loaded::new(net, &[], &[])? })
+    }
+
+    /// Whether somebody vouches for it: that its programs read nothing as truth values that they did not write as such.
+    pub(crate) fn is_vouched(&self) -> bool {
+        self.vouched
     }
 
     /// Bytes of a flat arena.
@@ -177,6 +189,24 @@ impl Loaded {
     /// The place with this number, or the name of what stands there.
     pub(crate) fn place_at(&self, loc: u32, name: &str) -> String {
         self.places.get(loc as usize).map_or_else(|| name.to_string(), |place| (*place).to_string())
+    }
+
+    /// The first element of a gradient that is not finite, in row-major order, and what stands there. `gradients`: a flat arena.
+    pub(crate) fn first_not_finite(&self, parameter: usize, gradients: &Memory) -> (Vec<usize>, f64) {
+        let Parameter { shape, layout, .. } = &self.net.parameters[parameter];
+        let mut index = vec![0; shape.len()];
+        with_float!(self.float, T => {
+            let gradient = &gradients.slice::<T>()[self.range(parameter)];
+            loop {
+                let found = gradient[layout.position(shape, &index) as usize].f64();
+                let next = (0..shape.len()).rev().find(|&axis| index[axis] + 1 < shape[axis]);
+                let (false, Some(axis)) = (!found.is_finite(), next) else {
+                    return (index.into_iter().map(|at| at as usize).collect(), found);
+                };
+                index[axis] += 1;
+                index[axis + 1..].fill(0);
+            }
+        })
     }
 
     /// The parameters of which some elements lie in `start..end` of the flat arena.

@@ -82,7 +82,7 @@ impl Model {
     /// As [`Model::from_net`], whose promise the caller keeps.
     pub(crate) fn of_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
         let name = net.name.clone();
-        let loaded = Loaded::new(net, &[], &[]).map_err(|what| Error::BadNet { net: name, what })?;
+        let loaded = Loaded::from_outside(net).map_err(|what| Error::BadNet { net: name, what })?;
         Model::of(Arc::new(loaded), device, seed)
     }
 

@@ -251,8 +251,9 @@ impl Model {
             return Err(match what {
                 NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
                 NotFinite::Gradient(parameter) => {
+                    let (element, found) = loaded.first_not_finite(parameter, &training.gradients);
                     let parameter = loaded.net.parameters[parameter].name.clone();
-                    Error::GradientNotFinite { net, step, parameter, place }
+                    Error::GradientNotFinite { net, step, parameter, element, found, place }
                 }
             });
         }
@@ -374,8 +375,9 @@ impl Model {
         let state = optimizer.state_mut();
         if let Some(NotFinite::Gradient(parameter)) = NotFinite::at(verdict) {
             let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
+            let (element, found) = self.loaded.first_not_finite(parameter, &gradients.arena);
             let parameter = self.loaded.net.parameters[parameter].name.clone();
-            return Err(Error::GradientNotFinite { net, step, parameter, place: None });
+            return Err(Error::GradientNotFinite { net, step, parameter, element, found, place: None });
         }
         state.advance(gradients.reached_ones());
         Ok(())

@@ -1,17 +1,15 @@
 //! A program with its run-time sizes bound: what runs, in order, and where everything lies.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
-use castnet_program::program::{Named, Place, Program, Source};
+use castnet_kernels::{Extent, Kernel, Refused, check};
+use castnet_program::program::{Buffer, Launch, Named, Place, Program, Source};
 use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
-use super::checks::Done;
 use super::rounds::{Ends, Schedule};
 use super::states::StatePlaces;
 use crate::array::Array;
@@ -19,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
+use crate::verdict::Watch;
 
 /// A phase whose gradient may be taken by an optimizer at once.
 pub(super) struct AtOnce {
@@ -63,10 +62,8 @@ pub(super) struct Bound {
     pub(super) updated_last: Arc<[Piece]>,
     /// Where the states lie that it uses, and the bytes of them all.
     pub(super) states: StatePlaces,
-    /// When each check of the program is done.
-    pub(super) checks: Vec<Done>,
-    /// When it is known whether loss and gradients are finite.
-    pub(super) guard: Done,
+    /// What may be found wrong in a run: of each check of the program, then whether loss and gradients are finite.
+    pub(super) watches: Vec<Watch>,
 }
 
 /// The names of run-time numbers, in the order of their values.
@@ -123,6 +120,24 @@ impl Sizes<'_> {
             let (function, what) = (self.program.name.clone(), what.to_string());
             Error::NegativeSize { function, sizes: sizes.join(", "), what, found }
         })
+    }
+
+    /// The elements of a buffer. What lies by strides has those of its argument or result, however they lie.
+    fn extent(&self, buffer: &Buffer, home: &Home) -> Extent {
+        let mut elements = 0..home.len as i64;
+        if let Some(named) = self.program.strided(buffer) {
+            elements = 0..1;
+            for (stride, size) in buffer.place.strides(named.ty.rank()).iter().zip(&named.ty.shape) {
+                let end = self.eval(stride).saturating_mul((self.eval(size) - 1).max(0));
+                elements = elements.start.saturating_add(end.min(0))..elements.end.saturating_add(end.max(0));
+            }
+        }
+        Extent { dtype: buffer.dtype, elements }
+    }
+
+    fn too_much_work(&self, launch: &Launch, chunks: usize) -> Error {
+        let (function, launch) = (self.program.name.clone(), launch.name.clone());
+        Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize }
     }
 
     fn elements(&self, ty: &Type, what: &str) -> Result<usize> {
@@ -195,6 +210,7 @@ impl Bound {
             let what = format!("{}: buffer `{}` ends beyond its place", program.name, program.buffers[buffer].name);
             return Err(Error::BadNet { net: loaded.net.name.clone(), what });
         }
+        super::apart::check(loaded, &sizes, &homes, &strides, depth)?;
 
         for launch in &program.launches {
             let dims = launch.space.iter().chain(&launch.reduce).map(|size| sizes.length(size, &launch.name));
@@ -222,12 +238,15 @@ impl Bound {
 
         let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
         let mut kernels = Vec::with_capacity(program.launches.len());
+        let extents: Vec<Extent> = program.buffers.iter().zip(&homes).map(|(b, home)| sizes.extent(b, home)).collect();
         for (number, launch) in program.launches.iter().enumerate() {
+            check(launch, &extents, &|name| sizes.value(name)).map_err(|refused| match refused {
+                Refused::Invalid(what) => bad(format!("{}: launch `{}`: {what}", program.name, launch.name)),
+                Refused::TooLarge => sizes.too_much_work(launch, usize::MAX),
+            })?;
             let emitted = loaded.emitted(function, training, number);
-            let kernel = || Kernel::new(launch, &dtypes, isa, &emitted, &|name| sizes.value(name));
-            // A launch that the kernels do not take can only come from a program made by hand.
-            let kernel = catch_unwind(AssertUnwindSafe(kernel));
-            kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
+            let kernel = Kernel::new(launch, &dtypes, isa, &emitted, &|name| sizes.value(name));
+            kernels.push(if loaded.is_vouched() { kernel } else { kernel.loose() });
         }
 
         let schedule = Schedule::new(&sizes, &kernels)?;
@@ -237,7 +256,6 @@ impl Bound {
         // A launch of more than the pool can count, and how many those are.
         let beyond = chunks.iter().position(|&chunks| chunks > MAX_CHUNKS as usize).map(|at| (at, chunks[at]));
 
-        let guard = super::checks::guard(program, schedule.phases());
         let mut bound = Bound {
             values: values.to_vec(),
             scratch_bytes: kernels.iter().map(Kernel::scratch_bytes).max().unwrap_or(0),
@@ -254,16 +272,14 @@ impl Bound {
             results,
             updated_last: Arc::new([]),
             states,
-            checks: Vec::new(),
-            guard,
+            watches: Vec::new(),
         };
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
             bound.new_results(program)?;
-            let (function, launch) = (program.name.clone(), program.launches[launch].name.clone());
-            return Err(Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize });
+            return Err(sizes.too_much_work(&program.launches[launch], chunks));
         }
-        bound.checks = super::checks::done(program, &bound);
+        bound.watches = super::checks::watches(program, &bound);
         if training {
             bound.own_results = bound.new_results(program)?;
         }

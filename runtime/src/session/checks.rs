@@ -8,23 +8,16 @@ use crate::error::{Error, Result};
 use crate::flat::{Ending, NotFinite};
 use crate::memory::Shared;
 use crate::validate::writes;
-use crate::verdict::{RIGHT, Word};
+use crate::verdict::{Code, RIGHT, Watch, Word, first};
 
-/// When a check is done.
-pub(super) struct Done {
-    /// Its first word.
-    word: usize,
-    /// The first phase that runs after it.
-    pub(super) phase: usize,
-}
-
-/// The checks of a program, by the phase that finds the last word of each.
-pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
-    let mut written = vec![0; program.words()];
+/// What is watched in a program's runs: its checks, in order, then what stands behind its phases.
+pub(super) fn watches(program: &Program, bound: &Bound) -> Vec<Watch> {
+    // Of each word: the launch that writes it last, and the first phase after that.
+    let mut written = vec![(0, 0); program.words()];
     bound.schedule.each(|stand| {
         for buffer in writes(&program.launches[stand.launch]) {
             if let Place::Check(word) = bound.homes[buffer].place {
-                written[word] = written[word].max(stand.last() + 1);
+                written[word] = written[word].max((stand.last() + 1, stand.launch));
             }
         }
     });
@@ -32,25 +25,34 @@ pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
     let each = |check: &Check| {
         let words = word..word + check.words();
         word = words.end;
-        Done { word: words.start, phase: written[words].iter().copied().max().unwrap_or(0) }
+        let code = match check.must {
+            Must::Lie(_) => Code::Index,
+            Must::Divide(_) => Code::Divisor,
+        };
+        let (phase, task) = written[words.clone()].iter().copied().max().unwrap_or_default();
+        Watch { code, task, words, phase }
     };
-    program.checks.iter().map(each).collect()
-}
-
-/// Of what stands behind the program's phases: its word is behind those of the checks.
-pub(super) fn guard(program: &Program, phases: usize) -> Done {
-    Done { word: program.words(), phase: phases + Ending::DECIDED }
+    let mut watches: Vec<Watch> = program.checks.iter().map(each).collect();
+    let (task, phase) = (program.launches.len(), bound.schedule.phases() + Ending::DECIDED);
+    watches.push(Watch { code: Code::NotFinite, task, words: word..word + 1, phase });
+    watches
 }
 
 impl Bound {
-    /// Whether something was found wrong before a phase, by a check or by what stands behind the program's phases.
+    /// Whether something was found wrong before a phase.
     ///
     /// # Safety
     /// `words` are the session's; no earlier phase runs any more.
     pub(super) unsafe fn has_failed(&self, phase: usize, words: Shared<i64>) -> bool {
-        let done = self.checks.iter().chain([&self.guard]).filter(|done| done.phase <= phase);
+        let told = self.watches.iter().filter(|watch| watch.phase <= phase);
         // SAFETY: there are as many words, and what writes these has run, as the caller says.
-        done.into_iter().any(|done| !unsafe { self.word(done, words).is_right() })
+        told.into_iter().any(|watch| !unsafe { self.word(watch.words.start, words).is_right() })
+    }
+
+    /// When the checks of the program are done.
+    pub(super) fn checked(&self) -> usize {
+        let checks = self.watches.iter().filter(|watch| watch.code != Code::NotFinite);
+        checks.map(|watch| watch.phase).max().unwrap_or(0)
     }
 
     /// The word of what is not finite.
@@ -58,15 +60,16 @@ impl Bound {
     /// # Safety
     /// `words` are the session's.
     pub(super) unsafe fn guard(&self, words: Shared<i64>) -> Word {
+        let last = self.watches.last().map_or(0, |watch| watch.words.start);
         // SAFETY: as the caller says.
-        unsafe { self.word(&self.guard, words) }
+        unsafe { self.word(last, words) }
     }
 
     /// # Safety
     /// `words` are the session's.
-    unsafe fn word(&self, done: &Done, words: Shared<i64>) -> Word {
+    unsafe fn word(&self, number: usize, words: Shared<i64>) -> Word {
         // SAFETY: there are as many words.
-        Word::new(Shared::new(unsafe { words.0.add(done.word) }))
+        Word::new(Shared::new(unsafe { words.0.add(number) }))
     }
 }
 
@@ -82,14 +85,13 @@ impl Session {
     /// The mistake that the first check found which found one.
     pub(super) fn verdict(&self) -> Result<Option<NotFinite>> {
         let (program, bound) = (self.program()?, self.bound()?);
-        let words = self.checks.slice::<i64>();
-        for (check, done) in program.checks.iter().zip(&bound.checks) {
-            let words = &words[done.word..done.word + check.words()];
-            if words[0] != RIGHT {
-                return Err(self.mistake(program, check, words));
+        match first(&bound.watches, self.checks.slice::<i64>()) {
+            None => Ok(None),
+            Some((_, Watch { code: Code::NotFinite, .. }, words)) => Ok(NotFinite::at(words[0])),
+            Some((number, Watch { code: Code::Index | Code::Divisor, .. }, words)) => {
+                Err(self.mistake(program, &program.checks[number], words))
             }
         }
-        Ok(NotFinite::at(words[bound.guard.word]))
     }
 
     fn mistake(&self, program: &Program, check: &Check, words: &[i64]) -> Error {

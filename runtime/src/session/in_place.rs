@@ -34,7 +34,7 @@ pub(super) fn choose(loaded: &Loaded, reaches: &[usize], launches: &[Launch], bo
             });
         }
     });
-    let checked = bound.checks.iter().map(|done| done.phase).max().unwrap_or(0);
+    let checked = bound.checked();
     let mut updated = vec![false; parameters];
     let mut at_once = vec![];
     bound.schedule.each(|stand| {
