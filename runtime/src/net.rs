@@ -48,8 +48,8 @@ pub struct EmittedKernel {
 /// kernels.
 ///
 /// # Safety
-/// The table is what `network!` wrote: its programs' indices stay inside their buffers, and each kernel reads and writes no more than the
-/// stage that it stands for.
+/// The table is what `network!` wrote: each kernel reads and writes no more than the stage that it stands for, and programs read as truth values
+/// only what they wrote as such.
 pub unsafe trait Network: 'static {
     /// The network.
     const TABLE: NetTable;

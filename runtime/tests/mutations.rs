@@ -28,8 +28,7 @@ const BYTES: i64 = 1 << 26;
 const CHANGES: u64 = 100;
 
 fn sources() -> Vec<(String, Source)> {
-    let mut all = vec![("mlp".into(), written::mlp()), ("lenet".into(), written::lenet())];
-    all.extend([("third".into(), written::third()), ("penalty".into(), penalty::gradient_penalty())]);
+    let mut all = vec![("penalty".into(), penalty::gradient_penalty())];
     for strided in [false, true] {
         let name = |name: &str| if strided { format!("{name}, by strides") } else { name.to_string() };
         all.push((name("loops"), cases::loops(DType::F32, strided)));
@@ -75,7 +74,13 @@ fn changed(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         let at = numbers.below(bytes.len());
         let Some((number, len)) = number_at(&bytes, at) else { continue };
         // Numbers with a sign are stored with it in the lowest bit: 2 is the next one.
-        let near = [number + 1, number.wrapping_sub(1), number ^ 1, number.wrapping_add(2), number.wrapping_sub(2)];
+        let near = [
+            number.wrapping_add(1),
+            number.wrapping_sub(1),
+            number ^ 1,
+            number.wrapping_add(2),
+            number.wrapping_sub(2),
+        ];
         let far = [0, 1 << 31, 1 << 33, 1 << 41, 1 << 52, u64::MAX - 1, u64::MAX, number.wrapping_mul(2)];
         match numbers.below(8) {
             0..4 => drop(bytes.splice(at..at + len, varint(numbers.pick(&near)))),
@@ -88,7 +93,10 @@ fn changed(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
             _ => {
                 let other = numbers.below(bytes.len());
                 let (byte, gone) = (bytes[other], numbers.below(2) == 0);
-                if gone { drop(bytes.remove(at)) } else { bytes.insert(at, byte) }
+                match gone {
+                    true => _ = bytes.remove(at),
+                    false => bytes.insert(at, byte),
+                }
             }
         }
     }
@@ -146,6 +154,8 @@ struct Counts {
     large: usize,
     failed: usize,
     ran: usize,
+    /// The latest error.
+    error: String,
 }
 
 /// A result that may be any error but that of a panic.
@@ -153,7 +163,10 @@ fn came_back<T>(result: Result<T, Error>, counts: &mut Counts) {
     match result {
         Ok(_) => counts.ran += 1,
         Err(Error::Panic { message, .. }) => panic!("a kernel panicked: {message}"),
-        Err(_) => counts.failed += 1,
+        Err(error) => {
+            counts.failed += 1;
+            counts.error = error.to_string();
+        }
     }
 }
 
@@ -164,12 +177,15 @@ fn run(bytes: &[u8], seed: u64, counts: &mut Counts) {
     };
     if !is_small(&net) {
         counts.large += 1;
-        // As far as nothing is allocated.
         return;
     }
-    let Ok(mut model) = Model::from_net(net.clone(), &Device::cpu(), seed) else {
-        counts.refused += 1;
-        return;
+    let mut model = match Model::from_net(net.clone(), &Device::cpu(), seed) {
+        Ok(model) => model,
+        Err(error) => {
+            counts.refused += 1;
+            counts.error = error.to_string();
+            return;
+        }
     };
     let mut sgd = Sgd::new(0.01);
     for (number, function) in net.cpu().iter().enumerate() {
@@ -201,17 +217,25 @@ fn changed_nets_are_refused_or_run_inside_their_memory() {
         let bytes = castnet_graph::bytes::to_bytes(&compiled.net).unwrap();
         let mut counts = Counts::default();
         run(&bytes, 0, &mut counts);
-        assert!(counts.ran > 0 && counts.failed == 0, "{name} does not run as it is");
+        assert!(
+            counts.ran > 0 && counts.failed == 0,
+            "{name} does not run as it is: {} {}",
+            counts.large,
+            counts.error
+        );
         for change in 0..CHANGES {
             let seed = 1 + number as u64 * CHANGES + change;
             if wanted.is_some_and(|wanted| wanted != seed) {
                 continue;
             }
-            let bytes = changed(&bytes, &mut Numbers(seed));
+            let mut numbers = Numbers(seed);
+            // Most changes leave no net at all: a few of them are enough.
+            let changes = (0..8).map(|_| changed(&bytes, &mut numbers));
+            let bytes = changes.fold(vec![], |kept, next| if Net::from_bytes(&kept).is_ok() { kept } else { next });
             let result = catch_unwind(AssertUnwindSafe(|| run(&bytes, seed, &mut counts)));
             assert!(result.is_ok(), "{name}, CASTNET_SEED={seed}");
         }
-        let Counts { unread, refused, large, failed, ran } = counts;
+        let Counts { unread, refused, large, failed, ran, error } = counts;
         println!(
             "{name}, {} bytes: {unread} no net, {refused} refused, {large} too large; {failed} calls failed, {ran} ran",
             bytes.len()

@@ -63,8 +63,7 @@ fn main() {
     let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
     assert!(Kernel::new(&launch, &dtypes, Isa::detect(), &[], &|_| 900).parts() > 1);
     for (mut optimizer, guarded) in ways {
-        // SAFETY: its indices stay inside their buffers.
-        let mut model = unsafe { Model::from_net(regression(300, 200), &Device::cpu(), 3) }.unwrap();
+        let mut model = Model::from_net(regression(300, 200), &Device::cpu(), 3).unwrap();
         model.stop_on_nan(guarded);
         let mut before = 0;
         for epoch in 0..30 {

@@ -156,8 +156,7 @@ fn of_gradients(float: DType) -> Model {
     let (inference, training) = (graph(&mut parameters, float, false), graph(&mut parameters, float, true));
     let functions = vec![SourceFunction::new("loss", inference, Some(training))];
     let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap_or_else(|e| panic!("{e:?}")).net;
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 3).unwrap()
 }
 
 struct Golden(Vec<u8>);
@@ -237,8 +236,7 @@ const K: usize = 70;
 const O: usize = 37;
 
 fn model(seed: u64) -> Model {
-    // SAFETY: its indices stay inside their buffers.
-    unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed) }.unwrap()
+    Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed).unwrap()
 }
 
 fn values(model: &Model) -> Vec<Vec<f32>> {

@@ -1,6 +1,7 @@
 //! Where an access leads: whether inside, and whether to another element at every point.
 
 use castnet_program::program::{Access, Index};
+use castnet_program::size::gcd;
 
 use super::{Check, LIMIT, Refused, ensure, product};
 
@@ -66,6 +67,17 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// Whether two indices are never the same: their ranges do not meet, or they go on in steps that leave the other out.
+    fn is_apart_from(&self, other: &Axis) -> bool {
+        let (a, b) = (&self.form, &other.form);
+        let plain = |axis: &Axis| axis.divide == 1 && axis.modulo == 0;
+        let step = a.steps.iter().chain(&b.steps).fold(0, |all, &step| gcd(all, step));
+        let between = plain(self) && plain(other) && step != 0 && (a.offset - b.offset) % step != 0;
+        between || self.range[1] < other.range[0] || other.range[1] < self.range[0]
+    }
+}
+
 impl Element {
     /// Whether every point of the loops has an element of its own. `false` if that cannot be told.
     pub(super) fn is_another_everywhere(&self, loops: &[i64]) -> bool {
@@ -89,7 +101,7 @@ impl Element {
 
     /// Whether it never is an element that another one of the same memory is. `false` if that cannot be told.
     pub(super) fn is_apart_from(&self, other: &Element) -> bool {
-        self.axes.iter().zip(&other.axes).any(|(a, b)| a.range[1] < b.range[0] || b.range[1] < a.range[0])
+        self.axes.iter().zip(&other.axes).any(|(a, b)| a.is_apart_from(b))
     }
 }
 

@@ -24,8 +24,7 @@ pub fn objective<N: Example>(net: &Net) -> usize {
 
 /// The bits of all results and gradients, and of the states after them.
 pub fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let mut model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     model.poison(poison);
     for (name, value) in golden.parameters() {
         match model.state(name) {

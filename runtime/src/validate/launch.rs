@@ -135,6 +135,8 @@ fn stage(
     };
     let read = |source: &Source| matches!(source, Source::Row(slot) if times(slot) > 0);
     ensure(!stage.inputs.iter().any(read), || "a stage that writes a row value that it reads".to_string())?;
+    let targets = launch.stages.iter().flat_map(|stage| &stage.outputs);
+    let most = targets.filter(|target| matches!(target, Target::Row(_) | Target::Reduce(..))).count();
     let dims = launch.space.len() + if stage.level == Level::Element { launch.reduce.len() } else { 0 };
     for (source, &lane) in stage.inputs.iter().zip(&code.inputs) {
         let fits = match source {
@@ -165,7 +167,7 @@ fn stage(
     for (target, &lane) in stage.outputs.iter().zip(&made) {
         if let Target::Row(slot) | Target::Reduce(_, slot) = target {
             // Row values lie in one list: what is in between would take room, too.
-            ensure(*slot <= rows.len() && times(slot) == 1, || format!("row value number {slot}"))?;
+            ensure(*slot < most && times(slot) == 1, || format!("row value number {slot}"))?;
             rows.retain(|(known, _)| known != slot);
             rows.push((*slot, lane));
         }

@@ -99,7 +99,8 @@ fn function(net: &Net, function: &Function, programs: &Programs) -> Check {
     // Each once: it is updated as often as it stands there, by threads that know nothing of each other.
     let mut reaches = function.reaches.clone();
     reaches.sort_unstable();
-    ensure(known && is_sorted(&reaches), || format!("`{}` reaches an unknown parameter, or one twice", function.name))?;
+    ensure(known, || format!("`{}` reaches an unknown parameter", function.name))?;
+    ensure(is_sorted(&reaches), || format!("`{}` reaches a parameter twice", function.name))?;
     let Some(training) = &programs.training else { return Ok(()) };
     program(net, training, true)?;
     let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == net.float);

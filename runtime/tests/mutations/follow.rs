@@ -31,7 +31,7 @@ fn of_launch(launch: &Launch, value: Value<'_>) -> Option<i64> {
         Family::Flat | Family::Row | Family::Column | Family::Scatter(_) => {}
     }
     let points = sizes.iter().try_fold(1i64, |all, size| all.checked_mul(size.eval(value).max(1)))?;
-    (points <= 50 * POINTS).then_some(points)
+    (points <= 500 * POINTS).then_some(points)
 }
 
 /// Follows every launch.
