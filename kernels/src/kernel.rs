@@ -215,8 +215,8 @@ impl Kernel {
     ///
     /// # Safety
     /// [`check`](crate::check) let the launch pass. `run.places` are buffers of the extents that it was told in this round, aligned as their type
-    /// needs; where truth values are read, bytes are 0 or 1 unless it is [`Kernel::loose`]; what is written shares no memory with what else the launch touches, but for pairs
-    /// of [`Launch::in_place`](castnet_program::program::Launch::in_place) that lie alike. Chunks of one part may run at the
+    /// needs; where truth values are read, bytes are 0 or 1 unless it is [`Kernel::loose`]; what is written shares no memory with what else the launch touches, but where
+    /// it lies alike and each element is read only where it is written. Chunks of one part may run at the
     /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned; those of the next part once all
     /// of them are done. What [`Places::sharing`] was
     /// given is the same for all parts and belongs to this run of the launch.

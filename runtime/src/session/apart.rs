@@ -1,6 +1,6 @@
 //! Whether what a launch writes shares memory with anything else that it touches, in any round of the loops around it.
 
-use castnet_program::program::{Launch, Place, Source, Task, TaskKind};
+use castnet_program::program::{Access, Family, Launch, Place, Source, Target, Task, TaskKind};
 
 use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};
@@ -70,14 +70,11 @@ impl Lie<'_> {
     }
 
     fn of(&self, launch: &Launch, counts: &[i64]) -> Option<(usize, usize)> {
-        let mut pairs = None;
         for (number, written) in writes(launch).enumerate() {
-            for read in reads(launch).filter(|&read| self.share(written, read, counts)) {
-                let pairs = pairs.get_or_insert_with(|| launch.in_place(&self.sizes.program.buffers));
-                let gives_way = pairs.contains(&(read, written)) && self.lie_alike(read, written);
-                if !gives_way || is_looked_up(launch, read) {
-                    return Some((written, read));
-                }
+            let mut shared = reads(launch).filter(|&read| self.share(written, read, counts));
+            let over = shared.find(|&read| !self.lie_alike(read, written) || !is_in_place(launch, read, written));
+            if let Some(read) = over {
+                return Some((written, read));
             }
             // Stores to one buffer are told apart by their indices.
             let others = writes(launch).take(number).filter(|&other| other != written);
@@ -110,7 +107,9 @@ impl Lie<'_> {
 
     /// Whether each element of one lies where the same element of the other does, in all rounds.
     fn lie_alike(&self, a: usize, b: usize) -> bool {
-        let same = self.homes[a].start == self.homes[b].start && self.bytes(a) == self.bytes(b);
+        let buffers = &self.sizes.program.buffers;
+        let same = buffers[a].dtype.bytes() == buffers[b].dtype.bytes();
+        let same = same && self.homes[a].start == self.homes[b].start && self.bytes(a) == self.bytes(b);
         same && self.space(a) == self.space(b) && self.moves(a) == self.moves(b)
     }
 
@@ -144,12 +143,32 @@ impl Lie<'_> {
     }
 }
 
-/// Whether a buffer is read where indices in memory say.
-fn is_looked_up(launch: &Launch, buffer: usize) -> bool {
-    launch.stages.iter().flat_map(|stage| &stage.inputs).any(|source| match source {
-        Source::Gather { from, .. } => launch.loads[*from].buffer == buffer,
-        Source::Load(_) | Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
-            false
+/// Whether every element of a buffer is read only at the points that write the same element of another one, and before they do: every stage goes
+/// over all points of a row before the next one does.
+fn is_in_place(launch: &Launch, read: usize, written: usize) -> bool {
+    let by_index = matches!(launch.family, Family::Flat | Family::Row | Family::Column | Family::Tile(_));
+    let mut loads = launch.loads.iter().filter(|load| load.buffer == read);
+    let stored = |load: &Access| {
+        launch.stores.iter().any(|store| store.buffer == written && store.long_axes().eq(load.long_axes()))
+    };
+    let same_places = loads.all(stored) && !launch.operands().contains(&read);
+    let of = |load: &usize| launch.loads[*load].buffer == read;
+    let (mut last_read, mut first_write) = (0, usize::MAX);
+    for (at, stage) in launch.stages.iter().enumerate() {
+        for source in &stage.inputs {
+            match source {
+                Source::Load(load) if of(load) => last_read = at,
+                Source::Gather { index, .. } if of(index) => last_read = at,
+                // Where indices say, it is read at any point.
+                Source::Gather { from, .. } if of(from) => return false,
+                Source::Load(_) | Source::Gather { .. } | Source::Acc | Source::Row(_) => {}
+                Source::Index(_) | Source::Size(_) | Source::Random { .. } => {}
+            }
         }
-    })
+        let writes = |target: &Target| matches!(target, Target::Store(to) if launch.stores[*to].buffer == written);
+        if stage.outputs.iter().any(writes) {
+            first_write = first_write.min(at);
+        }
+    }
+    by_index && same_places && last_read <= first_write
 }
