@@ -1,10 +1,12 @@
 //! Nets from outside: bytes that a compiler wrote, changed in every way. Each net is refused or runs; nothing panics, and no launch of what was
 //! let pass leaves its memory, which every access is followed to see.
 
+#[allow(dead_code)] // Of what else there is, other tests have use.
 #[path = "views/cases.rs"]
 mod cases;
 #[path = "mutations/follow.rs"]
 mod follow;
+#[allow(dead_code)]
 mod nets;
 #[path = "nets/penalty.rs"]
 mod penalty;
@@ -233,7 +235,6 @@ fn changed_nets_are_refused_or_run_inside_their_memory() {
             // Most changes leave no net at all: a few of them are enough.
             let changes = (0..8).map(|_| changed(&bytes, &mut numbers));
             let bytes = changes.fold(vec![], |kept, next| if Net::from_bytes(&kept).is_ok() { kept } else { next });
-            eprintln!("{seed}");
             let result = catch_unwind(AssertUnwindSafe(|| run(&bytes, seed, &mut counts)));
             assert!(result.is_ok(), "{name}, CASTNET_SEED={seed}");
         }
