@@ -8,8 +8,6 @@ mod cases;
 mod follow;
 #[allow(dead_code)]
 mod nets;
-#[path = "nets/penalty.rs"]
-mod penalty;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -238,7 +236,7 @@ fn changed_nets_are_refused_or_run_inside_their_memory() {
             let result = catch_unwind(AssertUnwindSafe(|| run(&bytes, seed, &mut counts)));
             assert!(result.is_ok(), "{name}, CASTNET_SEED={seed}");
         }
-        let Counts { unread, refused, large, failed, ran, error } = counts;
+        let Counts { unread, refused, large, failed, ran, error: _ } = counts;
         println!(
             "{name}, {} bytes: {unread} no net, {refused} refused, {large} too large; {failed} calls failed, {ran} ran",
             bytes.len()
