@@ -211,7 +211,7 @@ impl Check<'_> {
         ensure(row_major && apart && axis < self.space, || "a scatter whose sums lie in another order".into())
     }
 
-    /// Every array of a routine has as many whole rows as its space.
+    /// Every array of a routine has as many rows as its space, of lengths that fit.
     fn routine(&self, routine: castnet_program::routine::Routine) -> Result<(), Refused> {
         let name = routine.name();
         let rows = product(&self.loops).ok_or(Refused::TooLarge)?;
@@ -221,12 +221,11 @@ impl Check<'_> {
                 .filter(|&elements| elements >= 0 && elements <= extent.elements.end && extent.elements.start <= 0);
             let elements = elements.ok_or_else(|| format!("`{name}` beyond its buffer"))?;
             let length = elements.checked_div(rows).unwrap_or(0);
-            ensure(length * rows == elements, || format!("`{name}` of rows that are no whole ones"))?;
             Ok((extent.dtype, length as usize))
         };
         let arrays =
             self.launch.loads.iter().chain(&self.launch.stores).map(array).collect::<Result<Vec<_>, Refused>>()?;
         let (reads, writes) = arrays.split_at(self.launch.loads.len());
-        ensure(routines::fits(routine, reads, writes), || format!("`{name}` of rows that do not fit"))
+        ensure(rows == 0 || routines::fits(routine, reads, writes), || format!("`{name}` of rows that do not fit"))
     }
 }

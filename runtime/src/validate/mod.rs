@@ -152,9 +152,10 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
         let known = l.updates.is_none_or(|p| p < net.parameters.len());
         ensure(known, || at(format!("launch `{}` updates an unknown parameter", l.name)))?;
     }
-    let mut next = 0;
-    steps(program, &program.schedule, false, &mut next).map_err(at)?;
-    ensure(next == program.launches.len(), || at("a launch that never runs".into()))?;
+    let mut order = vec![];
+    steps(program, &program.schedule, false, &mut order).map_err(at)?;
+    // Who reads and writes before whom is told by numbers.
+    ensure(program.donates.is_empty() || is_sorted(&order), || at("launches that do not run in their order".into()))?;
     for &(argument, result) in &program.donates {
         let fits = program.may_donate(argument, result);
         ensure(fits, || at(format!("argument {argument} cannot be donated to result {result}")))?;
@@ -167,20 +168,18 @@ fn words(check: &Checked) -> Option<usize> {
     (check.rounds <= WORDS && check.axes <= WORDS).then(|| check.words())
 }
 
-/// Launches are numbered in the order in which they run, each once; `next`: the one that comes next.
-fn steps(program: &Program, schedule: &[Task], inside: bool, next: &mut usize) -> Check {
+/// `order`: appends the launches as they stand there.
+fn steps(program: &Program, schedule: &[Task], inside: bool, order: &mut Vec<usize>) -> Check {
     for step in schedule {
         ensure(!inside || step.stream == 0, || format!("a task in a loop on stream {}", step.stream))?;
         match &step.kind {
             TaskKind::Launch(i) => {
-                ensure(i == next && *i < program.launches.len(), || {
-                    format!("launch number {i} where {next} comes next")
-                })?;
-                *next += 1;
+                ensure(*i < program.launches.len(), || format!("no launch number {i}"))?;
+                order.push(*i);
             }
             TaskKind::Loop { count, body, .. } => {
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
-                steps(program, body, true, next)?;
+                steps(program, body, true, order)?;
             }
         }
     }
