@@ -14,6 +14,7 @@ use crate::layouts;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
+use crate::precision::mixed;
 use crate::primitives::flops;
 use crate::program::order::{Conflicts, Order};
 use crate::program::{Check, Layout, Named, Program, arena_bytes};
@@ -50,6 +51,8 @@ pub struct SourceFunction {
     pub memory: Option<Budget>,
     /// Which of its arguments and results lie by strides that the call tells; all others lie row-major.
     pub strided: Strided,
+    /// The halves with which it computes in mixed precision, if it does.
+    pub precision: Option<DType>,
 }
 
 impl SourceFunction {
@@ -62,6 +65,7 @@ impl SourceFunction {
             trains: None,
             memory: None,
             strided: Strided::default(),
+            precision: None,
         }
     }
 
@@ -263,15 +267,21 @@ impl Compiled {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
         let differentiated =
-            || gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
+            |made: Graph| gradients(share(&made), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
         let decomposed = |made: &Graph| {
             decompose(made, &target.has()).map_err(|e| broken(&graph, "decompose", format!("{} has no gradient", e.op)))
         };
 
         self.states_have_sizes(&graph)?;
         crate::verify::verify(&graph).map_err(|what| broken(&graph, "build", what))?;
-        let whole = if training { Some(verified("grad", differentiated()?)?) } else { None };
-        let mut made = verified("decompose", decomposed(whole.as_ref().unwrap_or(&graph))?)?;
+        let mut made = match function.precision {
+            Some(half) => verified("precision", mixed(&graph, half))?,
+            None => graph.clone(),
+        };
+        if training {
+            made = verified("grad", differentiated(made)?)?;
+        }
+        made = verified("decompose", decomposed(&made)?)?;
         made = verified("optimise", optimise(&made))?;
         if training {
             made = verified("recompute", without_dead_code(&recompute(&made)))?;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::attention::Attention;
+use crate::autocast::Caller;
 use crate::diagnostic::Loc;
 use crate::number::Number;
 use crate::program::{Below, Check};
@@ -33,6 +34,15 @@ pub struct Origin {
     pub loc: Loc,
     /// The layer (`conv1`) if the node stands for one, else the operator (`tanh`).
     pub name: Arc<str>,
+    /// The call of an operator or layer that the node is a part of.
+    pub caller: Caller,
+}
+
+impl Origin {
+    /// Of a node that is no part of a call.
+    pub fn new(loc: Loc, name: impl Into<Arc<str>>) -> Origin {
+        Origin { loc, name: name.into(), caller: Caller::default() }
+    }
 }
 
 /// Window geometry of a convolution or pool: height, width. How many windows there are is said by the type of the result.
@@ -387,6 +397,11 @@ impl Repeat {
             ty
         };
         results.enumerate().map(ty).collect()
+    }
+
+    /// Whether every round sees the same as this operand.
+    pub fn is_shared(&self, operand: usize) -> bool {
+        (self.states..self.states + self.shared).contains(&operand)
     }
 
     /// Puts an argument into the body, and its operand into the loop's.

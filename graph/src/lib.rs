@@ -2,6 +2,7 @@
 
 pub mod arith;
 pub mod attention;
+pub mod autocast;
 pub mod budget;
 pub mod builder;
 pub mod bytes;
@@ -26,6 +27,7 @@ pub mod number;
 pub mod ops;
 pub mod optimise;
 pub mod plan;
+pub mod precision;
 mod primitives;
 pub mod printer;
 mod ranges;

@@ -210,7 +210,7 @@ impl GraphLine for Line<'_> {
         while self.eat(";") {
             further.push(self.ty()?);
         }
-        let origin = Origin { loc: Loc::default(), name: self.rest.trim().into() };
+        let origin = Origin::new(Loc::default(), self.rest.trim());
         Ok((Node { op, inputs, ty, origin }, further))
     }
 
