@@ -1,15 +1,15 @@
 //! Rebuilds a graph in its order: simplification, constant folding, common subexpressions; then dead code goes.
 
+mod halves;
 mod slices;
 
 use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
-use crate::primitives::Class;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type};
+use crate::types::Type;
 use rustc_hash::FxHashMap;
 
 /// The graph with every node that a result needs, each once, simplified.
@@ -34,7 +34,11 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
         if let Op::Repeat(repeat) = &mut node.op {
             repeat.body = simplified(&repeat.body, keeps_detached);
         }
+        let of = node.inputs.first().copied();
         let value = rebuild.add(node);
+        if let Some((exact, wide)) = of.and_then(|x| rebuild.exact_half(x, value)) {
+            map.iter_mut().filter(|v| **v == exact).for_each(|v| *v = wide);
+        }
         rebuild.readers.resize(rebuild.out.nodes.len(), 0);
         rebuild.readers[value.index()] += readers;
         map.push(value);
@@ -252,28 +256,6 @@ impl Rebuild {
             (Op::Gather { .. }, Some(x)) => self.out.as_number(x).map(|c| self.constant(node, c)),
             _ => None,
         }
-    }
-
-    /// What is widened only for a product or a convolution stays as it is: these read halves. Views are taken of halves, so that nothing stands
-    /// between.
-    fn of_halves(&mut self, node: &Node) -> Option<Value> {
-        let half = |v: &Value| match self.out.node(*v) {
-            Node { op: Op::Cast, inputs, ty, .. } if ty.dtype == DType::F32 => {
-                Some(inputs[0]).filter(|x| self.out.dtype(*x).is_half())
-            }
-            _ => None,
-        };
-        if node.op.primitive().class == Class::Tile && node.inputs.iter().any(|x| half(x).is_some()) {
-            let inputs = node.inputs.iter().map(|x| half(x).unwrap_or(*x)).collect();
-            return Some(self.with(node, node.op.clone(), inputs, node.ty.clone()));
-        }
-        if !matches!(node.op, Op::Reshape | Op::Permute(_) | Op::Slice { .. }) {
-            return None;
-        }
-        let x = half(&node.inputs[0])?;
-        let narrow = Type::new(self.out.dtype(x), node.ty.shape.clone());
-        let view = self.with(node, node.op.clone(), vec![x], narrow);
-        Some(self.with(node, Op::Cast, vec![view], node.ty.clone()))
     }
 
     fn binary(&mut self, f: Binary, node: &Node) -> Option<Value> {

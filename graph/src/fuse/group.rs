@@ -10,6 +10,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
+use super::prepare::widens;
 use super::view::{Base, trace, waits_for};
 use super::{Class, class, cost, needs_memory};
 use crate::graph::{Graph, Op, Value, Window};
@@ -83,8 +84,13 @@ pub(crate) fn groups(graph: &Graph) -> Grouped {
     // What a tile flows into, as long as nothing else wants it; and what the gradient of a pool flows into, if all of it is pointwise.
     grouping.pass(all(), |g, producer, consumer| {
         let Some((_, group)) = g.group(producer) else { return false };
-        let pointwise = || g.readers(producer).all(|reader| g.class(reader) == Class::Point);
-        g.class(consumer) == Class::Point
+        let is_point = |reader: Value| match widens(graph, reader) {
+            // Each makes it wide for itself.
+            true => g.readers(reader).all(|reader| g.class(reader) == Class::Point),
+            false => g.class(reader) == Class::Point,
+        };
+        let pointwise = || g.readers(producer).all(is_point);
+        is_point(consumer)
             && (group.tile.is_some() && readers[producer.index()] == 1
                 || group.unrolled.is_some() && !g.hard.contains(&producer) && pointwise())
     });

@@ -2,7 +2,8 @@
 //!
 //! - what must lie in memory row-major (below a reshape, as a result, as a weight that is computed) is a node of its own;
 //! - a reduction over the outermost and other axes happens in two steps, so that the first has a parallel axis;
-//! - the gradient of an overlapping maximum pool goes through the numbers of the winners.
+//! - the gradient of an overlapping maximum pool goes through the numbers of the winners;
+//! - whoever reads a half widens it itself, so that what lies in memory is the half.
 
 use std::collections::HashSet;
 
@@ -21,9 +22,16 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: 
     let mut borders = borders(graph, border);
     let asked = asked(graph, layouts, border);
     let mut lie = Lie { layouts, border, asked: FxHashMap::default() };
+    let mut widened = HashSet::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let (value, mut node) = (Value(index as u32), node.clone());
-        node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
+        for input in &mut node.inputs {
+            *input = map[input.index()];
+            if widens(&out, *input) && !widened.insert(*input) {
+                let again = out.node(*input).clone();
+                *input = out.push(again.op, again.inputs, again.ty, again.origin);
+            }
+        }
         if let (Op::Repeat(repeat), Some(border)) = (&mut node.op, borders.remove(&value)) {
             repeat.border = border;
         }
@@ -53,6 +61,12 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: 
         out.outputs.push(crate::graph::Output { role: output.role.clone(), value });
     }
     out
+}
+
+/// Whether the node makes a half wide again.
+pub(super) fn widens(graph: &Graph, value: Value) -> bool {
+    let node = graph.node(value);
+    node.op == Op::Cast && !node.ty.dtype.is_half() && graph.dtype(node.inputs[0]).is_half()
 }
 
 /// Whether a result lies by strides that the call tells.
