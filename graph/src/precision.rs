@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::attention::Attention;
 use crate::autocast::Autocast;
 use crate::graph::{Argument, Graph, Node, Op, Output, Repeat, Role, Value};
 use crate::primitives::Class;
@@ -100,7 +101,11 @@ impl<'g> Pass<'g> {
                 }
                 _ => {
                     let inputs = node.inputs.iter().map(|v| self.operand(node, *v)).collect();
-                    self.out.push(node.op.clone(), inputs, node.ty.clone(), node.origin.clone())
+                    let op = match &node.op {
+                        Op::Attention(of) => Op::Attention(Attention { half: Some(self.half), ..*of }),
+                        op => op.clone(),
+                    };
+                    self.out.push(op, inputs, node.ty.clone(), node.origin.clone())
                 }
             };
             self.made.push(made);
@@ -124,12 +129,16 @@ impl<'g> Pass<'g> {
     /// A value as the node takes it.
     fn operand(&mut self, node: &Node, value: Value) -> Value {
         let (caller, other) = (node.origin.caller, self.graph.node(value));
-        if other.ty.dtype != DType::F32 || caller.is_whole() && other.origin.caller == caller && !is_of_loops(other) {
+        if other.ty.dtype != DType::F32 {
             return self.made[value.index()];
         }
-        let is_product = !caller.is_whole() && node.op.primitive().class == Class::Tile;
-        match caller.autocast == Autocast::Half && caller.is_whole() || is_product {
-            true => self.through_half(value),
+        let of_halves = caller.is_whole() && caller.autocast == Autocast::Half;
+        let is_product = node.op.primitive().class == Class::Tile && (of_halves || !caller.is_whole());
+        let is_inner = caller.is_whole() && other.origin.caller == caller && !is_of_loops(other);
+        match is_inner {
+            _ if is_product => self.through_half(value),
+            true => self.made[value.index()],
+            false if of_halves => self.through_half(value),
             false => self.seen(value),
         }
     }

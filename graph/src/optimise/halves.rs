@@ -47,6 +47,15 @@ impl Rebuild {
                 let half = self.with(node, Op::Cast, vec![below.inputs[0]], ty);
                 Some(self.with(node, below.op, vec![half], node.ty.clone()))
             }
+            // Each part is rounded by who makes it.
+            Op::Cat(_) => {
+                let parts = below.inputs.iter().map(|part| {
+                    let ty = Type::new(node.ty.dtype, self.out.shape(*part).to_vec());
+                    self.with(node, Op::Cast, vec![*part], ty)
+                });
+                let parts = parts.collect();
+                Some(self.with(node, below.op, parts, node.ty.clone()))
+            }
             _ => None,
         }
     }

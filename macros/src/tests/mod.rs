@@ -11,6 +11,7 @@ mod language;
 mod memory;
 pub mod mutate;
 mod readme;
+mod scratch;
 mod share;
 mod sizes;
 mod types;
