@@ -95,6 +95,8 @@ pub struct Report {
     pub training: bool,
     /// As written.
     pub graph: Graph,
+    /// In mixed precision, if it computes so.
+    pub mixed: Option<Graph>,
     /// With gradients, optimised.
     pub optimised: Graph,
     /// Fused and planned.
@@ -166,6 +168,7 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
 struct Optimised {
     /// As written.
     graph: Graph,
+    mixed: Option<Graph>,
     training: bool,
     optimised: Graph,
 }
@@ -274,10 +277,8 @@ impl Compiled {
 
         self.states_have_sizes(&graph)?;
         crate::verify::verify(&graph).map_err(|what| broken(&graph, "build", what))?;
-        let mut made = match function.precision {
-            Some(half) => verified("precision", mixed(&graph, half))?,
-            None => graph.clone(),
-        };
+        let mixed = function.precision.map(|half| verified("precision", mixed(&graph, half))).transpose()?;
+        let mut made = mixed.as_ref().unwrap_or(&graph).clone();
         if training {
             made = verified("grad", differentiated(made)?)?;
         }
@@ -286,14 +287,14 @@ impl Compiled {
         if training {
             made = verified("recompute", without_dead_code(&recompute(&made)))?;
         }
-        Ok(Optimised { optimised: made, graph, training })
+        Ok(Optimised { optimised: made, graph, mixed, training })
     }
 
     /// The passes from graph to program, each verified: kernels and their plan, once more with less kept if they take more memory than they may.
     fn program(
         &mut self,
         function: &SourceFunction,
-        Optimised { graph, training, optimised }: Optimised,
+        Optimised { graph, mixed, training, optimised }: Optimised,
         target: &dyn Target,
     ) -> Result<Program, Diagnostic> {
         let net = &self.net;
@@ -324,7 +325,7 @@ impl Compiled {
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken(&graph, "fuse", what))?;
 
         let function = function.name.clone();
-        self.reports.push(Report { function, training, graph, optimised, program: program.clone() });
+        self.reports.push(Report { function, training, graph, mixed, optimised, program: program.clone() });
         Ok(program)
     }
 

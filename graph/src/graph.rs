@@ -372,11 +372,27 @@ impl Graph {
         let mut wide = self.clone();
         for node in &mut wide.nodes {
             node.ty.dtype = if node.ty.dtype.is_half() { node.ty.dtype.computed() } else { node.ty.dtype };
-            if let Op::Repeat(repeat) = &mut node.op {
-                repeat.body = repeat.body.with_wide_halves();
+            match &mut node.op {
+                Op::Repeat(repeat) => {
+                    repeat.body = repeat.body.with_wide_halves();
+                    for argument in &mut repeat.body.arguments {
+                        argument.ty.dtype = argument.ty.dtype.computed();
+                    }
+                }
+                Op::Attention(attention) | Op::AttentionGrad(attention) => attention.half = None,
+                _ => {}
             }
         }
         wide
+    }
+
+    /// The halves that it computes with, also in the rounds of its loops: the first that are found.
+    pub fn halves(&self) -> Option<DType> {
+        self.nodes.iter().find_map(|node| match &node.op {
+            _ if node.ty.dtype.is_half() => Some(node.ty.dtype),
+            Op::Repeat(repeat) => repeat.body.halves(),
+            _ => None,
+        })
     }
 }
 

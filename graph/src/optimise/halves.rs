@@ -23,7 +23,9 @@ impl Rebuild {
             _ => None,
         };
         let primitive = node.op.primitive();
-        let reads_halves = primitive.reads_memory && matches!(primitive.class, Class::Tile | Class::Point);
+        // Attention takes one type alone.
+        let is_whole = primitive.decomposition.is_some();
+        let reads_halves = primitive.reads_memory && matches!(primitive.class, Class::Tile | Class::Point) && !is_whole;
         if reads_halves && node.inputs.iter().any(|x| half(x).is_some()) {
             let inputs = node.inputs.iter().map(|x| half(x).unwrap_or(*x)).collect();
             return Some(self.with(node, node.op.clone(), inputs, node.ty.clone()));

@@ -61,19 +61,17 @@ pub fn source<N: Example>(net: &Net) -> Source {
         states: net.states.iter().map(state).collect(),
     };
     let functions = net.functions.iter().zip(net.cpu()).map(|(function, programs)| {
-        let training = programs.training.as_ref().map(|_| written(N::explain(), &format!("{}_step", function.name)));
+        let training = programs.training.as_ref().map(|_| written(N::explain(), &function.name, true));
         let trains = training.is_some().then(|| function.reaches.clone());
         SourceFunction {
             trains,
-            ..SourceFunction::new(&*function.name, written(N::explain(), &function.name), training)
+            ..SourceFunction::new(&*function.name, written(N::explain(), &function.name, false), training)
         }
     });
     Source { name: net.name.clone(), parameters, functions: functions.collect() }
 }
 
-fn written(explained: &str, function: &str) -> Graph {
-    let (_, part) = explained.split_once(&format!("== {function} ==\n")).unwrap();
-    let (_, graph) = part.split_once("as written\n").unwrap();
-    let (graph, _) = graph.split_once("\n}\n").unwrap();
-    text::read(&format!("{graph}\n}}\n")).unwrap_or_else(|error| panic!("{function}: {error}"))
+fn written(explained: &str, function: &str, training: bool) -> Graph {
+    let graph = castnet_graph::explain::written(explained, function, training).unwrap();
+    text::read(graph).unwrap_or_else(|error| panic!("{function}: {error}"))
 }
