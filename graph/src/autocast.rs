@@ -131,5 +131,9 @@ mod tests {
         operators.iter().for_each(|name| assert!(crate::ops::find(name).is_some(), "no operator `{name}`"));
         let is_layer = |name: &&str| crate::layers::LAYERS.iter().any(|kind| kind.name == *name);
         layers.iter().for_each(|name| assert!(is_layer(name), "no layer `{name}`"));
+        let page = include_str!("../../docs/language.md").split("### Mixed precision").nth(1).unwrap_or_default();
+        let section = page.split("\n## ").next().unwrap_or_default();
+        let told = operators.iter().filter(|name| **name != "grad");
+        told.for_each(|name| assert!(section.contains(&format!("`{name}`")), "docs/language.md does not name `{name}`"));
     }
 }
