@@ -188,3 +188,104 @@ impl Ending<'_> {
         unsafe { std::slice::from_raw_parts(self.gradients.0.cast::<T>().add(piece.start), piece.len) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use castnet_graph::builder::{Declared, Parameters};
+    use castnet_graph::compile::{Source, compile};
+    use castnet_program::net::Init;
+
+    use super::*;
+    use crate::memory::Memory;
+    use crate::net::Loaded;
+    use crate::optimizer::{self, Optimizer, Sgd};
+    use crate::session::{Phases, run_ending};
+
+    /// Some pieces, a whole one among them.
+    const SHAPES: [i64; 3] = [20_000, 3, 40];
+
+    fn loaded() -> Loaded {
+        let declared = |(number, &len): (usize, &i64)| Declared {
+            shape: Some((vec![len], Init::Constant(0.5))),
+            ..Declared::new(format!("w{number}"))
+        };
+        let list = SHAPES.iter().enumerate().map(declared).collect();
+        let parameters = Parameters { list, ..Parameters::default() };
+        let net = compile(Source { name: "Net".into(), parameters, functions: vec![] });
+        Loaded::new(net.unwrap_or_else(|e| panic!("{e:?}")).net, &[], &[]).unwrap()
+    }
+
+    fn gradients(loaded: &Loaded, scale: f32) -> Memory {
+        let mut all = loaded.arena().unwrap();
+        all.slice_mut::<f32>().iter_mut().enumerate().for_each(|(i, g)| *g = scale * (i as f32 * 0.37).sin());
+        all
+    }
+
+    /// An ending of all parameters on its own; what becomes of it, of the parameters, and of what is added up.
+    fn end(gradients: &mut Memory, scale: f32, demands: Demands, max_norm: Option<f32>) -> (Outcome, Memory, Memory) {
+        let loaded = loaded();
+        let (mut parameters, mut sum) = (loaded.arena().unwrap(), loaded.arena().unwrap());
+        let mut sgd = Sgd::new(0.1).momentum(0.9);
+        optimizer::prepare(&mut sgd, 1, &loaded).unwrap();
+        let target = Target::new(&mut sgd, &loaded, &mut parameters);
+        let ending = Ending {
+            target: &target,
+            gradients: Shared::new(gradients.as_mut_ptr()),
+            demands: Demands { scaled: scale != 1.0, clipped: max_norm.is_some(), ..demands },
+            max_norm,
+            loss: None,
+            sum: demands.accumulated.then(|| Shared::new(sum.as_mut_ptr())),
+        };
+        let mut scalars = StepScalars { scale, ..StepScalars::default() };
+        let phases = Phases::of_ending(&loaded, &[0, 1, 2]).unwrap();
+        // SAFETY: all arenas are of this net.
+        let outcome = unsafe { run_ending(&phases, &ending, &mut scalars) }.unwrap();
+        assert_eq!(sgd.state().steps(), 0);
+        (outcome, parameters, sum)
+    }
+
+    /// A power of 2 leaves no trace, neither in updates nor where gradients are clipped or added up.
+    #[test]
+    fn gradients_are_unscaled() {
+        let none = Demands::default();
+        let accumulated = Demands { accumulated: true, ..none };
+        for (demands, max_norm) in [(none, None), (none, Some(0.5)), (accumulated, None)] {
+            let [plain, scaled] = [1.0, 1024.0].map(|scale| {
+                let (outcome, parameters, sum) = end(&mut gradients(&loaded(), scale), scale, demands, max_norm);
+                assert_eq!(outcome, Outcome::Done);
+                [parameters, sum].map(|memory| memory.slice::<u32>().to_vec())
+            });
+            assert!(plain == scaled && plain.iter().flatten().any(|bits| *bits != 0), "{demands:?}, {max_norm:?}");
+        }
+    }
+
+    /// The first of two; squares that overflow alone do not count.
+    #[test]
+    fn an_overflow_skips_the_step() {
+        let (none, guarded) = (Demands::default(), Demands { guarded: true, ..Demands::default() });
+        let loaded = loaded();
+        for bad in [f32::INFINITY, f32::NAN] {
+            let mut gradients = gradients(&loaded, 2.0);
+            for parameter in [2, 1] {
+                gradients.slice_mut::<f32>()[loaded.offsets[parameter] + 2] = bad;
+            }
+            let not_finite = Outcome::NotFinite(NotFinite::Gradient(1));
+            for (scale, demands, expected) in
+                [(2.0, none, Outcome::Overflow), (2.0, guarded, Outcome::Overflow), (1.0, guarded, not_finite)]
+            {
+                for accumulated in [false, true] {
+                    let demands = Demands { accumulated, ..demands };
+                    let (outcome, parameters, sum) = end(&mut gradients, scale, demands, None);
+                    assert_eq!(outcome, expected);
+                    let all = [parameters, sum];
+                    assert!(all.iter().flat_map(|memory| memory.slice::<u32>()).all(|bits| *bits == 0), "{demands:?}");
+                }
+            }
+            // Nobody asks.
+            assert_eq!(end(&mut gradients, 1.0, none, None).0, Outcome::Done);
+        }
+        let mut large = gradients(&loaded, 1.0);
+        large.slice_mut::<f32>()[5] = f32::MAX;
+        assert_eq!(end(&mut large, 2.0, none, None).0, Outcome::Done);
+    }
+}

@@ -266,3 +266,54 @@ impl Waiting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::{Check, Must};
+
+    #[test]
+    fn updates_are_early_unless_something_must_be_known_first() {
+        let (mut program, none) = (Program::default(), Demands::default());
+        assert_eq!(Placement::new(&program, none), Placement::Early);
+        for demands in [
+            Demands { guarded: true, ..none },
+            Demands { clipped: true, ..none },
+            Demands { scaled: true, ..none },
+            Demands { reduced: true, ..none },
+            Demands { accumulated: true, ..none },
+        ] {
+            assert_eq!(Placement::new(&program, demands), Placement::Late, "{demands:?}");
+        }
+        program.checks.push(Check { must: Must::Divide("div".into()), loc: 0, rounds: 0, axes: 0 });
+        assert_eq!(Placement::new(&program, none), Placement::Late);
+    }
+
+    fn update(of: &[usize]) -> Task {
+        TaskKind::Ending(Ending { kind: EndingKind::Update, of: of.to_vec() }).into()
+    }
+
+    #[test]
+    fn small_updates_wait_for_others() {
+        let launch = Task::launch;
+        let schedule = vec![
+            launch(0),
+            update(&[5]),
+            launch(1),
+            update(&[0, 4]),
+            launch(2),
+            update(&[3]),
+            launch(3),
+            update(&[1]),
+            launch(4),
+            update(&[2]),
+        ];
+        // One is done by launch 4; two of the others together are worth a task.
+        let elements =
+            |p: usize| [Some(WORTH_A_TASK / 2), Some(10), None, Some(WORTH_A_TASK), Some(0), Some(WORTH_A_TASK / 2)][p];
+        let expected =
+            [launch(0), launch(1), update(&[0, 4, 5]), launch(2), update(&[3]), launch(3), update(&[1]), launch(4)];
+        assert_eq!(gather(&schedule, &elements), expected);
+        assert_eq!(gather(&schedule, &|_| None), [0, 1, 2, 3, 4].map(launch));
+    }
+}

@@ -404,3 +404,84 @@ impl Model {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use castnet_graph::builder::{Declared, DeclaredState, Parameters};
+    use castnet_graph::compile::{Source, SourceFunction, compile};
+    use castnet_graph::text;
+    use castnet_program::net::Init;
+    use castnet_program::types::Type;
+
+    use super::*;
+    use crate::device::Device;
+    use crate::optimizer::{Accumulate, AdamW};
+
+    /// The sum of x · w; and a state that becomes x.
+    const GRAPH: &str = "graph F.f(x: f32[4]) {
+    %0 = argument 0   f32[4]  x
+    %1 = parameter 0  f32[4]  w
+    %2 = %0 * %1      f32[4]  product
+    %3 = sum[0](%2)   f32[]   loss
+    result 0 = %3
+    state 0 = %0
+}
+";
+
+    fn model() -> Model {
+        let graph = text::read(GRAPH).unwrap_or_else(|error| panic!("{error}"));
+        let weight = Declared { shape: Some((vec![4], Init::Constant(0.5))), ..Declared::new("w") };
+        let ty = Type::new(DType::F32, vec![4.into()]);
+        let state = DeclaredState { name: "last".into(), ty: Some(ty), init: Init::Constant(0.0) };
+        let parameters = Parameters { list: vec![weight], states: vec![state], ..Parameters::default() };
+        let function = SourceFunction::new("f", graph.clone(), Some(graph));
+        let source = Source { name: "F".into(), parameters, functions: vec![function] };
+        Model::of_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
+    }
+
+    fn x(last: f32) -> Array {
+        Array::from_vec(&[4], vec![1.0, 2.0, 3.0, last]).unwrap()
+    }
+
+    /// What is there after a step, to the bit.
+    fn all(model: &Model) -> Vec<u32> {
+        let arrays = [model.parameter("w").unwrap(), model.state("last").unwrap().unwrap()];
+        arrays.iter().flat_map(|array| array.as_slice::<f32>().unwrap().to_vec()).map(f32::to_bits).collect()
+    }
+
+    /// Runs count, updates do not; what follows goes on as if the step had not been.
+    #[test]
+    fn a_step_whose_scaled_gradients_overflow_is_skipped() {
+        for batches in [1, 2] {
+            let [mut skipping, mut plain] = [(); 2].map(|()| {
+                let mut model = model();
+                if let Some(training) = &mut model.training[0] {
+                    training.get_mut().unwrap().scale = 4.0;
+                }
+                (model, AdamW::new(0.1).accumulate(Accumulate::Mean(batches)))
+            });
+            for number in 0..4 {
+                let x = x(number as f32);
+                for (model, adam) in [&mut skipping, &mut plain] {
+                    model.step(0, adam, &[&x]).unwrap();
+                }
+                let before = all(&skipping.0);
+                let (model, adam) = &mut skipping;
+                let (runs, steps, batches) = (model.steps(), adam.state().steps(), adam.state().accumulated());
+                let infinity = self::x(f32::INFINITY);
+                model.stop_on_nan(number == 3);
+                let loss = model.step(0, adam, &[&infinity]);
+                match number {
+                    3 => assert!(matches!(loss, Err(Error::NotFinite { .. }))),
+                    _ => assert_eq!(loss.unwrap().get().unwrap(), f32::INFINITY),
+                }
+                let counted = u64::from(number != 3);
+                assert_eq!((model.steps(), adam.state().steps()), (runs + counted, steps));
+                assert_eq!(adam.state().accumulated(), batches);
+                assert_eq!(all(model), before);
+                assert_eq!(before, all(&plain.0));
+            }
+            assert_eq!(skipping.1.state().steps(), 4 / batches);
+        }
+    }
+}

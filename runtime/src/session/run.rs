@@ -92,7 +92,21 @@ impl Work for Execution<'_> {
         });
         match what {
             What::Launch { launch, part } => {
-                self.launch(phase, (launch, part), chunk, worker, (&rounds[..depth], through as u64));
+                let in_place = self.in_place(phase);
+                let update = in_place.as_ref().map(|u| u as &dyn Update);
+                let places = Places::new(self.bases(), self.strides, &rounds[..depth]).sharing(self.shared.0);
+                // SAFETY: the scalars are alive, and no phase of a launch writes them.
+                let run = Run { places, scalars: unsafe { &*self.scalars.0 }, round: through as u64, update };
+                // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
+                let scratch = unsafe {
+                    std::slice::from_raw_parts_mut(
+                        self.scratch.0.add(worker * self.scratch_stride),
+                        self.scratch_stride,
+                    )
+                };
+                // SAFETY: `Session::run` computed the addresses of buffers that `Bound::new` found to lie within their places, and all places stay
+                // borrowed; the pool runs each chunk once, and phases one after the other.
+                unsafe { self.kernels[launch].run(part, chunk, &run, scratch) }
             }
             What::Ending(phase) => {
                 let Some(ending) = self.ending else { return };
@@ -109,35 +123,18 @@ impl Work for Execution<'_> {
 }
 
 impl Execution<'_> {
-    /// Runs a chunk of a part of a launch, in these rounds.
-    fn launch(
-        &self,
-        phase: usize,
-        (launch, part): (usize, usize),
-        chunk: usize,
-        worker: usize,
-        (rounds, round): (&[u32], u64),
-    ) {
+    /// What takes the gradient that a phase makes, if its update is fused into it.
+    fn in_place(&self, phase: usize) -> Option<InPlace<'_>> {
+        let (ending, at_once) = (self.ending?, &self.phases.at_once);
+        let at = at_once.binary_search_by_key(&phase, |update| update.phase).ok()?;
+        let AtOnce { start, of, .. } = at_once[at];
+        Some(InPlace { target: ending.target, start, of })
+    }
+
+    fn bases(&self) -> &[*mut u8] {
         let bases = self.addresses;
         // SAFETY: `Shared<u8>` is a transparent wrapper of the pointer.
-        let bases = unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) };
-        let in_place = self.ending.and_then(|ending| {
-            let at_once = &self.phases.at_once;
-            let at = at_once.binary_search_by_key(&phase, |update| update.phase).ok()?;
-            let AtOnce { start, of, .. } = at_once[at];
-            Some(InPlace { target: ending.target, start, of })
-        });
-        let update = in_place.as_ref().map(|u| u as &dyn Update);
-        let places = Places::new(bases, self.strides, rounds).sharing(self.shared.0);
-        // SAFETY: they are alive, and a launch's phases write none of them.
-        let run = Run { places, scalars: unsafe { &*self.scalars.0 }, round, update };
-        // SAFETY: the pool gives no worker number to two threads at once, none beyond the limit, and there are as many parts.
-        let scratch = unsafe {
-            std::slice::from_raw_parts_mut(self.scratch.0.add(worker * self.scratch_stride), self.scratch_stride)
-        };
-        // SAFETY: `Session::run` computed the addresses of buffers that `Bound::new` found to lie within their places, and all places stay
-        // borrowed; the pool runs each chunk once, and phases one after the other.
-        unsafe { self.kernels[launch].run(part, chunk, &run, scratch) }
+        unsafe { std::slice::from_raw_parts(bases.as_ptr().cast::<*mut u8>(), bases.len()) }
     }
 }
 
