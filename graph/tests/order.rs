@@ -167,7 +167,7 @@ fn states_are_committed_after_all_that_read_them() {
     let graph = "graph G(x: f32[4]) {
     %0 = argument 0  f32[4]  x
     %1 = state 0     f32[4]  h
-    %2 = %0 + %1     f32[4]  sum
+    %2 = add(%0, %1)  f32[4]  sum
     result 0 = %2
     state 0 = %2
 }

@@ -421,7 +421,7 @@ mod tests {
     const GRAPH: &str = "graph F.f(x: f32[4]) {
     %0 = argument 0   f32[4]  x
     %1 = parameter 0  f32[4]  w
-    %2 = %0 * %1      f32[4]  product
+    %2 = mul(%0, %1)  f32[4]  product
     %3 = sum[0](%2)   f32[]   loss
     result 0 = %3
     state 0 = %0
