@@ -35,4 +35,4 @@ pub use castnet_program::types::DType as __DType;
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
-pub use kernel::{Context, Gradient, Kernel, Places, Run, Update};
+pub use kernel::{Gradient, Kernel, Places, Run, StepScalars, Update};

@@ -1,7 +1,7 @@
 //! The operands of a block: inputs as contiguous runs, outputs to where they belong.
 
 use crate::access::{Access, Block, Form, Inside, Map, Place};
-use crate::kernel::Context;
+use crate::kernel::StepScalars;
 use crate::look_up::{Elements, look_up};
 use crate::random;
 use crate::reduce;
@@ -152,7 +152,7 @@ impl Worker<'_> {
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut u8) {
         let buffer = buffer.cast::<f32>();
-        let Context { root, call } = *self.run.context;
+        let StepScalars { root, call, .. } = *self.run.scalars;
         let key = random::key(root, stream);
         let grid = block.grid_of(form);
         // SAFETY: the buffer takes a block.

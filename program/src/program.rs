@@ -4,6 +4,7 @@
 //! same meaning.
 
 mod donates;
+pub mod ending;
 mod in_place;
 mod index;
 pub mod lives;
@@ -14,6 +15,7 @@ pub mod strided;
 use std::fmt;
 use std::sync::Arc;
 
+use ending::Ending;
 pub use index::Index;
 use serde::{Deserialize, Serialize};
 
@@ -225,6 +227,9 @@ pub enum TaskKind {
         /// What runs each round.
         body: Vec<Task>,
     },
+    /// What follows once gradients are known. No program stores it: [`Program::with_ending`] adds it.
+    #[serde(skip)]
+    Ending(Ending),
 }
 
 impl Task {

@@ -64,12 +64,11 @@ impl Gradients {
         flat::pieces(&self.loaded, &self.reached())
     }
 
-    /// Adds the pieces of an arena that lies as this one does.
-    pub(crate) fn add_reached(&mut self, other: &Memory, pieces: &[Piece]) {
+    /// Adds these parameters' gradients in an arena that lies as this one does.
+    pub(crate) fn add(&mut self, other: &Memory, parameters: &[usize]) {
         with_float!(self.loaded.float, T => {
             let (sum, other) = (self.arena.slice_mut::<T>(), other.slice::<T>());
-            for piece in pieces {
-                let range = piece.start..piece.start + piece.len;
+            for range in parameters.iter().map(|&parameter| self.loaded.range(parameter)) {
                 float::add(&mut sum[range.clone()], &other[range]);
             }
         });

@@ -6,6 +6,7 @@ pub mod check;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+mod ending;
 pub mod error;
 mod flat;
 mod float;

@@ -100,6 +100,7 @@ fn steps(program: &Program, schedule: &[Task], inside: bool) -> Check {
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
                 steps(program, body, true)?;
             }
+            TaskKind::Ending(ending) => return Err(format!("`{}` in a program", ending.kind.name())),
         }
     }
     Ok(())

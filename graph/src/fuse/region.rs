@@ -319,6 +319,7 @@ fn shifted(task: &Task, by: usize) -> Task {
             let body = body.iter().map(|task| shifted(task, by)).collect();
             TaskKind::Loop { count: count.clone(), reverse: *reverse, body }
         }
+        TaskKind::Ending(ending) => TaskKind::Ending(ending.clone()),
     };
     Task { kind, stream: task.stream }
 }

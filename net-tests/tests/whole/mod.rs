@@ -22,17 +22,23 @@ pub fn objective<N: Example>(net: &Net) -> usize {
     (0..net.functions.len()).find(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
 }
 
-/// The bits of all results and gradients, and of the states after them.
-pub fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
+/// A model of a net with the golden's parameters.
+pub fn model<N: Example>(net: Net, golden: &Golden) -> Model {
     // SAFETY: castnet's compiler made it.
     let mut model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
-    model.poison(poison);
     for (name, value) in golden.parameters() {
         match model.state(name) {
             Ok(_) => model.set_state(name, &in_float(value, N::FLOAT)).unwrap(),
             Err(_) => model.set_parameter(name, &in_float(value, N::FLOAT)).unwrap(),
         }
     }
+    model
+}
+
+/// The bits of all results and gradients, and of the states after them.
+pub fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
+    let mut model = model::<N>(net, golden);
+    model.poison(poison);
     let batch = golden.batch::<N>();
     let arguments: Vec<&Array> = batch.iter().collect();
     let mut arrays = model.infer(function, &arguments).unwrap();

@@ -8,7 +8,7 @@ use castnet_graph::graph::{Graph, Role};
 use castnet_graph::number::Number;
 use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::text;
-use castnet_kernels::Context;
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, key, uniform};
 use castnet_program::net::{Init, Net, State};
 use castnet_program::types::DType;
@@ -27,7 +27,7 @@ pub(super) struct Exact<'c> {
     arguments: Vec<Tensor>,
     call: &'c Call,
     /// What the model's next call draws.
-    draws: Context,
+    draws: StepScalars,
 }
 
 /// What a function gives, by numbers.
@@ -52,7 +52,7 @@ impl<'c> Exact<'c> {
             states: states(model, net, call)?,
             arguments: call.arguments.iter().map(tensor).collect::<Result<_, _>>()?,
             call,
-            draws: model.calls().context(model.seed(), call.function, mode),
+            draws: model.calls().scalars(model.seed(), call.function, mode),
         })
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use castnet_kernels::Context;
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
@@ -188,8 +188,8 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        let context = self.calls.context(self.seed, function, Mode::Inference);
-        let results = session.infer(&self.parameters, args, context)?;
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
+        let results = session.infer(&self.parameters, args, scalars)?;
         self.calls.advance(function, Mode::Inference);
         Ok(results)
     }
@@ -217,8 +217,8 @@ impl Model {
         }
         session.prepare_views(arguments, results)?;
         session.take_states(&self.states)?;
-        let context = self.calls.context(self.seed, function, Mode::Inference);
-        session.infer_into(&self.parameters, arguments, results, context)?;
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
+        session.infer_into(&self.parameters, arguments, results, scalars)?;
         self.calls.advance(function, Mode::Inference);
         Ok(())
     }
@@ -236,7 +236,7 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        session.infer(&self.parameters, args, Context { root: root(seed, function, Mode::Seeded), call: 0 })
+        session.infer(&self.parameters, args, StepScalars::new(root(seed, function, Mode::Seeded), 0))
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -244,7 +244,7 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let context = self.calls.context(self.seed, function, Mode::Inference);
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
         let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
         let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(results) = session.empty_results(args)? {
@@ -252,8 +252,8 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        let results = session.infer(&self.parameters, args, context)?;
-        session.give_states(&mut self.states);
+        let results = session.infer(&self.parameters, args, scalars)?;
+        session.commit_states(&mut self.states);
         self.calls.advance(function, Mode::Inference);
         Ok(results)
     }

@@ -11,22 +11,13 @@ use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
-use super::checks::Done;
-use super::rounds::{Ends, Schedule};
+use super::phases::{Phases, Steps};
+use super::rounds::Ends;
 use super::states::StatePlaces;
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
-
-/// A phase whose gradient may be taken by an optimizer at once.
-pub(super) struct AtOnce {
-    pub(super) phase: usize,
-    /// Where the parameter starts in the flat arena.
-    pub(super) start: usize,
-    pub(super) of: Updated,
-}
 
 /// Where a buffer lies, in bytes from what its place refers to.
 pub(super) struct Home {
@@ -43,9 +34,9 @@ pub(super) struct Bound {
     pub(super) kernels: Vec<Kernel>,
     /// Whether a part of a launch has more than one chunk.
     pub(super) is_shared: bool,
-    pub(super) schedule: Schedule,
-    /// In the order of their phases.
-    pub(super) at_once: Vec<AtOnce>,
+    /// The program without an ending.
+    pub(super) alone: Phases,
+    pub(super) steps: Steps,
     /// A home a buffer.
     pub(super) homes: Vec<Home>,
     /// For each buffer, by how many bytes it moves on in each round of the loops around a launch: `depth` numbers.
@@ -59,14 +50,8 @@ pub(super) struct Bound {
     pub(super) results: Vec<Vec<usize>>,
     /// Results that are used again and again.
     pub(super) own_results: Vec<Array>,
-    /// The parameters that the function reaches and no phase can update in place.
-    pub(super) updated_last: Arc<[Piece]>,
     /// Where the states lie that it uses, and the bytes of them all.
     pub(super) states: StatePlaces,
-    /// When each check of the program is done.
-    pub(super) checks: Vec<Done>,
-    /// When it is known whether loss and gradients are finite.
-    pub(super) guard: Done,
 }
 
 /// The names of run-time numbers, in the order of their values.
@@ -88,7 +73,11 @@ pub(super) struct Sizes<'a> {
     huge: Cell<bool>,
 }
 
-impl Sizes<'_> {
+impl<'a> Sizes<'a> {
+    pub(super) fn new(program: &'a Program, names: Names<'a>, values: &'a [i64]) -> Sizes<'a> {
+        Sizes { program, names, values, unknown: Cell::new(false), huge: Cell::new(false) }
+    }
+
     fn value(&self, name: &str) -> i64 {
         let at = self.names.all.iter().position(|s| **s == *name);
         self.unknown.set(self.unknown.get() || at.is_none());
@@ -141,7 +130,7 @@ impl Bound {
         isa: Isa,
     ) -> Result<Bound> {
         let program = loaded.program(function, training)?;
-        let sizes = Sizes { program, names, values, unknown: Cell::new(false), huge: Cell::new(false) };
+        let sizes = Sizes::new(program, names, values);
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
         let mut arena_bytes = 0;
         for bytes in &program.arena {
@@ -230,32 +219,28 @@ impl Bound {
             kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
         }
 
-        let schedule = Schedule::new(&sizes, &kernels)?;
+        let alone = Phases::new(loaded, &sizes, &kernels, &homes, &program.schedule)?;
         // Of each launch, the most chunks of a part.
         let chunks = |kernel: &Kernel| (0..kernel.parts()).map(|part| kernel.chunks(part)).max().unwrap_or(0);
         let chunks: Vec<usize> = kernels.iter().map(chunks).collect();
         // A launch of more than the pool can count, and how many those are.
         let beyond = chunks.iter().position(|&chunks| chunks > MAX_CHUNKS as usize).map(|at| (at, chunks[at]));
 
-        let guard = super::checks::guard(program, schedule.phases());
         let mut bound = Bound {
             values: values.to_vec(),
             scratch_bytes: kernels.iter().map(Kernel::scratch_bytes).max().unwrap_or(0),
             shared_bytes: kernels.iter().map(Kernel::shared_bytes).max().unwrap_or(0),
             kernels,
             is_shared: chunks.iter().any(|&chunks| chunks > 1),
-            schedule,
-            at_once: Vec::new(),
+            alone,
+            steps: Steps::default(),
             homes,
             strides,
             depth,
             arena_bytes,
             own_results: Vec::new(),
             results,
-            updated_last: Arc::new([]),
             states,
-            checks: Vec::new(),
-            guard,
         };
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
@@ -263,11 +248,9 @@ impl Bound {
             let (function, launch) = (program.name.clone(), program.launches[launch].name.clone());
             return Err(Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize });
         }
-        bound.checks = super::checks::done(program, &bound);
         if training {
             bound.own_results = bound.new_results(program)?;
         }
-        super::in_place::choose(loaded, &loaded.net.functions[function].reaches, &program.launches, &mut bound);
         Ok(bound)
     }
 

@@ -3,9 +3,11 @@
 use castnet_program::program::{Check, Must, Place, Program};
 
 use super::Session;
-use super::bound::Bound;
+use super::bound::Home;
+use super::phases::Phases;
+use super::rounds::Schedule;
+use crate::ending::Outcome;
 use crate::error::{Error, Result};
-use crate::flat::{Ending, NotFinite};
 use crate::memory::Shared;
 use crate::validate::writes;
 use crate::verdict::{RIGHT, Word};
@@ -13,17 +15,17 @@ use crate::verdict::{RIGHT, Word};
 /// When a check is done.
 pub(super) struct Done {
     /// Its first word.
-    word: usize,
+    pub(super) word: usize,
     /// The first phase that runs after it.
     pub(super) phase: usize,
 }
 
 /// The checks of a program, by the phase that finds the last word of each.
-pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
+pub(super) fn done(program: &Program, homes: &[Home], schedule: &Schedule) -> Vec<Done> {
     let mut written = vec![0; program.words()];
-    bound.schedule.each(|stand| {
+    schedule.each(|stand| {
         for buffer in writes(&program.launches[stand.launch]) {
-            if let Place::Check(word) = bound.homes[buffer].place {
+            if let Place::Check(word) = homes[buffer].place {
                 written[word] = written[word].max(stand.last() + 1);
             }
         }
@@ -37,13 +39,8 @@ pub(super) fn done(program: &Program, bound: &Bound) -> Vec<Done> {
     program.checks.iter().map(each).collect()
 }
 
-/// Of what stands behind the program's phases: its word is behind those of the checks.
-pub(super) fn guard(program: &Program, phases: usize) -> Done {
-    Done { word: program.words(), phase: phases + Ending::DECIDED }
-}
-
-impl Bound {
-    /// Whether something was found wrong before a phase, by a check or by what stands behind the program's phases.
+impl Phases {
+    /// Whether something was found wrong before a phase, by a check or by the ending.
     ///
     /// # Safety
     /// `words` are the session's; no earlier phase runs any more.
@@ -57,7 +54,7 @@ impl Bound {
     ///
     /// # Safety
     /// `words` are the session's.
-    pub(super) unsafe fn guard(&self, words: Shared<i64>) -> Word {
+    pub(super) unsafe fn verdict(&self, words: Shared<i64>) -> Word {
         // SAFETY: as the caller says.
         unsafe { self.word(&self.guard, words) }
     }
@@ -76,20 +73,20 @@ impl Session {
         self.checks.slice_mut::<i64>().fill(RIGHT);
     }
 
-    /// What is not finite, where somebody asked.
+    /// What became of the call.
     ///
     /// # Errors
     /// The mistake that the first check found which found one.
-    pub(super) fn verdict(&self) -> Result<Option<NotFinite>> {
-        let (program, bound) = (self.program()?, self.bound()?);
+    pub(super) fn verdict(&self, phases: &Phases, scale: f32) -> Result<Outcome> {
+        let program = self.program()?;
         let words = self.checks.slice::<i64>();
-        for (check, done) in program.checks.iter().zip(&bound.checks) {
+        for (check, done) in program.checks.iter().zip(&phases.checks) {
             let words = &words[done.word..done.word + check.words()];
             if words[0] != RIGHT {
                 return Err(self.mistake(program, check, words));
             }
         }
-        Ok(NotFinite::at(words[bound.guard.word]))
+        Ok(Outcome::of(words[phases.guard.word], scale))
     }
 
     fn mistake(&self, program: &Program, check: &Check, words: &[i64]) -> Error {

@@ -2,7 +2,7 @@
 
 use castnet_graph::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Kernel, Places, Run};
+use castnet_kernels::{Kernel, Places, Run, StepScalars};
 use castnet_program::net::{Net, State};
 use castnet_program::program::{Layout, Named, Place, Program, Target, Task, TaskKind};
 use castnet_program::scalar::Reduction;
@@ -14,7 +14,7 @@ use super::emulator::{Argument, Emulator, Kernels};
 /// the same.
 const TOLERANCE: f32 = 2e-6;
 
-const CONTEXT: Context = Context { root: 0x1234_5678_9abc_def0, call: 7 << 32 | 9 };
+const SCALARS: StepScalars = StepScalars::new(0x1234_5678_9abc_def0, 7 << 32 | 9);
 
 /// What a program runs on.
 pub struct Inputs<'a> {
@@ -162,7 +162,7 @@ impl<'a> Memory<'a> {
         let skip = shared.as_ptr().align_offset(64);
         let shared = shared[skip..].as_mut_ptr();
         let places = Places::new(&bases, &[], &[]).sharing(shared);
-        let run = Run { places, context: &CONTEXT, round: at.through as u64, update: None };
+        let run = Run { places, scalars: &SCALARS, round: at.through as u64, update: None };
         let mut scratch = vec![0; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
         for (part, chunk) in (0..kernel.parts()).flat_map(|part| (0..kernel.chunks(part)).map(move |c| (part, c))) {
@@ -188,11 +188,12 @@ impl<'a> Memory<'a> {
             .map(|p| if let Parameter::Buffer(b) = p { self.home(*b, at) } else { 0..0 })
             .collect();
         let mut buffers: Vec<Vec<u8>> = homes.iter().map(|home| self.bytes()[home.clone()].to_vec()).collect();
+        if let Some(scalars) = kernel.parameters.iter().position(|p| *p == Parameter::Scalars) {
+            buffers[scalars] = scalar_bytes();
+        }
         let arguments = kernel.parameters.iter().zip(&mut buffers).map(|(parameter, buffer)| match parameter {
-            Parameter::Buffer(_) => Argument::Buffer(buffer),
+            Parameter::Buffer(_) | Parameter::Scalars => Argument::Buffer(buffer),
             Parameter::Size(name) => Argument::Int((self.sizes)(name) as i32),
-            Parameter::Root => Argument::Wide(CONTEXT.root),
-            Parameter::Call => Argument::Wide(CONTEXT.call),
             Parameter::Round => Argument::Wide(at.through as u64),
         });
         let mut arguments: Vec<Argument> = arguments.collect();
@@ -227,6 +228,13 @@ impl<'a> Memory<'a> {
         }
         differences
     }
+}
+
+/// As a kernel finds them in memory.
+fn scalar_bytes() -> Vec<u8> {
+    let StepScalars { root, call, factor, scale, padding } = SCALARS;
+    let wide = [root, call, factor.to_bits()].map(u64::to_le_bytes).concat();
+    [wide, [scale.to_bits(), padding].map(u32::to_le_bytes).concat()].concat()
 }
 
 fn floats_of(bytes: &[u8]) -> impl Iterator<Item = f32> {
@@ -278,6 +286,7 @@ fn flatten(schedule: &[Task], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: 
     for step in schedule {
         match &step.kind {
             TaskKind::Launch(launch) => phases.push((*launch, at.clone())),
+            TaskKind::Ending(_) => {}
             TaskKind::Loop { count, reverse, body } => {
                 let count = count.eval(sizes) as usize;
                 for i in 0..count {

@@ -225,6 +225,7 @@ fn steps(out: &mut String, all: &[Task], indent: &str) -> fmt::Result {
                 steps(out, body, &format!("{indent}    "))?;
                 writeln!(out, "{indent}end")?;
             }
+            TaskKind::Ending(ending) => writeln!(out, "{indent}{}{stream}", super::ending(ending))?,
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::pad;
 
+use crate::program::ending::Ending;
 use crate::program::lives::lives;
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Target, Task, TaskKind,
@@ -89,8 +90,17 @@ fn write_steps(text: &mut String, program: &Program, steps: &[Task], indent: &st
                 let _ = writeln!(text, "{indent}repeat {count} times{way}");
                 write_steps(text, program, body, &format!("{indent}    "), line);
             }
+            TaskKind::Ending(task) => {
+                let _ = writeln!(text, "{indent}{}", ending(task));
+            }
         }
     }
+}
+
+/// What it does, of which parameters or states.
+fn ending(task: &Ending) -> String {
+    let of: Vec<String> = task.of.iter().map(usize::to_string).collect();
+    format!("{} [{}]", task.kind.name(), of.join(", "))
 }
 
 fn place(program: &Program, buffer: &Buffer) -> String {
