@@ -134,6 +134,8 @@ mod tests {
         let page = include_str!("../../docs/language.md").split("### Mixed precision").nth(1).unwrap_or_default();
         let section = page.split("\n## ").next().unwrap_or_default();
         let told = operators.iter().filter(|name| **name != "grad");
-        told.for_each(|name| assert!(section.contains(&format!("`{name}`")), "docs/language.md does not name `{name}`"));
+        told.for_each(|name| {
+            assert!(section.contains(&format!("`{name}`")), "docs/language.md does not name `{name}`")
+        });
     }
 }

@@ -8,7 +8,7 @@ use crate::checks::checks_first;
 use crate::decompose::decompose;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
-use crate::grad::gradients;
+use crate::grad::{gradients, scaled_gradients};
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
 use crate::layouts;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
@@ -269,6 +269,8 @@ impl Compiled {
         let updated = |number: usize| {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
+        // Of f16, small gradients would be nothing.
+        let gradients = if function.precision == Some(DType::F16) { scaled_gradients } else { gradients };
         let differentiated =
             |made: Graph| gradients(share(&made), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
         let decomposed = |made: &Graph| {

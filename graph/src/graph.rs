@@ -193,6 +193,8 @@ pub enum Op {
     Size(Size),
     /// The index along an axis of the node's shape.
     Iota(usize),
+    /// By what the loss is multiplied before the way back, a scalar of f32; powers of 2, other ones from step to step.
+    LossScale,
     /// Uniform in [0, 1), a function of seed, function, mode, call, this stream, the round of the loops around it, and the index in row-major
     /// order.
     Random(u32),

@@ -233,6 +233,7 @@ impl Ranges {
             Op::Const(c) => Range::number(c.f64()),
             Op::Size(size) => Some(Range::between(size.clone(), size.clone(), true)),
             Op::Iota(axis) => Some(Range::between(0, &node.ty.shape[*axis] - &1.into(), true)),
+            Op::LossScale => None,
             Op::Random(_) => Some(Range::between(0, 1, false)),
             Op::Input(_) | Op::State(_) | Op::RoundState { .. } => Range::of_type(node.ty.dtype),
             Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Detach | Op::Copy | Op::After => of(0),

@@ -29,6 +29,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         let arity = node.inputs.len();
         let holds = match &node.op {
             Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
+            Op::LossScale => node.ty.is_scalar() && node.ty.dtype == DType::F32,
             Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After => same(0),
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => same(0),
             Op::WithSlope => (0..arity).all(same),
@@ -284,6 +285,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 Source::Index(dim) => *dim < dims && lane.is_int(),
                 Source::Row(slot) => rows.contains(&(*slot, *lane)),
                 Source::Random { strides, .. } => strides.len() == dims && *lane == Lane::F32,
+                Source::LossScale => *lane == Lane::F32,
                 Source::Acc => sum == Some(*lane),
                 Source::Size(_) => *lane != Lane::Bool,
             };

@@ -78,6 +78,11 @@ impl Worker<'_> {
                     buffer
                 }
                 Input::Constant(values) => values.as_ptr().cast(),
+                Input::LossScale => {
+                    let scale = self.run.scalars.scale.to_bits();
+                    transfer::fill(self.isa, castnet_program::scalar::Lane::F32, buffer, block.len(), scale.into());
+                    buffer.cast_const()
+                }
                 Input::Gather(gather) => {
                     self.gather(gather, block, buffer);
                     buffer

@@ -170,7 +170,10 @@ fn beside_autocast(name: &str, model: &mut Model) {
     }
     assert!(far.is_empty(), "{}", far.join("\n"));
     let parts = [0, 1].map(|group| (ours[group] / theirs[group]).sqrt());
-    println!("{name}: {:.2} of what rounding does to scores and loss, {:.2} of what it does to gradients", parts[0], parts[1]);
+    println!(
+        "{name}: {:.2} of what rounding does to scores and loss, {:.2} of what it does to gradients",
+        parts[0], parts[1]
+    );
     assert!(parts[0] < 0.01 && parts[1] < 0.4, "{name} rounds otherwise than autocast: {parts:?}");
 }
 
@@ -193,7 +196,11 @@ fn gradients_of_parameters_are_not_rounded() {
         let elements = array.as_slice::<f32>().unwrap();
         let halves = elements.iter().filter(|x| castnet::bf16::from_f32(**x).to_f32() == **x).count();
         let zeros = elements.iter().filter(|x| **x == 0.0).count();
-        assert!(halves - zeros < (elements.len() - zeros).div_ceil(4), "{name}: {halves} of {} are halves", elements.len());
+        assert!(
+            halves - zeros < (elements.len() - zeros).div_ceil(4),
+            "{name}: {halves} of {} are halves",
+            elements.len()
+        );
     }
 }
 

@@ -459,6 +459,8 @@ pub enum Source {
     Index(usize),
     /// The value of a size, the same everywhere: a number of any lane; to a float it is rounded.
     Size(Size),
+    /// The loss scale of the step, f32 ([`crate::program::ending`]).
+    LossScale,
     /// Uniform in [0, 1), f32: the number at position `Σ strides · loop index` of a stream.
     Random {
         /// Which stream.
@@ -537,6 +539,12 @@ impl Program {
     pub fn draws(&self) -> bool {
         let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
         sources.any(|source| matches!(source, Source::Random { .. }))
+    }
+
+    /// Whether its gradients are those of the loss times the loss scale.
+    pub fn is_scaled(&self) -> bool {
+        let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
+        sources.any(|source| matches!(source, Source::LossScale))
     }
 
     /// The words of all checks.

@@ -217,6 +217,7 @@ fn stage(
             Source::Row(slot) => rows.contains(&(*slot, lane)),
             Source::Index(dim) => *dim < dims && lane.is_int(),
             Source::Size(_) => lane != Lane::Bool,
+            Source::LossScale => lane == Lane::F32,
             Source::Random { strides, .. } => {
                 strides.len() <= launch.space.len() + launch.reduce.len() && lane == Lane::F32
             }

@@ -301,9 +301,13 @@ fn of_ending(ending: &Ending, footprint: &mut Footprint) {
 fn gather(source: &Source) -> Option<(usize, usize)> {
     match source {
         Source::Gather { from, dim, .. } => Some((*from, *dim)),
-        Source::Load(_) | Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
-            None
-        }
+        Source::Load(_)
+        | Source::Acc
+        | Source::Row(_)
+        | Source::Index(_)
+        | Source::Size(_)
+        | Source::LossScale
+        | Source::Random { .. } => None,
     }
 }
 

@@ -250,6 +250,7 @@ impl<'a> Body<'a> {
                 Source::Row(slot) => format!("row{slot}"),
                 Source::Index(_) => format!("({})({})", lane_type(lane), form(input).unwrap_or_default()),
                 Source::Size(size) => format!("({})({})", lane_type(lane), super::access::expression(size)),
+                Source::LossScale => "scalars->scale".into(),
                 Source::Random { stream, round, .. } => {
                     let value = unique("drawn", &mut taken);
                     let mut at =

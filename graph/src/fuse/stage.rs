@@ -378,6 +378,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             | Op::Const(_)
             | Op::Size(_)
             | Op::Iota(_)
+            | Op::LossScale
             | Op::Random(_)
             | Op::Softmax(_)
             | Op::SafeSoftmax(_)
@@ -414,6 +415,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 let from = self.lane(index).dtype();
                 self.convert(index, from, node.ty.dtype)
             }
+            Op::LossScale => self.input(Source::LossScale, Lane::F32),
             Op::Random(stream) => {
                 // Numbered by the position in the value's own row-major order, however the loops run.
                 let mut strides = vec![Size::constant(0); self.lower.loop_count()];

@@ -15,7 +15,7 @@ use crate::ops::mean_over;
 use crate::primitives::Class;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 use rustc_hash::FxHashMap;
 
 mod repeat;
@@ -61,6 +61,15 @@ impl NoRule {
 /// What the target does not have (`has`) stays whole here, but in the rounds of loops: what these keep for the way back follows from what they
 /// are written by.
 pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Result<Graph, NoRule> {
+    gradients_of(graph, updated, has, false)
+}
+
+/// As [`gradients`], of the first result times the loss scale.
+pub fn scaled_gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Result<Graph, NoRule> {
+    gradients_of(graph, updated, has, true)
+}
+
+fn gradients_of(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has, is_scaled: bool) -> Result<Graph, NoRule> {
     let mut graph = crate::loops::separate(&graph);
     if graph.has(&|op| matches!(op, Op::AttentionGrad(_))) {
         // A gradient that is differentiated (`grad` in a function): the whole and its gradient go on from the same values.
@@ -70,7 +79,7 @@ pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Res
     let mut no_parameters = Parameters::default();
     let source = |_, node: &Node| matches!(node.op, Op::Parameter(number) if updated(number));
     let mut pass = Pass::new(graph, &mut no_parameters, updated, has, &source);
-    pass.seed(objective);
+    pass.seed(objective, is_scaled);
     pass.sweep(objective)?;
     let mut gradients = pass.of_parameters();
     gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { usize::MAX });
@@ -154,9 +163,13 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// The gradient of the objective with respect to itself.
-    fn seed(&mut self, objective: Value) {
-        let seed = self.b.constant(1.0, self.b.graph.dtype(objective));
+    /// The gradient of the objective with respect to itself, or of the objective times the loss scale.
+    fn seed(&mut self, objective: Value, is_scaled: bool) {
+        let dtype = self.b.graph.dtype(objective);
+        let seed = match is_scaled {
+            true => self.b.push(Op::LossScale, vec![], Type::new(DType::F32, vec![])),
+            false => self.b.constant(1.0, dtype),
+        };
         self.adjoints[objective.index()].push(seed);
     }
 
@@ -457,6 +470,7 @@ impl Pass<'_> {
                 }
             }
             Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
+            Op::LossScale => {}
             Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
             // The winners are steps of the pooled values: only what is handed to them has a gradient.

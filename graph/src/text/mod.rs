@@ -174,6 +174,7 @@ fn operation(out: &mut String, node: &Node) {
         Op::Const(c) => write!(out, "{c}"),
         Op::Size(size) => write!(out, "size {size}"),
         Op::Iota(axis) => write!(out, "iota along {axis}"),
+        Op::LossScale => write!(out, "loss_scale"),
         Op::Random(stream) => write!(out, "random stream {stream}"),
         Op::Get(i) => write!(out, "{}.{i}", node.inputs[0]),
         Op::MatMul { ta, tb } => {

@@ -236,6 +236,7 @@ impl GraphLine for Line<'_> {
                 self.expect("along")?;
                 Some(Op::Iota(self.number()?))
             }
+            "loss_scale" => Some(Op::LossScale),
             "random" => {
                 self.expect("stream")?;
                 Some(Op::Random(self.number()?))

@@ -194,6 +194,7 @@ pub fn meaning(launch: &Launch, data: &mut [Data], scalars: &StepScalars, acc: &
                     Source::Row(slot) => model::to(lane.dtype(), rows[*slot].unwrap()),
                     Source::Index(dim) => model::literal(lane, point[*dim] as f64),
                     Source::Size(size) => model::literal(lane, size.eval(&value) as f64),
+                    Source::LossScale => Literal::F32(scalars.scale),
                     Source::Gather { from, dim, index } => {
                         let (index, from) = (&launch.loads[*index], &launch.loads[*from]);
                         let found = data[index.buffer].values[locate(index, &point).unwrap()] as i64;

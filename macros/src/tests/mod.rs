@@ -11,7 +11,6 @@ mod language;
 mod memory;
 pub mod mutate;
 mod readme;
-mod scratch;
 mod share;
 mod sizes;
 mod types;

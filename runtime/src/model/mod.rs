@@ -1,6 +1,7 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
+mod loss_scale;
 mod states;
 mod train;
 mod values;
@@ -22,6 +23,7 @@ use crate::net::{self, Loaded, Network};
 use crate::session::Session;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
+pub(crate) use loss_scale::{LossScales, SavedScales};
 pub(crate) use states::{States, may_have};
 use train::Training;
 
@@ -36,6 +38,7 @@ pub struct Model {
     /// Training runs so far.
     runs: u64,
     calls: Calls,
+    scales: LossScales,
     parameters: Memory,
     states: States,
     /// One a function.
@@ -102,6 +105,7 @@ impl Model {
             training: training.collect::<Result<_>>()?,
             states: States::new(&loaded, seed)?,
             calls: Calls::new(&loaded.net),
+            scales: LossScales::new(&loaded.net),
             loaded,
             device: *device,
             seed,
@@ -275,6 +279,16 @@ impl Model {
         &self.states
     }
 
+    pub(crate) fn scales(&self) -> &LossScales {
+        &self.scales
+    }
+
+    /// By what the loss of a `train fn` is multiplied before the way back, if it computes in mixed precision with f16: 65536 at first, half of it after
+    /// each step whose gradients overflow, twice as much after 2000 without. `None`: it has none, or there is no such function.
+    pub fn loss_scale(&self, function: &str) -> Option<f32> {
+        self.scales.get(self.net().functions.iter().position(|f| f.name == function)?)
+    }
+
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
@@ -298,6 +312,7 @@ impl Model {
         self.seed = other.seed;
         self.runs = other.runs;
         self.calls.copy_from(&other.calls);
+        self.scales.copy_from(&other.scales);
         Ok(())
     }
 
@@ -306,11 +321,12 @@ impl Model {
         &mut self,
         parameters: Memory,
         states: Vec<Option<Array>>,
-        training: Option<(u64, u64, &Saved)>,
+        training: Option<(u64, u64, &Saved, &SavedScales)>,
     ) {
         self.parameters = parameters;
         self.states.restore(states);
-        if let Some((seed, runs, calls)) = training {
+        if let Some((seed, runs, calls, scales)) = training {
+            self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
             self.runs = runs;
             self.calls.restore(&self.loaded.net, calls, runs);

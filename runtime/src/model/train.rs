@@ -14,7 +14,7 @@ use crate::ending::{Ending, NotFinite, Outcome};
 use crate::error::{Error, Result};
 use crate::flat::Target;
 use crate::float::{Float, FloatType};
-use crate::gradients::Gradients;
+use crate::gradients::{self, Gradients};
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{self, Optimizer, Sum};
@@ -55,14 +55,12 @@ pub(super) struct Training {
     pub(super) session: Session,
     /// Gradients of the present step; allocated at first use.
     gradients: Memory,
-    /// The gradients are those of the loss times this: 1 for all nets that there are.
-    scale: f32,
 }
 
 impl Training {
     pub(super) fn new(loaded: &Arc<Loaded>, function: usize) -> Result<Training> {
         let session = Session::new(loaded, function, true)?;
-        Ok(Training { session, gradients: Memory::default(), scale: 1.0 })
+        Ok(Training { session, gradients: Memory::default() })
     }
 
     fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<u8>> {
@@ -190,18 +188,18 @@ impl Model {
         wanted: Option<&mut Vec<Array>>,
         sum: Option<&mut Sum>,
     ) -> Result<(Loss<T>, Outcome)> {
-        let scalars = self.calls.scalars(self.seed, function, Mode::Training);
+        let scale = self.scales.get(function);
+        let scalars = self.training_scalars(function);
         let (loaded, guarded) = (self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
         let gradients = training.gradients(&loaded)?;
-        let scalars = StepScalars { scale: training.scale, ..scalars };
         let max_norm = optimizer.max_norm().filter(|_| sum.is_none());
         let demands = Demands {
             guarded,
             clipped: max_norm.is_some(),
-            scaled: scalars.scale != 1.0,
+            scaled: scale.is_some(),
             reduced: optimizer.rule().sums() > 0,
             accumulated: sum.is_some(),
         };
@@ -250,6 +248,7 @@ impl Model {
         }
         training.session.give_results_back(results);
         let (outcome, loss, place) = (done?, value?, place?);
+        self.scales.advance(function, outcome);
         if let Outcome::NotFinite(what) = outcome {
             let (net, step) = (loaded.net.name.clone(), self.runs + 1);
             return Err(match what {
@@ -265,14 +264,23 @@ impl Model {
         Ok((Loss(loss), outcome))
     }
 
+    fn training_scalars(&self, function: usize) -> StepScalars {
+        let scale = self.scales.get(function).unwrap_or(1.0);
+        StepScalars { scale, ..self.calls.scalars(self.seed, function, Mode::Training) }
+    }
+
     /// Forward and backward, in training mode: all results, the loss first, and new gradients. States advance as in a step.
+    ///
+    /// In mixed precision with f16 the gradients are divided by the loss scale; if they overflowed, [`Gradients::overflowed`] says so, and no state has
+    /// changed.
     ///
     /// # Errors
     /// If the arguments do not fit; nothing has changed then.
     pub fn grad(&mut self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
         let mut gradients = Gradients::new(&self.loaded)?;
         let arena = Shared::new(gradients.arena.as_mut_ptr());
-        let results = self.backward(function, Some(arena), args)?;
+        let (results, overflowed) = self.backward(function, Some(arena), args)?;
+        gradients.overflow(overflowed);
         gradients.reach(&self.net().functions[function].reaches);
         Ok((results, gradients))
     }
@@ -283,7 +291,8 @@ impl Model {
     /// If the arguments do not fit, or the gradients are of another network; nothing has changed then.
     pub fn grad_add(&mut self, function: usize, gradients: &mut Gradients, args: &[&Array]) -> Result<Vec<Array>> {
         self.check_gradients(gradients)?;
-        let results = self.backward(function, None, args)?;
+        let (results, overflowed) = self.backward(function, None, args)?;
+        gradients.overflow(overflowed);
         if let Some(training) = self.training[function].as_ref().map(lock) {
             gradients.add(&training.gradients, &self.net().functions[function].reaches);
         }
@@ -291,8 +300,14 @@ impl Model {
         Ok(results)
     }
 
-    /// Into these gradients, or into the function's own.
-    fn backward(&mut self, function: usize, gradients: Option<Shared<u8>>, args: &[&Array]) -> Result<Vec<Array>> {
+    /// Into these gradients, or into the function's own. Whether they overflowed under a loss scale, by which they are divided.
+    fn backward(
+        &mut self,
+        function: usize,
+        gradients: Option<Shared<u8>>,
+        args: &[&Array],
+    ) -> Result<(Vec<Array>, bool)> {
+        let scalars = self.training_scalars(function);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -303,16 +318,24 @@ impl Model {
         };
         let mut results = training.session.new_results()?;
         let parameters = Shared::new(self.parameters.as_mut_ptr());
-        let scalars = self.calls.scalars(self.seed, function, Mode::Training);
         training.session.take_states(&self.states)?;
         let mut operands = Operands { parameters, gradients, args, results: &mut results, scalars };
         // SAFETY: both arenas have the net's length; without an ending nothing writes the parameters, and the gradients are the caller's or
         // the function's own.
         unsafe { training.session.run(&mut operands, None)? };
-        training.session.commit_states(&mut self.states);
+        let mut outcome = Outcome::Done;
+        if self.scales.get(function).is_some() {
+            // SAFETY: the gradients have the net's length and are nobody else's here.
+            let is_finite = unsafe { gradients::unscale(&self.loaded, function, gradients, scalars.scale) };
+            outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
+        }
+        if outcome == Outcome::Done {
+            training.session.commit_states(&mut self.states);
+        }
+        self.scales.advance(function, outcome);
         self.runs += 1;
         self.calls.advance(function, Mode::Training);
-        Ok(results)
+        Ok((results, outcome == Outcome::Overflow))
     }
 
     /// Updates the parameters that the gradients were computed for; what [`Optimizer::apply`] does.
@@ -321,6 +344,9 @@ impl Model {
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
         self.check_gradients(gradients)?;
+        if gradients.overflowed() {
+            return Ok(());
+        }
         optimizer::prepare(optimizer, self.id, &self.loaded)?;
         let phases = Phases::of_ending(&self.loaded, &gradients.reached())?;
         self.update(optimizer, gradients, &phases, 1.0)
@@ -434,7 +460,9 @@ mod tests {
         let ty = Type::new(DType::F32, vec![4.into()]);
         let state = DeclaredState { name: "last".into(), ty: Some(ty), init: Init::Constant(0.0) };
         let parameters = Parameters { list: vec![weight], states: vec![state], ..Parameters::default() };
-        let function = SourceFunction::new("f", graph.clone(), Some(graph));
+        // All of it is f32; what the precision gives it is a loss scale.
+        let precision = Some(DType::F16);
+        let function = SourceFunction { precision, ..SourceFunction::new("f", graph.clone(), Some(graph)) };
         let source = Source { name: "F".into(), parameters, functions: vec![function] };
         Model::of_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
     }
@@ -453,13 +481,8 @@ mod tests {
     #[test]
     fn a_step_whose_scaled_gradients_overflow_is_skipped() {
         for batches in [1, 2] {
-            let [mut skipping, mut plain] = [(); 2].map(|()| {
-                let mut model = model();
-                if let Some(training) = &mut model.training[0] {
-                    training.get_mut().unwrap().scale = 4.0;
-                }
-                (model, AdamW::new(0.1).accumulate(Accumulate::Mean(batches)))
-            });
+            let [mut skipping, mut plain] =
+                [(); 2].map(|()| (model(), AdamW::new(0.1).accumulate(Accumulate::Mean(batches))));
             for number in 0..4 {
                 let x = x(number as f32);
                 for (model, adam) in [&mut skipping, &mut plain] {

@@ -189,6 +189,7 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
             Source::Row(r) => writeln!(out, "row {r}"),
             Source::Index(d) => writeln!(out, "index {d}"),
             Source::Size(size) => writeln!(out, "size ({size})"),
+            Source::LossScale => writeln!(out, "loss_scale"),
             Source::Random { stream, strides, round, offset } => {
                 writeln!(out, "random {stream} at {} + ({round})·round + ({offset})", shape_text(strides))
             }

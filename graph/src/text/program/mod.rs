@@ -186,6 +186,7 @@ fn write_stage(text: &mut String, launch: &Launch, stage: &Stage, indent: &str) 
         Source::Index(d) => dim_name(*d).into_owned(),
         Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
         Source::Size(size) => size.to_string(),
+        Source::LossScale => "loss_scale".into(),
         Source::Random { stream, .. } => format!("random{stream}"),
         Source::Gather { from, dim: at, index } => {
             let (from, value) = (&launch.loads[*from], access_text(&launch.loads[*index]));

@@ -469,6 +469,7 @@ impl Line<'_> {
             "row" => Source::Row(self.number()?),
             "index" => Source::Index(self.number()?),
             "size" => Source::Size(self.bracketed()?),
+            "loss_scale" => Source::LossScale,
             "random" => {
                 let stream = self.number()?;
                 self.expect("at")?;
