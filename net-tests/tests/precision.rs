@@ -209,3 +209,74 @@ mod checked {
 
     check!(GptSmall);
 }
+
+network! {
+    /// Its gradients overflow f16 under the first loss scale, and not under half of it.
+    pub net Scaled {
+        precision: f16;
+        hidden: Linear(8);
+        norm:   BatchNorm1d();
+        out:    Linear(1);
+
+        pub train fn loss(x: f32[N, 4]) -> f32 {
+            out(norm(hidden(x)).relu()).sum()
+        }
+    }
+}
+
+/// What there is to compare after a step, to the bit.
+fn all(net: &Scaled) -> Vec<u64> {
+    let model = net.as_ref();
+    let parameters = model.net().parameters.iter().map(|p| model.parameter(&p.name).unwrap());
+    let states = ["norm.running_mean", "norm.running_var"].map(|name| model.state(name).unwrap().unwrap());
+    parameters.chain(states).flat_map(|array| floats(&array)).map(f64::to_bits).collect()
+}
+
+#[test]
+fn an_overflow_of_f16_is_skipped_once() {
+    let x = Array::from_vec(&[6, 4], (0..24).map(|i| (i * 7 % 11) as f32 - 5.0).collect()).unwrap();
+    let mut net = Scaled::new(&Device::cpu(), 1).unwrap();
+    let mut adam = AdamW::new(0.01);
+    assert_eq!(net.as_ref().loss_scale("loss"), Some(65536.0));
+    let before = all(&net);
+    // 65536 is no number of f16.
+    assert!(net.loss_step(&mut adam, &x).unwrap().get().unwrap().is_finite());
+    assert_eq!(net.as_ref().loss_scale("loss"), Some(32768.0));
+    assert_eq!((adam.state().steps(), net.as_ref().steps()), (0, 1));
+    assert_eq!(all(&net), before);
+    net.loss_step(&mut adam, &x).unwrap();
+    assert_eq!(net.as_ref().loss_scale("loss"), Some(32768.0));
+    assert_eq!((adam.state().steps(), net.as_ref().steps()), (1, 2));
+    assert_ne!(all(&net), before);
+
+    // To the bit, with its scale and how long it has been so.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    net.save_training(file.path(), &adam, &Default::default()).unwrap();
+    let (mut again, mut other) = (Scaled::new(&Device::cpu(), 9).unwrap(), AdamW::new(0.01));
+    again.load_training(file.path(), &mut other).unwrap();
+    assert_eq!(again.as_ref().loss_scale("loss"), Some(32768.0));
+    for _ in 0..3 {
+        net.loss_step(&mut adam, &x).unwrap();
+        again.loss_step(&mut other, &x).unwrap();
+    }
+    assert_eq!(all(&net), all(&again));
+}
+
+/// Gradients that a person asks for are those of the loss; those that overflowed update nothing.
+#[test]
+fn gradients_of_f16_are_unscaled() {
+    let x = Array::from_vec(&[6, 4], (0..24).map(|i| (i * 7 % 11) as f32 - 5.0).collect()).unwrap();
+    let mut net = Scaled::new(&Device::cpu(), 1).unwrap();
+    let mut sgd = Sgd::new(0.1);
+    let (_, lost) = net.loss_grad(&x).unwrap();
+    assert!(lost.overflowed());
+    let before = all(&net);
+    sgd.apply(&mut net, &lost).unwrap();
+    assert_eq!((all(&net), sgd.state().steps()), (before, 0));
+    let (_, gradients) = net.loss_grad(&x).unwrap();
+    assert!(!gradients.overflowed());
+    // The loss is a sum over six.
+    assert_eq!(gradients.parameter("out.bias").unwrap().as_slice::<f32>().unwrap(), [6.0]);
+    sgd.apply(&mut net, &gradients).unwrap();
+    assert_eq!(sgd.state().steps(), 1);
+}
