@@ -8,7 +8,7 @@ mod whole;
 use castnet_graph::check::{Footprints, check_plan};
 use castnet_graph::compile::compile_for;
 use castnet_graph::decompose::{Has, NOTHING};
-use castnet_graph::layouts::Uses;
+use castnet_graph::layouts::{Use, Uses};
 use castnet_graph::net::{Backend, Net};
 use castnet_graph::program::order::{Conflicts, Order};
 use castnet_graph::program::{Layout, Program};
@@ -60,6 +60,11 @@ impl Target for Plain {
 
     fn layout(&self, _: &[i64], _: &Uses) -> Layout {
         Layout::Plain
+    }
+
+    /// Linear layers read panels.
+    fn mirror(&self, shape: &[i64], _: &Uses, of: Use) -> Option<Layout> {
+        (shape.len() == 2 && of == Use::ProductTransposed).then(|| Layout::Panels(vec![1]))
     }
 
     fn align(&self) -> i64 {
@@ -168,7 +173,7 @@ fn same_elsewhere<N: Example>(name: &str) {
     let net = N::create(1).unwrap().as_ref().net().clone();
     let (function, source) = (objective::<N>(&net), source::<N>(&net));
     let mut other = compile_for(source, &Plain).unwrap_or_else(|e| panic!("{name}: {e:?}")).net;
-    assert!(other.parameters.iter().all(|parameter| parameter.layout == Layout::Plain), "{name}");
+    assert!(other.targets[0].layouts.iter().all(|layout| *layout == Layout::Plain), "{name}");
     for program in programs(&mut other) {
         check(program);
     }

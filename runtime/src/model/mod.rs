@@ -18,6 +18,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
+use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::session::Session;
 use crate::view::{Argument, Output};
@@ -36,6 +37,7 @@ pub struct Model {
     /// Training runs so far.
     runs: u64,
     calls: Calls,
+    /// The flat arena, and mirrors behind it.
     parameters: Memory,
     states: States,
     /// One a function.
@@ -88,8 +90,9 @@ impl Model {
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        let mut parameters = loaded.arena()?;
+        let mut parameters = loaded.model_memory()?;
         init::initialise(&loaded, seed, &mut parameters)?;
+        mirrors::refresh_all(&loaded, &mut parameters);
         let functions = loaded.net.cpu();
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
@@ -309,6 +312,7 @@ impl Model {
         training: Option<(u64, u64, &Saved)>,
     ) {
         self.parameters = parameters;
+        mirrors::refresh_all(&self.loaded, &mut self.parameters);
         self.states.restore(states);
         if let Some((seed, runs, calls)) = training {
             self.seed = seed;

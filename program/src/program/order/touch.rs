@@ -12,7 +12,7 @@ pub enum Root {
     Argument(usize),
     /// A result.
     Result(usize),
-    /// A parameter.
+    /// A parameter with its mirrors, which whatever updates it writes too.
     Parameter(usize),
     /// The gradient of a parameter.
     Gradient(usize),
@@ -106,6 +106,10 @@ fn of_buffer(buffers: &[Buffer], number: usize, counts: &[&Size], each: &mut dyn
     };
     match buffer.place {
         Place::Parameter(first) => numbered(first, &Root::Parameter),
+        // Its elements lie in another order.
+        Place::Mirror(first) => {
+            numbers(buffer, first, counts).into_iter().for_each(|(number, _)| each(Root::Parameter(number), None));
+        }
         Place::Gradient(first) => numbered(first, &Root::Gradient),
         Place::State(first) => numbered(first, &Root::State),
         Place::Arena(_) => each(Root::Buffer(whole), span(&buffer.strides)),
