@@ -11,13 +11,14 @@ use crate::fuse::{Kernels, lower};
 use crate::grad::{gradients, scaled_gradients};
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
 use crate::layouts;
+use crate::mirrors;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
 use crate::precision::mixed;
 use crate::primitives::flops;
 use crate::program::order::{Conflicts, Order};
-use crate::program::{Check, Layout, Named, Program, arena_bytes};
+use crate::program::{Check, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
@@ -142,13 +143,20 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
     }
     // How parameters lie, by all of these.
     let graphs = functions.iter().flat_map(|(_, passed)| passed).map(|p| (&p.optimised, p.training));
-    layouts::choose(&mut compiled.net.parameters, graphs, target);
+    let (lies, elsewhere) = layouts::choose(&compiled.net.parameters, compiled.net.float, graphs, target);
+    compiled.net.targets = vec![lies.clone()];
+    if !elsewhere.is_empty() {
+        for passed in functions.iter_mut().flat_map(|(_, passed)| passed) {
+            passed.optimised = mirrors::elsewhere(&passed.optimised, &elsewhere);
+            crate::verify::verify(&passed.optimised).map_err(|what| vec![broken(&passed.graph, "mirrors", what)])?;
+        }
+    }
     // Graph to program, function by function.
     let mut programs = vec![];
     for (function, passed) in functions {
         let mut made = vec![];
         for passed in passed {
-            match compiled.program(&function, passed, target) {
+            match compiled.program(&function, passed, target, &lies) {
                 Ok(program) => made.push(program),
                 Err(mistake) => mistakes.push(mistake),
             }
@@ -160,7 +168,7 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
         compiled.net.functions.push(Function { name: function.name, reaches });
         programs.push(Programs { inference, training });
     }
-    compiled.net.targets.push(ForTarget { target: target.backend(), programs });
+    compiled.net.targets = vec![ForTarget { programs, ..lies }];
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 
@@ -185,7 +193,7 @@ fn parameters(declared: &Parameters) -> Vec<Parameter> {
         // What no function uses has no shape: it takes no part.
         let (shape, init) = p.shape.clone().unwrap_or((vec![], Init::Constant(0.0)));
         let crate::builder::Options { frozen, lr_mult, wd_mult } = p.options;
-        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, Layout::Plain, init) }
+        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, init) }
     };
     declared.list.iter().map(parameter).collect()
 }
@@ -286,6 +294,9 @@ impl Compiled {
         }
         made = verified("decompose", decomposed(&made)?)?;
         made = verified("optimise", optimise(&made))?;
+        if let Some(mirrored) = mirrors::halves(&made, self.net.float) {
+            made = verified("mirrors", optimise(&mirrored))?;
+        }
         if training {
             made = verified("recompute", without_dead_code(&recompute(&made)))?;
         }
@@ -298,12 +309,12 @@ impl Compiled {
         function: &SourceFunction,
         Optimised { graph, mixed, training, optimised }: Optimised,
         target: &dyn Target,
+        lies: &ForTarget,
     ) -> Result<Program, Diagnostic> {
         let net = &self.net;
         let lowered = |made: Graph| {
             let made = checks_first(made);
-            let mut kernels =
-                lower(&made, &net.parameters, &function.strided).map_err(|what| broken(&graph, "fuse", what))?;
+            let mut kernels = lower(&made, lies, &function.strided).map_err(|what| broken(&graph, "fuse", what))?;
             let planned = planned(&mut kernels, target);
             Ok((made, kernels, planned))
         };

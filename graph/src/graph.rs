@@ -178,6 +178,14 @@ pub enum Op {
         /// Parameters from one round's set to the next, for each loop around the node, outermost first.
         steps: Vec<usize>,
     },
+    /// A copy of parameter `first` in the node's element type, rounded, or in another layout: in round `r` of loops around it that of
+    /// `first + Σ r · step`. A pass makes it, no function has it as written.
+    Mirror {
+        /// The parameter of the first rounds.
+        first: usize,
+        /// Parameters from one round's set to the next, for each loop around the node, outermost first.
+        steps: Vec<usize>,
+    },
     /// A state of the net as it is before the function runs, by its number in the net's list.
     State(usize),
     /// In the body of a `Repeat`: in round `r`, state `first + r · step`.
@@ -471,7 +479,9 @@ impl Op {
     /// The number of the parameter that the node reads (of round 0, in a loop).
     pub fn parameter(&self) -> Option<usize> {
         match self {
-            Op::Parameter(number) | Op::RoundParameter { first: number, .. } => Some(*number),
+            Op::Parameter(number) | Op::RoundParameter { first: number, .. } | Op::Mirror { first: number, .. } => {
+                Some(*number)
+            }
             _ => None,
         }
     }
@@ -773,12 +783,13 @@ impl Graph {
     pub fn parameters_of(&self, index: usize) -> Vec<usize> {
         match &self.nodes[index].op {
             Op::Parameter(number) => vec![*number],
+            Op::Mirror { first, steps } if steps.is_empty() => vec![*first],
             Op::Repeat(repeat) => {
                 let mut all = vec![];
                 repeat.body.collect(
                     &[rounds(repeat)],
                     &|node| match &node.op {
-                        Op::RoundParameter { first, steps } => Some((*first, &steps[..])),
+                        Op::RoundParameter { first, steps } | Op::Mirror { first, steps } => Some((*first, &steps[..])),
                         _ => None,
                     },
                     &|_| None,

@@ -23,6 +23,7 @@ mod indices;
 pub mod layers;
 pub mod layouts;
 pub mod loops;
+mod mirrors;
 pub mod number;
 pub mod ops;
 pub mod optimise;

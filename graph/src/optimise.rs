@@ -128,7 +128,9 @@ impl Hash for Key {
         match &self.0 {
             Op::Const(c) => c.bits().hash(state),
             Op::Input(i) | Op::Parameter(i) | Op::State(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
-            Op::RoundParameter { first, .. } | Op::RoundState { first, .. } => first.hash(state),
+            Op::RoundParameter { first, .. } | Op::Mirror { first, .. } | Op::RoundState { first, .. } => {
+                first.hash(state)
+            }
             Op::Unary(f) => f.hash(state),
             Op::Binary(f) => f.hash(state),
             _ => {}

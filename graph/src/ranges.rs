@@ -273,7 +273,7 @@ impl Ranges {
             Op::Binary(Binary::Rem) => of(0)?.rem(of(1)?),
             // Floats, of which nothing is known, but for those above.
             Op::Binary(_) | Op::Unary(_) => None,
-            Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::WithSlope | Op::Normalize(_) => None,
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
             Op::Scatter { .. } | Op::MatMul { .. } | Op::Attention(_) | Op::AttentionGrad(_) | Op::Repeat(_) => None,
             Op::Routine(call) => self.of_routine(graph, call, &node.inputs, 0),

@@ -159,6 +159,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             Op::Input(i) => arguments[*i].map(|x| x.to(dtype)),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
             Op::RoundParameter { first, steps } => inputs.parameters[at.number(*first, steps)].clone(),
+            Op::Mirror { first, steps } => inputs.parameters[at.number(*first, steps)].map(|x| x.to(dtype)),
             Op::State(i) => inputs.states[*i].map(|x| x.to(dtype)),
             Op::RoundState { first, steps } => {
                 let number = at.number(*first, steps);

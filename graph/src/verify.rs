@@ -79,7 +79,8 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Random(_) => node.ty.dtype == DType::F32,
             Op::Input(number) => graph.arguments.get(*number).is_some_and(|a| a.ty == node.ty),
             // Their types stand in the net's lists, a loop's in its body.
-            Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => true,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => true,
+            Op::State(_) | Op::RoundState { .. } => true,
             Op::Repeat(_) => true,
             Op::Routine(_) | Op::Attention(_) | Op::AttentionGrad(_) => match graph.several(node) {
                 Some(Err(what)) => return wrong(&what),
@@ -188,7 +189,9 @@ fn verify_repeat(graph: &Graph, node: &Node, repeat: &Repeat) -> Result<(), Stri
         return Err(format!("checks inside of a repeat in {}", graph.name));
     }
     let own = |n: &Node| match &n.op {
-        Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. } => steps.last().is_some_and(|step| *step > 0),
+        Op::RoundParameter { steps, .. } | Op::Mirror { steps, .. } | Op::RoundState { steps, .. } => {
+            steps.last().is_some_and(|step| *step > 0)
+        }
         _ => false,
     };
     if repeat.count.as_const().is_none() && body.nodes.iter().any(own) {

@@ -15,6 +15,7 @@ mod kernel;
 mod look_up;
 mod loops;
 pub mod math;
+pub mod mirror;
 mod operand;
 pub mod random;
 mod reduce;

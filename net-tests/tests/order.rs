@@ -10,7 +10,7 @@ use castnet::prelude::*;
 use castnet_graph::check::{Footprints, check_plan};
 use castnet_graph::compile::compile_for;
 use castnet_graph::decompose::{Has, NOTHING};
-use castnet_graph::layouts::Uses;
+use castnet_graph::layouts::{Use, Uses};
 use castnet_graph::net::{Backend, Net};
 use castnet_graph::program::ending::{Ending, EndingKind, Placement, gather};
 use castnet_graph::program::order::{Conflicts, Order};
@@ -63,6 +63,11 @@ impl Target for Plain {
 
     fn layout(&self, _: &[i64], _: &Uses) -> Layout {
         Layout::Plain
+    }
+
+    /// Linear layers read panels.
+    fn mirror(&self, shape: &[i64], _: &Uses, of: Use) -> Option<Layout> {
+        (shape.len() == 2 && of == Use::ProductTransposed).then(|| Layout::Panels(vec![1]))
     }
 
     fn align(&self) -> i64 {
@@ -259,7 +264,10 @@ fn same_elsewhere<N: Example>(name: &str) {
     let net = N::create(1).unwrap().as_ref().net().clone();
     let (function, source) = (objective::<N>(&net), source::<N>(&net));
     let mut other = compile_for(source, &Plain).unwrap_or_else(|e| panic!("{name}: {e:?}")).net;
-    assert!(other.parameters.iter().all(|parameter| parameter.layout == Layout::Plain), "{name}");
+    assert!(other.targets[0].layouts.iter().all(|layout| *layout == Layout::Plain), "{name}");
+    // Linear layers and tied embeddings read a copy.
+    let panels = other.targets[0].mirrors.iter().filter(|mirror| mirror.layout == Layout::Panels(vec![1])).count();
+    assert!(panels > 0 || !["mlp", "vit", "gpt"].contains(&name), "{name}");
     for program in programs(&mut other) {
         check(program);
     }

@@ -167,7 +167,7 @@ pub struct Buffer {
     /// Elements from the beginning of its place to its own, in the first rounds.
     pub start: Size,
     /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a parameter, a
-    /// gradient, a state: how many parameters or states.
+    /// mirror, a gradient, a state: how many parameters or states.
     pub strides: Vec<Size>,
 }
 
@@ -187,6 +187,8 @@ pub enum Place {
     Result(usize),
     /// Parameter number `.0` of the net, in its master layout.
     Parameter(usize),
+    /// The mirror of parameter number `.0` of the net in the buffer's type ([`Mirror`](crate::net::Mirror)).
+    Mirror(usize),
     /// The gradient of parameter number `.0`, in the parameter's layout.
     Gradient(usize),
     /// State number `.0` of the net, row-major; read before it is written.
@@ -514,6 +516,11 @@ impl Layout {
             Layout::Plain => shape.iter().product(),
             Layout::Panels(_) => (shape[0] + PANEL - 1) / PANEL * PANEL * shape[1..].iter().product::<i64>(),
         }
+    }
+
+    /// The same as memory is laid out by it: a multiple of 16.
+    pub fn padded(&self, shape: &[i64]) -> usize {
+        (self.floats(shape) as usize).next_multiple_of(16)
     }
 
     /// Where element `index` of a tensor of this shape lies.

@@ -1,6 +1,7 @@
 //! Updates of the flat arena of parameters by pieces, whoever asks for them: a kernel that has made a gradient, or the ending of a step. One of the few
 //! modules with `unsafe`.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::isa::Isa;
@@ -10,6 +11,7 @@ use castnet_program::program::{Layout, PANEL};
 
 use crate::float::{Float, Slices};
 use crate::memory::{Memory, Shared};
+use crate::mirrors;
 use crate::net::Loaded;
 use crate::optimizer::{MAX_SLICES, Optimizer, Placed, Rule};
 
@@ -37,7 +39,7 @@ pub(crate) struct Updated {
 /// The elements of some parameters, cut into pieces.
 pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
     let cut = |&p: &usize| {
-        let (start, len, of) = (loaded.offsets[p], loaded.net.parameters[p].padded_len(), loaded.updated(p));
+        let (start, len, of) = (loaded.offsets[p], loaded.net.padded_len(p), loaded.updated(p));
         (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), of })
     };
     parameters.iter().flat_map(cut).collect()
@@ -45,21 +47,22 @@ pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
 
 /// How many pieces all parameters have.
 pub(crate) fn most_pieces(loaded: &Loaded) -> usize {
-    loaded.net.parameters.iter().map(|p| p.padded_len().div_ceil(PIECE)).sum()
+    (0..loaded.net.parameters.len()).map(|p| loaded.net.padded_len(p).div_ceil(PIECE)).sum()
 }
 
 /// The elements of a piece that are no padding, as runs of the arena.
-fn runs(loaded: &Loaded, piece: Piece) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let (offset, parameter) = (loaded.offsets[piece.of.parameter], &loaded.net.parameters[piece.of.parameter]);
+fn runs(loaded: &Loaded, piece: Piece) -> impl Iterator<Item = Range<usize>> {
+    let number = piece.of.parameter;
+    let (offset, parameter) = (loaded.offsets[number], &loaded.net.parameters[number]);
     let (start, end) = (piece.start - offset, piece.start - offset + piece.len);
     let panel = PANEL as usize;
     // All before `whole` is data; behind it rows have `width` numbers in front.
-    let (whole, width) = match &parameter.layout {
+    let (whole, width) = match loaded.net.layout(number) {
         Layout::Plain => (parameter.len(), 0),
         Layout::Panels(_) => {
             let columns = parameter.shape[0] as usize;
             (
-                parameter.padded_len() / columns.next_multiple_of(panel).max(1) * (columns / panel * panel),
+                loaded.net.padded_len(number) / columns.next_multiple_of(panel).max(1) * (columns / panel * panel),
                 columns % panel,
             )
         }
@@ -91,6 +94,7 @@ impl<'a> Target<'a> {
     pub(crate) fn new(optimizer: &'a mut dyn Optimizer, loaded: &'a Loaded, parameters: &'a mut Memory) -> Target<'a> {
         optimizer.state_mut().place();
         let optimizer = &*optimizer;
+        assert!(parameters.len() == loaded.model_bytes(), "not this net's parameters");
         let parameters = Elements { base: parameters.as_mut_ptr(), dtype: loaded.net.float };
         let Placed { states, numbers, sums } = optimizer.state().placed();
         let direction = if optimizer.maximizes() { -1.0 } else { 1.0 };
@@ -118,20 +122,22 @@ impl<'a> Target<'a> {
         Part { parameter, gradient, states, start, len, factor: factor * self.direction, numbers }
     }
 
-    /// Updates `gradient.len()` elements from `start` on by the gradient times `factor`.
+    /// Updates `gradient.len()` elements from `start` on by the gradient times `factor`, and their mirrors.
     ///
     /// # Safety
-    /// No other thread uses these elements meanwhile.
+    /// No other thread uses these elements or their mirrors meanwhile.
     pub(crate) unsafe fn update<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
-        let formula = match self.rule {
-            Rule::Formula(formula) => formula,
+        let _written = Written { target: self, parameter: of.parameter, elements: start..start + gradient.len() };
+        match self.rule {
+            Rule::Formula(formula) => {
+                let part = self.part(formula, of, start, gradient, factor);
+                // SAFETY: the arenas have as many elements of their types as the parameters have, as `optimizer::prepare` made them, and are
+                // borrowed uniquely for 'a; the caller keeps others away from these ones. The numbers are the rule's.
+                unsafe { formula.update(self.isa, self.loaded.net.float.lane(), &part) }
+            }
             // SAFETY: the caller's promise.
-            Rule::Slices { .. } => return unsafe { self.update_slices(of, start, gradient, factor * self.direction) },
-        };
-        let part = self.part(formula, of, start, gradient, factor);
-        // SAFETY: the arenas have as many elements of their types as the parameters have, as `optimizer::prepare` made them, and are borrowed
-        // uniquely for 'a; the caller keeps others away from these ones. The numbers are the rule's.
-        unsafe { formula.update(self.isa, self.loaded.net.float.lane(), &part) }
+            Rule::Slices { .. } => unsafe { self.update_slices(of, start, gradient, factor * self.direction) },
+        }
     }
 
     /// Sums over a piece what the rule asks for, of its gradient times `factor`; it is number `at` of the pieces that [`Target::rows`] is given.
@@ -200,6 +206,22 @@ impl<'a> Target<'a> {
             scaled_now.iter_mut().zip(gradient).for_each(|(s, g)| *s = T::rounded(g.wide() * factor));
             run(512 * block, scaled_now);
         }
+    }
+}
+
+/// Elements of a parameter that an update is writing: their mirrors follow when it is done, and if a user's rule panics, too.
+struct Written<'t, 'a> {
+    target: &'t Target<'a>,
+    parameter: usize,
+    elements: Range<usize>,
+}
+
+impl Drop for Written<'_, '_> {
+    fn drop(&mut self) {
+        let (target, elements) = (self.target, self.elements.clone());
+        // SAFETY: the memory is that of a model, which `Target::new` borrowed; whoever calls `Target::update` keeps others away from these
+        // elements and their mirrors.
+        unsafe { mirrors::write(target.loaded, target.parameters(), self.parameter, elements) }
     }
 }
 

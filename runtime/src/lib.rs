@@ -15,6 +15,7 @@ pub mod image;
 mod init;
 mod layout;
 mod memory;
+mod mirrors;
 pub mod model;
 pub mod net;
 pub mod optimizer;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
-use castnet_program::net::Net;
+use castnet_program::net::{Backend, ForTarget, Mirror, Net};
 use castnet_program::program::Program;
 use castnet_program::types::DType;
 
@@ -85,6 +85,10 @@ pub(crate) struct Loaded {
     pub(crate) offsets: Vec<usize>,
     /// Bytes of a flat arena.
     bytes: usize,
+    /// Where each mirror of the net starts behind the flat arena of parameters, in bytes from its beginning.
+    mirror_starts: Vec<usize>,
+    /// Bytes of both.
+    model_bytes: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
 }
@@ -99,12 +103,59 @@ impl Loaded {
         let float = FloatType::of(net.float).ok_or_else(|| format!("parameters cannot be {}", net.float))?;
         let (offsets, _) = net.offsets();
         let bytes = net.parameter_bytes();
-        Ok(Loaded { net, float, offsets, bytes, kernels, places })
+        let (mut mirror_starts, mirror_bytes) = net.mirror_offsets();
+        let end = if mirror_bytes == 0 { bytes } else { bytes.next_multiple_of(64) };
+        mirror_starts.iter_mut().for_each(|start| *start += end);
+        let model_bytes = end.saturating_add(mirror_bytes);
+        Ok(Loaded { net, float, offsets, bytes, mirror_starts, model_bytes, kernels, places })
     }
 
     /// Bytes of a flat arena.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of the flat arena of a model's parameters with the mirrors behind it.
+    pub(crate) fn model_bytes(&self) -> usize {
+        self.model_bytes
+    }
+
+    /// How this target has the net.
+    fn cpu(&self) -> Option<&ForTarget> {
+        self.net.on(Backend::Cpu)
+    }
+
+    /// Every mirror, with the byte of a model's memory at which it starts.
+    fn all_mirrors(&self) -> impl Iterator<Item = (usize, &Mirror)> {
+        self.mirror_starts.iter().copied().zip(self.cpu().into_iter().flat_map(|t| &t.mirrors))
+    }
+
+    /// The mirrors of a parameter.
+    pub(crate) fn mirrors(&self, parameter: usize) -> impl Iterator<Item = (usize, &Mirror)> {
+        self.all_mirrors().filter(move |(_, mirror)| mirror.parameter == parameter)
+    }
+
+    /// Where the mirror of a parameter in a type starts.
+    pub(crate) fn mirror(&self, parameter: usize, dtype: DType) -> Option<usize> {
+        self.mirrors(parameter).find(|(_, mirror)| mirror.dtype == dtype).map(|(start, _)| start)
+    }
+
+    /// Bytes from the mirror of a parameter to that of one that stands `parameters` further in the net's list.
+    pub(crate) fn mirror_stride(&self, parameter: usize, parameters: i64, dtype: DType) -> isize {
+        let other = usize::try_from(parameters).ok().and_then(|by| self.mirror(parameter.checked_add(by)?, dtype));
+        let start = self.mirror(parameter, dtype).unwrap_or(self.model_bytes);
+        other.unwrap_or(self.model_bytes) as isize - start as isize
+    }
+
+    /// The parameter whose mirror starts at a byte of a model's memory.
+    pub(crate) fn mirrored_at(&self, byte: usize) -> Option<usize> {
+        self.all_mirrors().find(|(start, _)| *start == byte).map(|(_, mirror)| mirror.parameter)
+    }
+
+    /// Whether parameters, and what lies as they do, lie alike in another net, mirrors included.
+    pub(crate) fn lies_alike(&self, other: &Loaded) -> bool {
+        let how = |net: &Loaded| net.cpu().map(|t| (t.layouts.clone(), t.mirrors.clone()));
+        self.net.float == other.net.float && self.net.parameters == other.net.parameters && how(self) == how(other)
     }
 
     /// The float type of what lies as the parameters do: theirs, if none is said.
@@ -115,7 +166,7 @@ impl Loaded {
     /// The elements of one parameter in a flat arena.
     pub(crate) fn range(&self, parameter: usize) -> Range<usize> {
         let start = self.offsets[parameter];
-        start..start + self.net.parameters[parameter].padded_len()
+        start..start + self.net.padded_len(parameter)
     }
 
     /// Elements from a parameter to one that stands `parameters` further in the net's list.
@@ -123,6 +174,15 @@ impl Loaded {
         let other = usize::try_from(parameters).ok().and_then(|by| self.offsets.get(parameter.checked_add(by)?));
         let end = self.bytes / self.float.bytes();
         other.copied().unwrap_or(end) as isize - self.offsets[parameter] as isize
+    }
+
+    /// The memory of a model: a flat arena of zeros, and mirrors of them.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn model_memory(&self) -> Result<Memory> {
+        let bytes = self.model_bytes;
+        Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 
     /// A flat arena of zeros.

@@ -1,6 +1,6 @@
 //! Does a network's data hold together? Checked once when it is read, before anything relies on it.
 
-use castnet_program::net::{Backend, Function, Net, Programs};
+use castnet_program::net::{Backend, ForTarget, Function, Mirror, Net, Parameter, Programs};
 use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
     Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Strided, Target, Task, TaskKind,
@@ -23,17 +23,30 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
 pub(crate) fn net(net: &Net) -> Check {
     for p in &net.parameters {
         ensure(p.shape.iter().all(|&s| s > 0), || format!("parameter `{}` has a size that is not positive", p.name))?;
-        if let Layout::Panels(order) = &p.layout {
-            let mut axes = order.clone();
-            axes.sort_unstable();
-            let whole = !p.shape.is_empty() && axes == (1..p.shape.len()).collect::<Vec<_>>();
-            ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))?;
-        }
     }
-    let programs = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let ForTarget { layouts, mirrors, programs, .. } = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let counted = layouts.len() == net.parameters.len();
+    ensure(counted, || format!("{} layouts of {} parameters", layouts.len(), net.parameters.len()))?;
+    net.parameters.iter().zip(layouts).try_for_each(|(p, layout)| lies(p, layout))?;
+    for (at, Mirror { parameter, dtype, layout }) in mirrors.iter().enumerate() {
+        let p = net.parameters.get(*parameter).ok_or_else(|| format!("a mirror of parameter {parameter}"))?;
+        lies(p, layout)?;
+        let rounds = net.float == DType::F32 && matches!(dtype, DType::F16 | DType::BF16);
+        let twice = mirrors[..at].iter().any(|known| (known.parameter, known.dtype) == (*parameter, *dtype));
+        ensure((*dtype == net.float || rounds) && !twice, || format!("a mirror of `{}` in {dtype}", p.name))?;
+    }
     let fits = programs.len() == net.functions.len();
     ensure(fits, || format!("{} functions, of which the CPU has {}", net.functions.len(), programs.len()))?;
     net.functions.iter().zip(programs).try_for_each(|(f, programs)| function(net, f, programs))
+}
+
+/// Whether a parameter can lie so.
+fn lies(p: &Parameter, layout: &Layout) -> Check {
+    let Layout::Panels(order) = layout else { return Ok(()) };
+    let mut axes = order.clone();
+    axes.sort_unstable();
+    let whole = !p.shape.is_empty() && axes == (1..p.shape.len()).collect::<Vec<_>>();
+    ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))
 }
 
 fn function(net: &Net, function: &Function, programs: &Programs) -> Check {
@@ -70,6 +83,7 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
             Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
             Place::Result(i) => program.results.get(i).is_some_and(|r| r.ty.dtype == b.dtype),
             Place::Parameter(i) => i < net.parameters.len() && b.dtype == net.float,
+            Place::Mirror(i) => net.on(Backend::Cpu).is_some_and(|t| t.mirror(i, b.dtype).is_some()),
             Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == net.float,
             Place::State(i) => net.states.get(i).is_some_and(|s| s.ty.dtype == b.dtype),
             Place::Check(i) => i < program.words() && b.dtype == DType::I64,
@@ -113,7 +127,7 @@ fn launch(program: &Program, launch: &Launch) -> Check {
     for store in writes(launch) {
         // The parameters of a model may be read by several calls at once; only optimizers write them.
         let to = &program.buffers[store].place;
-        let writable = !matches!(to, Place::Parameter(_) | Place::Argument(_));
+        let writable = !matches!(to, Place::Parameter(_) | Place::Mirror(_) | Place::Argument(_));
         ensure(writable, || "stores to a parameter or an argument".to_string())?;
     }
     let dtype = |access: &Access| program.buffers[access.buffer].dtype;

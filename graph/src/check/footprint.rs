@@ -16,6 +16,8 @@ enum Space {
     Argument(usize),
     Result(usize),
     Parameter(usize),
+    /// All mirrors of a parameter: only an update of it writes them, as a whole as far as anybody knows.
+    Mirrors(usize),
     Gradient(usize),
     State(usize),
     Checks,
@@ -135,6 +137,7 @@ impl<'p> Footprints<'p> {
                     let width = self.program.buffers[store.buffer].dtype.bytes() as i64;
                     let bytes = elements.iter().map(|(from, to)| ((start + from) * width, (start + to) * width));
                     footprint.writes.entry(Space::Parameter(parameter)).or_default().extend(bytes);
+                    footprint.writes.entry(Space::Mirrors(parameter)).or_default().push((0, i64::MAX));
                 }
             }
         }
@@ -169,6 +172,7 @@ impl<'p> Footprints<'p> {
             Place::Check(_) => (Space::Checks, start + moved),
             Place::Arena(_) => (Space::Arena, start + moved),
             Place::Parameter(i) => (Space::Parameter(further(i)), start),
+            Place::Mirror(i) => (Space::Mirrors(further(i)), start),
             Place::Gradient(i) => (Space::Gradient(further(i)), start),
             Place::State(i) => (Space::State(further(i)), start),
         }

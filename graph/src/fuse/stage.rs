@@ -372,6 +372,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             op @ (Op::Input(_)
             | Op::Parameter(_)
             | Op::RoundParameter { .. }
+            | Op::Mirror { .. }
             | Op::State(_)
             | Op::RoundState { .. }
             | Op::Get(_)

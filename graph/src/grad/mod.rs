@@ -469,9 +469,14 @@ impl Pass<'_> {
                     }
                 }
             }
-            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
-            Op::LossScale => {}
-            Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
+            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => {}
+            Op::Const(_)
+            | Op::Size(_)
+            | Op::Iota(_)
+            | Op::LossScale
+            | Op::Random(_)
+            | Op::State(_)
+            | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
             // The winners are steps of the pooled values: only what is handed to them has a gradient.
             Op::MaxPool2dGrad(window) => {

@@ -169,6 +169,7 @@ fn operation(out: &mut String, node: &Node) {
         Op::Input(i) => write!(out, "argument {i}"),
         Op::Parameter(i) => write!(out, "parameter {i}"),
         Op::RoundParameter { first, steps } => write!(out, "parameter {first}{}", rounds(steps)),
+        Op::Mirror { first, steps } => write!(out, "mirror {first}{}", rounds(steps)),
         Op::State(i) => write!(out, "state {i}"),
         Op::RoundState { first, steps } => write!(out, "state {first}{}", rounds(steps)),
         Op::Const(c) => write!(out, "{c}"),

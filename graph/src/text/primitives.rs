@@ -19,8 +19,8 @@ macro_rules! primitives {
                     format!("{}{}", $name, bracketed(&attributes))
                 })*
                 // These have a form of their own.
-                Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. }
-                | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::LossScale | Op::Random(_) | Op::Unary(_) | Op::Binary(_)
+                Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::State(_)
+                | Op::RoundState { .. } | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::LossScale | Op::Random(_) | Op::Unary(_) | Op::Binary(_)
                 | Op::Reduce(..) | Op::MatMul { .. } | Op::Routine(_) | Op::Repeat(_) | Op::Get(_) => format!("{op:?}"),
             }
         }

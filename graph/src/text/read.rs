@@ -227,6 +227,7 @@ impl GraphLine for Line<'_> {
                 (number, steps) if steps.is_empty() => Op::Parameter(number),
                 (first, steps) => Op::RoundParameter { first, steps },
             }),
+            "mirror" => Some(Op::Mirror { first: self.number()?, steps: self.rounds()? }),
             "state" => Some(match (self.number()?, self.rounds()?) {
                 (number, steps) if steps.is_empty() => Op::State(number),
                 (first, steps) => Op::RoundState { first, steps },

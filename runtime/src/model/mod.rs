@@ -19,6 +19,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
+use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::session::Session;
 use crate::view::{Argument, Output};
@@ -39,6 +40,7 @@ pub struct Model {
     runs: u64,
     calls: Calls,
     scales: LossScales,
+    /// The flat arena, and mirrors behind it.
     parameters: Memory,
     states: States,
     /// One a function.
@@ -91,8 +93,9 @@ impl Model {
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        let mut parameters = loaded.arena()?;
+        let mut parameters = loaded.model_memory()?;
         init::initialise(&loaded, seed, &mut parameters)?;
+        mirrors::refresh_all(&loaded, &mut parameters);
         let functions = loaded.net.cpu();
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
@@ -324,6 +327,7 @@ impl Model {
         training: Option<(u64, u64, &Saved, &SavedScales)>,
     ) {
         self.parameters = parameters;
+        mirrors::refresh_all(&self.loaded, &mut self.parameters);
         self.states.restore(states);
         if let Some((seed, runs, calls, scales)) = training {
             self.scales.restore(&self.loaded.net, scales);

@@ -412,11 +412,7 @@ impl Model {
 
     fn check_gradients(&self, gradients: &Gradients) -> Result<()> {
         let (ours, theirs) = (&self.loaded, &gradients.loaded);
-        if Arc::ptr_eq(ours, theirs)
-            || ours.net.name == theirs.net.name
-                && ours.net.float == theirs.net.float
-                && ours.net.parameters == theirs.net.parameters
-        {
+        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name && ours.lies_alike(theirs) {
             return Ok(());
         }
         let (left, right) = (ours.net.name.clone(), theirs.net.name.clone());

@@ -147,6 +147,8 @@ impl Bound {
                 Place::State(i) => states.starts[*i],
                 Place::Check(i) => 8 * i,
                 Place::Parameter(i) | Place::Gradient(i) => loaded.float.bytes() * loaded.offsets[*i],
+                // `validate` found that there is one.
+                Place::Mirror(i) => loaded.mirror(*i, buffer.dtype).unwrap_or(loaded.model_bytes()),
                 Place::Arena(offset) => sizes.length(offset, &buffer.name)?,
             };
             if place % width != 0 {
@@ -158,6 +160,7 @@ impl Bound {
             let moves = buffer.strides.iter().map(|stride| match buffer.place {
                 Place::State(i) => states.stride(i, sizes.eval(stride)),
                 Place::Parameter(i) | Place::Gradient(i) => loaded.stride(i, sizes.eval(stride)) * width as isize,
+                Place::Mirror(i) => loaded.mirror_stride(i, sizes.eval(stride), buffer.dtype),
                 _ => sizes.eval(stride) as isize * width as isize,
             });
             strides.extend(moves.chain(std::iter::repeat(0)).take(depth));
@@ -173,6 +176,7 @@ impl Bound {
                     }
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => loaded.bytes(),
+                    Place::Mirror(_) => loaded.model_bytes(),
                     Place::State(_) => states.bytes,
                     Place::Check(_) => 8 * program.words(),
                     Place::Arena(_) => arena_bytes,

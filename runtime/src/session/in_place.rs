@@ -41,6 +41,15 @@ pub(super) fn fusible(
             let until = match bound.homes[buffer].place {
                 Place::Parameter(_) => &mut read_until,
                 Place::Gradient(_) => &mut touched_until,
+                Place::Mirror(_) => {
+                    stand.last_of_each(bound.strides(buffer), &mut |phase| {
+                        let (start, _) = bound.elements(buffer, phase.rounds, 1);
+                        if let Some(parameter) = loaded.mirrored_at(start) {
+                            read_until[parameter] = read_until[parameter].max(phase.number + 1);
+                        }
+                    });
+                    continue;
+                }
                 Place::Argument(_) | Place::Result(_) | Place::State(_) | Place::Check(_) | Place::Arena(_) => continue,
             };
             stand.last_of_each(bound.strides(buffer), &mut |phase| {
@@ -60,7 +69,7 @@ pub(super) fn fusible(
         }
         stand.last_of_each(bound.strides(store.buffer), &mut |Phase { number, rounds }| {
             let (start, end) = bound.elements(store.buffer, rounds, loaded.float.bytes());
-            let whole = |p: usize| loaded.offsets[p] == start && loaded.net.parameters[p].padded_len() >= end - start;
+            let whole = |p: usize| loaded.offsets[p] == start && loaded.net.padded_len(p) >= end - start;
             let Ok(p) = loaded.offsets.binary_search(&start) else { return };
             let is_last = read_until[p] <= number && touched_until[p] == number + 1;
             if whole(p) && reached[p] && is_last {

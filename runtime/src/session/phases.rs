@@ -115,7 +115,7 @@ impl Bound {
                 let mut is_fused = vec![false; loaded.net.parameters.len()];
                 let fused = in_place::fusible(loaded, reaches, launches, self, &self.alone.schedule);
                 fused.iter().for_each(|update| is_fused[update.of.parameter] = true);
-                let elements = |p: usize| (!is_fused[p]).then(|| loaded.net.parameters[p].padded_len());
+                let elements = |p: usize| (!is_fused[p]).then(|| loaded.net.padded_len(p));
                 let mut phases = phases(&gather(&tasks, &elements))?;
                 // The same ones by the numbers that phases have among updates.
                 phases.at_once = in_place::fusible(loaded, reaches, launches, self, &phases.schedule);

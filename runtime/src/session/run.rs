@@ -23,7 +23,7 @@ use crate::view::{Argument, Given, Output};
 
 /// What a call reads and writes besides the session's own memory.
 pub(crate) struct Operands<'a> {
-    /// The flat arena of parameters, read only (but for in-place updates).
+    /// The flat arena of parameters and their mirrors, read only (but for in-place updates).
     pub(crate) parameters: Shared<u8>,
     /// The flat arena of gradients; may be null for an inference program.
     pub(crate) gradients: Shared<u8>,
@@ -227,7 +227,7 @@ impl Session {
     /// If a value that the program makes fails a check: no parameter has changed then. If a kernel (or an optimizer of the user's) panics.
     ///
     /// # Safety
-    /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` and, for a training program, `gradients` point to the bytes of a flat arena of the net, which no one else uses
+    /// Arguments are those of [`Session::prepare`], results of the types that it found. `parameters` points to the memory of a model of the net and, for a training program, `gradients` to the bytes of a flat arena, which no one else uses
     /// meanwhile, except that parameters may be read by several calls at once if none updates them.
     pub(crate) unsafe fn run(
         &mut self,
@@ -258,12 +258,12 @@ impl Session {
         self.scalars_start = Shared::new(frame);
     }
 
-    /// Runs the prepared call of an inference program and returns new arrays. `parameters` is the net's flat arena.
+    /// Runs the prepared call of an inference program and returns new arrays. `parameters` is the memory of a model.
     ///
     /// # Errors
     /// If a kernel panics.
     pub(crate) fn infer(&mut self, parameters: &Memory, args: &[&Array], scalars: StepScalars) -> Result<Vec<Array>> {
-        assert!(!self.training && parameters.len() == self.loaded.bytes(), "not this net's parameters");
+        assert!(!self.training && parameters.len() == self.loaded.model_bytes(), "not this net's parameters");
         let mut results = self.new_results()?;
         let mut operands = Operands {
             parameters: Shared::new(parameters.as_ptr().cast_mut()),
@@ -272,13 +272,13 @@ impl Session {
             results: &mut results,
             scalars,
         };
-        // SAFETY: the arena has the net's length and is only read, as `validate` admits no launch that stores to a parameter, nor an
+        // SAFETY: the memory has a model's length and is only read, as `validate` admits no launch that stores to a parameter or a mirror, nor an
         // inference program with gradients; arguments and results are those of the prepared call.
         unsafe { self.run(&mut operands, None)? };
         Ok(results)
     }
 
-    /// Runs the call of [`Session::prepare_views`] of an inference program. `parameters` is the net's flat arena.
+    /// Runs the call of [`Session::prepare_views`] of an inference program. `parameters` is the memory of a model.
     ///
     /// # Errors
     /// If a value that the program makes fails a check, or a kernel panics: what was to be written is undefined then.
@@ -289,7 +289,7 @@ impl Session {
         results: &mut [Output<'_>],
         scalars: StepScalars,
     ) -> Result<()> {
-        assert!(!self.training && parameters.len() == self.loaded.bytes(), "not this net's parameters");
+        assert!(!self.training && parameters.len() == self.loaded.model_bytes(), "not this net's parameters");
         let result = |i: usize| match &results[i] {
             Output::Write(view) => view.first(),
             Output::Donated(argument) => args[*argument].first(),
@@ -310,11 +310,11 @@ impl Session {
                 return Ok(Some(format!("argument `{}`", declared.name)));
             }
         }
-        for (parameter, &start) in loaded.net.parameters.iter().zip(&loaded.offsets) {
+        for (number, (parameter, &start)) in loaded.net.parameters.iter().zip(&loaded.offsets).enumerate() {
             // SAFETY: as the caller says.
             let worst = unsafe {
                 let start = operands.parameters.0.add(start * loaded.float.bytes());
-                worst(loaded.net.float, start, parameter.padded_len())
+                worst(loaded.net.float, start, loaded.net.padded_len(number))
             };
             if !matches!(worst, Worst::Finite) {
                 return Ok(Some(format!("parameter `{}`", parameter.name)));
@@ -381,7 +381,7 @@ impl Session {
             let base = match home.place {
                 Place::Argument(i) => argument(i).0,
                 Place::Result(i) => result(i).0,
-                Place::Parameter(_) => parameters.0,
+                Place::Parameter(_) | Place::Mirror(_) => parameters.0,
                 Place::Gradient(_) => gradients.0,
                 Place::State(_) => states,
                 Place::Check(_) => checks,

@@ -66,6 +66,7 @@ fn buffer(out: &mut String, number: usize, buffer: &Buffer) -> fmt::Result {
         Place::Argument(i) => write!(out, "argument {i}"),
         Place::Result(i) => write!(out, "result {i}"),
         Place::Parameter(i) => write!(out, "parameter {i}"),
+        Place::Mirror(i) => write!(out, "mirror {i}"),
         Place::Gradient(i) => write!(out, "gradient {i}"),
         Place::State(i) => write!(out, "state {i}"),
         Place::Check(i) => write!(out, "check {i}"),

@@ -115,6 +115,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Argument(i) => format!("argument `{}`", program.arguments[*i].name),
         Place::Result(i) => format!("result {i}"),
         Place::Parameter(i) => format!("parameter {i}"),
+        Place::Mirror(i) => format!("mirror {i}"),
         Place::Gradient(i) => format!("gradient {i}"),
         Place::State(i) => format!("state {i}"),
         Place::Check(i) => format!("check {i}"),

@@ -325,6 +325,7 @@ impl Line<'_> {
             "argument" => Place::Argument(self.number()?),
             "result" => Place::Result(self.number()?),
             "parameter" => Place::Parameter(self.number()?),
+            "mirror" => Place::Mirror(self.number()?),
             "gradient" => Place::Gradient(self.number()?),
             "state" => Place::State(self.number()?),
             "check" => Place::Check(self.number()?),

@@ -12,7 +12,7 @@ pub enum Root {
     Argument(usize),
     /// A result.
     Result(usize),
-    /// A parameter.
+    /// A parameter with its mirrors, which whatever updates it writes too.
     Parameter(usize),
     /// The gradient of a parameter.
     Gradient(usize),
@@ -121,6 +121,10 @@ fn of_buffer(buffers: &[Buffer], number: usize, counts: &[&Size], each: &mut dyn
     };
     match buffer.place {
         Place::Parameter(first) => numbered(first, &Root::Parameter),
+        // Its elements lie in another order.
+        Place::Mirror(first) => {
+            numbers(buffer, first, counts).into_iter().for_each(|(number, _)| each(Root::Parameter(number), None));
+        }
         Place::Gradient(first) => numbered(first, &Root::Gradient),
         Place::State(first) => numbered(first, &Root::State),
         Place::Arena(_) => each(Root::Buffer(whole), span(&buffer.strides)),
@@ -172,7 +176,7 @@ fn roots_of_model<'p>(
             let mut touch = |buffer: usize, writes: bool| {
                 let buffer = &buffers[buffer];
                 let (first, root): (usize, fn(usize) -> Root) = match buffer.place {
-                    Place::Parameter(first) => (first, Root::Parameter),
+                    Place::Parameter(first) | Place::Mirror(first) => (first, Root::Parameter),
                     Place::Gradient(first) => (first, Root::Gradient),
                     Place::Check(_) => return each(Root::Checks, writes, None),
                     Place::Argument(_) | Place::Result(_) | Place::State(_) | Place::Arena(_) => return,
