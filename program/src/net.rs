@@ -212,7 +212,7 @@ impl Net {
         // As parameters do, in whole cache lines.
         let bytes = |mirror: &Mirror| {
             let shape = self.parameters.get(mirror.parameter).map_or(&[][..], |parameter| &parameter.shape);
-            (mirror.layout.padded(shape).saturating_mul(mirror.dtype.bytes())).next_multiple_of(64)
+            mirror.layout.padded(shape).saturating_mul(mirror.dtype.bytes()).div_ceil(64).saturating_mul(64)
         };
         placed(mirrors.iter().map(bytes))
     }

@@ -221,7 +221,7 @@ impl Drop for Written<'_, '_> {
         let (target, elements) = (self.target, self.elements.clone());
         // SAFETY: the memory is that of a model, which `Target::new` borrowed; whoever calls `Target::update` keeps others away from these
         // elements and their mirrors.
-        unsafe { mirrors::write(target.loaded, target.parameters(), self.parameter, elements) }
+        unsafe { mirrors::write(target.loaded, target.isa, target.parameters(), self.parameter, elements) }
     }
 }
 

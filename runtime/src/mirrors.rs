@@ -17,7 +17,7 @@ use crate::net::Loaded;
 ///
 /// # Safety
 /// `memory` is that of a model of this net; nobody writes these elements meanwhile, and nobody else uses those of their mirrors.
-pub(crate) unsafe fn write(loaded: &Loaded, memory: Shared<u8>, parameter: usize, elements: Range<usize>) {
+pub(crate) unsafe fn write(loaded: &Loaded, isa: Isa, memory: Shared<u8>, parameter: usize, elements: Range<usize>) {
     let start = loaded.offsets[parameter];
     for (at, Mirror { dtype, layout, .. }) in loaded.mirrors(parameter) {
         let elements_at = |bytes: usize, dtype| Elements { base: memory.0.wrapping_add(bytes), dtype };
@@ -27,7 +27,7 @@ pub(crate) unsafe fn write(loaded: &Loaded, memory: Shared<u8>, parameter: usize
         let shape = &loaded.net.parameters[parameter].shape;
         // SAFETY: both lie in the memory as a whole, as `Loaded` places them and the caller says; `validate` admits mirrors of the parameters' type,
         // and of halves of f32.
-        unsafe { mirror(Isa::detect(), shape, from, to, elements.start - start..elements.end - start) };
+        unsafe { mirror(isa, shape, from, to, elements.start - start..elements.end - start) };
     }
 }
 
@@ -35,7 +35,7 @@ pub(crate) unsafe fn write(loaded: &Loaded, memory: Shared<u8>, parameter: usize
 pub(crate) fn refresh(loaded: &Loaded, memory: &mut Memory, parameter: usize) {
     assert!(memory.len() == loaded.model_bytes(), "not this net's parameters");
     // SAFETY: the memory is a model's, by its length, and borrowed uniquely.
-    unsafe { write(loaded, Shared::new(memory.as_mut_ptr()), parameter, loaded.range(parameter)) }
+    unsafe { write(loaded, Isa::detect(), Shared::new(memory.as_mut_ptr()), parameter, loaded.range(parameter)) }
 }
 
 /// Writes all mirrors.

@@ -87,6 +87,8 @@ pub(crate) struct Loaded {
     bytes: usize,
     /// Where each mirror of the net starts behind the flat arena of parameters, in bytes from its beginning.
     mirror_starts: Vec<usize>,
+    /// The numbers of each parameter's mirrors.
+    mirrors_of: Vec<Vec<usize>>,
     /// Bytes of both.
     model_bytes: usize,
     kernels: &'static [EmittedKernel],
@@ -107,7 +109,11 @@ impl Loaded {
         let end = if mirror_bytes == 0 { bytes } else { bytes.next_multiple_of(64) };
         mirror_starts.iter_mut().for_each(|start| *start += end);
         let model_bytes = end.saturating_add(mirror_bytes);
-        Ok(Loaded { net, float, offsets, bytes, mirror_starts, model_bytes, kernels, places })
+        let mut mirrors_of = vec![vec![]; net.parameters.len()];
+        for (number, mirror) in net.on(Backend::Cpu).iter().flat_map(|t| &t.mirrors).enumerate() {
+            mirrors_of[mirror.parameter].push(number);
+        }
+        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places })
     }
 
     /// Bytes of a flat arena.
@@ -125,14 +131,10 @@ impl Loaded {
         self.net.on(Backend::Cpu)
     }
 
-    /// Every mirror, with the byte of a model's memory at which it starts.
-    fn all_mirrors(&self) -> impl Iterator<Item = (usize, &Mirror)> {
-        self.mirror_starts.iter().copied().zip(self.cpu().into_iter().flat_map(|t| &t.mirrors))
-    }
-
-    /// The mirrors of a parameter.
+    /// The mirrors of a parameter, each with the byte of a model's memory at which it starts.
     pub(crate) fn mirrors(&self, parameter: usize) -> impl Iterator<Item = (usize, &Mirror)> {
-        self.all_mirrors().filter(move |(_, mirror)| mirror.parameter == parameter)
+        let all = self.cpu().map_or(&[][..], |t| &t.mirrors);
+        self.mirrors_of[parameter].iter().map(move |&number| (self.mirror_starts[number], &all[number]))
     }
 
     /// Where the mirror of a parameter in a type starts.
@@ -149,7 +151,8 @@ impl Loaded {
 
     /// The parameter whose mirror starts at a byte of a model's memory.
     pub(crate) fn mirrored_at(&self, byte: usize) -> Option<usize> {
-        self.all_mirrors().find(|(start, _)| *start == byte).map(|(_, mirror)| mirror.parameter)
+        let number = self.mirror_starts.iter().position(|start| *start == byte)?;
+        self.cpu()?.mirrors.get(number).map(|mirror| mirror.parameter)
     }
 
     /// Whether parameters, and what lies as they do, lie alike in another net, mirrors included.
