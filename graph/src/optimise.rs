@@ -26,18 +26,19 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
     let mut rebuild = Rebuild { keeps_detached, ..Rebuild::of(graph) };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     let readers = readers(graph);
-    for (node, readers) in graph.nodes.iter().zip(readers) {
-        let mut node = node.clone();
+    for (written, readers) in graph.nodes.iter().zip(readers) {
+        let mut node = written.clone();
         for input in &mut node.inputs {
             *input = map[input.index()];
         }
         if let Op::Repeat(repeat) = &mut node.op {
             repeat.body = simplified(&repeat.body, keeps_detached);
         }
-        let of = node.inputs.first().copied();
         let value = rebuild.add(node);
-        if let Some((exact, wide)) = of.and_then(|x| rebuild.exact_half(x, value)) {
-            map.iter_mut().filter(|v| **v == exact).for_each(|v| *v = wide);
+        if let ([x], Op::Cast) = (&written.inputs[..], &written.op)
+            && let Some(wide) = rebuild.exact_half(map[x.index()], value)
+        {
+            map[x.index()] = wide;
         }
         rebuild.readers.resize(rebuild.out.nodes.len(), 0);
         rebuild.readers[value.index()] += readers;

@@ -35,9 +35,13 @@ fn body(graph: &Graph, half: DType, states: usize, arguments: &[bool]) -> (Graph
     (pass.out, halves)
 }
 
-/// Whether it is a loop or a result of something that has several: none is a part of a call here.
-fn is_of_loops(node: &Node) -> bool {
-    matches!(node.op, Op::Repeat(_))
+/// Whether it is a loop or a result of one: neither is a part of a call here.
+fn is_of_loops(graph: &Graph, node: &Node) -> bool {
+    match node.op {
+        Op::Repeat(_) => true,
+        Op::Get(_) => matches!(graph.node(node.inputs[0]).op, Op::Repeat(_)),
+        _ => false,
+    }
 }
 
 /// What a call takes from outside, and whether its results are halves, once somebody asked.
@@ -71,7 +75,7 @@ impl<'g> Pass<'g> {
         let mut calls: BTreeMap<u32, Call> = BTreeMap::new();
         for node in &graph.nodes {
             let caller = node.origin.caller;
-            if caller.is_whole() && !is_of_loops(node) {
+            if caller.is_whole() && !is_of_loops(graph, node) {
                 let call = calls.entry(caller.number).or_default();
                 call.autocast = caller.autocast;
                 let outside = |v: &&Value| graph.node(**v).origin.caller.number != caller.number;
@@ -134,7 +138,7 @@ impl<'g> Pass<'g> {
         }
         let of_halves = caller.is_whole() && caller.autocast == Autocast::Half;
         let is_product = node.op.primitive().class == Class::Tile && (of_halves || !caller.is_whole());
-        let is_inner = caller.is_whole() && other.origin.caller == caller && !is_of_loops(other);
+        let is_inner = caller.is_whole() && other.origin.caller == caller && !is_of_loops(self.graph, other);
         match is_inner {
             _ if is_product => self.through_half(value),
             true => self.made[value.index()],
@@ -179,7 +183,7 @@ impl<'g> Pass<'g> {
         match &node.op {
             Op::Input(number) => self.arguments[*number],
             Op::Get(number) if self.of_loops.contains_key(&node.inputs[0]) => self.of_loops[&node.inputs[0]][*number],
-            _ if is_of_loops(node) => false,
+            _ if is_of_loops(graph, node) => false,
             _ if node.origin.caller.is_whole() => self.call_is_half(node.origin.caller.number),
             // A view that nobody called for is what it shows.
             op if op.primitive().class == Class::View => match node.inputs[..] {

@@ -62,9 +62,9 @@ impl Rebuild {
         }
     }
 
-    /// If `half` is the half that `x` was rounded to, and rounding changed nothing (of the greater of two halves, say): `x`, and the half made wide,
-    /// which whoever comes later reads in its place, so that `x` need not lie in memory too.
-    pub(super) fn exact_half(&mut self, x: Value, half: Value) -> Option<(Value, Value)> {
+    /// If `half` is the half that `x` was rounded to, and rounding changed nothing (of the greater of two halves, say): the half made wide, which
+    /// whoever comes later reads in place of `x`, so that `x` need not lie in memory too.
+    pub(super) fn exact_half(&mut self, x: Value, half: Value) -> Option<Value> {
         let made = self.out.node(half).clone();
         let rounds = made.op == Op::Cast && made.inputs == [x] && made.ty.dtype.is_half();
         // What is widened here already is read so.
@@ -72,8 +72,7 @@ impl Rebuild {
             return None;
         }
         let ty = self.out.ty(x).clone();
-        let wide = self.intern(Node { op: Op::Cast, inputs: vec![half], ty, origin: made.origin });
-        Some((x, wide))
+        Some(self.intern(Node { op: Op::Cast, inputs: vec![half], ty, origin: made.origin }))
     }
 
     /// Whether every number of the value is one of this type.
