@@ -208,13 +208,13 @@ fn endings<N: Example>(name: &str) {
     let with = |schedule: Vec<Task>| Program { schedule, ..program.clone() };
     let early = with(program.with_ending(reaches, Placement::Early));
     // Half of the updates are done by launches.
-    let gathered = gather(&early.schedule, &|p| (p % 2 == 0).then(|| net.parameters[p].padded_len()));
+    let gathered = gather(&early.schedule, &|p| (p % 2 == 0).then(|| net.padded_len(p)));
     let all = [early.clone(), with(gathered), with(program.with_ending(reaches, Placement::Late))];
     let pairs = all.each_ref().map(check);
 
     // Each parameter is updated once, right after something that it waits for.
     let conflicts = Conflicts::new(&early.schedule, &early.launches, &early.buffers);
-    let mut updated = vec![];
+    let mut updated: Vec<usize> = vec![];
     for (number, task) in early.schedule.iter().enumerate() {
         let TaskKind::Ending(Ending { kind: EndingKind::Update, of }) = &task.kind else { continue };
         updated.extend(of);

@@ -309,7 +309,7 @@ fn with_large() -> Model {
     let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap_or_else(|e| panic!("{e:?}")).net;
     let (program, reaches) = (net.cpu()[0].training.as_ref().unwrap(), &net.functions[0].reaches);
     // What a product makes, its kernel updates.
-    let left = |p: usize| (p != 0).then(|| net.parameters[p].padded_len());
+    let left = |p: usize| (p != 0).then(|| net.padded_len(p));
     let schedule = gather(&program.with_ending(reaches, Placement::Early), &left);
     let update = |of: &[usize]| TaskKind::Ending(Ending { kind: EndingKind::Update, of: of.to_vec() });
     let at = |kind: TaskKind| schedule.iter().position(|task| task.kind == kind);
