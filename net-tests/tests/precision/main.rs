@@ -1,7 +1,8 @@
 //! Mixed precision: what PyTorch's autocast makes of the same networks, what is kept, what parameters get.
 
-#[path = "../../tests/nets/mod.rs"]
+#[path = "../../../tests/nets/mod.rs"]
 mod nets;
+mod training;
 
 use std::collections::BTreeMap;
 use std::fs;
