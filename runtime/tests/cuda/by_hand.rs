@@ -5,7 +5,7 @@ use castnet_program::net::{Backend, ForTarget, Function, Net, Programs};
 use castnet_program::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Source, Stage, Target, Task,
 };
-use castnet_program::scalar::{Binary, Code, Instr, Lane, Reduction, Unary};
+use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Reduction, Unary};
 use castnet_program::size::Size;
 use castnet_program::types::{DType, Type};
 
@@ -47,6 +47,7 @@ pub fn net() -> Net {
         launch(&mut program, &format!("from {dtype}"), &[from], Instr::To(dtype, 0), dtype);
     }
     let unit = argument_buffer(&mut program, "unit", DType::F32);
+    thirds(&mut program, unit);
     for lane in Lane::ALL {
         let from = if lane == Lane::F32 { unit } else { argument_buffer(&mut program, "x", lane.dtype()) };
         // Sums and products of doubles are held to the bit, too, which their order changes.
@@ -115,6 +116,14 @@ fn launch(program: &mut Program, name: &str, from: &[usize], instr: Instr, dtype
         stages: vec![stage],
         updates: None,
     });
+}
+
+/// Adds a launch that gives element ⌊(i - 4) / 3⌋ at i, and 7 where there is none: before the first one numbers are rounded down, away from 0.
+fn thirds(program: &mut Program, from: usize) {
+    launch(program, "thirds", &[from], Instr::Unary(Unary::Neg, 0), DType::F32);
+    let Some(Launch { loads, .. }) = program.launches.last_mut() else { return };
+    let thirds = Index { divide: 3, ..Index::of(0).plus(&(-4).into()) };
+    loads[0] = Access { outside: Some(Literal::F32(7.0)), ..Access::new(from, vec![LEN.into()], vec![thirds]) };
 }
 
 /// Adds a launch that finds `reductions` of `length` elements at each of `points` points.

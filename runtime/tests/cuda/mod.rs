@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod checked;
+mod decayed;
 mod emulator;
 mod memory;
 mod nvrtc;
@@ -72,7 +73,7 @@ fn subjects(golden: &Golden) -> Vec<Subject<'_>> {
             case.compiled(DType::F32).unwrap_or_else(|| panic!("{}: `{}` is a mistake", case.name, case.text));
         subjects.push(Subject { compiled, case: Some((case, golden)), seed: 0 });
     }
-    let nets = [written::mlp(), written::lenet(), written::third()];
+    let nets = [written::mlp(), written::lenet(), written::third(), decayed::net()];
     for (seed, source) in nets.into_iter().chain((0..NETS).map(random::random_net)).enumerate() {
         let compiled = compile(source).unwrap_or_else(|e| panic!("net {seed}: {e:?}"));
         subjects.push(Subject { compiled, case: None, seed: seed as u64 });
@@ -121,6 +122,7 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
         "= cn::over_block<cn::Sum>",
         "= cn::over_warp<cn::Max>",
         "= cn::over_column<cn::Sum>",
+        "cn::floor_div(",
         "? ",
     ];
     for form in forms {
