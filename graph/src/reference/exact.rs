@@ -18,13 +18,23 @@ fn outputs(graph: &Graph, arguments: &[bool]) -> Vec<bool> {
         if let Op::Repeat(repeat) = &node.op {
             loops.insert(Value(index as u32), of_loop(repeat, operands.clone()));
         }
-        let is_made_so = match (&node.op, node.inputs.first().and_then(|v| loops.get(v))) {
-            (Op::Input(number), _) => arguments[*number],
+        let are_operands = operands.iter().all(|is_exact| *is_exact);
+        let is_made_so = match &node.op {
+            Op::Input(number) => arguments[*number],
             // A loop before this one may have assigned it.
-            (Op::RoundState { .. }, _) => false,
-            (Op::Get(number), Some(results)) => results[*number],
-            // Whatever it is, it depends on nothing else.
-            (_, _) => operands.iter().all(|is_exact| *is_exact),
+            Op::RoundState { .. } => false,
+            Op::Get(number) => node.inputs.first().and_then(|v| loops.get(v)).map_or(are_operands, |of| of[*number]),
+            // What depends on its operands and on nothing else. That some are floats always, their types say.
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::Const(_) | Op::Size(_) => are_operands,
+            Op::Iota(_) | Op::Random(_) | Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast => are_operands,
+            Op::Detach | Op::WithSlope | Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => are_operands,
+            Op::Normalize(_) | Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } => are_operands,
+            Op::Pad { .. } | Op::Cat(_) | Op::Gather { .. } | Op::Scatter { .. } | Op::Reduce(..) => are_operands,
+            Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => are_operands,
+            Op::MaxPool2d(_) | Op::MaxPool2dGrad(_) | Op::SumPool2d(_) | Op::SumPool2dGrad(_) => are_operands,
+            Op::MaxPool2dIndex(_) | Op::MaxPool2dScatter(_) | Op::MaxPool2dGather(_) => are_operands,
+            Op::Resample { .. } | Op::Attention(_) | Op::AttentionGrad(_) | Op::Copy | Op::After => are_operands,
+            Op::Routine(_) | Op::Repeat(_) => are_operands,
         };
         values.push(is_made_so && !node.ty.dtype.is_float());
     }
