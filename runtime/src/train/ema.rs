@@ -13,14 +13,21 @@ use crate::optimizer::Optimizer;
 /// The average is a model of its own, so what is evaluated or saved is `ema.net()`. The first update copies; each further one moves all
 /// parameters a part of 1 - decay of the way. States, such as running statistics, are copied.
 ///
-/// ```ignore
-/// let mut ema = Ema::new(LeNet::new(&Device::cpu(), 1)?, 0.999)?;
-/// while let Some([image, digit]) = fit.next_batch()? {
-///     net.loss_step(&mut sgd, image, digit)?;
-///     ema.update(&net)?;
+/// ```
+/// use castnet_runtime::train::Ema;
+/// use castnet_runtime::{Model, Result};
+///
+/// /// `ema` begins as a net of its own: `Ema::new(LeNet::new(&Device::cpu(), 1)?, 0.999)?`.
+/// fn train<N>(net: &mut N, ema: &mut Ema<N>, mut step: impl FnMut(&mut N) -> Result<()>) -> Result<()>
+/// where
+///     N: AsRef<Model> + AsMut<Model>,
+/// {
+///     for _ in 0..1000 {
+///         step(net)?; // net.loss_step(&mut sgd, image, digit)?
+///         ema.update(net)?;
+///     }
+///     ema.net().as_ref().save("averaged.safetensors")
 /// }
-/// let right = accuracy(&test, 250, |image| ema.net().scores(image))?;
-/// ema.net().save("averaged.safetensors")?;
 /// ```
 #[doc(alias = "AveragedModel")]
 #[derive(Debug)]
