@@ -209,7 +209,7 @@ fn endings<N: Example>(name: &str) {
 
     // Each parameter is updated once, right after something that it waits for.
     let conflicts = Conflicts::new(&early.schedule, &early.launches, &early.buffers);
-    let mut updated = vec![];
+    let mut updated: Vec<usize> = vec![];
     for (number, task) in early.schedule.iter().enumerate() {
         let TaskKind::Ending(Ending { kind: EndingKind::Update, of }) = &task.kind else { continue };
         updated.extend(of);

@@ -17,6 +17,7 @@ fn count(program: &Program, steps: &[Task], inside: bool, counts: &mut Counts) {
     for step in steps {
         match &step.kind {
             TaskKind::Loop { body, .. } => count(program, body, true, counts),
+            TaskKind::Ending(_) => {}
             TaskKind::Launch(number) => {
                 let launch = &program.launches[*number];
                 let moves = |buffer: usize| program.buffers[buffer].strides.iter().any(|s| !s.is_zero());
