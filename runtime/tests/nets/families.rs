@@ -18,6 +18,7 @@ fn count(program: &Program, steps: &[Task], inside: bool, counts: &mut Counts) {
         match &step.kind {
             TaskKind::Ending(_) => {}
             TaskKind::Loop { body, .. } => count(program, body, true, counts),
+            TaskKind::Ending(_) => {}
             TaskKind::Launch(number) => {
                 let launch = &program.launches[*number];
                 let moves = |buffer: usize| program.buffers[buffer].strides.iter().any(|s| !s.is_zero());
