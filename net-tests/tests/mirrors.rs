@@ -11,13 +11,13 @@ network! {
     block Mix<DIRECT>(x: f32[N, D], one: f32) -> f32[N, D] {
         param w: f32[D, D] = normal(0, 0.1);
         param gain: f32[D] = normal(1, 0.1);
-        let (w, gain) = if DIRECT == 1 { (w * one, gain * one) } else { (w, gain) };
+        let (w, gain) = if DIRECT == 1 { (w.clamp(-9, 9), gain.clamp(-9, 9)) } else { (w, gain) };
 
         let y = linear(x.cast(bf16), w.cast(bf16)).cast(f32);
         x + (y * gain.cast(f16).cast(f32)).tanh()
     }
 
-    /// Where it is direct, what is converted is no parameter, but the product of one and 1.
+    /// Where it is direct, what is converted is no parameter, but one whose numbers are held between two that none reaches.
     net Halves<DIRECT> {
         table: Embedding(50, 40);
         param w: f32[40, 40] = normal(0, 0.15);
@@ -27,7 +27,7 @@ network! {
 
         pub fn scores(x: f32[N, 40], ids: i64[N], one: f32) -> f32[N, 50] {
             let (w, kernel, start, all) = if DIRECT == 1 {
-                (w * one, kernel * one, start * one, table.weight * one)
+                (w.clamp(-9, 9), kernel.clamp(-9, 9), start.clamp(-9, 9), table.weight.clamp(-9, 9))
             } else {
                 (w, kernel, start, table.weight)
             };

@@ -73,7 +73,9 @@ fn a_gpt_learns_as_much() {
     let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
     let noise = (single.iter().map(|x| (x - mean(&single)).powi(2)).sum::<f64>() / (SEEDS.len() - 1) as f64).sqrt();
     let difference = mean(&mixed) - mean(&single);
-    println!("validation loss: bf16 {mixed:.4?}, f32 {single:.4?}: {difference:+.4} apart, from seed to seed {noise:.4}");
+    println!(
+        "validation loss: bf16 {mixed:.4?}, f32 {single:.4?}: {difference:+.4} apart, from seed to seed {noise:.4}"
+    );
     assert!(mean(&single) < 2.4, "{single:?}");
     assert!(difference <= noise, "{difference} is more than {noise}");
 }
