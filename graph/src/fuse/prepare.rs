@@ -67,7 +67,8 @@ pub(crate) fn prepare(graph: &Graph, lies: &ForTarget, border: &Border) -> Graph
 /// Whether the node makes a half wide again.
 pub(super) fn widens(graph: &Graph, value: Value) -> bool {
     let node = graph.node(value);
-    node.op == Op::Cast && !node.ty.dtype.is_half() && graph.dtype(node.inputs[0]).is_half()
+    let dtype = node.ty.dtype;
+    node.op == Op::Cast && dtype.is_float() && !dtype.is_half() && graph.dtype(node.inputs[0]).is_half()
 }
 
 /// Whether a result lies by strides that the call tells.

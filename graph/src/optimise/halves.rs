@@ -39,11 +39,11 @@ impl Rebuild {
         Some(self.with(node, Op::Cast, vec![view], node.ty.clone()))
     }
 
-    /// What was rounded already is not rounded again, and of a view what it shows is: the kernel that makes it does so.
+    /// What was rounded already, and only widened since, is not rounded again, and of a view what it shows is: the kernel that makes it does so.
     fn rounded(&mut self, node: &Node) -> Option<Value> {
         let below = self.out.node(node.inputs[0]).clone();
         match below.op {
-            Op::Cast if *self.out.ty(below.inputs[0]) == node.ty => Some(below.inputs[0]),
+            Op::Cast if *self.out.ty(below.inputs[0]) == node.ty && is_wide(below.ty.dtype) => Some(below.inputs[0]),
             Op::Reshape | Op::Permute(_) | Op::Broadcast if self.out.as_number(node.inputs[0]).is_none() => {
                 let ty = Type::new(node.ty.dtype, self.out.shape(below.inputs[0]).to_vec());
                 let half = self.with(node, Op::Cast, vec![below.inputs[0]], ty);
@@ -97,4 +97,9 @@ impl Rebuild {
             _ => false,
         }
     }
+}
+
+/// Whether every half of any type is a number of this one.
+fn is_wide(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F64)
 }

@@ -16,7 +16,6 @@ pub fn in_loops(program: &Program) -> Counts {
 fn count(program: &Program, steps: &[Task], inside: bool, counts: &mut Counts) {
     for step in steps {
         match &step.kind {
-            TaskKind::Ending(_) => {}
             TaskKind::Loop { body, .. } => count(program, body, true, counts),
             TaskKind::Ending(_) => {}
             TaskKind::Launch(number) => {
