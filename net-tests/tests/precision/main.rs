@@ -2,6 +2,7 @@
 
 #[path = "../../../tests/nets/mod.rs"]
 mod nets;
+mod odd;
 mod training;
 
 use std::collections::BTreeMap;
