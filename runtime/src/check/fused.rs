@@ -63,6 +63,7 @@ pub fn fused(model: &Model, explained: &str) -> Result<(), Mistake> {
 
 fn with_arguments(model: &Model, function: usize, explained: &str, training: bool, draw: u64) -> Result<(), Mistake> {
     let mut twin = shaken(model, draw)?;
+    twin.remove_loss_scales();
     let call = Call::finite(&twin, function, draw)?;
     let exact = Exact::new(&twin, &call, explained, training)?;
     let graph = if training { exact.with_gradients(&twin)? } else { exact.graph.clone() };

@@ -54,6 +54,12 @@ impl LossScales {
         self.0.clone_from(&other.0);
     }
 
+    /// All are 1.
+    #[cfg(feature = "check")]
+    pub(super) fn remove(&mut self) {
+        self.0.iter_mut().flatten().for_each(|own| *own = LossScale { scale: LEAST, steps: 0 });
+    }
+
     pub(crate) fn save(&self, net: &Net) -> SavedScales {
         let named = net.functions.iter().zip(&self.0);
         named.filter_map(|(f, own)| own.map(|own| (f.name.clone(), (own.scale, own.steps)))).collect()

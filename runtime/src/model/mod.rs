@@ -308,6 +308,12 @@ impl Model {
         Ok(twin)
     }
 
+    /// Lets gradients be computed as what was written says, which no loss is multiplied in.
+    #[cfg(feature = "check")]
+    pub(crate) fn remove_loss_scales(&mut self) {
+        self.scales.remove();
+    }
+
     /// Parameters, states, seed and counters of random numbers of another model of this network.
     #[cfg(feature = "check")]
     pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
