@@ -280,7 +280,7 @@ impl Compiled {
         // Of f16, small gradients would be nothing.
         let gradients = if function.precision == Some(DType::F16) { scaled_gradients } else { gradients };
         let differentiated =
-            |made: Graph| gradients(share(&made), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
+            |made: &Graph| gradients(share(made), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
         let decomposed = |made: &Graph| {
             decompose(made, &target.has()).map_err(|e| broken(&graph, "decompose", format!("{} has no gradient", e.op)))
         };
@@ -288,11 +288,9 @@ impl Compiled {
         self.states_have_sizes(&graph)?;
         crate::verify::verify(&graph).map_err(|what| broken(&graph, "build", what))?;
         let mixed = function.precision.map(|half| verified("precision", mixed(&graph, half))).transpose()?;
-        let mut made = mixed.as_ref().unwrap_or(&graph).clone();
-        if training {
-            made = verified("grad", differentiated(made)?)?;
-        }
-        made = verified("decompose", decomposed(&made)?)?;
+        let start = mixed.as_ref().unwrap_or(&graph);
+        let whole = if training { Some(verified("grad", differentiated(start)?)?) } else { None };
+        let mut made = verified("decompose", decomposed(whole.as_ref().unwrap_or(start))?)?;
         made = verified("optimise", optimise(&made))?;
         if let Some(mirrored) = mirrors::halves(&made, self.net.float) {
             made = verified("mirrors", optimise(&mirrored))?;
