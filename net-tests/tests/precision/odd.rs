@@ -67,5 +67,64 @@ network! {
     }
 }
 
+network! {
+    /// Attention with masks and dropout.
+    pub net Attending {
+        precision: bf16;
+        q: Linear(16);
+        k: Linear(16);
+        v: Linear(16);
+
+        pub train fn loss(x: f32[B, T, 16], seen: bool[B, 1, T, T], distance: f32[T, T]) -> f32 {
+            let q = q(x).reshape([B, T, 4, 4]).transpose(1, 2);
+            let k = k(x).reshape([B, T, 4, 4]).transpose(1, 2);
+            let v = v(x).reshape([B, T, 4, 4]).transpose(1, 2);
+            let a = scaled_dot_product_attention(q, k, v, attn_mask = seen);
+            let b = scaled_dot_product_attention(q, k, v, attn_mask = distance, dropout_p = 0.1);
+            (a + b).square().mean()
+        }
+    }
+
+    /// Views, joins, rows in order.
+    pub net Views {
+        precision: bf16;
+        l: Linear(24);
+        c: Conv2d(4, kernel_size = 3, padding = 1, groups = 2);
+
+        pub train fn loss(x: f32[N, 2, 6, 6], hidden: bool[N, 6]) -> f32 {
+            let a = c(x).permute([0, 2, 3, 1]).reshape([N, 6, 24]);
+            let s = stack(l(a).unbind(1), 1).masked_fill(hidden.unsqueeze(2), 0.0);
+            let z = cat([s, a.flip([1]), a.roll(2, [1])], 2)[.., 1..5, ..];
+            let (top, _) = z.topk(2, dim = 2);
+            z.pad([1, 2], mode = "reflect").mean() + top.sum() + z.repeat([1, 2, 1]).std(1).mean()
+        }
+    }
+
+    /// A gradient of a gradient, and states that go round as halves and as f32.
+    pub net Twice {
+        precision: bf16;
+        a: Linear(8);
+        b: Linear(1);
+        u: Linear(6);
+        v: Linear(6);
+
+        pub train fn slopes(x: f32[N, 4]) -> f32 {
+            let s = b(a(x).gelu());
+            let [g] = grad(s.sum(), [x]);
+            let [h] = grad(g.square().sum(), [x]);
+            s.mean() + h.square().mean()
+        }
+
+        pub train fn rounds(x: f32[N, T, 6], h: f32[N, 6]) -> f32 {
+            let (last, all) = scan(x, h, |h, x| { let n = (u(h) + v(x)).tanh(); (n, n.softmax(1)) }, dim = 1);
+            let (end, _) = scan(x, zeros([N, 6]), |h, x| { let n = u(h).tanh() + v(x); (n, ()) }, dim = 1);
+            last.mean() + all.square().mean() + end.square().mean()
+        }
+    }
+}
+
+castnet::check!(Attending);
+castnet::check!(Views);
+castnet::check!(Twice);
 castnet::check!(Odd);
 castnet::check!(Images);
