@@ -575,6 +575,13 @@ impl Graph {
         Value(self.nodes.len() as u32 - 1)
     }
 
+    /// The half that a node makes wide again, if it does that.
+    pub fn widened(&self, value: Value) -> Option<Value> {
+        let Node { op: Op::Cast, inputs, ty, .. } = self.node(value) else { return None };
+        let is_wide = ty.dtype.is_float() && !ty.dtype.is_half();
+        (is_wide && self.dtype(inputs[0]).is_half()).then_some(inputs[0])
+    }
+
     /// The number that a value has everywhere, if it is a constant (possibly stretched or reshaped).
     pub fn as_const(&self, value: Value) -> Option<f64> {
         self.as_number(value).map(Number::f64)

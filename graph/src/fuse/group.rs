@@ -10,7 +10,6 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use super::prepare::widens;
 use super::view::{Base, trace, waits_for};
 use super::{Class, class, cost, needs_memory};
 use crate::graph::{Graph, Op, Value, Window};
@@ -84,7 +83,7 @@ pub(crate) fn groups(graph: &Graph) -> Grouped {
     // What a tile flows into, as long as nothing else wants it; and what the gradient of a pool flows into, if all of it is pointwise.
     grouping.pass(all(), |g, producer, consumer| {
         let Some((_, group)) = g.group(producer) else { return false };
-        let is_point = |reader: Value| match widens(graph, reader) {
+        let is_point = |reader: Value| match graph.widened(reader).is_some() {
             // Each makes it wide for itself.
             true => g.readers(reader).all(|reader| g.class(reader) == Class::Point),
             false => g.class(reader) == Class::Point,

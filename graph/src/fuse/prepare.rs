@@ -28,7 +28,7 @@ pub(crate) fn prepare(graph: &Graph, lies: &ForTarget, border: &Border) -> Graph
         let (value, mut node) = (Value(index as u32), node.clone());
         for input in &mut node.inputs {
             *input = map[input.index()];
-            if widens(&out, *input) && !widened.insert(*input) {
+            if out.widened(*input).is_some() && !widened.insert(*input) {
                 let again = out.node(*input).clone();
                 *input = out.push(again.op, again.inputs, again.ty, again.origin);
             }
@@ -62,13 +62,6 @@ pub(crate) fn prepare(graph: &Graph, lies: &ForTarget, border: &Border) -> Graph
         out.outputs.push(crate::graph::Output { role: output.role.clone(), value });
     }
     out
-}
-
-/// Whether the node makes a half wide again.
-pub(super) fn widens(graph: &Graph, value: Value) -> bool {
-    let node = graph.node(value);
-    let dtype = node.ty.dtype;
-    node.op == Op::Cast && dtype.is_float() && !dtype.is_half() && graph.dtype(node.inputs[0]).is_half()
 }
 
 /// Whether a result lies by strides that the call tells.

@@ -16,12 +16,7 @@ impl Rebuild {
         if node.op == Op::Cast && node.ty.dtype.is_half() {
             return self.rounded(node);
         }
-        let half = |v: &Value| match self.out.node(*v) {
-            Node { op: Op::Cast, inputs, ty, .. } if ty.dtype == DType::F32 => {
-                Some(inputs[0]).filter(|x| self.out.dtype(*x).is_half())
-            }
-            _ => None,
-        };
+        let half = |v: &Value| self.out.widened(*v).filter(|_| self.out.dtype(*v) == DType::F32);
         let primitive = node.op.primitive();
         // Attention takes one type alone.
         let is_whole = primitive.decomposition.is_some();
@@ -41,9 +36,11 @@ impl Rebuild {
 
     /// What was rounded already, and only widened since, is not rounded again, and of a view what it shows is: the kernel that makes it does so.
     fn rounded(&mut self, node: &Node) -> Option<Value> {
+        if let Some(half) = self.out.widened(node.inputs[0]).filter(|half| *self.out.ty(*half) == node.ty) {
+            return Some(half);
+        }
         let below = self.out.node(node.inputs[0]).clone();
         match below.op {
-            Op::Cast if *self.out.ty(below.inputs[0]) == node.ty && is_wide(below.ty.dtype) => Some(below.inputs[0]),
             Op::Reshape | Op::Permute(_) | Op::Broadcast if self.out.as_number(node.inputs[0]).is_none() => {
                 let ty = Type::new(node.ty.dtype, self.out.shape(below.inputs[0]).to_vec());
                 let half = self.with(node, Op::Cast, vec![below.inputs[0]], ty);
@@ -97,9 +94,4 @@ impl Rebuild {
             _ => false,
         }
     }
-}
-
-/// Whether every half of any type is a number of this one.
-fn is_wide(dtype: DType) -> bool {
-    matches!(dtype, DType::F32 | DType::F64)
 }
