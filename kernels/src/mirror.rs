@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use castnet_program::program::{Layout, PANEL};
+use castnet_program::program::Layout;
 use castnet_program::types::DType;
 
 use crate::isa::{Isa, per_isa};
@@ -77,45 +77,21 @@ unsafe fn copy<A: Copy, B>(job: &Job<'_>, rounded: impl Fn(A) -> B) {
                 let mut at = start;
                 while at < end {
                     let count = (row - at % row).min(end - at);
-                    let first = place(layout, job.shape, at);
-                    let step = if count > 1 { place(layout, job.shape, at + 1) - first } else { 0 };
+                    let first = layout.place(job.shape, at);
+                    let step = if count > 1 { layout.place(job.shape, at + 1) - first } else { 0 };
                     (0..count).for_each(|i| *to.add(first + i * step) = rounded(*from.add(at + i)));
                     at += count;
                 }
             }
-            (Layout::Panels(order), layout) => {
+            (panels, layout) => {
                 for at in start..end {
-                    if let Some(number) = number(order, job.shape, at) {
-                        *to.add(place(layout, job.shape, number)) = rounded(*from.add(at));
+                    if let Some(number) = panels.number(job.shape, at) {
+                        *to.add(layout.place(job.shape, number)) = rounded(*from.add(at));
                     }
                 }
             }
         }
     }
-}
-
-/// Where the element with this row-major number lies.
-fn place(layout: &Layout, shape: &[i64], number: usize) -> usize {
-    let Layout::Panels(order) = layout else { return number };
-    let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
-    let index = |axis: usize| number / shape[axis + 1..].iter().product::<i64>() as usize % shape[axis] as usize;
-    let row = order.iter().fold(0, |at, &axis| at * shape[axis] as usize + index(axis));
-    let column = number / rows;
-    (column / panel * rows + row) * panel + column % panel
-}
-
-/// The row-major number of the element that lies here in panels; `None` of padding.
-fn number(order: &[usize], shape: &[i64], at: usize) -> Option<usize> {
-    let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
-    let column = at / panel / rows * panel + at % panel;
-    let mut row = at / panel % rows;
-    let mut number = column * rows;
-    for &axis in order.iter().rev() {
-        let size = shape[axis] as usize;
-        number += row % size * shape[axis + 1..].iter().product::<i64>() as usize;
-        row /= size;
-    }
-    (column < shape[0] as usize).then_some(number)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The operands of a block: inputs as contiguous runs, outputs to where they belong.
 
+use castnet_program::scalar::Lane;
+
 use crate::access::{Access, Block, Form, Inside, Map, Place};
 use crate::kernel::StepScalars;
 use crate::look_up::{Elements, look_up};
@@ -80,7 +82,7 @@ impl Worker<'_> {
                 Input::Constant(values) => values.as_ptr().cast(),
                 Input::LossScale => {
                     let scale = self.run.scalars.scale.to_bits();
-                    transfer::fill(self.isa, castnet_program::scalar::Lane::F32, buffer, block.len(), scale.into());
+                    transfer::fill(self.isa, Lane::F32, buffer, block.len(), scale.into());
                     buffer.cast_const()
                 }
                 Input::Gather(gather) => {

@@ -534,6 +534,32 @@ impl Layout {
             }
         }
     }
+
+    /// Where the element with this row-major number lies in a tensor of this shape.
+    pub fn place(&self, shape: &[i64], number: usize) -> usize {
+        let Layout::Panels(order) = self else { return number };
+        let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
+        let index = |axis: usize| number / shape[axis + 1..].iter().product::<i64>() as usize % shape[axis] as usize;
+        let row = order.iter().fold(0, |at, &axis| at * shape[axis] as usize + index(axis));
+        let column = number / rows;
+        (column / panel * rows + row) * panel + column % panel
+    }
+
+    /// The row-major number of the element that lies here, the other way round; `None` of padding.
+    pub fn number(&self, shape: &[i64], at: usize) -> Option<usize> {
+        let len = shape.iter().product::<i64>() as usize;
+        let Layout::Panels(order) = self else { return (at < len).then_some(at) };
+        let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
+        let column = at / panel / rows * panel + at % panel;
+        let mut row = at / panel % rows;
+        let mut number = column * rows;
+        for &axis in order.iter().rev() {
+            let size = shape[axis] as usize;
+            number += row % size * shape[axis + 1..].iter().product::<i64>() as usize;
+            row /= size;
+        }
+        (column < shape[0] as usize).then_some(number)
+    }
 }
 
 impl Program {

@@ -157,8 +157,11 @@ impl Loaded {
 
     /// Whether parameters, and what lies as they do, lie alike in another net, mirrors included.
     pub(crate) fn lies_alike(&self, other: &Loaded) -> bool {
-        let how = |net: &Loaded| net.cpu().map(|t| (t.layouts.clone(), t.mirrors.clone()));
-        self.net.float == other.net.float && self.net.parameters == other.net.parameters && how(self) == how(other)
+        let lie = match (self.cpu(), other.cpu()) {
+            (Some(own), Some(other)) => own.layouts == other.layouts && own.mirrors == other.mirrors,
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        lie && self.net.float == other.net.float && self.net.parameters == other.net.parameters
     }
 
     /// The float type of what lies as the parameters do: theirs, if none is said.
