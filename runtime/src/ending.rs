@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::StepScalars;
 use castnet_kernels::isa::Isa;
+use castnet_kernels::update::Real;
 use castnet_program::program::ending::{Demands, EndingKind};
 
 use crate::flat::{self, Piece, Target};
 use crate::float::{self, Float, with_float};
 use crate::memory::Shared;
+use crate::net::Loaded;
 use crate::session::EndingPhase;
 use crate::verdict::{RIGHT, Word};
 
@@ -35,6 +37,23 @@ pub(crate) struct Frame<'a> {
     pub(crate) scalars: Shared<StepScalars>,
     /// Right at first; what comes after [`EndingKind::Factor`] is to run only if it still is.
     pub(crate) verdict: Word,
+}
+
+/// Divides what a function reaches of an arena of gradients by a loss scale; whether all of it is finite.
+///
+/// # Safety
+/// The arena is one of this net, and nobody else uses it.
+pub(crate) unsafe fn unscale(loaded: &Loaded, function: usize, arena: Shared<u8>, scale: f32) -> bool {
+    with_float!(loaded.float, T => {
+        let mut squares = 0.0;
+        for piece in flat::pieces(loaded, &loaded.net.functions[function].reaches) {
+            // SAFETY: the piece lies in the arena, which is this caller's.
+            let elements = unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(piece.start), piece.len) };
+            float::scale(elements, Real::of(1.0 / f64::from(scale)));
+            squares += T::sum_of_squares(Isa::detect(), elements);
+        }
+        squares.is_finite()
+    })
 }
 
 /// What became of a step.

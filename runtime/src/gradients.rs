@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flat::{self, Piece};
 use crate::float::{self, Float, with_float};
 use crate::layout;
-use crate::memory::{Memory, Shared};
+use crate::memory::Memory;
 use crate::net::Loaded;
 
 /// A gradient for each parameter of a net; those that no call has reached are 0 and are not applied.
@@ -21,23 +21,6 @@ pub struct Gradients {
     /// A mark for each parameter that a call has reached.
     reached: Vec<bool>,
     overflowed: bool,
-}
-
-/// Divides what a function reaches of an arena of gradients by a loss scale; whether all of it is finite.
-///
-/// # Safety
-/// The arena is one of this net, and nobody else uses it.
-pub(crate) unsafe fn unscale(loaded: &Loaded, function: usize, arena: Shared<u8>, scale: f32) -> bool {
-    with_float!(loaded.float, T => {
-        let mut squares = 0.0;
-        for piece in flat::pieces(loaded, &loaded.net.functions[function].reaches) {
-            // SAFETY: the piece lies in the arena, which is this caller's.
-            let elements = unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(piece.start), piece.len) };
-            float::scale(elements, Real::of(1.0 / f64::from(scale)));
-            squares += T::sum_of_squares(Isa::detect(), elements);
-        }
-        squares.is_finite()
-    })
 }
 
 impl Gradients {

@@ -10,11 +10,11 @@ use half::{bf16, f16};
 
 use super::{Loss, Model, lock};
 use crate::array::Array;
-use crate::ending::{Ending, NotFinite, Outcome};
+use crate::ending::{self, Ending, NotFinite, Outcome};
 use crate::error::{Error, Result};
 use crate::flat::Target;
 use crate::float::{Float, FloatType};
-use crate::gradients::{self, Gradients};
+use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{self, Optimizer, Sum};
@@ -76,6 +76,9 @@ impl Model {
     /// One step of training: forward, backward and update. After the first steps it allocates nothing.
     ///
     /// An optimizer that accumulates ([`Accumulate`](crate::optimizer::Accumulate)) updates in some of the steps only.
+    ///
+    /// In mixed precision with f16, a step whose gradients overflow updates nothing and changes no state; the next one has half the loss scale
+    /// ([`Model::loss_scale`]). Once that is 1, it is an `Err`.
     ///
     /// Where the optimizer does not clip, a parameter is updated as soon as its gradient is finished; the bits are the same.
     ///
@@ -326,7 +329,7 @@ impl Model {
         let mut outcome = Outcome::Done;
         if self.scales.get(function).is_some() {
             // SAFETY: the gradients have the net's length and are nobody else's here.
-            let is_finite = unsafe { gradients::unscale(&self.loaded, function, gradients, scalars.scale) };
+            let is_finite = unsafe { ending::unscale(&self.loaded, function, gradients, scalars.scale) };
             outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
         }
         if outcome == Outcome::Done {
