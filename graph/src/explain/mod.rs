@@ -49,10 +49,7 @@ impl Explain<'_> {
         let mut text = String::new();
         for report in &self.compiled.reports {
             let _ = writeln!(text, "== {} ==\n{}", title(report), head(&report.program));
-            let _ = writeln!(text, "{WRITTEN}{}", report.graph.with_lines(self.line));
-            if let Some(mixed) = &report.mixed {
-                let _ = writeln!(text, "{MIXED}{}", mixed.with_lines(self.line));
-            }
+            let _ = writeln!(text, "{WRITTEN}{}", self.graphs(report));
             let _ = writeln!(text, "{}\n{}", optimised(report), report.optimised.with_lines(self.line));
             let _ = writeln!(text, "as it runs\n{}", report.program.with_lines(&|launch| self.launch_line(launch)));
         }
@@ -70,7 +67,7 @@ impl Explain<'_> {
         };
         let mut files = vec![
             ("summary.txt".to_string(), self.summary()),
-            ("graph.txt".into(), each(&|r| r.graph.with_lines(self.line))),
+            ("graph.txt".into(), each(&|r| self.graphs(r))),
             ("gradient.txt".into(), each(&|r| format!("{}\n{}", optimised(r), r.optimised.with_lines(self.line)))),
             (
                 "plan.txt".into(),
@@ -86,6 +83,12 @@ impl Explain<'_> {
             files.push((format!("plan_{}.svg", title(report)), picture));
         }
         files
+    }
+
+    /// A function as it was written, and in mixed precision if it computes so.
+    fn graphs(&self, report: &Report) -> String {
+        let mixed = report.mixed.as_ref().map(|mixed| format!("\n{MIXED}{}", mixed.with_lines(self.line)));
+        format!("{}{}", report.graph.with_lines(self.line), mixed.unwrap_or_default())
     }
 
     /// Operations, bytes and least times of every program.
