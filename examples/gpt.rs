@@ -57,6 +57,12 @@ network! {
         pub train fn loss(tokens: u32[B, T], next: u32[B, T]) -> f32 {
             scores(tokens).cross_entropy(next, dim = -1)
         }
+
+        /// The same in mixed precision.
+        #[precision(bf16)]
+        pub train fn loss_bf16(tokens: u32[B, T], next: u32[B, T]) -> f32 {
+            loss(tokens, next)
+        }
     }
 
     /// Four layers for the 63 characters of the King James Bible.
@@ -74,6 +80,7 @@ gpt sample PROMPT [--weights FILE]        write what may follow
   --epochs N      [2]
   --batch N       windows of 128 characters a step [32]
   --lr X          learning rate at its highest; it rises for 100 steps and falls to a tenth along a cosine [0.001]
+  --precision P   f32, or bf16: mixed precision [f32]
   --seed N        of the initial weights, the order of the windows, and samples [1]
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
@@ -95,6 +102,7 @@ fn train(options: &Options) -> Result<()> {
     options.no_words()?;
     let seed = options.get("seed", 1)?;
     let saving = Saving::new(options, "gpt.safetensors")?;
+    let is_mixed = options.is_mixed()?;
     let texts = Texts::read(options, CONTEXT)?;
     texts.fits(63)?;
     let mut fit = texts.fit(options, 2, 32)?;
@@ -108,7 +116,11 @@ fn train(options: &Options) -> Result<()> {
     let mut found = None;
     while fit.next_epoch() {
         while let Some([tokens, next]) = fit.next_batch()? {
-            let loss = net.loss_step(&mut adam, tokens, next)?.get()?;
+            let loss = match is_mixed {
+                true => net.loss_bf16_step(&mut adam, tokens, next)?,
+                false => net.loss_step(&mut adam, tokens, next)?,
+            }
+            .get()?;
             fit.loss(loss);
             if stop() {
                 fit.stop();

@@ -50,6 +50,12 @@ network! {
         pub train fn loss(image: f32[N, 1, 28, 28], class: u8[N]) -> f32 {
             scores(image).cross_entropy(class)
         }
+
+        /// The same in mixed precision.
+        #[precision(bf16)]
+        pub train fn loss_bf16(image: f32[N, 1, 28, 28], class: u8[N]) -> f32 {
+            loss(image, class)
+        }
     }
 }
 
@@ -63,6 +69,7 @@ resnet [options]      train and test ResNet-20
   --batch N       images a step [128]
   --lr X          learning rate at its highest; it rises for an epoch and falls to 0 along a cosine [0.2]
   --decay X       weight decay [0.0005]
+  --precision P   f32, or bf16: mixed precision [f32]
   --seed N        of the initial weights, the order of the images, and their shifts [1]
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
@@ -84,6 +91,7 @@ fn train(options: &Options) -> Result<()> {
             "`apt-get install dataset-fashion-mnist` puts it there, or --data names the folder with its four files";
         return Err(format!("{}: Fashion-MNIST is not there; {what}", folder.display()).into());
     }
+    let is_mixed = options.is_mixed()?;
     let saving = Saving::new(options, "resnet.safetensors")?;
     let (train, test) = ImageSet::open_mnist(folder)?;
     let normalize = Normalize { mean: 0.2860, std: 0.3530 };
@@ -102,7 +110,11 @@ fn train(options: &Options) -> Result<()> {
     while fit.next_epoch() {
         while let Some([image, class]) = fit.next_batch()? {
             let image = shifted(image, normalize.pixel(0), seed ^ (sgd.state().steps() << 20))?;
-            let loss = net.loss_step(&mut sgd, &image, class)?.get()?;
+            let loss = match is_mixed {
+                true => net.loss_bf16_step(&mut sgd, &image, class)?,
+                false => net.loss_step(&mut sgd, &image, class)?,
+            }
+            .get()?;
             fit.loss(loss);
             if stop() {
                 fit.stop();

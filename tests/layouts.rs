@@ -17,6 +17,7 @@ fn launches(steps: &[Task], inside: bool, only_rounds: bool, out: &mut Vec<usize
         match &step.kind {
             TaskKind::Launch(launch) => out.extend(Some(*launch).filter(|_| inside || !only_rounds)),
             TaskKind::Loop { body, .. } => launches(body, true, only_rounds, out),
+            TaskKind::Ending(_) => {}
         }
     }
 }

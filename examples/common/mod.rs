@@ -72,6 +72,16 @@ impl Options {
         }
     }
 
+    /// Whether `--precision` asks for mixed precision.
+    #[allow(dead_code)] // Of some examples.
+    pub fn is_mixed(&self) -> Result<bool> {
+        match self.get("precision", "f32".to_string())?.as_str() {
+            "f32" => Ok(false),
+            "bf16" => Ok(true),
+            other => Err(format!("--precision {other}: write f32 or bf16").into()),
+        }
+    }
+
     /// An error if there is a word beside the options: for examples that take none.
     pub fn no_words(&self) -> Result<()> {
         match self.words.first() {

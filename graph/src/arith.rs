@@ -1,5 +1,6 @@
 //! Operators between values: tensors by the operators of the language, numbers and sizes folded at build time.
 
+use crate::autocast::{self, Autocast};
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Given, bind};
 use crate::diagnostic::{Diagnostic, Loc};
@@ -51,10 +52,10 @@ pub fn unary(b: &mut Builder, f: Unary, at: Loc, x: &Given) -> Checked<Arg> {
         (Unary::Neg, Arg::Size(size)) => Ok(Arg::Size(&Size::constant(0) - size)),
         (Unary::Neg, Arg::Float(value)) => Ok(Arg::Float(-value)),
         (Unary::Not, Arg::Bool(value)) => Ok(Arg::Bool(!value)),
-        (Unary::Neg, Arg::Tensor(_)) => call(b, ("-", "neg"), at, std::slice::from_ref(x)),
+        (Unary::Neg, Arg::Tensor(_)) => call(b, ("-", "neg"), Autocast::Follow, at, std::slice::from_ref(x)),
         (_, Arg::Tensor(value)) => {
             let name = if b.graph.dtype(*value).is_int() { "bitwise_not" } else { "logical_not" };
-            call(b, ("!", name), at, std::slice::from_ref(x))
+            call(b, ("!", name), Autocast::Follow, at, std::slice::from_ref(x))
         }
         (_, other) => {
             let sign = if f == Unary::Neg { "-" } else { "!" };
@@ -228,7 +229,7 @@ fn names_in(x: &Size, y: &Size) -> String {
 
 /// A number or size as a scalar tensor.
 fn scalar(b: &mut Builder, at: Loc, given: &Given) -> Given {
-    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: "size".into() });
+    let before = std::mem::replace(&mut b.origin, Origin::new(at, "size"));
     let ty = Type::new(b.computed(), vec![]);
     let value = match (&given.value, number(&given.value)) {
         (_, Some(value)) => b.constant(value, b.computed()),
@@ -264,21 +265,24 @@ fn tensors(b: &mut Builder, f: Binary, at: Loc, x: &Given, y: &Given) -> Checked
             return b.report(d);
         }
     }
+    // What PyTorch calls `__rdiv__`: a number by a tensor.
+    let of_number = f == Binary::Div && !matches!(x.value, Arg::Tensor(_));
     let of_integers = [x, y].iter().any(|x| matches!(x.value, Arg::Tensor(v) if b.graph.dtype(v).is_int()));
     let name = match f {
         Binary::And if of_integers => "bitwise_and",
         Binary::Or if of_integers => "bitwise_or",
         _ => name,
     };
-    call(b, (sign, name), at, &[x.clone(), y.clone()])
+    let autocast = if of_number { Autocast::Single } else { autocast::of_operator(name) };
+    call(b, (sign, name), autocast, at, &[x.clone(), y.clone()])
 }
 
 /// The operator `name`, called `sign` in messages.
-fn call(b: &mut Builder, (sign, name): (&str, &str), at: Loc, given: &[Given]) -> Checked<Arg> {
+fn call(b: &mut Builder, (sign, name): (&str, &str), autocast: Autocast, at: Loc, given: &[Given]) -> Checked<Arg> {
     let Some(operator) = ops::find(name) else {
         return b.report(Diagnostic::new("N0401", at, format!("there is no operator `{sign}`")));
     };
-    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: sign.into() });
+    let before = b.enter(at, sign, autocast);
     let result = match bind(b, sign, at, operator.signature, &[], given) {
         Ok(Some(bound)) => ops::build(b, operator, &bound),
         Ok(None) => Ok(Arg::Unknown),

@@ -18,6 +18,8 @@ pub struct Attention {
     pub causal: bool,
     /// What scores are multiplied by; `None`: 1 / √E of `query[.., L, E]`, which may be a run-time size.
     pub scale: Option<Number>,
+    /// In mixed precision, the halves that the weights of values are rounded to, as whatever else is multiplied.
+    pub half: Option<DType>,
 }
 
 /// The operands that every node of attention begins with.
@@ -200,7 +202,11 @@ impl Attention {
     /// Scores and output.
     fn written(&self, b: &mut Builder, operands: &[Value]) -> Option<[Value; 2]> {
         let operands = Operands::of(operands, 0)?;
-        let [scores, weights] = self.weights(b, &operands);
+        let [scores, mut weights] = self.weights(b, &operands);
+        if let Some(half) = self.half {
+            weights = b.cast(weights, half);
+            weights = b.widened(weights);
+        }
         Some([scores, Attention::weighted(b, weights, operands.value)])
     }
 }

@@ -42,7 +42,7 @@ impl Optimizer {
 /// Bytes of a function by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes {
-    /// Of all parameters of the net.
+    /// Of all parameters of the net and their mirrors.
     pub parameters: i64,
     /// Of training: a gradient each, all of them at a time (as clipping needs them).
     pub gradients: i64,
@@ -67,8 +67,8 @@ impl Budget {
 
     /// What a program takes with an arena of so many bytes.
     pub fn of(&self, net: &Net, training: bool, activations: i64) -> Bytes {
-        let parameters = net.parameter_bytes() as i64;
-        let trained = if training { parameters } else { 0 };
+        let trained = if training { net.parameter_bytes() as i64 } else { 0 };
+        let parameters = (net.parameter_bytes() + net.mirror_bytes()) as i64;
         Bytes { parameters, gradients: trained, optimizer: trained * self.optimizer.states(), activations }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::autocast::{Autocast, Caller};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::graph::{Argument, Graph, Op, Origin, Output, Role, Value};
 use crate::loops::Rounds;
@@ -113,6 +114,8 @@ pub struct Builder<'p> {
     pub diagnostics: Vec<Diagnostic>,
     /// What the nodes being added stand for.
     pub origin: Origin,
+    /// How many calls of operators and layers were built.
+    callers: u32,
     loaded: FxHashMap<usize, Value>,
     /// States as last assigned, or as they were before the function.
     pub(crate) states: BTreeMap<usize, Value>,
@@ -143,6 +146,7 @@ impl<'p> Builder<'p> {
             training,
             diagnostics: vec![],
             origin: Origin::default(),
+            callers: 0,
             loaded: FxHashMap::default(),
             states: BTreeMap::new(),
             streams: 0,
@@ -164,6 +168,19 @@ impl<'p> Builder<'p> {
         builder
     }
 
+    /// From here on nodes stand for a call of this operator or layer, or for that of which it is a part. What stood before is given back, to be put
+    /// in its place again.
+    pub(crate) fn enter(&mut self, loc: Loc, name: impl Into<Arc<str>>, autocast: Autocast) -> Origin {
+        let caller = match self.origin.caller {
+            outer if outer.is_whole() => outer,
+            _ => {
+                self.callers += 1;
+                Caller { number: self.callers, autocast }
+            }
+        };
+        std::mem::replace(&mut self.origin, Origin { loc, name: name.into(), caller })
+    }
+
     /// Notes a mistake.
     pub fn report<T>(&mut self, diagnostic: Diagnostic) -> Checked<T> {
         self.diagnostics.push(diagnostic);
@@ -174,7 +191,7 @@ impl<'p> Builder<'p> {
     pub fn argument(&mut self, name: &str, ty: Type) -> Value {
         let number = self.graph.arguments.len();
         self.graph.arguments.push(Argument { name: name.into(), ty: ty.clone(), below: vec![] });
-        let origin = Origin { loc: self.origin.loc, name: name.into() };
+        let origin = Origin::new(self.origin.loc, name);
         self.graph.push(Op::Input(number), vec![], ty, origin)
     }
 
@@ -211,7 +228,7 @@ impl<'p> Builder<'p> {
         }
         let declared = &self.parameters.states[number];
         let ty = declared.ty.clone().unwrap_or_else(|| Type::new(self.parameters.float, vec![]));
-        let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
+        let origin = Origin::new(self.origin.loc, declared.name.clone());
         let op = match self.round_states(number) {
             Some(steps) => Op::RoundState { first: number, steps },
             None => Op::State(number),
@@ -260,7 +277,7 @@ impl<'p> Builder<'p> {
         let declared = &self.parameters.list[number];
         let shape = declared.shape.as_ref().map_or(&[][..], |(shape, _)| shape);
         let ty = Type::new(self.parameters.float, shape.iter().map(|&s| s.into()).collect::<Shape>());
-        let origin = Origin { loc: self.origin.loc, name: declared.name.clone() };
+        let origin = Origin::new(self.origin.loc, declared.name.clone());
         let op = match self.rounds.last() {
             Some(rounds) if rounds.parameters.contains(&number) => {
                 Op::RoundParameter { first: number, steps: self.rounds.iter().map(|r| r.parameters.len()).collect() }

@@ -13,7 +13,7 @@ pub fn to_bytes(net: &Net) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Backend, ForTarget, Function, Init, Parameter, Programs};
+    use crate::net::{Backend, ForTarget, Function, Init, Mirror, Parameter, Programs};
     use crate::program::{Access, Family, Index, Launch, Layout, Level, Program, Stage};
     use crate::scalar::{Code, Instr, Literal};
     use crate::size::Size;
@@ -40,11 +40,13 @@ mod tests {
         Net {
             float: crate::types::DType::F32,
             name: "F".into(),
-            parameters: vec![Parameter::new("w", vec![3, 4], Layout::Panels(vec![1]), Init::Normal(-0.0, f32::MAX))],
+            parameters: vec![Parameter::new("w", vec![3, 4], Init::Normal(-0.0, f32::MAX))],
             states: vec![],
             functions: vec![Function { name: "f".into(), reaches: vec![] }],
             targets: vec![ForTarget {
                 target: Backend::Cpu,
+                layouts: vec![Layout::Panels(vec![1])],
+                mirrors: vec![Mirror { parameter: 0, dtype: crate::types::DType::BF16, layout: Layout::Plain }],
                 programs: vec![Programs { inference: program, training: None }],
             }],
         }

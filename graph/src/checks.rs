@@ -21,7 +21,7 @@ impl Builder<'_> {
             return;
         }
         self.checked.push((value, must.clone()));
-        let origin = Origin { loc: at, name: format!("check of {}", must.by()).into() };
+        let origin = Origin::new(at, format!("check of {}", must.by()));
         let before = std::mem::replace(&mut self.origin, origin);
         let axes = self.rank(value);
         let value = if axes == 0 { self.reshape(value, vec![1.into()]) } else { value };
@@ -50,7 +50,7 @@ impl Builder<'_> {
 
     /// What a check in the body of a loop finds in all its rounds; `words`: a stack each.
     pub(crate) fn check_rounds(&mut self, at: Loc, check: Check, words: &[Value]) {
-        let origin = Origin { loc: at, name: format!("check of {}", check.must.by()).into() };
+        let origin = Origin::new(at, format!("check of {}", check.must.by()));
         let before = std::mem::replace(&mut self.origin, origin);
         let wrong = self.binary_const(Binary::Lt, words[0], i64::MAX);
         let (mut all, first) = self.places(wrong);

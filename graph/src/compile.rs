@@ -8,15 +8,17 @@ use crate::checks::checks_first;
 use crate::decompose::decompose;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
-use crate::grad::gradients;
+use crate::grad::{gradients, scaled_gradients};
 use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
 use crate::layouts;
+use crate::mirrors;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
 use crate::optimise::{optimise, share, without_dead_code};
 use crate::plan::{Plan, plan};
+use crate::precision::mixed;
 use crate::primitives::flops;
 use crate::program::order::{Conflicts, Order};
-use crate::program::{Check, Layout, Named, Program, arena_bytes};
+use crate::program::{Check, Named, Program, arena_bytes};
 use crate::recompute::{Segments, recompute};
 use crate::rules::Rule;
 use crate::size::Size;
@@ -50,6 +52,8 @@ pub struct SourceFunction {
     pub memory: Option<Budget>,
     /// Which of its arguments and results lie by strides that the call tells; all others lie row-major.
     pub strided: Strided,
+    /// The halves with which it computes in mixed precision, if it does.
+    pub precision: Option<DType>,
 }
 
 impl SourceFunction {
@@ -62,6 +66,7 @@ impl SourceFunction {
             trains: None,
             memory: None,
             strided: Strided::default(),
+            precision: None,
         }
     }
 
@@ -91,6 +96,8 @@ pub struct Report {
     pub training: bool,
     /// As written.
     pub graph: Graph,
+    /// In mixed precision, if it computes so.
+    pub mixed: Option<Graph>,
     /// With gradients, optimised.
     pub optimised: Graph,
     /// Fused and planned.
@@ -136,13 +143,20 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
     }
     // How parameters lie, by all of these.
     let graphs = functions.iter().flat_map(|(_, passed)| passed).map(|p| (&p.optimised, p.training));
-    layouts::choose(&mut compiled.net.parameters, graphs, target);
+    let (lies, elsewhere) = layouts::choose(&compiled.net.parameters, compiled.net.float, graphs, target);
+    compiled.net.targets = vec![lies.clone()];
+    if !elsewhere.is_empty() {
+        for passed in functions.iter_mut().flat_map(|(_, passed)| passed) {
+            passed.optimised = mirrors::elsewhere(&passed.optimised, &elsewhere);
+            crate::verify::verify(&passed.optimised).map_err(|what| vec![broken(&passed.graph, "mirrors", what)])?;
+        }
+    }
     // Graph to program, function by function.
     let mut programs = vec![];
     for (function, passed) in functions {
         let mut made = vec![];
         for passed in passed {
-            match compiled.program(&function, passed, target) {
+            match compiled.program(&function, passed, target, &lies) {
                 Ok(program) => made.push(program),
                 Err(mistake) => mistakes.push(mistake),
             }
@@ -154,7 +168,7 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
         compiled.net.functions.push(Function { name: function.name, reaches });
         programs.push(Programs { inference, training });
     }
-    compiled.net.targets.push(ForTarget { target: target.backend(), programs });
+    compiled.net.targets = vec![ForTarget { programs, ..lies }];
     if mistakes.is_empty() { Ok(compiled) } else { Err(mistakes) }
 }
 
@@ -162,6 +176,7 @@ pub fn compile_for(source: Source, target: &dyn Target) -> Result<Compiled, Vec<
 struct Optimised {
     /// As written.
     graph: Graph,
+    mixed: Option<Graph>,
     training: bool,
     optimised: Graph,
 }
@@ -178,7 +193,7 @@ fn parameters(declared: &Parameters) -> Vec<Parameter> {
         // What no function uses has no shape: it takes no part.
         let (shape, init) = p.shape.clone().unwrap_or((vec![], Init::Constant(0.0)));
         let crate::builder::Options { frozen, lr_mult, wd_mult } = p.options;
-        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, Layout::Plain, init) }
+        Parameter { frozen, lr_mult, wd_mult, ..Parameter::new(p.name.to_string(), shape, init) }
     };
     declared.list.iter().map(parameter).collect()
 }
@@ -262,35 +277,42 @@ impl Compiled {
         let updated = |number: usize| {
             !self.net.parameters[number].frozen && function.trains.as_ref().is_none_or(|t| t.contains(&number))
         };
+        // Of f16, small gradients would be nothing.
+        let gradients = if function.precision == Some(DType::F16) { scaled_gradients } else { gradients };
         let differentiated =
-            || gradients(share(&graph), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
+            |made: &Graph| gradients(share(made), &updated, target.has()).map_err(|e| e.diagnostic(Loc::default()));
         let decomposed = |made: &Graph| {
             decompose(made, &target.has()).map_err(|e| broken(&graph, "decompose", format!("{} has no gradient", e.op)))
         };
 
         self.states_have_sizes(&graph)?;
         crate::verify::verify(&graph).map_err(|what| broken(&graph, "build", what))?;
-        let whole = if training { Some(verified("grad", differentiated()?)?) } else { None };
-        let mut made = verified("decompose", decomposed(whole.as_ref().unwrap_or(&graph))?)?;
+        let mixed = function.precision.map(|half| verified("precision", mixed(&graph, half))).transpose()?;
+        let start = mixed.as_ref().unwrap_or(&graph);
+        let whole = if training { Some(verified("grad", differentiated(start)?)?) } else { None };
+        let mut made = verified("decompose", decomposed(whole.as_ref().unwrap_or(start))?)?;
         made = verified("optimise", optimise(&made))?;
+        if let Some(mirrored) = mirrors::halves(&made, self.net.float) {
+            made = verified("mirrors", optimise(&mirrored))?;
+        }
         if training {
             made = verified("recompute", without_dead_code(&recompute(&made)))?;
         }
-        Ok(Optimised { optimised: made, graph, training })
+        Ok(Optimised { optimised: made, graph, mixed, training })
     }
 
     /// The passes from graph to program, each verified: kernels and their plan, once more with less kept if they take more memory than they may.
     fn program(
         &mut self,
         function: &SourceFunction,
-        Optimised { graph, training, optimised }: Optimised,
+        Optimised { graph, mixed, training, optimised }: Optimised,
         target: &dyn Target,
+        lies: &ForTarget,
     ) -> Result<Program, Diagnostic> {
         let net = &self.net;
         let lowered = |made: Graph| {
             let made = checks_first(made);
-            let mut kernels =
-                lower(&made, &net.parameters, &function.strided).map_err(|what| broken(&graph, "fuse", what))?;
+            let mut kernels = lower(&made, lies, &function.strided).map_err(|what| broken(&graph, "fuse", what))?;
             let planned = planned(&mut kernels, target);
             Ok((made, kernels, planned))
         };
@@ -314,7 +336,7 @@ impl Compiled {
         crate::verify::verify_outputs(&optimised, &program).map_err(|what| broken(&graph, "fuse", what))?;
 
         let function = function.name.clone();
-        self.reports.push(Report { function, training, graph, optimised, program: program.clone() });
+        self.reports.push(Report { function, training, graph, mixed, optimised, program: program.clone() });
         Ok(program)
     }
 

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
+pub use repeat::{Border, Order, Repeat, Strided};
+
 use crate::attention::Attention;
+use crate::autocast::Caller;
 use crate::diagnostic::Loc;
 use crate::number::Number;
 use crate::program::{Below, Check};
@@ -14,6 +17,8 @@ use crate::rules::Rule;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::{Size, gcd};
 use crate::types::{DType, Type};
+
+mod repeat;
 
 /// A value of a graph: the result of the node with this index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +38,15 @@ pub struct Origin {
     pub loc: Loc,
     /// The layer (`conv1`) if the node stands for one, else the operator (`tanh`).
     pub name: Arc<str>,
+    /// The call of an operator or layer that the node is a part of.
+    pub caller: Caller,
+}
+
+impl Origin {
+    /// Of a node that is no part of a call.
+    pub fn new(loc: Loc, name: impl Into<Arc<str>>) -> Origin {
+        Origin { loc, name: name.into(), caller: Caller::default() }
+    }
 }
 
 /// Window geometry of a convolution or pool: height, width. How many windows there are is said by the type of the result.
@@ -168,6 +182,14 @@ pub enum Op {
         /// Parameters from one round's set to the next, for each loop around the node, outermost first.
         steps: Vec<usize>,
     },
+    /// A copy of parameter `first` in the node's element type, rounded, or in another layout: in round `r` of loops around it that of
+    /// `first + Σ r · step`. A pass makes it, no function has it as written.
+    Mirror {
+        /// The parameter of the first rounds.
+        first: usize,
+        /// Parameters from one round's set to the next, for each loop around the node, outermost first.
+        steps: Vec<usize>,
+    },
     /// A state of the net as it is before the function runs, by its number in the net's list.
     State(usize),
     /// In the body of a `Repeat`: in round `r`, state `first + r · step`.
@@ -183,6 +205,8 @@ pub enum Op {
     Size(Size),
     /// The index along an axis of the node's shape.
     Iota(usize),
+    /// By what the loss is multiplied before the way back, a scalar of f32; powers of 2, other ones from step to step.
+    LossScale,
     /// Uniform in [0, 1), a function of seed, function, mode, call, this stream, the round of the loops around it, and the index in row-major
     /// order.
     Random(u32),
@@ -310,126 +334,32 @@ pub struct Call {
     pub length: Option<Size>,
 }
 
-/// `count` rounds of one body: equal blocks are one block in the compiler.
-///
-/// The body's arguments are, in order: `states` values (the previous round's), `shared` values (the same each round), then values of which
-/// round `r` sees row `r` (the operand has a leading axis of `count`). Its results are: the next `states`, then values that are stacked on
-/// a leading axis of `count`. The results of the whole are, by [`Op::Get`]: the last states, then the stacks. The body has parameters of its
-/// own in every round, and their gradients are outputs of the body.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Repeat {
-    /// Rounds, at least one.
-    pub count: Size,
-    /// From the last round to the first: rows of stacks and of stacked outputs keep their round's number.
-    pub reverse: bool,
-    /// Carried values.
-    pub states: usize,
-    /// Values that every round sees.
-    pub shared: usize,
-    /// The body; its inputs are `Op::Input(0..)`.
-    pub body: Graph,
-    /// How its values lie; decided when it is lowered, row-major until then.
-    pub border: Border,
-}
-
-/// The order of a value's axes in memory, outermost first; `None`: row-major.
-pub type Order = Option<Vec<usize>>;
-
-/// How the arguments and results of the body of a `Repeat` lie; what is missing lies row-major. A stack lies as its rows, one behind the other.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Border {
-    /// Of the arguments, by number.
-    pub arguments: Vec<Order>,
-    /// Of the results, by number.
-    pub results: Vec<Order>,
-    /// Which of them lie by strides that the call tells: of no body of a loop.
-    pub strided: Strided,
-}
-
-/// The arguments and results of a function that lie by strides that the call tells, by number: they may be parts of larger arrays, turned, or
-/// repeated.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Strided {
-    /// Of the arguments.
-    pub arguments: Vec<usize>,
-    /// Of the results.
-    pub results: Vec<usize>,
-}
-
 impl Graph {
     /// The same graph, computing in f32 what it computes in halves.
     pub fn with_wide_halves(&self) -> Graph {
         let mut wide = self.clone();
         for node in &mut wide.nodes {
             node.ty.dtype = if node.ty.dtype.is_half() { node.ty.dtype.computed() } else { node.ty.dtype };
-            if let Op::Repeat(repeat) = &mut node.op {
-                repeat.body = repeat.body.with_wide_halves();
+            match &mut node.op {
+                Op::Repeat(repeat) => {
+                    repeat.body = repeat.body.with_wide_halves();
+                    for argument in &mut repeat.body.arguments {
+                        argument.ty.dtype = argument.ty.dtype.computed();
+                    }
+                }
+                Op::Attention(attention) | Op::AttentionGrad(attention) => attention.half = None,
+                _ => {}
             }
         }
         wide
     }
-}
 
-impl Repeat {
-    /// The states of the net that its rounds read or assign; sorted.
-    pub fn states_of_net(&self) -> Vec<usize> {
-        self.body.states_in(&[rounds(self)])
-    }
-
-    /// The types of its results: the last states, then the stacks.
-    pub fn types(&self) -> Vec<Type> {
-        let results = self.body.outputs.iter().take_while(|o| matches!(o.role, Role::Result(_)));
-        let ty = |(number, output): (usize, &Output)| {
-            let mut ty = self.body.ty(output.value).clone();
-            if number >= self.states {
-                ty.shape.insert(0, self.count.clone());
-            }
-            ty
-        };
-        results.enumerate().map(ty).collect()
-    }
-
-    /// Puts an argument into the body, and its operand into the loop's.
-    fn insert_argument(&mut self, at: usize, operands: &mut Vec<Value>, argument: Argument, operand: Value) {
-        for node in &mut self.body.nodes {
-            match &mut node.op {
-                Op::Input(i) if *i >= at => *i += 1,
-                _ => {}
-            }
-        }
-        self.body.arguments.insert(at, argument);
-        operands.insert(at, operand);
-    }
-
-    /// Gives the body an argument that every round sees, and the loop its operand; the argument's number.
-    pub fn share(&mut self, operands: &mut Vec<Value>, argument: Argument, operand: Value) -> usize {
-        let number = self.states + self.shared;
-        self.insert_argument(number, operands, argument, operand);
-        self.shared += 1;
-        number
-    }
-
-    /// Gives the loop one more state, which is `next` after a round; its number.
-    pub fn carry(&mut self, operands: &mut Vec<Value>, argument: Argument, operand: Value, next: Value) -> usize {
-        let number = self.states;
-        self.insert_argument(number, operands, argument, operand);
-        self.body.outputs.insert(number, Output { role: Role::Result(number), value: next });
-        for output in &mut self.body.outputs[number + 1..] {
-            if let Role::Result(result) = &mut output.role {
-                *result += 1;
-            }
-        }
-        self.states += 1;
-        number
-    }
-
-    /// Lets the loop stack a value of its rounds; the number of the result.
-    pub fn stack(&mut self, value: Value) -> usize {
-        let results = self.body.outputs.iter().take_while(|o| matches!(o.role, Role::Result(_))).count();
-        let known = self.body.outputs[self.states..results].iter().position(|o| o.value == value);
-        known.map(|at| at + self.states).unwrap_or_else(|| {
-            self.body.outputs.insert(results, Output { role: Role::Result(results), value });
-            results
+    /// The halves that it computes with, also in the rounds of its loops: the first that are found.
+    pub fn halves(&self) -> Option<DType> {
+        self.nodes.iter().find_map(|node| match &node.op {
+            _ if node.ty.dtype.is_half() => Some(node.ty.dtype),
+            Op::Repeat(repeat) => repeat.body.halves(),
+            _ => None,
         })
     }
 }
@@ -438,7 +368,9 @@ impl Op {
     /// The number of the parameter that the node reads (of round 0, in a loop).
     pub fn parameter(&self) -> Option<usize> {
         match self {
-            Op::Parameter(number) | Op::RoundParameter { first: number, .. } => Some(*number),
+            Op::Parameter(number) | Op::RoundParameter { first: number, .. } | Op::Mirror { first: number, .. } => {
+                Some(*number)
+            }
             _ => None,
         }
     }
@@ -643,6 +575,13 @@ impl Graph {
         Value(self.nodes.len() as u32 - 1)
     }
 
+    /// The half that a node makes wide again, if it does that.
+    pub fn widened(&self, value: Value) -> Option<Value> {
+        let Node { op: Op::Cast, inputs, ty, .. } = self.node(value) else { return None };
+        let is_wide = ty.dtype.is_float() && !ty.dtype.is_half();
+        (is_wide && self.dtype(inputs[0]).is_half()).then_some(inputs[0])
+    }
+
     /// The number that a value has everywhere, if it is a constant (possibly stretched or reshaped).
     pub fn as_const(&self, value: Value) -> Option<f64> {
         self.as_number(value).map(Number::f64)
@@ -740,12 +679,13 @@ impl Graph {
     pub fn parameters_of(&self, index: usize) -> Vec<usize> {
         match &self.nodes[index].op {
             Op::Parameter(number) => vec![*number],
+            Op::Mirror { first, steps } if steps.is_empty() => vec![*first],
             Op::Repeat(repeat) => {
                 let mut all = vec![];
                 repeat.body.collect(
                     &[rounds(repeat)],
                     &|node| match &node.op {
-                        Op::RoundParameter { first, steps } => Some((*first, &steps[..])),
+                        Op::RoundParameter { first, steps } | Op::Mirror { first, steps } => Some((*first, &steps[..])),
                         _ => None,
                     },
                     &|_| None,

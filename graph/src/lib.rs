@@ -2,6 +2,7 @@
 
 pub mod arith;
 pub mod attention;
+pub mod autocast;
 pub mod budget;
 pub mod builder;
 pub mod bytes;
@@ -22,10 +23,12 @@ mod indices;
 pub mod layers;
 pub mod layouts;
 pub mod loops;
+mod mirrors;
 pub mod number;
 pub mod ops;
 pub mod optimise;
 pub mod plan;
+pub mod precision;
 mod primitives;
 pub mod printer;
 mod ranges;

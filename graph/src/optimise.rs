@@ -1,15 +1,15 @@
 //! Rebuilds a graph in its order: simplification, constant folding, common subexpressions; then dead code goes.
 
+mod halves;
 mod slices;
 
 use std::hash::{Hash, Hasher};
 
 use crate::graph::{Graph, Node, Op, Value};
 use crate::number::{self, Number};
-use crate::primitives::Class;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::{DType, Type};
+use crate::types::Type;
 use rustc_hash::FxHashMap;
 
 /// The graph with every node that a result needs, each once, simplified.
@@ -26,8 +26,8 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
     let mut rebuild = Rebuild { keeps_detached, ..Rebuild::of(graph) };
     let mut map: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     let readers = readers(graph);
-    for (node, readers) in graph.nodes.iter().zip(readers) {
-        let mut node = node.clone();
+    for (written, readers) in graph.nodes.iter().zip(readers) {
+        let mut node = written.clone();
         for input in &mut node.inputs {
             *input = map[input.index()];
         }
@@ -35,6 +35,11 @@ fn simplified(graph: &Graph, keeps_detached: bool) -> Graph {
             repeat.body = simplified(&repeat.body, keeps_detached);
         }
         let value = rebuild.add(node);
+        if let ([x], Op::Cast) = (&written.inputs[..], &written.op)
+            && let Some(wide) = rebuild.exact_half(map[x.index()], value)
+        {
+            map[x.index()] = wide;
+        }
         rebuild.readers.resize(rebuild.out.nodes.len(), 0);
         rebuild.readers[value.index()] += readers;
         map.push(value);
@@ -124,7 +129,9 @@ impl Hash for Key {
         match &self.0 {
             Op::Const(c) => c.bits().hash(state),
             Op::Input(i) | Op::Parameter(i) | Op::State(i) | Op::Iota(i) | Op::Get(i) => i.hash(state),
-            Op::RoundParameter { first, .. } | Op::RoundState { first, .. } => first.hash(state),
+            Op::RoundParameter { first, .. } | Op::Mirror { first, .. } | Op::RoundState { first, .. } => {
+                first.hash(state)
+            }
             Op::Unary(f) => f.hash(state),
             Op::Binary(f) => f.hash(state),
             _ => {}
@@ -252,28 +259,6 @@ impl Rebuild {
             (Op::Gather { .. }, Some(x)) => self.out.as_number(x).map(|c| self.constant(node, c)),
             _ => None,
         }
-    }
-
-    /// What is widened only for a product or a convolution stays as it is: these read halves. Views are taken of halves, so that nothing stands
-    /// between.
-    fn of_halves(&mut self, node: &Node) -> Option<Value> {
-        let half = |v: &Value| match self.out.node(*v) {
-            Node { op: Op::Cast, inputs, ty, .. } if ty.dtype == DType::F32 => {
-                Some(inputs[0]).filter(|x| self.out.dtype(*x).is_half())
-            }
-            _ => None,
-        };
-        if node.op.primitive().class == Class::Tile && node.inputs.iter().any(|x| half(x).is_some()) {
-            let inputs = node.inputs.iter().map(|x| half(x).unwrap_or(*x)).collect();
-            return Some(self.with(node, node.op.clone(), inputs, node.ty.clone()));
-        }
-        if !matches!(node.op, Op::Reshape | Op::Permute(_) | Op::Slice { .. }) {
-            return None;
-        }
-        let x = half(&node.inputs[0])?;
-        let narrow = Type::new(self.out.dtype(x), node.ty.shape.clone());
-        let view = self.with(node, node.op.clone(), vec![x], narrow);
-        Some(self.with(node, Op::Cast, vec![view], node.ty.clone()))
     }
 
     fn binary(&mut self, f: Binary, node: &Node) -> Option<Value> {

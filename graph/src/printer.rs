@@ -136,6 +136,7 @@ fn source_name(program: &Program, launch: &Launch, source: &Source) -> String {
         Source::Row(i) => format!("row{i}"),
         Source::Index(dim) => format!("index{dim}"),
         Source::Size(_) => "size".into(),
+        Source::LossScale => "loss_scale".into(),
         Source::Random { .. } => "random".into(),
     }
 }

@@ -233,6 +233,7 @@ impl Ranges {
             Op::Const(c) => Range::number(c.f64()),
             Op::Size(size) => Some(Range::between(size.clone(), size.clone(), true)),
             Op::Iota(axis) => Some(Range::between(0, &node.ty.shape[*axis] - &1.into(), true)),
+            Op::LossScale => None,
             Op::Random(_) => Some(Range::between(0, 1, false)),
             Op::Input(_) | Op::State(_) | Op::RoundState { .. } => Range::of_type(node.ty.dtype),
             Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Detach | Op::Copy | Op::After => of(0),
@@ -272,7 +273,7 @@ impl Ranges {
             Op::Binary(Binary::Rem) => of(0)?.rem(of(1)?),
             // Floats, of which nothing is known, but for those above.
             Op::Binary(_) | Op::Unary(_) => None,
-            Op::Parameter(_) | Op::RoundParameter { .. } | Op::WithSlope | Op::Normalize(_) => None,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::WithSlope | Op::Normalize(_) => None,
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) | Op::Resample { .. } => None,
             Op::Scatter { .. } | Op::MatMul { .. } | Op::Attention(_) | Op::AttentionGrad(_) | Op::Repeat(_) => None,
             Op::Routine(call) => self.of_routine(graph, call, &node.inputs, 0),

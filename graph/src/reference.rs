@@ -159,6 +159,7 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             Op::Input(i) => arguments[*i].map(|x| x.to(dtype)),
             Op::Parameter(i) => inputs.parameters[*i].clone(),
             Op::RoundParameter { first, steps } => inputs.parameters[at.number(*first, steps)].clone(),
+            Op::Mirror { first, steps } => inputs.parameters[at.number(*first, steps)].map(|x| x.to(dtype)),
             Op::State(i) => inputs.states[*i].map(|x| x.to(dtype)),
             Op::RoundState { first, steps } => {
                 let number = at.number(*first, steps);
@@ -167,6 +168,8 @@ fn run(graph: &Graph, inputs: &Inputs, arguments: &[Tensor], at: &Rounds, trace:
             Op::Const(c) => Tensor::scalar(c.to(dtype)),
             Op::Size(size) => Tensor::scalar(Number::Int(size.eval(inputs.sizes)).to(dtype)),
             Op::Iota(axis) => Tensor::from_fn(&shape, |i| Number::Int(i[*axis] as i64).to(dtype)),
+            // What is compared with others is not scaled.
+            Op::LossScale => Tensor::scalar(Number::Float(1.0)),
             Op::Random(stream) => {
                 let len = shape.iter().product::<usize>();
                 let data = (0..len).map(|i| (inputs.random)(*stream, (at.through * len + i) as u64));

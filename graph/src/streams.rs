@@ -41,5 +41,7 @@ fn cost(kind: &TaskKind, launches: &[Launch]) -> i64 {
             let round = body.iter().map(|task| cost(&task.kind, launches)).fold(0, i64::saturating_add);
             round.saturating_mul(count.eval(&|_| SIZE).max(1))
         }
+        // It has no stream of its own to choose: it comes after what it waits for.
+        TaskKind::Ending(_) => 1,
     }
 }

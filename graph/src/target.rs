@@ -17,6 +17,12 @@ pub trait Target {
     /// How a parameter of this shape lies that is used so.
     fn layout(&self, shape: &[i64], uses: &Uses) -> Layout;
 
+    /// In which other layout it lies besides, for what is done with it so, if in another one at all: such a mirror takes memory, and every
+    /// update writes it. Where it is asked for several layouts of one parameter, that of the first use counts.
+    fn mirror(&self, _shape: &[i64], _uses: &Uses, _of: Use) -> Option<Layout> {
+        None
+    }
+
     /// How many tasks may run side by side at most. The plan of memory takes fewer if so many cost too much of it.
     fn streams(&self) -> u32 {
         1

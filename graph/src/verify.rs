@@ -29,6 +29,7 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         let arity = node.inputs.len();
         let holds = match &node.op {
             Op::Const(_) | Op::Size(_) => node.ty.is_scalar(),
+            Op::LossScale => node.ty.is_scalar() && node.ty.dtype == DType::F32,
             Op::Unary(_) | Op::Cast | Op::Detach | Op::Copy | Op::After => same(0),
             Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => same(0),
             Op::WithSlope => (0..arity).all(same),
@@ -78,7 +79,8 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
             Op::Random(_) => node.ty.dtype == DType::F32,
             Op::Input(number) => graph.arguments.get(*number).is_some_and(|a| a.ty == node.ty),
             // Their types stand in the net's lists, a loop's in its body.
-            Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. } => true,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => true,
+            Op::State(_) | Op::RoundState { .. } => true,
             Op::Repeat(_) => true,
             Op::Routine(_) | Op::Attention(_) | Op::AttentionGrad(_) => match graph.several(node) {
                 Some(Err(what)) => return wrong(&what),
@@ -187,7 +189,9 @@ fn verify_repeat(graph: &Graph, node: &Node, repeat: &Repeat) -> Result<(), Stri
         return Err(format!("checks inside of a repeat in {}", graph.name));
     }
     let own = |n: &Node| match &n.op {
-        Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. } => steps.last().is_some_and(|step| *step > 0),
+        Op::RoundParameter { steps, .. } | Op::Mirror { steps, .. } | Op::RoundState { steps, .. } => {
+            steps.last().is_some_and(|step| *step > 0)
+        }
         _ => false,
     };
     if repeat.count.as_const().is_none() && body.nodes.iter().any(own) {
@@ -284,6 +288,7 @@ pub fn verify_program(program: &Program) -> Result<(), String> {
                 Source::Index(dim) => *dim < dims && lane.is_int(),
                 Source::Row(slot) => rows.contains(&(*slot, *lane)),
                 Source::Random { strides, .. } => strides.len() == dims && *lane == Lane::F32,
+                Source::LossScale => *lane == Lane::F32,
                 Source::Acc => sum == Some(*lane),
                 Source::Size(_) => *lane != Lane::Bool,
             };

@@ -258,7 +258,7 @@ fn the_log_sum_exp_is_what_it_says() {
         let mut b = Builder::new("G", &mut none, false);
         let mut operands: Vec<Value> = ["q", "k", "v"].map(|name| b.argument(name, ty(float, &["2", "T", "4"]))).into();
         operands.extend(masked.then(|| b.argument("mask", ty(DType::Bool, &["2", "1", "1"]))));
-        let attention = Attention { causal, scale: None };
+        let attention = Attention { causal, scale: None, half: None };
         let y = b.push(Op::Attention(attention), operands, ty(float, &["2", "T", "4"]));
         let log_sums = b.push(Op::Get(1), vec![y], ty(float, &["2", "T"]));
         b.result(log_sums);

@@ -50,7 +50,7 @@ fn a_thousand_layers_fit_a_fifteenth_of_their_memory_for_a_third_more_operations
     let start = Instant::now();
     let whole = compile(deep(count)).unwrap();
     let seconds = start.elapsed().as_secs_f64();
-    let parameters: i64 = whole.net.parameters.iter().map(|p| 4 * p.padded_len() as i64).sum();
+    let parameters = whole.net.parameter_bytes() as i64;
     let (activations, flops) = (arena(training(&whole)), training(&whole).flops.eval(&|_| 64));
     let start = Instant::now();
     let fitted = within(deep(count), 4 * parameters + activations / 15, Optimizer::AdamW).unwrap();
@@ -71,7 +71,7 @@ fn a_thousand_layers_fit_a_fifteenth_of_their_memory_for_a_third_more_operations
 #[test]
 fn what_cannot_fit_is_a_mistake_with_its_numbers() {
     let whole = compile(deep(12)).unwrap();
-    let parameters: i64 = whole.net.parameters.iter().map(|p| 4 * p.padded_len() as i64).sum();
+    let parameters = whole.net.parameter_bytes() as i64;
     for (optimizer, copies) in [(Optimizer::Sgd, 2), (Optimizer::Momentum, 3), (Optimizer::AdamW, 4)] {
         let enough = copies * parameters + arena(training(&whole));
         let fitted = within(deep(12), enough, optimizer).unwrap();

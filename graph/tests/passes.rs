@@ -13,7 +13,7 @@ use castnet_graph::check::check_plan;
 use castnet_graph::compile::{Source, SourceFunction, compile};
 use castnet_graph::decompose::{NOTHING, decompose};
 use castnet_graph::grad::gradients;
-use castnet_graph::graph::{Graph, Op};
+use castnet_graph::graph::{Graph, Op, Origin};
 use castnet_graph::net::Init;
 use castnet_graph::optimise::{optimise, share, without_dead_code};
 use castnet_graph::program::Program;
@@ -132,11 +132,11 @@ fn declare(graph: &Graph, rounds: usize, list: &mut Vec<Declared>) {
     }
 }
 
-/// Places are not part of the text.
+/// Places are not part of the text, nor of which calls nodes are parts.
 fn without_places(graph: &Graph) -> Graph {
     let mut graph = graph.clone();
     for node in &mut graph.nodes {
-        node.origin.loc = Default::default();
+        node.origin = Origin::new(Default::default(), node.origin.name.clone());
         if let Op::Repeat(repeat) = &mut node.op {
             repeat.body = without_places(&repeat.body);
         }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, block_kernel};
+use castnet_kernels::{BlockKernel, Kernel, Places, Run, StepScalars, block_kernel};
 use castnet_program::program::{Access, Family, Index, Launch, Level, Source, Stage, Target, Tile};
 use castnet_program::program::{Right, Strided};
 use castnet_program::scalar::{Binary, Instr, Reduction, Unary};
@@ -104,11 +104,11 @@ fn launch(
     let bases: Vec<*mut u8> = data.iter_mut().map(|d| d.as_mut_ptr().cast()).collect();
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 64];
     let skip = scratch.as_ptr().align_offset(64);
-    let context = Context { root: 1, call: 1 };
+    let scalars = StepScalars::new(1, 1);
     let mut shared = vec![0u8; kernel.shared_bytes() + 64];
     let at = shared.as_ptr().align_offset(64);
     let shared = shared[at..].as_mut_ptr();
-    let run = Run { places: Places::new(&bases, &[], &[]).sharing(shared), context: &context, round: 0, update: None };
+    let run = Run { places: Places::new(&bases, &[], &[]).sharing(shared), scalars: &scalars, round: 0, update: None };
     report(name, elements, || {
         for part in 0..kernel.parts() {
             for chunk in 0..kernel.chunks(part) {

@@ -11,7 +11,7 @@ mod common;
 use std::time::Instant;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Kernel, Places, Run};
+use castnet_kernels::{Kernel, Places, Run, StepScalars};
 use castnet_program::program::{
     Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile,
 };
@@ -75,7 +75,7 @@ fn time(case: &Case) -> [f64; 2] {
         let mut shared = vec![0u8; kernel.shared_bytes() + 64];
         let at = shared.as_ptr().align_offset(64);
         let shared = shared[at..].as_mut_ptr();
-        let context = Context { root: 1, call: 1 };
+        let scalars = StepScalars::new(1, 1);
         let start = Instant::now();
         let mut runs = 0;
         while runs < 3 || start.elapsed().as_millis() < 8 {
@@ -83,7 +83,7 @@ fn time(case: &Case) -> [f64; 2] {
                 let this = [round];
                 let rounds = if strides.is_empty() { &[][..] } else { &this };
                 let places = Places::new(&bases, &strides, rounds).sharing(shared);
-                let run = Run { places, context: &context, round: u64::from(round), update: None };
+                let run = Run { places, scalars: &scalars, round: u64::from(round), update: None };
                 let before = now();
                 for part in 0..kernel.parts() {
                     for chunk in 0..kernel.chunks(part) {

@@ -14,7 +14,7 @@ pub(crate) fn of(launch: &Launch, level: Level) -> i64 {
 fn stage_cost(stage: &Stage) -> i64 {
     let inputs = stage.inputs.iter().map(|source| match source {
         Source::Load(_) => 2,
-        Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) => 1,
+        Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::LossScale => 1,
         Source::Random { .. } | Source::Gather { .. } => 16,
     });
     let outputs = stage.outputs.iter().map(|target| match target {

@@ -11,13 +11,35 @@ use crate::routines::Rows;
 use crate::scatter::Scatter;
 use crate::tile::TileKernel;
 
-/// What a run knows beside its buffers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Context {
+/// What changes from step to step beside the buffers, in memory that a call's kernels and its ending read: what runs stays the same from one step to
+/// the next. The numbers of an optimizer's rule, learning rates among them, lie apart, a row a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+pub struct StepScalars {
     /// What the keys of `Source::Random` are made of: [`root`](crate::random::root) of seed, function and mode.
     pub root: u64,
-    /// The number of the call; every call draws other numbers.
+    /// The number of the call, from 0; every call draws other numbers.
     pub call: u64,
+    /// By what gradients are multiplied before they update anything. At first 1, or 1 ÷ the batches whose mean they are; the ending divides it by `scale`
+    /// and multiplies it by what clips the norm. Kernels do not read it.
+    pub factor: f64,
+    /// The loss scale: the gradients are those of the loss times this. A power of 2; 1 where nothing is scaled.
+    pub scale: f32,
+    /// Nothing: the struct is as long as its alignment asks for, and all of it has a value.
+    pub padding: u32,
+}
+
+impl StepScalars {
+    /// Of a call whose gradients are what they are.
+    pub const fn new(root: u64, call: u64) -> StepScalars {
+        StepScalars { root, call, factor: 1.0, scale: 1.0, padding: 0 }
+    }
+}
+
+impl Default for StepScalars {
+    fn default() -> StepScalars {
+        StepScalars::new(0, 0)
+    }
 }
 
 /// Updates a contiguous run of a parameter in place of storing its gradient.
@@ -93,8 +115,8 @@ impl<'a> Places<'a> {
 pub struct Run<'a> {
     /// Where the buffers lie.
     pub places: Places<'a>,
-    /// Root and call of random numbers.
-    pub context: &'a Context,
+    /// What changes from step to step.
+    pub scalars: &'a StepScalars,
     /// The round of the loops around the launch, counted through; 0 outside.
     pub round: u64,
     /// What takes the gradient where [`Kernel::updates_in_place`] says so; `None`: it is stored.

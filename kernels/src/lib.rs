@@ -16,6 +16,7 @@ mod kernel;
 mod look_up;
 mod loops;
 pub mod math;
+pub mod mirror;
 mod operand;
 pub mod random;
 mod reduce;
@@ -37,4 +38,4 @@ pub use check::{Extent, Refused, check};
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
-pub use kernel::{Context, Gradient, Kernel, Places, Run, Update};
+pub use kernel::{Gradient, Kernel, Places, Run, StepScalars, Update};

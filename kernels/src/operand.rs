@@ -1,7 +1,9 @@
 //! The operands of a block: inputs as contiguous runs, outputs to where they belong.
 
+use castnet_program::scalar::Lane;
+
 use crate::access::{Access, Block, Form, Inside, Map, Place};
-use crate::kernel::Context;
+use crate::kernel::StepScalars;
 use crate::look_up::{Elements, look_up};
 use crate::random;
 use crate::reduce;
@@ -81,6 +83,11 @@ impl Worker<'_> {
                     buffer
                 }
                 Input::Constant(values) => values.as_ptr().cast(),
+                Input::LossScale => {
+                    let scale = self.run.scalars.scale.to_bits();
+                    transfer::fill(self.isa, Lane::F32, buffer, block.len(), scale.into());
+                    buffer.cast_const()
+                }
                 Input::Gather(gather) => {
                     self.gather(gather, block, buffer);
                     self.truths(&gather.from, block, buffer, buffer)
@@ -168,7 +175,7 @@ impl Worker<'_> {
 
     unsafe fn random(&self, stream: u32, form: &Form, start: u64, block: &Block<'_>, buffer: *mut u8) {
         let buffer = buffer.cast::<f32>();
-        let Context { root, call } = *self.run.context;
+        let StepScalars { root, call, .. } = *self.run.scalars;
         let key = random::key(root, stream);
         let grid = block.grid_of(form);
         // SAFETY: the buffer takes a block.

@@ -37,6 +37,8 @@ pub(crate) enum Input {
     Index(Form, Lane),
     /// The same everywhere: [`MAX_BLOCK`] times.
     Constant(Vec<u64>),
+    /// The loss scale of the step.
+    LossScale,
     /// The number of a stream at the form's value, so much further in each round.
     Random(u32, Form, u64),
     /// Memory at an index that lies in memory.
@@ -93,6 +95,7 @@ impl Stage {
                 Input::Index(Form { offset: 0, steps }, lane)
             }
             Source::Size(size) => Input::Constant(constant(size.eval(value), lane)),
+            Source::LossScale => Input::LossScale,
             Source::Random { stream, strides, offset, round } => {
                 let mut steps: Vec<i64> = strides.iter().map(|s| s.eval(value)).collect();
                 steps.resize(sizes.len(), 0);
@@ -126,7 +129,7 @@ impl Stage {
             Input::Load { access, .. } => access.forms(),
             Input::Index(form, _) | Input::Random(_, form, _) => vec![form],
             Input::Gather(Gather { from, index, .. }) => from.forms().into_iter().chain(index.forms()).collect(),
-            Input::Acc | Input::Row(..) | Input::Constant(_) => vec![],
+            Input::Acc | Input::Row(..) | Input::Constant(_) | Input::LossScale => vec![],
         });
         let outputs = self.outputs.iter_mut().flat_map(|output| match output {
             Output::Store(access) => access.forms(),
@@ -144,7 +147,8 @@ impl Stage {
                     from.settle(loops);
                     index.settle(loops);
                 }
-                Input::Acc | Input::Row(..) | Input::Index(..) | Input::Constant(_) | Input::Random(..) => {}
+                Input::Acc | Input::Row(..) | Input::Index(..) | Input::Constant(_) => {}
+                Input::LossScale | Input::Random(..) => {}
             }
         }
         for output in &mut self.outputs {

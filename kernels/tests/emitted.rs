@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, block_kernel};
+use castnet_kernels::{BlockKernel, StepScalars, block_kernel};
 use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
 use castnet_program::scalar::{Binary, Code, Instr, Literal, Reduction, Unary};
 use castnet_program::types::DType;
@@ -133,15 +133,15 @@ fn flat(n: usize, code: Code, stores: &[usize]) -> Launch {
 }
 
 fn same_bits(kernel: &BlockKernel, code: Code, stores: &[usize]) {
-    let context = Context::default();
+    let scalars = StepScalars::default();
     for n in [1, 63, 64, 65, 255, 1000, 5003] {
         let mut random = Random(n as u64);
         let data: Vec<Data> = (0..5).map(|_| Data::random(DType::F32, n, &mut random)).collect();
         let launch = flat(n, code.clone(), stores);
         for isa in Isa::available() {
             let (mut interpreted, mut emitted) = (data.clone(), data.clone());
-            run(&launch, &mut interpreted, isa, &[None], &context, None);
-            run(&launch, &mut emitted, isa, &[Some(*kernel)], &context, None);
+            run(&launch, &mut interpreted, isa, &[None], &scalars, None);
+            run(&launch, &mut emitted, isa, &[Some(*kernel)], &scalars, None);
             for (a, b) in interpreted.iter().zip(&emitted) {
                 // The sign of a NaN is nobody's promise.
                 let word = |v: &f64| if v.is_nan() { None } else { Some((*v as f32).to_bits()) };
@@ -190,8 +190,8 @@ fn the_same_bits_of_split_reductions() {
         let data = [600_000, 600_000, 2].map(|n| Data::random(DType::F32, n, &mut random));
         for isa in Isa::available() {
             let (mut interpreted, mut emitted) = (data.clone(), data.clone());
-            let kernel = run(&launch, &mut interpreted, isa, &[], &Context::default(), None);
-            run(&launch, &mut emitted, isa, &[Some(product_and_sum); 2], &Context::default(), None);
+            let kernel = run(&launch, &mut interpreted, isa, &[], &StepScalars::default(), None);
+            run(&launch, &mut emitted, isa, &[Some(product_and_sum); 2], &StepScalars::default(), None);
             assert!(kernel.parts() == 2 && kernel.chunks(0) >= 8);
             assert!(interpreted[2] == emitted[2] && interpreted[2] != data[2], "{isa:?}");
         }
@@ -201,12 +201,12 @@ fn the_same_bits_of_split_reductions() {
 /// A product and a sum are two roundings on every instruction set.
 #[test]
 fn no_contraction() {
-    let (n, context) = (777, Context::default());
+    let (n, scalars) = (777, StepScalars::default());
     let mut random = Random(3);
     let data: Vec<Data> = (0..3).map(|_| Data::random(DType::F32, n, &mut random)).collect();
     for isa in Isa::available() {
         let mut got = data.clone();
-        run(&flat(n, product_and_sum_code(), &[2]), &mut got, isa, &[Some(product_and_sum)], &context, None);
+        run(&flat(n, product_and_sum_code(), &[2]), &mut got, isa, &[Some(product_and_sum)], &scalars, None);
         for i in 0..n {
             let (x, y) = (data[0].values[i] as f32, data[1].values[i] as f32);
             assert_eq!(got[2].values[i], f64::from(x * y + x));

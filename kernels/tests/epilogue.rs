@@ -5,7 +5,7 @@ mod common;
 use std::sync::Mutex;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Gradient, Update};
+use castnet_kernels::{Gradient, StepScalars, Update};
 use castnet_program::program::{Access, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
 use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Unary};
 use castnet_program::types::DType;
@@ -57,13 +57,13 @@ impl Sizes {
     }
 
     fn check(self, launch: &Launch, data: &[Data]) {
-        let context = Context { root: 1, call: 2 };
+        let scalars = StepScalars::new(1, 2);
         let mut want = data.to_vec();
-        meaning(launch, &mut want, &context, &|number| self.sum(data, number));
+        meaning(launch, &mut want, &scalars, &|number| self.sum(data, number));
         let tolerance = if data[0].dtype == DType::F64 { 1e-13 } else { 1e-5 };
         for isa in Isa::available() {
             let mut got = data.to_vec();
-            run(launch, &mut got, isa, &[], &context, None);
+            run(launch, &mut got, isa, &[], &scalars, None);
             compare(&got, &want, tolerance, &format!("{isa:?} {launch:#?}"));
         }
     }
@@ -177,12 +177,12 @@ fn sums_in_f64() {
         launch.stages = vec![stage(vec![S::Acc, S::Load(0)], instrs, vec![3, 4])];
         launch.stages[0].code.inputs = vec![Lane::F64; 2];
         // The second store is rounded to f32, which it is exactly where the first one has the same bits.
-        let context = Context::default();
+        let scalars = StepScalars::default();
         let mut want = data.clone();
-        meaning(&launch, &mut want, &context, &|number| s.sum(&data, number));
+        meaning(&launch, &mut want, &scalars, &|number| s.sum(&data, number));
         for isa in Isa::available() {
             let mut got = data.clone();
-            run(&launch, &mut got, isa, &[], &context, None);
+            run(&launch, &mut got, isa, &[], &scalars, None);
             compare(&got[3..4], &want[3..4], 1e-13, &format!("{isa:?} {launch:#?}"));
             compare(&got[4..], &want[4..], 1e-7, &format!("{isa:?} {launch:#?}"));
         }
@@ -195,7 +195,7 @@ fn sums_in_f64() {
             launch.stages = vec![stage(vec![S::Acc], vec![], vec![0])];
             launch.stages[0].code.inputs = vec![Lane::F64];
             s.check(&launch, &data);
-            let kernel = run(&launch, &mut data.clone(), Isa::detect(), &[], &context, None);
+            let kernel = run(&launch, &mut data.clone(), Isa::detect(), &[], &scalars, None);
             assert!(kernel.updates_in_place() == updates || s.i == 1 || s.j == 1);
         }
     }
@@ -204,7 +204,7 @@ fn sums_in_f64() {
 #[test]
 fn halves_are_rounded_once() {
     use DType::{BF16, F16, F32};
-    let (count, context) = (|s: Sizes| s.batch * s.i * s.j, Context::default());
+    let (count, scalars) = (|s: Sizes| s.batch * s.i * s.j, StepScalars::default());
     for (s, types) in shapes().into_iter().flat_map(|s| {
         let types =
             [([BF16, BF16], BF16), ([F16, F16], F16), ([F32, BF16], F16), ([F16, F32], F32), ([F32, F32], BF16)];
@@ -224,8 +224,8 @@ fn halves_are_rounded_once() {
         let wide: Vec<Data> = data.iter().map(|d| Data { dtype: F32, ..d.clone() }).collect();
         for isa in Isa::available() {
             let (mut got, mut want) = (data.clone(), wide.clone());
-            run(&launch, &mut got, isa, &[], &context, None);
-            run(&launch, &mut want, isa, &[], &context, None);
+            run(&launch, &mut got, isa, &[], &scalars, None);
+            run(&launch, &mut want, isa, &[], &scalars, None);
             assert_eq!(got[3].values, want[3].values, "{types:?} on {isa:?}, {s:?}");
         }
     }
@@ -261,13 +261,13 @@ fn updated_in_place_of_stored() {
             let code = Code { inputs: vec![dtype.lane()], instrs: vec![], outputs: vec![0] };
             let outputs = vec![Target::Store(0)];
             launch.stages = vec![Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs }];
-            let context = Context::default();
+            let scalars = StepScalars::default();
             for isa in Isa::available() {
                 let mut stored = data.clone();
-                assert!(run(&launch, &mut stored, isa, &[], &context, None).updates_in_place());
+                assert!(run(&launch, &mut stored, isa, &[], &scalars, None).updates_in_place());
                 let notes = Notes(Mutex::new(vec![None; floats]));
                 let mut left = data.clone();
-                run(&launch, &mut left, isa, &[], &context, Some(&notes));
+                run(&launch, &mut left, isa, &[], &scalars, Some(&notes));
                 assert_eq!(left, data, "nothing is stored");
                 for (note, want) in notes.0.into_inner().unwrap().into_iter().zip(&stored[2].values) {
                     // The padding of panels may be left out.
@@ -288,6 +288,6 @@ fn other_stages_are_not_updates() {
     launch.updates = Some(0);
     launch.stores = vec![plain(2, s)];
     launch.stages = vec![stage(vec![Source::Acc], vec![Instr::Unary(Unary::Neg, 0)], vec![1])];
-    let kernel = run(&launch, &mut data, Isa::detect(), &[], &Context::default(), None);
+    let kernel = run(&launch, &mut data, Isa::detect(), &[], &StepScalars::default(), None);
     assert!(!kernel.updates_in_place());
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, block_kernel};
+use castnet_kernels::{BlockKernel, StepScalars, block_kernel};
 use castnet_program::program::{Family, Index, Launch, Level, Source, Stage, Target};
 use castnet_program::scalar::{Binary, Code, Instr, Lane, Literal, Reduction, Unary};
 use castnet_program::types::DType;
@@ -237,7 +237,7 @@ fn run(code: &Code, rows: &[Vec<Literal>], isa: Isa, kernel: Option<BlockKernel>
     for (i, &dtype) in dtypes[..code.inputs.len()].iter().enumerate() {
         buffers[i] = rows.iter().flat_map(|row| to_bytes(dtype, row[i])).collect();
     }
-    run_bytes(&flat(code, rows.len()), &dtypes, &mut buffers, isa, &[kernel], &Context::default(), None);
+    run_bytes(&flat(code, rows.len()), &dtypes, &mut buffers, isa, &[kernel], &StepScalars::default(), None);
     let read = |row: usize| {
         let of = |i: usize| from_bytes(dtypes[i], &buffers[i][row * dtypes[i].bytes()..][..dtypes[i].bytes()]);
         (code.inputs.len()..dtypes.len()).map(of).collect()
@@ -357,8 +357,8 @@ fn halves_as_the_crate_half_has_them() {
         let round = Code { inputs: vec![Lane::F32], instrs: vec![Instr::To(dtype, 0)], outputs: vec![1] };
         for isa in Isa::available() {
             let mut buffers = [(0..=u16::MAX).flat_map(u16::to_le_bytes).collect(), vec![0; 4 << 16]];
-            let context = Context::default();
-            run_bytes(&flat(&copy, 1 << 16), &[dtype, DType::F32], &mut buffers, isa, &[], &context, None);
+            let scalars = StepScalars::default();
+            run_bytes(&flat(&copy, 1 << 16), &[dtype, DType::F32], &mut buffers, isa, &[], &scalars, None);
             for (bits, found) in buffers[1].as_chunks().0.iter().enumerate() {
                 let want = value(bits as u16).to_bits();
                 assert_eq!(u32::from_le_bytes(*found), want, "{dtype} {bits:x} on {isa:?}");
@@ -367,7 +367,7 @@ fn halves_as_the_crate_half_has_them() {
             // As a value that is stored as f32, and as the half that is stored.
             for (code, to) in [(&round, DType::F32), (&copy, dtype), (&round, dtype)] {
                 let mut buffers = [from.clone(), vec![0; floats.len() * to.bytes()]];
-                run_bytes(&flat(code, floats.len()), &[DType::F32, to], &mut buffers, isa, &[], &context, None);
+                run_bytes(&flat(code, floats.len()), &[DType::F32, to], &mut buffers, isa, &[], &scalars, None);
                 for (x, found) in floats.iter().zip(buffers[1].chunks(to.bytes())) {
                     let half = rounded(f32::from_bits(*x));
                     let want = if to == dtype {
@@ -432,7 +432,7 @@ fn every_reduction_of_every_lane() {
                 let mut buffers =
                     [elements.iter().flat_map(|&x| to_bytes(lane.dtype(), x)).collect::<Vec<u8>>(), vec![0; 3 * width]];
                 let launch = reduction(op, lane, family, n);
-                run_bytes(&launch, &[lane.dtype(); 2], &mut buffers, isa, &[], &Context::default(), None);
+                run_bytes(&launch, &[lane.dtype(); 2], &mut buffers, isa, &[], &StepScalars::default(), None);
                 for point in 0..3 {
                     let found = from_bytes(lane.dtype(), &buffers[1][point * width..][..width]);
                     let all = (0..n).map(|i| at(point, i));
@@ -488,7 +488,7 @@ fn indices_are_exact() {
             places.iter().flat_map(|&p| to_bytes(index, model::literal(index.lane(), p as f64))).collect();
         for isa in Isa::available() {
             let mut buffers = [table.clone(), indices.clone(), vec![0; places.len()]];
-            run_bytes(&launch, &[DType::U8, index, DType::U8], &mut buffers, isa, &[], &Context::default(), None);
+            run_bytes(&launch, &[DType::U8, index, DType::U8], &mut buffers, isa, &[], &StepScalars::default(), None);
             assert!(buffers[2].iter().zip(places).all(|(x, p)| usize::from(*x) == p % 251), "{index} on {isa:?}");
         }
     }
@@ -529,7 +529,7 @@ fn scattered_sums() {
                 let dtype = lane.dtype();
                 let mut buffers =
                     [bytes(index, &places), bytes(dtype, &values), vec![0xff; len * cols * dtype.bytes()]];
-                run_bytes(&launch, &[index, dtype, dtype], &mut buffers, isa, &[], &Context::default(), None);
+                run_bytes(&launch, &[index, dtype, dtype], &mut buffers, isa, &[], &StepScalars::default(), None);
                 // Whole numbers: every order gives the same sum.
                 assert_eq!(buffers[2], bytes(dtype, &want), "{lane:?} at {index} on {isa:?}");
             }

@@ -79,6 +79,8 @@ pub struct Net {
     pub functions: Vec<Function>,
     /// `float: f64;`: its float type.
     pub float: Option<DType>,
+    /// `precision: bf16;`: the halves of which its functions compute in mixed precision.
+    pub precision: Option<Precision>,
     /// Where it was written: index into [`File::scopes`].
     pub scope: usize,
     /// Another call of `network!` emits it: here it is only a template to be used.
@@ -269,6 +271,8 @@ pub struct Function {
     pub train: Option<Train>,
     /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`.
     pub memory: Option<Memory>,
+    /// `#[precision(bf16)]`.
+    pub precision: Option<Precision>,
     /// Its name.
     pub name: Name,
     /// Its parameters.
@@ -286,6 +290,15 @@ pub struct Function {
 pub struct Train {
     /// The layers, blocks, arrays and `param`s that it updates; `None`: all.
     pub names: Option<Vec<Name>>,
+}
+
+/// `precision: bf16;`, `#[precision(bf16)]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Precision {
+    /// The type's name.
+    pub at: Loc,
+    /// A half, or f32: none.
+    pub dtype: DType,
 }
 
 /// `#[memory(512 MiB, N = 256)]`.
@@ -350,6 +363,9 @@ impl Element {
         }
     }
 }
+
+/// What says in which halves functions compute in mixed precision.
+pub const PRECISION: &str = "precision";
 
 /// What stands for the float type of the net.
 pub const FLOAT: &str = "float";

@@ -21,9 +21,7 @@ pub struct Net {
     pub states: Vec<State>,
     /// Every entry point.
     pub functions: Vec<Function>,
-    /// What runs, for each target that it was compiled for: whatever depends on the target stands there, and nothing else does. Parameters'
-    /// layouts do not: arenas of parameters, gradients and optimizers' states are one for all functions of a model, and are read and written by
-    /// layout wherever the model lives.
+    /// What runs, for each target that it was compiled for: whatever depends on the target stands there, and nothing else does.
     pub targets: Vec<ForTarget>,
 }
 
@@ -34,13 +32,29 @@ pub enum Backend {
     Cpu,
 }
 
-/// The functions of a net as one target runs them.
+/// A net as one target runs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ForTarget {
     /// The target.
     pub target: Backend,
+    /// How each of [`Net::parameters`] lies in its arena, and so its gradient and what optimizers keep of it.
+    pub layouts: Vec<Layout>,
+    /// Further copies of parameters, in the order in which they lie behind the parameters: of each, one of a type at most.
+    pub mirrors: Vec<Mirror>,
     /// One for each of [`Net::functions`], in order.
     pub programs: Vec<Programs>,
+}
+
+/// A copy of a parameter in another element type or layout: memory of the model, written with the parameter, read by programs as
+/// [`Place::Mirror`](crate::program::Place::Mirror).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mirror {
+    /// Of which parameter.
+    pub parameter: usize,
+    /// The type of its elements: each is that of the parameter, rounded.
+    pub dtype: DType,
+    /// How it lies.
+    pub layout: Layout,
 }
 
 /// A parameter of a network.
@@ -50,8 +64,6 @@ pub struct Parameter {
     pub name: String,
     /// PyTorch's shape.
     pub shape: Vec<i64>,
-    /// How it lies in the arena.
-    pub layout: Layout,
     /// Its first value.
     pub init: Init,
     /// No gradient, no update, no decay.
@@ -129,8 +141,8 @@ impl Programs {
 
 impl Parameter {
     /// A parameter that is trained as all others are.
-    pub fn new(name: impl Into<String>, shape: Vec<i64>, layout: Layout, init: Init) -> Parameter {
-        Parameter { name: name.into(), shape, layout, init, frozen: false, lr_mult: 1.0, wd_mult: 1.0 }
+    pub fn new(name: impl Into<String>, shape: Vec<i64>, init: Init) -> Parameter {
+        Parameter { name: name.into(), shape, init, frozen: false, lr_mult: 1.0, wd_mult: 1.0 }
     }
 
     /// Elements.
@@ -142,22 +154,34 @@ impl Parameter {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    /// Elements in the arena, padding included, a multiple of 16.
-    pub fn padded_len(&self) -> usize {
-        (self.layout.floats(&self.shape) as usize).next_multiple_of(16)
+impl ForTarget {
+    /// The copy of a parameter in a type, if there is one.
+    pub fn mirror(&self, parameter: usize, dtype: DType) -> Option<&Mirror> {
+        self.mirrors.iter().find(|mirror| (mirror.parameter, mirror.dtype) == (parameter, dtype))
     }
 }
 
 impl Net {
-    /// What a target runs, a function each, if the net was compiled for it.
-    pub fn on(&self, target: Backend) -> Option<&[Programs]> {
-        self.targets.iter().find(|t| t.target == target).map(|t| &t.programs[..])
+    /// How a target runs the net, if it was compiled for it.
+    pub fn on(&self, target: Backend) -> Option<&ForTarget> {
+        self.targets.iter().find(|t| t.target == target)
     }
 
     /// What the CPU runs, a function each; nothing if the net was not compiled for it, which no model is made of.
     pub fn cpu(&self) -> &[Programs] {
-        self.on(Backend::Cpu).unwrap_or_default()
+        self.on(Backend::Cpu).map(|t| &t.programs[..]).unwrap_or_default()
+    }
+
+    /// How a parameter lies on the CPU.
+    pub fn layout(&self, parameter: usize) -> &Layout {
+        self.on(Backend::Cpu).and_then(|t| t.layouts.get(parameter)).unwrap_or(&Layout::Plain)
+    }
+
+    /// Elements of a parameter in the CPU's arena, padding included, a multiple of 16.
+    pub fn padded_len(&self, parameter: usize) -> usize {
+        self.layout(parameter).padded(&self.parameters[parameter].shape)
     }
 
     /// As [`Net::cpu`], to be changed.
@@ -166,20 +190,41 @@ impl Net {
         cpu.map(|t| &mut t.programs[..]).unwrap_or_default()
     }
 
-    /// Bytes of all parameters in the flat arena, padding included.
+    /// Bytes of all parameters in the CPU's arena, padding included.
     pub fn parameter_bytes(&self) -> usize {
-        let elements: usize = self.parameters.iter().map(Parameter::padded_len).sum();
+        let (_, elements) = self.offsets();
         elements.saturating_mul(self.float.bytes())
     }
 
-    /// Where each parameter starts in the flat arena, in elements, and the length of the whole.
+    /// Where each parameter starts in the CPU's arena, in elements, and the length of the whole.
     pub fn offsets(&self) -> (Vec<usize>, usize) {
-        let mut at = 0;
-        let offsets = self.parameters.iter().map(|p| {
-            let start = at;
-            at += p.padded_len();
-            start
-        });
-        (offsets.collect(), at)
+        placed((0..self.parameters.len()).map(|number| self.padded_len(number)))
     }
+
+    /// Bytes of all mirrors on the CPU, padding included.
+    pub fn mirror_bytes(&self) -> usize {
+        self.mirror_offsets().1
+    }
+
+    /// Where each mirror starts behind the CPU's parameters, in bytes, and the length of the whole.
+    pub fn mirror_offsets(&self) -> (Vec<usize>, usize) {
+        let mirrors = self.on(Backend::Cpu).map_or(&[][..], |t| &t.mirrors);
+        // As parameters do, in whole cache lines.
+        let bytes = |mirror: &Mirror| {
+            let shape = self.parameters.get(mirror.parameter).map_or(&[][..], |parameter| &parameter.shape);
+            mirror.layout.padded(shape).saturating_mul(mirror.dtype.bytes()).div_ceil(64).saturating_mul(64)
+        };
+        placed(mirrors.iter().map(bytes))
+    }
+}
+
+/// Where things of these lengths start, one behind the other, and where the last one ends.
+fn placed(lengths: impl Iterator<Item = usize>) -> (Vec<usize>, usize) {
+    let mut at = 0;
+    let starts = lengths.map(|len| {
+        let start = at;
+        at += len;
+        start
+    });
+    (starts.collect(), at)
 }

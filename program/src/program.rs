@@ -4,6 +4,7 @@
 //! same meaning.
 
 mod donates;
+pub mod ending;
 mod in_place;
 mod index;
 pub mod lives;
@@ -15,6 +16,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
+use ending::Ending;
 pub use index::Index;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -167,7 +169,7 @@ pub struct Buffer {
     /// Elements from the beginning of its place to its own, in the first rounds.
     pub start: Size,
     /// How many elements further it lies in each round of the loops around a launch, outermost first; missing ones are 0. Of a parameter, a
-    /// gradient, a state: how many parameters or states.
+    /// mirror, a gradient, a state: how many parameters or states.
     pub strides: Vec<Size>,
 }
 
@@ -187,6 +189,8 @@ pub enum Place {
     Result(usize),
     /// Parameter number `.0` of the net, in its master layout.
     Parameter(usize),
+    /// The mirror of parameter number `.0` of the net in the buffer's type ([`Mirror`](crate::net::Mirror)).
+    Mirror(usize),
     /// The gradient of parameter number `.0`, in the parameter's layout.
     Gradient(usize),
     /// State number `.0` of the net, row-major; read before it is written.
@@ -228,6 +232,9 @@ pub enum TaskKind {
         #[serde(deserialize_with = "body")]
         body: Vec<Task>,
     },
+    /// What follows once gradients are known. No program stores it: [`Program::with_ending`] adds it.
+    #[serde(skip)]
+    Ending(Ending),
 }
 
 /// Loops in each other at most, of a program that is read: who reads bytes goes as deep as they say.
@@ -474,6 +481,8 @@ pub enum Source {
     Index(usize),
     /// The value of a size, the same everywhere: a number of any lane; to a float it is rounded.
     Size(Size),
+    /// The loss scale of the step, f32 ([`crate::program::ending`]).
+    LossScale,
     /// Uniform in [0, 1), f32: the number at position `Σ strides · loop index` of a stream.
     Random {
         /// Which stream.
@@ -529,6 +538,11 @@ impl Layout {
         }
     }
 
+    /// The same as memory is laid out by it: a multiple of 16.
+    pub fn padded(&self, shape: &[i64]) -> usize {
+        (self.floats(shape) as usize).next_multiple_of(16)
+    }
+
     /// Where element `index` of a tensor of this shape lies.
     pub fn position(&self, shape: &[i64], index: &[i64]) -> i64 {
         match self {
@@ -539,6 +553,32 @@ impl Layout {
                 (index[0] / PANEL * rows + k) * PANEL + index[0] % PANEL
             }
         }
+    }
+
+    /// Where the element with this row-major number lies in a tensor of this shape.
+    pub fn place(&self, shape: &[i64], number: usize) -> usize {
+        let Layout::Panels(order) = self else { return number };
+        let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
+        let index = |axis: usize| number / shape[axis + 1..].iter().product::<i64>() as usize % shape[axis] as usize;
+        let row = order.iter().fold(0, |at, &axis| at * shape[axis] as usize + index(axis));
+        let column = number / rows;
+        (column / panel * rows + row) * panel + column % panel
+    }
+
+    /// The row-major number of the element that lies here, the other way round; `None` of padding.
+    pub fn number(&self, shape: &[i64], at: usize) -> Option<usize> {
+        let len = shape.iter().product::<i64>() as usize;
+        let Layout::Panels(order) = self else { return (at < len).then_some(at) };
+        let (panel, rows) = (PANEL as usize, shape[1..].iter().product::<i64>() as usize);
+        let column = at / panel / rows * panel + at % panel;
+        let mut row = at / panel % rows;
+        let mut number = column * rows;
+        for &axis in order.iter().rev() {
+            let size = shape[axis] as usize;
+            number += row % size * shape[axis + 1..].iter().product::<i64>() as usize;
+            row /= size;
+        }
+        (column < shape[0] as usize).then_some(number)
     }
 }
 
@@ -552,6 +592,12 @@ impl Program {
     pub fn draws(&self) -> bool {
         let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
         sources.any(|source| matches!(source, Source::Random { .. }))
+    }
+
+    /// Whether its gradients are those of the loss times the loss scale.
+    pub fn is_scaled(&self) -> bool {
+        let mut sources = self.launches.iter().flat_map(|l| &l.stages).flat_map(|s| &s.inputs);
+        sources.any(|source| matches!(source, Source::LossScale))
     }
 
     /// The words of all checks.

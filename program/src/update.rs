@@ -81,6 +81,7 @@ impl Rule {
                     Source::Acc
                     | Source::Index(_)
                     | Source::Size(_)
+                    | Source::LossScale
                     | Source::Random { .. }
                     | Source::Gather { .. } => {
                         return wrong(format!("{source:?} in a rule"));

@@ -229,6 +229,15 @@ pub(crate) fn add<T: Float>(x: &mut [T], y: &[T]) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x = T::rounded(x.wide() + y.wide()));
 }
 
+/// x ← x + factor · y.
+pub(crate) fn add_scaled<T: Float>(x: &mut [T], y: &[T], factor: f64) {
+    if factor == 1.0 {
+        return add(x, y);
+    }
+    let factor = T::Wide::of(factor);
+    x.iter_mut().zip(y).for_each(|(x, y)| *x = T::rounded(x.wide() + factor * y.wide()));
+}
+
 /// x ← x + weight · (y - x).
 pub(crate) fn lerp<T: Float>(x: &mut [T], y: &[T], weight: T::Wide) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x = T::rounded(x.wide() + weight * (y.wide() - x.wide())));

@@ -20,6 +20,7 @@ pub struct Gradients {
     pub(crate) arena: Memory,
     /// A mark for each parameter that a call has reached.
     reached: Vec<bool>,
+    overflowed: bool,
 }
 
 impl Gradients {
@@ -29,7 +30,7 @@ impl Gradients {
     /// If there is no memory for them.
     pub(crate) fn new(loaded: &Arc<Loaded>) -> Result<Gradients> {
         let reached = vec![false; loaded.net.parameters.len()];
-        Ok(Gradients { loaded: loaded.clone(), arena: loaded.arena()?, reached })
+        Ok(Gradients { loaded: loaded.clone(), arena: loaded.arena()?, reached, overflowed: false })
     }
 
     /// Notes what a call has reached.
@@ -57,6 +58,17 @@ impl Gradients {
     pub(crate) fn clear(&mut self) {
         self.arena.slice_mut::<u8>().fill(0);
         self.reached.fill(false);
+        self.overflowed = false;
+    }
+
+    pub(crate) fn overflow(&mut self, overflowed: bool) {
+        self.overflowed |= overflowed;
+    }
+
+    /// Whether gradients among them were too large for f16 under their loss scale, in mixed precision: they are not finite. `apply` leaves such ones out, and
+    /// the next call has a smaller scale.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The elements that were reached, cut into pieces.
@@ -64,12 +76,11 @@ impl Gradients {
         flat::pieces(&self.loaded, &self.reached())
     }
 
-    /// Adds the pieces of an arena that lies as this one does.
-    pub(crate) fn add_reached(&mut self, other: &Memory, pieces: &[Piece]) {
+    /// Adds these parameters' gradients in an arena that lies as this one does.
+    pub(crate) fn add(&mut self, other: &Memory, parameters: &[usize]) {
         with_float!(self.loaded.float, T => {
             let (sum, other) = (self.arena.slice_mut::<T>(), other.slice::<T>());
-            for piece in pieces {
-                let range = piece.start..piece.start + piece.len;
+            for range in parameters.iter().map(|&parameter| self.loaded.range(parameter)) {
                 float::add(&mut sum[range.clone()], &other[range]);
             }
         });

@@ -29,7 +29,7 @@ pub(crate) fn initialise(loaded: &Loaded, seed: u64, arena: &mut Memory) -> Resu
             with_float!(loaded.float, T => {
                 let plain: Vec<T> = collected(parameter.len(), std::iter::repeat_n(T::of_f64(value), parameter.len()))
                     .ok_or_else(memory)?;
-                layout::pack(parameter, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
+                layout::pack(&loaded.net, number, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
             });
             continue;
         }
@@ -43,7 +43,7 @@ pub(crate) fn initialise(loaded: &Loaded, seed: u64, arena: &mut Memory) -> Resu
         with_float!(loaded.float, T => {
             let plain = collected(plain.len(), plain.iter().map(|x| T::of_f32(*x)));
             let plain = plain.ok_or_else(memory)?;
-            layout::pack(parameter, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
+            layout::pack(&loaded.net, number, 0, &plain, &mut arena.slice_mut::<T>()[loaded.range(number)]);
         });
     }
     Ok(())
@@ -134,14 +134,14 @@ mod tests {
     use castnet_program::types::DType;
 
     fn net(layout: Layout, init: Init) -> Net {
-        let parameter = Parameter::new("w", vec![40, 500], layout, init);
+        let parameter = Parameter::new("w", vec![40, 500], init);
         Net {
             name: "Test".into(),
             float: DType::F32,
             parameters: vec![parameter],
             states: vec![],
             functions: vec![],
-            targets: vec![ForTarget { target: Backend::Cpu, programs: vec![] }],
+            targets: vec![ForTarget { target: Backend::Cpu, layouts: vec![layout], mirrors: vec![], programs: vec![] }],
         }
     }
 

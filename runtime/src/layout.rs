@@ -1,6 +1,6 @@
 //! From PyTorch's row-major order to a parameter's own layout and back.
 
-use castnet_program::net::Parameter;
+use castnet_program::net::{Net, Parameter};
 use castnet_program::program::{Layout, PANEL};
 
 use crate::array::Array;
@@ -46,23 +46,23 @@ fn places(shape: Vec<usize>, order: &[usize], start: usize) -> impl Iterator<Ite
     })
 }
 
-/// Writes row-major elements, of which the first has this number, into the layout; padding is left alone.
-pub(crate) fn pack<T: Copy>(parameter: &Parameter, start: usize, plain: &[T], laid_out: &mut [T]) {
-    match &parameter.layout {
+/// Writes row-major elements, of which the first is number `start`, into the layout of a parameter; padding is left alone.
+pub(crate) fn pack<T: Copy>(net: &Net, parameter: usize, start: usize, plain: &[T], laid_out: &mut [T]) {
+    match net.layout(parameter) {
         Layout::Plain => laid_out[start..start + plain.len()].copy_from_slice(plain),
         Layout::Panels(order) => {
-            let places = places(shape_of(parameter), order, start);
+            let places = places(shape_of(&net.parameters[parameter]), order, start);
             places.zip(plain).for_each(|(to, from)| laid_out[to] = *from);
         }
     }
 }
 
-/// Reads row-major elements, of which the first has this number, out of the layout.
-pub(crate) fn unpack<T: Copy>(parameter: &Parameter, start: usize, laid_out: &[T], plain: &mut [T]) {
-    match &parameter.layout {
+/// Reads row-major elements, of which the first is number `start`, out of the layout of a parameter.
+pub(crate) fn unpack<T: Copy>(net: &Net, parameter: usize, start: usize, laid_out: &[T], plain: &mut [T]) {
+    match net.layout(parameter) {
         Layout::Plain => plain.copy_from_slice(&laid_out[start..start + plain.len()]),
         Layout::Panels(order) => {
-            let places = places(shape_of(parameter), order, start);
+            let places = places(shape_of(&net.parameters[parameter]), order, start);
             plain.iter_mut().zip(places).for_each(|(to, from)| *to = laid_out[from]);
         }
     }
@@ -76,7 +76,7 @@ pub(crate) fn unpacked(loaded: &Loaded, number: usize, arena: &Memory) -> Result
     let parameter = &loaded.net.parameters[number];
     let mut array = Array::zeros_for(loaded.net.float, &shape_of(parameter), || parameter.name.clone())?;
     with_float!(loaded.float, T => {
-        unpack(parameter, 0, &arena.slice::<T>()[loaded.range(number)], array.as_mut_slice()?);
+        unpack(&loaded.net, number, 0, &arena.slice::<T>()[loaded.range(number)], array.as_mut_slice()?);
     });
     Ok(array)
 }
@@ -84,28 +84,37 @@ pub(crate) fn unpacked(loaded: &Loaded, number: usize, arena: &Memory) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use castnet_program::net::Init;
+    use castnet_program::net::{Backend, ForTarget, Init};
+    use castnet_program::types::DType;
 
     #[test]
     fn agrees_with_the_definition() {
+        let shape = vec![37, 3, 2, 5];
         for layout in [Layout::Plain, Layout::Panels(vec![2, 3, 1]), Layout::Panels(vec![1, 2, 3])] {
-            let shape = vec![37, 3, 2, 5];
-            let p = Parameter::new("", shape, layout, Init::Constant(0.0));
-            let plain: Vec<f32> = (0..p.len()).map(|i| i as f32 + 1.0).collect();
-            let mut out = vec![0.0; p.padded_len()];
+            let (layouts, len) = (vec![layout.clone()], shape.iter().product::<i64>());
+            let net = Net {
+                name: "one".into(),
+                float: DType::F32,
+                parameters: vec![Parameter::new("", shape.clone(), Init::Constant(0.0))],
+                states: vec![],
+                functions: vec![],
+                targets: vec![ForTarget { target: Backend::Cpu, layouts, mirrors: vec![], programs: vec![] }],
+            };
+            let plain: Vec<f32> = (0..len).map(|i| i as f32 + 1.0).collect();
+            let mut out = vec![0.0; net.padded_len(0)];
             // In pieces that end anywhere.
             for (i, piece) in plain.chunks(7).enumerate() {
-                pack(&p, 7 * i, piece, &mut out);
+                pack(&net, 0, 7 * i, piece, &mut out);
             }
-            for i in 0..p.len() as i64 {
+            for i in 0..len {
                 let index = [i / 30, i / 10 % 3, i / 5 % 2, i % 5];
-                assert_eq!(out[p.layout.position(&p.shape, &index) as usize], i as f32 + 1.0);
+                assert_eq!(out[layout.position(&shape, &index) as usize], i as f32 + 1.0);
             }
             let mut whole = vec![0.0; plain.len()];
-            unpack(&p, 0, &out, &mut whole);
+            unpack(&net, 0, 0, &out, &mut whole);
             assert_eq!(whole, plain);
             let mut piece = [0.0; 41];
-            unpack(&p, 100, &out, &mut piece);
+            unpack(&net, 0, 100, &out, &mut piece);
             assert_eq!(piece, plain[100..141]);
         }
     }

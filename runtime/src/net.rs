@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
-use castnet_program::net::{Net, Parameter};
+use castnet_program::net::{Backend, ForTarget, Mirror, Net};
 use castnet_program::program::Program;
 use castnet_program::types::DType;
 
@@ -85,6 +85,12 @@ pub(crate) struct Loaded {
     pub(crate) offsets: Vec<usize>,
     /// Bytes of a flat arena.
     bytes: usize,
+    /// Where each mirror of the net starts behind the flat arena of parameters, in bytes from its beginning.
+    mirror_starts: Vec<usize>,
+    /// The numbers of each parameter's mirrors.
+    mirrors_of: Vec<Vec<usize>>,
+    /// Bytes of both.
+    model_bytes: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
     /// Whether `network!` wrote it.
@@ -101,7 +107,16 @@ impl Loaded {
         let float = FloatType::of(net.float).ok_or_else(|| format!("parameters cannot be {}", net.float))?;
         let (offsets, _) = net.offsets();
         let bytes = net.parameter_bytes();
-        Ok(Loaded { net, float, offsets, bytes, kernels, places, vouched: true })
+        let (mut mirror_starts, mirror_bytes) = net.mirror_offsets();
+        let end = if mirror_bytes == 0 { bytes } else { bytes.next_multiple_of(64) };
+        mirror_starts.iter_mut().for_each(|start| *start += end);
+        let model_bytes = end.saturating_add(mirror_bytes);
+        let mut mirrors_of = vec![vec![]; net.parameters.len()];
+        for (number, mirror) in net.on(Backend::Cpu).iter().flat_map(|t| &t.mirrors).enumerate() {
+            mirrors_of[mirror.parameter].push(number);
+        }
+        let vouched = true;
+        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places, vouched })
     }
 
     /// A network that anybody may have made.
@@ -119,6 +134,49 @@ impl Loaded {
         self.bytes
     }
 
+    /// Bytes of the flat arena of a model's parameters with the mirrors behind it.
+    pub(crate) fn model_bytes(&self) -> usize {
+        self.model_bytes
+    }
+
+    /// How this target has the net.
+    fn cpu(&self) -> Option<&ForTarget> {
+        self.net.on(Backend::Cpu)
+    }
+
+    /// The mirrors of a parameter, each with the byte of a model's memory at which it starts.
+    pub(crate) fn mirrors(&self, parameter: usize) -> impl Iterator<Item = (usize, &Mirror)> {
+        let all = self.cpu().map_or(&[][..], |t| &t.mirrors);
+        self.mirrors_of[parameter].iter().map(move |&number| (self.mirror_starts[number], &all[number]))
+    }
+
+    /// Where the mirror of a parameter in a type starts.
+    pub(crate) fn mirror(&self, parameter: usize, dtype: DType) -> Option<usize> {
+        self.mirrors(parameter).find(|(_, mirror)| mirror.dtype == dtype).map(|(start, _)| start)
+    }
+
+    /// Bytes from the mirror of a parameter to that of one that stands `parameters` further in the net's list.
+    pub(crate) fn mirror_stride(&self, parameter: usize, parameters: i64, dtype: DType) -> isize {
+        let other = usize::try_from(parameters).ok().and_then(|by| self.mirror(parameter.checked_add(by)?, dtype));
+        let start = self.mirror(parameter, dtype).unwrap_or(self.model_bytes);
+        other.unwrap_or(self.model_bytes) as isize - start as isize
+    }
+
+    /// The parameter whose mirror starts at a byte of a model's memory.
+    pub(crate) fn mirrored_at(&self, byte: usize) -> Option<usize> {
+        let number = self.mirror_starts.iter().position(|start| *start == byte)?;
+        self.cpu()?.mirrors.get(number).map(|mirror| mirror.parameter)
+    }
+
+    /// Whether parameters, and what lies as they do, lie alike in another net, mirrors included.
+    pub(crate) fn lies_alike(&self, other: &Loaded) -> bool {
+        let lie = match (self.cpu(), other.cpu()) {
+            (Some(own), Some(other)) => own.layouts == other.layouts && own.mirrors == other.mirrors,
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        lie && self.net.float == other.net.float && self.net.parameters == other.net.parameters
+    }
+
     /// The float type of what lies as the parameters do: theirs, if none is said.
     pub(crate) fn float_of(&self, dtype: Option<DType>) -> FloatType {
         dtype.and_then(FloatType::of).unwrap_or(self.float)
@@ -127,7 +185,7 @@ impl Loaded {
     /// The elements of one parameter in a flat arena.
     pub(crate) fn range(&self, parameter: usize) -> Range<usize> {
         let start = self.offsets[parameter];
-        start..start + self.net.parameters[parameter].padded_len()
+        start..start + self.net.padded_len(parameter)
     }
 
     /// Elements from a parameter to one that stands `parameters` further in the net's list.
@@ -135,6 +193,15 @@ impl Loaded {
         let other = usize::try_from(parameters).ok().and_then(|by| self.offsets.get(parameter.checked_add(by)?));
         let end = self.bytes / self.float.bytes();
         other.copied().unwrap_or(end) as isize - self.offsets[parameter] as isize
+    }
+
+    /// The memory of a model: a flat arena of zeros, and mirrors of them.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub(crate) fn model_memory(&self) -> Result<Memory> {
+        let bytes = self.model_bytes;
+        Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 
     /// A flat arena of zeros.
@@ -193,19 +260,15 @@ impl Loaded {
 
     /// The first element of a gradient that is not finite, in row-major order, and what stands there. `gradients`: a flat arena.
     pub(crate) fn first_not_finite(&self, parameter: usize, gradients: &Memory) -> (Vec<usize>, f64) {
-        let Parameter { shape, layout, .. } = &self.net.parameters[parameter];
-        let mut index = vec![0; shape.len()];
+        let (shape, layout) = (&self.net.parameters[parameter].shape, self.net.layout(parameter));
         with_float!(self.float, T => {
             let gradient = &gradients.slice::<T>()[self.range(parameter)];
-            loop {
-                let found = gradient[layout.position(shape, &index) as usize].f64();
-                let next = (0..shape.len()).rev().find(|&axis| index[axis] + 1 < shape[axis]);
-                let (false, Some(axis)) = (!found.is_finite(), next) else {
-                    return (index.into_iter().map(|at| at as usize).collect(), found);
-                };
-                index[axis] += 1;
-                index[axis + 1..].fill(0);
-            }
+            let found = |number: usize| gradient[layout.place(shape, number)].f64();
+            let elements = shape.iter().product::<i64>() as usize;
+            let number = (0..elements).find(|&number| !found(number).is_finite()).unwrap_or(0);
+            let behind = |axis: usize| shape[axis + 1..].iter().product::<i64>() as usize;
+            let index = (0..shape.len()).map(|axis| number / behind(axis) % shape[axis] as usize);
+            (index.collect(), found(number))
         })
     }
 

@@ -165,6 +165,7 @@ fn channels_last(steps: &[Task], inside: bool, images: &dyn Fn(usize) -> usize) 
             }
         }
         TaskKind::Loop { body, .. } => channels_last(body, true, images),
+        TaskKind::Ending(_) => 0,
     };
     steps.iter().map(of).sum()
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use castnet_program::program::Place;
+use castnet_program::net::Mirror;
+use castnet_program::program::{Layout, Place};
+use castnet_program::types::DType;
 use castnet_runtime::optimizer::{Factors, Rule, State, UpdateSlices};
 use castnet_runtime::{Adam, AdamW, Array, Cosine, Device, Error, Model, Optimizer, Result, Sgd, set_threads};
 use common::{LOSS, SCORES, noise, regression, rounds};
@@ -375,14 +377,22 @@ fn an_optimizer_that_panics_takes_nothing_away() {
 
 #[test]
 fn networks_that_contradict_themselves_are_refused() {
-    let broken = |change: fn(&mut castnet_program::net::Net)| {
+    let broken = |change: &dyn Fn(&mut castnet_program::net::Net)| {
         let mut net = regression(4, 3);
         change(&mut net);
         text(Model::from_net(net, &Device::cpu(), 1))
     };
-    assert!(broken(|n| n.functions[1].reaches = vec![7]).ends_with("`loss` reaches an unknown parameter"));
-    assert!(broken(|n| n.cpu_mut()[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
-    assert!(broken(|n| n.cpu_mut()[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
+    assert!(broken(&|n| n.functions[1].reaches = vec![7]).ends_with("`loss` reaches an unknown parameter"));
+    assert!(broken(&|n| n.cpu_mut()[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
+    assert!(broken(&|n| n.cpu_mut()[0].inference.launches[0].stores[0].buffer = 1).contains("stores to a parameter"));
+    let mirror = |parameter, dtype, layout: Layout| {
+        broken(&|n| n.targets[0].mirrors = vec![Mirror { parameter, dtype, layout: Layout::clone(&layout) }])
+    };
+    assert!(mirror(9, DType::BF16, Layout::Plain).contains("a mirror of parameter 9"));
+    assert!(mirror(0, DType::I64, Layout::Plain).contains("a mirror of `fc.weight` in i64"));
+    assert!(mirror(0, DType::BF16, Layout::Panels(vec![2])).contains("do not name each axis"));
+    assert!(broken(&|n| n.targets[0].layouts.truncate(1)).contains("1 layouts of 3 parameters"));
+    assert!(broken(&|n| n.cpu_mut()[0].inference.buffers[1].place = Place::Mirror(0)).contains("lies nowhere"));
     let mut net = regression(K as i64, O as i64);
     net.cpu_mut()[1].inference.arena[0] = &castnet_program::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);

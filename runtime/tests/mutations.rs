@@ -124,6 +124,7 @@ fn is_small(net: &Net) -> bool {
 fn rounds(tasks: &[Task]) -> Option<i64> {
     let all = tasks.iter().try_fold(0i64, |sum, task| match &task.kind {
         TaskKind::Launch(_) => Some(sum + 1),
+        TaskKind::Ending(_) => Some(sum),
         TaskKind::Loop { count, body, .. } => rounds(body)?.checked_mul(count.eval(&value).max(0))?.checked_add(sum),
     })?;
     (all < 3000).then_some(all)

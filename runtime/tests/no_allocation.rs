@@ -2,11 +2,14 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
+use castnet_program::net::Mirror;
+use castnet_program::program::Layout;
+use castnet_program::types::DType;
 use castnet_runtime::optimizer::*;
 use castnet_runtime::{Device, Model, set_threads};
 use common::{LOSS, noise, regression};
@@ -17,12 +20,12 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 // SAFETY: hands everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: as the caller says.
         unsafe { System.alloc(layout) }
     }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: std::alloc::Layout) {
         // SAFETY: as the caller says.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -62,8 +65,14 @@ fn main() {
     };
     let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
     assert!(Kernel::new(&launch, &dtypes, Isa::detect(), &[], &|_| 900).parts() > 1);
+    // Updates write these, too.
+    let mut net = regression(300, 200);
+    net.targets[0].mirrors =
+        [(0, DType::BF16, Layout::Plain), (2, DType::F16, Layout::Plain), (0, DType::F32, Layout::Plain)]
+            .map(|(parameter, dtype, layout)| Mirror { parameter, dtype, layout })
+            .to_vec();
     for (mut optimizer, guarded) in ways {
-        let mut model = Model::from_net(regression(300, 200), &Device::cpu(), 3).unwrap();
+        let mut model = Model::from_net(net.clone(), &Device::cpu(), 3).unwrap();
         model.stop_on_nan(guarded);
         let mut before = 0;
         for epoch in 0..30 {

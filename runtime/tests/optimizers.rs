@@ -16,6 +16,8 @@ use castnet_graph::graph::{Graph, Value};
 use castnet_graph::ops;
 use castnet_kernels::isa::Isa;
 use castnet_program::net::Init;
+use castnet_program::program::TaskKind;
+use castnet_program::program::ending::{Ending, EndingKind, Placement, gather};
 use castnet_program::types::{DType, Type};
 use castnet_runtime::optimizer::*;
 use castnet_runtime::{Array, Device, Model, Result, set_threads};
@@ -275,6 +277,68 @@ fn every_way_of_updating_gives_the_same_bits() {
             for how in ["step", "guarded"] {
                 assert!(train(&mut model(3), &mut *make(), how, 4) == first, "{case}: {how} on {threads} threads");
             }
+        }
+    }
+}
+
+/// The mean of (tanh(x · first) ∘ large + small)²: the update of `large`, behind whose gradient comes that of `first`, is a task of its own.
+fn with_large() -> Model {
+    const SHAPES: [(&str, [i64; 2]); 3] = [("first", [30, 400]), ("large", [200, 400]), ("small", [1, 400])];
+    let build = |parameters: &mut Parameters, training: bool| -> Graph {
+        let mut b = Builder::new("Net.loss", parameters, training);
+        let x = b.argument("x", Type::new(DType::F32, vec![200.into(), 30.into()]));
+        let [first, large, small] = [0, 1, 2].map(|number| b.parameter(number));
+        let y = op(&mut b, "matmul", &[x, first]);
+        let y = op(&mut b, "tanh", &[y]);
+        let y = op(&mut b, "mul", &[y, large]);
+        let y = op(&mut b, "add", &[y, small]);
+        let y = op(&mut b, "square", &[y]);
+        let loss = op(&mut b, "mean", &[y]);
+        b.result(loss);
+        b.graph
+    };
+    let declared = |(name, shape): (&str, [i64; 2])| Declared {
+        shape: Some((shape.to_vec(), Init::Uniform(1.0))),
+        ..Declared::new(name)
+    };
+    let mut parameters = Parameters { list: SHAPES.map(declared).to_vec(), ..Parameters::default() };
+    let (inference, training) = (build(&mut parameters, false), build(&mut parameters, true));
+    let functions = vec![SourceFunction::new("loss", inference, Some(training))];
+    let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap_or_else(|e| panic!("{e:?}")).net;
+    let (program, reaches) = (net.cpu()[0].training.as_ref().unwrap(), &net.functions[0].reaches);
+    // What a product makes, its kernel updates.
+    let left = |p: usize| (p != 0).then(|| net.padded_len(p));
+    let schedule = gather(&program.with_ending(reaches, Placement::Early), &left);
+    let update = |of: &[usize]| TaskKind::Ending(Ending { kind: EndingKind::Update, of: of.to_vec() });
+    let at = |kind: TaskKind| schedule.iter().position(|task| task.kind == kind);
+    let large = at(update(&[1])).or_else(|| at(update(&[1, 2]))).unwrap_or_else(|| panic!("{schedule:?}"));
+    let behind = &schedule[large + 1..];
+    assert!(behind.iter().any(|task| matches!(task.kind, TaskKind::Launch(_))), "{schedule:?}");
+    Model::from_net(net, &Device::cpu(), 3).unwrap()
+}
+
+#[test]
+fn updates_in_the_middle_of_a_step_give_the_same_bits() {
+    let after = |make: Make, how: &str, threads: usize| {
+        set_threads(threads);
+        let (mut model, mut optimizer) = (with_large(), make());
+        model.stop_on_nan(how == "guarded");
+        for step in 0..3 {
+            let x = noise(&[200, 30], step);
+            if how == "applied" {
+                let (_, gradients) = model.grad(0, &[&x]).unwrap();
+                optimizer.apply(&mut model, &gradients).unwrap();
+            } else {
+                model.step(0, &mut *optimizer, &[&x]).unwrap();
+            }
+        }
+        values(&model)
+    };
+    for (case, make) in all_cases() {
+        let early = after(make, "step", 1);
+        assert_ne!(early, values(&with_large()));
+        for (how, threads) in [("guarded", 1), ("applied", 3), ("step", 3)] {
+            assert!(after(make, how, threads) == early, "{case}: {how} on {threads} threads");
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Numbers, bindings, eval};
+use crate::program::ending::{Ending, EndingKind};
 use crate::program::{
     Access, Conv, Family, Index, Launch, Place, Program, Right, Source, Strided, Task, TaskKind, Tile,
 };
@@ -15,10 +16,21 @@ enum Space {
     Argument(usize),
     Result(usize),
     Parameter(usize),
+    /// All mirrors of a parameter: only an update of it writes them, as a whole as far as anybody knows.
+    Mirrors(usize),
     Gradient(usize),
     State(usize),
     Checks,
     Arena,
+    /// What an ending keeps of a parameter: the sum of squares of its gradient, what the rule sums, the numbers made of that, what the optimizer
+    /// remembers, what several batches add up to.
+    Squares(usize),
+    Sums(usize),
+    Numbers(usize),
+    Moments(usize),
+    Accumulated(usize),
+    /// By what gradients are multiplied.
+    Factor,
 }
 
 /// Pieces of a space: first byte and the one behind the last, ascending and apart.
@@ -101,6 +113,7 @@ impl<'p> Footprints<'p> {
                     rounds.pop();
                 }
             }
+            TaskKind::Ending(ending) => of_ending(ending, footprint),
         }
     }
 
@@ -124,6 +137,7 @@ impl<'p> Footprints<'p> {
                     let width = self.program.buffers[store.buffer].dtype.bytes() as i64;
                     let bytes = elements.iter().map(|(from, to)| ((start + from) * width, (start + to) * width));
                     footprint.writes.entry(Space::Parameter(parameter)).or_default().extend(bytes);
+                    footprint.writes.entry(Space::Mirrors(parameter)).or_default().push((0, i64::MAX));
                 }
             }
         }
@@ -158,6 +172,7 @@ impl<'p> Footprints<'p> {
             Place::Check(_) => (Space::Checks, start + moved),
             Place::Arena(_) => (Space::Arena, start + moved),
             Place::Parameter(i) => (Space::Parameter(further(i)), start),
+            Place::Mirror(i) => (Space::Mirrors(further(i)), start),
             Place::Gradient(i) => (Space::Gradient(further(i)), start),
             Place::State(i) => (Space::State(further(i)), start),
         }
@@ -235,12 +250,68 @@ impl<'p> Footprints<'p> {
     }
 }
 
+/// What a task of the ending touches, each from end to end.
+fn of_ending(ending: &Ending, footprint: &mut Footprint) {
+    let whole = || vec![(0, i64::MAX)];
+    let Footprint { reads, writes } = footprint;
+    let mut read = |space| drop(reads.insert(space, whole()));
+    let mut write = |space| drop(writes.insert(space, whole()));
+    for &number in &ending.of {
+        match ending.kind {
+            EndingKind::Squares => {
+                read(Space::Gradient(number));
+                write(Space::Squares(number));
+            }
+            EndingKind::Factor => {
+                read(Space::Gradient(number));
+                read(Space::Squares(number));
+            }
+            EndingKind::Reduce => {
+                [Space::Gradient, Space::Parameter, Space::Moments].into_iter().for_each(|space| read(space(number)));
+                write(Space::Sums(number));
+            }
+            EndingKind::Numbers => {
+                read(Space::Sums(number));
+                write(Space::Numbers(number));
+            }
+            EndingKind::Update => {
+                read(Space::Gradient(number));
+                read(Space::Numbers(number));
+                write(Space::Parameter(number));
+                write(Space::Moments(number));
+            }
+            EndingKind::Accumulate => {
+                read(Space::Gradient(number));
+                write(Space::Accumulated(number));
+            }
+            EndingKind::Commit => write(Space::State(number)),
+        }
+    }
+    match ending.kind {
+        EndingKind::Squares => {}
+        EndingKind::Factor => {
+            read(Space::Result(0));
+            write(Space::Checks);
+            write(Space::Factor);
+        }
+        // Nothing of this happens if something is wrong.
+        EndingKind::Reduce | EndingKind::Numbers | EndingKind::Update | EndingKind::Accumulate | EndingKind::Commit => {
+            read(Space::Checks);
+            read(Space::Factor);
+        }
+    }
+}
+
 fn gather(source: &Source) -> Option<(usize, usize)> {
     match source {
         Source::Gather { from, dim, .. } => Some((*from, *dim)),
-        Source::Load(_) | Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
-            None
-        }
+        Source::Load(_)
+        | Source::Acc
+        | Source::Row(_)
+        | Source::Index(_)
+        | Source::Size(_)
+        | Source::LossScale
+        | Source::Random { .. } => None,
     }
 }
 
@@ -295,5 +366,6 @@ fn name(program: &Program, task: &Task) -> String {
             let names: Vec<String> = body.iter().map(|task| name(program, task)).collect();
             format!("the loop of {}", names.join(", "))
         }
+        TaskKind::Ending(ending) => ending.kind.name().to_string(),
     }
 }

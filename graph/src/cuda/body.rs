@@ -31,8 +31,8 @@ pub(super) struct Handing<'a> {
 
 /// Names that a kernel uses besides those of its buffers.
 const TAKEN: &[&str] = &[
-    "at", "row", "point", "column", "inside", "lane", "root", "call", "round", "cn", "i", "j", "k", "l", "m", "n", "o",
-    "p", "r",
+    "at", "row", "point", "column", "inside", "lane", "scalars", "round", "cn", "i", "j", "k", "l", "m", "n", "o", "p",
+    "r",
 ];
 
 /// Keywords of C++ and names of its library that are none of Rust's.
@@ -127,9 +127,12 @@ impl<'a> Body<'a> {
                 parameters.push(Parameter::Size(name));
             }
         }
-        for (parameter, name) in [(Parameter::Root, "root"), (Parameter::Call, "call"), (Parameter::Round, "round")] {
+        for (parameter, ty, name) in [
+            (Parameter::Scalars, "const cn::StepScalars*", "scalars"),
+            (Parameter::Round, "unsigned long long", "round"),
+        ] {
             if words.contains(name) {
-                texts.push(format!("unsigned long long {name}"));
+                texts.push(format!("{ty} {name}"));
                 parameters.push(parameter);
             }
         }
@@ -247,6 +250,7 @@ impl<'a> Body<'a> {
                 Source::Row(slot) => format!("row{slot}"),
                 Source::Index(_) => format!("({})({})", lane_type(lane), form(input).unwrap_or_default()),
                 Source::Size(size) => format!("({})({})", lane_type(lane), super::access::expression(size)),
+                Source::LossScale => "scalars->scale".into(),
                 Source::Random { stream, round, .. } => {
                     let value = unique("drawn", &mut taken);
                     let mut at =
@@ -254,7 +258,7 @@ impl<'a> Body<'a> {
                     if !round.is(0) {
                         at += &format!(" + round * {}", operand(round));
                     }
-                    lines.push(format!("const float {value} = cn::random(root, call, {stream}u, {at});"));
+                    lines.push(format!("const float {value} = cn::random(scalars, {stream}u, {at});"));
                     value
                 }
             };

@@ -2,8 +2,8 @@
 //! that run on the CPU.
 //!
 //! A kernel is one function with the launch's name. Its parameters are the buffers that it touches, the run-time sizes that it needs and,
-//! where it draws random numbers, the root of their keys and the number of the call. The three skeletons (`flat`, `row`, `column`) differ in how points are dealt out to threads;
-//! what happens at a point is written by `body`. [`prelude`] has what the kernels share: the mathematical functions by the definitions of
+//! where it draws random numbers, the address of what changes from step to step: so a launch stays as it is. The three skeletons (`flat`, `row`,
+//! `column`) differ in how points are dealt out to threads; what happens at a point is written by `body`. [`prelude`] has what the kernels share: the mathematical functions by the definitions of
 //! the CPU's kernels, conversions, random numbers, reductions. Arithmetic is not contracted, so what is computed point by point has the
 //! CPU's bits; sums are taken in another order.
 //!
@@ -73,10 +73,8 @@ pub enum Parameter {
     Buffer(usize),
     /// The value of a run-time size, an `int`.
     Size(Arc<str>),
-    /// The root of the keys of random numbers, an `unsigned long long`.
-    Root,
-    /// The number of the call, an `unsigned long long`.
-    Call,
+    /// The address of what changes from step to step, a `cn::StepScalars`: `castnet_kernels` has the same struct.
+    Scalars,
     /// The round of the loops around the launch, counted through, an `unsigned long long`.
     Round,
 }

@@ -439,9 +439,18 @@ CN_FN float quarter(float x, unsigned turn) {
 CN_FN float sin(float x) { return quarter(x, 0u); }
 CN_FN float cos(float x) { return quarter(x, 1u); }
 
+// What changes from step to step: the CPU's kernels read the same struct, which says what the fields are.
+struct StepScalars {
+    unsigned long long root, call;
+    double factor;
+    float scale;
+    unsigned padding;
+};
+
 // Counter-based random numbers: Philox4x32-10. Number `index` of a stream in a call, uniform in [0, 1).
-CN_FN float random(unsigned long long root, unsigned long long call, unsigned stream, unsigned long long index) {
-    unsigned long long key = root ^ stream;
+CN_FN float random(const StepScalars* scalars, unsigned stream, unsigned long long index) {
+    const unsigned long long call = scalars->call;
+    unsigned long long key = scalars->root ^ stream;
     key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9ULL;
     key = (key ^ (key >> 27)) * 0x94D049BB133111EBULL;
     key ^= key >> 31;

@@ -69,6 +69,7 @@ fn count(steps: &[Task], times: i64, value: &dyn Fn(&str) -> i64, counts: &mut [
         match &step.kind {
             TaskKind::Launch(i) => counts[*i] += times,
             TaskKind::Loop { count: rounds, body, .. } => count(body, times * rounds.eval(value), value, counts),
+            TaskKind::Ending(_) => {}
         }
     }
 }

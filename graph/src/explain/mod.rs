@@ -19,6 +19,20 @@ use crate::scalar::Lane;
 use crate::size::Size;
 use crate::text::ProgramText;
 
+/// What stands before a function's graph, and before what mixed precision makes of it.
+const WRITTEN: &str = "as written\n";
+const MIXED: &str = "in mixed precision\n";
+
+/// The graph of a function, or of its step, in the text of [`Explain::text`]: what it is to compute, operation by operation.
+pub fn written<'t>(explained: &'t str, function: &str, training: bool) -> Option<&'t str> {
+    let title = format!("== {function}{} ==\n", if training { "_step" } else { "" });
+    let (_, part) = explained.split_once(&title)?;
+    let part = part.split_once("\n== ").map_or(part, |(part, _)| part);
+    let (_, graph) = part.split_once(MIXED).or_else(|| part.split_once(WRITTEN))?;
+    let end = graph.find("\n}\n")?;
+    Some(&graph[..end + 3])
+}
+
 /// A compiled net with what a report about it needs.
 pub struct Explain<'a> {
     /// The net.
@@ -35,7 +49,7 @@ impl Explain<'_> {
         let mut text = String::new();
         for report in &self.compiled.reports {
             let _ = writeln!(text, "== {} ==\n{}", title(report), head(&report.program));
-            let _ = writeln!(text, "as written\n{}", report.graph.with_lines(self.line));
+            let _ = writeln!(text, "{WRITTEN}{}", self.graphs(report));
             let _ = writeln!(text, "{}\n{}", optimised(report), report.optimised.with_lines(self.line));
             let _ = writeln!(text, "as it runs\n{}", report.program.with_lines(&|launch| self.launch_line(launch)));
         }
@@ -53,7 +67,7 @@ impl Explain<'_> {
         };
         let mut files = vec![
             ("summary.txt".to_string(), self.summary()),
-            ("graph.txt".into(), each(&|r| r.graph.with_lines(self.line))),
+            ("graph.txt".into(), each(&|r| self.graphs(r))),
             ("gradient.txt".into(), each(&|r| format!("{}\n{}", optimised(r), r.optimised.with_lines(self.line)))),
             (
                 "plan.txt".into(),
@@ -69,6 +83,12 @@ impl Explain<'_> {
             files.push((format!("plan_{}.svg", title(report)), picture));
         }
         files
+    }
+
+    /// A function as it was written, and in mixed precision if it computes so.
+    fn graphs(&self, report: &Report) -> String {
+        let mixed = report.mixed.as_ref().map(|mixed| format!("\n{MIXED}{}", mixed.with_lines(self.line)));
+        format!("{}{}", report.graph.with_lines(self.line), mixed.unwrap_or_default())
     }
 
     /// Operations, bytes and least times of every program.

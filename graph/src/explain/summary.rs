@@ -18,6 +18,10 @@ impl Explain<'_> {
             net.parameters.len(),
             size_text(4.0 * floats as f64)
         );
+        let mirrors = net.mirror_bytes();
+        if mirrors > 0 {
+            let _ = writeln!(text, "copies of parameters in other types or layouts: {}", size_text(mirrors as f64));
+        }
         let _ = writeln!(
             text,
             "an optimizer with one state (Sgd with momentum): as many again; with two (Adam, AdamW): twice as many"

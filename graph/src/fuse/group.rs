@@ -83,8 +83,13 @@ pub(crate) fn groups(graph: &Graph) -> Grouped {
     // What a tile flows into, as long as nothing else wants it; and what the gradient of a pool flows into, if all of it is pointwise.
     grouping.pass(all(), |g, producer, consumer| {
         let Some((_, group)) = g.group(producer) else { return false };
-        let pointwise = || g.readers(producer).all(|reader| g.class(reader) == Class::Point);
-        g.class(consumer) == Class::Point
+        let is_point = |reader: Value| match graph.widened(reader).is_some() {
+            // Each makes it wide for itself.
+            true => g.readers(reader).all(|reader| g.class(reader) == Class::Point),
+            false => g.class(reader) == Class::Point,
+        };
+        let pointwise = || g.readers(producer).all(is_point);
+        is_point(consumer)
             && (group.tile.is_some() && readers[producer.index()] == 1
                 || group.unrolled.is_some() && !g.hard.contains(&producer) && pointwise())
     });

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use super::borders::{outside, taken};
 use super::group::Group;
-use super::prepare::{conv_panels, roles};
+use super::prepare::{conv_panels, given_layout, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
 use crate::graph::{Border, Graph, Node, Op, Order, Role, Value};
+use crate::net::ForTarget;
 use crate::program::{Layout, PANEL};
 use crate::recompute::SIZE;
 use crate::size::Size;
@@ -70,20 +71,14 @@ pub(crate) struct Layouts {
 }
 
 /// How a value lies whose role says so.
-pub(super) fn by_role(
-    graph: &Graph,
-    value: Value,
-    role: &Role,
-    parameters: &dyn Fn(usize) -> Layout,
-    border: &Border,
-) -> ValueLayout {
+pub(super) fn by_role(graph: &Graph, value: Value, role: &Role, lies: &ForTarget, border: &Border) -> ValueLayout {
     let rank = graph.shape(value).len();
     match (role, role.gradient()) {
         (_, Some(_)) if matches!(graph.node(value).op, Op::Conv2dWeightGrad(_)) => ValueLayout::of(&conv_panels(4), 4),
         // A parameter's gradient has the parameter's shape, if only under reshapes.
-        (_, Some(number)) => match parameters(number) {
+        (_, Some(number)) => match &lies.layouts[number] {
             Layout::Panels(_) if rank < 2 => ValueLayout::plain(rank),
-            layout => ValueLayout::of(&layout, rank),
+            layout => ValueLayout::of(layout, rank),
         },
         (Role::Result(number), _) => border.result_layout(*number, rank),
         _ => ValueLayout::plain(rank),
@@ -91,12 +86,7 @@ pub(super) fn by_role(
 }
 
 /// Of a graph whose arguments and results lie as `border` says.
-pub(crate) fn layouts(
-    graph: &Graph,
-    groups: &[Group],
-    parameters: &dyn Fn(usize) -> Layout,
-    border: &Border,
-) -> Layouts {
+pub(crate) fn layouts(graph: &Graph, groups: &[Group], lies: &ForTarget, border: &Border) -> Layouts {
     let mut fixed: FxHashMap<Value, ValueLayout> = FxHashMap::default();
     let plain = |v: Value| ValueLayout::plain(graph.shape(v).len());
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -117,8 +107,9 @@ pub(crate) fn layouts(
                     fixed.insert(operand, plain(operand));
                 }
             }
-            Op::Parameter(number) | Op::RoundParameter { first: number, .. } => {
-                fixed.insert(value, ValueLayout::of(&parameters(*number), node.ty.rank()));
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => {
+                let layout = given_layout(node, lies).unwrap_or(&Layout::Plain);
+                fixed.insert(value, ValueLayout::of(layout, node.ty.rank()));
             }
             Op::Repeat(repeat) => {
                 for (number, &operand) in node.inputs.iter().enumerate() {
@@ -139,7 +130,7 @@ pub(crate) fn layouts(
         }
     }
     for (value, role) in roles(graph) {
-        let layout = by_role(graph, value, &role, parameters, border);
+        let layout = by_role(graph, value, &role, lies, border);
         fixed.insert(value, layout);
     }
     // What is joined lies as the first of its parts.

@@ -12,7 +12,7 @@ use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::grad::NoRule;
 use crate::graph::{Border, Graph, Op, Role, Strided, Value};
-use crate::net::Parameter;
+use crate::net::ForTarget;
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, PANEL, Place, Target, Task};
 use crate::scalar::Literal;
 use crate::size::Size;
@@ -33,17 +33,17 @@ pub struct Kernels {
     pub schedule: Vec<Task>,
 }
 
-/// Fuses and lowers an optimised graph over the net's parameters, of a function of which some arguments and results may be strided.
+/// Fuses and lowers an optimised graph over parameters that lie as a target has them, of a function of which some arguments and results may be strided.
 ///
 /// # Errors
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
-pub fn lower(graph: &Graph, parameters: &[Parameter], strided: &Strided) -> Result<Kernels, String> {
+pub fn lower(graph: &Graph, lies: &ForTarget, strided: &Strided) -> Result<Kernels, String> {
     if let Some(node) = graph.first(&|op| op.primitive().decomposition.is_some()) {
         let NoRule { op, origin } = NoRule::of(node);
         return Err(format!("{op} of `{}` is left, which has no kernel and is to be decomposed before", origin.name));
     }
-    lower_at(graph, parameters, 0, &Border { strided: strided.clone(), ..Border::default() })
+    lower_at(graph, lies, 0, &Border { strided: strided.clone(), ..Border::default() })
 }
 
 /// The groups, after a second look at what would lie between them, and at the order of sums.
@@ -61,20 +61,14 @@ fn grouped(graph: Graph) -> (Graph, Vec<Group>) {
 }
 
 /// The same for a graph that is the body of the innermost of `depth` loops, whose arguments and results lie as `border` says.
-pub(crate) fn lower_at(
-    graph: &Graph,
-    parameters: &[Parameter],
-    depth: usize,
-    border: &Border,
-) -> Result<Kernels, String> {
-    let layout = |number: usize| parameters[number].layout.clone();
-    let (graph, groups) = grouped(prepare(graph, &layout, border));
-    let layouts = layouts(&graph, &groups, &layout, border);
+pub(crate) fn lower_at(graph: &Graph, lies: &ForTarget, depth: usize, border: &Border) -> Result<Kernels, String> {
+    let (graph, groups) = grouped(prepare(graph, lies, border));
+    let layouts = layouts(&graph, &groups, lies, border);
     let mut lower = Lower {
         graph: &graph,
         groups: &groups,
         layouts,
-        parameters,
+        lies,
         depth,
         loop_states: FxHashMap::default(),
         out: Kernels { buffers: vec![], launches: vec![], places: vec![], graph: Graph::default(), schedule: vec![] },
@@ -160,7 +154,8 @@ pub(crate) struct Lower<'g> {
     pub graph: &'g Graph,
     pub groups: &'g [Group],
     pub layouts: Layouts,
-    pub parameters: &'g [Parameter],
+    /// How parameters lie.
+    pub lies: &'g ForTarget,
     /// How many loops this is in.
     pub depth: usize,
     /// Where the states of loops lie.
@@ -261,6 +256,7 @@ impl<'g> Lower<'g> {
         let place = match (&node.op, self.roles.get(&value)) {
             (Op::Input(number), _) => Place::Argument(*number),
             (Op::Parameter(number) | Op::RoundParameter { first: number, .. }, _) => Place::Parameter(*number),
+            (Op::Mirror { first, .. }, _) => Place::Mirror(*first),
             (_, Some(Role::Result(number))) => Place::Result(*number),
             (_, Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })) => Place::Gradient(*number),
             (Op::State(number) | Op::RoundState { first: number, .. }, _) => Place::State(*number),
@@ -282,7 +278,7 @@ impl<'g> Lower<'g> {
         });
         let name = node.origin.name.to_string();
         let strides = match (&node.op, self.roles.get(&value)) {
-            (Op::RoundParameter { steps, .. } | Op::RoundState { steps, .. }, _)
+            (Op::RoundParameter { steps, .. } | Op::Mirror { steps, .. } | Op::RoundState { steps, .. }, _)
             | (_, Some(Role::RoundGradient { steps, .. } | Role::RoundState { steps, .. })) => {
                 steps.iter().map(|step| Size::constant(*step as i64)).collect()
             }

@@ -2,7 +2,8 @@
 //!
 //! - what must lie in memory row-major (below a reshape, as a result, as a weight that is computed) is a node of its own;
 //! - a reduction over the outermost and other axes happens in two steps, so that the first has a parallel axis;
-//! - the gradient of an overlapping maximum pool goes through the numbers of the winners.
+//! - the gradient of an overlapping maximum pool goes through the numbers of the winners;
+//! - whoever reads a half widens it itself, so that what lies in memory is the half.
 
 use std::collections::HashSet;
 
@@ -11,19 +12,27 @@ use super::layout::{ValueLayout, by_role};
 use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
 use crate::graph::{Border, Graph, Node, Op, Order, Origin, Role, Value};
+use crate::net::ForTarget;
 use crate::program::Layout;
 use crate::types::Type;
 use rustc_hash::FxHashMap;
 
-pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> Graph {
+pub(crate) fn prepare(graph: &Graph, lies: &ForTarget, border: &Border) -> Graph {
     let mut out = graph.head();
     let mut map: Vec<Value> = vec![];
     let mut borders = borders(graph, border);
-    let asked = asked(graph, layouts, border);
-    let mut lie = Lie { layouts, border, asked: FxHashMap::default() };
+    let asked = asked(graph, lies, border);
+    let mut lie = Lie { lies, border, asked: FxHashMap::default() };
+    let mut widened = HashSet::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let (value, mut node) = (Value(index as u32), node.clone());
-        node.inputs.iter_mut().for_each(|v| *v = map[v.index()]);
+        for input in &mut node.inputs {
+            *input = map[input.index()];
+            if out.widened(*input).is_some() && !widened.insert(*input) {
+                let again = out.node(*input).clone();
+                *input = out.push(again.op, again.inputs, again.ty, again.origin);
+            }
+        }
         if let (Op::Repeat(repeat), Some(border)) = (&mut node.op, borders.remove(&value)) {
             repeat.border = border;
         }
@@ -42,7 +51,7 @@ pub(crate) fn prepare(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: 
         // So must who reads what goes to memory that need not lie side by side.
         let apart = output.role.state().is_some() || is_strided(&output.role, border);
         let read = apart && out.nodes.iter().any(|node| node.inputs.contains(&memory));
-        let wanted = by_role(&out, memory, &output.role, layouts, border);
+        let wanted = by_role(&out, memory, &output.role, lies, border);
         let otherwise = lie.asked.get(&memory).is_some_and(|asked| *asked != wanted);
         // A value that only one result wants, and that stands as it is, is written where the result goes.
         let stands = !otherwise && !read && lies_as(&out, value, &output.role, &lie);
@@ -68,7 +77,7 @@ fn copy(out: &mut Graph, value: Value) -> Value {
 /// How values lie whose place is known before there are kernels.
 struct Lie<'a> {
     /// The parameters.
-    layouts: &'a dyn Fn(usize) -> Layout,
+    lies: &'a ForTarget,
     /// The arguments and results.
     border: &'a Border,
     /// What computed values are asked to.
@@ -76,12 +85,12 @@ struct Lie<'a> {
 }
 
 /// What computed values are asked to: results by their roles, the others row-major where they are reshaped.
-fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> FxHashMap<Value, ValueLayout> {
+fn asked(graph: &Graph, lies: &ForTarget, border: &Border) -> FxHashMap<Value, ValueLayout> {
     let mut asked = FxHashMap::default();
     for (value, role) in roles(graph) {
         let read = || graph.nodes.iter().any(|node| node.inputs.contains(&value));
         if !is_strided(&role, border) || !read() {
-            asked.entry(value).or_insert_with(|| by_role(graph, value, &role, layouts, border));
+            asked.entry(value).or_insert_with(|| by_role(graph, value, &role, lies, border));
         }
     }
     for value in (0..graph.nodes.len()).map(|index| Value(index as u32)).filter(|v| is_barrier(graph, *v)) {
@@ -92,7 +101,7 @@ fn asked(graph: &Graph, layouts: &dyn Fn(usize) -> Layout, border: &Border) -> F
 }
 
 fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
-    let layouts = lie.layouts;
+    let lies = lie.lies;
     match &node.op {
         Op::Reshape => {
             let mut below = node.inputs[0];
@@ -136,10 +145,10 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
         for i in 0..node.inputs.len() {
             let operand = node.inputs[i];
             node.inputs[i] = match (&node.op, weight == Some(i)) {
-                (_, true) => as_conv_weight(out, operand, layouts),
-                (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, layouts),
-                (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, layouts),
-                (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, layouts),
+                (_, true) => as_conv_weight(out, operand, lies),
+                (Op::Gather { axis }, _) if i == 0 => gathered(out, operand, *axis, lies),
+                (Op::Pad { .. } | Op::Gather { .. } | Op::Scatter { .. }, _) => addressed(out, operand, lies),
+                (Op::MatMul { .. }, _) => as_matrix(out, operand, i == 1 && out.shape(operand).len() == 2, lies),
                 (Op::Routine(_), _) => laid_out(out, operand, None, lie),
                 (Op::Repeat(repeat), _) => {
                     let is_stack = i >= repeat.states + repeat.shared;
@@ -154,7 +163,7 @@ fn add(out: &mut Graph, mut node: Node, lie: &mut Lie) -> Value {
 
 /// Whether a computed value can lie as its role asks: the gradient of a convolution's weight comes in panels.
 fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
-    let (memory, layouts) = (strip_reshapes(out, value), lie.layouts);
+    let (memory, layouts) = (strip_reshapes(out, value), &lie.lies.layouts);
     if let Role::Result(number) = role
         && (lie.border.result(*number).is_some() || is_strided(role, lie.border))
     {
@@ -162,13 +171,13 @@ fn lies_as(out: &Graph, value: Value, role: &Role, lie: &Lie) -> bool {
     }
     match (&out.node(memory).op, role) {
         (Op::Conv2dWeightGrad(_), role) => {
-            role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts(number)))
+            role.gradient().is_some_and(|number| is_conv_weight(out, memory, value, &layouts[number]))
         }
         (Op::Scatter { .. } | Op::Routine(_) | Op::Cat(_), role) => {
-            role.gradient().is_none_or(|number| layouts(number) == Layout::Plain)
+            role.gradient().is_none_or(|number| layouts[number] == Layout::Plain)
         }
         // A gradient in panels has the parameter's own axes.
-        (_, role) => memory == value || role.gradient().is_none_or(|number| layouts(number) == Layout::Plain),
+        (_, role) => memory == value || role.gradient().is_none_or(|number| layouts[number] == Layout::Plain),
     }
 }
 
@@ -182,7 +191,9 @@ fn is_conv_weight(out: &Graph, weight: Value, view: Value, layout: &Layout) -> b
 fn lies_plain(out: &Graph, value: Value, lie: &Lie) -> bool {
     let plain = ValueLayout::plain(out.shape(value).len());
     match &out.node(value).op {
-        Op::Parameter(number) | Op::RoundParameter { first: number, .. } => (lie.layouts)(*number) == Layout::Plain,
+        Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => {
+            given_layout(out.node(value), lie.lies) == Some(&Layout::Plain)
+        }
         Op::Input(number) => lie.border.argument(*number).is_none() && !lie.border.strided.arguments.contains(number),
         Op::Get(_) => taken_from(out, value).is_none(),
         op => match class(out, value) {
@@ -208,28 +219,36 @@ fn in_memory(out: &mut Graph, value: Value) -> Value {
 }
 
 /// The value, or a copy if an element of it cannot be found by its index alone: there is none in memory, or it lies in panels.
-fn addressed(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+fn addressed(out: &mut Graph, value: Value, lies: &ForTarget) -> Value {
     let base = base_of(out, value);
-    match class(out, base) != Class::Free && layout_in_panels(out, base, layouts).is_none() {
+    match class(out, base) != Class::Free && layout_in_panels(out, base, lies).is_none() {
         true => value,
         false => copy(out, value),
     }
 }
 
 /// As [`addressed`], with all of `axis` in memory.
-fn gathered(out: &mut Graph, value: Value, axis: usize, layouts: &dyn Fn(usize) -> Layout) -> Value {
+fn gathered(out: &mut Graph, value: Value, axis: usize, lies: &ForTarget) -> Value {
     let base = trace(out, value);
     match base.covers(out, axis, &out.shape(value)[axis]).is_some() {
-        true => addressed(out, value, layouts),
+        true => addressed(out, value, lies),
         false => copy(out, value),
     }
 }
 
 /// The layout of a value under which no slice of it is plain.
-fn layout_in_panels(out: &Graph, base: Value, layouts: &dyn Fn(usize) -> Layout) -> Option<Layout> {
+fn layout_in_panels(out: &Graph, base: Value, lies: &ForTarget) -> Option<Layout> {
     match &out.node(base).op {
         Op::Conv2dWeightGrad(_) => Some(conv_panels(out.shape(base).len())),
-        op => op.parameter().map(layouts).filter(|layout| *layout != Layout::Plain),
+        _ => given_layout(out.node(base), lies).filter(|layout| **layout != Layout::Plain).cloned(),
+    }
+}
+
+/// How a parameter or a mirror lies.
+pub(crate) fn given_layout<'l>(node: &Node, lies: &'l ForTarget) -> Option<&'l Layout> {
+    match &node.op {
+        Op::Mirror { first, .. } => lies.mirror(*first, node.ty.dtype).map(|mirror| &mirror.layout),
+        op => lies.layouts.get(op.parameter()?),
     }
 }
 
@@ -249,10 +268,10 @@ fn laid_out(out: &mut Graph, value: Value, order: Order, lie: &mut Lie) -> Value
 }
 
 /// An operand of a matrix product: read by strides, or (on the right) panels as they lie.
-fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize) -> Layout) -> Value {
+fn as_matrix(out: &mut Graph, value: Value, right: bool, lies: &ForTarget) -> Value {
     let base = trace(out, value);
     let strided = class(out, base.value) != Class::Free && base.axes.iter().all(|along| along.step > 0);
-    let usable = match layout_in_panels(out, base.value, layouts) {
+    let usable = match layout_in_panels(out, base.value, lies) {
         Some(layout) => right && base.value == value && layout == Layout::Panels(vec![1]),
         None => true,
     };
@@ -263,10 +282,10 @@ fn as_matrix(out: &mut Graph, value: Value, right: bool, layouts: &dyn Fn(usize)
 }
 
 /// The weight of a convolution: panels. A parameter lies so; anything else is laid out by a copy.
-fn as_conv_weight(out: &mut Graph, value: Value, layouts: &dyn Fn(usize) -> Layout) -> Value {
+fn as_conv_weight(out: &mut Graph, value: Value, lies: &ForTarget) -> Value {
     let memory = strip_reshapes(out, value);
-    match out.node(memory).op.parameter() {
-        Some(number) if is_conv_weight(out, value, memory, &layouts(number)) => memory,
+    match given_layout(out.node(memory), lies) {
+        Some(layout) if is_conv_weight(out, value, memory, layout) => memory,
         _ => {
             let origin = Origin { ..out.node(value).origin.clone() };
             let ty = out.ty(value).clone();

@@ -106,7 +106,7 @@ impl Lower<'_> {
         let mut states = self.loop_states.remove(&node).unwrap_or_default();
         let stacks = stacks(repeat);
         let border = without_kept(&repeat.border, repeat.states, &stacks);
-        let body = lower_at(&without_states(repeat, &stacks), self.parameters, self.depth + 1, &border)?;
+        let body = lower_at(&without_states(repeat, &stacks), self.lies, self.depth + 1, &border)?;
         for (state, &operand) in states.iter().zip(operands).filter(|(state, _)| !state.made_there) {
             let size = graph.ty(operand).len();
             let from = self.operand(operand);
@@ -319,6 +319,7 @@ fn shifted(task: &Task, by: usize) -> Task {
             let body = body.iter().map(|task| shifted(task, by)).collect();
             TaskKind::Loop { count: count.clone(), reverse: *reverse, body }
         }
+        TaskKind::Ending(ending) => TaskKind::Ending(ending.clone()),
     };
     Task { kind, stream: task.stream }
 }

@@ -372,12 +372,14 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             op @ (Op::Input(_)
             | Op::Parameter(_)
             | Op::RoundParameter { .. }
+            | Op::Mirror { .. }
             | Op::State(_)
             | Op::RoundState { .. }
             | Op::Get(_)
             | Op::Const(_)
             | Op::Size(_)
             | Op::Iota(_)
+            | Op::LossScale
             | Op::Random(_)
             | Op::Softmax(_)
             | Op::SafeSoftmax(_)
@@ -414,6 +416,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 let from = self.lane(index).dtype();
                 self.convert(index, from, node.ty.dtype)
             }
+            Op::LossScale => self.input(Source::LossScale, Lane::F32),
             Op::Random(stream) => {
                 // Numbered by the position in the value's own row-major order, however the loops run.
                 let mut strides = vec![Size::constant(0); self.lower.loop_count()];

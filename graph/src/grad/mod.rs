@@ -12,9 +12,10 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::functions::{self, stretch};
 use crate::graph::{Argument, Call, Graph, Node, Op, Origin, Output, Role, Taps, Value};
 use crate::ops::mean_over;
+use crate::primitives::Class;
 use crate::scalar::{Binary, Reduction, Unary};
 use crate::size::Size;
-use crate::types::Type;
+use crate::types::{DType, Type};
 use rustc_hash::FxHashMap;
 
 mod repeat;
@@ -60,6 +61,15 @@ impl NoRule {
 /// What the target does not have (`has`) stays whole here, but in the rounds of loops: what these keep for the way back follows from what they
 /// are written by.
 pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Result<Graph, NoRule> {
+    gradients_of(graph, updated, has, false)
+}
+
+/// As [`gradients`], of the first result times the loss scale.
+pub fn scaled_gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Result<Graph, NoRule> {
+    gradients_of(graph, updated, has, true)
+}
+
+fn gradients_of(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has, is_scaled: bool) -> Result<Graph, NoRule> {
     let mut graph = crate::loops::separate(&graph);
     if graph.has(&|op| matches!(op, Op::AttentionGrad(_))) {
         // A gradient that is differentiated (`grad` in a function): the whole and its gradient go on from the same values.
@@ -69,7 +79,7 @@ pub fn gradients(graph: Graph, updated: &dyn Fn(usize) -> bool, has: Has) -> Res
     let mut no_parameters = Parameters::default();
     let source = |_, node: &Node| matches!(node.op, Op::Parameter(number) if updated(number));
     let mut pass = Pass::new(graph, &mut no_parameters, updated, has, &source);
-    pass.seed(objective);
+    pass.seed(objective, is_scaled);
     pass.sweep(objective)?;
     let mut gradients = pass.of_parameters();
     gradients.sort_by_key(|o| if let Role::Gradient(number) = o.role { number } else { usize::MAX });
@@ -97,6 +107,20 @@ fn reaches_sources(
     needed
 }
 
+/// For each node, whether it follows from parameters alone that are no halves, and from those arguments of a loop's body that do.
+fn made_of_parameters(graph: &Graph, argument: &dyn Fn(usize) -> bool) -> Vec<bool> {
+    let mut all: Vec<bool> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let class = node.op.primitive().class;
+        all.push(match &node.op {
+            Op::Input(number) => argument(*number),
+            op if op.parameter().is_some() => !node.ty.dtype.is_half(),
+            _ => class != Class::Leaf && class != Class::Region && node.inputs.iter().all(|v| all[v.index()]),
+        });
+    }
+    all
+}
+
 struct Pass<'p> {
     b: Builder<'p>,
     /// What has arrived at each forward node.
@@ -107,6 +131,8 @@ struct Pass<'p> {
     /// What the target has.
     has: Has,
     sources: Vec<bool>,
+    /// What is made of parameters alone: the gradients of such halves are not rounded on their way, as those of what they are made of are wide.
+    of_parameters: Vec<bool>,
     /// Gradients of the sources.
     found: FxHashMap<Value, Value>,
     /// What has arrived at the results of loops.
@@ -123,7 +149,9 @@ impl<'p> Pass<'p> {
         is_source: &dyn Fn(Value, &Node) -> bool,
     ) -> Pass<'p> {
         let source = |(index, node)| is_source(Value(index as u32), node);
+        let of_parameters = made_of_parameters(&graph, &|_| false);
         Pass {
+            of_parameters,
             adjoints: vec![vec![]; graph.nodes.len()],
             needed: reaches_sources(&graph, is_source, updated),
             sources: graph.nodes.iter().enumerate().map(source).collect(),
@@ -135,9 +163,13 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// The gradient of the objective with respect to itself.
-    fn seed(&mut self, objective: Value) {
-        let seed = self.b.constant(1.0, self.b.graph.dtype(objective));
+    /// The gradient of the objective with respect to itself, or of the objective times the loss scale.
+    fn seed(&mut self, objective: Value, is_scaled: bool) {
+        let dtype = self.b.graph.dtype(objective);
+        let seed = match is_scaled {
+            true => self.b.push(Op::LossScale, vec![], Type::new(DType::F32, vec![])),
+            false => self.b.constant(1.0, dtype),
+        };
         self.adjoints[objective.index()].push(seed);
     }
 
@@ -154,7 +186,7 @@ impl<'p> Pass<'p> {
             }
             let node = self.b.graph.node(value).clone();
             let name: Arc<str> = format!("d {}", node.origin.name).into();
-            self.b.origin = Origin { loc: node.origin.loc, name };
+            self.b.origin = Origin::new(node.origin.loc, name);
             if let (Op::Repeat(repeat), Some(results)) = (&node.op, &results) {
                 self.repeat(&node, value, repeat, results)?;
                 continue;
@@ -263,7 +295,10 @@ impl Pass<'_> {
     }
 
     fn add(&mut self, node: &Node, i: usize, g: Value) {
-        self.adjoints[node.inputs[i].index()].push(g);
+        let operand = node.inputs[i];
+        let dtype = self.b.graph.dtype(operand);
+        let g = self.b.cast(g, if self.of_parameters[operand.index()] { dtype.computed() } else { dtype });
+        self.adjoints[operand.index()].push(g);
     }
 
     fn rule(&mut self, node: &Node, y: Value, g: Value) -> Result<(), NoRule> {
@@ -304,6 +339,7 @@ impl Pass<'_> {
                     self.add(node, i, d);
                 }
             }
+            Op::Cast if self.of_parameters[node.inputs[0].index()] => self.add(node, 0, g),
             Op::Cast => {
                 let d = self.b.cast(g, self.b.graph.dtype(node.inputs[0]));
                 self.add(node, 0, d);
@@ -433,8 +469,14 @@ impl Pass<'_> {
                     }
                 }
             }
-            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) | Op::Size(_) => {}
-            Op::Iota(_) | Op::Random(_) | Op::State(_) | Op::RoundState { .. } => {}
+            Op::Detach | Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => {}
+            Op::Const(_)
+            | Op::Size(_)
+            | Op::Iota(_)
+            | Op::LossScale
+            | Op::Random(_)
+            | Op::State(_)
+            | Op::RoundState { .. } => {}
             Op::Copy | Op::After => self.add(node, 0, g),
             // The winners are steps of the pooled values: only what is handed to them has a gradient.
             Op::MaxPool2dGrad(window) => {
@@ -477,7 +519,6 @@ impl Pass<'_> {
             let wide = Type::new(ty.dtype.computed(), ty.shape);
             let inputs = [x, y].map(|v| self.b.widened(v)).to_vec();
             let d = self.b.push(op, inputs, wide);
-            let d = self.b.cast(d, ty.dtype);
             self.add(node, i, d);
         }
     }

@@ -1,6 +1,6 @@
 //! The gradient of a loop: the loop in the other direction, over what the rounds kept.
 
-use super::{NoRule, Pass, reaches_sources};
+use super::{NoRule, Pass, made_of_parameters, reaches_sources};
 use crate::builder::Parameters;
 use crate::decompose::{Has, decompose};
 use crate::graph::{Argument, Border, Graph, Node, Op, Origin, Output, Repeat, Role, Value};
@@ -23,7 +23,8 @@ impl Pass<'_> {
     ) -> Result<(), NoRule> {
         let wanted = |i: usize| self.needed[node.inputs[i].index()];
         let carried = carried(repeat, self.updated, &wanted);
-        let joint = Joint::new(node, repeat, (self.updated, self.has), &carried, &wanted, results)?;
+        let of_parameters = |i: usize| repeat.is_shared(i) && self.of_parameters[node.inputs[i].index()];
+        let joint = Joint::new(node, repeat, (self.updated, self.has), &carried, (&wanted, &of_parameters), results)?;
         let reads = Reads::new(repeat, &joint);
         let mut stacks = self.keep(value, repeat, &joint, &reads).into_iter();
 
@@ -38,7 +39,10 @@ impl Pass<'_> {
             let arrived = self.arrived(results, state);
             operands.push(arrived.unwrap_or_else(|| self.b.full(0.0, node.inputs[state])));
         }
-        operands.extend(sums.iter().map(|&i| self.b.full(0.0, node.inputs[i])));
+        for &i in &sums {
+            let zero = self.b.constant(0.0, joint.type_of_gradient(i).dtype);
+            operands.push(self.b.broadcast_to(zero, &self.b.shape(node.inputs[i])));
+        }
         operands.extend(reads.shared.iter().map(|&i| node.inputs[i]));
         for row in &reads.rows {
             operands.extend(match row {
@@ -55,8 +59,8 @@ impl Pass<'_> {
         let other_way = self.b.push(Op::Repeat(Box::new(other_way)), operands, ty);
         for (result, operand) in states.into_iter().chain(sums).chain(rows).enumerate() {
             if self.needed[node.inputs[operand].index()] {
-                let ty = self.b.ty(node.inputs[operand]).clone();
-                let g = self.b.push(Op::Get(result), vec![other_way], ty);
+                let (dtype, shape) = (joint.type_of_gradient(operand).dtype, self.b.shape(node.inputs[operand]));
+                let g = self.b.push(Op::Get(result), vec![other_way], Type::new(dtype, shape));
                 self.add(node, operand, g);
             }
         }
@@ -127,13 +131,14 @@ impl Joint {
         repeat: &Repeat,
         (updated, has): (&dyn Fn(usize) -> bool, Has),
         carried: &[bool],
-        wanted: &dyn Fn(usize) -> bool,
+        (wanted, of_parameters): (&dyn Fn(usize) -> bool, &dyn Fn(usize) -> bool),
         results: &[(usize, Value)],
     ) -> Result<Joint, NoRule> {
         let mut none = Parameters::default();
         let wants = |i: usize| carried.get(i).copied().unwrap_or_else(|| wanted(i));
         let source = |_: Value, node: &Node| is_source(node, updated, &wants);
         let mut pass = Pass::new(repeat.body.clone(), &mut none, updated, has, &source);
+        pass.of_parameters = made_of_parameters(&repeat.body, of_parameters);
         let mut seeds = vec![];
         for (result, output) in repeat.body.outputs.iter().enumerate() {
             let arrives = match carried.get(result) {
@@ -186,6 +191,11 @@ impl Joint {
         gradients.find(|o| o.role == Role::Gradient(argument)).map(|o| o.value)
     }
 
+    /// The type of that, or of the argument if it has none.
+    fn type_of_gradient(&self, argument: usize) -> &Type {
+        self.gradient_of(argument).map_or(&self.graph.arguments[argument].ty, |g| self.graph.ty(g))
+    }
+
     /// The body alone, and where its values stand there.
     fn forward_body(&self, repeat: &Repeat) -> (Graph, FxHashMap<Value, Value>) {
         let mut body = Graph { arguments: repeat.body.arguments.clone(), ..Graph::new(&*repeat.body.name) };
@@ -212,7 +222,7 @@ impl Joint {
             let value = argument(&mut out, "cotangent", &declared(state).ty);
             arguments.extend(seed_of(state).map(|seed| (seed, value)));
         }
-        let partial: Vec<Value> = sums.iter().map(|&i| argument(&mut out, "sum", &declared(i).ty)).collect();
+        let partial: Vec<Value> = sums.iter().map(|&i| argument(&mut out, "sum", self.type_of_gradient(i))).collect();
         for &i in &reads.shared {
             arguments.insert(i, argument(&mut out, &declared(i).name, &declared(i).ty));
         }
@@ -252,7 +262,7 @@ impl Joint {
         }
         for (&i, &before) in sums.iter().zip(&partial) {
             let Some(g) = self.gradient_of(i) else { continue };
-            let ty = declared(i).ty.clone();
+            let ty = self.type_of_gradient(i).clone();
             let total = out.push(Op::Binary(Binary::Add), vec![before, map[&g]], ty, Origin::default());
             result(&mut out, total);
         }

@@ -38,7 +38,7 @@ impl Builder<'_> {
         // No target is known here: loops are written for those that have least.
         let is_source = |value, _: &_| wrt.contains(&value);
         let mut pass = Pass::new(graph, &mut no_parameters, &|_| false, NOTHING, &is_source);
-        pass.seed(loss);
+        pass.seed(loss, false);
         let swept = pass.sweep(loss);
         let found = pass.found;
         self.graph = pass.b.graph;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::autocast;
 pub use crate::builder::Options;
 use crate::builder::{Builder, Checked, Declared, Parameters};
 use crate::call::{Arg, Bound, Given, INFERRED, Kind, Param, bind, bind_or, required};
@@ -140,7 +141,7 @@ pub fn declare_with(
         };
         return b.report(d);
     };
-    let before = std::mem::replace(&mut b.origin, Origin { loc: kind_at, name: name.into() });
+    let before = std::mem::replace(&mut b.origin, Origin::new(kind_at, name));
     let wanted = init::Wanted::of(given);
     let mut given = wanted.rest.clone();
     name_the_only_size(kind.signature, &mut given);
@@ -215,7 +216,7 @@ fn number(value: &Arg) -> String {
 
 /// `layer(given…)`, at a place; [`Arg::Unknown`] if an argument is.
 pub fn call(b: &mut Builder, layer: &Layer, at: Loc, given: &[Given]) -> Checked<Arg> {
-    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: layer.name.as_str().into() });
+    let before = b.enter(at, layer.name.as_str(), autocast::of_layer(layer.kind.name));
     let result = match bind(b, &layer.name, at, layer.kind.call, crate::ops::other_arguments(), given) {
         Ok(Some(bound)) => compute(b, layer, &bound),
         Ok(None) => Ok(Arg::Unknown),

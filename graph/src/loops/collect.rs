@@ -120,7 +120,7 @@ fn added(repeat: &Repeat, state: usize) -> Option<Value> {
 fn is_shared(repeat: &Repeat, value: Value) -> bool {
     match repeat.body.node(value).op {
         Op::Input(number) => (repeat.states..repeat.states + repeat.shared).contains(&number),
-        Op::Parameter(_) | Op::RoundParameter { .. } | Op::Const(_) => true,
+        Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::Const(_) => true,
         _ => false,
     }
 }

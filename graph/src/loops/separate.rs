@@ -59,7 +59,7 @@ fn step(body: &Graph) -> Option<usize> {
     find(body, 0)
 }
 
-/// The graph with the rounds of a loop one after the other. The loop has no rows.
+/// The graph with the rounds of a loop one after the other.
 fn written_out(graph: &Graph, index: usize) -> Graph {
     let mut write =
         Write { out: graph.head(), parameters: FxHashMap::default(), streams: streams(graph), assigned: vec![] };
@@ -119,10 +119,12 @@ struct Write {
 impl Write {
     /// All rounds; the results of the loop.
     fn rounds(&mut self, repeat: &Repeat, node: &Node) -> Vec<Value> {
-        let (mut last, shared) = (node.inputs[..repeat.states].to_vec(), &node.inputs[repeat.states..]);
-        let mut rows = vec![];
+        let (first, others) = node.inputs.split_at(repeat.states);
+        let (shared, stacks) = others.split_at(repeat.shared);
+        let (mut last, mut rows) = (first.to_vec(), vec![]);
         for round in rounds(repeat) {
-            let made = self.round(repeat, round, &[&last, shared].concat());
+            let own: Vec<Value> = stacks.iter().map(|stack| self.row_of(*stack, round, &node.origin)).collect();
+            let made = self.round(repeat, round, &[&last, shared, &own].concat());
             last = made[..repeat.states].to_vec();
             rows.push((round, made));
         }
@@ -135,6 +137,16 @@ impl Write {
             self.out.push(Op::Cat(0), rows, ty, node.origin.clone())
         }));
         last
+    }
+
+    /// Row number `round` of a stack.
+    fn row_of(&mut self, stack: Value, round: usize, origin: &Origin) -> Value {
+        let mut ty = self.out.ty(stack).clone();
+        ty.shape[0] = 1.into();
+        let slice = Op::Slice { axis: 0, start: (round as i64).into(), step: 1 };
+        let row = self.out.push(slice, vec![stack], ty.clone(), origin.clone());
+        ty.shape.remove(0);
+        self.out.push(Op::Reshape, vec![row], ty, origin.clone())
     }
 
     /// The value with a first axis of size 1.

@@ -94,6 +94,9 @@ fn simpler(repeat: &Repeat, used: &[usize], operands: &[Value], outer: &Graph) -
         let op = match outer.node(operands[i]).op.clone() {
             // The same in all rounds of this loop.
             Op::RoundParameter { first, steps } => Op::RoundParameter { first, steps: [&steps[..], &[0]].concat() },
+            Op::Mirror { first, steps } if !steps.is_empty() => {
+                Op::Mirror { first, steps: [&steps[..], &[0]].concat() }
+            }
             op => op,
         };
         inputs.insert(i, op);

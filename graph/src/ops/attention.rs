@@ -75,7 +75,7 @@ fn build(b: &mut Builder, bound: &Bound) -> Checked<Arg> {
         }
         operands.push(if b.graph.dtype(mask) == DType::Bool { mask } else { float(b, bound, 3)? });
     }
-    let attention = Attention { causal, scale: bound.float(6).map(Number::Float) };
+    let attention = Attention { causal, scale: bound.float(6).map(Number::Float), half: None };
     if b.training && p > 0.0 {
         // Which weights are dropped the primitive cannot say: each would need its random number in the kernel.
         let Some(operands) = Operands::of(&operands, 0) else { return Ok(Arg::Unknown) };

@@ -1,10 +1,11 @@
 //! Elements by their place: `x[.., 0..5, i]`, `select`, `narrow`, and by places that are data: `gather`, `index_select`, `embedding`.
 
 use super::{Operator, pointwise::detach};
+use crate::autocast::Autocast;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Kind, Param, optional, required};
 use crate::diagnostic::{Diagnostic, Loc};
-use crate::graph::{Op, Origin, Value};
+use crate::graph::{Op, Value};
 use crate::number::Number;
 use crate::rules::{Relation, Rule};
 use crate::scalar::Binary;
@@ -90,7 +91,7 @@ pub fn index(b: &mut Builder, at: Loc, x: Value, items: &[IndexItem]) -> Checked
         let d = Diagnostic::new("N0518", *place, message);
         return b.report(d.help("take one after the other: `x[i][.., 0]`"));
     }
-    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: "slice".into() });
+    let before = b.enter(at, "slice", Autocast::Follow);
     let result = items_of(b, at, x, items);
     b.origin = before;
     result

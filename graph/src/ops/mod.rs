@@ -1,10 +1,11 @@
 //! The operators of the language, one file each (pointwise ones by families), and the one list that drives everything.
 
+use crate::autocast;
 use crate::builder::{Builder, Checked};
 use crate::call::{Arg, Bound, Given, Kind, Param, bind};
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::functions;
-use crate::graph::{Origin, Value};
+use crate::graph::Value;
 use crate::routines;
 use crate::spelling::did_you_mean;
 use crate::types::DType;
@@ -164,7 +165,7 @@ pub fn call(b: &mut Builder, name: &str, at: Loc, given: &[Given]) -> Checked<Ar
         };
         return b.report(d);
     };
-    let before = std::mem::replace(&mut b.origin, Origin { loc: at, name: name.into() });
+    let before = b.enter(at, name, autocast::of_operator(name));
     let result = match bind(b, name, at, operator.signature, OTHER_ARGUMENTS, given) {
         Ok(Some(bound)) => match numbers::evaluate(b, name, &bound) {
             Some(number) => number,

@@ -213,8 +213,8 @@ impl Op {
         use Primitive as P;
         match self {
             Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } => P::given(),
-            Op::State(_) | Op::RoundState { .. } => P::given(),
-            Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) => P::free(),
+            Op::Mirror { .. } | Op::State(_) | Op::RoundState { .. } => P::given(),
+            Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::LossScale | Op::Random(_) => P::free(),
             Op::Unary(f) => P::function(1, Lanes::Unary(*f)),
             Op::Binary(f) => P::function(2, Lanes::Binary(*f)),
             Op::Select => P::function(3, Lanes::Any),

@@ -317,6 +317,11 @@ fn lies_there(node: &Node) -> bool {
 fn parameter_outside(op: &Op) -> Option<Op> {
     match op {
         Op::Parameter(_) => Some(op.clone()),
+        Op::Mirror { steps, .. } if steps.is_empty() => Some(op.clone()),
+        Op::Mirror { first, steps } => match steps.split_last() {
+            Some((0, outer)) if !outer.is_empty() => Some(Op::Mirror { first: *first, steps: outer.to_vec() }),
+            _ => None,
+        },
         Op::RoundParameter { first, steps } => match steps.split_last() {
             Some((0, outer)) if !outer.is_empty() => Some(Op::RoundParameter { first: *first, steps: outer.to_vec() }),
             _ => None,

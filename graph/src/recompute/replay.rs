@@ -108,7 +108,7 @@ impl Needs<'_> {
         }
         match node.op {
             Op::Input(number) => number >= self.forward.states || self.states.contains(&number),
-            Op::Parameter(_) | Op::RoundParameter { .. } => true,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => true,
             Op::Random(_) => false,
             _ if is_free(&node.op) => true,
             _ if self.scores[value.index()] => false,

@@ -80,7 +80,7 @@ impl<'g> Pair<'g> {
         let node = &self.forward.body.nodes[index];
         match &node.op {
             Op::Input(number) if *number >= self.forward.states => 0,
-            Op::Parameter(_) | Op::RoundParameter { .. } => 0,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } => 0,
             op if is_view(op) => i64::MAX / 4,
             _ => node.ty.len().eval(&|_| SIZE).max(1),
         }

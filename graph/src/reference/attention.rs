@@ -56,6 +56,11 @@ impl<'a> Pairs<'a> {
         at
     }
 
+    /// What is multiplied, as the operands are.
+    fn rounded(&self, factor: f64) -> f64 {
+        self.options.half.map_or(factor, |half| Number::Float(factor).to(half).f64())
+    }
+
     /// `is_added`: the mask is, rather than hiding what is 0 in it.
     fn score(&self, batch: usize, i: usize, j: usize, is_added: bool) -> f64 {
         if self.options.causal && j > i {
@@ -91,7 +96,7 @@ pub(super) fn results(options: &Attention, operands: &[&Tensor], is_added: bool)
         let mut row = vec![0.0; pairs.width];
         for (j, score) in scores.iter().enumerate() {
             let weight = if sees_nothing { 0.0 } else { (score - max).exp() / sum };
-            add(&mut row, weight, pairs.value(batch, j));
+            add(&mut row, pairs.rounded(weight), pairs.value(batch, j));
         }
         output.extend(row);
         log_sums.push(if sees_nothing { f64::NEG_INFINITY } else { max + sum.ln() });
@@ -118,8 +123,8 @@ pub(super) fn gradients(options: &Attention, operands: &[&Tensor], is_added: boo
             let weight = (pairs.score(batch, i, j, is_added) - log_sum).exp();
             let weight = if sees_nothing { 0.0 } else { weight };
             let at = batch * pairs.keys + j;
-            add(&mut dv[at * pairs.width..][..pairs.width], weight, dy);
-            let ds = weight * (dot(dy, pairs.value(batch, j)) - dot(dy, y));
+            add(&mut dv[at * pairs.width..][..pairs.width], pairs.rounded(weight), dy);
+            let ds = weight * (pairs.rounded(dot(dy, pairs.value(batch, j))) - dot(dy, y));
             add(&mut dq[row * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.key(batch, j));
             add(&mut dk[at * pairs.features..][..pairs.features], pairs.scale() * ds, pairs.query(batch, i));
             if let (Some(mask), Some(dmask)) = (mask, &mut dmask) {

@@ -25,7 +25,8 @@ fn outputs(graph: &Graph, arguments: &[bool]) -> Vec<bool> {
             Op::RoundState { .. } => false,
             Op::Get(number) => node.inputs.first().and_then(|v| loops.get(v)).map_or(are_operands, |of| of[*number]),
             // What depends on its operands and on nothing else. That some are floats always, their types say.
-            Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::Const(_) | Op::Size(_) => are_operands,
+            Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::State(_) => are_operands,
+            Op::Const(_) | Op::Size(_) | Op::LossScale => are_operands,
             Op::Iota(_) | Op::Random(_) | Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast => are_operands,
             Op::Detach | Op::WithSlope | Op::Softmax(_) | Op::SafeSoftmax(_) | Op::LogSoftmax(_) => are_operands,
             Op::Normalize(_) | Op::Broadcast | Op::Reshape | Op::Permute(_) | Op::Slice { .. } => are_operands,

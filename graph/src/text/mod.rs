@@ -169,11 +169,13 @@ fn operation(out: &mut String, node: &Node) {
         Op::Input(i) => write!(out, "argument {i}"),
         Op::Parameter(i) => write!(out, "parameter {i}"),
         Op::RoundParameter { first, steps } => write!(out, "parameter {first}{}", rounds(steps)),
+        Op::Mirror { first, steps } => write!(out, "mirror {first}{}", rounds(steps)),
         Op::State(i) => write!(out, "state {i}"),
         Op::RoundState { first, steps } => write!(out, "state {first}{}", rounds(steps)),
         Op::Const(c) => write!(out, "{c}"),
         Op::Size(size) => write!(out, "size {size}"),
         Op::Iota(axis) => write!(out, "iota along {axis}"),
+        Op::LossScale => write!(out, "loss_scale"),
         Op::Random(stream) => write!(out, "random stream {stream}"),
         Op::Get(i) => write!(out, "{}.{i}", node.inputs[0]),
         Op::MatMul { ta, tb } => {

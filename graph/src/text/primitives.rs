@@ -7,6 +7,7 @@ use crate::attention::Attention;
 use crate::graph::{Op, Taps, Window};
 use crate::number::Number;
 use crate::size::Size;
+use crate::types::DType;
 
 macro_rules! primitives {
     ($($name:literal => $variant:ident $(($($field:ident),+))? $({$($named:ident),+})?,)*) => {
@@ -18,8 +19,8 @@ macro_rules! primitives {
                     format!("{}{}", $name, bracketed(&attributes))
                 })*
                 // These have a form of their own.
-                Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::State(_) | Op::RoundState { .. }
-                | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Random(_) | Op::Unary(_) | Op::Binary(_)
+                Op::Input(_) | Op::Parameter(_) | Op::RoundParameter { .. } | Op::Mirror { .. } | Op::State(_)
+                | Op::RoundState { .. } | Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::LossScale | Op::Random(_) | Op::Unary(_) | Op::Binary(_)
                 | Op::Reduce(..) | Op::MatMul { .. } | Op::Routine(_) | Op::Repeat(_) | Op::Get(_) => format!("{op:?}"),
             }
         }
@@ -171,10 +172,12 @@ impl Attribute for Taps {
 }
 
 impl Attribute for Attention {
-    /// `causal, scale 0.5`.
+    /// `causal, bf16, scale 0.5`.
     fn write(&self) -> String {
         let sees = if self.causal { "causal" } else { "full" };
-        self.scale.map_or(sees.into(), |scale| format!("{sees}, scale {scale}"))
+        let half = self.half.map_or(String::new(), |half| format!(", {half}"));
+        let scale = self.scale.map_or(String::new(), |scale| format!(", scale {scale}"));
+        format!("{sees}{half}{scale}")
     }
 
     fn read(line: &mut Line) -> Result<Attention, Problem> {
@@ -184,11 +187,12 @@ impl Attribute for Attention {
             "full" => false,
             _ => return Err(Line { rest: before }.wrong("`causal` or `full`")),
         };
+        let half = [DType::BF16, DType::F16].into_iter().find(|half| line.eat(&format!(", {half}")));
         if !line.eat(",") {
-            return Ok(Attention { causal, scale: None });
+            return Ok(Attention { causal, scale: None, half });
         }
         line.expect("scale")?;
-        Ok(Attention { causal, scale: Some(line.constant()?) })
+        Ok(Attention { causal, scale: Some(line.constant()?), half })
     }
 }
 

@@ -210,7 +210,7 @@ impl GraphLine for Line<'_> {
         while self.eat(";") {
             further.push(self.ty()?);
         }
-        let origin = Origin { loc: Loc::default(), name: self.rest.trim().into() };
+        let origin = Origin::new(Loc::default(), self.rest.trim());
         Ok((Node { op, inputs, ty, origin }, further))
     }
 
@@ -227,6 +227,7 @@ impl GraphLine for Line<'_> {
                 (number, steps) if steps.is_empty() => Op::Parameter(number),
                 (first, steps) => Op::RoundParameter { first, steps },
             }),
+            "mirror" => Some(Op::Mirror { first: self.number()?, steps: self.rounds()? }),
             "state" => Some(match (self.number()?, self.rounds()?) {
                 (number, steps) if steps.is_empty() => Op::State(number),
                 (first, steps) => Op::RoundState { first, steps },
@@ -236,6 +237,7 @@ impl GraphLine for Line<'_> {
                 self.expect("along")?;
                 Some(Op::Iota(self.number()?))
             }
+            "loss_scale" => Some(Op::LossScale),
             "random" => {
                 self.expect("stream")?;
                 Some(Op::Random(self.number()?))

@@ -169,7 +169,7 @@ impl Check<'_> {
     fn stage(&self, stage: &Stage) -> Result<(), Refused> {
         for (source, lane) in stage.inputs.iter().zip(&stage.code.inputs) {
             match source {
-                Source::Load(_) | Source::Acc | Source::Row(_) => {}
+                Source::Load(_) | Source::Acc | Source::Row(_) | Source::LossScale => {}
                 Source::Index(dim) => {
                     let fits = *lane != Lane::I32 || self.loops[*dim] <= i32::MAX.into();
                     ensure(fits, || format!("an index of {} points in i32", self.loops[*dim]))?;

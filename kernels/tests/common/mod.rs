@@ -5,7 +5,7 @@ pub mod erf;
 pub mod model;
 
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{BlockKernel, Context, Kernel, Places, Run, Update, random};
+use castnet_kernels::{BlockKernel, Kernel, Places, Run, StepScalars, Update, random};
 use castnet_program::program::{Access, Index, Launch, Level, Source, Target};
 use castnet_program::scalar::{Code, Instr, Lane, Literal, Reduction, Slot};
 use castnet_program::size::Size;
@@ -169,7 +169,7 @@ fn accumulator(op: Reduction, lane: Lane) -> Lane {
 }
 
 /// What the launch means. `acc` gives the sums of a tile by their number.
-pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn Fn(usize) -> f64) {
+pub fn meaning(launch: &Launch, data: &mut [Data], scalars: &StepScalars, acc: &dyn Fn(usize) -> f64) {
     let sizes = |s: &[Size]| s.iter().map(|s| s.eval(&value)).collect::<Vec<_>>();
     let (space, reduce) = (points(&sizes(&launch.space)), points(&sizes(&launch.reduce)));
     for (number, at) in space.iter().enumerate() {
@@ -194,6 +194,7 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
                     Source::Row(slot) => model::to(lane.dtype(), rows[*slot].unwrap()),
                     Source::Index(dim) => model::literal(lane, point[*dim] as f64),
                     Source::Size(size) => model::literal(lane, size.eval(&value) as f64),
+                    Source::LossScale => Literal::F32(scalars.scale),
                     Source::Gather { from, dim, index } => {
                         let (index, from) = (&launch.loads[*index], &launch.loads[*from]);
                         let found = data[index.buffer].values[locate(index, &point).unwrap()] as i64;
@@ -205,7 +206,7 @@ pub fn meaning(launch: &Launch, data: &mut [Data], context: &Context, acc: &dyn 
                     Source::Random { stream, strides, offset, round } => {
                         let inside = strides.iter().zip(&point).map(|(s, i)| s.eval(&value) * i).sum::<i64>();
                         let index = offset.eval(&value) + inside + round.eval(&value) * ROUND as i64;
-                        Literal::F32(random::uniform(random::key(context.root, *stream), context.call, index as u64))
+                        Literal::F32(random::uniform(random::key(scalars.root, *stream), scalars.call, index as u64))
                     }
                 };
                 let inputs = stage.inputs.iter().zip(&stage.code.inputs).map(input).collect();
@@ -235,12 +236,12 @@ pub fn run(
     data: &mut [Data],
     isa: Isa,
     emitted: &[Option<BlockKernel>],
-    context: &Context,
+    scalars: &StepScalars,
     update: Option<&dyn Update>,
 ) -> Kernel {
     let dtypes: Vec<DType> = data.iter().map(|d| d.dtype).collect();
     let mut bytes: Vec<Vec<u8>> = data.iter().map(Data::bytes).collect();
-    let kernel = run_bytes(launch, &dtypes, &mut bytes, isa, emitted, context, update);
+    let kernel = run_bytes(launch, &dtypes, &mut bytes, isa, emitted, scalars, update);
     data.iter_mut().zip(&bytes).for_each(|(data, bytes)| data.read(bytes));
     kernel
 }
@@ -252,7 +253,7 @@ pub fn run_bytes(
     buffers: &mut [Vec<u8>],
     isa: Isa,
     emitted: &[Option<BlockKernel>],
-    context: &Context,
+    scalars: &StepScalars,
     update: Option<&dyn Update>,
 ) -> Kernel {
     let kernel = Kernel::new(launch, dtypes, isa, emitted, &value);
@@ -270,7 +271,7 @@ pub fn run_bytes(
     let skip = shared.as_ptr().align_offset(64);
     let (shared, behind) = shared[skip..].split_at_mut(kernel.shared_bytes());
     let places = Places::new(&bases, &[], &[]).sharing(shared.as_mut_ptr());
-    let run = Run { places, context, round: ROUND, update };
+    let run = Run { places, scalars, round: ROUND, update };
     let mut scratch = vec![0u8; kernel.scratch_bytes() + 128];
     for (part, chunk) in (0..kernel.parts()).flat_map(|part| (0..kernel.chunks(part)).rev().map(move |c| (part, c))) {
         scratch.fill(0xff);
@@ -292,12 +293,12 @@ pub fn run_bytes(
 
 /// Holds a launch against its meaning on every instruction set.
 pub fn check(launch: &Launch, data: &[Data], tolerance: f64) {
-    let context = Context { root: 42, call: 7 };
+    let scalars = StepScalars::new(42, 7);
     let mut want = data.to_vec();
-    meaning(launch, &mut want, &context, &|_| f64::NAN);
+    meaning(launch, &mut want, &scalars, &|_| f64::NAN);
     for isa in Isa::available() {
         let mut got = data.to_vec();
-        run(launch, &mut got, isa, &[], &context, None);
+        run(launch, &mut got, isa, &[], &scalars, None);
         compare(&got, &want, tolerance, &format!("{isa:?} {launch:#?}"));
     }
 }

@@ -51,8 +51,8 @@ pub(super) fn figures(
 struct Kept {
     /// Bytes of all parameters, padding included.
     parameters: i64,
-    /// Bytes of all states.
-    states: Size,
+    /// Bytes of all states and of the parameters' mirrors.
+    rest: Size,
 }
 
 impl Kept {
@@ -60,7 +60,8 @@ impl Kept {
         let states = compiled.iter().flat_map(|c| &c.net.states);
         let states = states.map(|s| &s.ty.len() * &(s.ty.dtype.bytes() as i64).into());
         let parameters = compiled.map_or(0, |c| c.net.parameter_bytes()) as i64;
-        Kept { parameters, states: states.fold(Size::constant(0), |sum, bytes| &sum + &bytes) }
+        let mirrors = compiled.map_or(0, |c| c.net.mirror_bytes()) as i64;
+        Kept { parameters, rest: states.fold(Size::constant(mirrors), |sum, bytes| &sum + &bytes) }
     }
 }
 
@@ -97,7 +98,7 @@ fn of_program(
     let flops = sizes.value(program.map_or(&nothing, |p| &p.flops));
     let castnet = &sizes.castnet;
     let copies = if step { 2 } else { 1 };
-    let constant = sizes.value(&(&kept.states + &kept.parameters.saturating_mul(copies).into()));
+    let constant = sizes.value(&(&kept.rest + &kept.parameters.saturating_mul(copies).into()));
     let fixed = arena.zip(constant);
     let parameters = sizes.parameters();
     let flops_doc = format!(" Floating-point operations of one call of [`{name}`](Self::{name}).");

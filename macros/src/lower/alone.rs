@@ -356,6 +356,7 @@ fn stand_in(name: &Name, scope: usize, lost: bool) -> Net {
         members: Members { lost, ..Members::default() },
         functions: vec![],
         float: None,
+        precision: None,
         scope,
         foreign: false,
     }

@@ -55,7 +55,7 @@ impl<'a> Lowering<'a, '_, '_> {
             let ty = parameter.ty.as_ref().filter(|_| *sound).and_then(|ty| self.ty(frame, ty));
             let known = ty.and_then(|ty| ty.known());
             let known = known.filter(|ty| !self.is_huge(ty, parameter.name.at));
-            self.b.origin = Origin { loc: parameter.name.at, name: parameter.name.text.as_str().into() };
+            self.b.origin = Origin::new(parameter.name.at, parameter.name.text.as_str());
             let arg = known.map_or(Arg::Unknown, |ty| Arg::Tensor(self.b.argument(&parameter.name.text, ty)));
             self.note(parameter.name.at, &arg);
             frame.bind(&parameter.name.text, Local::Value(arg), false);

@@ -94,7 +94,7 @@ impl<'a> Lowering<'a, '_, '_> {
             Arg::Bool(truth) if dtype == DType::Bool => f64::from(u8::from(*truth)),
             _ => return None,
         };
-        let before = std::mem::replace(&mut self.b.origin, Origin { loc: at, name: "number".into() });
+        let before = std::mem::replace(&mut self.b.origin, Origin::new(at, "number"));
         let value = self.b.constant(number, dtype);
         self.b.origin = before;
         Some(value)

@@ -3,7 +3,7 @@
 use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::types::DType;
 
-use crate::ast::{Block, Element, Net, Parameter};
+use crate::ast::{Block, Element, Function, Net, Parameter};
 
 /// That which the net says, else that of its functions' arguments, else f32.
 pub fn of_net(net: &Net) -> DType {
@@ -25,6 +25,28 @@ pub(super) fn undecided(net: &Net) -> Option<Diagnostic> {
     let message =
         format!("arguments of `{}` are of {own} and of {other}: of which type are its parameters?", net.name.text);
     Some(Diagnostic::new("N0513", at, message).help(format!("write `float: {own};` in the net, or `float: {other};`")))
+}
+
+/// The halves of which a function of the net computes in mixed precision, if it does.
+pub(super) fn precision(net: &Net, function: &Function) -> Option<DType> {
+    function.precision.or(net.precision).map(|told| told.dtype).filter(|dtype| dtype.is_half())
+}
+
+/// The mistakes of a net that computes in mixed precision but not in f32, and of functions that say so though others call them.
+pub(super) fn imprecise(net: &Net) -> Vec<Diagnostic> {
+    let own = of_net(net);
+    let told = net.precision.into_iter().chain(net.functions.iter().filter_map(|f| f.precision));
+    let of_other = told.filter(|told| told.dtype.is_half() && own != DType::F32).map(|told| {
+        let message = format!("mixed precision is for nets of f32, and `{}` computes in {own}", net.name.text);
+        Diagnostic::new("N0524", told.at, message).help("leave it out, or write `float: f32;` in the net")
+    });
+    let inner = net.functions.iter().filter(|f| !f.is_entry());
+    let of_inner = inner.filter_map(|f| {
+        let message = format!("`{}` computes as whoever calls it", f.name.text);
+        let d = Diagnostic::new("N0524", f.precision?.at, message);
+        Some(d.help("write `#[precision(…)]` before a `pub fn` or a `train fn`"))
+    });
+    of_other.chain(of_inner).collect()
 }
 
 /// Of a block that is looked at without a net around it: that of its arguments.

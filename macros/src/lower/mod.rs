@@ -152,6 +152,7 @@ pub fn lower(
     };
     let float = float::of_net(net);
     diagnostics.extend(float::undecided(net));
+    diagnostics.extend(float::imprecise(net));
     let mut parameters = Parameters { float, ..Parameters::default() };
     let Some(owner) = pass.declare(target, &mut parameters, diagnostics) else { return Lowered::default() };
     let outer = pass.constants.get(net.scope).into_iter().flat_map(HashMap::keys);
@@ -254,7 +255,8 @@ impl<'a> Pass<'a> {
                 let trains = self.trains(owner, function, parameters)?;
                 let memory = self.memory(function, &inference)?;
                 let name = function.name.text.clone();
-                Ok(SourceFunction { trains, memory, ..SourceFunction::new(name, inference, training) })
+                let precision = float::precision(self.net, function);
+                Ok(SourceFunction { trains, memory, precision, ..SourceFunction::new(name, inference, training) })
             };
             graphs().inspect_err(|_: &Mistakes| {
                 // The parts keep their numbers; what the mistakes said of shapes is forgotten.

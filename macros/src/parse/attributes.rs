@@ -5,7 +5,7 @@ use castnet_graph::spelling::did_you_mean;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::{Cursor, Parser};
-use crate::ast::{Argument, Attributes, Expr, Head, Memory, Multiplier, Name};
+use crate::ast::{Argument, Attributes, Expr, Head, Memory, Multiplier, Name, PRECISION, Precision};
 
 /// Attributes that are not doc comments: where each starts, what it holds.
 pub(super) type Raw = Vec<(Span, Group)>;
@@ -26,12 +26,13 @@ pub(super) enum Place {
 }
 
 /// Every attribute that there is, and how it is written.
-const KNOWN: [(&str, &str); 5] = [
+const KNOWN: [(&str, &str); 6] = [
     ("name", "`#[name = \"0\"]` stands before a layer, block, array, `param` or `state`"),
     ("freeze", "`#[freeze]` stands before a layer, block, array or `param`"),
     ("lr_mult", "`#[lr_mult = 0.1]` stands before a layer, block, array or `param`"),
     ("wd_mult", "`#[wd_mult = 0]` stands before a layer, block, array or `param`"),
     ("memory", "`#[memory(512 MiB, N = 256)]` stands before a function"),
+    ("precision", "`#[precision(bf16)]` stands before a function"),
 ];
 
 /// What a budget of memory is counted in.
@@ -105,7 +106,8 @@ impl Parser<'_> {
                 let help = match did_you_mean(&name, KNOWN.map(|(known, _)| known)) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "there are `name`, `freeze`, `lr_mult` and `wd_mult` for parts, `memory` for functions".into()
+                        "there are `name`, `freeze`, `lr_mult` and `wd_mult` for parts, `memory` and `precision` for functions"
+                            .into()
                     }
                 };
                 self.report("N0604", at, format!("there is no attribute `{name}` in networks"), &help);
@@ -229,28 +231,48 @@ impl Parser<'_> {
         tensors
     }
 
-    /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`.
-    pub(super) fn function_attributes(&mut self, attributes: Raw) -> Option<Memory> {
-        let mut found: Option<Memory> = None;
+    /// `#[memory(512 MiB, N = 256, optimizer = Sgd)]`, `#[precision(bf16)]`.
+    pub(super) fn function_attributes(&mut self, attributes: Raw) -> (Option<Memory>, Option<Precision>) {
+        let (mut memory, mut precision) = (None, None);
         for (span, group) in attributes {
             let mut inside = Cursor::inside(&group);
-            if !inside.eat_word("memory") {
-                self.misplaced(span, &group, Place::Function);
-                continue;
-            }
+            let (name, twice, form) = match &inside {
+                word if word.is_word(0, "memory") => {
+                    ("memory", memory.is_some(), "write `#[memory(512 MiB, N = 256)]`")
+                }
+                word if word.is_word(0, PRECISION) => (PRECISION, precision.is_some(), "write `#[precision(bf16)]`"),
+                _ => {
+                    self.misplaced(span, &group, Place::Function);
+                    continue;
+                }
+            };
+            inside.next();
             let (first, last) = (self.places.at(span), self.places.at(group.span()));
             let at = self.places.between(first, last);
-            match (&found, inside.eat_group(Delimiter::Parenthesis)) {
-                (Some(_), _) => {
-                    self.report("N0604", at, "`#[memory]` stands here twice", "leave one of them out");
+            let Some(arguments) = inside.eat_group(Delimiter::Parenthesis).filter(|_| !twice) else {
+                match twice {
+                    true => self.report("N0604", at, format!("`#[{name}]` stands here twice"), "leave one of them out"),
+                    false => self.expected(&inside, &format!("`(` after `{name}`"), form),
                 }
-                (None, Some(arguments)) => found = self.memory(at, Cursor::inside(&arguments)),
-                (None, None) => {
-                    self.expected(&inside, "`(` after `memory`", "write `#[memory(512 MiB, N = 256)]`");
+                continue;
+            };
+            let mut arguments = Cursor::inside(&arguments);
+            match (name, arguments.clone().eat_ident()) {
+                ("memory", _) => memory = self.memory(at, arguments),
+                (_, Some(ident)) => {
+                    arguments.next();
+                    precision = self.precision(
+                        &ident,
+                        "write `#[precision(bf16)]`, `#[precision(f16)]`, or `#[precision(f32)]` for none",
+                    );
+                    if !arguments.done() {
+                        self.expected(&arguments, "`)` after the type", form);
+                    }
                 }
+                (_, None) => self.expected(&arguments, "`bf16`", form),
             }
         }
-        found
+        (memory, precision)
     }
 
     fn memory(&mut self, at: Loc, mut inside: Cursor) -> Option<Memory> {

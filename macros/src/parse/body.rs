@@ -4,10 +4,10 @@ use proc_macro2::{Group, TokenTree};
 
 use super::attributes::Place;
 use super::members::is_member;
-use super::net::tells_float;
+use super::net::tells_type;
 use super::statement::assignment;
 use super::{Cursor, Parser, refuse};
-use crate::ast::{Body, Expr, Members, Name, Statement};
+use crate::ast::{Body, Expr, FLOAT, Members, Name, Statement};
 
 /// What a body is for.
 #[derive(Clone, Copy)]
@@ -70,9 +70,18 @@ impl Parser<'_> {
             }
             if let Some(members) = members.as_deref_mut().filter(|_| is_member(cursor)) {
                 let (head, attributes) = self.head(cursor);
-                if tells_float(cursor) {
-                    let help = "leave it out, and write `float[…]`: a block has the float type of the net that uses it";
-                    self.no_item(cursor.span(), "a block has no float type of its own", help, cursor);
+                if tells_type(cursor) {
+                    let (message, help) = match cursor.is_word(0, FLOAT) {
+                        true => (
+                            "a block has no float type of its own",
+                            "leave it out, and write `float[…]`: a block has the float type of the net that uses it",
+                        ),
+                        false => (
+                            "a block has no precision of its own",
+                            "leave it out: a block computes as the function that uses it",
+                        ),
+                    };
+                    self.no_item(cursor.span(), message, help, cursor);
                     continue;
                 }
                 self.lost |= !self.member(head, attributes, cursor, members);

@@ -119,6 +119,7 @@ impl Parser<'_> {
             members: Members::default(),
             functions: vec![],
             float: None,
+            precision: None,
             scope: 0,
             foreign: false,
         };

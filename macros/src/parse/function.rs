@@ -13,7 +13,7 @@ const FUNCTION: &str = "write `fn name(x: f32[N, 4]) -> f32[N, 2] { … }`";
 impl Parser<'_> {
     /// `[train] fn name(x: f32[N, 4]) -> f32[N, 2] { … }`; `None` if not even the name could be read.
     pub(super) fn function(&mut self, head: Head, attributes: Raw, cursor: &mut Cursor) -> Option<Function> {
-        let memory = self.function_attributes(attributes);
+        let (memory, precision) = self.function_attributes(attributes);
         let train = self.train(cursor);
         if !cursor.eat_word("fn") {
             self.expected(cursor, "`fn` after `train`", "write `train fn loss(…) -> f32 { … }`");
@@ -39,7 +39,7 @@ impl Parser<'_> {
             None => self.no_body("function", &ident, cursor),
         };
         let lost = std::mem::replace(&mut self.lost, false);
-        Some(Function { head, train, memory, name, parameters, result, body, lost })
+        Some(Function { head, train, memory, precision, name, parameters, result, body, lost })
     }
 
     /// `train`, `train[generator, encoder]`.

@@ -1,18 +1,19 @@
 //! What stands between the braces of a net.
 
 use castnet_graph::types::DType;
-use proc_macro2::{Group, TokenTree};
+use proc_macro2::{Group, Ident, TokenTree};
 
 use super::attributes::{Place, Raw};
 use super::members::is_member;
 use super::{Cursor, Parser, refuse, skip_item};
-use crate::ast::{FLOAT, Head, Net};
+use crate::ast::{FLOAT, Head, Net, PRECISION, Precision};
 
-/// Whether `float: f64;` starts here: what may be an element type stands behind `float:`, and no layer, which has a capital letter.
-pub(super) fn tells_float(cursor: &Cursor) -> bool {
+/// Whether `float: f64;` or `precision: bf16;` starts here: what may be an element type stands behind the colon, and no layer, which has a
+/// capital letter.
+pub(super) fn tells_type(cursor: &Cursor) -> bool {
     let named =
         matches!(cursor.peek_nth(2), Some(TokenTree::Ident(word)) if word.to_string().starts_with(char::is_lowercase));
-    cursor.is_word(0, FLOAT) && cursor.is_colon(1) && named
+    (cursor.is_word(0, FLOAT) || cursor.is_word(0, PRECISION)) && cursor.is_colon(1) && named
 }
 
 /// What an item may be, for messages.
@@ -58,9 +59,9 @@ impl Parser<'_> {
                 return false;
             }
         }
-        if tells_float(cursor) {
+        if tells_type(cursor) {
             self.no_attributes(attributes, Place::Other);
-            return self.float(cursor, net);
+            return if cursor.is_word(0, FLOAT) { self.float(cursor, net) } else { self.precision_of_net(cursor, net) };
         }
         match is_member(cursor) {
             true => self.member(head, attributes, cursor, &mut net.members),
@@ -91,6 +92,30 @@ impl Parser<'_> {
         }
         self.semicolon(cursor);
         float.is_some()
+    }
+
+    /// `precision: bf16;`
+    fn precision_of_net(&mut self, cursor: &mut Cursor, net: &mut Net) -> bool {
+        cursor.next();
+        cursor.next();
+        let Some(ident) = cursor.eat_ident() else { return false };
+        let told = self.precision(&ident, "write `precision: bf16;` or `precision: f16;`");
+        if let (Some(told), Some(_)) = (told, net.precision) {
+            self.report("N0502", told.at, "the precision of the net is told twice", "leave one of them out");
+        }
+        net.precision = net.precision.or(told);
+        self.semicolon(cursor);
+        told.is_some()
+    }
+
+    /// A type of halves, or f32, which stands for none.
+    pub(super) fn precision(&mut self, ident: &Ident, form: &str) -> Option<Precision> {
+        let (at, name) = (self.places.at(ident.span()), ident.to_string());
+        let dtype = DType::from_name(&name).filter(|dtype| dtype.is_half() || *dtype == DType::F32);
+        if dtype.is_none() {
+            self.report("N0501", at, format!("there is no mixed precision with `{name}`"), form);
+        }
+        dtype.map(|dtype| Precision { at, dtype })
     }
 
     /// Something else stands where an item belongs.

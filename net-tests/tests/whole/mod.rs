@@ -22,16 +22,22 @@ pub fn objective<N: Example>(net: &Net) -> usize {
     (0..net.functions.len()).find(trained).unwrap_or_else(|| panic!("{} has no {}", net.name, N::LOSS))
 }
 
-/// The bits of all results and gradients, and of the states after them.
-pub fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
+/// A model of a net with the golden's parameters.
+pub fn model<N: Example>(net: Net, golden: &Golden) -> Model {
     let mut model = Model::from_net(net, &Device::cpu(), 1).unwrap();
-    model.poison(poison);
     for (name, value) in golden.parameters() {
         match model.state(name) {
             Ok(_) => model.set_state(name, &in_float(value, N::FLOAT)).unwrap(),
             Err(_) => model.set_parameter(name, &in_float(value, N::FLOAT)).unwrap(),
         }
     }
+    model
+}
+
+/// The bits of all results and gradients, and of the states after them.
+pub fn bits<N: Example>(net: Net, golden: &Golden, function: usize, poison: bool) -> Vec<u64> {
+    let mut model = model::<N>(net, golden);
+    model.poison(poison);
     let batch = golden.batch::<N>();
     let arguments: Vec<&Array> = batch.iter().collect();
     let mut arrays = model.infer(function, &arguments).unwrap();
@@ -60,19 +66,17 @@ pub fn source<N: Example>(net: &Net) -> Source {
         states: net.states.iter().map(state).collect(),
     };
     let functions = net.functions.iter().zip(net.cpu()).map(|(function, programs)| {
-        let training = programs.training.as_ref().map(|_| written(N::explain(), &format!("{}_step", function.name)));
+        let training = programs.training.as_ref().map(|_| written(N::explain(), &function.name, true));
         let trains = training.is_some().then(|| function.reaches.clone());
         SourceFunction {
             trains,
-            ..SourceFunction::new(&*function.name, written(N::explain(), &function.name), training)
+            ..SourceFunction::new(&*function.name, written(N::explain(), &function.name, false), training)
         }
     });
     Source { name: net.name.clone(), parameters, functions: functions.collect() }
 }
 
-fn written(explained: &str, function: &str) -> Graph {
-    let (_, part) = explained.split_once(&format!("== {function} ==\n")).unwrap();
-    let (_, graph) = part.split_once("as written\n").unwrap();
-    let (graph, _) = graph.split_once("\n}\n").unwrap();
-    text::read(&format!("{graph}\n}}\n")).unwrap_or_else(|error| panic!("{function}: {error}"))
+fn written(explained: &str, function: &str, training: bool) -> Graph {
+    let graph = castnet_graph::explain::written(explained, function, training).unwrap();
+    text::read(graph).unwrap_or_else(|error| panic!("{function}: {error}"))
 }

@@ -29,9 +29,8 @@ impl Launch {
                 let loads = match input {
                     Source::Load(load) => [Some(load), None],
                     Source::Gather { from, index, .. } => [Some(from), Some(index)],
-                    Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) | Source::Random { .. } => {
-                        [None, None]
-                    }
+                    Source::Acc | Source::Row(_) | Source::Index(_) | Source::Size(_) => [None, None],
+                    Source::LossScale | Source::Random { .. } => [None, None],
                 };
                 for load in loads.into_iter().flatten() {
                     read[number_of[&self.loads[*load].buffer]].2 = at;

@@ -45,6 +45,7 @@ pub fn span(body: &[Task]) -> Option<(usize, usize)> {
     let spans = body.iter().filter_map(|step| match &step.kind {
         TaskKind::Launch(launch) => Some((*launch, *launch)),
         TaskKind::Loop { body, .. } => span(body),
+        TaskKind::Ending(_) => None,
     });
     spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }

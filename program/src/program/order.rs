@@ -5,7 +5,7 @@
 //! and of the order within each stream: the plan, the runtime and all that moves tasks ask it and nothing else.
 
 mod bits;
-mod touch;
+pub(super) mod touch;
 
 pub use bits::Bits;
 use rustc_hash::FxHashMap;
@@ -118,6 +118,7 @@ fn task_of(schedule: &[Task]) -> Vec<usize> {
                 of[*launch] = number;
             }
             TaskKind::Loop { body, .. } => body.iter().for_each(|task| mark(task, number, of)),
+            TaskKind::Ending(_) => {}
         }
     }
     let mut of = vec![];
@@ -146,7 +147,8 @@ impl Program {
     pub fn finals(&self) -> Vec<Final> {
         let mut finals: Vec<Final> = vec![];
         for (number, task) in self.schedule.iter().enumerate() {
-            touch::gradients(task, &self.launches, &self.buffers, &mut vec![], &mut |parameter, round| {
+            touch::of_model(task, &self.launches, &self.buffers, &mut |root, writes, round| {
+                let (Root::Gradient(parameter), true) = (root, writes) else { return };
                 finals.retain(|known| known.parameter != parameter);
                 finals.push(Final { parameter, task: number, round });
             });

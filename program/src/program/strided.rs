@@ -37,7 +37,8 @@ impl Place {
         let name = |axis| match self {
             Place::Argument(number) => Some(of_argument(*number, axis)),
             Place::Result(number) => Some(of_result(*number, axis)),
-            Place::Parameter(_) | Place::Gradient(_) | Place::State(_) | Place::Check(_) | Place::Arena(_) => None,
+            Place::Parameter(_) | Place::Mirror(_) | Place::Gradient(_) => None,
+            Place::State(_) | Place::Check(_) | Place::Arena(_) => None,
         };
         (0..rank).filter_map(name).map(|name| Size::symbol(&name)).collect()
     }
@@ -82,7 +83,8 @@ impl Program {
         let named = match buffer.place {
             Place::Argument(number) => self.arguments.get(number),
             Place::Result(number) => self.results.get(number),
-            Place::Parameter(_) | Place::Gradient(_) | Place::State(_) | Place::Check(_) | Place::Arena(_) => None,
+            Place::Parameter(_) | Place::Mirror(_) | Place::Gradient(_) => None,
+            Place::State(_) | Place::Check(_) | Place::Arena(_) => None,
         };
         named.filter(|named| named.strided)
     }

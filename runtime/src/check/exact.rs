@@ -8,7 +8,7 @@ use castnet_graph::graph::{Graph, Role};
 use castnet_graph::number::Number;
 use castnet_graph::reference::{Effects, Inputs, Tensor, detached, evaluate_holding, evaluate_with_rounds};
 use castnet_graph::text;
-use castnet_kernels::Context;
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, key, uniform};
 use castnet_program::net::{Init, Net, State};
 use castnet_program::types::DType;
@@ -27,7 +27,7 @@ pub(super) struct Exact<'c> {
     arguments: Vec<Tensor>,
     call: &'c Call,
     /// What the model's next call draws.
-    draws: Context,
+    draws: StepScalars,
 }
 
 /// What a function gives, by numbers.
@@ -52,7 +52,7 @@ impl<'c> Exact<'c> {
             states: states(model, net, call)?,
             arguments: call.arguments.iter().map(tensor).collect::<Result<_, _>>()?,
             call,
-            draws: model.calls().context(model.seed(), call.function, mode),
+            draws: model.calls().scalars(model.seed(), call.function, mode),
         })
     }
 
@@ -108,14 +108,10 @@ impl<'c> Exact<'c> {
 /// A graph out of the text of `explain()`.
 fn written(explained: &str, call: &Call, training: bool) -> Result<Graph, Mistake> {
     let function = call.name.rsplit('.').next().unwrap_or_default();
-    let title = format!("== {function}{} ==\n", if training { "_step" } else { "" });
-    let behind = |text: &str, mark: &str| text.split_once(mark).map(|(_, rest)| rest.to_string());
-    let text = behind(explained, &title).and_then(|part| behind(&part, "as written\n"));
-    let graph = text.as_deref().and_then(|text| text.split_once("\n}\n")).map(|(graph, _)| format!("{graph}\n}}\n"));
-    let Some(graph) = graph else {
+    let Some(graph) = castnet_graph::explain::written(explained, function, training) else {
         return Err(Mistake(format!("`{}`: `explain()` does not show it", call.name)));
     };
-    text::read(&graph).map_err(|error| Mistake(format!("`{}` in `explain()`: {error}", call.name)))
+    text::read(graph).map_err(|error| Mistake(format!("`{}` in `explain()`: {error}", call.name)))
 }
 
 fn states(model: &Model, net: &Net, call: &Call) -> Result<Vec<Tensor>, Mistake> {

@@ -13,7 +13,7 @@ use super::{Mistake, shaken};
 use crate::float::FloatType;
 use crate::model::Model;
 
-/// How far apart they may be, by the norm of what is expected,
+/// How far apart they may be, by the norm of what is expected, of a function that computes with this type,
 fn tolerance(float: FloatType) -> f64 {
     match float {
         FloatType::F32 => 1e-4,
@@ -63,6 +63,7 @@ pub fn fused(model: &Model, explained: &str) -> Result<(), Mistake> {
 
 fn with_arguments(model: &Model, function: usize, explained: &str, training: bool, draw: u64) -> Result<(), Mistake> {
     let mut twin = shaken(model, draw)?;
+    twin.remove_loss_scales();
     let call = Call::finite(&twin, function, draw)?;
     let exact = Exact::new(&twin, &call, explained, training)?;
     let graph = if training { exact.with_gradients(&twin)? } else { exact.graph.clone() };
@@ -71,6 +72,7 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
     let (expected, rounded) = (exact.evaluate(&graph, false), exact.evaluate(&operations, true));
     let found = if training { train(&mut twin, &call)? } else { infer(&mut twin, &call)? };
     let net = model.net();
+    let float = graph.halves().and_then(FloatType::of).unwrap_or(model.loaded().float);
     let outputs = graph.outputs.iter().zip(reference::exact(&graph));
     let exact: Vec<&Role> = outputs.filter(|(_, is_exact)| *is_exact).map(|(output, _)| &output.role).collect();
     type Group<'a> = (&'a str, fn(usize) -> Role, [&'a BTreeMap<usize, Tensor>; 3]);
@@ -98,7 +100,7 @@ fn with_arguments(model: &Model, function: usize, explained: &str, training: boo
             if let (true, Some((i, x, y))) = (exact.contains(&&role(*number)), unequal(expected, found)) {
                 return Err(Mistake(format!("{}: element {i} is {y}, what was written gives {x}", at())));
             }
-            if let Some((distance, allowed)) = apart(model.loaded().float, expected, &rounded[number], found, whole) {
+            if let Some((distance, allowed)) = apart(float, expected, &rounded[number], found, whole) {
                 return Err(Mistake(format!(
                     "{} is {distance:.1e} away from what was written gives in f64, {allowed:.1e} are allowed (norm {:.1e})",
                     at(),

@@ -247,7 +247,7 @@ impl Source<'_> {
                 let count = parameter.len();
                 for start in (0..count).step_by(plain.len()) {
                     let plain = &mut plain[..(PIECE / 16).min(count - start)];
-                    layout::unpack(parameter, start, laid_out, plain);
+                    layout::unpack(&loaded.net, *number, start, laid_out, plain);
                     let bytes = &mut bytes[..size_of_val(plain)];
                     bytes.as_chunks_mut().0.iter_mut().zip(plain).for_each(|(to, x)| *to = x.to_le_bytes());
                     file.write_all(bytes)?;

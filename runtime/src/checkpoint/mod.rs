@@ -102,7 +102,8 @@ impl Model {
         key: &dyn Fn(&str) -> String,
         mistakes: &mut Vec<String>,
     ) -> Result<(Memory, Vec<Option<Array>>)> {
-        let arena = self.read_arena(reader, None, key, mistakes)?;
+        let mut arena = self.loaded().model_memory()?;
+        self.read_into(&mut arena, reader, None, key, mistakes)?;
         let states = self.net().states.iter().map(|state| {
             let run_time = state.ty.shape.iter().any(|s| s.as_const().is_none());
             let key = key(&state.name);
@@ -127,17 +128,30 @@ impl Model {
         mistakes: &mut Vec<String>,
     ) -> Result<Memory> {
         let mut arena = self.loaded().arena_of(dtype)?;
+        self.read_into(&mut arena, reader, dtype, key, mistakes)?;
+        Ok(arena)
+    }
+
+    /// The same into memory that is there.
+    fn read_into(
+        &self,
+        arena: &mut Memory,
+        reader: &Reader,
+        dtype: Option<DType>,
+        key: &dyn Fn(&str) -> String,
+        mistakes: &mut Vec<String>,
+    ) -> Result<()> {
         let float = self.loaded().float_of(dtype);
         for (number, parameter) in self.net().parameters.iter().enumerate() {
             let read = with_float!(float, T => {
                 let laid_out = &mut arena.slice_mut::<T>()[self.loaded().range(number)];
                 reader.floats::<T>(&key(&parameter.name), &shape_of(parameter), |at, plain| {
-                    layout::pack(parameter, at, plain, laid_out);
+                    layout::pack(self.net(), number, at, plain, laid_out);
                 })
             });
             read.or_else(|fault| fault.note(mistakes))?;
         }
-        Ok(arena)
+        Ok(())
     }
 
     fn unless_wrong(&self, reader: &Reader, mistakes: Vec<String>) -> Result<()> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{Reader, write};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
-use crate::model::{Model, Saved};
+use crate::model::{Model, Saved, SavedScales};
 use crate::optimizer::{Optimizer, Restored, Sum};
 
 /// The metadata entry of a training checkpoint.
@@ -24,6 +24,9 @@ struct Training {
     /// How often each function has drawn, in inference and in training. Older files lack it: their one counter, `runs`, was everyone's.
     #[serde(default)]
     calls: Saved,
+    /// The loss scales of functions in mixed precision with f16.
+    #[serde(default)]
+    loss_scales: SavedScales,
     optimizer: String,
     /// Updates by the optimizer.
     steps: u64,
@@ -88,6 +91,7 @@ impl Model {
             seed: self.seed(),
             runs: self.steps(),
             calls: self.calls().save(self.net()),
+            loss_scales: self.scales().save(self.net()),
             optimizer: optimizer.name().to_string(),
             steps: state.steps(),
             parameter_steps: Some(names.zip(state.parameter_steps().iter().copied()).collect()),
@@ -212,7 +216,11 @@ impl Model {
         });
         let parameter_steps = parameter_steps.collect::<Result<Vec<_>>>()?;
         let lr = if keep_settings { optimizer.state().lr() } else { training.lr_bits.map(f64::from_bits) };
-        self.restore(parameters, own_states, Some((training.seed, training.runs, &training.calls)));
+        self.restore(
+            parameters,
+            own_states,
+            Some((training.seed, training.runs, &training.calls, &training.loss_scales)),
+        );
         let restored = Restored { steps: training.steps, parameter_steps, lr, arenas, schedule, sum };
         optimizer.state_mut().restore(self, restored);
         Ok(training.extra)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_kernels::Context;
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
@@ -35,10 +35,10 @@ impl Calls {
         self.0.get(function).map(|[inference, training]| if mode == Mode::Training { training } else { inference })
     }
 
-    /// What the next call draws.
-    pub(crate) fn context(&self, seed: u64, function: usize, mode: Mode) -> Context {
+    /// What the next call draws, and gradients that are what they are.
+    pub(crate) fn scalars(&self, seed: u64, function: usize, mode: Mode) -> StepScalars {
         let call = self.counter(function, mode).map_or(0, |c| c.next.load(Ordering::Relaxed));
-        Context { root: root(seed, function, mode), call }
+        StepScalars::new(root(seed, function, mode), call)
     }
 
     /// The call has succeeded.

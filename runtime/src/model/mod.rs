@@ -1,6 +1,7 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
+mod loss_scale;
 mod states;
 mod train;
 mod values;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use castnet_kernels::Context;
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
@@ -18,10 +19,12 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
+use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::session::Session;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
+pub(crate) use loss_scale::{LossScales, SavedScales};
 pub(crate) use states::{States, may_have};
 use train::Training;
 
@@ -36,6 +39,8 @@ pub struct Model {
     /// Training runs so far.
     runs: u64,
     calls: Calls,
+    scales: LossScales,
+    /// The flat arena, and mirrors behind it.
     parameters: Memory,
     states: States,
     /// One a function.
@@ -80,8 +85,9 @@ impl Model {
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        let mut parameters = loaded.arena()?;
+        let mut parameters = loaded.model_memory()?;
         init::initialise(&loaded, seed, &mut parameters)?;
+        mirrors::refresh_all(&loaded, &mut parameters);
         let functions = loaded.net.cpu();
         let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
@@ -94,6 +100,7 @@ impl Model {
             training: training.collect::<Result<_>>()?,
             states: States::new(&loaded, seed)?,
             calls: Calls::new(&loaded.net),
+            scales: LossScales::new(&loaded.net),
             loaded,
             device: *device,
             seed,
@@ -180,8 +187,8 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        let context = self.calls.context(self.seed, function, Mode::Inference);
-        let results = session.infer(&self.parameters, args, context)?;
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
+        let results = session.infer(&self.parameters, args, scalars)?;
         self.calls.advance(function, Mode::Inference);
         Ok(results)
     }
@@ -209,8 +216,8 @@ impl Model {
         }
         session.prepare_views(arguments, results)?;
         session.take_states(&self.states)?;
-        let context = self.calls.context(self.seed, function, Mode::Inference);
-        session.infer_into(&self.parameters, arguments, results, context)?;
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
+        session.infer_into(&self.parameters, arguments, results, scalars)?;
         self.calls.advance(function, Mode::Inference);
         Ok(())
     }
@@ -228,7 +235,7 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        session.infer(&self.parameters, args, Context { root: root(seed, function, Mode::Seeded), call: 0 })
+        session.infer(&self.parameters, args, StepScalars::new(root(seed, function, Mode::Seeded), 0))
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -236,7 +243,7 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let context = self.calls.context(self.seed, function, Mode::Inference);
+        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
         let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
         let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(results) = session.empty_results(args)? {
@@ -244,8 +251,8 @@ impl Model {
         }
         session.prepare(args)?;
         session.take_states(&self.states)?;
-        let results = session.infer(&self.parameters, args, context)?;
-        session.give_states(&mut self.states);
+        let results = session.infer(&self.parameters, args, scalars)?;
+        session.commit_states(&mut self.states);
         self.calls.advance(function, Mode::Inference);
         Ok(results)
     }
@@ -267,6 +274,16 @@ impl Model {
         &self.states
     }
 
+    pub(crate) fn scales(&self) -> &LossScales {
+        &self.scales
+    }
+
+    /// By what the loss of a `train fn` is multiplied before the way back, if it computes in mixed precision with f16: 65536 at first, half of it after
+    /// each step whose gradients overflow, twice as much after 2000 without. `None`: it has none, or there is no such function.
+    pub fn loss_scale(&self, function: &str) -> Option<f32> {
+        self.scales.get(self.net().functions.iter().position(|f| f.name == function)?)
+    }
+
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
@@ -283,6 +300,12 @@ impl Model {
         Ok(twin)
     }
 
+    /// Lets gradients be computed as what was written says, which no loss is multiplied in.
+    #[cfg(feature = "check")]
+    pub(crate) fn remove_loss_scales(&mut self) {
+        self.scales.remove();
+    }
+
     /// Parameters, states, seed and counters of random numbers of another model of this network.
     #[cfg(feature = "check")]
     pub(crate) fn take_over(&mut self, other: &Model) -> Result<()> {
@@ -290,6 +313,7 @@ impl Model {
         self.seed = other.seed;
         self.runs = other.runs;
         self.calls.copy_from(&other.calls);
+        self.scales.copy_from(&other.scales);
         Ok(())
     }
 
@@ -298,11 +322,13 @@ impl Model {
         &mut self,
         parameters: Memory,
         states: Vec<Option<Array>>,
-        training: Option<(u64, u64, &Saved)>,
+        training: Option<(u64, u64, &Saved, &SavedScales)>,
     ) {
         self.parameters = parameters;
+        mirrors::refresh_all(&self.loaded, &mut self.parameters);
         self.states.restore(states);
-        if let Some((seed, runs, calls)) = training {
+        if let Some((seed, runs, calls, scales)) = training {
+            self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
             self.runs = runs;
             self.calls.restore(&self.loaded.net, calls, runs);

@@ -1,24 +1,24 @@
 //! Steps and gradients. One of the few modules with `unsafe`.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
 
+use castnet_kernels::StepScalars;
 use castnet_kernels::random::Mode;
+use castnet_program::program::ending::{Demands, Placement};
 use castnet_program::types::DType;
 use half::{bf16, f16};
 
 use super::{Loss, Model, lock};
 use crate::array::Array;
+use crate::ending::{self, Ending, NotFinite, Outcome};
 use crate::error::{Error, Result};
-use crate::flat::{self, Ending, NotFinite, Piece, Target};
+use crate::flat::Target;
 use crate::float::{Float, FloatType};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{self, Optimizer, Sum};
-use crate::pool::{self, Work};
-use crate::session::{Operands, Session};
-use crate::verdict::{RIGHT, Word};
+use crate::session::{Operands, Phases, Session, run_ending};
 
 /// What a [`Loss`] can be.
 trait Value: Float {
@@ -55,18 +55,12 @@ pub(super) struct Training {
     pub(super) session: Session,
     /// Gradients of the present step; allocated at first use.
     gradients: Memory,
-    /// All that the function reaches.
-    reached: Arc<[Piece]>,
-    /// Sums of squares, one a piece.
-    partials: Vec<AtomicU64>,
 }
 
 impl Training {
     pub(super) fn new(loaded: &Arc<Loaded>, function: usize) -> Result<Training> {
-        let reached: Arc<[Piece]> = flat::pieces(loaded, &loaded.net.functions[function].reaches).into();
-        let partials = reached.iter().map(|_| AtomicU64::new(0)).collect();
         let session = Session::new(loaded, function, true)?;
-        Ok(Training { session, gradients: Memory::default(), reached, partials })
+        Ok(Training { session, gradients: Memory::default() })
     }
 
     fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<u8>> {
@@ -82,6 +76,9 @@ impl Model {
     /// One step of training: forward, backward and update. After the first steps it allocates nothing.
     ///
     /// An optimizer that accumulates ([`Accumulate`](crate::optimizer::Accumulate)) updates in some of the steps only.
+    ///
+    /// In mixed precision with f16, a step whose gradients overflow updates nothing and changes no state; the next one has half the loss scale
+    /// ([`Model::loss_scale`]). Once that is 1, it is an `Err`.
     ///
     /// Where the optimizer does not clip, a parameter is updated as soon as its gradient is finished; the bits are the same.
     ///
@@ -165,24 +162,27 @@ impl Model {
         optimizer::prepare(optimizer, id, &loaded)?;
         let name = optimizer.name();
         let mut sum = optimizer.state_mut().take_sum(name, &loaded)?;
-        let loss = self.run_step(function, optimizer, args, wanted, sum.as_mut());
+        let done = self.run_step(function, optimizer, args, wanted, sum.as_mut());
         let reaches = &loaded.net.functions[function].reaches;
+        let is_done = matches!(done, Ok((_, Outcome::Done)));
         match sum {
-            None => loss.inspect(|_| optimizer.state_mut().advance(reaches.iter().copied())),
+            None if !is_done => {}
+            None => optimizer.state_mut().advance(reaches.iter().copied()),
             Some(mut sum) => {
-                if loss.is_ok() {
+                if is_done {
                     sum.added(reaches);
                 }
-                match loss.is_ok() && optimizer.state().is_full(&sum) {
+                match is_done && optimizer.state().is_full(&sum) {
                     true => self.update_by(optimizer, sum)?,
                     false => optimizer.state_mut().give_sum(sum),
                 }
-                loss
             }
         }
+        done.map(|(loss, _)| loss)
     }
 
-    /// A step by an optimizer that is prepared, whose count is still to advance, or the addition of its gradients to a sum.
+    /// A step by an optimizer that is prepared, whose count is still to advance, or the addition of its gradients to a sum: the loss, and whether
+    /// all is done or gradients overflowed under a loss scale.
     fn run_step<T: Value>(
         &mut self,
         function: usize,
@@ -190,16 +190,24 @@ impl Model {
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
         sum: Option<&mut Sum>,
-    ) -> Result<Loss<T>> {
-        let context = self.calls.context(self.seed, function, Mode::Training);
+    ) -> Result<(Loss<T>, Outcome)> {
+        let scale = self.scales.get(function);
+        let scalars = self.training_scalars(function);
         let (loaded, guarded) = (self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
         let gradients = training.gradients(&loaded)?;
         let max_norm = optimizer.max_norm().filter(|_| sum.is_none());
-        let in_place = max_norm.is_none() && !guarded && sum.is_none() && optimizer.rule().sums() == 0;
-        let pieces = if in_place { training.session.updated_last()? } else { training.reached.clone() };
+        let demands = Demands {
+            guarded,
+            clipped: max_norm.is_some(),
+            scaled: scale.is_some(),
+            reduced: optimizer.rule().sums() > 0,
+            accumulated: sum.is_some(),
+        };
+        let placement = Placement::new(training.session.program()?, demands);
+        training.session.plan(placement)?;
 
         // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
         let mut copies = if wanted.is_some() { training.session.new_results()? } else { vec![] };
@@ -216,37 +224,35 @@ impl Model {
         let ending = Ending {
             target: &target,
             gradients,
-            pieces: &pieces,
-            partials: &training.partials,
+            demands,
             max_norm,
-            guarded,
             loss: Some(loss_at),
-            factor: AtomicU64::new(1f64.to_bits()),
             sum: sum.map(|sum| Shared::new(sum.gradients.arena.as_mut_ptr())),
         };
         let parameters = target.parameters();
-        let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
+        let mut operands = Operands { parameters, gradients, args, results: &mut results, scalars };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
-        let done = unsafe { training.session.run(&mut operands, in_place.then_some(&target), Some(&ending)) };
+        let done = unsafe { training.session.run(&mut operands, Some((placement, &ending))) };
         let value = T::of(&operands.results[0]);
         let place = match &done {
-            Ok(Some(_)) => {
+            Ok(Outcome::NotFinite(_)) => {
                 let states = training.session.take_states(&self.states);
                 // SAFETY: as above.
                 states.and_then(|()| unsafe { training.session.first_not_finite(&mut operands) })
             }
             _ => Ok(None),
         };
-        if let Ok(None) = done {
-            training.session.give_states(&mut self.states);
+        if let Ok(Outcome::Done) = done {
+            training.session.commit_states(&mut self.states);
         }
         if let Some(wanted) = wanted {
             copies.clone_from_slice(&results);
             *wanted = copies;
         }
         training.session.give_results_back(results);
-        let (stopped, loss, place) = (done?, value?, place?);
-        if let Some(what) = stopped {
+        let (outcome, loss, place) = (done?, value?, place?);
+        self.scales.advance(function, outcome);
+        if let Outcome::NotFinite(what) = outcome {
             let (net, step) = (loaded.net.name.clone(), self.runs + 1);
             return Err(match what {
                 NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
@@ -259,17 +265,26 @@ impl Model {
         }
         self.runs += 1;
         self.calls.advance(function, Mode::Training);
-        Ok(Loss(loss))
+        Ok((Loss(loss), outcome))
+    }
+
+    fn training_scalars(&self, function: usize) -> StepScalars {
+        let scale = self.scales.get(function).unwrap_or(1.0);
+        StepScalars { scale, ..self.calls.scalars(self.seed, function, Mode::Training) }
     }
 
     /// Forward and backward, in training mode: all results, the loss first, and new gradients. States advance as in a step.
+    ///
+    /// In mixed precision with f16 the gradients are divided by the loss scale; if they overflowed, [`Gradients::overflowed`] says so, and no state has
+    /// changed.
     ///
     /// # Errors
     /// If the arguments do not fit; nothing has changed then.
     pub fn grad(&mut self, function: usize, args: &[&Array]) -> Result<(Vec<Array>, Gradients)> {
         let mut gradients = Gradients::new(&self.loaded)?;
         let arena = Shared::new(gradients.arena.as_mut_ptr());
-        let results = self.backward(function, Some(arena), args)?;
+        let (results, overflowed) = self.backward(function, Some(arena), args)?;
+        gradients.overflow(overflowed);
         gradients.reach(&self.net().functions[function].reaches);
         Ok((results, gradients))
     }
@@ -280,16 +295,23 @@ impl Model {
     /// If the arguments do not fit, or the gradients are of another network; nothing has changed then.
     pub fn grad_add(&mut self, function: usize, gradients: &mut Gradients, args: &[&Array]) -> Result<Vec<Array>> {
         self.check_gradients(gradients)?;
-        let results = self.backward(function, None, args)?;
+        let (results, overflowed) = self.backward(function, None, args)?;
+        gradients.overflow(overflowed);
         if let Some(training) = self.training[function].as_ref().map(lock) {
-            gradients.add_reached(&training.gradients, &training.reached);
+            gradients.add(&training.gradients, &self.net().functions[function].reaches);
         }
         gradients.reach(&self.net().functions[function].reaches);
         Ok(results)
     }
 
-    /// Into these gradients, or into the function's own.
-    fn backward(&mut self, function: usize, gradients: Option<Shared<u8>>, args: &[&Array]) -> Result<Vec<Array>> {
+    /// Into these gradients, or into the function's own. Whether they overflowed under a loss scale, by which they are divided.
+    fn backward(
+        &mut self,
+        function: usize,
+        gradients: Option<Shared<u8>>,
+        args: &[&Array],
+    ) -> Result<(Vec<Array>, bool)> {
+        let scalars = self.training_scalars(function);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -300,16 +322,24 @@ impl Model {
         };
         let mut results = training.session.new_results()?;
         let parameters = Shared::new(self.parameters.as_mut_ptr());
-        let context = self.calls.context(self.seed, function, Mode::Training);
         training.session.take_states(&self.states)?;
-        let mut operands = Operands { parameters, gradients, args, results: &mut results, context };
-        // SAFETY: both arenas have the net's length; without a target nothing writes the parameters, and the gradients are the caller's or
+        let mut operands = Operands { parameters, gradients, args, results: &mut results, scalars };
+        // SAFETY: both arenas have the net's length; without an ending nothing writes the parameters, and the gradients are the caller's or
         // the function's own.
-        unsafe { training.session.run(&mut operands, None, None)? };
-        training.session.give_states(&mut self.states);
+        unsafe { training.session.run(&mut operands, None)? };
+        let mut outcome = Outcome::Done;
+        if self.scales.get(function).is_some() {
+            // SAFETY: the gradients have the net's length and are nobody else's here.
+            let is_finite = unsafe { ending::unscale(&self.loaded, function, gradients, scalars.scale) };
+            outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
+        }
+        if outcome == Outcome::Done {
+            training.session.commit_states(&mut self.states);
+        }
+        self.scales.advance(function, outcome);
         self.runs += 1;
         self.calls.advance(function, Mode::Training);
-        Ok(results)
+        Ok((results, outcome == Outcome::Overflow))
     }
 
     /// Updates the parameters that the gradients were computed for; what [`Optimizer::apply`] does.
@@ -318,10 +348,12 @@ impl Model {
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
         self.check_gradients(gradients)?;
+        if gradients.overflowed() {
+            return Ok(());
+        }
         optimizer::prepare(optimizer, self.id, &self.loaded)?;
-        let pieces = gradients.pieces();
-        let partials: Vec<_> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
-        self.update(optimizer, gradients, (&pieces, &partials), 1.0)
+        let phases = Phases::of_ending(&self.loaded, &gradients.reached())?;
+        self.update(optimizer, gradients, &phases, 1.0)
     }
 
     /// Updates by what an optimizer has added up, if anything; what [`Optimizer::flush`] does.
@@ -339,57 +371,53 @@ impl Model {
 
     /// Updates by a sum of gradients, which is 0 again afterwards, by an optimizer that is prepared.
     fn update_by(&mut self, optimizer: &mut dyn Optimizer, mut sum: Sum) -> Result<()> {
-        sum.begin_update();
-        let scale = optimizer.state().scale(&sum);
-        let done = self.update(optimizer, &sum.gradients, (&sum.pieces, &sum.partials), scale);
+        let factor = optimizer.state().factor(&sum);
+        let done = sum.phases().and_then(|(gradients, phases)| self.update(optimizer, gradients, phases, factor));
         sum.clear();
         optimizer.state_mut().give_sum(sum);
         done
     }
 
-    /// Updates by gradients that are multiplied by `scale` first; a number each piece is for the sums of squares.
+    /// Updates by gradients that are multiplied by a factor first.
     fn update(
         &mut self,
         optimizer: &mut dyn Optimizer,
         gradients: &Gradients,
-        (pieces, partials): (&[Piece], &[AtomicU64]),
-        scale: f64,
+        phases: &Phases,
+        factor: f64,
     ) -> Result<()> {
         let max_norm = optimizer.max_norm();
-        let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
-        let ending = Ending {
-            target: &target,
-            gradients: Shared::new(gradients.arena.as_ptr().cast_mut()),
-            pieces,
-            partials,
-            max_norm,
+        let demands = Demands {
             guarded: self.stop_on_nan,
-            loss: None,
-            factor: AtomicU64::new(scale.to_bits()),
-            sum: None,
+            clipped: max_norm.is_some(),
+            scaled: false,
+            reduced: optimizer.rule().sums() > 0,
+            accumulated: false,
         };
+        let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
+        let gradients_at = Shared::new(gradients.arena.as_ptr().cast_mut());
+        let ending = Ending { target: &target, gradients: gradients_at, demands, max_norm, loss: None, sum: None };
+        let mut scalars = StepScalars { factor, ..StepScalars::default() };
+        // SAFETY: the gradients are of this net, as `check_gradients` found or as the sum was made.
+        let done = unsafe { run_ending(phases, &ending, &mut scalars) };
         let panic = |message| Error::Panic { function: format!("{}.apply", self.loaded.net.name), message };
-        let mut verdict = RIGHT;
-        let apply = Apply(&ending, Word::new(Shared::new(&raw mut verdict)));
-        pool::run(0..Ending::PHASES, usize::MAX, &apply).map_err(panic)?;
-        let state = optimizer.state_mut();
-        if let Some(NotFinite::Gradient(parameter)) = NotFinite::at(verdict) {
-            let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
-            let (element, found) = self.loaded.first_not_finite(parameter, &gradients.arena);
-            let parameter = self.loaded.net.parameters[parameter].name.clone();
-            return Err(Error::GradientNotFinite { net, step, parameter, element, found, place: None });
+        let (outcome, state) = (done.map_err(panic)?, optimizer.state_mut());
+        match outcome {
+            Outcome::Done => state.advance(gradients.reached_ones()),
+            Outcome::Overflow | Outcome::NotFinite(NotFinite::Loss) => {}
+            Outcome::NotFinite(NotFinite::Gradient(parameter)) => {
+                let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
+                let (element, found) = self.loaded.first_not_finite(parameter, &gradients.arena);
+                let parameter = self.loaded.net.parameters[parameter].name.clone();
+                return Err(Error::GradientNotFinite { net, step, parameter, element, found, place: None });
+            }
         }
-        state.advance(gradients.reached_ones());
         Ok(())
     }
 
     fn check_gradients(&self, gradients: &Gradients) -> Result<()> {
         let (ours, theirs) = (&self.loaded, &gradients.loaded);
-        if Arc::ptr_eq(ours, theirs)
-            || ours.net.name == theirs.net.name
-                && ours.net.float == theirs.net.float
-                && ours.net.parameters == theirs.net.parameters
-        {
+        if Arc::ptr_eq(ours, theirs) || ours.net.name == theirs.net.name && ours.lies_alike(theirs) {
             return Ok(());
         }
         let (left, right) = (ours.net.name.clone(), theirs.net.name.clone());
@@ -404,24 +432,80 @@ impl Model {
     }
 }
 
-/// The phases of an ending on their own, with the word of their verdict.
-struct Apply<'a>(&'a Ending<'a>, Word);
+#[cfg(test)]
+mod tests {
+    use castnet_graph::builder::{Declared, DeclaredState, Parameters};
+    use castnet_graph::compile::{Source, SourceFunction, compile};
+    use castnet_graph::text;
+    use castnet_program::net::Init;
+    use castnet_program::types::Type;
 
-impl Work for Apply<'_> {
-    fn chunks(&self, phase: usize) -> u32 {
-        self.0.counts()[phase]
+    use super::*;
+    use crate::device::Device;
+    use crate::optimizer::{Accumulate, AdamW};
+
+    /// The sum of x · w; and a state that becomes x.
+    const GRAPH: &str = "graph F.f(x: f32[4]) {
+    %0 = argument 0   f32[4]  x
+    %1 = parameter 0  f32[4]  w
+    %2 = mul(%0, %1)  f32[4]  product
+    %3 = sum[0](%2)   f32[]   loss
+    result 0 = %3
+    state 0 = %0
+}
+";
+
+    fn model() -> Model {
+        let graph = text::read(GRAPH).unwrap_or_else(|error| panic!("{error}"));
+        let weight = Declared { shape: Some((vec![4], Init::Constant(0.5))), ..Declared::new("w") };
+        let ty = Type::new(DType::F32, vec![4.into()]);
+        let state = DeclaredState { name: "last".into(), ty: Some(ty), init: Init::Constant(0.0) };
+        let parameters = Parameters { list: vec![weight], states: vec![state], ..Parameters::default() };
+        // All of it is f32; what the precision gives it is a loss scale.
+        let precision = Some(DType::F16);
+        let function = SourceFunction { precision, ..SourceFunction::new("f", graph.clone(), Some(graph)) };
+        let source = Source { name: "F".into(), parameters, functions: vec![function] };
+        Model::of_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
     }
 
-    fn is_shared(&self) -> bool {
-        self.0.counts().iter().any(|&chunks| chunks > 1)
+    fn x(last: f32) -> Array {
+        Array::from_vec(&[4], vec![1.0, 2.0, 3.0, last]).unwrap()
     }
 
-    fn run(&self, phase: usize, chunk: usize, _: usize) {
-        // SAFETY: the pool runs phases in order and each chunk once; `Model::apply` keeps gradients and word all the while.
-        unsafe {
-            if phase < Ending::DECIDED || self.1.is_right() {
-                self.0.run(phase, chunk, self.1);
+    /// What is there after a step, to the bit.
+    fn all(model: &Model) -> Vec<u32> {
+        let arrays = [model.parameter("w").unwrap(), model.state("last").unwrap().unwrap()];
+        arrays.iter().flat_map(|array| array.as_slice::<f32>().unwrap().to_vec()).map(f32::to_bits).collect()
+    }
+
+    /// Runs count, updates do not; what follows goes on as if the step had not been.
+    #[test]
+    fn a_step_whose_scaled_gradients_overflow_is_skipped() {
+        for batches in [1, 2] {
+            let [mut skipping, mut plain] =
+                [(); 2].map(|()| (model(), AdamW::new(0.1).accumulate(Accumulate::Mean(batches))));
+            for number in 0..4 {
+                let x = x(number as f32);
+                for (model, adam) in [&mut skipping, &mut plain] {
+                    model.step(0, adam, &[&x]).unwrap();
+                }
+                let before = all(&skipping.0);
+                let (model, adam) = &mut skipping;
+                let (runs, steps, batches) = (model.steps(), adam.state().steps(), adam.state().accumulated());
+                let infinity = self::x(f32::INFINITY);
+                model.stop_on_nan(number == 3);
+                let loss = model.step(0, adam, &[&infinity]);
+                match number {
+                    3 => assert!(matches!(loss, Err(Error::NotFinite { .. }))),
+                    _ => assert_eq!(loss.unwrap().get().unwrap(), f32::INFINITY),
+                }
+                let counted = u64::from(number != 3);
+                assert_eq!((model.steps(), adam.state().steps()), (runs + counted, steps));
+                assert_eq!(adam.state().accumulated(), batches);
+                assert_eq!(all(model), before);
+                assert_eq!(before, all(&plain.0));
             }
+            assert_eq!(skipping.1.state().steps(), 4 / batches);
         }
     }
 }

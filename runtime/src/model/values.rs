@@ -5,6 +5,7 @@ use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 use crate::float::{self, with_float};
 use crate::layout;
+use crate::mirrors;
 use castnet_kernels::update::Real;
 
 impl Model {
@@ -44,8 +45,9 @@ impl Model {
         }
         with_float!(self.loaded.float, T => {
             let laid_out = &mut self.parameters.slice_mut::<T>()[self.loaded.range(number)];
-            layout::pack(parameter, 0, value.as_slice()?, laid_out);
+            layout::pack(&self.loaded.net, number, 0, value.as_slice()?, laid_out);
         });
+        mirrors::refresh(&self.loaded, &mut self.parameters, number);
         Ok(())
     }
 
@@ -90,14 +92,16 @@ impl Model {
     /// Of another model of the same network.
     fn lerp_parameters(&mut self, other: &Model, t: f64) {
         with_float!(self.loaded.float, T => {
-            float::lerp(self.parameters.slice_mut::<T>(), other.parameters.slice(), Real::of(t));
+            let elements = self.loaded.bytes() / self.loaded.float.bytes();
+            let own = &mut self.parameters.slice_mut::<T>()[..elements];
+            float::lerp(own, other.parameters.slice(), Real::of(t));
         });
+        mirrors::refresh_all(&self.loaded, &mut self.parameters);
     }
 
     fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {
         let equal = std::sync::Arc::ptr_eq(&self.loaded, &other.loaded)
-            || self.net().float == other.net().float
-                && self.net().parameters == other.net().parameters
+            || self.loaded.lies_alike(&other.loaded)
                 && self.net().states == other.net().states
                 && self.name() == other.name();
         match equal {

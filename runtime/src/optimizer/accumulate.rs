@@ -1,13 +1,12 @@
 //! Gradients of several batches that become one update.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::{Settings, State};
 use crate::error::Result;
-use crate::flat::Piece;
 use crate::gradients::Gradients;
 use crate::net::Loaded;
+use crate::session::Phases;
 
 /// How the gradients of several batches become one update: a step on each batch, the last of which updates.
 ///
@@ -50,10 +49,8 @@ pub(crate) struct Sum {
     /// All 0 after an update.
     pub(crate) gradients: Gradients,
     batches: u64,
-    /// What the last update took, and those numbers: a sum of squares a piece.
-    pub(crate) pieces: Arc<[Piece]>,
-    pub(crate) partials: Vec<AtomicU64>,
-    taken: Vec<usize>,
+    /// The parameters that the last update took, and its phases.
+    last: Option<(Vec<usize>, Phases)>,
 }
 
 impl Sum {
@@ -62,13 +59,12 @@ impl Sum {
     /// # Errors
     /// If there is no memory for it.
     pub(crate) fn new(loaded: &Arc<Loaded>) -> Result<Sum> {
-        let gradients = Gradients::new(loaded)?;
-        Ok(Sum { gradients, batches: 0, pieces: Arc::new([]), partials: vec![], taken: vec![] })
+        Ok(Sum::restored(Gradients::new(loaded)?, 0))
     }
 
     /// What a checkpoint holds.
     pub(crate) fn restored(gradients: Gradients, batches: u64) -> Sum {
-        Sum { gradients, batches, pieces: Arc::new([]), partials: vec![], taken: vec![] }
+        Sum { gradients, batches, last: None }
     }
 
     /// Batches added since the last update.
@@ -82,13 +78,17 @@ impl Sum {
         self.gradients.reach(parameters);
     }
 
-    /// What an update takes: found anew only if it differs from that of the last one.
-    pub(crate) fn begin_update(&mut self) {
-        if !self.gradients.is_reached(&self.taken) {
-            self.taken = self.gradients.reached();
-            self.pieces = self.gradients.pieces().into();
-            self.partials = self.pieces.iter().map(|_| AtomicU64::new(0)).collect();
-        }
+    /// What is added up, and the phases of an update by it: planned anew only if it takes other parameters than the last one.
+    pub(crate) fn phases(&mut self) -> Result<(&Gradients, &Phases)> {
+        let last = match self.last.take_if(|(taken, _)| self.gradients.is_reached(taken)) {
+            Some(last) => last,
+            None => {
+                let taken = self.gradients.reached();
+                let phases = Phases::of_ending(&self.gradients.loaded, &taken)?;
+                (taken, phases)
+            }
+        };
+        Ok((&self.gradients, &self.last.insert(last).1))
     }
 
     /// All 0 again.
@@ -156,7 +156,7 @@ impl State {
     }
 
     /// By what a sum is multiplied.
-    pub(crate) fn scale(&self, sum: &Sum) -> f64 {
+    pub(crate) fn factor(&self, sum: &Sum) -> f64 {
         match self.accumulated.how {
             Some(Accumulate::Mean(_)) => 1.0 / sum.batches as f64,
             Some(Accumulate::Sum(_)) | None => 1.0,

@@ -151,7 +151,8 @@ pub trait Optimizer: Send + Sync {
         net.as_mut().flush(&mut Lent(self))
     }
 
-    /// Updates the parameters of a net that `gradients` have been computed for, at once: what is [accumulated](Accumulate) stays as it is.
+    /// Updates the parameters of a net that `gradients` have been computed for, at once: what is [accumulated](Accumulate) stays as it is. Those that
+    /// [overflowed](Gradients::overflowed) update nothing.
     ///
     /// # Errors
     /// If the gradients are of another net, the optimizer has the state of another model, or a setting is out of its range.

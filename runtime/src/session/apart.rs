@@ -52,6 +52,7 @@ impl Lie<'_> {
     fn meet(&self, tasks: &[Task], counts: &mut Vec<i64>) -> Result<Option<(usize, usize, usize)>> {
         for task in tasks {
             let found = match &task.kind {
+                TaskKind::Ending(_) => None,
                 TaskKind::Launch(number) => {
                     self.of(&self.sizes.program.launches[*number], counts).map(|(a, b)| (*number, a, b))
                 }
@@ -89,7 +90,8 @@ impl Lie<'_> {
         match self.homes[buffer].place {
             Place::Argument(number) => Space::Argument(number),
             Place::Result(number) => Space::Result(number),
-            Place::Parameter(_) => Space::Parameters,
+            // Mirrors lie behind the parameters, in the same memory.
+            Place::Parameter(_) | Place::Mirror(_) => Space::Parameters,
             Place::Gradient(_) => Space::Gradients,
             Place::State(_) => Space::States,
             Place::Check(_) => Space::Checks,
@@ -162,7 +164,7 @@ fn is_in_place(launch: &Launch, read: usize, written: usize) -> bool {
                 // Where indices say, it is read at any point.
                 Source::Gather { from, .. } if of(from) => return false,
                 Source::Load(_) | Source::Gather { .. } | Source::Acc | Source::Row(_) => {}
-                Source::Index(_) | Source::Size(_) | Source::Random { .. } => {}
+                Source::Index(_) | Source::Size(_) | Source::LossScale | Source::Random { .. } => {}
             }
         }
         let writes = |target: &Target| matches!(target, Target::Store(to) if launch.stores[*to].buffer == written);

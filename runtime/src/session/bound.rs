@@ -10,22 +10,13 @@ use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
-use super::rounds::{Ends, Schedule};
+use super::phases::{Phases, Steps};
+use super::rounds::Ends;
 use super::states::StatePlaces;
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::{Piece, Updated};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
-use crate::verdict::Watch;
-
-/// A phase whose gradient may be taken by an optimizer at once.
-pub(super) struct AtOnce {
-    pub(super) phase: usize,
-    /// Where the parameter starts in the flat arena.
-    pub(super) start: usize,
-    pub(super) of: Updated,
-}
 
 /// Where a buffer lies, in bytes from what its place refers to.
 pub(super) struct Home {
@@ -42,9 +33,9 @@ pub(super) struct Bound {
     pub(super) kernels: Vec<Kernel>,
     /// Whether a part of a launch has more than one chunk.
     pub(super) is_shared: bool,
-    pub(super) schedule: Schedule,
-    /// In the order of their phases.
-    pub(super) at_once: Vec<AtOnce>,
+    /// The program without an ending.
+    pub(super) alone: Phases,
+    pub(super) steps: Steps,
     /// A home a buffer.
     pub(super) homes: Vec<Home>,
     /// For each buffer, by how many bytes it moves on in each round of the loops around a launch: `depth` numbers.
@@ -58,12 +49,8 @@ pub(super) struct Bound {
     pub(super) results: Vec<Vec<usize>>,
     /// Results that are used again and again.
     pub(super) own_results: Vec<Array>,
-    /// The parameters that the function reaches and no phase can update in place.
-    pub(super) updated_last: Arc<[Piece]>,
     /// Where the states lie that it uses, and the bytes of them all.
     pub(super) states: StatePlaces,
-    /// What may be found wrong in a run: of each check of the program, then whether loss and gradients are finite.
-    pub(super) watches: Vec<Watch>,
 }
 
 /// The names of run-time numbers, in the order of their values.
@@ -85,7 +72,11 @@ pub(super) struct Sizes<'a> {
     huge: Cell<bool>,
 }
 
-impl Sizes<'_> {
+impl<'a> Sizes<'a> {
+    pub(super) fn new(program: &'a Program, names: Names<'a>, values: &'a [i64]) -> Sizes<'a> {
+        Sizes { program, names, values, unknown: Cell::new(false), huge: Cell::new(false) }
+    }
+
     fn value(&self, name: &str) -> i64 {
         let at = self.names.all.iter().position(|s| **s == *name);
         self.unknown.set(self.unknown.get() || at.is_none());
@@ -156,7 +147,7 @@ impl Bound {
         isa: Isa,
     ) -> Result<Bound> {
         let program = loaded.program(function, training)?;
-        let sizes = Sizes { program, names, values, unknown: Cell::new(false), huge: Cell::new(false) };
+        let sizes = Sizes::new(program, names, values);
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
         let mut arena_bytes = 0;
         for bytes in &program.arena {
@@ -173,6 +164,8 @@ impl Bound {
                 Place::State(i) => states.starts[*i],
                 Place::Check(i) => 8 * i,
                 Place::Parameter(i) | Place::Gradient(i) => loaded.float.bytes() * loaded.offsets[*i],
+                // `validate` found that there is one.
+                Place::Mirror(i) => loaded.mirror(*i, buffer.dtype).unwrap_or(loaded.model_bytes()),
                 Place::Arena(offset) => sizes.length(offset, &buffer.name)?,
             };
             if place % width != 0 {
@@ -184,6 +177,7 @@ impl Bound {
             let moves = buffer.strides.iter().map(|stride| match buffer.place {
                 Place::State(i) => states.stride(i, sizes.eval(stride)),
                 Place::Parameter(i) | Place::Gradient(i) => loaded.stride(i, sizes.eval(stride)) * width as isize,
+                Place::Mirror(i) => loaded.mirror_stride(i, sizes.eval(stride), buffer.dtype),
                 _ => sizes.eval(stride) as isize * width as isize,
             });
             strides.extend(moves.chain(std::iter::repeat(0)).take(depth));
@@ -199,6 +193,7 @@ impl Bound {
                     }
                     Place::Result(i) => sizes.elements(&program.results[i].ty, &buffer.name)? * buffer.dtype.bytes(),
                     Place::Parameter(_) | Place::Gradient(_) => loaded.bytes(),
+                    Place::Mirror(_) => loaded.model_bytes(),
                     Place::State(_) => states.bytes,
                     Place::Check(_) => 8 * program.words(),
                     Place::Arena(_) => arena_bytes,
@@ -249,7 +244,7 @@ impl Bound {
             kernels.push(if loaded.is_vouched() { kernel } else { kernel.loose() });
         }
 
-        let schedule = Schedule::new(&sizes, &kernels)?;
+        let alone = Phases::new(loaded, &sizes, &kernels, &homes, &program.schedule)?;
         // Of each launch, the most chunks of a part.
         let chunks = |kernel: &Kernel| (0..kernel.parts()).map(|part| kernel.chunks(part)).max().unwrap_or(0);
         let chunks: Vec<usize> = kernels.iter().map(chunks).collect();
@@ -262,28 +257,24 @@ impl Bound {
             shared_bytes: kernels.iter().map(Kernel::shared_bytes).max().unwrap_or(0),
             kernels,
             is_shared: chunks.iter().any(|&chunks| chunks > 1),
-            schedule,
-            at_once: Vec::new(),
+            alone,
+            steps: Steps::default(),
             homes,
             strides,
             depth,
             arena_bytes,
             own_results: Vec::new(),
             results,
-            updated_last: Arc::new([]),
             states,
-            watches: Vec::new(),
         };
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
             bound.new_results(program)?;
             return Err(sizes.too_much_work(&program.launches[launch], chunks));
         }
-        bound.watches = super::checks::watches(program, &bound);
         if training {
             bound.own_results = bound.new_results(program)?;
         }
-        super::in_place::choose(loaded, &loaded.net.functions[function].reaches, &program.launches, &mut bound);
         Ok(bound)
     }
 

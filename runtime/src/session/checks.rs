@@ -3,20 +3,22 @@
 use castnet_program::program::{Check, Must, Place, Program};
 
 use super::Session;
-use super::bound::Bound;
+use super::bound::Home;
+use super::phases::Phases;
+use super::rounds::Schedule;
+use crate::ending::Outcome;
 use crate::error::{Error, Result};
-use crate::flat::{Ending, NotFinite};
 use crate::memory::Shared;
 use crate::validate::writes;
 use crate::verdict::{Code, RIGHT, Watch, Word, first};
 
-/// What is watched in a program's runs: its checks, in order, then what stands behind its phases.
-pub(super) fn watches(program: &Program, bound: &Bound) -> Vec<Watch> {
-    // Of each word: the launch that writes it last, and the first phase after that.
+/// What is watched in a program's runs: its checks, in order.
+pub(super) fn watches(program: &Program, homes: &[Home], schedule: &Schedule) -> Vec<Watch> {
+    // Of each word: the first phase after what writes it last, and that launch.
     let mut written = vec![(0, 0); program.words()];
-    bound.schedule.each(|stand| {
+    schedule.each(|stand| {
         for buffer in writes(&program.launches[stand.launch]) {
-            if let Place::Check(word) = bound.homes[buffer].place {
+            if let Place::Check(word) = homes[buffer].place {
                 written[word] = written[word].max((stand.last() + 1, stand.launch));
             }
         }
@@ -32,14 +34,11 @@ pub(super) fn watches(program: &Program, bound: &Bound) -> Vec<Watch> {
         let (phase, task) = written[words.clone()].iter().copied().max().unwrap_or_default();
         Watch { code, task, words, phase }
     };
-    let mut watches: Vec<Watch> = program.checks.iter().map(each).collect();
-    let (task, phase) = (program.launches.len(), bound.schedule.phases() + Ending::DECIDED);
-    watches.push(Watch { code: Code::NotFinite, task, words: word..word + 1, phase });
-    watches
+    program.checks.iter().map(each).collect()
 }
 
-impl Bound {
-    /// Whether something was found wrong before a phase.
+impl Phases {
+    /// Whether something was found wrong before a phase, by a check or by the ending.
     ///
     /// # Safety
     /// `words` are the session's; no earlier phase runs any more.
@@ -49,17 +48,12 @@ impl Bound {
         told.into_iter().any(|watch| !unsafe { self.word(watch.words.start, words).is_right() })
     }
 
-    /// When the checks of the program are done.
-    pub(super) fn checked(&self) -> usize {
-        let checks = self.watches.iter().filter(|watch| watch.code != Code::NotFinite);
-        checks.map(|watch| watch.phase).max().unwrap_or(0)
-    }
-
     /// The word of what is not finite.
     ///
     /// # Safety
     /// `words` are the session's.
-    pub(super) unsafe fn guard(&self, words: Shared<i64>) -> Word {
+    pub(super) unsafe fn verdict(&self, words: Shared<i64>) -> Word {
+        // The last that is watched is the ending.
         let last = self.watches.last().map_or(0, |watch| watch.words.start);
         // SAFETY: as the caller says.
         unsafe { self.word(last, words) }
@@ -79,15 +73,15 @@ impl Session {
         self.checks.slice_mut::<i64>().fill(RIGHT);
     }
 
-    /// What is not finite, where somebody asked.
+    /// What became of the call.
     ///
     /// # Errors
     /// The mistake that the first check found which found one.
-    pub(super) fn verdict(&self) -> Result<Option<NotFinite>> {
-        let (program, bound) = (self.program()?, self.bound()?);
-        match first(&bound.watches, self.checks.slice::<i64>()) {
-            None => Ok(None),
-            Some((_, Watch { code: Code::NotFinite, .. }, words)) => Ok(NotFinite::at(words[0])),
+    pub(super) fn verdict(&self, phases: &Phases, scale: f32) -> Result<Outcome> {
+        let program = self.program()?;
+        match first(&phases.watches, self.checks.slice::<i64>()) {
+            None => Ok(Outcome::Done),
+            Some((_, Watch { code: Code::NotFinite, .. }, words)) => Ok(Outcome::of(words[0], scale)),
             Some((number, Watch { code: Code::Index | Code::Divisor, .. }, words)) => {
                 Err(self.mistake(program, &program.checks[number], words))
             }

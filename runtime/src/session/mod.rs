@@ -5,6 +5,7 @@ mod bind;
 mod bound;
 mod checks;
 mod in_place;
+mod phases;
 mod rounds;
 mod run;
 mod states;
@@ -12,19 +13,22 @@ mod strides;
 
 use std::sync::Arc;
 
+use castnet_kernels::StepScalars;
 use castnet_kernels::isa::Isa;
+use castnet_program::program::ending::Placement;
 use castnet_program::program::{Named, Place, Program};
 use castnet_program::rules::Reason;
 use castnet_program::types::DType;
 
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::flat::Piece;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::view::{Argument, Given, Output};
 use bound::{Bound, Names};
-pub(crate) use run::Operands;
+pub(crate) use phases::Phases;
+pub(crate) use rounds::EndingPhase;
+pub(crate) use run::{Operands, run_ending};
 
 /// How many bindings of run-time sizes a session keeps: enough for the batch, the short last batch and those of evaluation.
 const KEPT: usize = 4;
@@ -49,6 +53,8 @@ pub(crate) struct Session {
     states: Memory,
     /// The words of the program's checks, and one of what is not finite.
     checks: Memory,
+    /// What this step differs from others in.
+    scalars: Memory,
     /// A part for each thread that may take part.
     scratch: Memory,
     /// What all of them share while a launch runs.
@@ -56,6 +62,7 @@ pub(crate) struct Session {
     scratch_start: Shared<u8>,
     shared_start: Shared<u8>,
     checks_start: Shared<i64>,
+    scalars_start: Shared<StepScalars>,
     /// The addresses of all buffers, in the first rounds of loops.
     addresses: Vec<Shared<u8>>,
     poison: bool,
@@ -82,11 +89,13 @@ impl Session {
             arena: Memory::default(),
             states: Memory::default(),
             checks: Memory::default(),
+            scalars: Memory::default(),
             scratch: Memory::default(),
             shared: Memory::default(),
             scratch_start: Shared::new(std::ptr::null_mut()),
             shared_start: Shared::new(std::ptr::null_mut()),
             checks_start: Shared::new(std::ptr::null_mut()),
+            scalars_start: Shared::new(std::ptr::null_mut()),
             addresses: Vec::new(),
             poison: false,
             isa: Isa::detect(),
@@ -156,6 +165,7 @@ impl Session {
             (&mut self.shared, shared),
             (&mut self.states, states),
             (&mut self.checks, checks),
+            (&mut self.scalars, size_of::<StepScalars>()),
         ] {
             if !memory.grow(bytes) {
                 // With the memory of its results.
@@ -233,11 +243,6 @@ impl Session {
         }
     }
 
-    /// The parameters that cannot be updated in place in the prepared call.
-    pub(crate) fn updated_last(&self) -> Result<Arc<[Piece]>> {
-        Ok(self.bound()?.updated_last.clone())
-    }
-
     /// What a buffer of this name, of f32, holds after a run: as the arena is shared, perhaps what came to lie there later.
     pub(crate) fn intermediate(&self, name: &str) -> Option<Vec<f32>> {
         let program = self.program().ok()?;
@@ -252,9 +257,15 @@ impl Session {
     }
 
     fn bound(&self) -> Result<&Bound> {
-        self.kept.first().ok_or_else(|| Error::BadNet {
-            net: self.loaded.net.name.clone(),
-            what: "a call that was not prepared".to_string(),
-        })
+        self.kept.first().ok_or_else(|| self.not_prepared("a call"))
+    }
+
+    /// What runs in the prepared call, with an ending of this place or without one.
+    fn phases(&self, placement: Option<Placement>) -> Result<&Phases> {
+        self.bound()?.phases(placement).ok_or_else(|| self.not_prepared("an ending"))
+    }
+
+    fn not_prepared(&self, what: &str) -> Error {
+        Error::BadNet { net: self.loaded.net.name.clone(), what: format!("{what} that was not prepared") }
     }
 }

@@ -1,22 +1,27 @@
 //! A schedule with its loops: its phases by number, and whether its buffers stay in their places.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use castnet_kernels::Kernel;
+use castnet_program::program::ending::EndingKind;
 use castnet_program::program::{Task, TaskKind};
+use castnet_program::size::Size;
 
 use super::bound::{Home, Sizes};
 use crate::error::{Error, Result};
+use crate::flat::{self, Piece};
+use crate::net::Loaded;
 use crate::validate::{reads, writes};
 
 /// So many phases, 2⁴⁰, are refused: at one a microsecond they would take twelve days. Where numbers have 32 bits, all that they can't count.
 const TOO_MANY: usize = usize::MAX >> usize::BITS.saturating_sub(40);
 
-/// A schedule under one binding of run-time sizes. Its phases, each a part of one launch in one round, are numbered as if the loops were written out, and
-/// are looked up: it takes as much memory as the program, however many rounds there are.
+/// A schedule under one binding of run-time sizes. Its phases, each a part of one launch in one round or a task of the ending, are numbered as if the loops
+/// were written out, and are looked up: it takes as much memory as the program, however many rounds there are.
 pub(super) struct Schedule {
     steps: Steps,
     depth: usize,
+    /// What the tasks of its ending are about.
+    pieces: Vec<Piece>,
 }
 
 #[derive(Default)]
@@ -29,7 +34,27 @@ struct Steps {
 
 enum Kind {
     Launch { launch: usize, parts: usize },
+    Ending(EndingPhase),
     Loop(Loop),
+}
+
+/// A task of the ending as a phase: a chunk a piece, or one of all.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EndingPhase {
+    pub(crate) kind: EndingKind,
+    /// Of the pieces of the schedule.
+    pub(crate) pieces: Range<usize>,
+}
+
+/// What is done in a phase.
+#[derive(Debug, PartialEq)]
+pub(super) enum What<'s> {
+    /// A part of a launch.
+    Launch {
+        launch: usize,
+        part: usize,
+    },
+    Ending(&'s EndingPhase),
 }
 
 struct Loop {
@@ -60,15 +85,87 @@ pub(super) struct Phase<'r> {
     pub(super) rounds: &'r [u32],
 }
 
+/// What a schedule is resolved by.
+pub(super) struct Lengths<'a> {
+    pub(super) loaded: &'a Loaded,
+    /// In messages.
+    pub(super) name: &'a str,
+    /// The rounds of a loop.
+    pub(super) rounds: &'a dyn Fn(&Size) -> Result<usize>,
+    /// The parts of a launch.
+    pub(super) parts: &'a dyn Fn(usize) -> usize,
+}
+
 impl Schedule {
     /// Counts the rounds.
     ///
     /// # Errors
     /// If there are more than anybody could wait for, or 2³² of one loop.
-    pub(super) fn new(sizes: &Sizes<'_>, kernels: &[Kernel]) -> Result<Schedule> {
-        let mut depth = 0;
-        let steps = Steps::new(sizes, kernels, &sizes.program.schedule, 0, &mut depth)?;
-        Ok(Schedule { steps, depth })
+    pub(super) fn new(lengths: &Lengths<'_>, tasks: &[Task]) -> Result<Schedule> {
+        let mut schedule = Schedule { steps: Steps::default(), depth: 0, pieces: vec![] };
+        schedule.steps = schedule.resolve(lengths, tasks, 0)?;
+        Ok(schedule)
+    }
+
+    fn resolve(&mut self, lengths: &Lengths<'_>, tasks: &[Task], around: usize) -> Result<Steps> {
+        let mut own = Steps::default();
+        self.depth = around.max(self.depth);
+        // What the last task of the ending was about: the next one is mostly about the same.
+        let mut last: Option<(&[usize], Range<usize>)> = None;
+        for task in tasks {
+            let (kind, length) = match &task.kind {
+                TaskKind::Launch(launch) => {
+                    let parts = (lengths.parts)(*launch);
+                    (Kind::Launch { launch: *launch, parts }, parts)
+                }
+                // The session does it once all phases have run (`Session::commit_states`).
+                TaskKind::Ending(ending) if ending.kind == EndingKind::Commit => continue,
+                TaskKind::Ending(ending) => {
+                    let pieces = match &last {
+                        Some((of, pieces)) if *of == ending.of => pieces.clone(),
+                        _ => {
+                            let start = self.pieces.len();
+                            self.pieces.extend(flat::pieces(lengths.loaded, &ending.of));
+                            start..self.pieces.len()
+                        }
+                    };
+                    last = Some((&ending.of, pieces.clone()));
+                    (Kind::Ending(EndingPhase { kind: ending.kind, pieces }), 1)
+                }
+                TaskKind::Loop { count, reverse, body } => {
+                    let count = (lengths.rounds)(count)?;
+                    let body = self.resolve(lengths, body, around + 1)?;
+                    // Rounds are 32-bit numbers.
+                    let length = match u32::try_from(count) {
+                        Ok(_) => count.saturating_mul(body.length),
+                        Err(_) => usize::MAX,
+                    };
+                    (Kind::Loop(Loop { count, reverse: *reverse, body }), length)
+                }
+            };
+            if length > 0 {
+                own.list.push((own.length, kind));
+            }
+            own.length = own.length.saturating_add(length);
+        }
+        match own.length >= TOO_MANY {
+            true => Err(Error::TooManyRounds { function: lengths.name.to_string(), launches: own.length }),
+            false => Ok(own),
+        }
+    }
+
+    /// The pieces that its ending is about.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The phases of its ending, with their numbers.
+    pub(super) fn ending(&self) -> impl Iterator<Item = (usize, &EndingPhase)> {
+        // None stands in a loop.
+        self.steps.list.iter().filter_map(|(number, kind)| match kind {
+            Kind::Ending(phase) => Some((*number, phase)),
+            Kind::Launch { .. } | Kind::Loop(_) => None,
+        })
     }
 
     /// How many phases there are.
@@ -81,14 +178,15 @@ impl Schedule {
         self.depth
     }
 
-    /// The launch of a phase, and which part of it. Of the loops around it, outermost first, `round` sees how many there are outside, how often it runs, and the round.
-    pub(super) fn launch(&self, phase: usize, mut round: impl FnMut(usize, usize, usize)) -> (usize, usize) {
+    /// What is done in a phase. Of the loops around it, outermost first, `round` sees how many there are outside, how often it runs, and the round.
+    pub(super) fn what(&self, phase: usize, mut round: impl FnMut(usize, usize, usize)) -> What<'_> {
         let (mut steps, mut number, mut depth) = (&self.steps, phase, 0);
         loop {
             let (first, kind) = &steps.list[steps.list.partition_point(|(first, _)| *first <= number) - 1];
             number -= first;
             match kind {
-                Kind::Launch { launch, .. } => return (*launch, number),
+                Kind::Launch { launch, .. } => return What::Launch { launch: *launch, part: number },
+                Kind::Ending(phase) => return What::Ending(phase),
                 Kind::Loop(one) => {
                     round(depth, one.count, one.round(number / one.body.length));
                     (steps, number, depth) = (&one.body, number % one.body.length, depth + 1);
@@ -104,43 +202,13 @@ impl Schedule {
 }
 
 impl Steps {
-    fn new(sizes: &Sizes<'_>, kernels: &[Kernel], steps: &[Task], around: usize, depth: &mut usize) -> Result<Steps> {
-        let mut own = Steps::default();
-        *depth = around.max(*depth);
-        for step in steps {
-            let (kind, length) = match &step.kind {
-                TaskKind::Launch(launch) => {
-                    let parts = kernels[*launch].parts();
-                    (Kind::Launch { launch: *launch, parts }, parts)
-                }
-                TaskKind::Loop { count, reverse, body } => {
-                    let count = sizes.length(count, "the number of rounds")?;
-                    let body = Steps::new(sizes, kernels, body, around + 1, depth)?;
-                    // Rounds are 32-bit numbers.
-                    let length = match u32::try_from(count) {
-                        Ok(_) => count.saturating_mul(body.length),
-                        Err(_) => usize::MAX,
-                    };
-                    (Kind::Loop(Loop { count, reverse: *reverse, body }), length)
-                }
-            };
-            if length > 0 {
-                own.list.push((own.length, kind));
-            }
-            own.length = own.length.saturating_add(length);
-        }
-        match own.length >= TOO_MANY {
-            true => Err(Error::TooManyRounds { function: sizes.program.name.clone(), launches: own.length }),
-            false => Ok(own),
-        }
-    }
-
     fn each<'s>(&'s self, around: &mut Vec<(usize, &'s Loop)>, visit: &mut dyn FnMut(&Stand<'s>)) {
         for (first, kind) in &self.list {
             match kind {
                 Kind::Launch { launch, parts } => {
                     visit(&Stand { launch: *launch, own: first + parts - 1, loops: around.clone() });
                 }
+                Kind::Ending(_) => {}
                 Kind::Loop(one) => {
                     around.push((*first, one));
                     one.body.each(around, visit);
@@ -214,6 +282,7 @@ impl Ends<'_> {
                     counts.pop();
                     found
                 }
+                TaskKind::Ending(_) => None,
             };
             if found.is_some() {
                 return Ok(found);
@@ -265,6 +334,7 @@ mod tests {
     fn written_out(steps: &Steps, around: &[u32], phases: &mut Vec<((usize, usize), Vec<u32>)>) {
         for (_, kind) in &steps.list {
             match kind {
+                Kind::Ending(_) => panic!("none in these tests"),
                 Kind::Launch { launch, parts } => {
                     phases.extend((0..*parts).map(|part| ((*launch, part), around.to_vec())));
                 }
@@ -281,7 +351,7 @@ mod tests {
         let inner = steps(vec![launch(2, 1), repeat(3, true, steps(vec![launch(3, 3), launch(4, 1)])), launch(5, 2)]);
         let last = steps(vec![launch(6, 2)]);
         let all = vec![launch(0, 2), repeat(4, false, inner), launch(1, 1), repeat(2, true, last)];
-        Schedule { steps: steps(all), depth: 2 }
+        Schedule { steps: steps(all), depth: 2, pieces: vec![] }
     }
 
     #[test]
@@ -290,9 +360,9 @@ mod tests {
         let mut expected = vec![];
         written_out(&schedule.steps, &[], &mut expected);
         assert_eq!(schedule.phases(), expected.len());
-        for (phase, (launch, rounds)) in expected.iter().enumerate() {
-            let mut found = vec![];
-            assert_eq!(schedule.launch(phase, |_, _, round| found.push(round as u32)), *launch);
+        for (phase, ((launch, part), rounds)) in expected.iter().enumerate() {
+            let (mut found, expected) = (vec![], What::Launch { launch: *launch, part: *part });
+            assert_eq!(schedule.what(phase, |_, _, round| found.push(round as u32)), expected);
             assert_eq!(found, *rounds);
         }
         // In the rounds of loops in which it moves, each launch's last phase.

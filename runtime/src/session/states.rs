@@ -81,8 +81,8 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the states that the call assigned to the model.
-    pub(crate) fn give_states(&mut self, states: &mut States) {
+    /// Gives the states that the call assigned to the model: the last task of an ending, and of a call without one.
+    pub(crate) fn commit_states(&mut self, states: &mut States) {
         let Some(bound) = self.kept.first_mut() else { return };
         let memory = self.states.slice::<u8>();
         for used in bound.states.used.iter_mut().filter(|u| u.assigned) {

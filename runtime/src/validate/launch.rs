@@ -17,7 +17,7 @@ pub(super) fn check(program: &Program, launch: &Launch) -> Check {
     for store in writes(launch) {
         // The parameters of a model may be read by several calls at once; only optimizers write them.
         let to = &program.buffers[store].place;
-        let writable = !matches!(to, Place::Parameter(_) | Place::Argument(_));
+        let writable = !matches!(to, Place::Parameter(_) | Place::Mirror(_) | Place::Argument(_));
         ensure(writable, || "stores to a parameter or an argument".to_string())?;
     }
     let dtype = |access: &Access| program.buffers[access.buffer].dtype;
@@ -145,6 +145,7 @@ fn stage(
             Source::Row(slot) => rows.contains(&(*slot, lane)),
             Source::Index(dim) => *dim < dims && lane.is_int(),
             Source::Size(_) => lane != Lane::Bool,
+            Source::LossScale => lane == Lane::F32,
             Source::Random { strides, .. } => {
                 strides.len() <= launch.space.len() + launch.reduce.len() && lane == Lane::F32
             }

@@ -6,7 +6,7 @@ mod launch;
 
 use std::collections::BTreeSet;
 
-use castnet_program::net::{Backend, Function, Init, METADATA, Net, Parameter, Programs, State};
+use castnet_program::net::{Backend, ForTarget, Function, Init, METADATA, Mirror, Net, Parameter, Programs, State};
 use castnet_program::program::strided::is_stride;
 use castnet_program::program::{Check as Checked, Family, Launch, Layout, Must, Place, Program, Right, Strided, Task};
 use castnet_program::program::{TaskKind, Tile};
@@ -41,10 +41,29 @@ pub(crate) fn net(net: &Net) -> Check {
     }
     let mut targets = net.targets.iter().filter(|target| target.target == Backend::Cpu);
     ensure(targets.next().is_none() || targets.next().is_none(), || "it was compiled for the CPU twice".into())?;
-    let programs = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let ForTarget { layouts, mirrors, programs, .. } = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
+    let counted = layouts.len() == net.parameters.len();
+    ensure(counted, || format!("{} layouts of {} parameters", layouts.len(), net.parameters.len()))?;
+    net.parameters.iter().zip(layouts).try_for_each(|(p, layout)| lies(p, layout))?;
+    for (at, Mirror { parameter, dtype, layout }) in mirrors.iter().enumerate() {
+        let p = net.parameters.get(*parameter).ok_or_else(|| format!("a mirror of parameter {parameter}"))?;
+        lies(p, layout)?;
+        let rounds = net.float == DType::F32 && matches!(dtype, DType::F16 | DType::BF16);
+        let twice = mirrors[..at].iter().any(|known| (known.parameter, known.dtype) == (*parameter, *dtype));
+        ensure((*dtype == net.float || rounds) && !twice, || format!("a mirror of `{}` in {dtype}", p.name))?;
+    }
     let fits = programs.len() == net.functions.len();
     ensure(fits, || format!("{} functions, of which the CPU has {}", net.functions.len(), programs.len()))?;
     net.functions.iter().zip(programs).try_for_each(|(f, programs)| function(net, f, programs))
+}
+
+/// Whether a parameter can lie so.
+fn lies(p: &Parameter, layout: &Layout) -> Check {
+    let Layout::Panels(order) = layout else { return Ok(()) };
+    let mut axes = order.clone();
+    axes.sort_unstable();
+    let whole = !p.shape.is_empty() && axes == (1..p.shape.len()).collect::<Vec<_>>();
+    ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))
 }
 
 /// The elements that it takes.
@@ -53,12 +72,6 @@ fn parameter(parameter: &Parameter) -> Result<i64, String> {
     ensure(shape.iter().all(|&s| s > 0), || "has a size that is not positive".into())?;
     let elements = shape.iter().try_fold(1i64, |all, &size| all.checked_mul(size)).filter(|&all| all <= MOST);
     let elements = elements.ok_or_else(|| format!("has more elements than {MOST}"))?;
-    if let Layout::Panels(order) = &parameter.layout {
-        let mut axes = order.clone();
-        axes.sort_unstable();
-        let whole = !shape.is_empty() && axes == (1..shape.len()).collect::<Vec<_>>();
-        ensure(whole, || "lies in panels that do not name each axis but the first".into())?;
-    }
     init(parameter.init, Some(shape))?;
     // Padding of panels, and up to the next cache line.
     Ok(elements.saturating_mul(32).max(16))
@@ -134,6 +147,7 @@ fn program(net: &Net, program: &Program, training: bool) -> Check {
             Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
             Place::Result(i) => program.results.get(i).is_some_and(|r| r.ty.dtype == b.dtype),
             Place::Parameter(i) => i < net.parameters.len() && b.dtype == net.float,
+            Place::Mirror(i) => net.on(Backend::Cpu).is_some_and(|t| t.mirror(i, b.dtype).is_some()),
             Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == net.float,
             Place::State(i) => net.states.get(i).is_some_and(|s| s.ty.dtype == b.dtype),
             Place::Check(i) => i < program.words() && b.dtype == DType::I64,
@@ -181,6 +195,7 @@ fn steps(program: &Program, schedule: &[Task], inside: bool, order: &mut Vec<usi
                 ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
                 steps(program, body, true, order)?;
             }
+            TaskKind::Ending(ending) => return Err(format!("`{}` in a program", ending.kind.name())),
         }
     }
     Ok(())

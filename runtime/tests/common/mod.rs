@@ -48,8 +48,8 @@ fn launch(name: &str, space: &[&dyn ToString], reduce: &[&dyn ToString], family:
     Launch { name: name.into(), loc: u32::MAX, space, reduce, family, loads, stores, stages, updates: None }
 }
 
-fn parameter(name: &str, shape: &[i64], layout: Layout, init: Init) -> Parameter {
-    Parameter::new(name, shape.to_vec(), layout, init)
+fn parameter(name: &str, shape: &[i64], init: Init) -> Parameter {
+    Parameter::new(name, shape.to_vec(), init)
 }
 
 fn program(name: &str, arguments: Vec<Named>, result: Named, buffers: Vec<Buffer>, launches: Vec<Launch>) -> Program {
@@ -78,9 +78,9 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
     let (k, o) = (&inputs, &outputs);
     let panels = (o + 31) / 32;
     let parameters = vec![
-        parameter("fc.weight", &[outputs, inputs], Layout::Panels(vec![1]), Init::Uniform(0.1)),
-        parameter("frozen.weight", &[3, 5], Layout::Panels(vec![1]), Init::Normal(0.0, 1.0)),
-        parameter("fc.bias", &[outputs], Layout::Plain, Init::Uniform(0.1)),
+        parameter("fc.weight", &[outputs, inputs], Init::Uniform(0.1)),
+        parameter("frozen.weight", &[3, 5], Init::Normal(0.0, 1.0)),
+        parameter("fc.bias", &[outputs], Init::Uniform(0.1)),
     ];
     let (x, y) = (named("x", &[&"N", k]), named("y", &[&"N", o]));
     let no = format!("{o}*N");
@@ -172,6 +172,8 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
         ],
         targets: vec![ForTarget {
             target: Backend::Cpu,
+            layouts: vec![Layout::Panels(vec![1]), Layout::Panels(vec![1]), Layout::Plain],
+            mirrors: vec![],
             programs: vec![
                 Programs { inference: scores, training: None },
                 Programs { inference, training: Some(training) },
@@ -182,7 +184,7 @@ pub fn regression(inputs: i64, outputs: i64) -> Net {
 
 /// `y = x · s0 · s1 · s2` by a repeat, every round kept: `results[r]` is the product after round r.
 pub fn rounds(width: i64, reverse: bool) -> Net {
-    let parameters = (0..3).map(|i| parameter(&format!("s.{i}"), &[width], Layout::Plain, Init::Uniform(1.0)));
+    let parameters = (0..3).map(|i| parameter(&format!("s.{i}"), &[width], Init::Uniform(1.0)));
     let floats = (width + 15) / 16 * 16;
     let mut scale = launch("scale", &[&width], &[], Family::Flat);
     let at = || vec![Index::of(0)];
@@ -231,7 +233,7 @@ pub fn rounds(width: i64, reverse: bool) -> Net {
         parameters: parameters.collect(),
         states: vec![],
         functions: vec![Function { name: "products".into(), reaches: vec![] }],
-        targets: vec![ForTarget { target: Backend::Cpu, programs }],
+        targets: vec![ForTarget { target: Backend::Cpu, layouts: vec![Layout::Plain; 3], mirrors: vec![], programs }],
     }
 }
 

@@ -68,6 +68,8 @@ pub fn net() -> Net {
         functions: vec![Function { name: "all".into(), reaches: vec![] }],
         targets: vec![ForTarget {
             target: Backend::Cpu,
+            layouts: vec![],
+            mirrors: vec![],
             programs: vec![Programs { inference: program, training: None }],
         }],
     }

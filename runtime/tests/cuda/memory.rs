@@ -2,11 +2,12 @@
 
 use castnet_graph::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
-use castnet_kernels::{Context, Kernel, Places, Run};
-use castnet_program::net::{Net, State};
+use castnet_kernels::{Kernel, Places, Run, StepScalars};
+use castnet_program::net::{Mirror, Net, State};
 use castnet_program::program::{Layout, Named, Place, Program, Target, Task, TaskKind};
 use castnet_program::scalar::Reduction;
 use castnet_program::types::DType;
+use half::{bf16, f16};
 
 use super::emulator::{Argument, Emulator, Kernels};
 
@@ -14,7 +15,7 @@ use super::emulator::{Argument, Emulator, Kernels};
 /// the same.
 const TOLERANCE: f32 = 2e-6;
 
-const CONTEXT: Context = Context { root: 0x1234_5678_9abc_def0, call: 7 << 32 | 9 };
+const SCALARS: StepScalars = StepScalars::new(0x1234_5678_9abc_def0, 7 << 32 | 9);
 
 /// What a program runs on.
 pub struct Inputs<'a> {
@@ -41,6 +42,8 @@ struct Starts {
     results: Vec<usize>,
     parameters: Vec<usize>,
     gradients: Vec<usize>,
+    /// Of which parameter in which type, and where.
+    mirrors: Vec<(usize, DType, usize)>,
     states: Vec<usize>,
     checks: usize,
     arena: usize,
@@ -69,6 +72,12 @@ impl<'a> Memory<'a> {
                 let at = place(4 * floats);
                 offsets.iter().map(|o| at + 4 * o).collect()
             },
+            mirrors: {
+                let (offsets, bytes) = net.mirror_offsets();
+                let at = place(bytes);
+                let start = |(mirror, by): (&Mirror, usize)| (mirror.parameter, mirror.dtype, at + by);
+                net.targets[0].mirrors.iter().zip(offsets).map(start).collect()
+            },
             states: {
                 let bytes = |s: &State| s.ty.len().eval(sizes) as usize * s.ty.dtype.bytes();
                 net.states.iter().map(|s| place(bytes(s))).collect()
@@ -87,11 +96,24 @@ impl<'a> Memory<'a> {
             memory.bytes()[start..start + bytes.len()].copy_from_slice(&bytes);
         }
         for (number, p) in net.parameters.iter().enumerate() {
-            let start = memory.starts.parameters[number];
-            memory.bytes()[start..start + 4 * p.padded_len()].fill(0);
+            let (start, mirrors) = (memory.starts.parameters[number], memory.starts.mirrors.clone());
+            memory.bytes()[start..start + 4 * net.padded_len(number)].fill(0);
             for (element, value) in parameter(number).iter().enumerate() {
-                let at = start + 4 * position(&p.layout, &p.shape, element as i64);
+                let at = start + 4 * position(net.layout(number), &p.shape, element as i64);
                 memory.bytes()[at..at + 4].copy_from_slice(&value.to_le_bytes());
+                for (Mirror { parameter, dtype, layout }, (.., start)) in
+                    net.targets[0].mirrors.iter().zip(mirrors.clone())
+                {
+                    let bytes = match dtype {
+                        DType::F16 => f16::from_f32(*value).to_le_bytes().to_vec(),
+                        DType::BF16 => bf16::from_f32(*value).to_le_bytes().to_vec(),
+                        _ => value.to_le_bytes().to_vec(),
+                    };
+                    let at = start + bytes.len() * position(layout, &p.shape, element as i64);
+                    if *parameter == number {
+                        memory.bytes()[at..at + bytes.len()].copy_from_slice(&bytes);
+                    }
+                }
             }
         }
         memory
@@ -113,7 +135,12 @@ impl<'a> Memory<'a> {
     fn home(&self, buffer: usize, at: &Rounds) -> std::ops::Range<usize> {
         let b = &self.program.buffers[buffer];
         let (width, value) = (b.dtype.bytes() as i64, self.sizes);
+        let mirror = |i: usize| {
+            let (.., start) = self.starts.mirrors.iter().find(|(of, dtype, _)| (*of, *dtype) == (i, b.dtype)).unwrap();
+            *start
+        };
         let start = match &b.place {
+            Place::Mirror(i) => mirror(*i),
             Place::Argument(i) => self.starts.arguments[*i],
             Place::Result(i) => self.starts.results[*i],
             Place::Parameter(i) => self.starts.parameters[*i],
@@ -124,14 +151,16 @@ impl<'a> Memory<'a> {
         };
         let moved: i64 = b.strides.iter().zip(&at.now).map(|(stride, round)| stride.eval(value) * *round as i64).sum();
         // Of these, strides count how many.
+        let counted = |starts: &[usize], first: usize| Some(starts[first + moved as usize]);
         let starts = match &b.place {
-            Place::Parameter(i) => Some((&self.starts.parameters, i)),
-            Place::Gradient(i) => Some((&self.starts.gradients, i)),
-            Place::State(i) => Some((&self.starts.states, i)),
+            Place::Parameter(i) => counted(&self.starts.parameters, *i),
+            Place::Mirror(i) => Some(mirror(i + moved as usize)),
+            Place::Gradient(i) => counted(&self.starts.gradients, *i),
+            Place::State(i) => counted(&self.starts.states, *i),
             Place::Argument(_) | Place::Result(_) | Place::Check(_) | Place::Arena(_) => None,
         };
         let start = match starts {
-            Some((starts, first)) => (starts[first + moved as usize] as i64) + width * b.start.eval(value),
+            Some(start) => start as i64 + width * b.start.eval(value),
             None => start as i64 + width * (b.start.eval(value) + moved),
         };
         start as usize..(start + width * b.size.eval(value)) as usize
@@ -162,7 +191,7 @@ impl<'a> Memory<'a> {
         let skip = shared.as_ptr().align_offset(64);
         let shared = shared[skip..].as_mut_ptr();
         let places = Places::new(&bases, &[], &[]).sharing(shared);
-        let run = Run { places, context: &CONTEXT, round: at.through as u64, update: None };
+        let run = Run { places, scalars: &SCALARS, round: at.through as u64, update: None };
         let mut scratch = vec![0; kernel.scratch_bytes() + 64];
         let skip = scratch.as_ptr().align_offset(64);
         for (part, chunk) in (0..kernel.parts()).flat_map(|part| (0..kernel.chunks(part)).map(move |c| (part, c))) {
@@ -188,11 +217,12 @@ impl<'a> Memory<'a> {
             .map(|p| if let Parameter::Buffer(b) = p { self.home(*b, at) } else { 0..0 })
             .collect();
         let mut buffers: Vec<Vec<u8>> = homes.iter().map(|home| self.bytes()[home.clone()].to_vec()).collect();
+        if let Some(scalars) = kernel.parameters.iter().position(|p| *p == Parameter::Scalars) {
+            buffers[scalars] = scalar_bytes();
+        }
         let arguments = kernel.parameters.iter().zip(&mut buffers).map(|(parameter, buffer)| match parameter {
-            Parameter::Buffer(_) => Argument::Buffer(buffer),
+            Parameter::Buffer(_) | Parameter::Scalars => Argument::Buffer(buffer),
             Parameter::Size(name) => Argument::Int((self.sizes)(name) as i32),
-            Parameter::Root => Argument::Wide(CONTEXT.root),
-            Parameter::Call => Argument::Wide(CONTEXT.call),
             Parameter::Round => Argument::Wide(at.through as u64),
         });
         let mut arguments: Vec<Argument> = arguments.collect();
@@ -227,6 +257,13 @@ impl<'a> Memory<'a> {
         }
         differences
     }
+}
+
+/// As a kernel finds them in memory.
+fn scalar_bytes() -> Vec<u8> {
+    let StepScalars { root, call, factor, scale, padding } = SCALARS;
+    let wide = [root, call, factor.to_bits()].map(u64::to_le_bytes).concat();
+    [wide, [scale.to_bits(), padding].map(u32::to_le_bytes).concat()].concat()
 }
 
 fn floats_of(bytes: &[u8]) -> impl Iterator<Item = f32> {
@@ -278,6 +315,7 @@ fn flatten(schedule: &[Task], at: &Rounds, sizes: &dyn Fn(&str) -> i64, phases: 
     for step in schedule {
         match &step.kind {
             TaskKind::Launch(launch) => phases.push((*launch, at.clone())),
+            TaskKind::Ending(_) => {}
             TaskKind::Loop { count, reverse, body } => {
                 let count = count.eval(sizes) as usize;
                 for i in 0..count {

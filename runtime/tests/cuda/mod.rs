@@ -118,7 +118,7 @@ fn launches_in_cuda_do_what_they_do_on_the_cpu() {
     let unit = kernels.unit();
     let forms = [
         "(float4*)",
-        "cn::random(root",
+        "cn::random(scalars",
         "= cn::over_block<cn::Sum>",
         "= cn::over_warp<cn::Max>",
         "= cn::over_column<cn::Sum>",

@@ -17,6 +17,7 @@ fn count(program: &Program, steps: &[Task], inside: bool, counts: &mut Counts) {
     for step in steps {
         match &step.kind {
             TaskKind::Loop { body, .. } => count(program, body, true, counts),
+            TaskKind::Ending(_) => {}
             TaskKind::Launch(number) => {
                 let launch = &program.launches[*number];
                 let moves = |buffer: usize| program.buffers[buffer].strides.iter().any(|s| !s.is_zero());
@@ -48,7 +49,7 @@ fn kinds(launch: &Launch) -> Vec<String> {
             Source::Gather { .. } => kinds.push("gather".into()),
             Source::Random { .. } => kinds.push("random".into()),
             Source::Index(_) => kinds.push("index".into()),
-            Source::Load(_) | Source::Acc | Source::Row(_) | Source::Size(_) => {}
+            Source::Load(_) | Source::Acc | Source::Row(_) | Source::Size(_) | Source::LossScale => {}
         }
     }
     kinds

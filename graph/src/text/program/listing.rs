@@ -66,6 +66,7 @@ fn buffer(out: &mut String, number: usize, buffer: &Buffer) -> fmt::Result {
         Place::Argument(i) => write!(out, "argument {i}"),
         Place::Result(i) => write!(out, "result {i}"),
         Place::Parameter(i) => write!(out, "parameter {i}"),
+        Place::Mirror(i) => write!(out, "mirror {i}"),
         Place::Gradient(i) => write!(out, "gradient {i}"),
         Place::State(i) => write!(out, "state {i}"),
         Place::Check(i) => write!(out, "check {i}"),
@@ -189,6 +190,7 @@ fn stage(out: &mut String, stage: &Stage) -> fmt::Result {
             Source::Row(r) => writeln!(out, "row {r}"),
             Source::Index(d) => writeln!(out, "index {d}"),
             Source::Size(size) => writeln!(out, "size ({size})"),
+            Source::LossScale => writeln!(out, "loss_scale"),
             Source::Random { stream, strides, round, offset } => {
                 writeln!(out, "random {stream} at {} + ({round})·round + ({offset})", shape_text(strides))
             }
@@ -225,6 +227,7 @@ fn steps(out: &mut String, all: &[Task], indent: &str) -> fmt::Result {
                 steps(out, body, &format!("{indent}    "))?;
                 writeln!(out, "{indent}end")?;
             }
+            TaskKind::Ending(ending) => writeln!(out, "{indent}{}{stream}", super::ending(ending))?,
         }
     }
     Ok(())

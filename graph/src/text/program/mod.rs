@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::pad;
 
+use crate::program::ending::Ending;
 use crate::program::lives::lives;
 use crate::program::{
     Access, Buffer, Family, Index, Launch, Level, Named, Place, Program, Right, Source, Stage, Target, Task, TaskKind,
@@ -89,8 +90,17 @@ fn write_steps(text: &mut String, program: &Program, steps: &[Task], indent: &st
                 let _ = writeln!(text, "{indent}repeat {count} times{way}");
                 write_steps(text, program, body, &format!("{indent}    "), line);
             }
+            TaskKind::Ending(task) => {
+                let _ = writeln!(text, "{indent}{}", ending(task));
+            }
         }
     }
+}
+
+/// What it does, of which parameters or states.
+fn ending(task: &Ending) -> String {
+    let of: Vec<String> = task.of.iter().map(usize::to_string).collect();
+    format!("{} [{}]", task.kind.name(), of.join(", "))
 }
 
 fn place(program: &Program, buffer: &Buffer) -> String {
@@ -105,6 +115,7 @@ fn place(program: &Program, buffer: &Buffer) -> String {
         Place::Argument(i) => format!("argument `{}`", program.arguments[*i].name),
         Place::Result(i) => format!("result {i}"),
         Place::Parameter(i) => format!("parameter {i}"),
+        Place::Mirror(i) => format!("mirror {i}"),
         Place::Gradient(i) => format!("gradient {i}"),
         Place::State(i) => format!("state {i}"),
         Place::Check(i) => format!("check {i}"),
@@ -176,6 +187,7 @@ fn write_stage(text: &mut String, launch: &Launch, stage: &Stage, indent: &str) 
         Source::Index(d) => dim_name(*d).into_owned(),
         Source::Size(size) if size.to_string().contains(['*', ' ']) => format!("({size})"),
         Source::Size(size) => size.to_string(),
+        Source::LossScale => "loss_scale".into(),
         Source::Random { stream, .. } => format!("random{stream}"),
         Source::Gather { from, dim: at, index } => {
             let (from, value) = (&launch.loads[*from], access_text(&launch.loads[*index]));

@@ -1,6 +1,7 @@
 //! Reads programs back from their listings.
 
 use super::super::line::{Line, Problem, ReadError};
+use crate::program::ending::{Ending, EndingKind};
 use crate::program::{
     Access, Buffer, Check, Conv, Family, Index, Launch, Level, Must, Named, Place, Program, Right, Source, Stage,
     Strided, Target, Task, TaskKind, Tile,
@@ -221,12 +222,16 @@ impl Reader {
                 Some(task) => task,
                 None => return Ok(false),
             },
-            _ => return Ok(false),
+            _ => {
+                let Some(kind) = EndingKind::ALL.into_iter().find(|kind| kind.name() == word) else { return Ok(false) };
+                let of = line.list("[", "]", Line::number)?;
+                Task { kind: TaskKind::Ending(Ending { kind, of }), stream: line.stream()? }
+            }
         };
         let around = self.open.last_mut().map(|task| &mut task.kind);
         match around {
             Some(TaskKind::Loop { body, .. }) => body.push(step),
-            Some(TaskKind::Launch(_)) | None => self.program.schedule.push(step),
+            Some(TaskKind::Launch(_) | TaskKind::Ending(_)) | None => self.program.schedule.push(step),
         }
         Ok(true)
     }
@@ -320,6 +325,7 @@ impl Line<'_> {
             "argument" => Place::Argument(self.number()?),
             "result" => Place::Result(self.number()?),
             "parameter" => Place::Parameter(self.number()?),
+            "mirror" => Place::Mirror(self.number()?),
             "gradient" => Place::Gradient(self.number()?),
             "state" => Place::State(self.number()?),
             "check" => Place::Check(self.number()?),
@@ -464,6 +470,7 @@ impl Line<'_> {
             "row" => Source::Row(self.number()?),
             "index" => Source::Index(self.number()?),
             "size" => Source::Size(self.bracketed()?),
+            "loss_scale" => Source::LossScale,
             "random" => {
                 let stream = self.number()?;
                 self.expect("at")?;

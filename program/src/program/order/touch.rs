@@ -12,14 +12,26 @@ pub enum Root {
     Argument(usize),
     /// A result.
     Result(usize),
-    /// A parameter.
+    /// A parameter with its mirrors, which whatever updates it writes too.
     Parameter(usize),
     /// The gradient of a parameter.
     Gradient(usize),
     /// A state.
     State(usize),
-    /// The words of all checks.
+    /// The words of all checks, and that of what is not finite: whether the step changes anything.
     Checks,
+    /// The sum of squares of a parameter's gradient.
+    Squares(usize),
+    /// By what gradients are multiplied.
+    Factor,
+    /// What the optimizer's rule sums over a parameter.
+    Sums(usize),
+    /// The numbers that the rule makes of these sums.
+    Numbers(usize),
+    /// What the optimizer remembers of a parameter.
+    Moments(usize),
+    /// The gradients of a parameter that are added up over several batches.
+    Accumulated(usize),
 }
 
 /// What a task touches of a root.
@@ -72,6 +84,9 @@ fn all<'p>(
             body.iter().for_each(|task| all(task, buffers, counts, launches, each));
             counts.pop();
         }
+        TaskKind::Ending(ending) => {
+            ending.touches(&mut |root, writes| each(root, Touch { writes, span: None, access: None }));
+        }
     }
 }
 
@@ -106,6 +121,10 @@ fn of_buffer(buffers: &[Buffer], number: usize, counts: &[&Size], each: &mut dyn
     };
     match buffer.place {
         Place::Parameter(first) => numbered(first, &Root::Parameter),
+        // Its elements lie in another order.
+        Place::Mirror(first) => {
+            numbers(buffer, first, counts).into_iter().for_each(|(number, _)| each(Root::Parameter(number), None));
+        }
         Place::Gradient(first) => numbered(first, &Root::Gradient),
         Place::State(first) => numbered(first, &Root::State),
         Place::Arena(_) => each(Root::Buffer(whole), span(&buffer.strides)),
@@ -134,28 +153,47 @@ fn numbers(buffer: &Buffer, first: usize, counts: &[&Size]) -> Vec<(usize, Optio
     all
 }
 
-/// Every parameter whose gradient a task writes, with the round of the outermost loop after which that is done, if it is one of several.
-pub(super) fn gradients(
+/// Every parameter, gradient and check that a task touches, whether it writes it, and the round of the outermost loop in which it does, if it is one
+/// of several.
+pub(in super::super) fn of_model(
     task: &Task,
     launches: &[Launch],
     buffers: &[Buffer],
-    counts: &mut Vec<Size>,
-    each: &mut dyn FnMut(usize, Option<i64>),
+    each: &mut dyn FnMut(Root, bool, Option<i64>),
+) {
+    roots_of_model(task, launches, buffers, &mut vec![], each);
+}
+
+fn roots_of_model<'p>(
+    task: &'p Task,
+    launches: &[Launch],
+    buffers: &[Buffer],
+    counts: &mut Vec<&'p Size>,
+    each: &mut dyn FnMut(Root, bool, Option<i64>),
 ) {
     match &task.kind {
         TaskKind::Launch(launch) => {
-            for buffer in launches[*launch].writes().map(|buffer| &buffers[buffer]) {
-                if let Place::Gradient(first) = buffer.place {
-                    let counts: Vec<&Size> = counts.iter().collect();
-                    numbers(buffer, first, &counts).into_iter().for_each(|(number, round)| each(number, round));
-                }
-            }
+            let mut touch = |buffer: usize, writes: bool| {
+                let buffer = &buffers[buffer];
+                let (first, root): (usize, fn(usize) -> Root) = match buffer.place {
+                    Place::Parameter(first) | Place::Mirror(first) => (first, Root::Parameter),
+                    Place::Gradient(first) => (first, Root::Gradient),
+                    Place::Check(_) => return each(Root::Checks, writes, None),
+                    Place::Argument(_) | Place::Result(_) | Place::State(_) | Place::Arena(_) => return,
+                };
+                numbers(buffer, first, counts)
+                    .into_iter()
+                    .for_each(|(number, round)| each(root(number), writes, round));
+            };
+            launches[*launch].reads().into_iter().for_each(|buffer| touch(buffer, false));
+            launches[*launch].writes().for_each(|buffer| touch(buffer, true));
         }
         TaskKind::Loop { count, body, .. } => {
-            counts.push(count.clone());
-            body.iter().for_each(|task| gradients(task, launches, buffers, counts, each));
+            counts.push(count);
+            body.iter().for_each(|task| roots_of_model(task, launches, buffers, counts, each));
             counts.pop();
         }
+        TaskKind::Ending(ending) => ending.touches(&mut |root, writes| each(root, writes, None)),
     }
 }
 

@@ -1,0 +1,310 @@
+//! What follows once gradients are known: the tasks of an ending, chunk by chunk on the pool. One of the few modules with `unsafe`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use castnet_kernels::StepScalars;
+use castnet_kernels::isa::Isa;
+use castnet_kernels::update::Real;
+use castnet_program::program::ending::{Demands, EndingKind};
+
+use crate::flat::{self, Piece, Target};
+use crate::float::{self, Float, with_float};
+use crate::memory::Shared;
+use crate::net::Loaded;
+use crate::session::EndingPhase;
+use crate::verdict::{RIGHT, Word};
+
+/// What a step does to its gradients.
+pub(crate) struct Ending<'a> {
+    pub(crate) target: &'a Target<'a>,
+    /// The flat arena of gradients.
+    pub(crate) gradients: Shared<u8>,
+    pub(crate) demands: Demands,
+    pub(crate) max_norm: Option<f32>,
+    /// Where there is one.
+    pub(crate) loss: Option<Shared<u8>>,
+    /// The flat arena that gradients are added to, if they are accumulated.
+    pub(crate) sum: Option<Shared<u8>>,
+}
+
+/// What the tasks of an ending share in a call.
+pub(crate) struct Frame<'a> {
+    /// What they are about.
+    pub(crate) pieces: &'a [Piece],
+    /// The bits of a sum of squares for each.
+    pub(crate) squares: &'a [AtomicU64],
+    /// Of these they write the factor alone.
+    pub(crate) scalars: Shared<StepScalars>,
+    /// Right at first; what comes after [`EndingKind::Factor`] is to run only if it still is.
+    pub(crate) verdict: Word,
+}
+
+/// Divides what a function reaches of an arena of gradients by a loss scale; whether all of it is finite.
+///
+/// # Safety
+/// The arena is one of this net, and nobody else uses it.
+pub(crate) unsafe fn unscale(loaded: &Loaded, function: usize, arena: Shared<u8>, scale: f32) -> bool {
+    with_float!(loaded.float, T => {
+        let mut squares = 0.0;
+        for piece in flat::pieces(loaded, &loaded.net.functions[function].reaches) {
+            // SAFETY: the piece lies in the arena, which is this caller's.
+            let elements = unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(piece.start), piece.len) };
+            float::scale(elements, Real::of(1.0 / f64::from(scale)));
+            squares += T::sum_of_squares(Isa::detect(), elements);
+        }
+        squares.is_finite()
+    })
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// All is done.
+    Done,
+    /// Gradients under a loss scale are not finite. Nothing has changed: another scale may do.
+    Overflow,
+    /// Something is not finite. Nothing has changed.
+    NotFinite(NotFinite),
+}
+
+/// What is not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum NotFinite {
+    Loss,
+    /// The gradient of the parameter with this number: of several the first one.
+    Gradient(usize),
+}
+
+/// The loss as a place: it comes before all parameters.
+const LOSS: i64 = -1;
+
+impl Outcome {
+    /// By the word of the verdict, under a loss scale.
+    pub(crate) fn of(word: i64, scale: f32) -> Outcome {
+        match word {
+            RIGHT => Outcome::Done,
+            LOSS => Outcome::NotFinite(NotFinite::Loss),
+            _ if scale != 1.0 => Outcome::Overflow,
+            parameter => Outcome::NotFinite(NotFinite::Gradient(parameter as usize)),
+        }
+    }
+}
+
+impl Ending<'_> {
+    /// Chunks of a phase.
+    pub(crate) fn chunks(&self, phase: &EndingPhase) -> u32 {
+        if !self.demands.ask_for(phase.kind) {
+            return 0;
+        }
+        match phase.kind {
+            EndingKind::Squares | EndingKind::Reduce | EndingKind::Update | EndingKind::Accumulate => {
+                phase.pieces.len() as u32
+            }
+            EndingKind::Factor | EndingKind::Numbers => 1,
+            EndingKind::Commit => 0,
+        }
+    }
+
+    /// Runs one chunk.
+    ///
+    /// # Safety
+    /// The phases run in the order of a schedule, each chunk once; gradients, sum and loss are alive, of the target's float type, and hold all pieces;
+    /// what is in the frame is alive, and nobody else writes it.
+    pub(crate) unsafe fn run(&self, phase: &EndingPhase, chunk: usize, frame: &Frame<'_>) {
+        // SAFETY: as the caller says.
+        with_float!(self.target.loaded.float, T => unsafe { self.run_of::<T>(phase, chunk, frame) });
+    }
+
+    /// # Safety
+    /// As [`Ending::run`].
+    unsafe fn run_of<T: Float>(&self, phase: &EndingPhase, chunk: usize, frame: &Frame<'_>) {
+        let pieces = &frame.pieces[phase.pieces.clone()];
+        // SAFETY: the scalars are alive; only `factor` is written, by a phase of one chunk.
+        let factor = unsafe { (*frame.scalars.0).factor };
+        match phase.kind {
+            EndingKind::Squares => {
+                // SAFETY: as the caller says.
+                let sum = T::sum_of_squares(Isa::detect(), unsafe { self.gradient(pieces[chunk]) });
+                frame.squares[phase.pieces.start + chunk].store(sum.to_bits(), Ordering::Relaxed);
+            }
+            // SAFETY: as the caller says; this phase is one chunk.
+            EndingKind::Factor => unsafe { self.decide::<T>(pieces, &frame.squares[phase.pieces.clone()], frame) },
+            // SAFETY: as the caller says; nobody updates before the next phases.
+            EndingKind::Reduce => unsafe {
+                self.target.sum::<T>(chunk, pieces[chunk], self.gradient(pieces[chunk]), factor);
+            },
+            // SAFETY: as the caller says; this phase is one chunk.
+            EndingKind::Numbers => unsafe { self.target.rows(pieces) },
+            EndingKind::Update => {
+                let piece = pieces[chunk];
+                // SAFETY: pieces do not overlap, and each is updated once, when nobody reads the parameter any more.
+                unsafe { self.target.update::<T>(piece.of, piece.start, self.gradient(piece), factor) }
+            }
+            EndingKind::Accumulate => {
+                let (Some(sum), piece) = (self.sum, pieces[chunk]) else { return };
+                // SAFETY: the sum has the parameters' length and type, nobody else uses it, and pieces do not overlap.
+                let sum = unsafe { std::slice::from_raw_parts_mut(sum.0.cast::<T>().add(piece.start), piece.len) };
+                // SAFETY: as the caller says.
+                float::add_scaled(sum, unsafe { self.gradient(piece) }, factor);
+            }
+            EndingKind::Commit => {}
+        }
+    }
+
+    /// Sets the verdict and the factor.
+    ///
+    /// # Safety
+    /// As [`Ending::run`].
+    unsafe fn decide<T: Float>(&self, pieces: &[Piece], squares: &[AtomicU64], frame: &Frame<'_>) {
+        let Demands { guarded, scaled, .. } = self.demands;
+        // SAFETY: as the caller says; nobody else uses the scalars while this phase runs.
+        let StepScalars { factor, scale, .. } = unsafe { &mut *frame.scalars.0 };
+        // SAFETY: as the caller says.
+        unsafe {
+            let place = if guarded && !self.is_loss_finite::<T>() {
+                LOSS
+            } else if guarded || scaled {
+                self.not_finite::<T>(pieces, squares).map_or(RIGHT, |parameter| parameter as i64)
+            } else {
+                RIGHT
+            };
+            frame.verdict.set(place);
+        }
+        if scaled {
+            *factor /= f64::from(*scale);
+        }
+        if let Some(max_norm) = self.max_norm {
+            let sum: f64 = squares.iter().map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
+            *factor *= flat::clip_factor(*factor * sum.sqrt(), max_norm);
+        }
+    }
+
+    /// # Safety
+    /// As [`Ending::run`].
+    unsafe fn is_loss_finite<T: Float>(&self) -> bool {
+        // SAFETY: as the caller says.
+        self.loss.is_none_or(|loss| unsafe { *loss.0.cast::<T>() }.f64().is_finite())
+    }
+
+    /// The first parameter whose gradient is not finite.
+    ///
+    /// # Safety
+    /// As [`Ending::run`].
+    unsafe fn not_finite<T: Float>(&self, pieces: &[Piece], squares: &[AtomicU64]) -> Option<usize> {
+        let bad = |&(piece, sum): &(&Piece, &AtomicU64)| {
+            // The squares of finite numbers may be too large for their sum, of f64.
+            !f64::from_bits(sum.load(Ordering::Relaxed)).is_finite()
+                // SAFETY: as the caller says.
+                && unsafe { self.gradient::<T>(*piece) }.iter().any(|x| !x.f64().is_finite())
+        };
+        pieces.iter().zip(squares).find(bad).map(|(piece, _)| piece.of.parameter)
+    }
+
+    /// # Safety
+    /// The gradients are alive, hold the piece, are of this type, and nobody writes them.
+    unsafe fn gradient<T: Float>(&self, piece: Piece) -> &[T] {
+        // SAFETY: as the caller says.
+        unsafe { std::slice::from_raw_parts(self.gradients.0.cast::<T>().add(piece.start), piece.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use castnet_graph::builder::{Declared, Parameters};
+    use castnet_graph::compile::{Source, compile};
+    use castnet_program::net::Init;
+
+    use super::*;
+    use crate::memory::Memory;
+    use crate::net::Loaded;
+    use crate::optimizer::{self, Optimizer, Sgd};
+    use crate::session::{Phases, run_ending};
+
+    /// Some pieces, a whole one among them.
+    const SHAPES: [i64; 3] = [20_000, 3, 40];
+
+    fn loaded() -> Loaded {
+        let declared = |(number, &len): (usize, &i64)| Declared {
+            shape: Some((vec![len], Init::Constant(0.5))),
+            ..Declared::new(format!("w{number}"))
+        };
+        let list = SHAPES.iter().enumerate().map(declared).collect();
+        let parameters = Parameters { list, ..Parameters::default() };
+        let net = compile(Source { name: "Net".into(), parameters, functions: vec![] });
+        Loaded::new(net.unwrap_or_else(|e| panic!("{e:?}")).net, &[], &[]).unwrap()
+    }
+
+    fn gradients(loaded: &Loaded, scale: f32) -> Memory {
+        let mut all = loaded.arena().unwrap();
+        all.slice_mut::<f32>().iter_mut().enumerate().for_each(|(i, g)| *g = scale * (i as f32 * 0.37).sin());
+        all
+    }
+
+    /// An ending of all parameters on its own; what becomes of it, of the parameters, and of what is added up.
+    fn end(gradients: &mut Memory, scale: f32, demands: Demands, max_norm: Option<f32>) -> (Outcome, Memory, Memory) {
+        let loaded = loaded();
+        let (mut parameters, mut sum) = (loaded.arena().unwrap(), loaded.arena().unwrap());
+        let mut sgd = Sgd::new(0.1).momentum(0.9);
+        optimizer::prepare(&mut sgd, 1, &loaded).unwrap();
+        let target = Target::new(&mut sgd, &loaded, &mut parameters);
+        let ending = Ending {
+            target: &target,
+            gradients: Shared::new(gradients.as_mut_ptr()),
+            demands: Demands { scaled: scale != 1.0, clipped: max_norm.is_some(), ..demands },
+            max_norm,
+            loss: None,
+            sum: demands.accumulated.then(|| Shared::new(sum.as_mut_ptr())),
+        };
+        let mut scalars = StepScalars { scale, ..StepScalars::default() };
+        let phases = Phases::of_ending(&loaded, &[0, 1, 2]).unwrap();
+        // SAFETY: all arenas are of this net.
+        let outcome = unsafe { run_ending(&phases, &ending, &mut scalars) }.unwrap();
+        assert_eq!(sgd.state().steps(), 0);
+        (outcome, parameters, sum)
+    }
+
+    /// A power of 2 leaves no trace, neither in updates nor where gradients are clipped or added up.
+    #[test]
+    fn gradients_are_unscaled() {
+        let none = Demands::default();
+        let accumulated = Demands { accumulated: true, ..none };
+        for (demands, max_norm) in [(none, None), (none, Some(0.5)), (accumulated, None)] {
+            let [plain, scaled] = [1.0, 1024.0].map(|scale| {
+                let (outcome, parameters, sum) = end(&mut gradients(&loaded(), scale), scale, demands, max_norm);
+                assert_eq!(outcome, Outcome::Done);
+                [parameters, sum].map(|memory| memory.slice::<u32>().to_vec())
+            });
+            assert!(plain == scaled && plain.iter().flatten().any(|bits| *bits != 0), "{demands:?}, {max_norm:?}");
+        }
+    }
+
+    /// The first of two; squares that overflow alone do not count.
+    #[test]
+    fn an_overflow_skips_the_step() {
+        let (none, guarded) = (Demands::default(), Demands { guarded: true, ..Demands::default() });
+        let loaded = loaded();
+        for bad in [f32::INFINITY, f32::NAN] {
+            let mut gradients = gradients(&loaded, 2.0);
+            for parameter in [2, 1] {
+                gradients.slice_mut::<f32>()[loaded.offsets[parameter] + 2] = bad;
+            }
+            let not_finite = Outcome::NotFinite(NotFinite::Gradient(1));
+            for (scale, demands, expected) in
+                [(2.0, none, Outcome::Overflow), (2.0, guarded, Outcome::Overflow), (1.0, guarded, not_finite)]
+            {
+                for accumulated in [false, true] {
+                    let demands = Demands { accumulated, ..demands };
+                    let (outcome, parameters, sum) = end(&mut gradients, scale, demands, None);
+                    assert_eq!(outcome, expected);
+                    let all = [parameters, sum];
+                    assert!(all.iter().flat_map(|memory| memory.slice::<u32>()).all(|bits| *bits == 0), "{demands:?}");
+                }
+            }
+            // Nobody asks.
+            assert_eq!(end(&mut gradients, 1.0, none, None).0, Outcome::Done);
+        }
+        let mut large = gradients(&loaded, 1.0);
+        large.slice_mut::<f32>()[5] = f32::MAX;
+        assert_eq!(end(&mut large, 2.0, none, None).0, Outcome::Done);
+    }
+}
