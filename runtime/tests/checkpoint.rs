@@ -105,9 +105,17 @@ fn what_could_not_be_read_again_is_not_written() -> Result<()> {
     model(1).save(&path)?;
     let old = fs::read(&path).unwrap();
     let long = "w".repeat(100_000_000);
+    // These are no net at all.
+    for (name, what) in [
+        ("__metadata__", "`__metadata__` is a name of the format of files, not of a tensor"),
+        ("fc.bias", "two tensors are called `fc.bias`"),
+    ] {
+        let mut net = regression(20, 33);
+        net.parameters[1].name = name.to_string();
+        let what = format!("Regression: the compiled network is not valid: {what}");
+        assert_eq!(text(Model::from_net(net, &Device::cpu(), 1)), what);
+    }
     for (name, reason, plain) in [
-        ("__metadata__", "`__metadata__` is the format's own, no name of a tensor", true),
-        ("fc.bias", "two tensors are called `fc.bias`", true),
         ("optimizer.momentum_buffer.fc.bias", "two tensors are called `optimizer.momentum_buffer.fc.bias`", false),
         (&long, "header too large", true),
     ] {

@@ -11,10 +11,14 @@ mod nets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use castnet_graph::compile::{Source, compile};
+use cases::{int, op, t};
+use castnet_graph::builder::{Builder, Parameters};
+use castnet_graph::compile::{Source, SourceFunction, compile};
+use castnet_graph::graph::Value;
 use castnet_program::net::Net;
 use castnet_program::program::{Place, Program, Task, TaskKind};
-use castnet_program::types::DType;
+use castnet_program::size::Size;
+use castnet_program::types::{DType, Type};
 use castnet_runtime::{Array, Device, Error, Model, Sgd};
 use nets::{Numbers, mixed_net, random_net};
 
@@ -22,8 +26,32 @@ use nets::{Numbers, mixed_net, random_net};
 const SIZE: i64 = 3;
 /// Bytes of parameters, states, arenas and results at most, of nets that are run.
 const BYTES: i64 = 1 << 26;
-/// Changed nets of each net.
+/// Changed nets of each net; `CASTNET_CHANGES` asks for more.
 const CHANGES: u64 = 100;
+
+/// A net with every routine.
+fn routines() -> Source {
+    let mut parameters = Parameters { float: DType::F32, ..Parameters::default() };
+    let mut b = Builder::new("Routines.f", &mut parameters, false);
+    let x = b.argument("x", Type::new(DType::F32, vec![Size::symbol("N"), Size::constant(5)]));
+    let along = |b: &mut Builder, name: &str| op(b, name, vec![t(x), int(1)]);
+    let mut made: Vec<Value> =
+        ["sort", "median", "cumsum", "cumprod", "logcumsumexp"].map(|name| along(&mut b, name)).to_vec();
+    made.push(op(&mut b, "topk", vec![t(x), int(2)]));
+    made.push(op(&mut b, "searchsorted", vec![t(made[0]), t(x)]));
+    made.push(op(&mut b, "nonzero", vec![t(x)]));
+    made.into_iter().for_each(|value| b.result(value));
+    assert!(b.diagnostics.is_empty(), "{:?}", b.diagnostics);
+    let functions = vec![SourceFunction::new("f", b.graph, None)];
+    Source { name: "Routines".into(), parameters, functions }
+}
+
+/// A net in mixed precision, with copies of its parameters.
+fn mixed_precision(number: u64, precision: DType) -> Source {
+    let mut source = mixed_net(number, DType::F32, false);
+    source.functions.iter_mut().for_each(|function| function.precision = Some(precision));
+    source
+}
 
 fn sources() -> Vec<(String, Source)> {
     let mut all = vec![];
@@ -33,7 +61,12 @@ fn sources() -> Vec<(String, Source)> {
         all.extend(cases::CASES.iter().map(|case| (name(case.name), case.source(DType::F32, strided))));
     }
     all.extend((0..12).map(|number| (format!("net {number}"), random_net(number))));
+    all.extend((0..4).flat_map(|number| {
+        [("bf16", DType::BF16), ("f16", DType::F16)]
+            .map(|(name, precision)| (format!("mixed {number} in {name}"), mixed_precision(number, precision)))
+    }));
     all.extend([
+        ("routines".into(), routines()),
         ("doubles".into(), mixed_net(3, DType::F64, true)),
         ("halves".into(), mixed_net(4, DType::BF16, true)),
     ]);
@@ -210,7 +243,8 @@ fn run(bytes: &[u8], seed: u64, counts: &mut Counts) {
 
 #[test]
 fn changed_nets_are_refused_or_run_inside_their_memory() {
-    let wanted: Option<u64> = std::env::var("CASTNET_SEED").ok().and_then(|seed| seed.parse().ok());
+    let told = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let (wanted, changes) = (told("CASTNET_SEED"), told("CASTNET_CHANGES").unwrap_or(CHANGES));
     for (number, (name, source)) in sources().into_iter().enumerate() {
         let compiled = compile(source).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         let bytes = castnet_graph::bytes::to_bytes(&compiled.net).unwrap();
@@ -225,8 +259,8 @@ fn changed_nets_are_refused_or_run_inside_their_memory() {
             counts.large,
             counts.error
         );
-        for change in 0..CHANGES {
-            let seed = 1 + number as u64 * CHANGES + change;
+        for change in 0..changes {
+            let seed = 1 + ((number as u64) << 32) + change;
             if wanted.is_some_and(|wanted| wanted != seed) {
                 continue;
             }

@@ -214,7 +214,7 @@ impl Check<'_> {
     /// Every array of a routine has as many rows as its space, of lengths that fit.
     fn routine(&self, routine: castnet_program::routine::Routine) -> Result<(), Refused> {
         let name = routine.name();
-        let rows = product(&self.loops).ok_or(Refused::TooLarge)?;
+        let rows = product(&self.loops[..self.space]).ok_or(Refused::TooLarge)?;
         let array = |access: &Access| {
             let extent = &self.buffers[access.buffer];
             let elements = product(&self.numbers.all(&access.dims)?)

@@ -465,7 +465,7 @@ mod tests {
         let precision = Some(DType::F16);
         let function = SourceFunction { precision, ..SourceFunction::new("f", graph.clone(), Some(graph)) };
         let source = Source { name: "F".into(), parameters, functions: vec![function] };
-        Model::of_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
+        Model::from_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
     }
 
     fn x(last: f32) -> Array {

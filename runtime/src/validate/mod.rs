@@ -35,8 +35,9 @@ pub(crate) fn net(net: &Net) -> Check {
         state(s).map_err(|what| format!("state `{}` {what}", s.name))?;
     }
     let names = net.parameters.iter().map(|p| &p.name).chain(net.states.iter().map(|s| &s.name));
-    let mut known = BTreeSet::from([METADATA]);
+    let mut known = BTreeSet::new();
     for name in names {
+        ensure(name != METADATA, || format!("`{name}` is a name of the format of files, not of a tensor"))?;
         ensure(known.insert(name), || format!("two tensors are called `{name}`"))?;
     }
     let mut targets = net.targets.iter().filter(|target| target.target == Backend::Cpu);
