@@ -28,6 +28,8 @@ pub(crate) struct Access {
     pub map: Map,
     /// Of an operand by strides until it is settled ([`Access::settle`]): its indices with these. `map` is as if it lay row-major.
     pub strided: Option<Vec<Dim>>,
+    /// Truth values whose bytes may be anything: of each, the lowest bit counts.
+    pub loose: bool,
 }
 
 /// From a point of the loops to an element of the buffer.
@@ -157,7 +159,7 @@ impl Access {
         } else {
             Map::General(dims, access.outside)
         };
-        Access { buffer: access.buffer, dtype, map, strided }
+        Access { buffer: access.buffer, dtype, map, strided, loose: false }
     }
 
     /// The linear forms it is made of.

@@ -63,6 +63,11 @@ impl Epilogue {
         Epilogue { stage, dims, layout, isa, lane, updates: launch.updates.filter(|_| even), padded }
     }
 
+    /// As [`Kernel::loose`](crate::Kernel::loose).
+    pub(crate) fn loosen(&mut self) {
+        self.stage.loosen();
+    }
+
     /// Whether an update can take the place of the store.
     pub(crate) fn updates_in_place(&self) -> bool {
         self.updates.is_some()

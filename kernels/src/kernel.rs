@@ -149,7 +149,7 @@ enum Kind {
 }
 
 impl Kernel {
-    /// Resolves `launch` under a binding of the run-time sizes.
+    /// Resolves `launch` under a binding of the run-time sizes, of which [`check`](crate::check) let it pass: it may panic else.
     ///
     /// `dtypes` are those of all buffers of the program. `emitted[stage]` is a faster function for that stage, else (also where the slice
     /// is too short) the block interpreter runs it.
@@ -176,6 +176,17 @@ impl Kernel {
                 Kind::Loops(Box::new(Loops::new(launch, dtypes, isa, emitted, value)))
             }
         })
+    }
+
+    /// The same over memory in which truth values may be any bytes, as that of a program which nobody vouches for: the lowest bit of each counts.
+    pub fn loose(mut self) -> Kernel {
+        match &mut self.0 {
+            Kind::Loops(loops) => loops.stages.iter_mut().for_each(|stage| stage.loosen()),
+            Kind::Tile(both) => both.1.loosen(),
+            // Sums are of numbers, and routines take any bytes.
+            Kind::Scatter(_) | Kind::Rows(_) => {}
+        }
+        self
     }
 
     /// How many parts the launch has, which run one after the other: more than one only where a long reduction is split. Depends on sizes
@@ -225,7 +236,9 @@ impl Kernel {
     /// Runs one chunk of a part. Never allocates.
     ///
     /// # Safety
-    /// `run.places` are buffers of the sizes that the program says in this round, aligned as their type needs. Chunks of one part may run at the
+    /// [`check`](crate::check) let the launch pass. `run.places` are buffers of the extents that it was told in this round, aligned as their type
+    /// needs; where truth values are read, bytes are 0 or 1 unless it is [`Kernel::loose`]; what is written shares no memory with what else the launch touches, but where
+    /// it lies alike and each element is read only where it is written. Chunks of one part may run at the
     /// same time on several threads, each with its own scratch of at least [`Kernel::scratch_bytes`], 64-byte aligned; those of the next part once all
     /// of them are done. What [`Places::sharing`] was
     /// given is the same for all parts and belongs to this run of the launch.

@@ -5,6 +5,7 @@
 //! bits. Every hot loop is compiled for each [`isa::Isa`] and chosen at run time.
 
 mod access;
+mod check;
 mod cost;
 mod dims;
 mod emitted;
@@ -33,6 +34,7 @@ mod worker;
 
 #[doc(hidden)]
 pub use castnet_program::types::DType as __DType;
+pub use check::{Extent, Refused, check};
 pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};

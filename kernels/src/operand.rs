@@ -61,7 +61,10 @@ impl Worker<'_> {
         // SAFETY: the buffer takes a block; the caller vouches for memory.
         unsafe {
             match input {
-                Input::Load { access, kept } => self.load(access, *kept, block, buffer),
+                Input::Load { access, kept } => {
+                    let from = self.load(access, *kept, block, buffer);
+                    self.truths(access, block, from, buffer)
+                }
                 Input::Acc => acc,
                 Input::Row(slot, lane) => {
                     let (row, col) = match along {
@@ -87,7 +90,7 @@ impl Worker<'_> {
                 }
                 Input::Gather(gather) => {
                     self.gather(gather, block, buffer);
-                    buffer
+                    self.truths(&gather.from, block, buffer, buffer)
                 }
                 Input::Random(stream, form, round) => {
                     self.random(*stream, form, self.run.round.wrapping_mul(*round), block, buffer);
@@ -95,6 +98,19 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+
+    /// The values of a block, as truth values if they may be none.
+    #[inline]
+    unsafe fn truths(&self, access: &Access, block: &Block<'_>, from: *const u8, buffer: *mut u8) -> *const u8 {
+        if !access.loose {
+            return from;
+        }
+        for i in 0..block.len() {
+            // SAFETY: both have an element for each point.
+            unsafe { *buffer.add(i) = *from.add(i) & 1 };
+        }
+        buffer
     }
 
     /// Calls `take` with each element's number and form.
@@ -164,7 +180,7 @@ impl Worker<'_> {
         let grid = block.grid_of(form);
         // SAFETY: the buffer takes a block.
         let fill = |point: &[i64], at: usize, n: usize| unsafe {
-            let first = start + form.at(point) as u64;
+            let first = start.wrapping_add(form.at(point) as u64);
             random::fill_isa(self.isa, key, call, first, buffer.add(at), n);
         };
         if grid.is_contiguous() {
@@ -174,7 +190,7 @@ impl Worker<'_> {
         } else {
             // SAFETY: as above.
             self.each(form, block, |at, index| unsafe {
-                *buffer.add(at) = random::uniform(key, call, start + index as u64);
+                *buffer.add(at) = random::uniform(key, call, start.wrapping_add(index as u64));
             });
         }
     }

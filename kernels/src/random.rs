@@ -82,14 +82,14 @@ crate::isa::per_isa! {
 #[inline(always)]
 fn fill(key: u64, call: u64, first: u64, out: &mut [f32]) {
     let mut at = 0;
-    while at < out.len() && !(first + at as u64).is_multiple_of(4) {
-        out[at] = uniform(key, call, first + at as u64);
+    while at < out.len() && !first.wrapping_add(at as u64).is_multiple_of(4) {
+        out[at] = uniform(key, call, first.wrapping_add(at as u64));
         at += 1;
     }
     // Sixteen quads at a time, so that the rounds vectorise; the transposition to the order of the stream is cheap beside them.
     const QUADS: usize = 16;
     while at + 4 * QUADS <= out.len() {
-        let quad = (first + at as u64) / 4;
+        let quad = first.wrapping_add(at as u64) / 4;
         let mut drawn = [[0u32; QUADS]; 4];
         for lane in 0..QUADS {
             let four = words(key, call, quad + lane as u64);
@@ -101,7 +101,7 @@ fn fill(key: u64, call: u64, first: u64, out: &mut [f32]) {
         at += 4 * QUADS;
     }
     for (i, value) in out.iter_mut().enumerate().skip(at) {
-        *value = uniform(key, call, first + i as u64);
+        *value = uniform(key, call, first.wrapping_add(i as u64));
     }
 }
 

@@ -158,6 +158,15 @@ impl Stage {
         }
     }
 
+    /// Takes truth values from memory that may hold anything.
+    pub(crate) fn loosen(&mut self) {
+        for input in &mut self.inputs {
+            if let Input::Load { access, .. } | Input::Gather(Gather { from: access, .. }) = input {
+                access.loose = access.dtype == DType::Bool;
+            }
+        }
+    }
+
     /// Every access in it.
     pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         let inputs = self.inputs.iter().filter_map(|input| match input {

@@ -198,8 +198,7 @@ mod written {
 fn broken(change: impl FnOnce(&mut Net)) -> Model {
     let mut net = Parts::new(&Device::cpu(), 1).unwrap().as_ref().net().clone();
     change(&mut net);
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 1).unwrap()
 }
 
 fn training(net: &mut Net) -> &mut Program {
@@ -245,8 +244,7 @@ fn a_wrong_last_bit_of_an_integer_is_found() {
         }
     }
     assert_eq!(changed, 1);
-    // SAFETY: castnet's compiler made it.
-    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     let error = check::fused(&model, Hash::explain()).unwrap_err().to_string();
     for part in ["`Hash.mixed` (N = ", "inference: result 0: element 0 is ", "what was written gives "] {
         assert!(error.contains(part), "{error}");

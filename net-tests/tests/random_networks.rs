@@ -33,8 +33,7 @@ fn compare(number: u64, mut ours: impl AsMut<Model>) {
     let source = random_net(number);
     let arguments = source.functions[0].inference.arguments.clone();
     let compiled = compile(source).unwrap_or_else(|mistakes| panic!("net {number}: {mistakes:?}"));
-    // SAFETY: castnet's compiler made it.
-    let mut reference = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap();
+    let mut reference = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();
     let ours = ours.as_mut();
     let names: Vec<String> = ours.parameters().map(|(name, _)| name.to_string()).collect();
     assert!(!names.is_empty());

@@ -12,12 +12,14 @@ mod operands;
 pub mod order;
 pub mod strided;
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 use ending::Ending;
 pub use index::Index;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::routine::Routine;
 use crate::rules::Rule;
@@ -227,11 +229,29 @@ pub enum TaskKind {
         /// From the last round to the first.
         reverse: bool,
         /// What runs each round.
+        #[serde(deserialize_with = "body")]
         body: Vec<Task>,
     },
     /// What follows once gradients are known. No program stores it: [`Program::with_ending`] adds it.
     #[serde(skip)]
     Ending(Ending),
+}
+
+/// Loops in each other at most, of a program that is read: who reads bytes goes as deep as they say.
+const DEPTH: usize = 64;
+
+fn body<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Task>, D::Error> {
+    thread_local! {
+        static AROUND: Cell<usize> = const { Cell::new(0) };
+    }
+    let around = AROUND.get();
+    if around >= DEPTH {
+        return Err(D::Error::custom("more loops in each other than there can be"));
+    }
+    AROUND.set(around + 1);
+    let body = Vec::deserialize(from);
+    AROUND.set(around);
+    body
 }
 
 impl Task {

@@ -102,7 +102,7 @@ impl Rule {
 
     /// Whether it holds but for something that has no element with these values of the run-time sizes.
     pub fn holds_or_is_empty(&self, value: &dyn Fn(&str) -> i64) -> bool {
-        self.holds(value) || self.not_empty && self.left.eval(value) + 1 == self.right.eval(value)
+        self.holds(value) || self.not_empty && self.left.eval(value).saturating_add(1) == self.right.eval(value)
     }
 
     /// Whether it holds with these values of the run-time sizes.

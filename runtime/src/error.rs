@@ -123,7 +123,7 @@ pub enum Error {
     /// An element of an argument is no class, or no index; nothing has run.
     #[error(
         "{function}: element {} of argument `{argument}` is {found}, expected {} to {} by `{by}`",
-        place_in_array(element), range.start, range.end - 1
+        place_in_array(element), range.start, range.end.saturating_sub(1)
     )]
     OutOfRange {
         /// `LeNet.loss`.
@@ -142,7 +142,7 @@ pub enum Error {
     /// An element of a value that the function makes is no class, or no index; nothing has changed.
     #[error(
         "{function}: {by} gets {found} at {}{}, expected {} to {}",
-        element_text(element), rounds_text(rounds), range.start, range.end - 1
+        element_text(element), rounds_text(rounds), range.start, range.end.saturating_sub(1)
     )]
     IndexOutOfRange {
         /// `LeNet.loss`.
@@ -403,7 +403,11 @@ pub enum Error {
         place: Option<String>,
     },
     /// A gradient is not finite and the model was told to stop; nothing was updated.
-    #[error("{net}: the gradient of `{parameter}` in step {step} is not finite{}", place_text(place))]
+    #[error(
+        "{net}: the gradient of `{parameter}` in step {step} is {found} at {}{}",
+        element_text(element),
+        place_text(place)
+    )]
     GradientNotFinite {
         /// `LeNet`.
         net: String,
@@ -411,6 +415,10 @@ pub enum Error {
         step: u64,
         /// The first parameter of the net whose gradient is not finite.
         parameter: String,
+        /// The first element of it that is not: an index an axis.
+        element: Vec<usize>,
+        /// What stands there: NaN or an infinity.
+        found: f64,
         /// The first place whose result is not finite: `conv1 (src/main.rs:14)`.
         place: Option<String>,
     },

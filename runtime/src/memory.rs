@@ -1,5 +1,7 @@
 //! Aligned memory, viewed as any plain element type. One of the few modules with `unsafe`.
 
+use std::alloc::{Layout, alloc_zeroed};
+
 /// One cache line, the unit of allocation: everything starts on a boundary of 64 bytes.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -48,14 +50,22 @@ impl Memory {
     #[must_use]
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         if bytes > self.bytes {
-            let lines = bytes.div_ceil(64);
-            if self.lines.try_reserve_exact(lines - self.lines.len()).is_err() {
-                return false;
-            }
-            self.lines.resize(lines, Line([0; 64]));
+            let Some(mut lines) = Memory::lines(bytes.div_ceil(64)) else { return false };
+            lines[..self.lines.len()].copy_from_slice(&self.lines);
+            self.lines = lines;
             self.bytes = bytes;
         }
         true
+    }
+
+    /// So many lines of zeros, which take no memory of the machine before they are used. `None`: no memory.
+    fn lines(count: usize) -> Option<Vec<Line>> {
+        let layout = Layout::array::<Line>(count).ok().filter(|layout| layout.size() > 0)?;
+        // SAFETY: the layout is of some bytes; lines of zeros are lines; the vector frees what the same allocator gave for this layout.
+        unsafe {
+            let first = alloc_zeroed(layout).cast::<Line>();
+            (!first.is_null()).then(|| Vec::from_raw_parts(first, count, count))
+        }
     }
 
     /// The number of bytes.

@@ -12,7 +12,7 @@ use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
 use crate::flat::Updated;
-use crate::float::FloatType;
+use crate::float::{Float, FloatType, with_float};
 use crate::memory::Memory;
 use crate::validate;
 
@@ -48,8 +48,8 @@ pub struct EmittedKernel {
 /// kernels.
 ///
 /// # Safety
-/// The table is what `network!` wrote: its programs' indices stay inside their buffers, and each kernel reads and writes no more than the
-/// stage that it stands for.
+/// The table is what `network!` wrote: each kernel reads and writes no more than the stage that it stands for, and programs read as truth values
+/// only what they wrote as such.
 pub unsafe trait Network: 'static {
     /// The network.
     const TABLE: NetTable;
@@ -93,6 +93,8 @@ pub(crate) struct Loaded {
     model_bytes: usize,
     kernels: &'static [EmittedKernel],
     places: &'static [&'static str],
+    /// Whether `network!` wrote it.
+    vouched: bool,
 }
 
 impl Loaded {
@@ -113,7 +115,18 @@ impl Loaded {
         for (number, mirror) in net.on(Backend::Cpu).iter().flat_map(|t| &t.mirrors).enumerate() {
             mirrors_of[mirror.parameter].push(number);
         }
-        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places })
+        let vouched = true;
+        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places, vouched })
+    }
+
+    /// A network that anybody may have made.
+    pub(crate) fn from_outside(net: Net) -> Result<Loaded, String> {
+        Ok(Loaded { vouched: false, ..Loaded::new(net, &[], &[])? })
+    }
+
+    /// Whether somebody vouches for it: that its programs read nothing as truth values that they did not write as such.
+    pub(crate) fn is_vouched(&self) -> bool {
+        self.vouched
     }
 
     /// Bytes of a flat arena.
@@ -243,6 +256,20 @@ impl Loaded {
     /// The place with this number, or the name of what stands there.
     pub(crate) fn place_at(&self, loc: u32, name: &str) -> String {
         self.places.get(loc as usize).map_or_else(|| name.to_string(), |place| (*place).to_string())
+    }
+
+    /// The first element of a gradient that is not finite, in row-major order, and what stands there. `gradients`: a flat arena.
+    pub(crate) fn first_not_finite(&self, parameter: usize, gradients: &Memory) -> (Vec<usize>, f64) {
+        let (shape, layout) = (&self.net.parameters[parameter].shape, self.net.layout(parameter));
+        with_float!(self.float, T => {
+            let gradient = &gradients.slice::<T>()[self.range(parameter)];
+            let found = |number: usize| gradient[layout.place(shape, number)].f64();
+            let elements = shape.iter().product::<i64>() as usize;
+            let number = (0..elements).find(|&number| !found(number).is_finite()).unwrap_or(0);
+            let behind = |axis: usize| shape[axis + 1..].iter().product::<i64>() as usize;
+            let index = (0..shape.len()).map(|axis| number / behind(axis) % shape[axis] as usize);
+            (index.collect(), found(number))
+        })
     }
 
     /// The parameters of which some elements lie in `start..end` of the flat arena.

@@ -1,10 +1,46 @@
-//! The verdict of a call: a word for each thing that may be wrong, which says whether it is and where it stands first. One of the few modules
-//! with `unsafe`.
+//! The verdict of a call: what its fallible tasks found wrong. One of the few modules with `unsafe`.
+//!
+//! Whatever can fail while a program runs says so here and in no other way: it is *watched* ([`Watch`]) for one thing ([`Code`]), by one task,
+//! which leaves words in the memory of the call's frame. The first word is [`RIGHT`], the greatest number, while nothing is wrong; else the words
+//! are the smallest position of what is, in row-major order, and behind it what stands there. They are minima, so they are the same on any
+//! number of threads. No phase that comes after a task with bad news does anything ([`Word::is_right`]): updates of parameters and what the
+//! call gives to the model, its states, come after all of them.
+
+use std::ops::Range;
 
 use crate::memory::Shared;
 
 /// What a word is while nothing is wrong: kernels make it the minimum of the places of what is.
 pub(crate) const RIGHT: i64 = i64::MAX;
+
+/// What may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// An index lies outside of what it names an element of.
+    Index,
+    /// An integer is divided by 0.
+    Divisor,
+    /// The loss, or the gradient of a parameter, is not finite. The position is -1 or the number of the parameter, and nothing stands behind it.
+    NotFinite,
+}
+
+/// One thing that may be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    pub(crate) code: Code,
+    /// The task that says the last of its words: the number of a launch, or of the first one behind them for what follows the program.
+    pub(crate) task: usize,
+    /// Which words of the frame are about it.
+    pub(crate) words: Range<usize>,
+    /// The first phase that runs after that task.
+    pub(crate) phase: usize,
+}
+
+/// The first of the things watched that is wrong, by number, with its words.
+pub(crate) fn first<'v>(watches: &'v [Watch], words: &'v [i64]) -> Option<(usize, &'v Watch, &'v [i64])> {
+    let told = watches.iter().enumerate().map(|(number, watch)| (number, watch, &words[watch.words.clone()]));
+    told.into_iter().find(|(_, _, words)| words[0] != RIGHT)
+}
 
 /// One word, while the phases of a call run.
 #[derive(Clone, Copy)]

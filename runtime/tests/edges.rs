@@ -192,8 +192,7 @@ impl Case {
 
     /// What differs from the golden on an instruction set.
     fn differences(&self, tolerance: f64, golden: &Golden, isa: Isa) -> Vec<Difference> {
-        // SAFETY: castnet's compiler made it.
-        let mut model = unsafe { Model::from_net(self.compiled().net, &Device::cpu(), 0) }.unwrap();
+        let mut model = Model::from_net(self.compiled().net, &Device::cpu(), 0).unwrap();
         model.poison(true);
         model.use_instruction_set(isa);
         let mut arguments = vec![];

@@ -82,8 +82,7 @@ fn reads(launch: &Launch) -> Vec<usize> {
 }
 
 fn model(net: Net) -> Model {
-    // SAFETY: the compiler made the programs, and what was moved depends on nothing between its old place and its new one.
-    unsafe { Model::from_net(net, &Device::cpu(), 5) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 5).unwrap()
 }
 
 fn bits(model: &Model) -> Vec<u32> {

@@ -113,8 +113,7 @@ fn result(case: &Case, text: &str, golden: &SafeTensors) -> Result<Array, String
     let source = Source { name: case.name.clone(), parameters: Parameters::default(), functions };
     let compiled = compile(source).map_err(|e| format!("{}: {e:?}", case.name))?;
     read_back::read_back(&compiled.net);
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
+    let mut model = Model::from_net(compiled.net, &Device::cpu(), 0).unwrap();
     model.poison(true);
     let data = |x: &Tensor| array(x.r#type, &x.shape, golden.tensor(&x.data).unwrap().data());
     let arguments: Vec<Array> = case.inputs.iter().map(data).collect();

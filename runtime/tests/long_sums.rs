@@ -53,8 +53,7 @@ fn model(text: &str, shape: &[usize], bias: Option<&[usize]>) -> Model {
     let functions = vec![SourceFunction::new("f", inference, training)];
     let source = Source { name: "Long".into(), parameters, functions };
     let compiled = compile(source).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap()
+    Model::from_net(compiled.net, &Device::cpu(), 0).unwrap()
 }
 
 /// What a text gives, or the gradient of its bias, on every instruction set and with one thread and several, must be near `exact`.

@@ -14,8 +14,7 @@ const O: usize = 37;
 const N: usize = 50;
 
 fn model(seed: u64) -> Model {
-    // SAFETY: its indices stay inside their buffers.
-    unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed) }.unwrap()
+    Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed).unwrap()
 }
 
 fn batch(n: usize) -> (Array, Array) {
@@ -147,8 +146,7 @@ fn updates_are_pytorchs() {
 #[test]
 fn repeats_move_buffers_and_parameters() -> Result<()> {
     for reverse in [false, true] {
-        // SAFETY: its indices stay inside their buffers.
-        let model = unsafe { Model::from_net(rounds(21, reverse), &Device::cpu(), 5) }?;
+        let model = Model::from_net(rounds(21, reverse), &Device::cpu(), 5)?;
         let x = noise(&[21], 9);
         let y = model.infer(0, &[&x])?.remove(0).into_ndarray::<f32>()?;
         let mut product = x.as_slice::<f32>()?.to_vec();
@@ -204,14 +202,12 @@ fn mistakes_are_errors_and_change_nothing() -> Result<()> {
 
     let mut adam = AdamW::new(1e-3);
     model.step(LOSS, &mut adam, &[&x, &y])?;
-    // SAFETY: its indices stay inside their buffers.
-    let mut other = unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), 3) }?;
+    let mut other = Model::from_net(regression(K as i64, O as i64), &Device::cpu(), 3)?;
     let (_, gradients) = other.grad(LOSS, &[&x, &y])?;
     let in_use = "this AdamW holds the state of another model of Regression; make a new optimizer for each model";
     assert_eq!(text(other.step(LOSS, &mut adam, &[&x, &y])), in_use);
     assert_eq!(text(adam.apply(&mut other, &gradients)), in_use);
-    // SAFETY: its indices stay inside their buffers.
-    let mut third = unsafe { Model::from_net(rounds(8, false), &Device::cpu(), 3) }?;
+    let mut third = Model::from_net(rounds(8, false), &Device::cpu(), 3)?;
     assert_eq!(text(third.copy_from(&other)), "copy_from: the two nets differ: Rounds and Regression");
     assert_eq!(
         text(Sgd::new(0.1).apply(&mut third, &gradients)),
@@ -287,8 +283,7 @@ fn the_number_of_threads_does_not_show() {
     let (x, y) = (noise(&[256, 400], 1), noise(&[256, 300], 2));
     let run = |threads| {
         set_threads(threads);
-        // SAFETY: its indices stay inside their buffers.
-        let mut model = unsafe { Model::from_net(regression(400, 300), &Device::cpu(), 3) }.unwrap();
+        let mut model = Model::from_net(regression(400, 300), &Device::cpu(), 3).unwrap();
         let mut adam = AdamW::new(1e-3).clip_norm(0.1);
         let losses: Vec<_> = (0..5).map(|_| model.step(LOSS, &mut adam, &[&x, &y]).unwrap()).collect();
         let mut sgd = Sgd::new(1e-3).momentum(0.9);
@@ -385,8 +380,7 @@ fn networks_that_contradict_themselves_are_refused() {
     let broken = |change: &dyn Fn(&mut castnet_program::net::Net)| {
         let mut net = regression(4, 3);
         change(&mut net);
-        // SAFETY: its indices stay inside their buffers.
-        text(unsafe { Model::from_net(net, &Device::cpu(), 1) })
+        text(Model::from_net(net, &Device::cpu(), 1))
     };
     assert!(broken(&|n| n.functions[1].reaches = vec![7]).ends_with("`loss` reaches an unknown parameter"));
     assert!(broken(&|n| n.cpu_mut()[0].inference.launches[0].loads[0].buffer = 99).contains("no buffer number 99"));
@@ -402,13 +396,11 @@ fn networks_that_contradict_themselves_are_refused() {
     let mut net = regression(K as i64, O as i64);
     net.cpu_mut()[1].inference.arena[0] = &castnet_program::size::Size::symbol("N") * &16.into();
     let (x, y) = batch(2);
-    // SAFETY: its indices stay inside their buffers.
-    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` ends beyond its place"));
     let mut net = regression(K as i64, O as i64);
     net.cpu_mut()[1].inference.buffers[3].place = Place::Arena(2.into());
-    // SAFETY: as above.
-    let model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     assert!(text(model.infer(LOSS, &[&x, &y])).contains("buffer `residual` lies at byte 2, between elements"));
 }
 

@@ -72,8 +72,7 @@ fn main() {
             .map(|(parameter, dtype, layout)| Mirror { parameter, dtype, layout })
             .to_vec();
     for (mut optimizer, guarded) in ways {
-        // SAFETY: its indices stay inside their buffers.
-        let mut model = unsafe { Model::from_net(net.clone(), &Device::cpu(), 3) }.unwrap();
+        let mut model = Model::from_net(net.clone(), &Device::cpu(), 3).unwrap();
         model.stop_on_nan(guarded);
         let mut before = 0;
         for epoch in 0..30 {

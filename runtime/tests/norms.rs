@@ -59,8 +59,7 @@ fn net(shape: &[usize], pre: Layer, norm: Layer, mut p: Parameters) -> Model {
     let result = SourceFunction::new("result", build(false, false), None);
     let loss = SourceFunction::new("loss", build(false, true), Some(build(true, true)));
     let compiled = compile(Source { name: "Normed".into(), parameters: p, functions: vec![result, loss] });
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(compiled.unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 3) }.unwrap()
+    Model::from_net(compiled.unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 3).unwrap()
 }
 
 const RESULT: usize = 0;
@@ -283,8 +282,7 @@ fn two_optimizers_train_two_parts() {
     let functions = vec![function("generator", "-", vec![0, 1]), function("critic", "+", vec![2, 3])];
     let compiled = compile(Source { name: "Gan".into(), parameters: p, functions }).unwrap();
     assert_eq!(compiled.net.functions.iter().map(|f| f.reaches.clone()).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 5) }.unwrap();
+    let mut model = Model::from_net(compiled.net, &Device::cpu(), 5).unwrap();
     let noise = Array::from_vec(&[4, 3], (0..12).map(|i| (i as f32).cos()).collect()).unwrap();
     let (mut first, mut second) = (AdamW::new(0.01), Sgd::new(0.1).momentum(0.5));
     for round in 0..6 {

@@ -205,8 +205,7 @@ impl Case {
     fn run(&self, golden: &Golden, float: DType, inputs: DType, isa: Isa) -> Option<Vec<(String, Vec<f64>)>> {
         let compiled = self.compiled(float)?;
         read_back::read_back(&compiled.net);
-        // SAFETY: castnet's compiler made it.
-        let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
+        let mut model = Model::from_net(compiled.net, &Device::cpu(), 0).unwrap();
         model.poison(true);
         model.use_instruction_set(isa);
         let value = |key: &str, declared: DType, shape: &[usize]| {

@@ -158,8 +158,7 @@ fn of_gradients(float: DType) -> Model {
     let (inference, training) = (graph(&mut parameters, float, false), graph(&mut parameters, float, true));
     let functions = vec![SourceFunction::new("loss", inference, Some(training))];
     let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap_or_else(|e| panic!("{e:?}")).net;
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 3).unwrap()
 }
 
 struct Golden(Vec<u8>);
@@ -239,8 +238,7 @@ const K: usize = 70;
 const O: usize = 37;
 
 fn model(seed: u64) -> Model {
-    // SAFETY: its indices stay inside their buffers.
-    unsafe { Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed) }.unwrap()
+    Model::from_net(regression(K as i64, O as i64), &Device::cpu(), seed).unwrap()
 }
 
 fn values(model: &Model) -> Vec<Vec<f32>> {
@@ -316,8 +314,7 @@ fn with_large() -> Model {
     let large = at(update(&[1])).or_else(|| at(update(&[1, 2]))).unwrap_or_else(|| panic!("{schedule:?}"));
     let behind = &schedule[large + 1..];
     assert!(behind.iter().any(|task| matches!(task.kind, TaskKind::Launch(_))), "{schedule:?}");
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 3).unwrap()
 }
 
 #[test]

@@ -106,8 +106,7 @@ fn check(number: u64, source: Source, mixes: bool) -> bool {
     let net = castnet_program::net::Net::from_bytes(&castnet_graph::bytes::to_bytes(&compiled.net).unwrap()).unwrap();
     assert!(net == compiled.net, "net {number} is not read back as it was written");
     read_back::read_back(&net);
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED + number) }.unwrap();
+    let mut model = Model::from_net(net, &Device::cpu(), SEED + number).unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();

@@ -48,8 +48,7 @@ fn net(seed: u64, build: impl Fn(&mut Builder, Value) -> Value) -> Model {
     };
     let functions = vec![SourceFunction::new("f", graph(false), Some(graph(true)))];
     let compiled = compile(Source { name: "Draws".into(), parameters, functions }).unwrap();
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(compiled.net, &Device::cpu(), seed) }.unwrap()
+    Model::from_net(compiled.net, &Device::cpu(), seed).unwrap()
 }
 
 /// What a training pass draws.

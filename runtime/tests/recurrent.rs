@@ -129,9 +129,7 @@ impl Case {
         let result = SourceFunction::new("result", build(false, false), None);
         let loss = SourceFunction::new("loss", build(false, true), Some(build(true, true)));
         let compiled = compile(Source { name: "Recurrent".into(), parameters: p, functions: vec![result, loss] });
-        // SAFETY: castnet's compiler made it.
-        unsafe { Model::from_net(compiled.unwrap_or_else(|e| panic!("{}: {e:?}", self.name)).net, &Device::cpu(), 3) }
-            .unwrap()
+        Model::from_net(compiled.unwrap_or_else(|e| panic!("{}: {e:?}", self.name)).net, &Device::cpu(), 3).unwrap()
     }
 }
 

@@ -61,8 +61,7 @@ fn chain(count: i64, looped: bool) -> Source {
 
 fn model(count: i64, looped: bool) -> Model {
     let compiled = compile(chain(count, looped)).unwrap_or_else(|e| panic!("{e:?}"));
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(compiled.net, &Device::cpu(), 5) }.unwrap()
+    Model::from_net(compiled.net, &Device::cpu(), 5).unwrap()
 }
 
 #[test]

@@ -82,8 +82,7 @@ fn run(graph: Graph, arguments: &[Array]) -> Vec<Array> {
     let functions = vec![SourceFunction::new("f", graph, None)];
     let source = Source { name: "Net".into(), parameters: Parameters::default(), functions };
     let compiled = compile(source).unwrap_or_else(|e| panic!("{e:?}"));
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 0) }.unwrap();
+    let mut model = Model::from_net(compiled.net, &Device::cpu(), 0).unwrap();
     model.poison(true);
     model.infer(0, &arguments.iter().collect::<Vec<_>>()).unwrap()
 }

@@ -102,8 +102,7 @@ impl Case {
 
     fn model(&self) -> Model {
         let compiled = compile(self.source()).unwrap_or_else(|e| panic!("{}: {e:?}", self.named()));
-        // SAFETY: castnet's compiler made it.
-        unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap()
+        Model::from_net(compiled.net, &Device::cpu(), 3).unwrap()
     }
 
     /// Loss and gradients are those of the reference.

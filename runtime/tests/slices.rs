@@ -117,8 +117,7 @@ impl Case<'_> {
         let unfused = gradients(written.clone(), &|_| true, EVERYTHING).unwrap();
         let compiled = compile(source).unwrap_or_else(|e| panic!("{what}: {e:?}\n{written}"));
         let program = compiled.reports.iter().find(|r| r.training).unwrap().program.to_text();
-        // SAFETY: castnet's compiler made it.
-        let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap();
+        let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();
         model.poison(true);
         let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
         let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();
@@ -366,8 +365,7 @@ fn embedded(layer_args: &[i64], index: &dyn Fn(&mut Builder, Value) -> Value) ->
     let (inference, training) = (build(false)?, Some(build(true)?));
     let functions = vec![SourceFunction::new("loss", inference, training)];
     let net = compile(Source { name: "Net".into(), parameters, functions }).unwrap().net;
-    // SAFETY: castnet's compiler made it.
-    Ok(unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap())
+    Ok(Model::from_net(net, &Device::cpu(), 3).unwrap())
 }
 
 fn tokens(shape: &[usize], data: &[i64]) -> Array {

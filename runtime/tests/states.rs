@@ -42,8 +42,7 @@ fn linear(parameters: &mut Parameters, name: &str, features: i64) -> Layer {
 
 fn model(source: Source) -> Model {
     let compiled = compile(source).unwrap_or_else(|e| panic!("{e:?}"));
-    // SAFETY: castnet's compiler made it.
-    unsafe { Model::from_net(compiled.net, &Device::cpu(), 5) }.unwrap()
+    Model::from_net(compiled.net, &Device::cpu(), 5).unwrap()
 }
 
 fn array(shape: &[usize], f: impl Fn(usize) -> f32) -> Array {

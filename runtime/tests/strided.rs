@@ -31,8 +31,7 @@ fn model(what: &str, source: Source) -> Model {
     let net = Net::from_bytes(&castnet_graph::bytes::to_bytes(&compiled.net).unwrap()).unwrap();
     assert!(net == compiled.net, "{what} is not read back as it was written");
     read_back::read_back(&net);
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), SEED) }.unwrap_or_else(|e| panic!("{what}: {e}"));
+    let mut model = Model::from_net(net, &Device::cpu(), SEED).unwrap_or_else(|e| panic!("{what}: {e}"));
     model.poison(true);
     model
 }
@@ -312,8 +311,7 @@ fn other_targets_and_streams_are_errors() {
     let told = |change: &dyn Fn(&mut Net)| {
         let mut net = net.clone();
         change(&mut net);
-        // SAFETY: castnet's compiler made it, and nothing of it runs.
-        unsafe { Model::from_net(net, &Device::cpu(), 1) }.map(drop).unwrap_err().to_string()
+        Model::from_net(net, &Device::cpu(), 1).map(drop).unwrap_err().to_string()
     };
     assert_eq!(
         told(&|net| net.targets.clear()),

@@ -281,8 +281,7 @@ impl Case {
 }
 
 fn modelled(net: castnet_program::net::Net) -> Model {
-    // SAFETY: the compiler made the programs.
-    unsafe { Model::from_net(net, &Device::cpu(), 3) }.unwrap()
+    Model::from_net(net, &Device::cpu(), 3).unwrap()
 }
 
 /// All that a call must leave alone.

@@ -71,8 +71,7 @@ fn check(input: &[&str], kinds: &[(&str, Vec<Given>)], values: &[[i64; 3]], smal
     let function = SourceFunction::new("loss", graph.clone(), Some(graph));
     let compiled = compile(Source { name: "Net".into(), parameters, functions: vec![function] });
     let compiled = compiled.unwrap_or_else(|e| panic!("{e:?}"));
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(compiled.net, &Device::cpu(), 3) }.unwrap();
+    let mut model = Model::from_net(compiled.net, &Device::cpu(), 3).unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let tensor = |array: &Array| {

@@ -1,7 +1,11 @@
 //! Running products, kept in f64 or i64.
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Kind, Row};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([x], [products]) if products == x)
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, reverse: bool) {
     let (x, products) = (row.read::<T>(0), row.write::<T>(0));

@@ -1,7 +1,11 @@
 //! Running logarithms of sums of exponentials, of the largest element so far and the sum of what is below it, in f64.
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Kind, Row};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([x], [logs]) if logs == x)
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, reverse: bool) {
     let (x, logs) = (row.read::<T>(0), row.write::<T>(0));

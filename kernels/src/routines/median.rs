@@ -1,7 +1,11 @@
 //! The element in the middle of each row, found among the indices of all.
 
 use super::element::Total;
-use super::{Element, Row, places};
+use super::{Element, Kind, Row, places, places_in};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([x], [value, place, all]) if *value == (x.0, 1) && *place == places_in(1) && *all == places_in(x.1))
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, _: bool) {
     let (x, value, place, all) = (row.read::<T>(0), row.write::<T>(0), row.write::<i64>(1), row.write::<i64>(2));

@@ -1,5 +1,5 @@
 //! Routines: whole rows, one after the other. Files have the names of `castnet_program::routine`; each has a function `row`, which makes the
-//! rows of the results of a row of every operand, in safe code.
+//! rows of the results of a row of every operand, in safe code, and `fits`, which says of what types and lengths they must be.
 //!
 //! A chunk is a block of rows, so that results do not depend on threads.
 
@@ -53,10 +53,25 @@ macro_rules! kernels {
                 $(Routine::$name => by_type!(dtype, $module),)*
             }
         }
+
+        /// Whether a routine takes rows like these: of operands, and of results with the memory behind them.
+        pub(crate) fn fits(routine: Routine, reads: &[Kind], writes: &[Kind]) -> bool {
+            match routine {
+                $(Routine::$name => $module::fits(reads, writes),)*
+            }
+        }
     };
 }
 
 castnet_program::with_routines!(kernels);
+
+/// What a row is of: type and length.
+pub(crate) type Kind = (DType, usize);
+
+/// A row of places in a row of this length.
+fn places_in(length: usize) -> Kind {
+    (DType::I64, length)
+}
 
 /// An array of the routine.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +118,11 @@ impl Rows {
             len: product(&access.dims).checked_div(count).unwrap_or(0),
         };
         let arrays: Vec<Array> = launch.loads.iter().chain(&launch.stores).map(array).collect();
-        assert!(arrays.len() <= ARRAYS && !launch.loads.is_empty(), "{}: so many arrays", launch.name);
+        assert!(
+            arrays.len() <= ARRAYS && !launch.loads.is_empty(),
+            "{}: `check` lets no such arrays pass",
+            launch.name
+        );
         let longest = arrays.iter().map(|a| a.len).max().unwrap_or(0);
         Rows {
             make: kernel(routine, arrays[0].dtype),

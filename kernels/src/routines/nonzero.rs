@@ -3,7 +3,11 @@
 use std::cmp::Ordering;
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Kind, Row, places_in};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([_], [places, count]) if *places == places_in(places.1) && *count == places_in(1))
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, _: bool) {
     let (x, places, count) = (row.read::<T>(0), row.write::<i64>(0), row.write::<i64>(1));

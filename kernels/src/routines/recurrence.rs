@@ -1,7 +1,11 @@
 //! s = b + a · s, kept in f64 or i64.
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Kind, Row};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([a, b], [states]) if a == b && states == b)
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, reverse: bool) {
     let (a, b, states) = (row.read::<T>(0), row.read::<T>(1), row.write::<T>(0));

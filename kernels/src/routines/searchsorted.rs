@@ -3,7 +3,11 @@
 use std::cmp::Ordering;
 
 use super::element::Total;
-use super::{Element, Row};
+use super::{Element, Kind, Row, places_in};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([sorted, x], [places]) if sorted.0 == x.0 && *places == places_in(x.1))
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, right: bool) {
     let (sorted, x, places) = (row.read::<T>(0), row.read::<T>(1), row.write::<i64>(0));

@@ -1,6 +1,10 @@
 //! Rows in order: their places are sorted.
 
-use super::{Element, Row, places};
+use super::{Element, Kind, Row, places, places_in};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([x], [values, at]) if values == x && *at == places_in(x.1))
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, descending: bool) {
     let (x, values, at) = (row.read::<T>(0), row.write::<T>(0), row.write::<i64>(1));

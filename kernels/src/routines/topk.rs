@@ -1,6 +1,10 @@
 //! The first elements of rows as they would be sorted: those that come before the one at the border are found, and sorted alone.
 
-use super::{Element, Row, places};
+use super::{Element, Kind, Row, places, places_in};
+
+pub(super) fn fits(reads: &[Kind], writes: &[Kind]) -> bool {
+    matches!((reads, writes), ([x], [values, at, all]) if values.0 == x.0 && values.1 <= x.1 && *at == places_in(values.1) && *all == places_in(x.1))
+}
 
 pub(super) fn row<T: Element>(row: &mut Row<'_>, largest: bool) {
     let (x, values, at, all) = (row.read::<T>(0), row.write::<T>(0), row.write::<i64>(1), row.write::<i64>(2));

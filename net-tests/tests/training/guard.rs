@@ -47,14 +47,14 @@ fn a_gradient_that_is_not_finite_updates_nothing() -> Result<()> {
         let error = net.loss_step(&mut optimizer, &one).unwrap_err();
         let Error::GradientNotFinite { parameter, step: 2, place: Some(place), .. } = &error else { panic!("{error}") };
         assert_eq!((parameter.as_str(), place.contains("guard.rs:")), ("x", true), "{error}");
-        assert!(error.to_string().starts_with("Root: the gradient of `x` in step 2 is not finite; "), "{error}");
+        assert!(error.to_string().starts_with("Root: the gradient of `x` in step 2 is NaN at element 0; "), "{error}");
         assert_eq!(all(&net, &optimizer), before.clone(), "a step");
 
         // The same by gradients at hand; the call of `loss_grad` advances the states.
         let (_, gradients) = net.loss_grad(&one)?;
         let before = all(&net, &optimizer);
         let error = optimizer.apply(&mut net, &gradients).unwrap_err();
-        assert_eq!(error.to_string(), "Root: the gradient of `x` in step 2 is not finite");
+        assert_eq!(error.to_string(), "Root: the gradient of `x` in step 2 is NaN at element 0");
         assert_eq!(all(&net, &optimizer), before, "apply");
 
         // A loss that is not finite is told as such.

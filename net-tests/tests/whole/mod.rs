@@ -24,8 +24,7 @@ pub fn objective<N: Example>(net: &Net) -> usize {
 
 /// A model of a net with the golden's parameters.
 pub fn model<N: Example>(net: Net, golden: &Golden) -> Model {
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 1) }.unwrap();
+    let mut model = Model::from_net(net, &Device::cpu(), 1).unwrap();
     for (name, value) in golden.parameters() {
         match model.state(name) {
             Ok(_) => model.set_state(name, &in_float(value, N::FLOAT)).unwrap(),

@@ -10,19 +10,18 @@ impl Program {
     ///
     /// An argument whose numbers are checked before the call stays the caller's.
     pub fn donations(&self) -> Vec<(usize, usize)> {
-        let loops = loops(&self.schedule);
-        let order = self.schedule.iter().any(|task| task.stream != 0).then(|| self.order());
-        let mut pairs = vec![];
-        for (argument, given) in self.arguments.iter().enumerate().filter(|(_, given)| given.below.is_empty()) {
-            for (result, made) in self.results.iter().enumerate() {
-                let (old, new) = (Place::Argument(argument), Place::Result(result));
-                let waits = |order| self.waits_for_readers(&old, &new, order);
-                if given.ty == made.ty && self.gives_way(&old, &new, &loops) && order.as_ref().is_none_or(waits) {
-                    pairs.push((argument, result));
-                }
-            }
-        }
-        pairs
+        let pairs = (0..self.arguments.len()).flat_map(|a| (0..self.results.len()).map(move |r| (a, r)));
+        pairs.filter(|&(argument, result)| self.may_donate(argument, result)).collect()
+    }
+
+    /// Whether that is so of one pair.
+    pub fn may_donate(&self, argument: usize, result: usize) -> bool {
+        let Some((given, made)) = self.arguments.get(argument).zip(self.results.get(result)) else { return false };
+        let (old, new) = (Place::Argument(argument), Place::Result(result));
+        given.below.is_empty()
+            && given.ty == made.ty
+            && self.gives_way(&old, &new, &loops(&self.schedule))
+            && (self.schedule.iter().all(|task| task.stream == 0) || self.waits_for_readers(&old, &new, &self.order()))
     }
 
     /// Whether all tasks that read what lies in one place come before those that write to the other, or are the same.

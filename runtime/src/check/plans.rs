@@ -26,7 +26,7 @@ pub fn memory(model: &Model) -> Result<(), Mistake> {
     let calls = Call::all(model)?;
     // By the same kernels: only the memory differs.
     let outcome = |net: Net, poison: bool| {
-        let mut twin = Model::of_net(net, &model.device(), model.seed())?;
+        let mut twin = Model::from_net(net, &model.device(), model.seed())?;
         twin.poison(poison);
         Outcome::of(&mut twin, model, &calls)
     };
@@ -43,7 +43,7 @@ pub fn memory(model: &Model) -> Result<(), Mistake> {
 pub fn kernels(model: &Model) -> Result<(), Mistake> {
     let calls = Call::all(model)?;
     let emitted = Outcome::of(&mut model.twin()?, model, &calls)?;
-    let mut interpreter = Model::of_net(model.net().clone(), &model.device(), model.seed())?;
+    let mut interpreter = Model::from_net(model.net().clone(), &model.device(), model.seed())?;
     emitted.same("by the build's kernels", &Outcome::of(&mut interpreter, model, &calls)?, "by the interpreter")
 }
 

@@ -24,7 +24,7 @@ pub fn saved(model: &Model) -> Result<(), Mistake> {
         first.any_step(call.function, &mut optimizer, &call.arguments())?;
     }
     first.save(&file.0)?;
-    let mut second = Model::of_net(model.net().clone(), &model.device(), model.seed().wrapping_add(1))?;
+    let mut second = Model::from_net(model.net().clone(), &model.device(), model.seed().wrapping_add(1))?;
     second.load(&file.0)?;
     let (here, there) = ("when it was saved", "when it was loaded");
     Outcome::values(&first)?.same(here, &Outcome::values(&second)?, there)?;

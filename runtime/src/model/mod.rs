@@ -72,22 +72,14 @@ impl Model {
         Model::of(net::loaded::<N>()?, device, seed)
     }
 
-    /// A new model of a network that was compiled while the program runs. Without compiled stages, the interpreter runs all of them.
+    /// A new model of a network that was compiled while the program runs, or that comes from anywhere: whatever it says, it runs in its own memory
+    /// or is refused, here or by a call. Without compiled stages, the interpreter runs all of them.
     ///
     /// # Errors
     /// If the network is not valid, or there is no memory for its parameters.
-    ///
-    /// # Safety
-    /// Its programs are as castnet's compiler made them: that numbers name what there is, and that buffers lie in their places, is checked,
-    /// but not that every index of a launch stays inside of its buffer.
-    pub unsafe fn from_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
-        Model::of_net(net, device, seed)
-    }
-
-    /// As [`Model::from_net`], whose promise the caller keeps.
-    pub(crate) fn of_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
+    pub fn from_net(net: Net, device: &Device, seed: u64) -> Result<Model> {
         let name = net.name.clone();
-        let loaded = Loaded::new(net, &[], &[]).map_err(|what| Error::BadNet { net: name, what })?;
+        let loaded = Loaded::from_outside(net).map_err(|what| Error::BadNet { net: name, what })?;
         Model::of(Arc::new(loaded), device, seed)
     }
 

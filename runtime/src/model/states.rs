@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use castnet_kernels::update::Real;
 use castnet_program::net::State;
+use castnet_program::types::DType;
 
 use super::Model;
 use crate::array::Array;
@@ -56,6 +57,10 @@ impl States {
         }
         if let Some(value) = &mut self.values[state] {
             value.bytes_mut().copy_from_slice(from);
+            if value.dtype() == DType::Bool {
+                // A program that nobody vouches for may have left any bytes there.
+                value.bytes_mut().iter_mut().for_each(|byte| *byte &= 1);
+            }
         }
     }
 

@@ -257,8 +257,9 @@ impl Model {
             return Err(match what {
                 NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
                 NotFinite::Gradient(parameter) => {
+                    let (element, found) = loaded.first_not_finite(parameter, &training.gradients);
                     let parameter = loaded.net.parameters[parameter].name.clone();
-                    Error::GradientNotFinite { net, step, parameter, place }
+                    Error::GradientNotFinite { net, step, parameter, element, found, place }
                 }
             });
         }
@@ -406,8 +407,9 @@ impl Model {
             Outcome::Overflow | Outcome::NotFinite(NotFinite::Loss) => {}
             Outcome::NotFinite(NotFinite::Gradient(parameter)) => {
                 let (net, step) = (self.loaded.net.name.clone(), state.steps() + 1);
+                let (element, found) = self.loaded.first_not_finite(parameter, &gradients.arena);
                 let parameter = self.loaded.net.parameters[parameter].name.clone();
-                return Err(Error::GradientNotFinite { net, step, parameter, place: None });
+                return Err(Error::GradientNotFinite { net, step, parameter, element, found, place: None });
             }
         }
         Ok(())
@@ -463,7 +465,7 @@ mod tests {
         let precision = Some(DType::F16);
         let function = SourceFunction { precision, ..SourceFunction::new("f", graph.clone(), Some(graph)) };
         let source = Source { name: "F".into(), parameters, functions: vec![function] };
-        Model::of_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
+        Model::from_net(compile(source).unwrap_or_else(|e| panic!("{e:?}")).net, &Device::cpu(), 1).unwrap()
     }
 
     fn x(last: f32) -> Array {

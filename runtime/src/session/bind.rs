@@ -179,7 +179,7 @@ impl<'a, A: Given> Call<'a, A> {
         if values[symbol] == UNBOUND {
             let constant = size.eval(&|_| 0);
             // Where it does not come out even, or negative, the check of this dim fails.
-            values[symbol] = ((found - constant) / coefficient).max(0);
+            values[symbol] = found.saturating_sub(constant).checked_div(coefficient).unwrap_or(0).max(0);
         }
     }
 

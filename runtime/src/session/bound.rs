@@ -1,12 +1,11 @@
 //! A program with its run-time sizes bound: what runs, in order, and where everything lies.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use castnet_kernels::Kernel;
 use castnet_kernels::isa::Isa;
-use castnet_program::program::{Named, Place, Program, Source};
+use castnet_kernels::{Extent, Kernel, Refused, check};
+use castnet_program::program::{Buffer, Launch, Named, Place, Program, Source};
 use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
@@ -114,6 +113,24 @@ impl<'a> Sizes<'a> {
         })
     }
 
+    /// The elements of a buffer. What lies by strides has those of its argument or result, however they lie.
+    fn extent(&self, buffer: &Buffer, home: &Home) -> Extent {
+        let mut elements = 0..home.len as i64;
+        if let Some(named) = self.program.strided(buffer) {
+            elements = 0..1;
+            for (stride, size) in buffer.place.strides(named.ty.rank()).iter().zip(&named.ty.shape) {
+                let end = self.eval(stride).saturating_mul((self.eval(size) - 1).max(0));
+                elements = elements.start.saturating_add(end.min(0))..elements.end.saturating_add(end.max(0));
+            }
+        }
+        Extent { dtype: buffer.dtype, elements }
+    }
+
+    fn too_much_work(&self, launch: &Launch, chunks: usize) -> Error {
+        let (function, launch) = (self.program.name.clone(), launch.name.clone());
+        Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize }
+    }
+
     fn elements(&self, ty: &Type, what: &str) -> Result<usize> {
         self.length(&ty.len(), what)
     }
@@ -188,6 +205,7 @@ impl Bound {
             let what = format!("{}: buffer `{}` ends beyond its place", program.name, program.buffers[buffer].name);
             return Err(Error::BadNet { net: loaded.net.name.clone(), what });
         }
+        super::apart::check(loaded, &sizes, &homes, &strides, depth)?;
 
         for launch in &program.launches {
             let dims = launch.space.iter().chain(&launch.reduce).map(|size| sizes.length(size, &launch.name));
@@ -215,12 +233,15 @@ impl Bound {
 
         let dtypes: Vec<_> = program.buffers.iter().map(|b| b.dtype).collect();
         let mut kernels = Vec::with_capacity(program.launches.len());
+        let extents: Vec<Extent> = program.buffers.iter().zip(&homes).map(|(b, home)| sizes.extent(b, home)).collect();
         for (number, launch) in program.launches.iter().enumerate() {
+            check(launch, &extents, &|name| sizes.value(name)).map_err(|refused| match refused {
+                Refused::Invalid(what) => bad(format!("{}: launch `{}`: {what}", program.name, launch.name)),
+                Refused::TooLarge => sizes.too_much_work(launch, usize::MAX),
+            })?;
             let emitted = loaded.emitted(function, training, number);
-            let kernel = || Kernel::new(launch, &dtypes, isa, &emitted, &|name| sizes.value(name));
-            // A launch that the kernels do not take can only come from a program made by hand.
-            let kernel = catch_unwind(AssertUnwindSafe(kernel));
-            kernels.push(kernel.map_err(|_| bad(format!("launch `{}` is not valid", launch.name)))?);
+            let kernel = Kernel::new(launch, &dtypes, isa, &emitted, &|name| sizes.value(name));
+            kernels.push(if loaded.is_vouched() { kernel } else { kernel.loose() });
         }
 
         let alone = Phases::new(loaded, &sizes, &kernels, &homes, &program.schedule)?;
@@ -249,8 +270,7 @@ impl Bound {
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
             bound.new_results(program)?;
-            let (function, launch) = (program.name.clone(), program.launches[launch].name.clone());
-            return Err(Error::TooMuchWork { function, launch, chunks, most: MAX_CHUNKS as usize });
+            return Err(sizes.too_much_work(&program.launches[launch], chunks));
         }
         if training {
             bound.own_results = bound.new_results(program)?;

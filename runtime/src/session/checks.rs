@@ -10,23 +10,16 @@ use crate::ending::Outcome;
 use crate::error::{Error, Result};
 use crate::memory::Shared;
 use crate::validate::writes;
-use crate::verdict::{RIGHT, Word};
+use crate::verdict::{Code, RIGHT, Watch, Word, first};
 
-/// When a check is done.
-pub(super) struct Done {
-    /// Its first word.
-    pub(super) word: usize,
-    /// The first phase that runs after it.
-    pub(super) phase: usize,
-}
-
-/// The checks of a program, by the phase that finds the last word of each.
-pub(super) fn done(program: &Program, homes: &[Home], schedule: &Schedule) -> Vec<Done> {
-    let mut written = vec![0; program.words()];
+/// What is watched in a program's runs: its checks, in order.
+pub(super) fn watches(program: &Program, homes: &[Home], schedule: &Schedule) -> Vec<Watch> {
+    // Of each word: the first phase after what writes it last, and that launch.
+    let mut written = vec![(0, 0); program.words()];
     schedule.each(|stand| {
         for buffer in writes(&program.launches[stand.launch]) {
             if let Place::Check(word) = homes[buffer].place {
-                written[word] = written[word].max(stand.last() + 1);
+                written[word] = written[word].max((stand.last() + 1, stand.launch));
             }
         }
     });
@@ -34,7 +27,12 @@ pub(super) fn done(program: &Program, homes: &[Home], schedule: &Schedule) -> Ve
     let each = |check: &Check| {
         let words = word..word + check.words();
         word = words.end;
-        Done { word: words.start, phase: written[words].iter().copied().max().unwrap_or(0) }
+        let code = match check.must {
+            Must::Lie(_) => Code::Index,
+            Must::Divide(_) => Code::Divisor,
+        };
+        let (phase, task) = written[words.clone()].iter().copied().max().unwrap_or_default();
+        Watch { code, task, words, phase }
     };
     program.checks.iter().map(each).collect()
 }
@@ -45,9 +43,9 @@ impl Phases {
     /// # Safety
     /// `words` are the session's; no earlier phase runs any more.
     pub(super) unsafe fn has_failed(&self, phase: usize, words: Shared<i64>) -> bool {
-        let done = self.checks.iter().chain([&self.guard]).filter(|done| done.phase <= phase);
+        let told = self.watches.iter().filter(|watch| watch.phase <= phase);
         // SAFETY: there are as many words, and what writes these has run, as the caller says.
-        done.into_iter().any(|done| !unsafe { self.word(done, words).is_right() })
+        told.into_iter().any(|watch| !unsafe { self.word(watch.words.start, words).is_right() })
     }
 
     /// The word of what is not finite.
@@ -55,15 +53,17 @@ impl Phases {
     /// # Safety
     /// `words` are the session's.
     pub(super) unsafe fn verdict(&self, words: Shared<i64>) -> Word {
+        // The last that is watched is the ending.
+        let last = self.watches.last().map_or(0, |watch| watch.words.start);
         // SAFETY: as the caller says.
-        unsafe { self.word(&self.guard, words) }
+        unsafe { self.word(last, words) }
     }
 
     /// # Safety
     /// `words` are the session's.
-    unsafe fn word(&self, done: &Done, words: Shared<i64>) -> Word {
+    unsafe fn word(&self, number: usize, words: Shared<i64>) -> Word {
         // SAFETY: there are as many words.
-        Word::new(Shared::new(unsafe { words.0.add(done.word) }))
+        Word::new(Shared::new(unsafe { words.0.add(number) }))
     }
 }
 
@@ -79,14 +79,13 @@ impl Session {
     /// The mistake that the first check found which found one.
     pub(super) fn verdict(&self, phases: &Phases, scale: f32) -> Result<Outcome> {
         let program = self.program()?;
-        let words = self.checks.slice::<i64>();
-        for (check, done) in program.checks.iter().zip(&phases.checks) {
-            let words = &words[done.word..done.word + check.words()];
-            if words[0] != RIGHT {
-                return Err(self.mistake(program, check, words));
+        match first(&phases.watches, self.checks.slice::<i64>()) {
+            None => Ok(Outcome::Done),
+            Some((_, Watch { code: Code::NotFinite, .. }, words)) => Ok(Outcome::of(words[0], scale)),
+            Some((number, Watch { code: Code::Index | Code::Divisor, .. }, words)) => {
+                Err(self.mistake(program, &program.checks[number], words))
             }
         }
-        Ok(Outcome::of(words[phases.guard.word], scale))
     }
 
     fn mistake(&self, program: &Program, check: &Check, words: &[i64]) -> Error {

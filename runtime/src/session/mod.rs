@@ -1,5 +1,6 @@
 //! A program that runs: run-time sizes bound, memory allocated, kernels resolved.
 
+mod apart;
 mod bind;
 mod bound;
 mod checks;

@@ -8,22 +8,21 @@ use castnet_program::program::ending::{EndingKind, Placement, ending, gather};
 use castnet_program::program::{Program, Task};
 
 use super::bound::{Bound, Home, Names, Sizes};
-use super::checks::{self, Done};
+use super::checks;
 use super::in_place::{self, AtOnce};
 use super::rounds::{Lengths, Schedule};
 use crate::error::Result;
 use crate::flat::Piece;
 use crate::net::Loaded;
+use crate::verdict::{Code, Watch};
 
 /// What runs in a call, phase by phase.
 pub(crate) struct Phases {
     pub(super) schedule: Schedule,
     /// Phases that update a parameter in place of storing its gradient, in order.
     pub(super) at_once: Vec<AtOnce>,
-    /// When each check of the program is done.
-    pub(super) checks: Vec<Done>,
-    /// When it is known whether loss and gradients are finite.
-    pub(super) guard: Done,
+    /// What may be found wrong: by each check of the program, then by the ending, whether loss and gradients are finite.
+    pub(super) watches: Vec<Watch>,
     /// Room for the sums of squares, one a piece.
     pub(super) squares: Vec<AtomicU64>,
     /// The most pieces of a phase.
@@ -46,8 +45,8 @@ impl Phases {
         let rounds = |count: &_| sizes.length(count, "the number of rounds");
         let parts = |launch: usize| kernels[launch].parts();
         let schedule = Schedule::new(&Lengths { loaded, name, rounds: &rounds, parts: &parts }, tasks)?;
-        let checks = checks::done(program, homes, &schedule);
-        Ok(Phases::of(schedule, checks, program.words()))
+        let watches = checks::watches(program, homes, &schedule);
+        Ok(Phases::of(schedule, watches, program.launches.len(), program.words()))
     }
 
     /// Of an ending without a program, of these parameters.
@@ -56,19 +55,20 @@ impl Phases {
     /// None: there are no rounds.
     pub(crate) fn of_ending(loaded: &Loaded, parameters: &[usize]) -> Result<Phases> {
         let lengths = Lengths { loaded, name: &loaded.net.name, rounds: &|_| Ok(0), parts: &|_| 0 };
-        Ok(Phases::of(Schedule::new(&lengths, &ending(parameters))?, vec![], 0))
+        Ok(Phases::of(Schedule::new(&lengths, &ending(parameters))?, vec![], 0, 0))
     }
 
-    /// Behind the words of the checks stands that of what is not finite.
-    fn of(schedule: Schedule, checks: Vec<Done>, words: usize) -> Phases {
+    /// Behind the launches stands the ending, and behind the words of the checks its own.
+    fn of(schedule: Schedule, mut watches: Vec<Watch>, launches: usize, words: usize) -> Phases {
         let decides = schedule.ending().find(|(_, phase)| phase.kind == EndingKind::Factor);
+        let phase = decides.map_or(usize::MAX, |(number, _)| number + 1);
+        watches.push(Watch { code: Code::NotFinite, task: launches, words: words..words + 1, phase });
         Phases {
-            guard: Done { word: words, phase: decides.map_or(usize::MAX, |(number, _)| number + 1) },
+            watches,
             squares: schedule.pieces().iter().map(|_| AtomicU64::new(0)).collect(),
             most_pieces: schedule.ending().map(|(_, phase)| phase.pieces.len()).max().unwrap_or(0),
             at_once: vec![],
             schedule,
-            checks,
         }
     }
 

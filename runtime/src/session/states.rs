@@ -51,7 +51,7 @@ impl StatePlaces {
             let Place::State(number) = buffer.place else { continue };
             let used = places.used.iter().find(|u| u.state == number);
             let bytes = sizes.length(&buffer.size, &buffer.name)? * buffer.dtype.bytes();
-            if used.is_none_or(|u| u.bytes != bytes) {
+            if used.is_none_or(|u| u.bytes != bytes) || !buffer.start.is_zero() {
                 return Err(bad(format!("{}: buffer `{}` is no state", program.name, buffer.name)));
             }
         }
@@ -60,8 +60,8 @@ impl StatePlaces {
 
     /// Bytes from a state to one that stands `states` further in the net's list.
     pub(super) fn stride(&self, state: usize, states: i64) -> isize {
-        let other = self.starts.get(state + states as usize).copied().unwrap_or(self.bytes);
-        other as isize - self.starts[state] as isize
+        let other = usize::try_from(states).ok().and_then(|by| self.starts.get(state.checked_add(by)?));
+        other.copied().unwrap_or(self.bytes) as isize - self.starts[state] as isize
     }
 }
 

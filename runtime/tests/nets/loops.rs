@@ -60,10 +60,8 @@ pub fn compare(number: u64, source: Source, sizes: &[(i64, i64)], table: usize) 
     let report = compiled.reports.iter().find(|r| r.training).unwrap();
     let texts = || format!("{written}\n{}\n{}", report.optimised, report.program.to_text());
     // Two of them, as each call draws other random numbers.
-    // SAFETY: castnet's compiler made it.
-    let mut twin = unsafe { Model::from_net(net.clone(), &Device::cpu(), 3 + number) }.unwrap();
-    // SAFETY: castnet's compiler made it.
-    let mut model = unsafe { Model::from_net(net, &Device::cpu(), 3 + number) }.unwrap();
+    let mut twin = Model::from_net(net.clone(), &Device::cpu(), 3 + number).unwrap();
+    let mut model = Model::from_net(net, &Device::cpu(), 3 + number).unwrap();
     model.poison(true);
     let names: Vec<String> = model.parameters().map(|(name, _)| name.to_string()).collect();
     let parameters: Vec<Tensor> = names.iter().map(|name| tensor(&model.parameter(name).unwrap())).collect();

@@ -1,126 +1,16 @@
-//! Does a network's data hold together? Checked once when it is read, before anything relies on it.
+//! One launch: that all numbers in it refer to something, and that lanes, levels and families fit together.
 
-use castnet_program::net::{Backend, ForTarget, Function, Mirror, Net, Parameter, Programs};
 use castnet_program::program::strided::{is_hidden, is_stride};
 use castnet_program::program::{
-    Access, Family, Launch, Layout, Level, Must, Place, Program, Right, Source, Stage, Strided, Target, Task, TaskKind,
-    Tile,
+    Access, Family, Launch, Level, Place, Program, Right, Source, Stage, Strided, Target, Tile,
 };
 use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::DType;
 
-/// Row values of a launch at most.
-const ROWS: usize = 1 << 16;
+use super::{Check, ensure, reads, tile_operands, writes};
 
-type Check = Result<(), String>;
-
-fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
-    if holds { Ok(()) } else { Err(what()) }
-}
-
-/// Every number that refers to something must refer to something.
-pub(crate) fn net(net: &Net) -> Check {
-    for p in &net.parameters {
-        ensure(p.shape.iter().all(|&s| s > 0), || format!("parameter `{}` has a size that is not positive", p.name))?;
-    }
-    let ForTarget { layouts, mirrors, programs, .. } = net.on(Backend::Cpu).ok_or("it was not compiled for the CPU")?;
-    let counted = layouts.len() == net.parameters.len();
-    ensure(counted, || format!("{} layouts of {} parameters", layouts.len(), net.parameters.len()))?;
-    net.parameters.iter().zip(layouts).try_for_each(|(p, layout)| lies(p, layout))?;
-    for (at, Mirror { parameter, dtype, layout }) in mirrors.iter().enumerate() {
-        let p = net.parameters.get(*parameter).ok_or_else(|| format!("a mirror of parameter {parameter}"))?;
-        lies(p, layout)?;
-        let rounds = net.float == DType::F32 && matches!(dtype, DType::F16 | DType::BF16);
-        let twice = mirrors[..at].iter().any(|known| (known.parameter, known.dtype) == (*parameter, *dtype));
-        ensure((*dtype == net.float || rounds) && !twice, || format!("a mirror of `{}` in {dtype}", p.name))?;
-    }
-    let fits = programs.len() == net.functions.len();
-    ensure(fits, || format!("{} functions, of which the CPU has {}", net.functions.len(), programs.len()))?;
-    net.functions.iter().zip(programs).try_for_each(|(f, programs)| function(net, f, programs))
-}
-
-/// Whether a parameter can lie so.
-fn lies(p: &Parameter, layout: &Layout) -> Check {
-    let Layout::Panels(order) = layout else { return Ok(()) };
-    let mut axes = order.clone();
-    axes.sort_unstable();
-    let whole = !p.shape.is_empty() && axes == (1..p.shape.len()).collect::<Vec<_>>();
-    ensure(whole, || format!("the panels of parameter `{}` do not name each axis but the first", p.name))
-}
-
-fn function(net: &Net, function: &Function, programs: &Programs) -> Check {
-    program(net, &programs.inference, false)?;
-    let known = function.reaches.iter().all(|&p| p < net.parameters.len());
-    ensure(known, || format!("`{}` reaches an unknown parameter", function.name))?;
-    let Some(training) = &programs.training else { return Ok(()) };
-    program(net, training, true)?;
-    let objective = training.results.first().is_some_and(|r| r.ty.is_scalar() && r.ty.dtype == net.float);
-    ensure(objective, || format!("the first result of `{}` is not a scalar of {}", function.name, net.float))
-}
-
-fn program(net: &Net, program: &Program, training: bool) -> Check {
-    let at = |what: String| format!("{}: {what}", program.name);
-    let symbols = program.symbols();
-    let made = program.checks.iter().filter_map(|check| match &check.must {
-        Must::Lie(below) => Some(below),
-        Must::Divide(_) => None,
-    });
-    let below = program.arguments.iter().flat_map(|a| &a.below).chain(made).flat_map(|b| [&b.least, &b.limit]);
-    let results = program.results.iter().flat_map(|result| &result.ty.shape);
-    let sizes = below.chain(results).flat_map(|size| size.names());
-    let mut names = program.rules.iter().flat_map(|r| r.names()).chain(sizes);
-    if let Some(name) = names.find(|name| symbols.binary_search(name).is_err()) {
-        return Err(at(format!("no argument has the run-time size `{name}` of a rule, a check or a result")));
-    }
-    for &(argument, result) in &program.donates {
-        let pair = program.arguments.get(argument).zip(program.results.get(result));
-        let fits = pair.is_some_and(|(a, r)| a.ty == r.ty && a.below.is_empty());
-        ensure(fits, || at(format!("argument {argument} cannot be donated to result {result}")))?;
-    }
-    for b in &program.buffers {
-        let known = match b.place {
-            Place::Argument(i) => program.arguments.get(i).is_some_and(|a| a.ty.dtype == b.dtype),
-            Place::Result(i) => program.results.get(i).is_some_and(|r| r.ty.dtype == b.dtype),
-            Place::Parameter(i) => i < net.parameters.len() && b.dtype == net.float,
-            Place::Mirror(i) => net.on(Backend::Cpu).is_some_and(|t| t.mirror(i, b.dtype).is_some()),
-            Place::Gradient(i) => training && i < net.parameters.len() && b.dtype == net.float,
-            Place::State(i) => net.states.get(i).is_some_and(|s| s.ty.dtype == b.dtype),
-            Place::Check(i) => i < program.words() && b.dtype == DType::I64,
-            Place::Arena(_) => true,
-        };
-        ensure(known, || at(format!("buffer `{}` lies nowhere", b.name)))?;
-        let is_whole = |whole: usize| program.buffers.get(whole).is_some_and(|whole| whole.part_of.is_none());
-        ensure(b.part_of.is_none_or(is_whole), || at(format!("buffer `{}` is a part of none", b.name)))?;
-        let whole = b.start.is_zero() && b.strides.is_empty();
-        ensure(whole || program.strided(b).is_none(), || {
-            at(format!("buffer `{}` is a part of what is strided", b.name))
-        })?;
-    }
-    for l in &program.launches {
-        launch(program, l).map_err(|what| at(format!("launch `{}`: {what}", l.name)))?;
-        let known = l.updates.is_none_or(|p| p < net.parameters.len());
-        ensure(known, || at(format!("launch `{}` updates an unknown parameter", l.name)))?;
-    }
-    steps(program, &program.schedule, false).map_err(at)
-}
-
-fn steps(program: &Program, schedule: &[Task], inside: bool) -> Check {
-    for step in schedule {
-        ensure(!inside || step.stream == 0, || format!("a task in a loop on stream {}", step.stream))?;
-        match &step.kind {
-            TaskKind::Launch(i) => ensure(*i < program.launches.len(), || format!("no launch number {i}"))?,
-            TaskKind::Loop { count, body, .. } => {
-                ensure(count.as_const().is_none_or(|c| c >= 0), || format!("a repeat of {count} rounds"))?;
-                steps(program, body, true)?;
-            }
-            TaskKind::Ending(ending) => return Err(format!("`{}` in a program", ending.kind.name())),
-        }
-    }
-    Ok(())
-}
-
-fn launch(program: &Program, launch: &Launch) -> Check {
+pub(super) fn check(program: &Program, launch: &Launch) -> Check {
     for buffer in reads(launch).chain(writes(launch)) {
         ensure(buffer < program.buffers.len(), || format!("no buffer number {buffer}"))?;
     }
@@ -134,12 +24,16 @@ fn launch(program: &Program, launch: &Launch) -> Check {
     for access in launch.loads.iter().chain(&launch.stores) {
         ensure(access.dims.len() == access.index.len(), || "an access without one index a dim".to_string())?;
         let mut indices = access.index.iter().chain(access.within.iter().map(|(index, _)| index));
-        let divides = indices.all(|i| i.divide > 0 && i.modulo >= 0);
-        ensure(divides, || "an index with a divisor that is not positive".to_string())?;
+        let loops = launch.space.len() + launch.reduce.len();
+        let known = indices.all(|i| i.divide > 0 && i.modulo >= 0 && i.terms.iter().all(|(dim, _)| *dim < loops));
+        ensure(known, || "an index with a divisor that is not positive, or by no loop".to_string())?;
         let of_lane = access.outside.is_none_or(|outside| outside.lane() == dtype(access).lane());
         ensure(of_lane, || "a value outside that is of another lane than the memory".to_string())?;
     }
     strides(program, launch)?;
+    let levels = launch.stages.iter().map(|stage| stage.level);
+    let rows = matches!(launch.family, Family::Row | Family::Column);
+    ensure(rows || levels.into_iter().all(|level| level == Level::Element), || "a stage a row without rows".into())?;
     let sum = match &launch.family {
         Family::Flat => {
             ensure(launch.reduce.is_empty(), || "a reduction without a place for it".to_string())?;
@@ -163,8 +57,17 @@ fn launch(program: &Program, launch: &Launch) -> Check {
             ensure(rows && launch.stages.is_empty(), || format!("`{}` of other rows", routine.name()))?;
             None
         }
-        Family::Tile(tile) => Some(tile_lane(program, launch, tile)?),
+        Family::Tile(tile) => {
+            let fits = launch.stages.len() == 1 && launch.reduce.is_empty();
+            ensure(fits, || "a tile with other stages than one, or a reduction of its own".into())?;
+            Some(tile_lane(program, launch, tile)?)
+        }
     };
+    if !matches!(launch.family, Family::Scatter(_) | Family::Routine { .. }) {
+        let targets = || launch.stages.iter().flat_map(|stage| &stage.outputs);
+        let once = |store: usize| targets().filter(|target| **target == Target::Store(store)).count() == 1;
+        ensure((0..launch.stores.len()).all(once), || "a store that nothing or more than one output goes to".into())?;
+    }
     // The lane of each row value, once a stage has made it.
     let mut rows = vec![];
     launch.stages.iter().try_for_each(|s| stage(launch, s, &dtype, sum, &mut rows))
@@ -223,6 +126,17 @@ fn stage(
     let arity = stage.inputs.len() == code.inputs.len() && stage.outputs.len() == code.outputs.len();
     ensure(arity, || "a stage whose operands do not fit its code".to_string())?;
     let lanes = code.lanes()?;
+    let times = |slot: &usize| {
+        let to = stage
+            .outputs
+            .iter()
+            .filter(|target| matches!(target, Target::Row(to) | Target::Reduce(_, to) if to == slot));
+        to.count()
+    };
+    let read = |source: &Source| matches!(source, Source::Row(slot) if times(slot) > 0);
+    ensure(!stage.inputs.iter().any(read), || "a stage that writes a row value that it reads".to_string())?;
+    let targets = launch.stages.iter().flat_map(|stage| &stage.outputs);
+    let most = targets.filter(|target| matches!(target, Target::Row(_) | Target::Reduce(..))).count();
     let dims = launch.space.len() + if stage.level == Level::Element { launch.reduce.len() } else { 0 };
     for (source, &lane) in stage.inputs.iter().zip(&code.inputs) {
         let fits = match source {
@@ -253,8 +167,8 @@ fn stage(
     }
     for (target, &lane) in stage.outputs.iter().zip(&made) {
         if let Target::Row(slot) | Target::Reduce(_, slot) = target {
-            // Row values lie in one list: what is in between takes room, too.
-            ensure(*slot < ROWS, || format!("row value number {slot}"))?;
+            // Row values lie in one list: what is in between would take room, too.
+            ensure(*slot < most && times(slot) == 1, || format!("row value number {slot}"))?;
             rows.retain(|(known, _)| known != slot);
             rows.push((*slot, lane));
         }
@@ -281,29 +195,4 @@ fn tile_lane(program: &Program, launch: &Launch, tile: &Tile) -> Result<Lane, St
     ensure(fits, || "a tile whose operands do not have its dims".to_string())?;
     let [a, b] = tile.buffers().map(|buffer| program.buffers[buffer].dtype);
     Lane::of_products(a, b).ok_or_else(|| format!("a tile of {a} and {b}"))
-}
-
-/// What the sums of a launch are made of.
-fn tile_operands(family: &Family) -> impl Iterator<Item = usize> {
-    let operands = match family {
-        Family::Tile(Tile::MatMul { a, b, .. }) => {
-            let (Right::Strided(Strided { buffer: b, .. }) | Right::Panels(b) | Right::PanelsTransposed(b)) = b;
-            [Some(a.buffer), Some(*b)]
-        }
-        Family::Tile(Tile::Conv2d { input, weight, .. }) => [Some(input.buffer), Some(*weight)],
-        Family::Tile(Tile::Conv2dInputGrad { dy, weight, .. }) => [Some(dy.buffer), Some(*weight)],
-        Family::Tile(Tile::Conv2dWeightGrad { input, dy, .. }) => [Some(input.buffer), Some(dy.buffer)],
-        Family::Flat | Family::Row | Family::Column | Family::Scatter(_) | Family::Routine { .. } => [None, None],
-    };
-    operands.into_iter().flatten()
-}
-
-/// The buffers that a launch reads.
-pub(crate) fn reads(launch: &Launch) -> impl Iterator<Item = usize> {
-    tile_operands(&launch.family).chain(launch.loads.iter().map(|access| access.buffer))
-}
-
-/// The buffers that a launch writes.
-pub(crate) fn writes(launch: &Launch) -> impl Iterator<Item = usize> {
-    launch.stores.iter().map(|access| access.buffer)
 }
