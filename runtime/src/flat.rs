@@ -235,7 +235,7 @@ pub(crate) struct InPlace<'a> {
 
 impl Update for InPlace<'_> {
     unsafe fn update(&self, _: usize, at: usize, gradient: Gradient<'_>) {
-        // SAFETY: the kernel hands over each element of the parameter once, and `session::in_place` made sure that no other launch reads it.
+        // SAFETY: the kernel hands over each element of the parameter once, and `backend::cpu::in_place` made sure that no other launch reads it.
         unsafe {
             match gradient {
                 Gradient::F32(run) => self.target.update(self.of, self.start + at, run, 1.0),

@@ -1,6 +1,8 @@
 //! Runs compiled castnet networks: the pool of threads, arrays, models, optimizers, data and checkpoints.
 
 pub mod array;
+mod backend;
+mod call;
 #[cfg(feature = "check")]
 pub mod check;
 pub mod checkpoint;
@@ -21,7 +23,6 @@ pub mod net;
 pub mod optimizer;
 mod pool;
 mod replace;
-mod session;
 pub mod train;
 mod validate;
 mod verdict;

@@ -7,21 +7,21 @@ mod train;
 mod values;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
 use crate::array::Array;
+use crate::call::Executable;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
-use crate::session::Session;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
 pub(crate) use loss_scale::{LossScales, SavedScales};
@@ -44,8 +44,8 @@ pub struct Model {
     parameters: Memory,
     states: States,
     /// One a function.
-    inference: Vec<Mutex<Session>>,
-    training: Vec<Option<Mutex<Training>>>,
+    inference: Vec<Arc<Executable>>,
+    training: Vec<Option<Training>>,
     stop_on_nan: bool,
 }
 
@@ -89,9 +89,9 @@ impl Model {
         init::initialise(&loaded, seed, &mut parameters)?;
         mirrors::refresh_all(&loaded, &mut parameters);
         let functions = loaded.net.cpu();
-        let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
+        let inference = (0..functions.len()).map(|f| Executable::new(&loaded, f, false).map(Arc::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
-            Some(_) => Training::new(&loaded, f).map(|t| Some(Mutex::new(t))),
+            Some(_) => Training::new(&loaded, f).map(Some),
             None => Ok(None),
         });
         Ok(Model {
@@ -144,22 +144,20 @@ impl Model {
     /// Fills working memory with NaN before each run, to find what is read before it is written; for tests.
     #[doc(hidden)]
     pub fn poison(&mut self, poison: bool) {
-        for session in &mut self.inference {
-            session.get_mut().unwrap_or_else(PoisonError::into_inner).poison(poison);
-        }
-        for training in self.training.iter_mut().flatten() {
-            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.poison(poison);
-        }
+        self.remake(&|executable| executable.remade(executable.isa(), poison));
     }
 
     /// Runs all but the optimizers with another instruction set of the machine than its best; for tests.
     #[doc(hidden)]
     pub fn use_instruction_set(&mut self, isa: castnet_kernels::isa::Isa) {
-        for session in &mut self.inference {
-            session.get_mut().unwrap_or_else(PoisonError::into_inner).use_instruction_set(isa);
-        }
-        for training in self.training.iter_mut().flatten() {
-            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.use_instruction_set(isa);
+        self.remake(&|executable| executable.remade(isa, executable.is_poisoned()));
+    }
+
+    fn remake(&mut self, remade: &dyn Fn(&Executable) -> Result<Executable>) {
+        let training = self.training.iter_mut().flatten().map(|training| &mut training.executable);
+        for executable in self.inference.iter_mut().chain(training) {
+            // There was a program of this function before.
+            *executable = remade(executable).map_or_else(|_| executable.clone(), Arc::new);
         }
     }
 
@@ -167,29 +165,25 @@ impl Model {
     #[doc(hidden)]
     pub fn intermediate(&self, function: usize, training: bool, name: &str) -> Option<Vec<f32>> {
         match training {
-            false => lock(self.inference.get(function)?).intermediate(name),
-            true => lock(self.training.get(function)?.as_ref()?).session.intermediate(name),
+            false => self.inference.get(function)?.intermediate(name),
+            true => self.training.get(function)?.as_ref()?.executable.intermediate(name),
         }
     }
 
-    /// Runs a function forward, in inference mode. Where all results are empty, they are returned and nothing runs. Several threads may do so at once; calls of the same function wait for each other.
+    /// Runs a function forward, in inference mode. Where all results are empty, they are returned and nothing runs. Several threads may do so at
+    /// once, each in memory of its own.
     ///
     /// # Errors
     /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).
     pub fn infer(&self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if session.program()?.assigns_state() {
-            return Err(Error::AssignsState { function: session.program()?.name.clone() });
-        }
-        if let Some(results) = session.empty_results(args)? {
+        let mut call = self.reader(function)?.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        let results = session.infer(&self.parameters, args, scalars)?;
-        self.calls.advance(function, Mode::Inference);
+        let ready = call.bind(args, &self.states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        let (results, _) = ready.infer(&self.parameters, args, draw.scalars)?;
+        draw.succeed();
         Ok(results)
     }
 
@@ -206,19 +200,14 @@ impl Model {
         arguments: &mut [Argument<'_>],
         results: &mut [Output<'_>],
     ) -> Result<()> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if session.program()?.assigns_state() {
-            return Err(Error::AssignsState { function: session.program()?.name.clone() });
+        let mut call = self.reader(function)?.call();
+        if call.empty_results(arguments)?.is_some() {
+            return call.check_views(arguments, results);
         }
-        if session.empty_results(arguments)?.is_some() {
-            return session.check_views(arguments, results);
-        }
-        session.prepare_views(arguments, results)?;
-        session.take_states(&self.states)?;
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        session.infer_into(&self.parameters, arguments, results, scalars)?;
-        self.calls.advance(function, Mode::Inference);
+        let ready = call.bind_views(arguments, results, &self.states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        ready.infer_into(&self.parameters, arguments, results, draw.scalars)?;
+        draw.succeed();
         Ok(())
     }
 
@@ -228,14 +217,12 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; nothing has run then.
     pub fn infer_seeded(&self, function: usize, seed: u64, args: &[&Array]) -> Result<Vec<Array>> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if let Some(results) = session.empty_results(args)? {
+        let mut call = self.executable(function)?.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        session.infer(&self.parameters, args, StepScalars::new(root(seed, function, Mode::Seeded), 0))
+        let scalars = StepScalars::new(root(seed, function, Mode::Seeded), 0);
+        Ok(call.bind(args, &self.states)?.infer(&self.parameters, args, scalars)?.0)
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -243,18 +230,31 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
-        let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(results) = session.empty_results(args)? {
+        let executable = self.executable(function)?.clone();
+        let mut call = executable.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        let results = session.infer(&self.parameters, args, scalars)?;
-        session.commit_states(&mut self.states);
-        self.calls.advance(function, Mode::Inference);
+        let ready = call.bind(args, &self.states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        let (results, done) = ready.infer(&self.parameters, args, draw.scalars)?;
+        done.commit(&mut self.states);
+        draw.succeed();
         Ok(results)
+    }
+
+    fn executable(&self, function: usize) -> Result<&Arc<Executable>> {
+        self.inference.get(function).ok_or_else(|| self.no_function(function))
+    }
+
+    /// The same of a function that assigns no state.
+    fn reader(&self, function: usize) -> Result<&Arc<Executable>> {
+        let executable = self.executable(function)?;
+        let program = executable.program()?;
+        match program.assigns_state() {
+            true => Err(Error::AssignsState { function: program.name.clone() }),
+            false => Ok(executable),
+        }
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -352,9 +352,4 @@ impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} ({} parameters)", self.name(), self.device, self.net().parameters.len())
     }
-}
-
-/// A panic while the lock was held leaves nothing half done that the next call would not do anew.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,30 +1,25 @@
-//! The states of a call: copied from the model, changed in memory of the session's own, copied back once the call has succeeded.
+//! The states of a call: copied from the model, changed in memory of the frame's own, copied back once the call has succeeded.
 
 use castnet_program::program::{Place, Program};
 
-use super::Session;
-use super::bound::Sizes;
-use crate::array::Array;
+use super::binding::Sizes;
 use crate::error::{Error, Result};
-use crate::model::States;
 use crate::net::Loaded;
 
-/// Where the states lie in the session's memory, under one binding of run-time sizes.
+/// Where the states lie in the frame's memory, under one binding of run-time sizes.
 pub(super) struct StatePlaces {
     /// Where each state of the net starts, and where the last one ends. States of the rounds of a loop lie one set after the other.
     pub(super) starts: Vec<usize>,
     pub(super) bytes: usize,
-    used: Vec<Used>,
+    pub(super) used: Vec<Used>,
 }
 
 /// A state that the program uses.
-struct Used {
-    state: usize,
-    shape: Vec<usize>,
-    bytes: usize,
-    assigned: bool,
-    /// Where it will lie in the model, if it starts anew in this call.
-    new: Option<Array>,
+pub(super) struct Used {
+    pub(super) state: usize,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: usize,
+    pub(super) assigned: bool,
 }
 
 impl StatePlaces {
@@ -43,7 +38,7 @@ impl StatePlaces {
             places.bytes = places.bytes.saturating_add(bytes.next_multiple_of(64));
             if program.states.binary_search(&number).is_ok() {
                 let assigned = program.assigns.binary_search(&number).is_ok();
-                places.used.push(Used { state: number, shape, bytes, assigned, new: None });
+                places.used.push(Used { state: number, shape, bytes, assigned });
             }
         }
         places.starts.push(places.bytes);
@@ -62,32 +57,5 @@ impl StatePlaces {
     pub(super) fn stride(&self, state: usize, states: i64) -> isize {
         let other = usize::try_from(states).ok().and_then(|by| self.starts.get(state.checked_add(by)?));
         other.copied().unwrap_or(self.bytes) as isize - self.starts[state] as isize
-    }
-}
-
-impl Session {
-    /// Takes the states of a model for the prepared call. Allocates only where a state starts anew.
-    ///
-    /// # Errors
-    /// If there is no memory for one that does.
-    pub(crate) fn take_states(&mut self, states: &States) -> Result<()> {
-        let Some(bound) = self.kept.first_mut() else { return Ok(()) };
-        let memory = self.states.slice_mut::<u8>();
-        for used in &mut bound.states.used {
-            let start = bound.states.starts[used.state];
-            let new = states.read(used.state, &used.shape, &mut memory[start..start + used.bytes])?;
-            used.new = new.filter(|_| used.assigned);
-        }
-        Ok(())
-    }
-
-    /// Gives the states that the call assigned to the model: the last task of an ending, and of a call without one.
-    pub(crate) fn commit_states(&mut self, states: &mut States) {
-        let Some(bound) = self.kept.first_mut() else { return };
-        let memory = self.states.slice::<u8>();
-        for used in bound.states.used.iter_mut().filter(|u| u.assigned) {
-            let start = bound.states.starts[used.state];
-            states.write(used.state, used.new.take(), &memory[start..start + used.bytes]);
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use castnet_program::program::{Access, Family, Launch, Place, Source, Target, Task, TaskKind};
 
-use super::bound::{Home, Sizes};
+use super::binding::{Home, Sizes};
 use crate::error::{Error, Result};
 use crate::net::Loaded;
 use crate::validate::{reads, writes};

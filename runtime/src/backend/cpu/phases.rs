@@ -1,13 +1,12 @@
 //! A schedule with all that its phases need to know.
 
-use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::OnceLock;
 
 use castnet_kernels::Kernel;
 use castnet_program::program::ending::{EndingKind, Placement, ending, gather};
 use castnet_program::program::{Program, Task};
 
-use super::bound::{Bound, Home, Names, Sizes};
+use super::binding::{Binding, Home, Names, Sizes};
 use super::checks;
 use super::in_place::{self, AtOnce};
 use super::rounds::{Lengths, Schedule};
@@ -23,8 +22,6 @@ pub(crate) struct Phases {
     pub(super) at_once: Vec<AtOnce>,
     /// What may be found wrong: by each check of the program, then by the ending, whether loss and gradients are finite.
     pub(super) watches: Vec<Watch>,
-    /// Room for the sums of squares, one a piece.
-    pub(super) squares: Vec<AtomicU64>,
     /// The most pieces of a phase.
     pub(super) most_pieces: usize,
 }
@@ -53,7 +50,7 @@ impl Phases {
     ///
     /// # Errors
     /// None: there are no rounds.
-    pub(crate) fn of_ending(loaded: &Loaded, parameters: &[usize]) -> Result<Phases> {
+    pub(super) fn of_ending(loaded: &Loaded, parameters: &[usize]) -> Result<Phases> {
         let lengths = Lengths { loaded, name: &loaded.net.name, rounds: &|_| Ok(0), parts: &|_| 0 };
         Ok(Phases::of(Schedule::new(&lengths, &ending(parameters))?, vec![], 0, 0))
     }
@@ -65,11 +62,15 @@ impl Phases {
         watches.push(Watch { code: Code::NotFinite, task: launches, words: words..words + 1, phase });
         Phases {
             watches,
-            squares: schedule.pieces().iter().map(|_| AtomicU64::new(0)).collect(),
             most_pieces: schedule.ending().map(|(_, phase)| phase.pieces.len()).max().unwrap_or(0),
             at_once: vec![],
             schedule,
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.schedule.phases()
     }
 
     pub(super) fn pieces(&self) -> &[Piece] {
@@ -77,26 +78,29 @@ impl Phases {
     }
 }
 
-impl fmt::Debug for Phases {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} phases", self.schedule.phases())
-    }
-}
-
 /// The phases of steps under one binding, planned when somebody asks for them.
 #[derive(Default)]
 pub(super) struct Steps {
-    early: Option<Phases>,
-    late: Option<Phases>,
+    early: OnceLock<Phases>,
+    late: OnceLock<Phases>,
 }
 
-impl Bound {
+impl Steps {
+    fn at(&self, placement: Placement) -> &OnceLock<Phases> {
+        match placement {
+            Placement::Early => &self.early,
+            Placement::Late => &self.late,
+        }
+    }
+}
+
+impl Binding {
     /// Plans the steps of a function that reaches these parameters, unless that was done before.
     ///
     /// # Errors
     /// If there are too many rounds.
-    pub(super) fn plan(
-        &mut self,
+    pub(crate) fn plan(
+        &self,
         loaded: &Loaded,
         program: &Program,
         names: Names<'_>,
@@ -109,7 +113,7 @@ impl Bound {
         let tasks = program.with_ending(reaches, placement);
         let sizes = Sizes::new(program, names, &self.values);
         let phases = |tasks: &[Task]| Phases::new(loaded, &sizes, &self.kernels, &self.homes, tasks);
-        match placement {
+        let planned = match placement {
             Placement::Early => {
                 let launches = &program.launches;
                 let mut is_fused = vec![false; loaded.net.parameters.len()];
@@ -119,19 +123,20 @@ impl Bound {
                 let mut phases = phases(&gather(&tasks, &elements))?;
                 // The same ones by the numbers that phases have among updates.
                 phases.at_once = in_place::fusible(loaded, reaches, launches, self, &phases.schedule);
-                self.steps.early = Some(phases);
+                phases
             }
-            Placement::Late => self.steps.late = Some(phases(&tasks)?),
-        }
+            Placement::Late => phases(&tasks)?,
+        };
+        // Of two who planned the same, one is kept.
+        let _ = self.steps.at(placement).set(planned);
         Ok(())
     }
 
     /// What runs in a call that updates at this place, which was planned, or not at all.
-    pub(super) fn phases(&self, placement: Option<Placement>) -> Option<&Phases> {
+    pub(crate) fn phases(&self, placement: Option<Placement>) -> Option<&Phases> {
         match placement {
             None => Some(&self.alone),
-            Some(Placement::Early) => self.steps.early.as_ref(),
-            Some(Placement::Late) => self.steps.late.as_ref(),
+            Some(placement) => self.steps.at(placement).get(),
         }
     }
 }

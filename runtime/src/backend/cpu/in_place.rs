@@ -2,7 +2,7 @@
 
 use castnet_program::program::{Launch, Place};
 
-use super::bound::Bound;
+use super::binding::Binding;
 use super::rounds::{Phase, Schedule};
 use crate::flat::Updated;
 use crate::net::Loaded;
@@ -25,7 +25,7 @@ pub(super) fn fusible(
     loaded: &Loaded,
     reaches: &[usize],
     launches: &[Launch],
-    bound: &Bound,
+    bound: &Binding,
     schedule: &Schedule,
 ) -> Vec<AtOnce> {
     let parameters = loaded.net.parameters.len();

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Extent, Kernel, Refused, check};
+use castnet_program::program::ending::Placement;
 use castnet_program::program::{Buffer, Launch, Named, Place, Program, Source};
 use castnet_program::scalar::Lane;
 use castnet_program::size::Size;
 use castnet_program::types::Type;
 
 use super::phases::{Phases, Steps};
-use super::rounds::Ends;
-use super::states::StatePlaces;
+use super::places::StatePlaces;
+use super::rounds::{Ends, What};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::net::Loaded;
 use crate::pool::MAX_CHUNKS;
+use crate::verdict::Watch;
 
 /// Where a buffer lies, in bytes from what its place refers to.
 pub(super) struct Home {
@@ -26,10 +28,10 @@ pub(super) struct Home {
     pub(super) len: usize,
 }
 
-/// A program under one binding of its run-time sizes.
-pub(super) struct Bound {
+/// A program under one binding of its run-time sizes: nothing in it changes, so calls side by side share it.
+pub(crate) struct Binding {
     /// The run-time sizes, in the order of the program's symbols, and behind them its strides.
-    pub(super) values: Vec<i64>,
+    pub(crate) values: Vec<i64>,
     pub(super) kernels: Vec<Kernel>,
     /// Whether a part of a launch has more than one chunk.
     pub(super) is_shared: bool,
@@ -45,21 +47,21 @@ pub(super) struct Bound {
     pub(super) scratch_bytes: usize,
     /// What all threads share in a phase and the next ones of the same launch.
     pub(super) shared_bytes: usize,
+    /// Words of the program's checks.
+    pub(super) words: usize,
     /// Shapes of the results.
     pub(super) results: Vec<Vec<usize>>,
-    /// Results that are used again and again.
-    pub(super) own_results: Vec<Array>,
     /// Where the states lie that it uses, and the bytes of them all.
     pub(super) states: StatePlaces,
 }
 
 /// The names of run-time numbers, in the order of their values.
 #[derive(Clone, Copy)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// Run-time sizes, behind them strides that calls tell.
-    pub(super) all: &'a [Arc<str>],
+    pub(crate) all: &'a [Arc<str>],
     /// How many are sizes.
-    pub(super) sizes: usize,
+    pub(crate) sizes: usize,
 }
 
 /// Evaluates sizes, and notes if a name has no value.
@@ -136,16 +138,16 @@ impl<'a> Sizes<'a> {
     }
 }
 
-impl Bound {
+impl Binding {
     /// Resolves everything. Allocates; done once a binding.
-    pub(super) fn new(
+    pub(crate) fn new(
         loaded: &Loaded,
         function: usize,
         training: bool,
         names: Names<'_>,
         values: &[i64],
         isa: Isa,
-    ) -> Result<Bound> {
+    ) -> Result<Binding> {
         let program = loaded.program(function, training)?;
         let sizes = Sizes::new(program, names, values);
         let depth = program.buffers.iter().map(|b| b.strides.len()).max().unwrap_or(0);
@@ -251,7 +253,7 @@ impl Bound {
         // A launch of more than the pool can count, and how many those are.
         let beyond = chunks.iter().position(|&chunks| chunks > MAX_CHUNKS as usize).map(|at| (at, chunks[at]));
 
-        let mut bound = Bound {
+        let binding = Binding {
             values: values.to_vec(),
             scratch_bytes: kernels.iter().map(Kernel::scratch_bytes).max().unwrap_or(0),
             shared_bytes: kernels.iter().map(Kernel::shared_bytes).max().unwrap_or(0),
@@ -263,28 +265,44 @@ impl Bound {
             strides,
             depth,
             arena_bytes,
-            own_results: Vec::new(),
+            words: program.words(),
             results,
             states,
         };
         if let Some((launch, chunks)) = beyond {
             // Most often there is no memory for what it makes either, which says more.
-            bound.new_results(program)?;
+            binding.new_results(program)?;
             return Err(sizes.too_much_work(&program.launches[launch], chunks));
         }
-        if training {
-            bound.own_results = bound.new_results(program)?;
-        }
-        Ok(bound)
+        Ok(binding)
     }
 
     /// Arrays for the results.
     ///
     /// # Errors
     /// If there is no memory for them.
-    pub(super) fn new_results(&self, program: &Program) -> Result<Vec<Array>> {
+    pub(crate) fn new_results(&self, program: &Program) -> Result<Vec<Array>> {
         let array = |(r, shape): (&Named, &Vec<usize>)| Array::zeros_for(r.ty.dtype, shape, || program.name.clone());
         program.results.iter().zip(&self.results).map(array).collect()
+    }
+
+    /// What may be found wrong in a call with an ending of this place, or without one.
+    pub(crate) fn watches(&self, placement: Option<Placement>) -> &[Watch] {
+        self.phases(placement).map_or(&[], |phases| &phases.watches)
+    }
+
+    /// The launch that is done when a phase has run without an ending, if one is, and the rounds in which it was.
+    pub(crate) fn ends(&self, phase: usize, rounds: &mut Vec<u32>) -> Option<usize> {
+        rounds.clear();
+        match self.alone.schedule.what(phase, |_, _, round| rounds.push(round as u32)) {
+            What::Launch { launch, part } => (part + 1 == self.kernels[launch].parts()).then_some(launch),
+            What::Ending(_) => None,
+        }
+    }
+
+    /// How many elements a buffer has in one round.
+    pub(crate) fn length(&self, buffer: usize) -> usize {
+        self.homes[buffer].len
     }
 
     /// By how many bytes a buffer moves on in each round of the loops around a launch.

@@ -6,7 +6,7 @@ use castnet_program::program::ending::EndingKind;
 use castnet_program::program::{Task, TaskKind};
 use castnet_program::size::Size;
 
-use super::bound::{Home, Sizes};
+use super::binding::{Home, Sizes};
 use crate::error::{Error, Result};
 use crate::flat::{self, Piece};
 use crate::net::Loaded;
