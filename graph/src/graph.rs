@@ -620,9 +620,11 @@ impl Graph {
         })
     }
 
-    /// The numbers of the states that the graph assigns, in all rounds of its loops; sorted.
+    /// The numbers of the states that the graph assigns, in all rounds of its loops; sorted, each once though it be assigned again.
     pub fn assigns(&self) -> Vec<usize> {
-        self.numbers(&|_| None, &Output::state)
+        let mut all = self.numbers(&|_| None, &Output::state);
+        all.dedup();
+        all
     }
 
     /// The numbers of the states that the graph reads or assigns, in all rounds of its loops; sorted, each once.

@@ -276,6 +276,6 @@ fn changed_nets_are_refused_or_run_inside_their_memory() {
             "{name}, {} bytes: {unread} no net, {refused} refused, {large} too large; {failed} calls failed, {ran} ran",
             bytes.len()
         );
-        assert!(unread + refused > 0 && ran > 1, "{name}: the changes show nothing");
+        assert!(changes < CHANGES || unread + refused > 0 && ran > 1, "{name}: the changes show nothing");
     }
 }
