@@ -118,7 +118,7 @@ impl Schedule {
                     let parts = (lengths.parts)(*launch);
                     (Kind::Launch { launch: *launch, parts }, parts)
                 }
-                // The session does it once all phases have run (`Session::commit_states`).
+                // `Done::commit` does it once all phases have run.
                 TaskKind::Ending(ending) if ending.kind == EndingKind::Commit => continue,
                 TaskKind::Ending(ending) => {
                     let pieces = match &last {
