@@ -8,7 +8,7 @@ use castnet_kernels::update::Real;
 use castnet_program::program::ending::{Demands, EndingKind};
 
 use crate::backend::cpu::EndingPhase;
-use crate::flat::{self, Piece, Target};
+use crate::flat::{self, PIECE, Piece, Target};
 use crate::float::{self, Float, with_float};
 use crate::memory::Shared;
 use crate::net::Loaded;
@@ -120,25 +120,30 @@ impl Ending<'_> {
     unsafe fn run_of<T: Float>(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
         let pieces = &own.pieces[phase.pieces.clone()];
         // SAFETY: the scalars are alive; only `factor` is written, by a phase of one chunk.
-        let factor = unsafe { (*own.scalars.0).factor };
+        let StepScalars { factor, bound, .. } = unsafe { *own.scalars.0 };
+        let room = &mut None;
         match phase.kind {
             EndingKind::Squares => {
                 // SAFETY: as the caller says.
-                let sum = T::sum_of_squares(Isa::detect(), unsafe { self.gradient(pieces[chunk]) });
+                let sum =
+                    T::sum_of_squares(Isa::detect(), clipped(unsafe { self.gradient(pieces[chunk]) }, bound, room));
                 own.squares[phase.pieces.start + chunk].store(sum.to_bits(), Ordering::Relaxed);
             }
             // SAFETY: as the caller says; this phase is one chunk.
             EndingKind::Factor => unsafe { self.decide::<T>(pieces, &own.squares[phase.pieces.clone()], own) },
             // SAFETY: as the caller says; nobody updates before the next phases.
             EndingKind::Reduce => unsafe {
-                self.target.sum::<T>(chunk, pieces[chunk], self.gradient(pieces[chunk]), factor);
+                self.target.sum(chunk, pieces[chunk], clipped(self.gradient::<T>(pieces[chunk]), bound, room), factor);
             },
             // SAFETY: as the caller says; this phase is one chunk.
             EndingKind::Numbers => unsafe { self.target.rows(pieces) },
             EndingKind::Update => {
                 let piece = pieces[chunk];
                 // SAFETY: pieces do not overlap, and each is updated once, when nobody reads the parameter any more.
-                unsafe { self.target.update::<T>(piece.of, piece.start, self.gradient(piece), factor) }
+                unsafe {
+                    let gradient = clipped(self.gradient::<T>(piece), bound, room);
+                    self.target.update(piece.of, piece.start, gradient, factor);
+                }
             }
             EndingKind::Accumulate => {
                 let (Some(sum), piece) = (self.sum, pieces[chunk]) else { return };
@@ -206,6 +211,18 @@ impl Ending<'_> {
         // SAFETY: as the caller says.
         unsafe { std::slice::from_raw_parts(self.gradients.0.cast::<T>().add(piece.start), piece.len) }
     }
+}
+
+/// A gradient clipped to -`bound` to `bound` (`torch.nn.utils.clip_grad_value_`); NaN stays. It stays as it is where it lies: it may be the user's.
+fn clipped<'g, T: Float>(gradient: &'g [T], bound: f64, room: &'g mut Option<[T; PIECE]>) -> &'g [T] {
+    if bound == f64::INFINITY {
+        return gradient;
+    }
+    let (room, bound) = (room.get_or_insert([T::default(); PIECE]), T::Wide::of(bound));
+    for (clipped, gradient) in room.iter_mut().zip(gradient) {
+        *clipped = float::clamped(*gradient, bound);
+    }
+    &room[..gradient.len()]
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::net::Loaded;
 use crate::optimizer::{MAX_SLICES, Optimizer, Placed, Rule};
 
 /// Elements of a piece: the unit of work, and of the partial sums of a norm.
-const PIECE: usize = 8192;
+pub(crate) const PIECE: usize = 8192;
 
 /// Some elements of a flat arena, all of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]

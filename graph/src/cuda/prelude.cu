@@ -442,7 +442,7 @@ CN_FN float cos(float x) { return quarter(x, 1u); }
 // What changes from step to step: the CPU's kernels read the same struct, which says what the fields are.
 struct StepScalars {
     unsigned long long root, call;
-    double factor;
+    double factor, bound;
     float scale;
     unsigned padding;
 };

@@ -203,10 +203,11 @@ impl Model {
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let gradients = training.gradients(&loaded)?;
-        let max_norm = optimizer.max_norm().filter(|_| sum.is_none());
+        let [max_norm, max_value] =
+            [optimizer.max_norm(), optimizer.max_value()].map(|most| most.filter(|_| sum.is_none()));
         let demands = Demands {
             guarded,
-            clipped: max_norm.is_some(),
+            clipped: max_norm.or(max_value).is_some(),
             scaled: scale.is_some(),
             reduced: optimizer.rule().sums() > 0,
             accumulated: sum.is_some(),
@@ -232,7 +233,9 @@ impl Model {
             sum: sum.map(|sum| Shared::new(sum.gradients.arena.as_mut_ptr())),
         };
         let draw = self.calls.begin(self.seed, function, Mode::Training);
-        let scalars = StepScalars { scale: scale.unwrap_or(1.0), ..draw.scalars };
+        let scale = scale.unwrap_or(1.0);
+        let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) * f64::from(scale));
+        let scalars = StepScalars { scale, bound, ..draw.scalars };
         let parameters = target.parameters();
         let mut operands = Operands { parameters, gradients, args, results: None, scalars };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
@@ -378,10 +381,10 @@ impl Model {
         alone: &EndingAlone,
         factor: f64,
     ) -> Result<()> {
-        let max_norm = optimizer.max_norm();
+        let (max_norm, max_value) = (optimizer.max_norm(), optimizer.max_value());
         let demands = Demands {
             guarded: self.stop_on_nan,
-            clipped: max_norm.is_some(),
+            clipped: max_norm.or(max_value).is_some(),
             scaled: false,
             reduced: optimizer.rule().sums() > 0,
             accumulated: false,
@@ -389,7 +392,8 @@ impl Model {
         let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
         let gradients_at = Shared::new(gradients.arena.as_ptr().cast_mut());
         let ending = Ending { target: &target, gradients: gradients_at, demands, max_norm, loss: None, sum: None };
-        let mut scalars = StepScalars { factor, ..StepScalars::default() };
+        let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) / factor);
+        let mut scalars = StepScalars { factor, bound, ..StepScalars::default() };
         // SAFETY: the gradients are of this net, as `check_gradients` found or as the sum was made.
         let done = unsafe { alone.run(&ending, &mut scalars) };
         let panic = |message| Error::Panic { function: format!("{}.apply", self.loaded.net.name), message };
