@@ -98,6 +98,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         one.push(1e6 / alone);
         ratios.push(rate(2, window, &call) / alone);
     }
-    println!("784-512-512-10, batch 1       {:8.1} us a call; two callers do {:.2} times as many", median(one), median(ratios));
+    println!(
+        "784-512-512-10, batch 1       {:8.1} us a call; two callers do {:.2} times as many",
+        median(one),
+        median(ratios)
+    );
     Ok(())
 }

@@ -45,6 +45,13 @@ impl Drop for Draw<'_> {
 /// The counters of functions by name, as they are saved: of inference, of training.
 pub(crate) type Saved = BTreeMap<String, [u64; 2]>;
 
+impl Clone for Calls {
+    fn clone(&self) -> Calls {
+        let counter = |c: &Counter| Counter { draws: c.draws, next: AtomicU64::new(c.next.load(Ordering::Relaxed)) };
+        Calls(self.0.iter().map(|counters| counters.each_ref().map(counter)).collect())
+    }
+}
+
 impl Calls {
     pub(super) fn new(net: &Net) -> Calls {
         let counter = |draws| Counter { draws, ..Counter::default() };

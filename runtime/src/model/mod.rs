@@ -1,6 +1,7 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
+mod copy_on_write;
 mod loss_scale;
 mod states;
 mod train;
@@ -24,6 +25,7 @@ use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
+pub(crate) use copy_on_write::{CopyOnWrite, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
 pub(crate) use states::{States, may_have};
 use train::Training;
@@ -41,8 +43,8 @@ pub struct Model {
     calls: Calls,
     scales: LossScales,
     /// The flat arena, and mirrors behind it.
-    parameters: Memory,
-    states: States,
+    parameters: CopyOnWrite<Memory>,
+    states: CopyOnWrite<States>,
     /// One a function.
     inference: Vec<Arc<Executable>>,
     training: Vec<Option<Training>>,
@@ -84,7 +86,6 @@ impl Model {
     }
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
-        static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = loaded.model_memory()?;
         init::initialise(&loaded, seed, &mut parameters)?;
         mirrors::refresh_all(&loaded, &mut parameters);
@@ -95,17 +96,17 @@ impl Model {
             None => Ok(None),
         });
         Ok(Model {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
+            id: new_id(),
             inference: inference.collect::<Result<_>>()?,
             training: training.collect::<Result<_>>()?,
-            states: States::new(&loaded, seed)?,
+            states: CopyOnWrite::new(States::new(&loaded, seed)?),
             calls: Calls::new(&loaded.net),
             scales: LossScales::new(&loaded.net),
             loaded,
             device: *device,
             seed,
             runs: 0,
-            parameters,
+            parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
         })
     }
@@ -235,10 +236,11 @@ impl Model {
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        let ready = call.bind(args, &self.states)?;
+        let states = self.states.own(&self.loaded.net.name)?;
+        let ready = call.bind(args, states)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
         let (results, done) = ready.infer(&self.parameters, args, draw.scalars)?;
-        done.commit(&mut self.states);
+        done.commit(states);
         draw.succeed();
         Ok(results)
     }
@@ -324,14 +326,43 @@ impl Model {
         states: Vec<Option<Array>>,
         training: Option<(u64, u64, &Saved, &SavedScales)>,
     ) {
-        self.parameters = parameters;
-        mirrors::refresh_all(&self.loaded, &mut self.parameters);
-        self.states.restore(states);
+        let mut parameters = parameters;
+        mirrors::refresh_all(&self.loaded, &mut parameters);
+        self.parameters = CopyOnWrite::new(parameters);
+        self.states = CopyOnWrite::new(States::restored(&self.loaded, self.seed, states));
         if let Some((seed, runs, calls, scales)) = training {
             self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
             self.runs = runs;
             self.calls.restore(&self.loaded.net, calls, runs);
+        }
+    }
+}
+
+/// A number that no other model of the process has.
+fn new_id() -> u64 {
+    static IDS: AtomicU64 = AtomicU64::new(0);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A model as it is now: a snapshot, which later steps of this one do not change, nor it this one. Parameters and states are shared until one of the two
+/// changes them, so it costs no memory before; then the one that changes copies them first, an `Err` if there is no memory for that. Optimizers
+/// go on with the model that they began with.
+impl Clone for Model {
+    fn clone(&self) -> Model {
+        Model {
+            id: new_id(),
+            loaded: self.loaded.clone(),
+            device: self.device,
+            seed: self.seed,
+            runs: self.runs,
+            calls: self.calls.clone(),
+            scales: self.scales.clone(),
+            parameters: self.parameters.clone(),
+            states: self.states.clone(),
+            inference: self.inference.clone(),
+            training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
+            stop_on_nan: self.stop_on_nan,
         }
     }
 }

@@ -64,6 +64,11 @@ impl Training {
         Ok(Training { executable, gradients: Memory::default() })
     }
 
+    /// Of another model, which has gradients of its own.
+    pub(super) fn beside(&self) -> Training {
+        Training { executable: self.executable.clone(), gradients: Memory::default() }
+    }
+
     fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<u8>> {
         let bytes = loaded.bytes();
         match self.gradients.grow(bytes) {
@@ -217,7 +222,8 @@ impl Model {
 
         // What may fail or panic (the optimizer's methods) comes before anything runs.
         let mut copies = if wanted.is_some() { ready.new_results()? } else { vec![] };
-        let target = Target::new(optimizer, &loaded, &mut self.parameters);
+        let states = self.states.own(&loaded.net.name)?;
+        let target = Target::new(optimizer, &loaded, self.parameters.own(&loaded.net.name)?);
         let Some(loss_at) = ready.objective() else {
             return Err(Error::BadNet {
                 net: loaded.net.name.clone(),
@@ -247,11 +253,11 @@ impl Model {
         }
         self.scales.advance(function, outcome);
         match outcome {
-            Outcome::Done => done.commit(&mut self.states),
+            Outcome::Done => done.commit(states),
             Outcome::Overflow => {}
             Outcome::NotFinite(what) => {
                 // SAFETY: as above.
-                let place = unsafe { done.first_not_finite(&mut operands, &self.states)? };
+                let place = unsafe { done.first_not_finite(&mut operands, states)? };
                 let (net, step) = (loaded.net.name.clone(), self.runs + 1);
                 return Err(match what {
                     NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
@@ -315,7 +321,9 @@ impl Model {
             None => training.gradients(&self.loaded)?,
         };
         let mut results = ready.new_results()?;
-        let parameters = Shared::new(self.parameters.as_mut_ptr());
+        let states = self.states.own(&self.loaded.net.name)?;
+        // No ending writes them.
+        let parameters = Shared::new(self.parameters.as_ptr().cast_mut());
         let (scale, draw) = (self.scales.get(function), self.calls.begin(self.seed, function, Mode::Training));
         let scalars = StepScalars { scale: scale.unwrap_or(1.0), ..draw.scalars };
         let mut operands = Operands { parameters, gradients, args, results: Some(&mut results), scalars };
@@ -329,7 +337,7 @@ impl Model {
             outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
         }
         if outcome == Outcome::Done {
-            done.commit(&mut self.states);
+            done.commit(states);
         }
         self.scales.advance(function, outcome);
         draw.succeed();
@@ -389,7 +397,7 @@ impl Model {
             reduced: optimizer.rule().sums() > 0,
             accumulated: false,
         };
-        let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
+        let target = Target::new(optimizer, &self.loaded, self.parameters.own(&self.loaded.net.name)?);
         let gradients_at = Shared::new(gradients.arena.as_ptr().cast_mut());
         let ending = Ending { target: &target, gradients: gradients_at, demands, max_norm, loss: None, sum: None };
         let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) / factor);
