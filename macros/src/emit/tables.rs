@@ -2,7 +2,7 @@
 
 use castnet_graph::bytes::to_bytes;
 use castnet_graph::compile::Compiled;
-use castnet_graph::printer::{self, Printed};
+use castnet_graph::emit::rust::{self, Printed};
 use castnet_graph::scalar::Lane;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -23,7 +23,7 @@ pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Plac
     };
     let texts: Vec<_> =
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
-    let printed = compiled.map(|c| printer::kernels(&c.net)).unwrap_or_default();
+    let printed = compiled.map(|c| rust::kernels(&c.net)).unwrap_or_default();
     let functions = printed.iter().map(|printed| function(printed, castnet));
     let entries = printed.iter().flat_map(|printed| entries(printed, castnet));
     // All spans are the macro's, so that a crate that forbids unsafe code takes it. Its promise: the table is the compiler's.

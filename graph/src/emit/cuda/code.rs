@@ -1,4 +1,4 @@
-//! Scalar code as CUDA C: the second printer of [`Code`](crate::scalar::Code), beside `printer.rs`.
+//! Scalar code as CUDA C: the second printer of [`Code`](crate::scalar::Code), beside `rust.rs`.
 
 use super::body::lane_type;
 use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};

@@ -7,7 +7,7 @@ use super::access::{operand, symbol};
 use super::code::{constant, statements};
 use super::loops::Loops;
 use super::reductions::type_of;
-use crate::printer::{identifier, unique};
+use crate::emit::names::{identifier, unique};
 use crate::program::{Launch, Level, Place, Program, Source, Stage, Target};
 use crate::scalar::{Lane, Reduction};
 use crate::types::DType;

@@ -20,9 +20,9 @@ mod row;
 
 use std::sync::Arc;
 
+use super::names::{identifier, unique};
 use crate::functions;
 use crate::net::Net;
-use crate::printer::{identifier, unique};
 use crate::program::{Family, Launch, Program};
 use crate::size::Size;
 use crate::text::program::space_text;
