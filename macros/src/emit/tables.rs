@@ -81,7 +81,7 @@ fn entries<'a>(printed: &'a Printed, castnet: &'a TokenStream) -> impl Iterator<
     })
 }
 
-/// The name of a kernel: upper case, so that no local of a kernel has it.
+/// The name of a kernel.
 fn constant(printed: &Printed) -> Ident {
-    Ident::new(&printed.name.to_uppercase(), Span::call_site())
+    Ident::new(&printed.name, Span::call_site())
 }
