@@ -73,6 +73,12 @@ pub fn kernels(net: &Net) -> Vec<Printed> {
     uses.iter().filter_map(|uses| Some(print(&uses.first()?.stage.code, uses, &mut names))).collect()
 }
 
+/// The name of a constant for each function of a net: `LOSS`.
+pub fn function_names(net: &Net) -> Vec<String> {
+    let mut names = HashSet::new();
+    net.functions.iter().map(|f| unique(&plain(&f.name).to_uppercase(), &mut names)).collect()
+}
+
 /// Whether a code does more than hand on its inputs.
 fn computes(code: &Code) -> bool {
     code.outputs.iter().any(|slot| *slot as usize >= code.inputs.len())
