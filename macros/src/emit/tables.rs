@@ -9,12 +9,12 @@ use castnet_graph::scalar::Lane;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
-use crate::lower::Target;
+use crate::lower::NetItem;
 use crate::places::Places;
 
 /// The net's table and `__KERNELS`: constants, and kernels that are compiled where the constants are used. A net of which no model is made
 /// costs a build nothing but its checks.
-pub(super) fn tables(target: &Target, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
+pub(super) fn tables(target: &NetItem, compiled: Option<&Compiled>, places: &Places) -> TokenStream {
     let (name, ty, castnet) = (&target.name.text, super::ident(target.name, places), places.castnet());
     let net = match compiled.map(|c| to_bytes(&c.net)).transpose() {
         Ok(bytes) => Literal::byte_string(&bytes.unwrap_or_default()).into_token_stream(),

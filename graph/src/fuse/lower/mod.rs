@@ -14,7 +14,7 @@ use super::view::{base_of, strip_reshapes};
 use super::{Class, class, states, sums};
 use crate::diagnostic::Loc;
 use crate::grad::NoRule;
-use crate::graph::{Border, Graph, Op, Role, Strided, Value};
+use crate::graph::{Border, Graph, Op, Role, StridedOperands, Value};
 use crate::net::ForTarget;
 use crate::program::{Buffer, Launch, Task};
 use crate::size::Size;
@@ -44,7 +44,7 @@ pub struct Kernels {
 /// # Errors
 ///
 /// What the graph does not say that kernels must know: a mistake of castnet.
-pub fn lower(graph: &Graph, lies: &ForTarget, strided: &Strided) -> Result<Kernels, String> {
+pub fn lower(graph: &Graph, lies: &ForTarget, strided: &StridedOperands) -> Result<Kernels, String> {
     if let Some(node) = graph.first(&|op| op.primitive().decomposition.is_some()) {
         let NoRule { op, origin } = NoRule::of(node);
         return Err(format!("{op} of `{}` is left, which has no kernel and is to be decomposed before", origin.name));
@@ -119,7 +119,7 @@ pub(crate) struct Lower<'g> {
     /// How many loops this is in.
     pub depth: usize,
     /// Where the states of loops lie.
-    pub loop_states: FxHashMap<Value, Vec<super::region::State>>,
+    pub loop_states: FxHashMap<Value, Vec<super::region::LoopState>>,
     pub out: Kernels,
     pub roles: FxHashMap<Value, Role>,
     group_of: FxHashMap<Value, usize>,
