@@ -1,6 +1,6 @@
 //! A program run launch by launch: by the kernels of the CPU, each beside the same launch in CUDA C.
 
-use castnet_graph::cuda::{Kernel as Cuda, Parameter};
+use castnet_graph::emit::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Kernel, Places, Run, StepScalars};
 use castnet_program::net::{Mirror, Net, State};

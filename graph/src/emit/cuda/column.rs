@@ -2,7 +2,7 @@
 
 use super::Skeleton;
 use super::access::{expression, operand};
-use super::body::{Body, Handing, indented};
+use super::body::{Body, Handing, once, over_elements};
 use super::reductions::type_of;
 
 /// Points of a block.
@@ -32,19 +32,18 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
             lines.push("__syncthreads();".into());
         }
         if !elements {
-            lines.push("{".into());
-            lines.extend(indented(body.stage(number, &Handing { stores: "inside && threadIdx.y == 0", fours: &[] })));
-            lines.push("}".into());
+            let handing = Handing { stores: "inside && threadIdx.y == 0", fours: &[], hoists: false };
+            lines.extend(once(body.stage(number, &handing)));
             continue;
         }
         let reduced = loops.space..loops.sizes.len();
         let r = if reduced.len() == 1 { names[loops.space].as_str() } else { "r" };
-        lines.push(format!("for (int {r} = threadIdx.y; {r} < {}; {r} += {rows}) {{", operand(&length)));
-        lines.extend(indented(loops.decompose(reduced, r)));
-        lines.extend(indented(body.stage(number, &Handing { stores: "inside", fours: &[] })));
-        lines.push("}".into());
+        let stage_lines = body.stage(number, &Handing { stores: "inside", fours: &[], hoists: true });
+        let head = format!("for (int {r} = threadIdx.y; {r} < {}; {r} += {rows}) {{", operand(&length));
+        lines.extend(over_elements(head, loops.decompose(reduced, r), stage_lines));
         for (op, slot) in Body::reductions(stage) {
-            lines.push(format!("row{slot} = cn::over_column<cn::{}>(row{slot});", type_of(op)));
+            let row = body.row_name(slot);
+            lines.push(format!("{row} = cn::over_column<cn::{}>({row});", type_of(op)));
         }
     }
     Skeleton { lines, threads: [COLUMNS as u32, rows], work: points, share: COLUMNS, blocks: i64::from(i32::MAX) }

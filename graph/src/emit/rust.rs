@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use super::formula::{self, used};
+use super::names::{numbered, plain, role, row, rows, unique};
 use crate::net::Net;
 use crate::program::{Launch, Program, Source, Stage};
 use crate::scalar::{Binary, Code, Domain, Instr, Lane, Literal, Slot, Unary};
@@ -21,12 +23,12 @@ pub struct StageId {
     pub stage: usize,
 }
 
-/// A stage's code as a function with a name.
+/// A code as a function with a name, for all stages that have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Printed {
-    /// A name that no other one of the net has: `conv1_tanh`.
+    /// The operations in their order, in upper case, so that no local has it; no other one of the net has it: `ADD_TANH`.
     pub name: String,
-    /// One line that says what it computes: `tanh(acc + bias)`.
+    /// One line that says for which launches it computes what: `conv1 + tanh`, `conv2 + tanh`: `tanh(acc + bias)`.
     pub doc: String,
     /// The names of its inputs with their lanes, in order.
     pub inputs: Vec<(String, Lane)>,
@@ -40,29 +42,41 @@ pub struct Printed {
     pub stages: Vec<StageId>,
 }
 
+/// A stage that has a code.
+struct Use<'a> {
+    id: StageId,
+    program: &'a Program,
+    launch: &'a Launch,
+    stage: &'a Stage,
+}
+
 /// The distinct codes of a net, in the order in which they first occur. Copies, which compute nothing, are left out.
 pub fn kernels(net: &Net) -> Vec<Printed> {
-    let mut printed: Vec<Printed> = vec![];
+    let mut uses: Vec<Vec<Use<'_>>> = vec![];
     let mut known: FxHashMap<Vec<u64>, usize> = FxHashMap::default();
-    let mut names = HashSet::new();
     for (function, f) in net.cpu().iter().enumerate() {
         let programs = [(false, Some(&f.inference)), (true, f.training.as_ref())];
         for (training, program) in programs.into_iter().filter_map(|(t, p)| Some((t, p?))) {
-            for (launch, l) in program.launches.iter().enumerate() {
-                for (stage, s) in l.stages.iter().enumerate().filter(|(_, s)| computes(&s.code)) {
-                    let id = StageId { function, training, launch, stage };
-                    match known.get(&key(&s.code)) {
-                        Some(&index) => printed[index].stages.push(id),
-                        None => {
-                            known.insert(key(&s.code), printed.len());
-                            printed.push(print(program, l, s, id, &mut names));
-                        }
+            for (number, launch) in program.launches.iter().enumerate() {
+                for (stage, s) in launch.stages.iter().enumerate().filter(|(_, s)| computes(&s.code)) {
+                    let id = StageId { function, training, launch: number, stage };
+                    let index = *known.entry(key(&s.code)).or_insert(uses.len());
+                    if index == uses.len() {
+                        uses.push(vec![]);
                     }
+                    uses[index].push(Use { id, program, launch, stage: s });
                 }
             }
         }
     }
-    printed
+    let mut names = HashSet::new();
+    uses.iter().filter_map(|uses| Some(print(&uses.first()?.stage.code, uses, &mut names))).collect()
+}
+
+/// The name of a constant for each function of a net: `LOSS`.
+pub fn function_names(net: &Net) -> Vec<String> {
+    let mut names = HashSet::new();
+    net.functions.iter().map(|f| unique(&plain(&f.name).to_uppercase(), &mut names)).collect()
 }
 
 /// Whether a code does more than hand on its inputs.
@@ -88,22 +102,22 @@ fn key(code: &Code) -> Vec<u64> {
     key
 }
 
-fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: &mut HashSet<String>) -> Printed {
+fn print(code: &Code, uses: &[Use<'_>], names: &mut HashSet<String>) -> Printed {
     let mut taken = HashSet::new();
-    let inputs: Vec<_> = stage.inputs.iter().map(|s| unique(&source_name(program, launch, s), &mut taken)).collect();
-    let code = &stage.code;
+    let inputs = input_names(uses, &mut taken);
     // The verifier let no code pass whose lanes do not fit.
     let lanes = code.lanes().unwrap_or_default();
+    let used = used(code);
     let mut text = Text { code, names: inputs.clone(), lanes: &lanes };
     let mut body = vec![];
     for (i, instr) in code.instrs.iter().enumerate() {
         let slot = code.inputs.len() + i;
         // A constant is written where it is used, unless it comes out by itself.
-        if matches!(instr, Instr::Const(_)) && !code.outputs.contains(&(slot as Slot)) {
+        if !used[i] || matches!(instr, Instr::Const(_)) && !code.outputs.contains(&(slot as Slot)) {
             text.names.push(text.expression(instr, true));
             continue;
         }
-        let name = unique(&format!("t{i}"), &mut taken);
+        let name = unique(&format!("t{}", body.len()), &mut taken);
         // Where nothing else tells the type of what constants make.
         let ty = if text.is_of_constants(instr) { format!(": {}", lanes[slot].dtype()) } else { String::new() };
         body.push(format!("let {name}{ty} = {};", text.expression(instr, false)));
@@ -120,72 +134,53 @@ fn print(program: &Program, launch: &Launch, stage: &Stage, id: StageId, names: 
         outputs.push((name, lanes[slot as usize]));
     }
     let inputs = inputs.into_iter().zip(code.inputs.iter().copied()).collect();
-    let doc = doc(&text, &launch.name);
-    let far = code.instrs.iter().any(|instr| matches!(instr, Instr::Unary(f, _) if f.domain() == Domain::Angles));
-    Printed { name: unique(&identifier(&launch.name), names), doc, inputs, body, outputs, far, stages: vec![id] }
+    let doc = doc(&text, uses.iter().map(|u| u.launch.name.as_str()));
+    let mut instrs = code.instrs.iter().zip(&used).filter(|(_, used)| **used);
+    let far = instrs.any(|(instr, _)| matches!(instr, Instr::Unary(f, _) if f.domain() == Domain::Angles));
+    let name = unique(&formula::of_code(code).to_uppercase(), names);
+    Printed { name, doc, inputs, body, outputs, far, stages: uses.iter().map(|u| u.id).collect() }
 }
 
-/// What the stage reads, as a name.
-fn source_name(program: &Program, launch: &Launch, source: &Source) -> String {
-    match source {
+/// What each input is called: what it is for all stages, by its full name or within its layer; where these differ, a letter.
+fn input_names(uses: &[Use<'_>], taken: &mut HashSet<String>) -> Vec<String> {
+    let rows: Vec<_> = uses.iter().map(|u| rows(u.launch)).collect();
+    let mut letters = 0;
+    let count = uses.first().map_or(0, |u| u.stage.inputs.len());
+    let mut name = |input: usize| {
+        let named = |whole: bool| {
+            let mut all = uses.iter().zip(&rows).map(|(u, rows)| source_name(u, rows, input, whole));
+            let first = all.next()?;
+            all.all(|name| name == first).then_some(first)
+        };
+        named(true).or_else(|| named(false)).unwrap_or_else(|| {
+            letters += 1;
+            letter(letters - 1)
+        })
+    };
+    let words: Vec<String> = (0..count).map(&mut name).collect();
+    numbered(&words, taken)
+}
+
+/// `a`, `b` … `z`, `x26`, `x27` …
+fn letter(number: usize) -> String {
+    u8::try_from(number).ok().filter(|n| *n < 26).map_or(format!("x{number}"), |n| char::from(b'a' + n).into())
+}
+
+/// What a stage reads, as a word; of what lies in memory the name, or what it is within its layer.
+fn source_name(u: &Use<'_>, rows: &FxHashMap<usize, String>, input: usize, whole: bool) -> String {
+    match &u.stage.inputs[input] {
         Source::Load(i) | Source::Gather { from: i, .. } => {
-            let buffer = launch.loads.get(*i).and_then(|access| program.buffers.get(access.buffer));
-            identifier(buffer.map_or("x", |b| &b.name))
+            let buffer = u.launch.loads.get(*i).and_then(|access| u.program.buffers.get(access.buffer));
+            buffer.map_or("x".into(), |b| if whole { plain(&b.name) } else { role(b) })
         }
         Source::Acc => "acc".into(),
-        Source::Row(i) => format!("row{i}"),
+        Source::Row(slot) => row(rows, *slot),
         Source::Index(dim) => format!("index{dim}"),
         Source::Size(_) => "size".into(),
         Source::LossScale => "loss_scale".into(),
         Source::Random { .. } => "random".into(),
     }
 }
-
-/// The name, or the name with the first number that makes it unique.
-pub(crate) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut candidate = name.to_string();
-    let mut number = 2;
-    while !taken.insert(candidate.clone()) {
-        candidate = if name.ends_with('_') { format!("{name}{number}") } else { format!("{name}_{number}") };
-        number += 1;
-    }
-    candidate
-}
-
-/// Text as a lower-case identifier of Rust that is no keyword and no function of the generated code.
-pub(crate) fn identifier(text: &str) -> String {
-    let mut name = String::new();
-    for c in text.chars() {
-        match c {
-            c if c.is_ascii_alphanumeric() => name.push(c.to_ascii_lowercase()),
-            _ if name.is_empty() || name.ends_with('_') => {}
-            _ => name.push('_'),
-        }
-    }
-    let mut name = name.trim_end_matches('_').to_string();
-    name.truncate(40);
-    match name.chars().next() {
-        None => "x".into(),
-        Some(c) if c.is_ascii_digit() => format!("x{name}"),
-        _ if is_taken(&name) => format!("{name}_"),
-        _ => name,
-    }
-}
-
-/// Whether it means something in generated code.
-fn is_taken(name: &str) -> bool {
-    RESERVED.contains(&name) || Unary::from_name(name).is_some() || Binary::from_name(name).is_some()
-}
-
-/// Keywords, and what the generated code calls beside scalar functions.
-const RESERVED: &[&str] = &[
-    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern",
-    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
-    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
-    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union",
-    "select", "far", "to_f32", "to_f64", "to_f16", "to_bf16", "to_i8", "to_u8", "to_i16", "to_i32", "to_u32", "to_i64",
-    "to_bool", "f32", "f64", "i32", "i64", "bool",
-];
 
 /// Instructions as expressions of Rust.
 struct Text<'a> {
@@ -262,14 +257,29 @@ fn is_infix(f: Binary, lane: Lane) -> bool {
     lane.is_float() && matches!(f, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)
 }
 
-/// One line about a code: its expression if that is short, else the launch's name.
-fn doc(text: &Text, launch: &str) -> String {
-    let mut doc = format!("`{launch}`");
-    if let [only] = text.code.outputs[..]
-        && text.code.instrs.len() <= 16
-        && let Some((whole, _)) = text.inline(only, 80)
-    {
-        let _ = write!(doc, ": `{whole}`");
+/// Launches that are named as those that a code serves.
+const SERVED: usize = 4;
+
+/// One line about a code: the launches that it serves, and what comes out if that is short.
+fn doc<'a>(text: &Text<'_>, launches: impl Iterator<Item = &'a str>) -> String {
+    let mut seen = HashSet::new();
+    let mut names: Vec<String> = launches.filter(|name| seen.insert(*name)).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(SERVED);
+    names.truncate(SERVED);
+    let mut doc = names.join(", ");
+    if more > 0 {
+        let _ = write!(doc, " and {more} more");
+    }
+    let mut outputs = text.code.outputs.clone();
+    let mut seen = HashSet::new();
+    outputs.retain(|slot| seen.insert(*slot));
+    if text.code.instrs.len() <= 16 && outputs.len() <= 3 {
+        let room = 80 / outputs.len().max(1);
+        let all: Option<Vec<String>> =
+            outputs.iter().map(|slot| text.inline(*slot, room).map(|(whole, _)| format!("`{whole}`"))).collect();
+        if let Some(all) = all {
+            let _ = write!(doc, ": {}", all.join(", "));
+        }
     }
     doc.push('.');
     doc
@@ -321,7 +331,7 @@ mod tests {
             lines.push(text.expression(instr, false));
             text.names.push(format!("t{i}"));
         }
-        (lines, doc(&text, "conv1"))
+        (lines, doc(&text, ["conv1", "conv2", "conv1"].into_iter()))
     }
 
     #[test]
@@ -337,7 +347,7 @@ mod tests {
             vec![6],
         );
         assert_eq!(lines, ["acc - bias", "-0.5", "t0 * t1", "-t2", "max(t3, acc)"]);
-        assert_eq!(doc, "`conv1`: `max(-((acc - bias) * (-0.5)), acc)`.");
+        assert_eq!(doc, "`conv1`, `conv2`: `max(-((acc - bias) * (-0.5)), acc)`.");
     }
 
     #[test]
@@ -345,16 +355,5 @@ mod tests {
         let texts = [0.0, -1.0, 1e-20, 3e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
         let texts = texts.map(|v| constant(Literal::F32(v), true));
         assert_eq!(texts, ["0.0", "(-1.0)", "1e-20", "3e30", "f32::INFINITY", "f32::NEG_INFINITY", "f32::NAN"]);
-    }
-
-    #[test]
-    fn names_are_identifiers() {
-        let names = ["conv1 + tanh", "d conv1.weight", "tanh", "2 × 2", "→", "type"].map(identifier);
-        assert_eq!(names, ["conv1_tanh", "d_conv1_weight", "tanh_", "x2_2", "x", "type_"]);
-        let mut taken = HashSet::new();
-        assert_eq!(
-            ["a", "a", "a_2", "tanh_", "tanh_"].map(|n| unique(n, &mut taken)),
-            ["a", "a_2", "a_2_2", "tanh_", "tanh_2"]
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! Launches as CUDA C: what the second printer makes of the same [`Launch`] and [`Code`](crate::scalar::Code)
 //! that run on the CPU.
 //!
-//! A kernel is one function with the launch's name. Its parameters are the buffers that it touches, the run-time sizes that it needs and,
+//! A kernel is one function, named by its family and what it computes. Its parameters are the buffers that it touches, the run-time sizes that it needs and,
 //! where it draws random numbers, the address of what changes from step to step: so a launch stays as it is. The three skeletons (`flat`, `row`,
 //! `column`) differ in how points are dealt out to threads; what happens at a point is written by `body`. [`prelude`] has what the kernels share: the mathematical functions by the definitions of
 //! the CPU's kernels, conversions, random numbers, reductions. Arithmetic is not contracted, so what is computed point by point has the
@@ -18,11 +18,15 @@ mod loops;
 mod reductions;
 mod row;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
+use super::formula;
+use super::names::unique;
 use crate::functions;
 use crate::net::Net;
-use crate::printer::{identifier, unique};
 use crate::program::{Family, Launch, Program};
 use crate::size::Size;
 use crate::text::program::space_text;
@@ -46,6 +50,8 @@ pub const MOST: i64 = 1 << 30;
 /// A launch as a function of CUDA C.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
+    /// Its family and its operations in their order: `row_max_sub_exp_sum_div`. Other kernels may have the same.
+    pub formula: String,
     /// One line that says what it is: `conv1 + tanh (src/main.rs:14): each of [N, 576, 20]`.
     pub comment: String,
     /// In order.
@@ -94,10 +100,10 @@ impl Kernel {
     /// The kernel of a launch of `program`; `None` of a tile and of a scatter. `place` is where it comes from: `conv1 (src/main.rs:14)`.
     pub fn new(program: &Program, launch: &Launch, place: &str) -> Option<Kernel> {
         let body = Body::new(program, launch, Loops::new(launch));
-        let skeleton = match launch.family {
-            Family::Flat => flat::print(&body),
-            Family::Row => row::print(&body),
-            Family::Column => column::print(&body),
+        let (family, skeleton) = match launch.family {
+            Family::Flat => ("flat", flat::print(&body)),
+            Family::Row => ("row", row::print(&body)),
+            Family::Column => ("column", column::print(&body)),
             Family::Tile(_) | Family::Scatter(_) | Family::Routine { .. } => return None,
         };
         let (parameters, signature) = body.parameters(&skeleton.lines);
@@ -109,6 +115,7 @@ impl Kernel {
             access.dims.iter().zip(strides).map(|(size, stride)| size * stride)
         });
         Some(Kernel {
+            formula: format!("{family}_{}", formula::of_launch(launch)),
             comment: format!("{}: {}", comment(launch, place), space_text(launch)),
             parameters,
             signature,
@@ -158,17 +165,18 @@ struct Skeleton {
 /// Every kernel of a net with its name; `place` says where a launch comes from. Kernels of one text stand there once, for all their launches.
 pub fn kernels(net: &Net, place: &dyn Fn(&Launch) -> String) -> Vec<(String, Kernel, Vec<LaunchId>)> {
     let mut all: Vec<(String, Kernel, Vec<LaunchId>)> = vec![];
-    let mut names = std::collections::HashSet::new();
+    let (mut known, mut names): (FxHashMap<String, usize>, HashSet<String>) = Default::default();
     for (function, f) in net.cpu().iter().enumerate() {
         for (training, program) in [(false, Some(&f.inference)), (true, f.training.as_ref())] {
             let launches = program.iter().flat_map(|p| p.launches.iter().enumerate().map(|(i, l)| (*p, i, l)));
             for (program, launch, l) in launches {
                 let id = LaunchId { function, training, launch };
                 let Some(kernel) = Kernel::new(program, l, &place(l)) else { continue };
-                match all.iter_mut().find(|(_, k, _)| k.source("") == kernel.source("")) {
-                    Some((.., ids)) => ids.push(id),
-                    None => all.push((unique(&identifier(&l.name), &mut names), kernel, vec![id])),
+                let index = *known.entry(kernel.source("")).or_insert(all.len());
+                if index == all.len() {
+                    all.push((unique(&kernel.formula, &mut names), kernel, vec![]));
                 }
+                all[index].2.push(id);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Every element on its own: threads go through the points of the space, a point or four neighbours at a time.
 
 use super::Skeleton;
-use super::access::{Access, Map, operand};
-use super::body::{Body, Handing, indented};
+use super::access::{Access, Map, expression};
+use super::body::{Body, Handing, StageLines, indented};
 use crate::program::{Source, Target};
 use crate::types::DType;
 
@@ -19,22 +19,22 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
     let names = loops.names();
     let number = if loops.space == 1 { names[0].as_str() } else { "at" };
     let points = loops.points();
-    let mut lines = vec![
-        format!("const int points = {};", super::access::expression(&points)),
-        format!(
+    let single = body.launch.stages.len() == 1;
+    let handing = Handing { stores: "", fours: &[], hoists: single };
+    let stages: Vec<StageLines> = body.stages().map(|(stage, ..)| body.stage(stage, &handing)).collect();
+    let mut lines = vec![format!("const int points = {};", expression(&points))];
+    lines.extend(stages.iter().flat_map(|stage| &stage.before).cloned());
+    lines.push(format!(
             "for (int {number} = blockIdx.x * blockDim.x + threadIdx.x; {number} < points; {number} += gridDim.x * blockDim.x) {{"
-        ),
-    ];
+        ));
     lines.extend(indented(loops.decompose(0..loops.space, number)));
     lines.extend(indented(body.declare_rows()));
-    let single = body.launch.stages.len() == 1;
-    for (stage, ..) in body.stages() {
-        let inner = body.stage(stage, &Handing { stores: "", fours: &[] });
+    for stage in stages {
         if single {
-            lines.extend(indented(inner));
+            lines.extend(indented(stage.each));
         } else {
             lines.push("    {".into());
-            lines.extend(indented(indented(inner).collect()));
+            lines.extend(indented(indented(stage.each).collect()));
             lines.push("    }".into());
         }
     }
@@ -87,10 +87,13 @@ fn by_four(body: &Body<'_>) -> Option<Skeleton> {
     }
     let name = loops.names().remove(0);
     let read: Vec<usize> = body.launch.loads.iter().map(|l| l.buffer).filter(|b| dense.contains(b)).collect();
-    let mut lines = vec![
-        format!("const int quads = {} / 4;", operand(&points)),
+    let work = points.div_exact(&4.into())?;
+    let mut lines = vec![format!("const int quads = {};", expression(&work))];
+    let inner = body.stage(0, &Handing { stores: "", fours: &dense, hoists: true });
+    lines.extend(inner.before);
+    lines.push(
         "for (int at = blockIdx.x * blockDim.x + threadIdx.x; at < quads; at += gridDim.x * blockDim.x) {".to_string(),
-    ];
+    );
     for buffer in &dense {
         let x = body.name(*buffer);
         lines.push(format!("    __align__(16) float four_{x}[4];"));
@@ -98,10 +101,8 @@ fn by_four(body: &Body<'_>) -> Option<Skeleton> {
             lines.push(format!("    *(float4*)four_{x} = ((const float4*){x})[at];"));
         }
     }
-    lines.extend(["#pragma unroll".into(), format!("    for (int {name} = 0; {name} < 4; ++{name}) {{")]);
-    for line in body.stage(0, &Handing { stores: "", fours: &dense }) {
-        lines.push(format!("        {line}"));
-    }
+    lines.extend(["    #pragma unroll".into(), format!("    for (int {name} = 0; {name} < 4; ++{name}) {{")]);
+    lines.extend(indented(indented(inner.each).collect()));
     lines.push("    }".into());
     for target in &stage.outputs {
         if let Target::Store(i) = target {
@@ -110,6 +111,5 @@ fn by_four(body: &Body<'_>) -> Option<Skeleton> {
         }
     }
     lines.push("}".into());
-    let work = points.div_exact(&4.into())?;
     Some(Skeleton { lines, threads: [THREADS as u32, 1], work, share: THREADS, blocks: BLOCKS })
 }

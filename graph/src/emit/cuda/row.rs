@@ -2,7 +2,7 @@
 
 use super::Skeleton;
 use super::access::operand;
-use super::body::{Body, Handing, indented};
+use super::body::{Body, Handing, indented, once, over_elements};
 use super::reductions::type_of;
 
 /// Rows shorter than this are walked through by one thread.
@@ -36,9 +36,7 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
         }
         if !elements {
             let stores = if threads == 1 { "" } else { "threadIdx.x == 0" };
-            inner.push("{".into());
-            inner.extend(indented(body.stage(number, &Handing { stores, fours: &[] })));
-            inner.push("}".into());
+            inner.extend(once(body.stage(number, &Handing { stores, fours: &[], hoists: false })));
             continue;
         }
         let reduced = loops.space..loops.sizes.len();
@@ -48,13 +46,13 @@ pub(super) fn print(body: &Body<'_>) -> Skeleton {
         } else {
             ("threadIdx.x".to_string(), format!("{r} += {threads}"))
         };
-        inner.push(format!("for (int {r} = {from}; {r} < {}; {step}) {{", operand(&length)));
-        inner.extend(indented(loops.decompose(reduced, r)));
-        inner.extend(indented(body.stage(number, &Handing { stores: "", fours: &[] })));
-        inner.push("}".into());
+        let lines = body.stage(number, &Handing { stores: "", fours: &[], hoists: true });
+        let head = format!("for (int {r} = {from}; {r} < {}; {step}) {{", operand(&length));
+        inner.extend(over_elements(head, loops.decompose(reduced, r), lines));
         for (op, slot) in Body::reductions(stage).filter(|_| threads > 1) {
             let over = if threads == 32 { "warp" } else { "block" };
-            inner.push(format!("row{slot} = cn::over_{over}<cn::{}>(row{slot});", type_of(op)));
+            let row = body.row_name(slot);
+            inner.push(format!("{row} = cn::over_{over}<cn::{}>({row});", type_of(op)));
         }
     }
     lines.extend(indented(inner));

@@ -1,34 +1,64 @@
-//! Scalar code as CUDA C: the second printer of [`Code`](crate::scalar::Code), beside `printer.rs`.
+//! Scalar code as CUDA C: the second printer of [`Code`](crate::scalar::Code), beside `rust.rs`.
+
+use std::collections::HashSet;
 
 use super::body::lane_type;
+use crate::emit::formula::{operands, used};
+use crate::emit::names::unique;
 use crate::scalar::{Binary, Code, Instr, Lane, Literal, Slot, Unary};
 
-/// The statements of a code over named inputs, and what its outputs are called.
-pub(super) fn statements(code: &Code, inputs: &[String]) -> (Vec<String>, Vec<String>) {
+/// A code over named inputs.
+pub(super) struct Statements {
+    /// Statements of what depends on no input that varies.
+    pub fixed: Vec<String>,
+    /// The others.
+    pub varying: Vec<String>,
+    /// What the outputs are called.
+    pub outputs: Vec<String>,
+}
+
+/// The statements of a code; each input is a text and whether it varies. Names that are `taken` get a number.
+pub(super) fn statements(code: &Code, inputs: &[(String, bool)], taken: &mut HashSet<String>) -> Statements {
     // The verifier let no code pass whose lanes do not fit.
     let lanes = code.lanes().unwrap_or_default();
-    let mut names = inputs.to_vec();
-    let mut lines = vec![];
-    for (number, instr) in code.instrs.iter().enumerate() {
-        let name = |slot: &Slot| names[*slot as usize].as_str();
-        let lane = |slot: &Slot| lanes[*slot as usize];
-        let text = match instr {
-            // A constant is written where it is used.
-            Instr::Const(value) => {
-                names.push(constant(*value));
+    let used = used(code);
+    // What no result follows from has no name.
+    let mut names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
+    names.resize(lanes.len(), String::new());
+    let mut varies: Vec<bool> = inputs.iter().map(|(_, varies)| *varies).collect();
+    for instr in &code.instrs {
+        varies.push(operands(instr).any(|slot| varies[slot as usize]));
+    }
+    let mut number = 0;
+    let mut those = |varying: bool| {
+        let mut lines = vec![];
+        for (index, instr) in code.instrs.iter().enumerate().filter(|(index, _)| used[*index]) {
+            let slot = code.inputs.len() + index;
+            if varies[slot] != varying {
                 continue;
             }
-            Instr::Unary(f, x) => unary(*f, lane(x), name(x)),
-            Instr::Binary(f, x, y) => binary(*f, lane(x), name(x), name(y)),
-            Instr::Select(c, x, y) => format!("{} ? {} : {}", name(c), name(x), name(y)),
-            Instr::To(dtype, x) => format!("cn::to_{dtype}({})", name(x)),
-        };
-        lines.push(format!("const {} t{number} = {text};", lane_type(lanes[code.inputs.len() + number])));
-        names.push(format!("t{number}"));
-    }
-    let outputs = code.outputs.iter().map(|slot| names[*slot as usize].clone());
-    let outputs = outputs.collect();
-    (lines, outputs)
+            let name = |slot: &Slot| names[*slot as usize].as_str();
+            let lane = |slot: &Slot| lanes[*slot as usize];
+            let text = match instr {
+                // A constant is written where it is used.
+                Instr::Const(value) => {
+                    names[slot] = constant(*value);
+                    continue;
+                }
+                Instr::Unary(f, x) => unary(*f, lane(x), name(x)),
+                Instr::Binary(f, x, y) => binary(*f, lane(x), name(x), name(y)),
+                Instr::Select(c, x, y) => format!("{} ? {} : {}", name(c), name(x), name(y)),
+                Instr::To(dtype, x) => format!("cn::to_{dtype}({})", name(x)),
+            };
+            names[slot] = unique(&format!("t{number}"), taken);
+            lines.push(format!("const {} {} = {text};", lane_type(lanes[slot]), names[slot]));
+            number += 1;
+        }
+        lines
+    };
+    let (fixed, varying) = (those(false), those(true));
+    let outputs = code.outputs.iter().map(|slot| names[*slot as usize].clone()).collect();
+    Statements { fixed, varying, outputs }
 }
 
 /// A number that stands for itself in every expression.

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use rustc_hash::FxHashMap;
+
 use super::Parameter;
-use super::access::{operand, symbol};
-use super::code::{constant, statements};
+use super::access::{expression, operand, symbol};
+use super::code::{Statements, constant, statements};
 use super::loops::Loops;
 use super::reductions::type_of;
-use crate::printer::{identifier, unique};
+use crate::emit::names::{self, identifier, unique};
 use crate::program::{Launch, Level, Place, Program, Source, Stage, Target};
 use crate::scalar::{Lane, Reduction};
 use crate::types::DType;
@@ -19,6 +21,18 @@ pub(super) struct Body<'a> {
     pub loops: Loops,
     /// The buffers that it touches, with their names, in order of first use.
     buffers: Vec<(usize, String)>,
+    /// The names of its row values.
+    row_names: FxHashMap<usize, String>,
+    /// All names that mean something throughout the kernel.
+    taken: HashSet<String>,
+}
+
+/// A stage as lines.
+pub(super) struct StageLines {
+    /// What is the same for all elements.
+    pub before: Vec<String>,
+    /// What is done for each.
+    pub each: Vec<String>,
 }
 
 /// How the results of a stage are handed on.
@@ -27,12 +41,14 @@ pub(super) struct Handing<'a> {
     pub stores: &'a str,
     /// Buffers of which four neighbouring elements are in hand: `four_x[i]` is `x[i]`.
     pub fours: &'a [usize],
+    /// Whether what is the same for all elements may stand before the loop over them.
+    pub hoists: bool,
 }
 
 /// Names that a kernel uses besides those of its buffers.
 const TAKEN: &[&str] = &[
-    "at", "row", "point", "column", "inside", "lane", "scalars", "round", "cn", "i", "j", "k", "l", "m", "n", "o", "p",
-    "r",
+    "at", "row", "rows", "point", "points", "column", "columns", "quads", "inside", "lane", "scalars", "round", "cn",
+    "i", "j", "k", "l", "m", "n", "o", "p", "r",
 ];
 
 /// Keywords of C++ and names of its library that are none of Rust's.
@@ -98,6 +114,8 @@ const RESERVED: &[&str] = &[
 impl<'a> Body<'a> {
     pub(super) fn new(program: &'a Program, launch: &'a Launch, loops: Loops) -> Body<'a> {
         let mut taken: HashSet<String> = TAKEN.iter().chain(RESERVED).map(|s| s.to_string()).collect();
+        let row_names = names::rows(launch);
+        taken.extend(row_names.values().cloned());
         let mut buffers: Vec<(usize, String)> = vec![];
         for access in launch.loads.iter().chain(&launch.stores) {
             if buffers.iter().all(|(b, _)| *b != access.buffer) {
@@ -105,7 +123,7 @@ impl<'a> Body<'a> {
                 buffers.push((access.buffer, unique(&identifier(name), &mut taken)));
             }
         }
-        Body { program, launch, loops, buffers }
+        Body { program, launch, loops, buffers, row_names, taken }
     }
 
     /// The parameters, and their text; of the sizes those that occur in `lines`.
@@ -146,6 +164,11 @@ impl<'a> Body<'a> {
     /// The name of a buffer.
     pub(super) fn name(&self, buffer: usize) -> &str {
         self.buffers.iter().find(|(b, _)| *b == buffer).map_or("x", |(_, name)| name)
+    }
+
+    /// The name of a row value.
+    pub(super) fn row_name(&self, slot: usize) -> String {
+        names::row(&self.row_names, slot)
     }
 
     /// Whether another buffer of the launch lies in the same memory, as one that is computed in place does.
@@ -209,10 +232,10 @@ impl<'a> Body<'a> {
     }
 
     /// The lines of stage number `number` at a point whose loop indices have names already.
-    pub(super) fn stage(&self, number: usize, handing: &Handing) -> Vec<String> {
+    pub(super) fn stage(&self, number: usize, handing: &Handing) -> StageLines {
         let stage = &self.launch.stages[number];
         let names = self.loops.names();
-        let (mut lines, mut inputs, mut taken) = (vec![], vec![], HashSet::new());
+        let (mut lines, mut inputs, mut taken) = (vec![], vec![], self.taken.clone());
         for (input, (source, &lane)) in stage.inputs.iter().zip(&stage.code.inputs).enumerate() {
             let form = |position: usize| self.loops.forms[number][position].as_ref().map(|f| f.text(&names));
             let text = match source {
@@ -237,19 +260,25 @@ impl<'a> Body<'a> {
                         (from_access.place(&names, &value), index_access.place(&names, &format!("{value}_at")));
                     lines.extend(place.lines.into_iter().chain(named.lines));
                     let memory = &self.launch.loads[*from];
-                    let (size, stride) = (operand(&memory.dims[*dim]), operand(&memory.stride(*dim)));
+                    let size = &memory.dims[*dim];
+                    let (last, stride) = (expression(&(size - &1.into())), operand(&memory.stride(*dim)));
+                    let size = operand(size);
                     let found = self.element(index_access.buffer, &named.at, handing);
                     lines.push(format!("const long long {value}_found = {found};"));
-                    lines.push(format!("const long long {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {size} - 1;"));
+                    lines.push(format!("const long long {value}_held = {value}_found < 0 ? 0 : {value}_found < {size} ? {value}_found : {last};"));
                     let element =
                         self.element(from_access.buffer, &format!("{} + {stride} * {value}_held", place.at), handing);
                     lines.push(format!("const {} {value} = {element};", lane_type(lane)));
                     value
                 }
                 Source::Acc => "acc".into(),
-                Source::Row(slot) => format!("row{slot}"),
-                Source::Index(_) => format!("({})({})", lane_type(lane), form(input).unwrap_or_default()),
-                Source::Size(size) => format!("({})({})", lane_type(lane), super::access::expression(size)),
+                Source::Row(slot) => self.row_name(*slot),
+                // A loop's index is an int.
+                Source::Index(_) => match bracketed(form(input).unwrap_or_default()) {
+                    index if lane == Lane::I32 => index,
+                    index => format!("({}){index}", lane_type(lane)),
+                },
+                Source::Size(size) => format!("({}){}", lane_type(lane), operand(size)),
                 Source::LossScale => "scalars->scale".into(),
                 Source::Random { stream, round, .. } => {
                     let value = unique("drawn", &mut taken);
@@ -262,20 +291,33 @@ impl<'a> Body<'a> {
                     value
                 }
             };
-            inputs.push(text);
+            let varies = match source {
+                Source::Load(_) | Source::Gather { .. } | Source::Acc | Source::Index(_) | Source::Random { .. } => {
+                    true
+                }
+                Source::Row(_) | Source::Size(_) | Source::LossScale => !handing.hoists,
+            };
+            inputs.push((text, varies));
         }
-        let (statements, outputs) = statements(&stage.code, &inputs);
-        lines.extend(statements);
+        let Statements { fixed, varying, outputs } = statements(&stage.code, &inputs, &mut taken);
+        let before = if handing.hoists {
+            fixed
+        } else {
+            lines.extend(fixed);
+            vec![]
+        };
+        lines.extend(varying);
         for (index, (value, target)) in outputs.iter().zip(&stage.outputs).enumerate() {
             match target {
                 Target::Store(i) => lines.extend(self.store(*i, index, value, &names, handing)),
-                Target::Row(slot) => lines.push(format!("row{slot} = {value};")),
+                Target::Row(slot) => lines.push(format!("{} = {value};", self.row_name(*slot))),
                 Target::Reduce(op, slot) => {
-                    lines.push(format!("row{slot} = cn::{}::of(row{slot}, {value});", type_of(*op)))
+                    let row = self.row_name(*slot);
+                    lines.push(format!("{row} = cn::{}::of({row}, {value});", type_of(*op)))
                 }
             }
         }
-        lines
+        StageLines { before, each: lines }
     }
 
     fn store(&self, store: usize, index: usize, value: &str, names: &[String], handing: &Handing) -> Vec<String> {
@@ -314,8 +356,9 @@ impl<'a> Body<'a> {
     pub(super) fn declare_rows(&self) -> Vec<String> {
         let declared = |(slot, reduction): (usize, Option<Reduction>)| {
             let lane = self.row_lane(slot);
-            let first = reduction.map_or("0".into(), |reduction| constant(reduction.identity(lane)));
-            format!("{} row{slot} = {first};", lane_type(lane))
+            // What no reduction makes is set before it is read.
+            let first = reduction.unwrap_or(Reduction::Sum).identity(lane);
+            format!("{} {} = {};", lane_type(lane), self.row_name(slot), constant(first))
         };
         self.rows().into_iter().map(declared).collect()
     }
@@ -356,7 +399,33 @@ fn c_type(dtype: DType) -> &'static str {
     }
 }
 
+/// An expression as an operand.
+fn bracketed(text: String) -> String {
+    if text.contains(' ') || text.starts_with('-') { format!("({text})") } else { text }
+}
+
 /// Lines in a block of their own, one step further in.
 pub(super) fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
     lines.into_iter().map(|line| format!("    {line}"))
+}
+
+/// What is done once a row.
+pub(super) fn once(mut stage: StageLines) -> Vec<String> {
+    if stage.each.len() > 1 {
+        stage.each = [vec!["{".into()], indented(stage.each).collect(), vec!["}".into()]].concat();
+    }
+    stage.each
+}
+
+/// A loop over elements, in a block with what is computed before it if anything is.
+pub(super) fn over_elements(head: String, indices: Vec<String>, stage: StageLines) -> Vec<String> {
+    let mut lines = vec![head];
+    lines.extend(indented(indices));
+    lines.extend(indented(stage.each));
+    lines.push("}".into());
+    if stage.before.is_empty() {
+        return lines;
+    }
+    let inner = stage.before.into_iter().chain(lines).collect();
+    [vec!["{".into()], indented(inner).collect(), vec!["}".into()]].concat()
 }

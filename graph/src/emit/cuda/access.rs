@@ -46,7 +46,7 @@ pub(super) struct Dim {
 
 /// Where an element lies, in C.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Element {
     /// Lines that name indices.
     pub lines: Vec<String>,
     /// What must hold for the element to be there: empty if it always is.
@@ -127,12 +127,12 @@ impl Access {
     }
 
     /// In C, over the names of the loop dims; names of indices end with `name`.
-    pub(super) fn place(&self, names: &[String], name: &str) -> Place {
+    pub(super) fn place(&self, names: &[String], name: &str) -> Element {
         let dims = match &self.map {
-            Map::Linear(form) => return Place { at: form.text(names), ..Place::default() },
+            Map::Linear(form) => return Element { at: form.text(names), ..Element::default() },
             Map::General(dims) => dims,
         };
-        let (mut place, mut conditions, mut terms) = (Place::default(), vec![], vec![]);
+        let (mut place, mut conditions, mut terms) = (Element::default(), vec![], vec![]);
         for (number, dim) in dims.iter().enumerate() {
             if dim.form.steps.iter().all(|s| s.is(0)) && dim.form.offset.is(0) && !dim.checked {
                 continue;
