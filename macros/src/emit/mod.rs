@@ -84,6 +84,12 @@ pub fn emit(
                     &mut self.model
                 }
             }
+            impl ::core::clone::Clone for #name {
+                #[inline]
+                fn clone(&self) -> Self {
+                    #name { model: ::core::clone::Clone::clone(&self.model) }
+                }
+            }
             impl ::core::fmt::Debug for #name {
                 #[inline]
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
