@@ -1,0 +1,495 @@
+//! Which operation waits for which: a pure state machine, without threads, clocks or closures.
+//!
+//! Each variable has a queue of the accesses of operations that are not finished, in the order of their tickets. An access is granted
+//! once nothing before it conflicts: a read behind reads alone, a write at the head. So granted accesses are the head of a queue: one
+//! write, or reads. An operation whose accesses are all granted is ready.
+
+/// An operation, until it is finished; its record is used again, but no ticket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Id {
+    pub(super) index: u32,
+    /// The how-many-th operation it is, from 1 on: the order that all conflicts are resolved in.
+    pub(super) ticket: u64,
+}
+
+/// A variable, until it is released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VariableId(pub(super) u32);
+
+/// What an operation does with a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    /// Reads it perhaps, and writes it.
+    Write,
+    /// Writes all of it, so that it does not matter whether what stood there was right.
+    Overwrite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Finished, or never there.
+    Finished,
+    Waiting,
+    Ready,
+    Running,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome<E> {
+    Done,
+    /// It ran, and what it writes is not to be relied on.
+    Failed(E),
+    /// It did not run; the error is that of the operation that is to blame.
+    Skipped(E),
+}
+
+/// No link, no operation.
+const NONE: u32 = u32::MAX;
+
+/// An access, in the queue of its variable and in the list of its operation.
+#[derive(Clone, Copy)]
+struct Link {
+    operation: u32,
+    variable: u32,
+    before: u32,
+    after: u32,
+    sibling: u32,
+    mode: Mode,
+    granted: bool,
+}
+
+struct Node {
+    /// 0 where no operation is.
+    ticket: u64,
+    /// The last search that came by.
+    seen: u64,
+    /// The first of its accesses, or the next free node.
+    links: u32,
+    /// How many of them are not granted.
+    missing: u32,
+    priority: i32,
+    state: State,
+}
+
+struct Variable<E> {
+    first: u32,
+    last: u32,
+    version: u64,
+    /// The error of the operation because of which its contents are not to be relied on.
+    poison: Option<E>,
+    /// Nobody will name it again.
+    released: bool,
+}
+
+/// All operations that are not finished.
+pub(super) struct Dependencies<E> {
+    nodes: Vec<Node>,
+    links: Vec<Link>,
+    variables: Vec<Variable<E>>,
+    free_node: u32,
+    free_link: u32,
+    free_variables: Vec<u32>,
+    tickets: u64,
+    searches: u64,
+    /// Operations of another priority than 0.
+    uneven: usize,
+    stack: Vec<u32>,
+    /// Errors that no variable carries any more: for the caller to drop, as what that runs is unknown.
+    pub(super) garbage: Vec<E>,
+    /// Grants this access of the next operation, due or not: a fault that tests must find.
+    #[cfg(test)]
+    pub(super) fault: Option<usize>,
+}
+
+impl<E: Clone> Dependencies<E> {
+    pub(super) fn new() -> Dependencies<E> {
+        Dependencies {
+            nodes: vec![],
+            links: vec![],
+            variables: vec![],
+            free_node: NONE,
+            free_link: NONE,
+            free_variables: vec![],
+            tickets: 0,
+            searches: 0,
+            uneven: 0,
+            stack: vec![],
+            garbage: vec![],
+            #[cfg(test)]
+            fault: None,
+        }
+    }
+
+    pub(super) fn variable(&mut self) -> VariableId {
+        let variable = Variable { first: NONE, last: NONE, version: 0, poison: None, released: false };
+        match self.free_variables.pop() {
+            Some(index) => {
+                self.variables[index as usize] = variable;
+                VariableId(index)
+            }
+            None => {
+                self.variables.push(variable);
+                VariableId(self.variables.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// Gives a variable up; its place is free once the operations that name it are finished.
+    pub(super) fn release(&mut self, variable: VariableId) {
+        self.variables[variable.0 as usize].released = true;
+        self.free_if_unused(variable.0);
+    }
+
+    /// How many operations that write it have run.
+    pub(super) fn version(&self, variable: VariableId) -> u64 {
+        self.variables[variable.0 as usize].version
+    }
+
+    /// The error that whoever reads it now gets; meaningful where no write is pending.
+    pub(super) fn poison(&self, variable: VariableId) -> Option<&E> {
+        self.variables[variable.0 as usize].poison.as_ref()
+    }
+
+    /// Whether a read that comes now would wait.
+    pub(super) fn is_written(&self, variable: VariableId) -> bool {
+        let last = self.variables[variable.0 as usize].last;
+        last != NONE && !(self.link(last).granted && self.link(last).mode == Mode::Read)
+    }
+
+    /// Whether a write that comes now would wait.
+    pub(super) fn is_used(&self, variable: VariableId) -> bool {
+        self.variables[variable.0 as usize].last != NONE
+    }
+
+    /// Where an operation stands.
+    pub(super) fn state(&self, id: Id) -> State {
+        match self.nodes.get(id.index as usize) {
+            Some(node) if node.ticket == id.ticket => node.state,
+            _ => State::Finished,
+        }
+    }
+
+    pub(super) fn priority(&self, id: Id) -> i32 {
+        self.nodes[id.index as usize].priority
+    }
+
+    /// Whether the last search has come by.
+    pub(super) fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The unfinished operation at a place.
+    pub(super) fn at(&self, index: usize) -> Option<Id> {
+        let ticket = self.nodes[index].ticket;
+        (ticket != 0).then_some(Id { index: index as u32, ticket })
+    }
+
+    /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
+    ///
+    /// A variable may be named several times: one that is written too is written, and overwritten only if it is so each time. Operations
+    /// that are ready and have got its priority go to `raised`.
+    pub(super) fn register(&mut self, accesses: &[(VariableId, Mode)], priority: i32, raised: &mut Vec<Id>) -> Id {
+        self.tickets += 1;
+        let id = Id { index: self.new_node(priority), ticket: self.tickets };
+        // Writes first: a read of the same variable then finds one at the end of the queue.
+        for &(variable, mode) in accesses.iter().filter(|(_, mode)| *mode != Mode::Read) {
+            self.append(id.index, variable, mode);
+        }
+        for &(variable, mode) in accesses.iter().filter(|(_, mode)| *mode == Mode::Read) {
+            self.append(id.index, variable, mode);
+        }
+        #[cfg(test)]
+        self.plant(id.index);
+        let node = &mut self.nodes[id.index as usize];
+        node.state = if node.missing == 0 { State::Ready } else { State::Waiting };
+        if node.missing > 0 && (priority != 0 || self.uneven > 0) {
+            self.raise(id.index, raised);
+        }
+        id
+    }
+
+    /// Begins an operation that is ready. `Some`: it must be skipped for this error, which one of its variables carries.
+    pub(super) fn start(&mut self, id: Id) -> Option<E> {
+        let node = &mut self.nodes[id.index as usize];
+        debug_assert!(node.ticket == id.ticket && node.state == State::Ready);
+        node.state = State::Running;
+        let mut link = node.links;
+        while link != NONE {
+            let Link { variable, mode, sibling, .. } = *self.link(link);
+            let poison = &self.variables[variable as usize].poison;
+            if poison.is_some() && mode != Mode::Overwrite {
+                return poison.clone();
+            }
+            link = sibling;
+        }
+        None
+    }
+
+    /// Ends an operation that was started; those that are ready because of it go to `ready`.
+    pub(super) fn complete(&mut self, id: Id, outcome: &Outcome<E>, ready: &mut Vec<Id>) {
+        debug_assert!(self.state(id) == State::Running);
+        let mut link = self.nodes[id.index as usize].links;
+        while link != NONE {
+            let Link { variable, mode, sibling, .. } = *self.link(link);
+            if mode != Mode::Read {
+                let variable = &mut self.variables[variable as usize];
+                let poison = match outcome {
+                    Outcome::Done => None,
+                    Outcome::Failed(error) => Some(error.clone()),
+                    // What was wrong with it before still is.
+                    Outcome::Skipped(error) => variable.poison.take().or_else(|| Some(error.clone())),
+                };
+                variable.version += u64::from(!matches!(outcome, Outcome::Skipped(_)));
+                if let Some(old) = std::mem::replace(&mut variable.poison, poison) {
+                    self.garbage.push(old);
+                }
+            }
+            self.unlink(link, ready);
+            link = sibling;
+        }
+        self.free_node(id.index);
+    }
+
+    /// Takes out an operation that does nothing, in any state, as if it had never been.
+    pub(super) fn withdraw(&mut self, id: Id, ready: &mut Vec<Id>) {
+        debug_assert!(self.state(id) != State::Finished);
+        let mut link = self.nodes[id.index as usize].links;
+        while link != NONE {
+            let sibling = self.link(link).sibling;
+            self.unlink(link, ready);
+            link = sibling;
+        }
+        self.free_node(id.index);
+    }
+
+    /// An operation that is ready and that one on the stack waits for, directly or not, or that stands there itself; it stays on top.
+    ///
+    /// The search goes on where it ended; `restart` begins another one, that looks again at what was found to be of no use.
+    pub(super) fn find_ready(&mut self, stack: &mut Vec<Id>, restart: bool) -> Option<Id> {
+        self.searches += u64::from(restart);
+        while let Some(&top) = stack.last() {
+            match self.state(top) {
+                State::Ready => return Some(top),
+                State::Waiting if self.nodes[top.index as usize].seen != self.searches => {
+                    self.nodes[top.index as usize].seen = self.searches;
+                    self.blockers(top, |blocker| stack.push(blocker));
+                }
+                // Nobody can help with it, or all that it waits for has been looked at.
+                State::Finished | State::Running | State::Waiting => _ = stack.pop(),
+            }
+        }
+        None
+    }
+
+    /// The operations that keep this one from being ready, of each queue the nearest.
+    pub(super) fn blockers(&self, id: Id, mut found: impl FnMut(Id)) {
+        self.blocker_nodes(id.index, |index| found(Id { index, ticket: self.nodes[index as usize].ticket }));
+    }
+
+    fn blocker_nodes(&self, operation: u32, mut found: impl FnMut(u32)) {
+        let mut link = self.nodes[operation as usize].links;
+        while link != NONE {
+            let Link { mode, granted, sibling, mut before, .. } = *self.link(link);
+            let nearest = before;
+            while !granted && before != NONE {
+                let other = self.link(before);
+                match (mode, other.mode) {
+                    (Mode::Read, Mode::Read) => {}
+                    (Mode::Write | Mode::Overwrite, Mode::Read) => found(other.operation),
+                    // Reads between the two wait for it themselves.
+                    (_, Mode::Write | Mode::Overwrite) => {
+                        if mode == Mode::Read || before == nearest {
+                            found(other.operation);
+                        }
+                        break;
+                    }
+                }
+                before = other.before;
+            }
+            link = sibling;
+        }
+    }
+
+    /// Gives the priority of an operation to all that it waits for and that have a lower one.
+    fn raise(&mut self, operation: u32, raised: &mut Vec<Id>) {
+        let priority = self.nodes[operation as usize].priority;
+        let mut stack = std::mem::take(&mut self.stack);
+        stack.push(operation);
+        while let Some(operation) = stack.pop() {
+            let reached = stack.len();
+            self.blocker_nodes(operation, |blocker| stack.push(blocker));
+            for i in (reached..stack.len()).rev() {
+                let node = &mut self.nodes[stack[i] as usize];
+                let unstarted = node.state != State::Running;
+                if unstarted && node.priority < priority {
+                    self.uneven = self.uneven + usize::from(priority != 0) - usize::from(node.priority != 0);
+                    node.priority = priority;
+                    if node.state == State::Ready {
+                        raised.push(Id { index: stack[i], ticket: node.ticket });
+                        stack.swap_remove(i);
+                    }
+                } else {
+                    stack.swap_remove(i);
+                }
+            }
+        }
+        self.stack = stack;
+    }
+
+    fn link(&self, link: u32) -> &Link {
+        &self.links[link as usize]
+    }
+
+    fn new_node(&mut self, priority: i32) -> u32 {
+        self.uneven += usize::from(priority != 0);
+        let ticket = self.tickets;
+        let node = Node { ticket, seen: 0, links: NONE, missing: 0, priority, state: State::Waiting };
+        if self.free_node == NONE {
+            self.nodes.push(node);
+            return self.nodes.len() as u32 - 1;
+        }
+        let index = self.free_node;
+        self.free_node = std::mem::replace(&mut self.nodes[index as usize], node).links;
+        index
+    }
+
+    fn free_node(&mut self, index: u32) {
+        let node = &mut self.nodes[index as usize];
+        self.uneven -= usize::from(node.priority != 0);
+        node.ticket = 0;
+        node.state = State::Finished;
+        node.links = self.free_node;
+        self.free_node = index;
+    }
+
+    fn append(&mut self, operation: u32, variable: VariableId, mode: Mode) {
+        let queue = &mut self.variables[variable.0 as usize];
+        let last = queue.last;
+        let granted = match last {
+            NONE => true,
+            _ => {
+                let link = &mut self.links[last as usize];
+                if link.operation == operation {
+                    if link.mode == Mode::Overwrite && mode != Mode::Overwrite {
+                        link.mode = Mode::Write;
+                    }
+                    return;
+                }
+                mode == Mode::Read && link.granted && link.mode == Mode::Read
+            }
+        };
+        let node = &mut self.nodes[operation as usize];
+        let link =
+            Link { operation, variable: variable.0, before: last, after: NONE, sibling: node.links, mode, granted };
+        let index = match self.free_link {
+            NONE => {
+                self.links.push(link);
+                self.links.len() as u32 - 1
+            }
+            free => {
+                self.free_link = std::mem::replace(&mut self.links[free as usize], link).sibling;
+                free
+            }
+        };
+        node.links = index;
+        node.missing += u32::from(!granted);
+        queue.last = index;
+        match last {
+            NONE => queue.first = index,
+            _ => self.links[last as usize].after = index,
+        }
+    }
+
+    /// Takes an access out of its queue and grants those behind it that then may be.
+    fn unlink(&mut self, link: u32, ready: &mut Vec<Id>) {
+        let Link { variable, before, after, .. } = *self.link(link);
+        self.links[link as usize].sibling = self.free_link;
+        self.free_link = link;
+        let queue = &mut self.variables[variable as usize];
+        match before {
+            NONE => queue.first = after,
+            _ => self.links[before as usize].after = after,
+        }
+        match after {
+            NONE => {
+                self.variables[variable as usize].last = before;
+                if before == NONE && self.variables[variable as usize].released {
+                    self.free_if_unused(variable);
+                }
+            }
+            _ => {
+                self.links[after as usize].before = before;
+                self.grant_from(after, ready);
+            }
+        }
+    }
+
+    fn grant_from(&mut self, mut next: u32, ready: &mut Vec<Id>) {
+        let Link { before, granted, mode, .. } = *self.link(next);
+        if granted {
+            return;
+        }
+        if mode != Mode::Read {
+            if before == NONE {
+                self.grant(next, ready);
+            }
+            return;
+        }
+        if before == NONE || self.link(before).granted && self.link(before).mode == Mode::Read {
+            while next != NONE && self.link(next).mode == Mode::Read {
+                self.grant(next, ready);
+                next = self.link(next).after;
+            }
+        }
+    }
+
+    fn grant(&mut self, link: u32, ready: &mut Vec<Id>) {
+        let link = &mut self.links[link as usize];
+        #[cfg(test)]
+        if link.granted {
+            return;
+        }
+        link.granted = true;
+        let node = &mut self.nodes[link.operation as usize];
+        node.missing -= 1;
+        if node.missing == 0 {
+            node.state = State::Ready;
+            ready.push(Id { index: link.operation, ticket: node.ticket });
+        }
+    }
+
+    fn free_if_unused(&mut self, variable: u32) {
+        let entry = &mut self.variables[variable as usize];
+        if entry.released && entry.first == NONE {
+            entry.released = false;
+            self.garbage.extend(entry.poison.take());
+            self.free_variables.push(variable);
+        }
+    }
+
+    /// How many accesses of an operation are not granted.
+    #[cfg(test)]
+    pub(super) fn missing(&self, id: Id) -> u32 {
+        self.nodes[id.index as usize].missing
+    }
+
+    #[cfg(test)]
+    fn plant(&mut self, operation: u32) {
+        let Some(mut skipped) = self.fault.take() else { return };
+        let mut link = self.nodes[operation as usize].links;
+        while link != NONE {
+            let access = &mut self.links[link as usize];
+            if !access.granted {
+                if skipped == 0 {
+                    access.granted = true;
+                    self.nodes[operation as usize].missing -= 1;
+                    return;
+                }
+                skipped -= 1;
+            }
+            link = access.sibling;
+        }
+    }
+}
