@@ -7,7 +7,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 mod ending;
-mod engine;
+pub mod engine;
 pub mod error;
 mod flat;
 mod float;

@@ -175,7 +175,7 @@ impl<E: Clone> Dependencies<E> {
         self.nodes[id.index as usize].priority
     }
 
-    /// Whether the last search has come by.
+    /// How many records there are.
     pub(super) fn places(&self) -> usize {
         self.nodes.len()
     }
@@ -184,6 +184,12 @@ impl<E: Clone> Dependencies<E> {
     pub(super) fn at(&self, index: usize) -> Option<Id> {
         let ticket = self.nodes[index].ticket;
         (ticket != 0).then_some(Id { index: index as u32, ticket })
+    }
+
+    /// Makes room for an operation with so many accesses; `false`: there is none to be had.
+    pub(super) fn reserve(&mut self, accesses: usize) -> bool {
+        self.free_node != NONE && self.links.len() + accesses <= self.links.capacity()
+            || self.nodes.try_reserve(1).is_ok() && self.links.try_reserve(accesses).is_ok()
     }
 
     /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
@@ -266,21 +272,28 @@ impl<E: Clone> Dependencies<E> {
 
     /// An operation that is ready and that one on the stack waits for, directly or not, or that stands there itself; it stays on top.
     ///
-    /// The search goes on where it ended; `restart` begins another one, that looks again at what was found to be of no use.
-    pub(super) fn find_ready(&mut self, stack: &mut Vec<Id>, restart: bool) -> Option<Id> {
-        self.searches += u64::from(restart);
+    /// A search goes on where it ended; one with a new number looks again at what was found to be of no use.
+    pub(super) fn find_ready(&mut self, stack: &mut Vec<Id>, search: u64) -> Option<Id> {
         while let Some(&top) = stack.last() {
             match self.state(top) {
                 State::Ready => return Some(top),
-                State::Waiting if self.nodes[top.index as usize].seen != self.searches => {
-                    self.nodes[top.index as usize].seen = self.searches;
-                    self.blockers(top, |blocker| stack.push(blocker));
-                }
+                State::Waiting if self.visit(top, search) => self.blockers(top, |blocker| stack.push(blocker)),
                 // Nobody can help with it, or all that it waits for has been looked at.
                 State::Finished | State::Running | State::Waiting => _ = stack.pop(),
             }
         }
         None
+    }
+
+    /// The number of a new search.
+    pub(super) fn new_search(&mut self) -> u64 {
+        self.searches += 1;
+        self.searches
+    }
+
+    /// Whether this search comes by an unfinished operation for the first time (or another one has come by since).
+    pub(super) fn visit(&mut self, id: Id, search: u64) -> bool {
+        std::mem::replace(&mut self.nodes[id.index as usize].seen, search) != search
     }
 
     /// The operations that keep this one from being ready, of each queue the nearest.

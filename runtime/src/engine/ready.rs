@@ -35,6 +35,11 @@ impl Ready {
         }
     }
 
+    /// Whether nothing stands here, not even what was started otherwise.
+    pub(super) fn is_empty(&self) -> bool {
+        self.even.is_empty() && self.uneven.is_empty()
+    }
+
     pub(super) fn push(&mut self, id: Id, priority: i32) {
         match priority {
             0 => self.even.push_back((self.taken, id)),

@@ -1,6 +1,9 @@
 //! The engine's tests: the order of operations on its own, then the engine with threads.
 
+mod errors;
 mod order;
+mod threads;
+mod waits;
 
 /// Random numbers of which every failure names the seed (Steele, Lea and Flood 2014: SplitMix64).
 pub(super) struct Random(pub(super) u64);

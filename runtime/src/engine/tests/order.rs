@@ -178,7 +178,8 @@ impl Program {
             .map(|i| self.operations[i].id)
             .filter(|id| self.ready.contains(id))
             .collect();
-        match self.machine.find_ready(&mut vec![self.operations[last].id], true) {
+        let search = self.machine.new_search();
+        match self.machine.find_ready(&mut vec![self.operations[last].id], search) {
             Some(found) if !helpful.contains(&found) => Err(format!("{found:?} does not help")),
             None if !helpful.is_empty() => Err(format!("none of {helpful:?} was found")),
             _ => Ok(()),
