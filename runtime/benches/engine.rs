@@ -16,7 +16,7 @@ fn batch(engine: &Engine, variables: &[Variable], sum: &Arc<AtomicU64>, first: u
         let at = |step: usize| &variables[(i * step + step) % variables.len()];
         let operation = engine.operation("op").reads([at(3), at(5)]).writes(at(7));
         let sum = Arc::as_ptr(sum) as usize as u64;
-        operation.push(move || drop(std::hint::black_box(sum))).expect("the engine is open");
+        operation.push(move || _ = std::hint::black_box(sum)).expect("the engine is open");
     }
     engine.wait_all().expect("nothing fails");
 }

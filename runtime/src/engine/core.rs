@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::current::{self, Open};
 use super::dependencies::{Id, Mode, Outcome, State as Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result, panic_message};
-use super::state::{Record, Search, State};
+use super::state::{Search, State};
 use super::task::{Called, Start, Task};
 use super::{fork, worker};
 
@@ -31,6 +31,18 @@ struct Serial {
     gate: Mutex<()>,
     /// The number of the thread inside, else 0.
     holder: AtomicU64,
+}
+
+impl Serial {
+    fn enter(&self) -> Option<Gate<'_>> {
+        let thread = current::thread();
+        if self.holder.load(Ordering::Relaxed) == thread {
+            return None;
+        }
+        let guard = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.holder.store(thread, Ordering::Relaxed);
+        Some(Gate(&self.holder, guard))
+    }
 }
 
 /// What is pushed, but for its function.
@@ -131,28 +143,11 @@ impl Core {
         if !state.accepts {
             return Err(Arc::new(Error::ShutDown { operation: request.origin }));
         }
-        if !state.reserve(request.accesses.len()) {
-            return Err(Arc::new(Error::Memory { operation: request.origin }));
-        }
         // Its epoch is not over before it is.
         let parent = inside.filter(|open| open.core == self.address()).map(|open| open.id);
-        let id = state.register(
-            request.accesses,
-            request.priority,
-            || Record {
-                task: Some(Task::new(f)),
-                origin: request.origin,
-                handle,
-                cancelled: None,
-                bytes: request.bytes,
-                pusher,
-                queue: request.queue,
-                epoch: 0,
-                thread: 0,
-                result: None,
-            },
-            parent,
-        );
+        let id = state
+            .register(request, pusher, parent, handle, f)
+            .map_err(|operation| Arc::new(Error::Memory { operation }))?;
         self.announce(&mut state, None);
         if gate.is_some() {
             // With all that it pushes.
@@ -173,59 +168,33 @@ impl Core {
     }
 
     /// In a serial engine, keeps other threads out until it is dropped; `None` too where this thread is inside already.
+    #[inline]
     pub(super) fn gate(&self) -> Option<Gate<'_>> {
-        let serial = self.serial.as_ref()?;
-        let thread = current::thread();
-        if serial.holder.load(Ordering::Relaxed) == thread {
-            return None;
-        }
-        let guard = serial.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        serial.holder.store(thread, Ordering::Relaxed);
-        Some(Gate(&serial.holder, guard))
+        self.serial.as_ref().and_then(Serial::enter)
     }
 
     /// Runs an operation that is ready and was taken out of its queue, unless it is to be skipped. `takes`: the queue from which this
     /// thread takes the next one.
     pub(super) fn run<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, id: Id, takes: Option<usize>) -> Locked<'a> {
         let thread = current::thread();
-        let (root, task) = state.start(id, thread);
+        let (mut task, root) = state.start(id, thread);
         unlock(state);
         let called = {
             let _left = current::enter(Open { core: self.address(), id });
-            catch_unwind(AssertUnwindSafe(|| match (&root, task) {
-                (None, Some(task)) => task.call(&Start { core: self, id }),
+            catch_unwind(AssertUnwindSafe(|| match root {
+                None => task.call(&Start { core: self, id }),
                 // What is skipped goes while nobody else may touch its variables.
-                (_, task) => {
-                    drop(task);
+                Some(_) => {
+                    task.clear();
                     Called::Returned(Ok(()))
                 }
             }))
         };
         let mut state = self.lock();
-        match called {
-            Ok(Called::Returned(result)) => {
-                let outcome = match (root, result) {
-                    (Some(root), _) => Outcome::Skipped(root),
-                    (None, Ok(())) => Outcome::Done,
-                    (None, Err(source)) => {
-                        let operation = state.origin(id);
-                        Outcome::Failed(Arc::new(Error::Failed { operation, source }))
-                    }
-                };
-                state.finish(id, outcome);
-            }
-            Ok(Called::Pending) => state.leave(id),
-            Err(payload) => {
-                let error = Error::Panicked { operation: state.origin(id), message: panic_message(payload) };
-                let outcome = match root {
-                    Some(root) => {
-                        state.note(Arc::new(error));
-                        Outcome::Skipped(root)
-                    }
-                    None => Outcome::Failed(Arc::new(error)),
-                };
-                state.finish(id, outcome);
-            }
+        match (called, root) {
+            (Ok(Called::Returned(Ok(()))), None) => state.finish(id, Outcome::Done),
+            (Ok(Called::Pending), _) => state.leave(id),
+            (called, root) => state.finish_badly(id, called.map_err(panic_message), root),
         }
         self.announce(&mut state, takes);
         state
@@ -300,7 +269,14 @@ impl Core {
     }
 
     /// Wakes those who have something to do now. `takes`: the queue from which this thread will take one itself.
+    #[inline]
     pub(super) fn announce(&self, state: &mut State, takes: Option<usize>) {
+        if state.idle > 0 {
+            self.wake(state, takes);
+        }
+    }
+
+    fn wake(&self, state: &mut State, takes: Option<usize>) {
         let mut left = false;
         for (number, queue) in state.queues.iter_mut().enumerate() {
             let others = std::mem::take(&mut queue.fresh).saturating_sub(usize::from(takes == Some(number)));
@@ -356,8 +332,10 @@ impl Core {
                 self.hand_over(&state);
             }
             state.waiters += 1;
+            state.idle += 1;
             state = sleep(state, &self.progress, left);
             state.waiters -= 1;
+            state.idle -= 1;
         }
     }
 
@@ -408,11 +386,10 @@ impl Core {
         if !waits {
             return state.dependencies.poison(variable).map_or(Ok(true), |error| Err(error.clone()));
         }
-        if !state.reserve(1) {
-            return Err(Arc::new(Error::Memory { operation: wait() }));
-        }
         let ended = Arc::new(Ended::new());
-        let id = state.register_marker(variable, mode, wait(), ended.clone());
+        let Some(id) = state.register_marker(variable, mode, wait(), ended.clone()) else {
+            return Err(Arc::new(Error::Memory { operation: wait() }));
+        };
         let (mut state, in_time) = self.wait_by(state, &Target::Operation(id), deadline, wait);
         if state.dependencies.state(id) != Stage::Finished {
             state.withdraw(id);
@@ -468,13 +445,15 @@ impl Drop for Gate<'_> {
 pub(super) type Locked<'a> = MutexGuard<'a, State>;
 
 /// Unlocks; what nobody needs any more is dropped behind the lock, since a destructor may come back here.
+#[inline]
 fn unlock(mut state: Locked<'_>) {
+    if state.dependencies.garbage.is_empty() {
+        return;
+    }
     let garbage = std::mem::take(&mut state.dependencies.garbage);
     drop(state);
-    if !garbage.is_empty() {
-        // Nobody is there to be told of a destructor that panics.
-        _ = catch_unwind(AssertUnwindSafe(|| drop(garbage))).map_err(panic_message);
-    }
+    // Nobody is there to be told of a destructor that panics.
+    _ = catch_unwind(AssertUnwindSafe(|| drop(garbage))).map_err(panic_message);
 }
 
 /// Lets go of the lock until `wake` is notified, perhaps sooner.

@@ -60,6 +60,19 @@ struct Link {
     granted: bool,
 }
 
+impl Link {
+    /// Adds another access of its operation, which is the last one of its queue: by how much more it waits for.
+    fn merge(&mut self, mode: Mode) -> u32 {
+        let was_read = self.mode == Mode::Read;
+        if self.mode != mode {
+            self.mode = Mode::Write;
+        }
+        let must_wait = was_read && mode != Mode::Read && self.granted && self.before != NONE;
+        self.granted &= !must_wait;
+        u32::from(must_wait)
+    }
+}
+
 struct Node {
     /// 0 where no operation is.
     ticket: u64,
@@ -90,11 +103,14 @@ pub(super) struct Dependencies<E> {
     variables: Vec<Variable<E>>,
     free_node: u32,
     free_link: u32,
+    free_links: usize,
     free_variables: Vec<u32>,
     tickets: u64,
     searches: u64,
     /// Operations of another priority than 0.
     uneven: usize,
+    /// Variables with an error.
+    poisoned: usize,
     stack: Vec<u32>,
     /// Errors that no variable carries any more: for the caller to drop, as what that runs is unknown.
     pub(super) garbage: Vec<E>,
@@ -111,10 +127,12 @@ impl<E: Clone> Dependencies<E> {
             variables: vec![],
             free_node: NONE,
             free_link: NONE,
+            free_links: 0,
             free_variables: vec![],
             tickets: 0,
             searches: 0,
             uneven: 0,
+            poisoned: 0,
             stack: vec![],
             garbage: vec![],
             #[cfg(test)]
@@ -186,42 +204,108 @@ impl<E: Clone> Dependencies<E> {
         (ticket != 0).then_some(Id { index: index as u32, ticket })
     }
 
-    /// Makes room for an operation with so many accesses; `false`: there is none to be had.
-    pub(super) fn reserve(&mut self, accesses: usize) -> bool {
-        self.free_node != NONE && self.links.len() + accesses <= self.links.capacity()
-            || self.nodes.try_reserve(1).is_ok() && self.links.try_reserve(accesses).is_ok()
+    /// Whether the next operation needs another record.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.free_node == NONE
+    }
+
+    /// Adds free records and accesses; `false`: there is no memory to be had.
+    #[cold]
+    fn grow(&mut self, accesses: usize) -> bool {
+        if self.free_node == NONE {
+            if self.nodes.try_reserve(1).is_err() {
+                return false;
+            }
+            let node = Node { ticket: 0, seen: 0, links: NONE, missing: 0, priority: 0, state: State::Finished };
+            self.nodes.push(node);
+            self.free_node = self.nodes.len() as u32 - 1;
+        }
+        if self.free_links < accesses {
+            let more = accesses - self.free_links;
+            if self.links.try_reserve(more).is_err() {
+                return false;
+            }
+            for _ in 0..more {
+                let sibling = std::mem::replace(&mut self.free_link, self.links.len() as u32);
+                let (mode, granted) = (Mode::Read, false);
+                self.links.push(Link { operation: 0, variable: 0, before: NONE, after: NONE, sibling, mode, granted });
+            }
+            self.free_links = accesses;
+        }
+        true
     }
 
     /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
     ///
     /// A variable may be named several times: one that is written too is written, and overwritten only if it is so each time. Operations
-    /// that are ready and have got its priority go to `raised`.
-    pub(super) fn register(&mut self, accesses: &[(VariableId, Mode)], priority: i32, raised: &mut Vec<Id>) -> Id {
+    /// that are ready and have got its priority go to `raised`. `None`: there is no memory.
+    #[inline]
+    pub(super) fn register(
+        &mut self,
+        accesses: &[(VariableId, Mode)],
+        priority: i32,
+        raised: &mut Vec<Id>,
+    ) -> Option<Id> {
+        if (self.free_node == NONE || self.free_links < accesses.len()) && !self.grow(accesses.len()) {
+            return None;
+        }
         self.tickets += 1;
-        let id = Id { index: self.new_node(priority), ticket: self.tickets };
-        // Writes first: a read of the same variable then finds one at the end of the queue.
-        for &(variable, mode) in accesses.iter().filter(|(_, mode)| *mode != Mode::Read) {
-            self.append(id.index, variable, mode);
+        self.uneven += usize::from(priority != 0);
+        let id = Id { index: self.free_node, ticket: self.tickets };
+        // Slices, so that where they lie is known through the loop.
+        let (nodes, links, variables) = (&mut *self.nodes, &mut *self.links, &mut *self.variables);
+        let node = &mut nodes[id.index as usize];
+        self.free_node = node.links;
+        let (mut first, mut missing, mut free, mut taken) = (NONE, 0, self.free_link, 0);
+        for &(variable, mode) in accesses {
+            let queue = &mut variables[variable.0 as usize];
+            let before = queue.last;
+            let mut granted = true;
+            if before != NONE {
+                let last = &mut links[before as usize];
+                if last.operation == id.index {
+                    missing += last.merge(mode);
+                    continue;
+                }
+                granted = mode == Mode::Read && last.granted && last.mode == Mode::Read;
+                last.after = free;
+            } else {
+                queue.first = free;
+            }
+            queue.last = free;
+            missing += u32::from(!granted);
+            taken += 1;
+            let place = &mut links[free as usize];
+            let next = place.sibling;
+            *place =
+                Link { operation: id.index, variable: variable.0, before, after: NONE, sibling: first, mode, granted };
+            first = std::mem::replace(&mut free, next);
         }
-        for &(variable, mode) in accesses.iter().filter(|(_, mode)| *mode == Mode::Read) {
-            self.append(id.index, variable, mode);
-        }
+        self.free_link = free;
+        self.free_links -= taken;
+        let state = if missing == 0 { State::Ready } else { State::Waiting };
+        *node = Node { ticket: id.ticket, seen: 0, links: first, missing, priority, state };
         #[cfg(test)]
         self.plant(id.index);
-        let node = &mut self.nodes[id.index as usize];
-        node.state = if node.missing == 0 { State::Ready } else { State::Waiting };
-        if node.missing > 0 && (priority != 0 || self.uneven > 0) {
+        if missing > 0 && (priority != 0 || self.uneven > 0) {
             self.raise(id.index, raised);
         }
-        id
+        Some(id)
     }
 
     /// Begins an operation that is ready. `Some`: it must be skipped for this error, which one of its variables carries.
+    #[inline]
     pub(super) fn start(&mut self, id: Id) -> Option<E> {
         let node = &mut self.nodes[id.index as usize];
         debug_assert!(node.ticket == id.ticket && node.state == State::Ready);
         node.state = State::Running;
-        let mut link = node.links;
+        if self.poisoned > 0 { self.poison_of(id) } else { None }
+    }
+
+    #[cold]
+    fn poison_of(&self, id: Id) -> Option<E> {
+        let mut link = self.nodes[id.index as usize].links;
         while link != NONE {
             let Link { variable, mode, sibling, .. } = *self.link(link);
             let poison = &self.variables[variable as usize].poison;
@@ -234,38 +318,75 @@ impl<E: Clone> Dependencies<E> {
     }
 
     /// Ends an operation that was started; those that are ready because of it go to `ready`.
+    #[inline]
     pub(super) fn complete(&mut self, id: Id, outcome: &Outcome<E>, ready: &mut Vec<Id>) {
         debug_assert!(self.state(id) == State::Running);
+        if self.poisoned > 0 || !matches!(outcome, Outcome::Done) {
+            self.settle(id, outcome);
+        }
+        self.take_out(id, matches!(outcome, Outcome::Done | Outcome::Failed(_)), ready);
+    }
+
+    /// Notes what is wrong with the variables that an operation writes.
+    #[cold]
+    fn settle(&mut self, id: Id, outcome: &Outcome<E>) {
         let mut link = self.nodes[id.index as usize].links;
         while link != NONE {
             let Link { variable, mode, sibling, .. } = *self.link(link);
-            if mode != Mode::Read {
-                let variable = &mut self.variables[variable as usize];
-                let poison = match outcome {
-                    Outcome::Done => None,
-                    Outcome::Failed(error) => Some(error.clone()),
-                    // What was wrong with it before still is.
-                    Outcome::Skipped(error) => variable.poison.take().or_else(|| Some(error.clone())),
-                };
-                variable.version += u64::from(!matches!(outcome, Outcome::Skipped(_)));
-                if let Some(old) = std::mem::replace(&mut variable.poison, poison) {
-                    self.garbage.push(old);
-                }
-            }
-            self.unlink(link, ready);
             link = sibling;
+            if mode == Mode::Read {
+                continue;
+            }
+            let poison = &mut self.variables[variable as usize].poison;
+            let before = poison.take();
+            self.poisoned -= usize::from(before.is_some());
+            let (now, old) = match outcome {
+                Outcome::Done => (None, before),
+                Outcome::Failed(error) => (Some(error.clone()), before),
+                // What was wrong with it before still is.
+                Outcome::Skipped(error) => (before.or_else(|| Some(error.clone())), None),
+            };
+            self.poisoned += usize::from(now.is_some());
+            *poison = now;
+            self.garbage.extend(old);
         }
-        self.free_node(id.index);
     }
 
     /// Takes out an operation that does nothing, in any state, as if it had never been.
     pub(super) fn withdraw(&mut self, id: Id, ready: &mut Vec<Id>) {
         debug_assert!(self.state(id) != State::Finished);
+        self.take_out(id, false, ready);
+    }
+
+    /// Takes the accesses of an operation out of their queues, grants those behind them that then may be, and frees its record.
+    #[inline]
+    fn take_out(&mut self, id: Id, wrote: bool, ready: &mut Vec<Id>) {
         let mut link = self.nodes[id.index as usize].links;
         while link != NONE {
-            let sibling = self.link(link).sibling;
-            self.unlink(link, ready);
+            let (links, variables) = (&mut *self.links, &mut *self.variables);
+            let place = &mut links[link as usize];
+            let Link { variable, before, after, sibling, mode, .. } = *place;
+            place.sibling = std::mem::replace(&mut self.free_link, link);
+            self.free_links += 1;
             link = sibling;
+            let queue = &mut variables[variable as usize];
+            queue.version += u64::from(wrote && mode != Mode::Read);
+            match before {
+                NONE => queue.first = after,
+                _ => links[before as usize].after = after,
+            }
+            if after == NONE {
+                queue.last = before;
+                if queue.released && before == NONE {
+                    self.free_if_unused(variable);
+                }
+                continue;
+            }
+            let next = &mut links[after as usize];
+            next.before = before;
+            if !next.granted {
+                self.grant_from(after, ready);
+            }
         }
         self.free_node(id.index);
     }
@@ -355,19 +476,7 @@ impl<E: Clone> Dependencies<E> {
         &self.links[link as usize]
     }
 
-    fn new_node(&mut self, priority: i32) -> u32 {
-        self.uneven += usize::from(priority != 0);
-        let ticket = self.tickets;
-        let node = Node { ticket, seen: 0, links: NONE, missing: 0, priority, state: State::Waiting };
-        if self.free_node == NONE {
-            self.nodes.push(node);
-            return self.nodes.len() as u32 - 1;
-        }
-        let index = self.free_node;
-        self.free_node = std::mem::replace(&mut self.nodes[index as usize], node).links;
-        index
-    }
-
+    #[inline]
     fn free_node(&mut self, index: u32) {
         let node = &mut self.nodes[index as usize];
         self.uneven -= usize::from(node.priority != 0);
@@ -377,73 +486,8 @@ impl<E: Clone> Dependencies<E> {
         self.free_node = index;
     }
 
-    fn append(&mut self, operation: u32, variable: VariableId, mode: Mode) {
-        let queue = &mut self.variables[variable.0 as usize];
-        let last = queue.last;
-        let granted = match last {
-            NONE => true,
-            _ => {
-                let link = &mut self.links[last as usize];
-                if link.operation == operation {
-                    if link.mode == Mode::Overwrite && mode != Mode::Overwrite {
-                        link.mode = Mode::Write;
-                    }
-                    return;
-                }
-                mode == Mode::Read && link.granted && link.mode == Mode::Read
-            }
-        };
-        let node = &mut self.nodes[operation as usize];
-        let link =
-            Link { operation, variable: variable.0, before: last, after: NONE, sibling: node.links, mode, granted };
-        let index = match self.free_link {
-            NONE => {
-                self.links.push(link);
-                self.links.len() as u32 - 1
-            }
-            free => {
-                self.free_link = std::mem::replace(&mut self.links[free as usize], link).sibling;
-                free
-            }
-        };
-        node.links = index;
-        node.missing += u32::from(!granted);
-        queue.last = index;
-        match last {
-            NONE => queue.first = index,
-            _ => self.links[last as usize].after = index,
-        }
-    }
-
-    /// Takes an access out of its queue and grants those behind it that then may be.
-    fn unlink(&mut self, link: u32, ready: &mut Vec<Id>) {
-        let Link { variable, before, after, .. } = *self.link(link);
-        self.links[link as usize].sibling = self.free_link;
-        self.free_link = link;
-        let queue = &mut self.variables[variable as usize];
-        match before {
-            NONE => queue.first = after,
-            _ => self.links[before as usize].after = after,
-        }
-        match after {
-            NONE => {
-                self.variables[variable as usize].last = before;
-                if before == NONE && self.variables[variable as usize].released {
-                    self.free_if_unused(variable);
-                }
-            }
-            _ => {
-                self.links[after as usize].before = before;
-                self.grant_from(after, ready);
-            }
-        }
-    }
-
     fn grant_from(&mut self, mut next: u32, ready: &mut Vec<Id>) {
-        let Link { before, granted, mode, .. } = *self.link(next);
-        if granted {
-            return;
-        }
+        let Link { before, mode, .. } = *self.link(next);
         if mode != Mode::Read {
             if before == NONE {
                 self.grant(next, ready);
@@ -477,6 +521,7 @@ impl<E: Clone> Dependencies<E> {
         let entry = &mut self.variables[variable as usize];
         if entry.released && entry.first == NONE {
             entry.released = false;
+            self.poisoned -= usize::from(entry.poison.is_some());
             self.garbage.extend(entry.poison.take());
             self.free_variables.push(variable);
         }

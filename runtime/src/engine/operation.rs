@@ -46,21 +46,21 @@ impl<'a> Operation<'a> {
     }
 
     /// Variables that it reads: it runs after all earlier operations that write one of them. `&a`, `[&a, &b]` or any iterator.
-    #[inline]
+    #[inline(always)]
     pub fn reads(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Read)
     }
 
     /// Variables that it writes, and perhaps reads: it runs after all earlier operations that name one of them. One that is read
     /// too counts once.
-    #[inline]
+    #[inline(always)]
     pub fn writes(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Write)
     }
 
     /// Variables of which it writes all, whatever stood there: it runs even if an operation before it failed to write one of them, and
     /// these are right again once it has.
-    #[inline]
+    #[inline(always)]
     pub fn overwrites(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Overwrite)
     }
@@ -88,7 +88,8 @@ impl<'a> Operation<'a> {
         self
     }
 
-    #[inline]
+    // A description is long: it is not to be moved.
+    #[inline(always)]
     fn with(mut self, variables: impl IntoIterator<Item = &'a Variable>, mode: Mode) -> Self {
         for variable in variables {
             self.foreign |= !Arc::ptr_eq(&variable.0.core, self.core);
@@ -97,13 +98,18 @@ impl<'a> Operation<'a> {
                 self.inline[self.len] = access;
                 self.len += 1;
             } else {
-                if self.more.is_empty() {
-                    self.more.extend(self.inline);
-                }
-                self.more.push(access);
+                self.add_further(access);
             }
         }
         self
+    }
+
+    #[cold]
+    fn add_further(&mut self, access: (VariableId, Mode)) {
+        if self.more.is_empty() {
+            self.more.extend(self.inline);
+        }
+        self.more.push(access);
     }
 
     /// Hands the operation to the engine. Its function runs once, on any thread, when all earlier operations that it conflicts with are

@@ -62,6 +62,15 @@ impl Ready {
         loop {
             #[cfg(test)]
             self.rearrange();
+            if self.uneven.is_empty() {
+                let (_, id) = self.even.pop_front()?;
+                if is_ready(id) {
+                    self.taken += 1;
+                    return Some(id);
+                }
+                self.stale = self.stale.saturating_sub(1);
+                continue;
+            }
             let even = self.even.front().map(|&(taken, _)| -taken);
             let uneven = self.uneven.peek().map(|&(key, ..)| key);
             let id = match (even, uneven) {

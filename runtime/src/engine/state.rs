@@ -1,13 +1,15 @@
 //! What an engine's lock guards: the state machine, and beside it what the operations do, who pushed them, and who waits.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::sync::{Arc, Condvar};
 
-use super::core::{Ended, Target};
+use super::core::{Ended, Request, Target};
 use super::dependencies::{Dependencies, Id, Mode, Outcome, State as Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
-use super::task::Task;
+use super::task::{Called, Start, Task};
 use super::{BYTES, OPERATIONS};
 
 /// More failures than this are counted and not kept for whoever waits for all.
@@ -16,7 +18,7 @@ const FAILURES: usize = 1024;
 /// An operation, beside its dependencies.
 pub(super) struct Record {
     /// None once it has started or is cancelled; never there for a marker, which does nothing but tell that its turn has come.
-    pub(super) task: Option<Task>,
+    pub(super) task: Task,
     pub(super) origin: Origin,
     pub(super) handle: Option<Arc<Ended>>,
     pub(super) cancelled: Option<Arc<Error>>,
@@ -29,6 +31,23 @@ pub(super) struct Record {
     pub(super) thread: u64,
     /// What an asynchronous operation ends with, told before its function has returned.
     pub(super) result: Option<Result<()>>,
+}
+
+impl Record {
+    fn new() -> Record {
+        Record {
+            task: Task::none(),
+            origin: Origin { name: Cow::Borrowed(""), location: Location::caller() },
+            handle: None,
+            cancelled: None,
+            bytes: 0,
+            pusher: None,
+            queue: 0,
+            epoch: 0,
+            thread: 0,
+            result: None,
+        }
+    }
 }
 
 /// Operations that threads of their own run.
@@ -53,6 +72,8 @@ pub(super) struct State {
     pub(super) waits: Vec<(Id, Id)>,
     /// Threads that sleep until there is progress.
     pub(super) waiters: usize,
+    /// All threads that sleep.
+    pub(super) idle: usize,
     /// Something that somebody may wait for has happened.
     pub(super) news: bool,
     /// Whether operations may be pushed.
@@ -86,12 +107,13 @@ impl State {
             dependencies: Dependencies::new(),
             records: vec![],
             queues: vec![],
-            epochs: Epochs { first: 1, counts: VecDeque::from([0]), unfinished: 0 },
+            epochs: Epochs { first: 1, count: 0, later: VecDeque::new(), unfinished: 0 },
             pushers: vec![],
             failures: vec![],
             left_out: 0,
             waits: vec![],
             waiters: 0,
+            idle: 0,
             news: false,
             accepts: true,
             leaving: false,
@@ -105,43 +127,58 @@ impl State {
         self.queues.len() as u32 - 1
     }
 
-    /// Makes room for an operation with so many accesses; `false`: there is none to be had.
+    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `Err`: there is no
+    /// memory for it.
     #[inline]
-    pub(super) fn reserve(&mut self, accesses: usize) -> bool {
-        let places = self.dependencies.places();
-        self.dependencies.reserve(accesses) && (self.records.len() < places || self.records.try_reserve(1).is_ok())
-    }
-
-    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch.
-    #[inline]
-    pub(super) fn register(
+    pub(super) fn register<F>(
         &mut self,
-        accesses: &[(VariableId, Mode)],
-        priority: i32,
-        record: impl FnOnce() -> Record,
+        request: Request<'_>,
+        pusher: Option<usize>,
         parent: Option<Id>,
-    ) -> Id {
-        let id = self.dependencies.register(accesses, priority, &mut self.raised);
-        let epoch = parent.map(|parent| self.records[parent.index as usize].epoch);
-        let epoch = self.epochs.enter(epoch);
-        let mut record = record();
-        record.epoch = epoch;
-        if let Some(pusher) = record.pusher {
+        handle: Option<Arc<Ended>>,
+        f: F,
+    ) -> Result<Id, Origin>
+    where
+        F: FnOnce(&Start<'_>) -> Called + Send + 'static,
+    {
+        let Some(id) = self.new_operation(request.accesses, request.priority) else {
+            return Err(request.origin);
+        };
+        let epoch = self.epochs.enter(parent.map(|parent| self.records[parent.index as usize].epoch));
+        if let Some(pusher) = pusher {
             let pusher = &mut self.pushers[pusher];
             pusher.operations += 1;
-            pusher.bytes += record.bytes;
+            pusher.bytes += request.bytes;
         }
-        match self.records.get_mut(id.index as usize) {
-            Some(place) => *place = record,
-            None => self.records.push(record),
-        }
+        // Field by field: a record is long.
+        let record = &mut self.records[id.index as usize];
+        record.task.fill(f);
+        record.origin = request.origin;
+        record.handle = handle;
+        record.bytes = request.bytes;
+        record.pusher = pusher;
+        record.queue = request.queue;
+        record.epoch = epoch;
         if self.dependencies.state(id) == Stage::Ready {
             self.enqueue(id);
+        }
+        Ok(id)
+    }
+
+    /// An operation and its record, in which the task, the cancellation, the thread and the result are none.
+    #[inline]
+    fn new_operation(&mut self, accesses: &[(VariableId, Mode)], priority: i32) -> Option<Id> {
+        if self.dependencies.is_full() {
+            self.records.try_reserve(1).ok()?;
+        }
+        let id = self.dependencies.register(accesses, priority, &mut self.raised)?;
+        if id.index as usize == self.records.len() {
+            self.records.push(Record::new());
         }
         if !self.raised.is_empty() {
             self.enqueue_raised();
         }
-        id
+        Some(id)
     }
 
     /// Adds a marker: it does nothing, and `ended` tells when its turn has come, and what is wrong with the variable then.
@@ -151,34 +188,24 @@ impl State {
         mode: Mode,
         origin: Origin,
         ended: Arc<Ended>,
-    ) -> Id {
-        let record = || Record {
-            task: None,
-            origin,
-            handle: Some(ended),
-            cancelled: None,
-            bytes: 0,
-            pusher: None,
-            queue: 0,
-            epoch: 0,
-            thread: 0,
-            result: None,
-        };
-        let id = self.dependencies.register(&[(variable, mode)], 0, &mut self.raised);
-        self.raised.clear();
-        let mut record = record();
-        record.epoch = self.epochs.enter(None);
-        match self.records.get_mut(id.index as usize) {
-            Some(place) => *place = record,
-            None => self.records.push(record),
-        }
-        id
+    ) -> Option<Id> {
+        let id = self.new_operation(&[(variable, mode)], 0)?;
+        let epoch = self.epochs.enter(None);
+        let record = &mut self.records[id.index as usize];
+        record.origin = origin;
+        record.handle = Some(ended);
+        record.bytes = 0;
+        record.pusher = None;
+        record.queue = 0;
+        record.epoch = epoch;
+        Some(id)
     }
 
+    #[inline]
     fn enqueue(&mut self, id: Id) {
         let queue = &mut self.queues[self.records[id.index as usize].queue as usize];
         queue.ready.push(id, self.dependencies.priority(id));
-        queue.fresh += 1;
+        queue.fresh += usize::from(self.idle > 0);
     }
 
     /// Operations that are ready stand in their queues once more, with a higher priority.
@@ -206,13 +233,13 @@ impl State {
         (0..self.queues.len()).find_map(|queue| self.pop(queue))
     }
 
-    /// Begins an operation on this thread: what is wrong with its variables, if anything is, and its function.
+    /// Begins an operation on this thread: its function, and what is wrong with its variables, if anything is.
     #[inline]
-    pub(super) fn start(&mut self, id: Id, thread: u64) -> (Option<Arc<Error>>, Option<Task>) {
+    pub(super) fn start(&mut self, id: Id, thread: u64) -> (Task, Option<Arc<Error>>) {
         let root = self.dependencies.start(id);
         let record = &mut self.records[id.index as usize];
         record.thread = thread;
-        (root, record.task.take())
+        (record.task.take(), root)
     }
 
     /// The function of an asynchronous operation has returned.
@@ -243,6 +270,27 @@ impl State {
     pub(super) fn finish(&mut self, id: Id, outcome: Outcome<Arc<Error>>) {
         self.end(id, outcome);
         self.admit();
+    }
+
+    /// Ends an operation that was skipped because of `root`, or whose function has failed or panicked.
+    #[cold]
+    pub(super) fn finish_badly(&mut self, id: Id, called: Result<Called, String>, root: Option<Arc<Error>>) {
+        let operation = self.origin(id);
+        let error = match called {
+            Ok(Called::Returned(Ok(())) | Called::Pending) => None,
+            Ok(Called::Returned(Err(source))) => Some(Arc::new(Error::Failed { operation, source })),
+            Err(message) => Some(Arc::new(Error::Panicked { operation, message })),
+        };
+        let outcome = match (root, error) {
+            (None, None) => Outcome::Done,
+            (None, Some(error)) => Outcome::Failed(error),
+            (Some(root), error) => {
+                // Of a destructor.
+                error.into_iter().for_each(|error| self.note(error));
+                Outcome::Skipped(root)
+            }
+        };
+        self.finish(id, outcome);
     }
 
     #[inline]
@@ -336,7 +384,10 @@ impl State {
             return None;
         }
         let record = &mut self.records[id.index as usize];
-        let task = record.task.take()?;
+        if !record.task.is_some() {
+            return None;
+        }
+        let task = record.task.take();
         let operation = record.origin.clone();
         record.cancelled = Some(Arc::new(Error::Cancelled { operation: operation.clone() }));
         if stage == Stage::Ready {
@@ -474,17 +525,26 @@ impl State {
 /// How many operations are unfinished of those before and after each call that waits for all.
 pub(super) struct Epochs {
     first: u64,
-    /// Of the epochs from `first` on; the last one is the present.
-    counts: VecDeque<usize>,
+    /// Of the first epoch.
+    count: usize,
+    /// Of those after it; the last epoch is the present.
+    later: VecDeque<usize>,
     pub(super) unfinished: usize,
 }
 
 impl Epochs {
+    fn count_of(&mut self, epoch: u64) -> &mut usize {
+        match epoch - self.first {
+            0 => &mut self.count,
+            n => &mut self.later[n as usize - 1],
+        }
+    }
+
     /// Counts an operation to this epoch, or to the present one.
     #[inline]
     fn enter(&mut self, epoch: Option<u64>) -> u64 {
-        let epoch = epoch.unwrap_or(self.first + self.counts.len() as u64 - 1);
-        self.counts[(epoch - self.first) as usize] += 1;
+        let epoch = epoch.unwrap_or(self.first + self.later.len() as u64);
+        *self.count_of(epoch) += 1;
         self.unfinished += 1;
         epoch
     }
@@ -492,11 +552,18 @@ impl Epochs {
     /// Whether a whole epoch is over with it.
     #[inline]
     fn leave(&mut self, epoch: u64) -> bool {
-        self.counts[(epoch - self.first) as usize] -= 1;
+        *self.count_of(epoch) -= 1;
         self.unfinished -= 1;
+        self.count == 0 && self.advance()
+    }
+
+    /// Goes on to the first epoch that is not over, or to the present one.
+    fn advance(&mut self) -> bool {
         let first = self.first;
-        while self.counts.len() > 1 && self.counts[0] == 0 {
-            self.counts.pop_front();
+        while self.count == 0
+            && let Some(count) = self.later.pop_front()
+        {
+            self.count = count;
             self.first += 1;
         }
         self.first > first
@@ -504,19 +571,23 @@ impl Epochs {
 
     /// Begins another epoch if there is anything in the present one; the one before it.
     pub(super) fn close(&mut self) -> u64 {
-        if self.counts.back() != Some(&0) {
-            self.counts.push_back(0);
+        if *self.later.back().unwrap_or(&self.count) != 0 {
+            self.later.push_back(0);
         }
-        self.first + self.counts.len() as u64 - 2
+        self.first + self.later.len() as u64 - 1
     }
 
+    #[inline]
     fn is_over(&self, epoch: u64) -> bool {
         epoch < self.first
     }
 
-    /// Whether no operation came later.
+    /// Whether no unfinished operation came later.
+    #[inline]
     fn none_after(&self, epoch: u64) -> bool {
-        let later = (epoch + 1).saturating_sub(self.first) as usize;
-        self.counts.iter().skip(later).all(|&count| count == 0)
+        self.count == self.unfinished || {
+            let later = epoch.saturating_sub(self.first) as usize;
+            self.later.iter().skip(later).all(|&count| count == 0)
+        }
     }
 }

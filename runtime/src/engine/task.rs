@@ -1,6 +1,6 @@
 //! A function to be called once, held in place if it is small. One of the few modules with `unsafe`.
 
-use std::mem::{ManuallyDrop, MaybeUninit, align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::sync::Arc;
 
 use super::core::Core;
@@ -32,46 +32,73 @@ struct Table {
     drop: unsafe fn(*mut Storage),
 }
 
-/// A function of any type.
+/// A function of any type, or none.
 pub(super) struct Task {
     storage: Storage,
-    table: &'static Table,
+    table: Option<&'static Table>,
 }
 
 impl Task {
-    /// Holds `f`, boxed if it does not fit.
+    /// None.
     #[inline]
-    pub(super) fn new<F: FnOnce(&Start<'_>) -> Called + Send + 'static>(f: F) -> Task {
+    pub(super) fn none() -> Task {
+        Task { storage: Storage([MaybeUninit::uninit(); INLINE]), table: None }
+    }
+
+    pub(super) fn is_some(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Holds `f` from now on, boxed if it does not fit.
+    #[inline]
+    pub(super) fn fill<F: FnOnce(&Start<'_>) -> Called + Send + 'static>(&mut self, f: F) {
         if size_of::<F>() <= INLINE && align_of::<F>() <= align_of::<Storage>() {
-            Task::in_place(f)
+            self.fill_in_place(f);
         } else {
             let boxed = Box::new(f);
-            Task::in_place(move |start: &Start<'_>| boxed(start))
+            self.fill_in_place(move |start: &Start<'_>| boxed(start));
         }
     }
 
     #[inline]
-    fn in_place<F: FnOnce(&Start<'_>) -> Called + Send + 'static>(f: F) -> Task {
-        const { assert!(size_of::<fn()>() <= INLINE) };
-        let mut storage = Storage([MaybeUninit::uninit(); INLINE]);
-        // SAFETY: `new` has checked size and alignment; a box fits.
-        unsafe { (&raw mut storage).cast::<F>().write(f) };
-        Task { storage, table: &Types::<F>::TABLE }
+    fn fill_in_place<F: FnOnce(&Start<'_>) -> Called + Send + 'static>(&mut self, f: F) {
+        const { assert!(size_of::<Box<u8>>() <= INLINE) };
+        self.clear();
+        // SAFETY: `fill` has checked size and alignment; a box fits.
+        unsafe { (&raw mut self.storage).cast::<F>().write(f) };
+        self.table = Some(&Types::<F>::TABLE);
     }
 
-    /// Calls it.
-    pub(super) fn call(self, start: &Start<'_>) -> Called {
-        let mut task = ManuallyDrop::new(self);
-        let table = task.table;
-        // SAFETY: the table is that of the type that lies there, and nobody uses it afterwards: `task` is not dropped.
-        unsafe { (table.call)(&raw mut task.storage, start) }
+    /// Takes the function out.
+    #[inline]
+    pub(super) fn take(&mut self) -> Task {
+        std::mem::replace(self, Task::none())
+    }
+
+    /// Calls it, once; nothing where there is none.
+    #[inline]
+    pub(super) fn call(&mut self, start: &Start<'_>) -> Called {
+        match self.table.take() {
+            // SAFETY: the table is that of the type that lies there, and nobody uses it afterwards, since the table is gone.
+            Some(table) => unsafe { (table.call)(&raw mut self.storage, start) },
+            None => Called::Returned(Ok(())),
+        }
+    }
+
+    /// Drops the function without a call.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if let Some(table) = self.table.take() {
+            // SAFETY: the table is that of the type that lies there, and nobody uses it afterwards, since the table is gone.
+            unsafe { (table.drop)(&raw mut self.storage) }
+        }
     }
 }
 
 impl Drop for Task {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: the table is that of the type that lies there; `call` forgets the task, so it has not been moved out.
-        unsafe { (self.table.drop)(&raw mut self.storage) }
+        self.clear();
     }
 }
 
@@ -116,7 +143,16 @@ mod tests {
     #[repr(align(64))]
     struct Aligned(u8);
 
-    fn start(task: Task) -> Called {
+    fn task<F: FnOnce(&Start<'_>) -> Called + Send + 'static>(f: F) -> Task {
+        let mut place = Task::none();
+        place.fill(|_| Called::Pending);
+        place.fill(f);
+        let task = place.take();
+        assert!(!place.is_some() && task.is_some());
+        task
+    }
+
+    fn start(mut task: Task) -> Called {
         let core = Core::new(0, false);
         task.call(&Start { core: &core, id: Id { index: 0, ticket: 1 } })
     }
@@ -128,13 +164,13 @@ mod tests {
         for call in [false, true] {
             let counted = Counted(dropped.clone());
             let task = match value.take() {
-                Some(value) => Task::new(move |_: &Start<'_>| {
+                Some(value) => task(move |_: &Start<'_>| {
                     let counted = counted;
                     assert_eq!(read(&value), 7);
                     drop(counted);
                     Called::Returned(Ok(()))
                 }),
-                None => Task::new(move |_: &Start<'_>| {
+                None => task(move |_: &Start<'_>| {
                     let _counted = counted;
                     Called::Pending
                 }),
@@ -170,10 +206,8 @@ mod tests {
             let bytes = vec![1u8; size];
             let wide = [1u8; 200];
             let task = match size {
-                200 => {
-                    Task::new(move |_: &Start<'_>| Called::Returned(Err(wide.iter().sum::<u8>().to_string().into())))
-                }
-                _ => Task::new(move |_: &Start<'_>| Called::Returned(Err(bytes.len().to_string().into()))),
+                200 => task(move |_: &Start<'_>| Called::Returned(Err(wide.iter().sum::<u8>().to_string().into()))),
+                _ => task(move |_: &Start<'_>| Called::Returned(Err(bytes.len().to_string().into()))),
             };
             assert!(matches!(start(task), Called::Returned(Err(text)) if text.to_string() == size.to_string()));
         }
@@ -183,7 +217,7 @@ mod tests {
     fn a_panic_drops_what_was_captured_once() {
         let dropped = Arc::new(AtomicUsize::new(0));
         let counted = Counted(dropped.clone());
-        let task = Task::new(move |_: &Start<'_>| {
+        let task = task(move |_: &Start<'_>| {
             let _counted = &counted;
             panic!("on purpose")
         });

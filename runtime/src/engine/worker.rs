@@ -14,8 +14,10 @@ pub(super) fn work(core: &Arc<Core>, queue: usize) {
             None => {
                 let wake = state.queues[queue].wake.clone();
                 state.queues[queue].sleeping += 1;
+                state.idle += 1;
                 state = sleep(state, &wake, None);
                 state.queues[queue].sleeping -= 1;
+                state.idle -= 1;
             }
         }
     }

@@ -83,7 +83,7 @@ impl Program {
             self.machine.fault = Some(which % edges as usize);
         }
         let mut raised = vec![];
-        let id = self.machine.register(&accesses, priority, &mut raised);
+        let id = self.machine.register(&accesses, priority, &mut raised).unwrap();
         let state = self.machine.state(id);
         if state == State::Ready {
             self.ready.push(id);
@@ -347,7 +347,7 @@ fn records_are_used_again_and_ids_are_not() {
     let mut before = None;
     for round in 0..1000 {
         let accesses = [(variables[round % 4], Mode::Write), (variables[(round + 1) % 4], Mode::Read)];
-        let id = machine.register(&accesses, 0, &mut vec![]);
+        let id = machine.register(&accesses, 0, &mut vec![]).unwrap();
         assert!(before.is_none_or(|before| machine.state(before) == State::Finished && before != id));
         assert_eq!(machine.start(id), None);
         machine.complete(id, &Outcome::Done, &mut vec![]);
