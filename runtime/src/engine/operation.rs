@@ -12,8 +12,8 @@ use super::error::{BoxError, Error, IntoResult, Origin, Result};
 use super::task::{Called, Start};
 use super::{Queue, Variable};
 
-/// So many accesses lie in the description itself.
-const INLINE: usize = 6;
+/// So many accesses lie in the description itself, which is short enough then to be moved without a call.
+const INLINE: usize = 4;
 
 /// An operation that is being described; one of [`push`](Operation::push), [`submit`](Operation::submit) and their asynchronous forms
 /// hands it to the engine.
@@ -22,7 +22,7 @@ pub struct Operation<'a> {
     core: &'a Arc<Core>,
     origin: Origin,
     inline: [(VariableId, Mode); INLINE],
-    len: usize,
+    len: u32,
     more: Vec<(VariableId, Mode)>,
     priority: i32,
     queue: u32,
@@ -94,8 +94,8 @@ impl<'a> Operation<'a> {
         for variable in variables {
             self.foreign |= !Arc::ptr_eq(&variable.0.core, self.core);
             let access = (variable.0.id, mode);
-            if self.len < INLINE {
-                self.inline[self.len] = access;
+            if (self.len as usize) < INLINE {
+                self.inline[self.len as usize] = access;
                 self.len += 1;
             } else {
                 self.add_further(access);
@@ -165,7 +165,7 @@ impl<'a> Operation<'a> {
     where
         F: FnOnce(&Start<'_>) -> Called + Send + 'static,
     {
-        let accesses = if self.more.is_empty() { &self.inline[..self.len] } else { &self.more };
+        let accesses = if self.more.is_empty() { &self.inline[..self.len as usize] } else { &self.more };
         let Operation { core, origin, priority, queue, bytes, foreign, .. } = self;
         core.push(Request { origin, accesses, priority, queue, bytes, foreign }, handle, f)
     }

@@ -92,11 +92,11 @@ fn chain(engine: &Engine, variables: &[Variable; 4], fails: usize, how: How, ask
 fn whoever_asks_is_told_the_root_and_what_depends_on_it_does_not_run() {
     for how in [How::Returns, How::Panics, How::CompletesWithError, How::DropsItsToken] {
         for asked in [Asked::WaitToRead, Asked::WaitToWrite, Asked::WaitAll, Asked::Handle, Asked::Dropped] {
-            for fails in 0..3 {
+            for (fails, name) in NAMES.into_iter().enumerate() {
                 for engine in [Engine::serial(), Engine::new(0), Engine::new(1), Engine::new(3)] {
                     let variables = [(); 4].map(|()| engine.variable());
                     let (origin, ran) = chain(&engine, &variables, fails, how, asked);
-                    assert_eq!((origin.name(), ran), (NAMES[fails], fails + 1));
+                    assert_eq!((origin.name(), ran), (name, fails + 1));
                     let versions = variables.each_ref().map(Variable::version);
                     assert_eq!(
                         versions,

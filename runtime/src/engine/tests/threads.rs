@@ -131,7 +131,7 @@ impl Run {
             .writes(named(&operation.writes))
             .priority(operation.priority);
         let (run, own, stamps) = (self.clone(), operation.clone(), times.clone());
-        let apart = operation.number % 4 == 0;
+        let apart = operation.number.is_multiple_of(4);
         let handle = match operation.ending {
             Ending::Later => description.submit_async(move |token| {
                 let later = move || {

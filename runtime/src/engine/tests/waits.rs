@@ -27,7 +27,10 @@ fn readers_run_side_by_side_and_writers_do_not() {
     let barrier = Arc::new(Barrier::new(4));
     for _ in 0..12 {
         let barrier = barrier.clone();
-        engine.operation("reads").reads(&a).push(move || drop(barrier.wait())).unwrap();
+        let meet = move || {
+            barrier.wait();
+        };
+        engine.operation("reads").reads(&a).push(meet).unwrap();
     }
     engine.wait_all().unwrap();
     assert_eq!(a.version(), 0);
