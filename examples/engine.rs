@@ -32,7 +32,8 @@ impl Build {
         self.variables.entry(file).or_insert_with(|| self.engine.variable()).clone()
     }
 
-    /// A step that makes a file of others.
+    /// A step that makes a file of others. Errors name the line of the caller.
+    #[track_caller]
     fn step(
         &mut self,
         name: &'static str,
@@ -59,6 +60,7 @@ impl Build {
         self.engine.operation(name).reads(&sources).overwrites(&target).push(run)
     }
 
+    #[track_caller]
     fn link(&mut self) -> Result<()> {
         self.step("link", &["main.o", "list.o"], "program", |objects| Ok(objects.join(" + ")))?;
         self.step("test", &["program"], "report", |program| Ok(format!("{} runs", program[0])))
@@ -87,7 +89,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         println!("  failed: {failures}");
     }
     // Whoever asks for a file is told why it is not there.
-    if let Err(error) = build.engine.wait_to_read(&build.variable("report")) {
+    let report = build.variable("report");
+    if let Err(error) = build.engine.wait_to_read(&report) {
         println!("  no report, since {error}");
     }
 
@@ -95,7 +98,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     build.step("mend", &["list.c"], "list.c", |texts| Ok(format!("{};", texts[0])))?;
     build.step("compile list", &["list.c"], "list.o", compile)?;
     build.link()?;
-    build.engine.wait_to_read(&build.variable("report"))?;
+    build.engine.wait_to_read(&report)?;
     let files = build.files.lock().map_err(|error| error.to_string())?;
     println!("  {}", files["report"]);
     Ok(())
