@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 mod ending;
+pub mod engine;
 pub mod error;
 mod flat;
 mod float;
