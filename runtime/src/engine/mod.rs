@@ -17,7 +17,7 @@
 //! let shared = text.clone();
 //! engine.operation("copy").reads(&a).writes(&b).push(move || shared.lock().unwrap().push_str(" two"))?;
 //! engine.operation("fail").writes(&a).push(|| Err("no disk"))?;
-//! engine.operation("skipped").reads([&a, &b]).push(|| unreachable!())?;
+//! engine.operation("skipped").reads([&a, &b]).push(|| println!("never printed"))?;
 //!
 //! engine.wait_to_read(&b)?;
 //! assert_eq!(*text.lock().unwrap(), "one two");
