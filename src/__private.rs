@@ -1,6 +1,5 @@
 //! What the code that `network!` writes refers to. Not part of the interface.
 
-use castnet_kernels::BlockKernel;
 pub use castnet_kernels::block_kernel;
 pub use castnet_macros::{check, network};
 pub use castnet_runtime::optimizer::Footprint;
@@ -20,17 +19,6 @@ pub fn only(results: Vec<Array>) -> Result<Array> {
 /// The next result of a function that has several.
 pub fn next(results: &mut std::vec::IntoIter<Array>) -> Result<Array> {
     results.next().ok_or_else(|| Error::BadNet { net: String::new(), what: "a function without a result".into() })
-}
-
-/// One stage of one launch, compiled: see [`EmittedKernel`].
-pub const fn emitted(
-    function: usize,
-    training: bool,
-    launch: usize,
-    stage: usize,
-    kernel: &'static BlockKernel,
-) -> EmittedKernel {
-    EmittedKernel { function, training, launch, stage, kernel }
 }
 
 /// A polynomial in sizes: coefficients, each with the sizes by which it is multiplied. What is more than `u64::MAX` is that.

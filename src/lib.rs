@@ -97,3 +97,8 @@ pub struct Language;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/optimizers.md")]
 pub struct Optimizers;
+
+/// The example of the page on the engine runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/engine.md")]
+pub struct EnginePage;

@@ -76,7 +76,7 @@ pub struct Param {
     /// The default in words, for the reference page: `kernel_size`. [`INFERRED`]: what comes in says it.
     pub default: &'static str,
     /// By position, by name, or one by one.
-    pub place: Place,
+    pub place: Passing,
 }
 
 impl Param {
@@ -88,7 +88,7 @@ impl Param {
 
 /// How an argument may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Passing {
     /// By position or by name.
     Any,
     /// By name only: PyTorch has other arguments before it, or takes it by name only.
@@ -193,22 +193,22 @@ impl Kind {
 
 /// A required parameter.
 pub const fn required(name: &'static str, kind: Kind) -> Param {
-    Param { name, kind, optional: false, default: "", place: Place::Any }
+    Param { name, kind, optional: false, default: "", place: Passing::Any }
 }
 
 /// A required list that may be written as its elements.
 pub const fn one_by_one(name: &'static str, kind: Kind) -> Param {
-    Param { place: Place::OneByOne, ..required(name, kind) }
+    Param { place: Passing::OneByOne, ..required(name, kind) }
 }
 
 /// A parameter that may be left out; `default` is for the reader.
 pub const fn optional(name: &'static str, kind: Kind, default: &'static str) -> Param {
-    Param { name, kind, optional: true, default, place: Place::Any }
+    Param { name, kind, optional: true, default, place: Passing::Any }
 }
 
 /// A parameter that may be left out and is given by name only.
 pub const fn named(name: &'static str, kind: Kind, default: &'static str) -> Param {
-    Param { place: Place::Named, ..optional(name, kind, default) }
+    Param { place: Passing::Named, ..optional(name, kind, default) }
 }
 
 /// A size that what comes in has, too; where both are known they are compared.
@@ -367,12 +367,12 @@ pub(crate) fn bind_or(
 
 /// How many parameters may be given by position.
 pub fn by_position(signature: &[Param]) -> usize {
-    signature.iter().take_while(|p| p.place != Place::Named).count()
+    signature.iter().take_while(|p| p.place != Passing::Named).count()
 }
 
 /// The slot of the list whose elements may be written one by one: the last one by position.
 pub fn one_by_one_slot(signature: &[Param]) -> Option<usize> {
-    signature.iter().position(|p| p.place == Place::OneByOne)
+    signature.iter().position(|p| p.place == Passing::OneByOne)
 }
 
 /// `reshape(x, 2, 3)` as `reshape(x, [2, 3])`: sizes that were written one by one become their list.

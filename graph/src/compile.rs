@@ -9,7 +9,7 @@ use crate::decompose::decompose;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::fuse::{Kernels, lower};
 use crate::grad::{gradients, scaled_gradients};
-use crate::graph::{Argument, Graph, Op, Output, Role, Strided};
+use crate::graph::{Argument, Graph, Op, Output, Role, StridedOperands};
 use crate::layouts;
 use crate::mirrors;
 use crate::net::{ForTarget, Function, Init, Net, Parameter, Programs, State};
@@ -51,7 +51,7 @@ pub struct SourceFunction {
     /// What it may take.
     pub memory: Option<Budget>,
     /// Which of its arguments and results lie by strides that the call tells; all others lie row-major.
-    pub strided: Strided,
+    pub strided: StridedOperands,
     /// The halves with which it computes in mixed precision, if it does.
     pub precision: Option<DType>,
 }
@@ -65,7 +65,7 @@ impl SourceFunction {
             training,
             trains: None,
             memory: None,
-            strided: Strided::default(),
+            strided: StridedOperands::default(),
             precision: None,
         }
     }
@@ -380,7 +380,13 @@ impl Compiled {
         rules
     }
 
-    fn assemble(&mut self, graph: &Graph, strided: &Strided, kernels: Kernels, plan: crate::plan::Plan) -> Program {
+    fn assemble(
+        &mut self,
+        graph: &Graph,
+        strided: &StridedOperands,
+        kernels: Kernels,
+        plan: crate::plan::Plan,
+    ) -> Program {
         let flops = flops(&kernels.graph);
         let mut launches = kernels.launches;
         for (launch, place) in launches.iter_mut().zip(kernels.places) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-pub use repeat::{Border, Order, Repeat, Strided};
+pub use repeat::{AxisOrder, Border, Repeat, StridedOperands};
 
 use crate::attention::Attention;
 use crate::autocast::Caller;

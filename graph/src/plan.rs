@@ -34,7 +34,7 @@ pub struct Plan {
 
 /// One piece of memory: a buffer, or several that take each other's place.
 #[derive(Clone, Debug)]
-struct Block {
+struct Tenants {
     buffers: Vec<usize>,
     class: usize,
     bytes: i64,
@@ -62,7 +62,7 @@ pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
     }
     let users = order.map(|order| life::users(kernels, &lies_in, order));
     let mut classes: Vec<Size> = vec![];
-    let mut blocks: Vec<Block> = vec![];
+    let mut blocks: Vec<Tenants> = vec![];
     for (id, buffer) in kernels.buffers.iter().enumerate() {
         let (Place::Arena(_), Some((first, last))) = (&buffer.place, lives[id]) else { continue };
         // A size of several terms is a class of its own. Classes are of elements, so that those of all widths meet in one.
@@ -77,7 +77,7 @@ pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
         let align = buffer.dtype.bytes() as i64;
         let bytes = coefficient.saturating_mul(align);
         let life = Life { first, last, users: users.as_ref().map(|users| users[id].clone()) };
-        blocks.push(Block { buffers: vec![id], class, bytes, align, life, taken: vec![] });
+        blocks.push(Tenants { buffers: vec![id], class, bytes, align, life, taken: vec![] });
     }
     rounded(&classes, align, &mut blocks);
     join_in_place(kernels, order, &mut blocks);
@@ -88,7 +88,7 @@ pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
     let even = lengths.iter().flat_map(Size::terms).all(|(_, c)| c % widest == 0);
     let basis = Basis::new(lengths.iter());
     let polynomials = basis.polynomials(&lengths).into_iter();
-    let piece = |(block, size): (&Block, Polynomial)| {
+    let piece = |(block, size): (&Tenants, Polynomial)| {
         let align = if even { 1 } else { block.align };
         Piece { class: block.class, size, align, first: block.life.first, last: block.life.last }
     };
@@ -117,7 +117,7 @@ pub fn plan(kernels: &mut Kernels, align: i64, order: Option<&Order>) -> Plan {
 /// Rounds the bytes of all blocks up to multiples of `align`, but in a class of run-time size that would grow by more than a fiftieth. There places
 /// alone are rounded up, to the width of what lies there, each coefficient for itself: a mask of `N` bytes takes `N`, and floats right behind it
 /// begin at `4*N`.
-fn rounded(classes: &[Size], align: i64, blocks: &mut [Block]) {
+fn rounded(classes: &[Size], align: i64, blocks: &mut [Tenants]) {
     let lines = |bytes: i64| bytes.saturating_add(align - 1) / align * align;
     for (class, monomial) in classes.iter().enumerate() {
         let members = || blocks.iter().filter(|b| b.class == class).map(|b| b.bytes);
@@ -129,7 +129,7 @@ fn rounded(classes: &[Size], align: i64, blocks: &mut [Block]) {
 }
 
 /// Joins a buffer that dies in a launch with one that the launch writes at the very same places.
-fn join_in_place(kernels: &Kernels, order: Option<&Order>, blocks: &mut Vec<Block>) {
+fn join_in_place(kernels: &Kernels, order: Option<&Order>, blocks: &mut Vec<Tenants>) {
     let mut block_of = vec![None; kernels.buffers.len()];
     for (number, block) in blocks.iter().enumerate() {
         block.buffers.iter().for_each(|&buffer| block_of[buffer] = Some(number));

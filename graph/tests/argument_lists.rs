@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use castnet_graph::call::{Param, Place, by_position};
+use castnet_graph::call::{Param, Passing, by_position};
 use castnet_graph::layers::LAYERS;
 use castnet_graph::ops::OPERATORS;
 use serde::Deserialize;
@@ -55,8 +55,8 @@ fn faults(name: &str, ours: &[Param], theirs: &[String], used: &mut BTreeSet<Str
             }
         }
     }
-    let one_by_one = ours.iter().position(|p| p.place == Place::OneByOne);
-    if ours[by_position(ours)..].iter().any(|p| p.place != Place::Named)
+    let one_by_one = ours.iter().position(|p| p.place == Passing::OneByOne);
+    if ours[by_position(ours)..].iter().any(|p| p.place != Passing::Named)
         || one_by_one.is_some_and(|slot| slot + 1 != by_position(ours))
     {
         faults.push(format!("{name}: something stands by position behind what is named or written one by one"));

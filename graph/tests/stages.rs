@@ -3,7 +3,7 @@
 mod common;
 
 use castnet_graph::compile::{Compiled, Report, Source, compile};
-use castnet_graph::cuda;
+use castnet_graph::emit::cuda;
 use castnet_graph::text::ProgramText;
 
 fn compiled(source: Source) -> Compiled {

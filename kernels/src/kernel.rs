@@ -23,6 +23,8 @@ pub struct StepScalars {
     /// By what gradients are multiplied before they update anything. At first 1, or 1 ÷ the batches whose mean they are; the ending divides it by `scale`
     /// and multiplies it by what clips the norm. Kernels do not read it.
     pub factor: f64,
+    /// What gradients are clipped to, before they are multiplied by anything: -`bound` to `bound`; infinity where nothing is. Kernels do not read it.
+    pub bound: f64,
     /// The loss scale: the gradients are those of the loss times this. A power of 2; 1 where nothing is scaled.
     pub scale: f32,
     /// Nothing: the struct is as long as its alignment asks for, and all of it has a value.
@@ -32,7 +34,7 @@ pub struct StepScalars {
 impl StepScalars {
     /// Of a call whose gradients are what they are.
     pub const fn new(root: u64, call: u64) -> StepScalars {
-        StepScalars { root, call, factor: 1.0, scale: 1.0, padding: 0 }
+        StepScalars { root, call, factor: 1.0, bound: f64::INFINITY, scale: 1.0, padding: 0 }
     }
 }
 

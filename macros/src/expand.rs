@@ -7,7 +7,7 @@ use castnet_graph::visits;
 use proc_macro2::TokenStream;
 
 use crate::ast::{File, Instance, Name, Net, Scope};
-use crate::lower::{self, Blocks, Findings, Lowered, Target};
+use crate::lower::{self, Blocks, Findings, Lowered, NetItem};
 use crate::places::Places;
 use crate::share::{self, Call, Step};
 use crate::{diagnostics, emit, parse};
@@ -125,15 +125,15 @@ fn whole(call: &Call, editor: bool, places: &mut Places, mistakes: &mut Vec<Diag
 }
 
 /// The nets to be made: those without parameters, and instances of those that have some.
-fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<Target<'a>> {
+fn targets<'a>(file: &'a File, mistakes: &mut Vec<Diagnostic>) -> Vec<NetItem<'a>> {
     let whole = file.nets.iter().filter(|n| !n.foreign && n.parameters.is_empty());
-    let mut targets: Vec<Target> = whole
-        .map(|net| Target { outer: outer(file, net), head: &net.head, name: &net.name, of: None, net, arguments: &[] })
+    let mut targets: Vec<NetItem> = whole
+        .map(|net| NetItem { outer: outer(file, net), head: &net.head, name: &net.name, of: None, net, arguments: &[] })
         .collect();
     for instance in &file.instances {
         if let Some(net) = template(file, instance, mistakes) {
             let (head, name, arguments) = (&instance.head, &instance.name, &instance.arguments[..]);
-            targets.push(Target { head, name, of: Some(&instance.of), net, arguments, outer: outer(file, net) });
+            targets.push(NetItem { head, name, of: Some(&instance.of), net, arguments, outer: outer(file, net) });
         }
     }
     targets

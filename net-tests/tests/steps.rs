@@ -110,6 +110,23 @@ fn one_net_evaluated_from_many_threads() {
     });
 }
 
+/// A net with states, too: its running statistics.
+#[test]
+fn a_clone_is_a_snapshot() {
+    fn check<N: Example + Clone>() {
+        let (mut net, batch) = (N::create(3).unwrap(), N::batch(17, 1));
+        let snapshot = net.clone();
+        let before = snapshot.bits();
+        net.train(&mut sgd(), &batch).unwrap();
+        assert!(snapshot.bits() == before && net.bits() != before, "{}", N::NAME);
+        let mut again = snapshot.clone();
+        again.train(&mut sgd(), &batch).unwrap();
+        assert!(again.bits() == net.bits(), "{}", N::NAME);
+    }
+    check::<LeNet>();
+    check::<Third>();
+}
+
 #[test]
 fn what_does_not_fit_changes_nothing() {
     let batch = LeNet::batch(4, 1);

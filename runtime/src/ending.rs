@@ -7,11 +7,11 @@ use castnet_kernels::isa::Isa;
 use castnet_kernels::update::Real;
 use castnet_program::program::ending::{Demands, EndingKind};
 
-use crate::flat::{self, Piece, Target};
+use crate::backend::cpu::EndingPhase;
+use crate::flat::{self, PIECE, Piece, Target};
 use crate::float::{self, Float, with_float};
 use crate::memory::Shared;
 use crate::net::Loaded;
-use crate::session::EndingPhase;
 use crate::verdict::{RIGHT, Word};
 
 /// What a step does to its gradients.
@@ -28,7 +28,7 @@ pub(crate) struct Ending<'a> {
 }
 
 /// What the tasks of an ending share in a call.
-pub(crate) struct Frame<'a> {
+pub(crate) struct EndingRun<'a> {
     /// What they are about.
     pub(crate) pieces: &'a [Piece],
     /// The bits of a sum of squares for each.
@@ -109,36 +109,41 @@ impl Ending<'_> {
     ///
     /// # Safety
     /// The phases run in the order of a schedule, each chunk once; gradients, sum and loss are alive, of the target's float type, and hold all pieces;
-    /// what is in the frame is alive, and nobody else writes it.
-    pub(crate) unsafe fn run(&self, phase: &EndingPhase, chunk: usize, frame: &Frame<'_>) {
+    /// what `own` refers to is alive, and nobody else writes it.
+    pub(crate) unsafe fn run(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
         // SAFETY: as the caller says.
-        with_float!(self.target.loaded.float, T => unsafe { self.run_of::<T>(phase, chunk, frame) });
+        with_float!(self.target.loaded.float, T => unsafe { self.run_of::<T>(phase, chunk, own) });
     }
 
     /// # Safety
     /// As [`Ending::run`].
-    unsafe fn run_of<T: Float>(&self, phase: &EndingPhase, chunk: usize, frame: &Frame<'_>) {
-        let pieces = &frame.pieces[phase.pieces.clone()];
+    unsafe fn run_of<T: Float>(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
+        let pieces = &own.pieces[phase.pieces.clone()];
         // SAFETY: the scalars are alive; only `factor` is written, by a phase of one chunk.
-        let factor = unsafe { (*frame.scalars.0).factor };
+        let StepScalars { factor, bound, .. } = unsafe { *own.scalars.0 };
+        let room = &mut None;
         match phase.kind {
             EndingKind::Squares => {
                 // SAFETY: as the caller says.
-                let sum = T::sum_of_squares(Isa::detect(), unsafe { self.gradient(pieces[chunk]) });
-                frame.squares[phase.pieces.start + chunk].store(sum.to_bits(), Ordering::Relaxed);
+                let sum =
+                    T::sum_of_squares(Isa::detect(), clipped(unsafe { self.gradient(pieces[chunk]) }, bound, room));
+                own.squares[phase.pieces.start + chunk].store(sum.to_bits(), Ordering::Relaxed);
             }
             // SAFETY: as the caller says; this phase is one chunk.
-            EndingKind::Factor => unsafe { self.decide::<T>(pieces, &frame.squares[phase.pieces.clone()], frame) },
+            EndingKind::Factor => unsafe { self.decide::<T>(pieces, &own.squares[phase.pieces.clone()], own) },
             // SAFETY: as the caller says; nobody updates before the next phases.
             EndingKind::Reduce => unsafe {
-                self.target.sum::<T>(chunk, pieces[chunk], self.gradient(pieces[chunk]), factor);
+                self.target.sum(chunk, pieces[chunk], clipped(self.gradient::<T>(pieces[chunk]), bound, room), factor);
             },
             // SAFETY: as the caller says; this phase is one chunk.
             EndingKind::Numbers => unsafe { self.target.rows(pieces) },
             EndingKind::Update => {
                 let piece = pieces[chunk];
                 // SAFETY: pieces do not overlap, and each is updated once, when nobody reads the parameter any more.
-                unsafe { self.target.update::<T>(piece.of, piece.start, self.gradient(piece), factor) }
+                unsafe {
+                    let gradient = clipped(self.gradient::<T>(piece), bound, room);
+                    self.target.update(piece.of, piece.start, gradient, factor);
+                }
             }
             EndingKind::Accumulate => {
                 let (Some(sum), piece) = (self.sum, pieces[chunk]) else { return };
@@ -155,10 +160,10 @@ impl Ending<'_> {
     ///
     /// # Safety
     /// As [`Ending::run`].
-    unsafe fn decide<T: Float>(&self, pieces: &[Piece], squares: &[AtomicU64], frame: &Frame<'_>) {
+    unsafe fn decide<T: Float>(&self, pieces: &[Piece], squares: &[AtomicU64], own: &EndingRun<'_>) {
         let Demands { guarded, scaled, .. } = self.demands;
         // SAFETY: as the caller says; nobody else uses the scalars while this phase runs.
-        let StepScalars { factor, scale, .. } = unsafe { &mut *frame.scalars.0 };
+        let StepScalars { factor, scale, .. } = unsafe { &mut *own.scalars.0 };
         // SAFETY: as the caller says.
         unsafe {
             let place = if guarded && !self.is_loss_finite::<T>() {
@@ -168,7 +173,7 @@ impl Ending<'_> {
             } else {
                 RIGHT
             };
-            frame.verdict.set(place);
+            own.verdict.set(place);
         }
         if scaled {
             *factor /= f64::from(*scale);
@@ -208,6 +213,18 @@ impl Ending<'_> {
     }
 }
 
+/// A gradient clipped to -`bound` to `bound` (`torch.nn.utils.clip_grad_value_`); NaN stays. It stays as it is where it lies: it may be the user's.
+fn clipped<'g, T: Float>(gradient: &'g [T], bound: f64, room: &'g mut Option<[T; PIECE]>) -> &'g [T] {
+    if bound == f64::INFINITY {
+        return gradient;
+    }
+    let (room, bound) = (room.get_or_insert([T::default(); PIECE]), T::Wide::of(bound));
+    for (clipped, gradient) in room.iter_mut().zip(gradient) {
+        *clipped = float::clamped(*gradient, bound);
+    }
+    &room[..gradient.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use castnet_graph::builder::{Declared, Parameters};
@@ -215,10 +232,10 @@ mod tests {
     use castnet_program::net::Init;
 
     use super::*;
+    use crate::backend::cpu::EndingAlone;
     use crate::memory::Memory;
     use crate::net::Loaded;
     use crate::optimizer::{self, Optimizer, Sgd};
-    use crate::session::{Phases, run_ending};
 
     /// Some pieces, a whole one among them.
     const SHAPES: [i64; 3] = [20_000, 3, 40];
@@ -256,9 +273,9 @@ mod tests {
             sum: demands.accumulated.then(|| Shared::new(sum.as_mut_ptr())),
         };
         let mut scalars = StepScalars { scale, ..StepScalars::default() };
-        let phases = Phases::of_ending(&loaded, &[0, 1, 2]).unwrap();
+        let alone = EndingAlone::new(&loaded, &[0, 1, 2]).unwrap();
         // SAFETY: all arenas are of this net.
-        let outcome = unsafe { run_ending(&phases, &ending, &mut scalars) }.unwrap();
+        let outcome = unsafe { alone.run(&ending, &mut scalars) }.unwrap();
         assert_eq!(sgd.state().steps(), 0);
         (outcome, parameters, sum)
     }

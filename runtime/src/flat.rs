@@ -16,7 +16,7 @@ use crate::net::Loaded;
 use crate::optimizer::{MAX_SLICES, Optimizer, Placed, Rule};
 
 /// Elements of a piece: the unit of work, and of the partial sums of a norm.
-const PIECE: usize = 8192;
+pub(crate) const PIECE: usize = 8192;
 
 /// Some elements of a flat arena, all of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -235,7 +235,7 @@ pub(crate) struct InPlace<'a> {
 
 impl Update for InPlace<'_> {
     unsafe fn update(&self, _: usize, at: usize, gradient: Gradient<'_>) {
-        // SAFETY: the kernel hands over each element of the parameter once, and `session::in_place` made sure that no other launch reads it.
+        // SAFETY: the kernel hands over each element of the parameter once, and `backend::cpu::in_place` made sure that no other launch reads it.
         unsafe {
             match gradient {
                 Gradient::F32(run) => self.target.update(self.of, self.start + at, run, 1.0),

@@ -219,6 +219,11 @@ fn round<T: Float<Wide = f32>>(wide: &[f32], to: &mut [T]) {
     to.iter_mut().zip(wide).for_each(|(to, x)| *to = T::rounded(*x));
 }
 
+/// The nearest number from `-bound` to `bound`; NaN of NaN.
+pub(crate) fn clamped<T: Float>(x: T, bound: T::Wide) -> T {
+    T::rounded(Real::max(Real::min(x.wide(), bound), -bound))
+}
+
 /// x ← factor · x.
 pub(crate) fn scale<T: Float>(x: &mut [T], factor: T::Wide) {
     x.iter_mut().for_each(|x| *x = T::rounded(factor * x.wide()));

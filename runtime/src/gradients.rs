@@ -123,6 +123,17 @@ impl Gradients {
         with_float!(self.loaded.float, T => float::scale(self.arena.slice_mut::<T>(), Real::of(factor)));
     }
 
+    /// Clips each element of all gradients to -`max_value` to `max_value` (`torch.nn.utils.clip_grad_value_`); NaN stays.
+    ///
+    /// A `max_value` that is not above 0 makes all gradients 0.
+    pub fn clip_value(&mut self, max_value: f32) {
+        let bound = f64::from(max_value.max(0.0));
+        with_float!(self.loaded.float, T => {
+            let bound = Real::of(bound);
+            self.arena.slice_mut::<T>().iter_mut().for_each(|gradient| *gradient = float::clamped(*gradient, bound));
+        });
+    }
+
     /// Scales all gradients together so that their norm is at most `max_norm` (`torch.nn.utils.clip_grad_norm_`); returns what it was.
     ///
     /// A `max_norm` that is not above 0 makes all gradients 0.

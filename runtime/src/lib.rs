@@ -1,12 +1,15 @@
 //! Runs compiled castnet networks: the pool of threads, arrays, models, optimizers, data and checkpoints.
 
 pub mod array;
+mod backend;
+mod call;
 #[cfg(feature = "check")]
 pub mod check;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
 mod ending;
+pub mod engine;
 pub mod error;
 mod flat;
 mod float;
@@ -21,7 +24,6 @@ pub mod net;
 pub mod optimizer;
 mod pool;
 mod replace;
-mod session;
 pub mod train;
 mod validate;
 mod verdict;

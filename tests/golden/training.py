@@ -105,7 +105,7 @@ def values(model):
     return {key: value.double().flatten().tolist() for key, value in model.state_dict().items()}
 
 
-def train(make, schedule=None, updates=20, batches=1, clip=None, mean=True, average=None):
+def train(make, schedule=None, updates=20, batches=1, clip=None, most=None, mean=True, average=None):
     """`batches` of them make an update."""
     net = Small()
     optimizer = make(net)
@@ -115,6 +115,8 @@ def train(make, schedule=None, updates=20, batches=1, clip=None, mean=True, aver
         for batch in range(batches):
             loss = net.loss(update * batches + batch)
             (loss / batches if mean else loss).backward()
+        if most:
+            torch.nn.utils.clip_grad_value_(net.parameters(), most)
         if clip:
             torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
         optimizer.step()
@@ -157,6 +159,8 @@ RUNS = {
     "mean of 4": lambda: train(ADAMW, lambda o: by.StepLR(o, 2, 0.5), updates=6, batches=4),
     "sum of 3, clipped": lambda: train(SGD, updates=6, batches=3, clip=0.5, mean=False),
     "mean of 4, clipped": lambda: train(SGD, updates=6, batches=4, clip=0.2),
+    "clipped by value": lambda: train(ADAMW, updates=10, most=1 / 64),
+    "mean of 4, clipped by value, then clipped": lambda: train(SGD, updates=6, batches=4, most=1 / 32, clip=1 / 8),
     "average": lambda: train(SGD, updates=10, average=ema()),
     "average with statistics": lambda: train(SGD, updates=10, average=ema(use_buffers=True)),
 }

@@ -11,9 +11,8 @@ pub use cost::{Cost, launches};
 pub use machine::{Machine, Settings};
 
 use crate::compile::{Compiled, Report};
-use crate::cuda;
 use crate::diagnostic::Loc;
-use crate::printer;
+use crate::emit::{cuda, rust};
 use crate::program::{Launch, Named, Program};
 use crate::scalar::Lane;
 use crate::size::Size;
@@ -100,7 +99,7 @@ impl Explain<'_> {
     /// The distinct stages as Rust.
     fn rust(&self) -> String {
         let mut text = String::new();
-        for kernel in printer::kernels(&self.compiled.net) {
+        for kernel in rust::kernels(&self.compiled.net) {
             let _ = writeln!(text, "/// {}", kernel.doc);
             let typed = |(name, lane): &(String, Lane)| format!("{name}: {}", lane.dtype());
             let [inputs, outputs] =

@@ -14,7 +14,7 @@ const HEIGHT: f64 = 420.0;
 const WIDTH: [f64; 2] = [420.0, 1400.0];
 
 /// A buffer of the arena.
-struct Block<'p> {
+struct Bar<'p> {
     name: &'p str,
     kind: Kind,
     /// First and last kernel.
@@ -151,7 +151,7 @@ g rect { stroke: #1c1c1e; }
 </style>
 ";
 
-fn blocks<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<Block<'p>> {
+fn blocks<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<Bar<'p>> {
     let lives = lives(&program.launches, &program.schedule, program.buffers.len());
     let backward =
         program.launches.iter().position(|launch| launch.name.starts_with("d ") || launch.name.contains(" + d "));
@@ -165,7 +165,7 @@ fn blocks<'p>(program: &'p Program, value: &dyn Fn(&str) -> i64) -> Vec<Block<'p
         };
         let start = offset.eval(value) + buffer.dtype.bytes() as i64 * buffer.start.eval(value);
         let bytes = buffer.dtype.bytes() as i64 * buffer.size.eval(value);
-        blocks.push(Block { name: &buffer.name, kind, life, start, bytes });
+        blocks.push(Bar { name: &buffer.name, kind, life, start, bytes });
     }
     blocks
 }

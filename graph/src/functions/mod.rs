@@ -9,7 +9,7 @@ pub(crate) use binary::{OPERATORS as BINARIES, gradient_of_first, gradient_of_se
 pub(crate) use reduction::{OPERATORS as REDUCTIONS, gradient_of_reduced, range_of_reduced, stretch};
 pub(crate) use unary::{OPERATORS as UNARIES, gradient, of_operator};
 
-/// The definitions in CUDA C, of f32 and f64, of what `cuda/prelude.cu` does not define.
+/// The definitions in CUDA C, of f32 and f64, of what `emit/cuda/prelude.cu` does not define.
 pub(crate) fn in_cuda() -> impl Iterator<Item = &'static str> {
     unary::IN_CUDA.iter().chain(binary::IN_CUDA).copied()
 }

@@ -57,7 +57,7 @@ pub(crate) fn of_operator(name: &str) -> Option<Unary> {
     Unary::from_name(name).filter(|_| OPERATORS.iter().any(|operator| operator.name == name))
 }
 
-/// The definitions in CUDA C, of f32 and f64, of what `cuda/prelude.cu` does not define: those of the kernels, operation by operation.
+/// The definitions in CUDA C, of f32 and f64, of what `emit/cuda/prelude.cu` does not define: those of the kernels, operation by operation.
 pub(super) const IN_CUDA: &[&str] = &[r"
 CN_FN double atan(double x) { return ::atan(x); }
 CN_FN float atan(float x) {

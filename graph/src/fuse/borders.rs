@@ -7,7 +7,7 @@ use super::layout::ValueLayout;
 use super::region::{Stack, stacks};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
-use crate::graph::{Border, Graph, Op, Order, Repeat, Role, Value};
+use crate::graph::{AxisOrder, Border, Graph, Op, Repeat, Role, Value};
 use crate::program::Place;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,12 +16,12 @@ const TRIES: usize = 3;
 
 impl Border {
     /// How argument `number` of the body lies.
-    pub(crate) fn argument(&self, number: usize) -> Order {
+    pub(crate) fn argument(&self, number: usize) -> AxisOrder {
         self.arguments.get(number).cloned().flatten()
     }
 
     /// How result `number` of the body lies.
-    pub(crate) fn result(&self, number: usize) -> Order {
+    pub(crate) fn result(&self, number: usize) -> AxisOrder {
         self.results.get(number).cloned().flatten()
     }
 
@@ -43,7 +43,7 @@ impl Border {
 }
 
 /// How operand `number` of a loop lies, or what [`Op::Get`] takes of it: a stack has the rounds outermost.
-pub(crate) fn outside(order: Order, is_stack: bool) -> Order {
+pub(crate) fn outside(order: AxisOrder, is_stack: bool) -> AxisOrder {
     match is_stack {
         true => order.map(|rows| std::iter::once(0).chain(rows.iter().map(|axis| axis + 1)).collect()),
         false => order,
@@ -51,7 +51,7 @@ pub(crate) fn outside(order: Order, is_stack: bool) -> Order {
 }
 
 /// How the result of a loop that a node takes lies.
-pub(crate) fn taken(graph: &Graph, get: Value) -> Order {
+pub(crate) fn taken(graph: &Graph, get: Value) -> AxisOrder {
     let node = graph.node(get);
     match (&node.op, node.inputs.first().map(|from| &graph.node(*from).op)) {
         (Op::Get(number), Some(Op::Repeat(repeat))) => outside(repeat.border.result(*number), *number >= repeat.states),
@@ -78,7 +78,7 @@ fn row_major(graph: &Graph, results: bool) -> FxHashSet<Value> {
 /// The order in which each value would lie.
 struct Orders<'g> {
     graph: &'g Graph,
-    of: Vec<Order>,
+    of: Vec<AxisOrder>,
     borders: FxHashMap<Value, Border>,
 }
 
@@ -102,13 +102,13 @@ impl<'g> Orders<'g> {
         orders
     }
 
-    fn get(&self, from: Value, number: usize) -> Order {
+    fn get(&self, from: Value, number: usize) -> AxisOrder {
         let Op::Repeat(repeat) = &self.graph.node(from).op else { return None };
         outside(self.borders.get(&from)?.result(number), number >= repeat.states)
     }
 
     /// The order in which a kernel would write a value that it computes.
-    fn order(&self, value: Value) -> Order {
+    fn order(&self, value: Value) -> AxisOrder {
         let node = self.graph.node(value);
         match (class(self.graph, value), &node.op) {
             (Class::Tile, Op::Conv2d(_) | Op::Conv2dInputGrad(_)) => Some(vec![0, 2, 3, 1]),
@@ -127,7 +127,7 @@ impl<'g> Orders<'g> {
     }
 
     /// The order of a node that runs along all of its axes as an operand lies; `kept`: the node's axis for one of the operand's.
-    fn along(&self, value: Value, operand: Value, kept: &dyn Fn(usize) -> Option<usize>) -> Order {
+    fn along(&self, value: Value, operand: Value, kept: &dyn Fn(usize) -> Option<usize>) -> AxisOrder {
         let base = trace(self.graph, operand);
         let order = self.of[base.value.index()].as_ref()?;
         let axes: Vec<usize> = order.iter().filter_map(|&axis| base.axes[axis].axis).filter_map(kept).collect();
@@ -179,7 +179,7 @@ impl<'g> Orders<'g> {
     }
 
     /// How a round would leave its results.
-    fn results(&self, repeat: &Repeat, border: &Border, reshaped: &FxHashSet<Value>) -> Vec<Order> {
+    fn results(&self, repeat: &Repeat, border: &Border, reshaped: &FxHashSet<Value>) -> Vec<AxisOrder> {
         let orders = Orders::new(&repeat.body, border, reshaped);
         let results = repeat.body.outputs.iter().filter(|o| matches!(o.role, Role::Result(_)));
         results.map(|o| orders.of[o.value.index()].clone()).collect()

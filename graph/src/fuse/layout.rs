@@ -10,7 +10,7 @@ use super::group::Group;
 use super::prepare::{conv_panels, given_layout, roles};
 use super::view::{is_barrier, strip_reshapes, trace};
 use super::{Class, class};
-use crate::graph::{Border, Graph, Node, Op, Order, Role, Value};
+use crate::graph::{AxisOrder, Border, Graph, Node, Op, Role, Value};
 use crate::net::ForTarget;
 use crate::program::{Layout, PANEL};
 use crate::recompute::SIZE;
@@ -35,7 +35,7 @@ impl ValueLayout {
     }
 
     /// In an order.
-    pub(crate) fn in_order(order: Order, rank: usize) -> ValueLayout {
+    pub(crate) fn in_order(order: AxisOrder, rank: usize) -> ValueLayout {
         order.map_or_else(|| ValueLayout::plain(rank), ValueLayout::Order)
     }
 

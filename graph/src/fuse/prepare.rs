@@ -11,7 +11,7 @@ use super::borders::{borders, outside, taken as taken_from};
 use super::layout::{ValueLayout, by_role};
 use super::view::{base_of, is_barrier, same_but_ones, strip_reshapes, trace};
 use super::{Class, class, needs_memory};
-use crate::graph::{Border, Graph, Node, Op, Order, Origin, Role, Value};
+use crate::graph::{AxisOrder, Border, Graph, Node, Op, Origin, Role, Value};
 use crate::net::ForTarget;
 use crate::program::Layout;
 use crate::types::Type;
@@ -253,7 +253,7 @@ pub(crate) fn given_layout<'l>(node: &Node, lies: &'l ForTarget) -> Option<&'l L
 }
 
 /// The operand of a loop: in memory of its own shape, in an order.
-fn laid_out(out: &mut Graph, value: Value, order: Order, lie: &mut Lie) -> Value {
+fn laid_out(out: &mut Graph, value: Value, order: AxisOrder, lie: &mut Lie) -> Value {
     let memory = strip_reshapes(out, value);
     let layout = ValueLayout::in_order(order.clone(), out.shape(if order.is_none() { memory } else { value }).len());
     let stands = match (&order, &out.node(value).op) {

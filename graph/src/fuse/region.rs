@@ -8,7 +8,7 @@
 use super::lower::{Kernels, Lower, lower_at};
 use super::view::strip_reshapes;
 use super::{Class, class};
-use crate::graph::{Border, Graph, Node, Op, Order, Repeat, Role, Value};
+use crate::graph::{AxisOrder, Border, Graph, Node, Op, Repeat, Role, Value};
 use crate::program::lives::{extend_through_loops, lives};
 use crate::program::{Access, Buffer, Family, Index, Launch, Level, Place, Source, Stage, Target, Task, TaskKind};
 use crate::scalar::Code;
@@ -17,7 +17,7 @@ use crate::types::DType;
 
 /// Where a state of a loop lies.
 #[derive(Clone, Copy)]
-pub(crate) struct State {
+pub(crate) struct LoopState {
     /// Its first value.
     first: usize,
     /// What a round reads.
@@ -79,11 +79,11 @@ impl Lower<'_> {
                     let (first, last) = if repeat.reverse { (back, front) } else { (front, back) };
                     let (now, next) = (self.row(whole, old, &size), self.row(whole, new, &size));
                     let kept = Some((self.part(whole, old, &rows), self.part(whole, new, &rows)));
-                    State { first, now, next: Some(next), last, kept, made_there: false }
+                    LoopState { first, now, next: Some(next), last, kept, made_there: false }
                 }
                 false => {
                     let all = self.arena(&name, dtype, size);
-                    State { first: all, now: all, next: None, last: all, kept: None, made_there: false }
+                    LoopState { first: all, now: all, next: None, last: all, kept: None, made_there: false }
                 }
             };
             let operand = strip_reshapes(self.graph, self.graph.node(node).inputs[i]);
@@ -95,7 +95,7 @@ impl Lower<'_> {
             }
             state
         });
-        let states: Vec<State> = states.collect();
+        let states: Vec<LoopState> = states.collect();
         self.loop_states.insert(node, states);
     }
 
@@ -179,7 +179,7 @@ impl Lower<'_> {
     }
 
     /// The buffers of the loop's results. Returns those of the stacks that the body writes, with the size of a row.
-    fn results(&mut self, node: Value, repeat: &Repeat, states: &[State], stacks: &[Stack]) -> Vec<(usize, Size)> {
+    fn results(&mut self, node: Value, repeat: &Repeat, states: &[LoopState], stacks: &[Stack]) -> Vec<(usize, Size)> {
         let mut buffers: Vec<usize> = states.iter().map(|state| state.last).collect();
         let mut wholes = vec![];
         for (stack, output) in stacks.iter().zip(&repeat.body.outputs[repeat.states..]) {
@@ -267,7 +267,7 @@ fn without_states(repeat: &Repeat, stacks: &[Stack]) -> Graph {
 
 /// How what is left then lies.
 fn without_kept(border: &Border, states: usize, stacks: &[Stack]) -> Border {
-    let is_left = |(number, _): &(usize, &Order)| match number.checked_sub(states) {
+    let is_left = |(number, _): &(usize, &AxisOrder)| match number.checked_sub(states) {
         None => true,
         Some(stack) => matches!(stacks[stack], Stack::Own(_)),
     };

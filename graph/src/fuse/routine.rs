@@ -1,5 +1,6 @@
 //! Launches of routines: whole rows in memory, results row-major, and memory to work in that the plan has a place for.
 
+use super::group::Group;
 use super::lower::Lower;
 use super::view::strip_reshapes;
 use crate::graph::{Call, Op, Value};
@@ -8,8 +9,8 @@ use crate::size::Size;
 use crate::types::Type;
 
 impl Lower<'_> {
-    pub(crate) fn routine_launch(&mut self, node: Value, call: &Call) -> Launch {
-        let graph = self.graph;
+    pub(crate) fn routine_launch(&mut self, group: &Group, call: &Call) -> Launch {
+        let (graph, node) = (self.graph, group.nodes[0]);
         let operands: Vec<Type> = graph.node(node).inputs.iter().map(|v| graph.ty(*v).clone()).collect();
         let operands_ref: Vec<&Type> = operands.iter().collect();
         let rank = operands[0].rank();
@@ -30,7 +31,7 @@ impl Lower<'_> {
         }
         let (space, reduce) = operands[0].shape.split_at(rank - 1);
         Launch {
-            name: self.name(),
+            name: self.name(group),
             loc: 0,
             space: space.to_vec(),
             reduce: reduce.to_vec(),

@@ -1,5 +1,6 @@
 //! Launches of the scatter family: sums of what arrives at indices.
 
+use super::group::Group;
 use super::lower::Lower;
 use super::view::{follow, trace};
 use crate::graph::Value;
@@ -7,8 +8,9 @@ use crate::program::{Access, Family, Index, Launch};
 use crate::size::Size;
 
 impl Lower<'_> {
-    pub(crate) fn scatter_launch(&mut self, scatter: Value, axis: usize) -> Launch {
-        let (graph, node) = (self.graph, self.graph.node(scatter));
+    pub(crate) fn scatter_launch(&mut self, group: &Group, axis: usize) -> Launch {
+        let (graph, scatter) = (self.graph, group.nodes[0]);
+        let node = graph.node(scatter);
         let [dy, index] = [node.inputs[0], node.inputs[1]];
         let (space, shape) = (node.ty.shape.to_vec(), graph.shape(dy));
         // The axes of `dy` in the place of the indexed one are what is summed over.
@@ -24,7 +26,7 @@ impl Lower<'_> {
         let stores = vec![self.access(scatter, &own, None)];
         let reduce: Vec<Size> = shape[summed].to_vec();
         let family = Family::Scatter(axis);
-        Launch { name: self.name(), loc: 0, space, reduce, family, loads, stores, stages: vec![], updates: None }
+        Launch { name: self.name(group), loc: 0, space, reduce, family, loads, stores, stages: vec![], updates: None }
     }
 
     /// An element of a view of something in memory.

@@ -1,7 +1,7 @@
 //! Emits the scalar code of one stage: values at symbolic indices, each once.
 
 use super::layout::ValueLayout;
-use super::lower::Lower;
+use super::lower::LaunchBuilder;
 use super::view::{follow, is_barrier, trace};
 use super::{Class, class};
 use crate::graph::{Op, Value, Window};
@@ -41,9 +41,9 @@ impl Function {
     }
 }
 
-/// One stage of the kernel of the group being lowered.
-pub(crate) struct StageBuilder<'l, 'g> {
-    lower: &'l mut Lower<'g>,
+/// One stage of a launch.
+pub(crate) struct StageBuilder<'s, 'l, 'g> {
+    pub launch: &'s mut LaunchBuilder<'l, 'g>,
     level: Level,
     inputs: Vec<(Source, Lane)>,
     /// The loads among the inputs, which may be many, by their numbers.
@@ -56,10 +56,10 @@ pub(crate) struct StageBuilder<'l, 'g> {
     winners: FxHashMap<(Value, Vec<Index>), Ref>,
 }
 
-impl<'l, 'g> StageBuilder<'l, 'g> {
-    pub fn new(lower: &'l mut Lower<'g>, level: Level) -> StageBuilder<'l, 'g> {
+impl<'s, 'l, 'g> StageBuilder<'s, 'l, 'g> {
+    pub fn new(launch: &'s mut LaunchBuilder<'l, 'g>, level: Level) -> StageBuilder<'s, 'l, 'g> {
         StageBuilder {
-            lower,
+            launch,
             level,
             inputs: vec![],
             loads: FxHashMap::default(),
@@ -71,14 +71,6 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
         }
     }
 
-    pub fn lower_ref(&self) -> &Lower<'g> {
-        self.lower
-    }
-
-    pub fn lower_mut(&mut self) -> &mut Lower<'g> {
-        self.lower
-    }
-
     /// Sends the node's value at these indices to a target.
     pub fn output(&mut self, node: Value, coordinates: &[Index], target: Target) {
         let value = self.value(node, coordinates);
@@ -87,7 +79,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
 
     /// Sends what the reduction reads at these indices (of its operand) to a target.
     pub fn operand(&mut self, reduction: Value, coordinates: &[Index], target: Target) {
-        let operand = self.lower.graph.node(reduction).inputs[0];
+        let operand = self.launch.graph.node(reduction).inputs[0];
         let value = self.value(operand, coordinates);
         self.outputs.push((value, target));
     }
@@ -233,26 +225,26 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
 
     /// An element of a view of something in memory.
     fn load(&mut self, view: Value, coordinates: &[Index], outside: Option<Literal>) -> Ref {
-        let (at, lane) = (self.access(view, coordinates, outside), self.lower.graph.dtype(view).lane());
+        let (at, lane) = (self.access(view, coordinates, outside), self.launch.graph.dtype(view).lane());
         self.input(Source::Load(at), lane)
     }
 
     /// The number of a load of an element of a view of something in memory.
     fn access(&mut self, view: Value, coordinates: &[Index], outside: Option<Literal>) -> usize {
-        let graph = self.lower.graph;
+        let graph = self.launch.graph;
         let base = trace(graph, view);
-        let mut access = self.lower.access(base.value, &follow(&base, coordinates), outside);
+        let mut access = self.launch.access(base.value, &follow(&base, coordinates), outside);
         if outside.is_some() {
             // Where the view ends before the memory does.
             let ends =
                 graph.shape(view).iter().enumerate().filter(|(axis, size)| base.covers(graph, *axis, size).is_none());
             access.within.extend(ends.map(|(axis, size)| (coordinates[axis].clone(), size.clone())));
         }
-        self.lower.load(access)
+        self.launch.load(access)
     }
 
     fn value(&mut self, value: Value, coordinates: &[Index]) -> Ref {
-        let base = trace(self.lower.graph, value);
+        let base = trace(self.launch.graph, value);
         let coordinates = follow(&base, coordinates);
         let key = (base.value, coordinates);
         if let Some(&known) = self.known.get(&key) {
@@ -264,7 +256,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
     }
 
     fn base(&mut self, value: Value, at: &[Index]) -> Ref {
-        let graph = self.lower.graph;
+        let graph = self.launch.graph;
         let node = graph.node(value);
         if is_barrier(graph, value) {
             return self.load(value, at, None);
@@ -273,11 +265,11 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             Class::Leaf => return self.load(value, at, None),
             Class::Free if node.inputs.is_empty() => return self.free(value, at),
             Class::Free => {}
-            _ if !self.lower.inside(value) => return self.load(value, at, None),
+            _ if !self.launch.inside(value) => return self.load(value, at, None),
             Class::Tile => return self.input(Source::Acc, node.ty.dtype.lane()),
             _ => {}
         }
-        if let Some(row) = self.lower.row_slot(value, self.level) {
+        if let Some(row) = self.launch.row_slot(value, self.level) {
             return self.input(Source::Row(row), node.ty.dtype.lane());
         }
         match &node.op {
@@ -326,7 +318,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
                 let won = self.binary(Binary::Eq, winner, mine);
                 self.select(won, dy, zero)
             }
-            Op::SumPool2dGrad(w) if self.lower.unrolled() => self.load(node.inputs[0], &window_of(w, at), None),
+            Op::SumPool2dGrad(w) if self.launch.unrolled() => self.load(node.inputs[0], &window_of(w, at), None),
             Op::SumPool2dGrad(w) => {
                 let mut sum = None;
                 for tap in w.taps() {
@@ -404,7 +396,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
     }
 
     fn free(&mut self, value: Value, at: &[Index]) -> Ref {
-        let node = self.lower.graph.node(value);
+        let node = self.launch.graph.node(value);
         match &node.op {
             Op::Const(c) => self.constant(*c, node.ty.dtype),
             Op::Size(size) => {
@@ -419,7 +411,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             Op::LossScale => self.input(Source::LossScale, Lane::F32),
             Op::Random(stream) => {
                 // Numbered by the position in the value's own row-major order, however the loops run.
-                let mut strides = vec![Size::constant(0); self.lower.loop_count()];
+                let mut strides = vec![Size::constant(0); self.launch.nest.count()];
                 let (mut stride, mut offset) = (Size::constant(1), Size::default());
                 for (index, size) in at.iter().zip(&node.ty.shape).rev() {
                     offset = &offset + &(&stride * &index.offset);
@@ -446,7 +438,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
 
     /// The index of a loop dim: as i32, unless the dim is known to be longer.
     fn loop_index(&mut self, dim: usize) -> Ref {
-        let long = self.lower.loop_size(dim).as_const().is_some_and(|size| size > i64::from(i32::MAX));
+        let long = self.launch.nest.size(dim).as_const().is_some_and(|size| size > i64::from(i32::MAX));
         self.input(Source::Index(dim), if long { Lane::I64 } else { Lane::I32 })
     }
 
@@ -479,26 +471,26 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
 
     /// The element of `x` at the value of `index` along an axis.
     fn gather(&mut self, axis: usize, x: Value, index: Value, at: &[Index]) -> Ref {
-        let graph = self.lower.graph;
+        let graph = self.launch.graph;
         let base = trace(graph, x);
         // The axes in the place of the indexed one.
         let indexed = at.len() + 1 - graph.shape(x).len();
         let coordinates = [&at[..axis], &[Index::zero()], &at[axis + indexed..]].concat();
-        let access = self.lower.access(base.value, &follow(&base, &coordinates), None);
+        let access = self.launch.access(base.value, &follow(&base, &coordinates), None);
         let base_axis = base.covers(graph, axis, &graph.shape(x)[axis]).unwrap_or(axis);
-        let dim = match self.lower.layouts.values.get(&base.value) {
+        let dim = match self.launch.lower.layouts.values.get(&base.value) {
             Some(ValueLayout::Order(order)) => order.iter().position(|a| *a == base_axis).unwrap_or(base_axis),
             _ => base_axis,
         };
-        let from = self.lower.load(access);
+        let from = self.launch.load(access);
         let index = self.access(index, at, None);
         self.input(Source::Gather { from, dim, index }, graph.dtype(x).lane())
     }
 
     /// What lies around the operand of a pool, if a window reaches there.
     fn outside(&self, w: &Window, x: Value, pooled: Value, fill: f64) -> Option<Literal> {
-        let fill = Number::Float(fill).literal(self.lower.graph.dtype(x));
-        let (from, to) = (self.lower.graph.shape(x), self.lower.graph.shape(pooled));
+        let fill = Number::Float(fill).literal(self.launch.graph.dtype(x));
+        let (from, to) = (self.launch.graph.shape(x), self.launch.graph.shape(pooled));
         (0..2).any(|axis| w.overhangs(axis, &from[2 + axis], &to[2 + axis])).then_some(fill)
     }
 
@@ -508,7 +500,7 @@ impl<'l, 'g> StageBuilder<'l, 'g> {
             let element = self.load(x, &tap_of(w, at, tap), outside);
             result = Some(result.map_or(element, |r| self.binary(f, r, element)));
         }
-        result.unwrap_or_else(|| self.constant(0.0, self.lower.graph.dtype(x)))
+        result.unwrap_or_else(|| self.constant(0.0, self.launch.graph.dtype(x)))
     }
 
     /// The number of the first tap that is not in the padding: where all is -∞, it is the first maximum.

@@ -1,71 +1,82 @@
 //! Launches of the tile family: matrix products and convolutions with what is fused into their write-back.
 
+use super::group::Group;
 use super::layout::ValueLayout;
-use super::lower::{Lower, panel_access};
-use super::stage::StageBuilder;
+use super::lower::{LaunchBuilder, Lower, Nest, panel_access};
 use super::view::{strip_reshapes, trace};
 use crate::graph::{Op, Role, Value, Window};
 use crate::program::{Access, Conv, Family, Index, Launch, Level, Right, Source, Stage, Strided, Target, Tile};
 use crate::scalar::Code;
 use crate::size::Size;
 
-impl Lower<'_> {
-    pub(crate) fn tile_launch(&mut self, tile: Value, stored: &[Value]) -> Result<Launch, String> {
+impl<'g> Lower<'g> {
+    /// The launch of group number `id`, which has a tile.
+    pub(crate) fn tile_launch(
+        &mut self,
+        id: usize,
+        group: &'g Group,
+        tile: Value,
+        stored: &[Value],
+    ) -> Result<Launch, String> {
         let node = self.graph.node(tile);
         let (a, b) = (node.inputs[0], node.inputs[1]);
         let updates = match self.roles.get(&tile) {
             Some(Role::Gradient(number) | Role::RoundGradient { first: number, .. })
-                if stored == [tile] && self.group().nodes.len() == 1 =>
+                if stored == [tile] && group.nodes.len() == 1 =>
             {
                 Some(*number)
             }
             _ => None,
         };
         let gradient_panels = matches!(self.layouts.values.get(&tile), Some(ValueLayout::Panels(_)));
-        let natural: Vec<usize> = (0..self.group().loops.len()).collect();
-        let (kind, space, stages) = match &node.op {
+        // What it computes, over which space, and in which order of the group's loops; of a transpose, none is.
+        let (kind, space, order): (Tile, Vec<Size>, Option<Vec<usize>>) = match &node.op {
             Op::MatMul { ta, tb } if gradient_panels && stored == [tile] => {
                 // The transpose is computed: its columns are the panels' columns.
                 let shape = node.ty.shape.clone();
                 let space = vec![shape[1].clone(), shape[0].clone()];
                 let (left, right) = (self.matrix(b, !*tb), self.matrix(a, !*ta));
                 let k = self.graph.shape(a)[if *ta { 0 } else { 1 }].clone();
-                let kind = Tile::MatMul { k, a: left, b: Right::Strided(right) };
-                let stage = self.panel_store(tile, &space, &[1])?;
-                (kind, space, vec![stage])
+                (Tile::MatMul { k, a: left, b: Right::Strided(right) }, space, None)
             }
             Op::MatMul { ta, tb } => {
                 let rank = node.ty.rank();
                 let k = self.graph.shape(a)[if *ta { rank - 2 } else { rank - 1 }].clone();
                 let left = self.matrix(a, *ta);
                 let right = self.right(b, *tb);
-                self.set_loops(&natural, &[]);
                 let space = self.graph.shape(tile).to_vec();
-                (Tile::MatMul { k, a: left, b: right }, space, self.epilogue(stored))
+                (Tile::MatMul { k, a: left, b: right }, space, Some((0..group.loops.len()).collect()))
             }
             Op::Conv2d(w) => {
                 let conv = self.conv(w, self.graph.shape(a), self.graph.shape(tile))?;
                 let kind = Tile::Conv2d { conv, input: self.image(a), weight: self.buffer(b) };
-                self.set_loops(&[0, 2, 3, 1], &[]);
-                (kind, self.channels_last(tile), self.epilogue(stored))
+                (kind, self.channels_last(tile), Some(vec![0, 2, 3, 1]))
             }
             Op::Conv2dInputGrad(w) => {
                 let conv = self.conv(w, self.graph.shape(tile), self.graph.shape(a))?;
                 let kind = Tile::Conv2dInputGrad { conv, dy: self.image(a), weight: self.buffer(b) };
-                self.set_loops(&[0, 2, 3, 1], &[]);
-                (kind, self.channels_last(tile), self.epilogue(stored))
+                (kind, self.channels_last(tile), Some(vec![0, 2, 3, 1]))
             }
             Op::Conv2dWeightGrad(w) => {
                 let conv = self.conv(w, self.graph.shape(a), self.graph.shape(b))?;
                 let kind = Tile::Conv2dWeightGrad { conv, input: self.image(a), dy: self.image(b) };
-                self.set_loops(&[2, 3, 1, 0], &[]);
-                (kind, self.taps_first(tile), self.epilogue(stored))
+                (kind, self.taps_first(tile), Some(vec![2, 3, 1, 0]))
             }
             op => return Err(format!("{op:?} is no tile")),
         };
-        let (loads, stores) = self.take_accesses();
+        let (stages, (loads, stores)) = match order {
+            // The stage that follows the sums.
+            Some(order) => {
+                let mut builder = LaunchBuilder::new(self, id, group, Nest::new(group, &order, &[]));
+                (builder.point_stages(stored), builder.into_accesses())
+            }
+            None => {
+                let (stage, store) = self.panel_store(tile, &space, &[1])?;
+                (vec![stage], (vec![], vec![store]))
+            }
+        };
         Ok(Launch {
-            name: self.name(),
+            name: self.name(group),
             loc: 0,
             space,
             reduce: vec![],
@@ -77,24 +88,15 @@ impl Lower<'_> {
         })
     }
 
-    /// The stage that follows the sums.
-    fn epilogue(&mut self, stored: &[Value]) -> Vec<Stage> {
-        let mut stage = StageBuilder::new(self, Level::Element);
-        for &node in stored {
-            stage.store(node);
-        }
-        stage.finish().into_iter().collect()
-    }
-
     /// Stores the sums of a space `[k, j]` as panels.
-    fn panel_store(&mut self, tile: Value, space: &[Size], order: &[usize]) -> Result<Stage, String> {
+    fn panel_store(&mut self, tile: Value, space: &[Size], order: &[usize]) -> Result<(Stage, Access), String> {
         let buffer = self.buffer(tile);
         let (shape, index) = ([space[1].clone(), space[0].clone()], [Index::of(1), Index::of(0)]);
         let (dims, index) = panel_access(&shape, &index, order)?;
-        let store = self.add_store(Access::new(buffer, dims, index));
         let lane = self.graph.dtype(tile).lane();
         let code = Code { inputs: vec![lane], instrs: vec![], outputs: vec![0] };
-        Ok(Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(store)] })
+        let stage = Stage { level: Level::Element, inputs: vec![Source::Acc], code, outputs: vec![Target::Store(0)] };
+        Ok((stage, Access::new(buffer, dims, index)))
     }
 
     /// Elements from one index to the next along each axis of a view of something in memory.

@@ -27,23 +27,23 @@ pub struct Repeat {
 }
 
 /// The order of a value's axes in memory, outermost first; `None`: row-major.
-pub type Order = Option<Vec<usize>>;
+pub type AxisOrder = Option<Vec<usize>>;
 
 /// How the arguments and results of the body of a `Repeat` lie; what is missing lies row-major. A stack lies as its rows, one behind the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Border {
     /// Of the arguments, by number.
-    pub arguments: Vec<Order>,
+    pub arguments: Vec<AxisOrder>,
     /// Of the results, by number.
-    pub results: Vec<Order>,
+    pub results: Vec<AxisOrder>,
     /// Which of them lie by strides that the call tells: of no body of a loop.
-    pub strided: Strided,
+    pub strided: StridedOperands,
 }
 
 /// The arguments and results of a function that lie by strides that the call tells, by number: they may be parts of larger arrays, turned, or
 /// repeated.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Strided {
+pub struct StridedOperands {
     /// Of the arguments.
     pub arguments: Vec<usize>,
     /// Of the results.

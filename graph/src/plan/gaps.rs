@@ -1,7 +1,7 @@
 //! What lies in the place of a loop's state while nobody needs it: in a round, between the last read of the old value and the write of the new
 //! one.
 
-use super::Block;
+use super::Tenants;
 use crate::program::lives::span;
 use crate::program::{Access, Buffer, Launch, Task, TaskKind};
 use crate::size::Size;
@@ -14,13 +14,13 @@ struct Gap {
 }
 
 /// Joins blocks that live inside a gap with the block around it.
-pub(super) fn fill(launches: &[Launch], schedule: &[Task], buffers: &[Buffer], blocks: &mut Vec<Block>) {
+pub(super) fn fill(launches: &[Launch], schedule: &[Task], buffers: &[Buffer], blocks: &mut Vec<Tenants>) {
     let reads: Vec<Vec<usize>> = launches.iter().map(Launch::reads).collect();
     in_steps(launches, &reads, schedule, buffers, blocks);
 }
 
 /// `reads`: what each launch reads.
-fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Task], buffers: &[Buffer], blocks: &mut Vec<Block>) {
+fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Task], buffers: &[Buffer], blocks: &mut Vec<Tenants>) {
     for step in steps {
         let TaskKind::Loop { body, .. } = &step.kind else { continue };
         in_steps(launches, reads, body, buffers, blocks);
@@ -41,7 +41,7 @@ fn in_steps(launches: &[Launch], reads: &[Vec<usize>], steps: &[Task], buffers: 
 }
 
 /// The gap of a block in the rounds of a loop, if the block is one buffer there that is written as a whole.
-fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Task], buffers: &[Buffer], block: &Block) -> Option<Gap> {
+fn gap(launches: &[Launch], reads: &[Vec<usize>], body: &[Task], buffers: &[Buffer], block: &Tenants) -> Option<Gap> {
     let (start, end) = span(body)?;
     if block.life.first >= start && block.life.last <= end || block.life.last < start || block.life.first > end {
         return None;
@@ -86,9 +86,9 @@ fn covers(launch: &Launch, store: &Access, size: &Size) -> bool {
 }
 
 /// The largest block that fits into the gap of another one.
-fn candidate(launches: &[Launch], buffers: &[Buffer], gap: &Gap, owner: usize, blocks: &[Block]) -> Option<usize> {
+fn candidate(launches: &[Launch], buffers: &[Buffer], gap: &Gap, owner: usize, blocks: &[Tenants]) -> Option<usize> {
     let around = &blocks[owner];
-    let in_place = |launch: usize, from: &Block, to: &Block| {
+    let in_place = |launch: usize, from: &Tenants, to: &Tenants| {
         let pairs = || launches[launch].in_place(buffers);
         from.bytes == to.bytes && pairs().iter().any(|(a, b)| from.buffers.contains(a) && to.buffers.contains(b))
     };

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::axis::{self, Run as Positions};
+use super::axis::{self, Positions};
 use super::element::{At, Element, Operand};
 use super::image::{Geometry, Image};
 use super::lines::{Held, Lines};

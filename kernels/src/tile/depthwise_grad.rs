@@ -1,6 +1,6 @@
 //! The gradient of a depthwise convolution's weight: for each tap and channel, a sum over the positions of all images.
 
-use super::axis::{self, Run as Positions};
+use super::axis::{self, Positions};
 use super::element::Element;
 use super::image::{Geometry, Image};
 use super::lines::{Held, Lines};

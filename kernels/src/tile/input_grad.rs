@@ -17,7 +17,7 @@ const IMAGES: usize = 1 << 16;
 
 /// The gradient by adding windows. A chunk is some images and some channels.
 #[derive(Debug)]
-pub(super) struct Scatter {
+pub(super) struct InputGrad {
     g: Geometry,
     dy: Image,
     /// Output channels of a step: 2 if they are pairs.
@@ -51,7 +51,7 @@ pub(super) fn choose(
     weight: Operand,
     groups: usize,
     pairs: bool,
-) -> Result<Forward, Box<Scatter>> {
+) -> Result<Forward, Box<InputGrad>> {
     let spots = g.kernel[0] * g.kernel[1];
     // Vector operations of an image.
     let direct = g.h * g.w * spots * g.o * g.c.div_ceil(16);
@@ -69,11 +69,11 @@ pub(super) fn choose(
         };
         return Ok(Forward::new(reversed, dy, weight, groups, true, pairs));
     }
-    Err(Box::new(Scatter::new(g, dy, weight, pairs)))
+    Err(Box::new(InputGrad::new(g, dy, weight, pairs)))
 }
 
-impl Scatter {
-    fn new(g: Geometry, mut dy: Image, mut weight: Operand, pairs: bool) -> Scatter {
+impl InputGrad {
+    fn new(g: Geometry, mut dy: Image, mut weight: Operand, pairs: bool) -> InputGrad {
         let unit = if pairs { 2 } else { 1 };
         if pairs {
             (dy, weight) = (dy.paired(), weight.paired());
@@ -116,7 +116,22 @@ impl Scatter {
             }
         }
         let widened = Widened::new(dy.is_half(), positions.len().min(BLOCK), most);
-        Scatter { g, dy, unit, each, widened, weight, size, channels, images, pieces, positions, windows, steps, runs }
+        InputGrad {
+            g,
+            dy,
+            unit,
+            each,
+            widened,
+            weight,
+            size,
+            channels,
+            images,
+            pieces,
+            positions,
+            windows,
+            steps,
+            runs,
+        }
     }
 
     pub(super) fn chunks(&self) -> usize {

@@ -78,7 +78,7 @@ enum Kind {
     MatMul(matmul::MatMul),
     Conv(conv::Forward),
     WeightGrad(weight_grad::WeightGrad),
-    Scatter(Box<input_grad::Scatter>),
+    InputGrad(Box<input_grad::InputGrad>),
     Depthwise(Box<depthwise::Depthwise>),
     DepthwiseGrad(Box<depthwise_grad::DepthwiseGrad>),
 }
@@ -135,7 +135,7 @@ impl TileKernel {
                     }
                     false => match input_grad::choose(g.group(), dy, operand(weight), g.groups, pairs) {
                         Ok(direct) => (Kind::Conv(direct), Some(g)),
-                        Err(scatter) => (Kind::Scatter(scatter), Some(g)),
+                        Err(adding) => (Kind::InputGrad(adding), Some(g)),
                     },
                 }
             }
@@ -222,7 +222,7 @@ impl Kind {
             Kind::MatMul(t) => t.chunks(),
             Kind::Conv(t) => t.chunks(),
             Kind::WeightGrad(t) => t.chunks(),
-            Kind::Scatter(t) => t.chunks(),
+            Kind::InputGrad(t) => t.chunks(),
             Kind::Depthwise(t) => t.chunks(),
             Kind::DepthwiseGrad(t) => t.chunks(),
         }
@@ -234,7 +234,7 @@ impl Kind {
             Kind::MatMul(t) => t.scratch(),
             Kind::Conv(t) => t.scratch(),
             Kind::WeightGrad(t) => t.scratch(),
-            Kind::Scatter(t) => t.scratch(),
+            Kind::InputGrad(t) => t.scratch(),
             Kind::Depthwise(t) => t.scratch(),
             Kind::DepthwiseGrad(t) => t.scratch(),
         }
@@ -252,7 +252,7 @@ impl Kind {
                 Kind::MatMul(t) => t.run(chunk, run, scratch),
                 Kind::Conv(t) => t.run(chunk, run, scratch),
                 Kind::WeightGrad(t) => t.run(chunk, run, scratch),
-                Kind::Scatter(t) => t.run(chunk, run, scratch),
+                Kind::InputGrad(t) => t.run(chunk, run, scratch),
                 Kind::Depthwise(t) => t.run(chunk, run, scratch),
                 Kind::DepthwiseGrad(t) => t.run(chunk, run, scratch),
             }

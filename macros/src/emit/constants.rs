@@ -8,7 +8,7 @@ use quote::{ToTokens, quote};
 
 use super::{docs, ident};
 use crate::ast::{Constant, ConstantKind};
-use crate::lower::{Target, is_taken};
+use crate::lower::{NetItem, is_taken};
 use crate::places::Places;
 
 /// The constants that stand beside nets.
@@ -36,7 +36,7 @@ pub fn constants(constants: &[Constant], values: &HashMap<String, Arg>, places: 
 }
 
 /// The constants and build-time parameters of a net: `Gpt2::LAYERS`.
-pub(super) fn associated(target: &Target, values: &HashMap<String, Arg>) -> TokenStream {
+pub(super) fn associated(target: &NetItem, values: &HashMap<String, Arg>) -> TokenStream {
     let parameters = target.net.parameters.iter().map(|p| {
         let name = p.name.text.as_str();
         (name, vec![format!(" The build-time parameter `{name}`.")], ConstantKind::Size)

@@ -9,12 +9,12 @@ use quote::{format_ident, quote};
 
 use super::ident;
 use crate::ast::Function;
-use crate::lower::{Target, type_text};
+use crate::lower::{NetItem, type_text};
 use crate::places::Places;
 
 /// The figures of all entry points; `new` says which of them have methods of their own.
 pub(super) fn figures(
-    target: &Target,
+    target: &NetItem,
     compiled: Option<&Compiled>,
     places: &Places,
     new: &dyn Fn(usize) -> bool,
@@ -66,7 +66,7 @@ impl Kept {
 }
 
 fn of_function(
-    target: &Target,
+    target: &NetItem,
     function: &Function,
     found: Option<&CompiledFunction>,
     kept: &Kept,
@@ -148,7 +148,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(target: &Target, function: &Function, program: Option<&Program>, places: &Places) -> Sizes {
+    fn new(target: &NetItem, function: &Function, program: Option<&Program>, places: &Places) -> Sizes {
         let mut names: Vec<String> = vec![];
         let mut add = |name: &str| {
             if !names.iter().any(|n| n == name) {

@@ -8,12 +8,12 @@ use quote::{format_ident, quote};
 
 use super::{Known, docs, ident};
 use crate::ast::{Function, Promise};
-use crate::lower::{Target, type_text};
+use crate::lower::{NetItem, type_text};
 use crate::places::Places;
 
 /// `impl Name { … }`.
 pub(super) fn methods(
-    target: &Target,
+    target: &NetItem,
     compiled: Option<&Compiled>,
     known: &Known,
     constants: TokenStream,
@@ -65,7 +65,7 @@ pub(super) fn methods(
 }
 
 /// Whether no method has the name of entry point `index` already (which was reported then).
-fn is_new(target: &Target, index: usize) -> bool {
+fn is_new(target: &NetItem, index: usize) -> bool {
     let net = target.net;
     let entries: Vec<&Function> = net.functions.iter().filter(|f| f.is_entry()).collect();
     let name = entries[index].name.text.as_str();
@@ -79,7 +79,7 @@ fn is_seeded(name: &str, of: &str) -> bool {
 
 /// The methods of one entry point; `seeded`: with one that takes its seed.
 fn function(
-    target: &Target,
+    target: &NetItem,
     index: usize,
     function: &Function,
     compiled: Option<&CompiledFunction>,

@@ -8,7 +8,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
 use crate::ast::{Member, Members, Name, Part};
-use crate::lower::{Target, type_text};
+use crate::lower::{NetItem, type_text};
 use crate::places::Places;
 
 mod constants;
@@ -45,7 +45,7 @@ impl Known {
 /// The Rust of a net. Without `compiled` (there are mistakes) it has the same methods on empty tables, so that the code that uses the net
 /// gives no errors of its own.
 pub fn emit(
-    target: &Target,
+    target: &NetItem,
     compiled: Option<&Compiled>,
     known: &Known,
     constants: &HashMap<String, Arg>,
@@ -82,6 +82,12 @@ pub fn emit(
                 #[inline]
                 fn as_mut(&mut self) -> &mut #castnet::__private::Model {
                     &mut self.model
+                }
+            }
+            impl ::core::clone::Clone for #name {
+                #[inline]
+                fn clone(&self) -> Self {
+                    #name { model: ::core::clone::Clone::clone(&self.model) }
                 }
             }
             impl ::core::fmt::Debug for #name {

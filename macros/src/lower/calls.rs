@@ -6,7 +6,7 @@ use castnet_graph::diagnostic::{Diagnostic, Loc};
 use castnet_graph::layers::{self, Layer};
 use castnet_graph::ops;
 
-use super::State;
+use super::Soundness;
 use super::bind::bind;
 use super::callable::Callable;
 use super::expr::Lowering;
@@ -163,7 +163,7 @@ impl<'a> Lowering<'a, '_, '_> {
         let callable = Callable::function(&pass.net.functions[index]);
         let signature = &pass.signatures[index];
         let mut frame = Frame::inside(caller.owner.clone(), pass.sizes.clone(), false);
-        if pass.states[index] != Some(State::Clean) {
+        if pass.states[index] != Some(Soundness::Clean) {
             // Recursive functions and those with mistakes were reported; what they give is unknown.
             if pass.findings.is_wanted()
                 && signature.whole

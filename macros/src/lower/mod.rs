@@ -57,7 +57,7 @@ use uses::Uses;
 
 /// What was found out about a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Soundness {
     /// Has mistakes, all reported: what it returns is unknown.
     Broken,
     /// Has none.
@@ -65,7 +65,7 @@ enum State {
 }
 
 /// A net to be made: one without parameters, or an instance of a template.
-pub struct Target<'a> {
+pub struct NetItem<'a> {
     /// Doc comment and visibility.
     pub head: &'a crate::ast::Head,
     /// What it is called.
@@ -103,7 +103,7 @@ struct Pass<'a> {
     sizes: HashMap<String, Arg>,
     /// Of the net's functions.
     signatures: Vec<Signature>,
-    states: Vec<Option<State>>,
+    states: Vec<Option<Soundness>>,
     /// Of each scope of the file: the constants beside nets.
     constants: &'a [HashMap<String, Arg>],
     /// Of the file's blocks.
@@ -127,7 +127,7 @@ pub struct Lowered {
 pub fn lower(
     file: &File,
     blocks: &Blocks,
-    target: &Target,
+    target: &NetItem,
     findings: &Findings,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Lowered {
@@ -143,7 +143,7 @@ pub fn lower(
         name: &target.name.text,
         sizes: HashMap::new(),
         signatures: vec![],
-        states: vec![Some(State::Broken); net.functions.len()],
+        states: vec![Some(Soundness::Broken); net.functions.len()],
         constants: &blocks.constants,
         blocks: &blocks.signatures,
         broken_blocks: &blocks.broken,
@@ -161,7 +161,7 @@ pub fn lower(
         net.functions.iter().map(|f| signature::read(&constants, float, Callable::function(f), diagnostics)).collect();
     let (order, recursive) = order::callees_first(net, diagnostics);
     pass.states = vec![None; net.functions.len()];
-    recursive.into_iter().for_each(|i| pass.states[i] = Some(State::Broken));
+    recursive.into_iter().for_each(|i| pass.states[i] = Some(Soundness::Broken));
     let mut functions: Vec<Option<SourceFunction>> = net.functions.iter().map(|_| None).collect();
     for index in order {
         let function = &net.functions[index];
@@ -178,11 +178,11 @@ pub fn lower(
             }
         };
         let whole = pass.signatures[index].whole && !function.lost && pass.states[index].is_none();
-        pass.states[index] = Some(if found.is_ok() && whole { State::Clean } else { State::Broken });
+        pass.states[index] = Some(if found.is_ok() && whole { Soundness::Clean } else { Soundness::Broken });
         diagnostics.extend(found.err().unwrap_or_default());
     }
     for (index, function) in net.functions.iter().enumerate() {
-        let sound = pass.states[index] == Some(State::Clean);
+        let sound = pass.states[index] == Some(Soundness::Clean);
         let at = function.name.at;
         if sound && !function.is_entry() && !blocks.uses.has(at) {
             diagnostics.extend(pass.private(target, index).err().unwrap_or_default());
@@ -191,7 +191,7 @@ pub fn lower(
         }
     }
     // Some are not whole without a mistake of their own: what they call has one, or a block of another call.
-    let whole = pass.states.iter().all(|state| *state == Some(State::Clean));
+    let whole = pass.states.iter().all(|state| *state == Some(Soundness::Clean));
     let functions: Vec<_> = functions.into_iter().flatten().collect();
     names::seeded(net, &functions, diagnostics);
     unused::check(net, &functions, &parameters, diagnostics);
@@ -210,7 +210,7 @@ impl<'a> Pass<'a> {
     /// The constants of the net, and its parts with their parameters; `None` if what an instance gives has a mistake.
     fn declare(
         &mut self,
-        target: &Target<'a>,
+        target: &NetItem<'a>,
         parameters: &mut Parameters,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Rc<Owner<'a>>> {
@@ -291,7 +291,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The mistakes of a private function without uses that no use could make right.
-    fn private(&self, target: &Target<'a>, index: usize) -> Result<(), Vec<Diagnostic>> {
+    fn private(&self, target: &NetItem<'a>, index: usize) -> Result<(), Vec<Diagnostic>> {
         // Only the first one has the sizes that are written.
         let trial = Cell::new(false);
         let attempt = |size: &dyn Fn(&str) -> Size| {

@@ -12,7 +12,7 @@ pub(super) type Raw = Vec<(Span, Group)>;
 
 /// What attributes stand before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Bearer {
     /// A net, block, instance.
     Item,
     /// A layer, block, array or `param` in a net or block.
@@ -83,18 +83,18 @@ impl Parser<'_> {
     }
 
     /// Refuses attributes where none belongs.
-    pub(super) fn no_attributes(&mut self, attributes: Raw, place: Place) {
+    pub(super) fn no_attributes(&mut self, attributes: Raw, place: Bearer) {
         for (span, group) in attributes {
             self.misplaced(span, &group, place);
         }
     }
 
     /// Refuses an attribute here: it belongs somewhere else, or there is none such.
-    fn misplaced(&mut self, span: Span, group: &Group, place: Place) {
+    fn misplaced(&mut self, span: Span, group: &Group, place: Bearer) {
         let name = Cursor::inside(group).eat_ident().map(|i| i.to_string()).unwrap_or_default();
         let at = self.places.at(span);
         match KNOWN.iter().find(|(known, _)| *known == name) {
-            Some((_, form)) if place == Place::State => {
+            Some((_, form)) if place == Bearer::State => {
                 let message = format!("a `state` is not trained: `#[{name}]` has no meaning here");
                 let help = if name == "memory" { form } else { "leave it out" };
                 self.report("N0604", at, message, help);
@@ -116,14 +116,14 @@ impl Parser<'_> {
     }
 
     /// `#[name = "0"]`, `#[freeze]`, `#[lr_mult = 0.1]`, `#[wd_mult = 0]`.
-    pub(super) fn part_attributes(&mut self, attributes: Raw, place: Place) -> Attributes {
+    pub(super) fn part_attributes(&mut self, attributes: Raw, place: Bearer) -> Attributes {
         let mut found = Attributes::default();
         for (span, group) in attributes {
             let mut inside = Cursor::inside(&group);
             let name = inside.eat_ident().map(|i| i.to_string()).unwrap_or_default();
             let known = match place {
-                Place::Part => &["name", "freeze", "lr_mult", "wd_mult"][..],
-                Place::State => &["name"],
+                Bearer::Part => &["name", "freeze", "lr_mult", "wd_mult"][..],
+                Bearer::State => &["name"],
                 _ => &[],
             };
             if !known.contains(&name.as_str()) {
@@ -242,7 +242,7 @@ impl Parser<'_> {
                 }
                 word if word.is_word(0, PRECISION) => (PRECISION, precision.is_some(), "write `#[precision(bf16)]`"),
                 _ => {
-                    self.misplaced(span, &group, Place::Function);
+                    self.misplaced(span, &group, Bearer::Function);
                     continue;
                 }
             };

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, TokenTree};
 
-use super::attributes::Place;
+use super::attributes::Bearer;
 use super::members::is_member;
 use super::net::tells_type;
 use super::statement::assignment;
@@ -89,7 +89,7 @@ impl Parser<'_> {
             }
             if cursor.is_sign(0, '#') {
                 let (_, attributes) = self.head(cursor);
-                self.no_attributes(attributes, Place::Other);
+                self.no_attributes(attributes, Bearer::Other);
                 continue;
             }
             if let Some(word) = refuse::statement(cursor) {

@@ -4,7 +4,7 @@ use castnet_graph::diagnostic::Diagnostic;
 use castnet_graph::spelling::did_you_mean;
 use proc_macro2::{Delimiter, Ident, Span, TokenTree};
 
-use super::attributes::Place;
+use super::attributes::Bearer;
 use super::{Cursor, Parser, refuse, skip_item};
 use crate::ast::{Block, Body, Constant, Expr, File, Head, Instance, Members, Name, Net, Scope};
 use crate::share::Item;
@@ -44,7 +44,7 @@ impl Parser<'_> {
             return true; // A stray semicolon does no harm.
         }
         let (head, attributes) = self.head(cursor);
-        self.no_attributes(attributes, Place::Item);
+        self.no_attributes(attributes, Bearer::Item);
         if cursor.is_word(0, "net") {
             return self.net_item(head, cursor, file);
         }

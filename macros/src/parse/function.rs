@@ -86,7 +86,7 @@ impl Parser<'_> {
                 let span = part.span();
                 let (head, attributes) = self.head(&mut part);
                 match head.docs.is_empty() && attributes.len() == 1 {
-                    true => self.no_attributes(attributes, super::attributes::Place::Other),
+                    true => self.no_attributes(attributes, super::attributes::Bearer::Other),
                     false => {
                         self.syntax(span, "arguments have no doc comments", "describe them in the function's");
                     }

@@ -1,6 +1,6 @@
 //! What stands in nets and blocks beside functions and statements: constants, parts, rules.
 
-use super::attributes::{Place, Raw};
+use super::attributes::{Bearer, Raw};
 use super::statement::assignment;
 use super::{Cursor, Parser, skip_item};
 use crate::ast::{Constant, ConstantKind, Expr, ExprKind, Head, Members};
@@ -26,14 +26,14 @@ impl Parser<'_> {
             return self.part(head, attributes, cursor, members);
         }
         if cursor.is_word(0, "const") {
-            self.no_attributes(attributes, Place::Other);
+            self.no_attributes(attributes, Bearer::Other);
             let constant = self.constant(head, cursor);
             let read = constant.is_some();
             members.constants.extend(constant);
             return read;
         }
         if cursor.is_word(0, "where") {
-            self.no_attributes(attributes, Place::Other);
+            self.no_attributes(attributes, Bearer::Other);
             self.rules(cursor, members);
             return true;
         }

@@ -3,7 +3,7 @@
 use castnet_graph::types::DType;
 use proc_macro2::{Group, Ident, TokenTree};
 
-use super::attributes::{Place, Raw};
+use super::attributes::{Bearer, Raw};
 use super::members::is_member;
 use super::{Cursor, Parser, refuse, skip_item};
 use crate::ast::{FLOAT, Head, Net, PRECISION, Precision};
@@ -60,7 +60,7 @@ impl Parser<'_> {
             }
         }
         if tells_type(cursor) {
-            self.no_attributes(attributes, Place::Other);
+            self.no_attributes(attributes, Bearer::Other);
             return if cursor.is_word(0, FLOAT) { self.float(cursor, net) } else { self.precision_of_net(cursor, net) };
         }
         match is_member(cursor) {
@@ -126,7 +126,7 @@ impl Parser<'_> {
             self.expected(cursor, ITEM, help);
             return false;
         }
-        self.no_attributes(attributes, Place::Other);
+        self.no_attributes(attributes, Bearer::Other);
         let help = match (cursor.peek(), cursor.peek_nth(1)) {
             (None, _) => "a doc comment stands before what it describes".into(),
             (Some(TokenTree::Ident(word)), _) if word == "let" => "`let` stands inside a function".into(),

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group};
 
-use super::attributes::{Place, Raw};
+use super::attributes::{Bearer, Raw};
 use super::members::starts_member;
 use super::{Cursor, Parser, skip_item};
 use crate::ast::{Argument, Head, Make, Member, Members, Name, Part};
@@ -16,7 +16,7 @@ impl Parser<'_> {
         let Some(ident) = cursor.eat_ident() else { return false };
         let name = self.name(&ident);
         cursor.eat_sign(':');
-        let attributes = self.part_attributes(attributes, Place::Part);
+        let attributes = self.part_attributes(attributes, Bearer::Part);
         let before = self.diagnostics.len();
         let member = self.made(cursor);
         members.parts.push(Part { docs: head.docs, attributes, name, member });
@@ -28,8 +28,8 @@ impl Parser<'_> {
     pub(super) fn tensor(&mut self, head: Head, attributes: Raw, cursor: &mut Cursor, members: &mut Members) -> bool {
         let state = cursor.is_word(0, "state");
         let (word, form, place) = match state {
-            true => ("state", "write `state h: f32[N, 256] = zeros;`", Place::State),
-            false => ("param", "write `param scale: f32[256] = ones;`", Place::Part),
+            true => ("state", "write `state h: f32[N, 256] = zeros;`", Bearer::State),
+            false => ("param", "write `param scale: f32[256] = ones;`", Bearer::Part),
         };
         cursor.next();
         let Some(ident) = cursor.eat_ident() else {

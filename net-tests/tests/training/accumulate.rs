@@ -16,11 +16,21 @@ fn optimizer(run: &str) -> (Box<dyn Optimizer>, usize) {
         }
         "sum of 3, clipped" => (Box::new(sgd.clip_norm(0.5).accumulate(Accumulate::Sum(3))), 18),
         "mean of 4, clipped" => (Box::new(sgd.clip_norm(0.2).accumulate(Accumulate::Mean(4))), 24),
+        "clipped by value" => (Box::new(AdamW::new(0.01).weight_decay(0.1).clip_value(1.0 / 64.0)), 10),
+        "mean of 4, clipped by value, then clipped" => {
+            (Box::new(sgd.clip_value(1.0 / 32.0).clip_norm(0.125).accumulate(Accumulate::Mean(4))), 24)
+        }
         _ => panic!("{run}"),
     }
 }
 
-const RUNS: [&str; 3] = ["mean of 4", "sum of 3, clipped", "mean of 4, clipped"];
+const RUNS: [&str; 5] = [
+    "mean of 4",
+    "sum of 3, clipped",
+    "mean of 4, clipped",
+    "clipped by value",
+    "mean of 4, clipped by value, then clipped",
+];
 
 #[test]
 fn several_batches_make_pytorchs_update() -> Result<()> {
@@ -30,8 +40,9 @@ fn several_batches_make_pytorchs_update() -> Result<()> {
             net.stop_on_nan(guarded);
             (0..batches).try_for_each(|number| step(&mut net, &mut optimizer, number).map(drop))?;
             check(run, &net, &golden(run)["net"]);
-            assert_eq!((optimizer.state().steps(), net.as_ref().steps()), (6, batches as u64));
-            assert!(optimizer.state().parameter_steps().iter().all(|&steps| steps == 6));
+            let updates = if run == "clipped by value" { 10 } else { 6 };
+            assert_eq!((optimizer.state().steps(), net.as_ref().steps()), (updates, batches as u64));
+            assert!(optimizer.state().parameter_steps().iter().all(|&steps| steps == updates));
             assert!(!optimizer.flush(&mut net)?, "nothing is left");
         }
     }

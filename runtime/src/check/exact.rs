@@ -52,7 +52,7 @@ impl<'c> Exact<'c> {
             states: states(model, net, call)?,
             arguments: call.arguments.iter().map(tensor).collect::<Result<_, _>>()?,
             call,
-            draws: model.calls().scalars(model.seed(), call.function, mode),
+            draws: model.calls().next(model.seed(), call.function, mode),
         })
     }
 

@@ -9,8 +9,8 @@ use castnet_program::net::Net;
 
 /// The numbers of the next calls, for each function in inference and in training; those of programs that draw nothing stay 0.
 ///
-/// A call holds its program's session from when it takes its number until it has succeeded and moves the counter on, so side by side no two
-/// have the same, and one that fails moves nothing.
+/// A call takes its number when it begins, so side by side no two have the same; one that fails gives it back, unless another call has taken the
+/// next one meanwhile.
 pub(crate) struct Calls(Vec<[Counter; 2]>);
 
 #[derive(Default)]
@@ -19,8 +19,38 @@ struct Counter {
     next: AtomicU64,
 }
 
+/// What a call draws. Dropped, the call has failed, and the next one draws the same.
+pub(super) struct Draw<'c> {
+    /// With gradients that are what they are.
+    pub(super) scalars: StepScalars,
+    counter: Option<&'c Counter>,
+}
+
+impl Draw<'_> {
+    /// The call has succeeded.
+    pub(super) fn succeed(mut self) {
+        self.counter = None;
+    }
+}
+
+impl Drop for Draw<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.counter {
+            let own = self.scalars.call;
+            let _ = counter.next.compare_exchange(own + 1, own, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The counters of functions by name, as they are saved: of inference, of training.
 pub(crate) type Saved = BTreeMap<String, [u64; 2]>;
+
+impl Clone for Calls {
+    fn clone(&self) -> Calls {
+        let counter = |c: &Counter| Counter { draws: c.draws, next: AtomicU64::new(c.next.load(Ordering::Relaxed)) };
+        Calls(self.0.iter().map(|counters| counters.each_ref().map(counter)).collect())
+    }
+}
 
 impl Calls {
     pub(super) fn new(net: &Net) -> Calls {
@@ -35,17 +65,18 @@ impl Calls {
         self.0.get(function).map(|[inference, training]| if mode == Mode::Training { training } else { inference })
     }
 
-    /// What the next call draws, and gradients that are what they are.
-    pub(crate) fn scalars(&self, seed: u64, function: usize, mode: Mode) -> StepScalars {
-        let call = self.counter(function, mode).map_or(0, |c| c.next.load(Ordering::Relaxed));
-        StepScalars::new(root(seed, function, mode), call)
+    /// What the next call will draw.
+    #[cfg(feature = "check")]
+    pub(crate) fn next(&self, seed: u64, function: usize, mode: Mode) -> StepScalars {
+        let number = self.counter(function, mode).map_or(0, |counter| counter.next.load(Ordering::Relaxed));
+        StepScalars::new(root(seed, function, mode), number)
     }
 
-    /// The call has succeeded.
-    pub(super) fn advance(&self, function: usize, mode: Mode) {
-        if let Some(counter) = self.counter(function, mode).filter(|c| c.draws) {
-            counter.next.fetch_add(1, Ordering::Relaxed);
-        }
+    /// The number of a call that begins.
+    pub(super) fn begin(&self, seed: u64, function: usize, mode: Mode) -> Draw<'_> {
+        let counter = self.counter(function, mode).filter(|counter| counter.draws);
+        let number = counter.map_or(0, |counter| counter.next.fetch_add(1, Ordering::Relaxed));
+        Draw { scalars: StepScalars::new(root(seed, function, mode), number), counter }
     }
 
     /// All numbers of another model of this network.

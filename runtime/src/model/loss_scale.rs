@@ -18,6 +18,7 @@ const LEAST: f32 = 1.0;
 const MOST: f32 = 1.701_411_8e38;
 
 /// The loss scales of a model's functions, by number; `None` for those that need none.
+#[derive(Clone)]
 pub(crate) struct LossScales(Vec<Option<LossScale>>);
 
 /// By what a loss is multiplied.

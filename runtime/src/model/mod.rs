@@ -1,29 +1,31 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
+mod copy_on_write;
 mod loss_scale;
 mod states;
 mod train;
 mod values;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
 use crate::array::Array;
+use crate::call::Executable;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
-use crate::session::Session;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
+pub(crate) use copy_on_write::{CopyOnWrite, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
 pub(crate) use states::{States, may_have};
 use train::Training;
@@ -41,11 +43,11 @@ pub struct Model {
     calls: Calls,
     scales: LossScales,
     /// The flat arena, and mirrors behind it.
-    parameters: Memory,
-    states: States,
+    parameters: CopyOnWrite<Memory>,
+    states: CopyOnWrite<States>,
     /// One a function.
-    inference: Vec<Mutex<Session>>,
-    training: Vec<Option<Mutex<Training>>>,
+    inference: Vec<Arc<Executable>>,
+    training: Vec<Option<Training>>,
     stop_on_nan: bool,
 }
 
@@ -84,28 +86,27 @@ impl Model {
     }
 
     pub(crate) fn of(loaded: Arc<Loaded>, device: &Device, seed: u64) -> Result<Model> {
-        static IDS: AtomicU64 = AtomicU64::new(0);
         let mut parameters = loaded.model_memory()?;
         init::initialise(&loaded, seed, &mut parameters)?;
         mirrors::refresh_all(&loaded, &mut parameters);
         let functions = loaded.net.cpu();
-        let inference = (0..functions.len()).map(|f| Session::new(&loaded, f, false).map(Mutex::new));
+        let inference = (0..functions.len()).map(|f| Executable::new(&loaded, f, false).map(Arc::new));
         let training = (0..functions.len()).map(|f| match functions[f].training {
-            Some(_) => Training::new(&loaded, f).map(|t| Some(Mutex::new(t))),
+            Some(_) => Training::new(&loaded, f).map(Some),
             None => Ok(None),
         });
         Ok(Model {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
+            id: new_id(),
             inference: inference.collect::<Result<_>>()?,
             training: training.collect::<Result<_>>()?,
-            states: States::new(&loaded, seed)?,
+            states: CopyOnWrite::new(States::new(&loaded, seed)?),
             calls: Calls::new(&loaded.net),
             scales: LossScales::new(&loaded.net),
             loaded,
             device: *device,
             seed,
             runs: 0,
-            parameters,
+            parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
         })
     }
@@ -144,22 +145,20 @@ impl Model {
     /// Fills working memory with NaN before each run, to find what is read before it is written; for tests.
     #[doc(hidden)]
     pub fn poison(&mut self, poison: bool) {
-        for session in &mut self.inference {
-            session.get_mut().unwrap_or_else(PoisonError::into_inner).poison(poison);
-        }
-        for training in self.training.iter_mut().flatten() {
-            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.poison(poison);
-        }
+        self.remake(&|executable| executable.remade(executable.isa(), poison));
     }
 
     /// Runs all but the optimizers with another instruction set of the machine than its best; for tests.
     #[doc(hidden)]
     pub fn use_instruction_set(&mut self, isa: castnet_kernels::isa::Isa) {
-        for session in &mut self.inference {
-            session.get_mut().unwrap_or_else(PoisonError::into_inner).use_instruction_set(isa);
-        }
-        for training in self.training.iter_mut().flatten() {
-            training.get_mut().unwrap_or_else(PoisonError::into_inner).session.use_instruction_set(isa);
+        self.remake(&|executable| executable.remade(isa, executable.is_poisoned()));
+    }
+
+    fn remake(&mut self, remade: &dyn Fn(&Executable) -> Result<Executable>) {
+        let training = self.training.iter_mut().flatten().map(|training| &mut training.executable);
+        for executable in self.inference.iter_mut().chain(training) {
+            // There was a program of this function before.
+            *executable = remade(executable).map_or_else(|_| executable.clone(), Arc::new);
         }
     }
 
@@ -167,29 +166,25 @@ impl Model {
     #[doc(hidden)]
     pub fn intermediate(&self, function: usize, training: bool, name: &str) -> Option<Vec<f32>> {
         match training {
-            false => lock(self.inference.get(function)?).intermediate(name),
-            true => lock(self.training.get(function)?.as_ref()?).session.intermediate(name),
+            false => self.inference.get(function)?.intermediate(name),
+            true => self.training.get(function)?.as_ref()?.executable.intermediate(name),
         }
     }
 
-    /// Runs a function forward, in inference mode. Where all results are empty, they are returned and nothing runs. Several threads may do so at once; calls of the same function wait for each other.
+    /// Runs a function forward, in inference mode. Where all results are empty, they are returned and nothing runs. Several threads may do so at
+    /// once, each in memory of its own.
     ///
     /// # Errors
     /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).
     pub fn infer(&self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if session.program()?.assigns_state() {
-            return Err(Error::AssignsState { function: session.program()?.name.clone() });
-        }
-        if let Some(results) = session.empty_results(args)? {
+        let mut call = self.reader(function)?.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        let results = session.infer(&self.parameters, args, scalars)?;
-        self.calls.advance(function, Mode::Inference);
+        let ready = call.bind(args, &self.states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        let (results, _) = ready.infer(&self.parameters, args, draw.scalars)?;
+        draw.succeed();
         Ok(results)
     }
 
@@ -206,19 +201,14 @@ impl Model {
         arguments: &mut [Argument<'_>],
         results: &mut [Output<'_>],
     ) -> Result<()> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if session.program()?.assigns_state() {
-            return Err(Error::AssignsState { function: session.program()?.name.clone() });
+        let mut call = self.reader(function)?.call();
+        if call.empty_results(arguments)?.is_some() {
+            return call.check_views(arguments, results);
         }
-        if session.empty_results(arguments)?.is_some() {
-            return session.check_views(arguments, results);
-        }
-        session.prepare_views(arguments, results)?;
-        session.take_states(&self.states)?;
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        session.infer_into(&self.parameters, arguments, results, scalars)?;
-        self.calls.advance(function, Mode::Inference);
+        let ready = call.bind_views(arguments, results, &self.states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        ready.infer_into(&self.parameters, arguments, results, draw.scalars)?;
+        draw.succeed();
         Ok(())
     }
 
@@ -228,14 +218,12 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; nothing has run then.
     pub fn infer_seeded(&self, function: usize, seed: u64, args: &[&Array]) -> Result<Vec<Array>> {
-        let session = self.inference.get(function).ok_or_else(|| self.no_function(function))?;
-        let mut session = lock(session);
-        if let Some(results) = session.empty_results(args)? {
+        let mut call = self.executable(function)?.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        session.infer(&self.parameters, args, StepScalars::new(root(seed, function, Mode::Seeded), 0))
+        let scalars = StepScalars::new(root(seed, function, Mode::Seeded), 0);
+        Ok(call.bind(args, &self.states)?.infer(&self.parameters, args, scalars)?.0)
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -243,18 +231,32 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
-        let scalars = self.calls.scalars(self.seed, function, Mode::Inference);
-        let Some(session) = self.inference.get_mut(function) else { return Err(self.no_function(function)) };
-        let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(results) = session.empty_results(args)? {
+        let executable = self.executable(function)?.clone();
+        let mut call = executable.call();
+        if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        session.prepare(args)?;
-        session.take_states(&self.states)?;
-        let results = session.infer(&self.parameters, args, scalars)?;
-        session.commit_states(&mut self.states);
-        self.calls.advance(function, Mode::Inference);
+        let states = self.states.own(&self.loaded.net.name)?;
+        let ready = call.bind(args, states)?;
+        let draw = self.calls.begin(self.seed, function, Mode::Inference);
+        let (results, done) = ready.infer(&self.parameters, args, draw.scalars)?;
+        done.commit(states);
+        draw.succeed();
         Ok(results)
+    }
+
+    fn executable(&self, function: usize) -> Result<&Arc<Executable>> {
+        self.inference.get(function).ok_or_else(|| self.no_function(function))
+    }
+
+    /// The same of a function that assigns no state.
+    fn reader(&self, function: usize) -> Result<&Arc<Executable>> {
+        let executable = self.executable(function)?;
+        let program = executable.program()?;
+        match program.assigns_state() {
+            true => Err(Error::AssignsState { function: program.name.clone() }),
+            false => Ok(executable),
+        }
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -324,14 +326,43 @@ impl Model {
         states: Vec<Option<Array>>,
         training: Option<(u64, u64, &Saved, &SavedScales)>,
     ) {
-        self.parameters = parameters;
-        mirrors::refresh_all(&self.loaded, &mut self.parameters);
-        self.states.restore(states);
+        let mut parameters = parameters;
+        mirrors::refresh_all(&self.loaded, &mut parameters);
+        self.parameters = CopyOnWrite::new(parameters);
+        self.states = CopyOnWrite::new(States::restored(&self.loaded, self.seed, states));
         if let Some((seed, runs, calls, scales)) = training {
             self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
             self.runs = runs;
             self.calls.restore(&self.loaded.net, calls, runs);
+        }
+    }
+}
+
+/// A number that no other model of the process has.
+fn new_id() -> u64 {
+    static IDS: AtomicU64 = AtomicU64::new(0);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A model as it is now: a snapshot, which later steps of this one do not change, nor it this one. Parameters and states are shared until one of the two
+/// changes them, so it costs no memory before; then the one that changes copies them first, an `Err` if there is no memory for that. Optimizers
+/// go on with the model that they began with.
+impl Clone for Model {
+    fn clone(&self) -> Model {
+        Model {
+            id: new_id(),
+            loaded: self.loaded.clone(),
+            device: self.device,
+            seed: self.seed,
+            runs: self.runs,
+            calls: self.calls.clone(),
+            scales: self.scales.clone(),
+            parameters: self.parameters.clone(),
+            states: self.states.clone(),
+            inference: self.inference.clone(),
+            training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
+            stop_on_nan: self.stop_on_nan,
         }
     }
 }
@@ -352,9 +383,4 @@ impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} ({} parameters)", self.name(), self.device, self.net().parameters.len())
     }
-}
-
-/// A panic while the lock was held leaves nothing half done that the next call would not do anew.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

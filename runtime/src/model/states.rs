@@ -6,7 +6,7 @@ use castnet_kernels::update::Real;
 use castnet_program::net::State;
 use castnet_program::types::DType;
 
-use super::Model;
+use super::{CopyOnWrite, Model, TryCopy};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::float::{self, FloatType, with_float};
@@ -74,9 +74,9 @@ impl States {
         self.values.iter_mut().zip(&other.values).filter_map(|(own, theirs)| Some((own.as_mut()?, theirs.as_ref()?)))
     }
 
-    /// Takes what a checkpoint holds; a state that it does not hold starts anew.
-    pub(crate) fn restore(&mut self, values: Vec<Option<Array>>) {
-        self.values = values;
+    /// What a checkpoint holds; a state that it does not hold starts anew.
+    pub(crate) fn restored(loaded: &Arc<Loaded>, seed: u64, values: Vec<Option<Array>>) -> States {
+        States { loaded: loaded.clone(), seed, values }
     }
 }
 
@@ -86,6 +86,13 @@ pub(crate) fn may_have(state: &State, shape: &[usize]) -> bool {
         declared.as_const().is_none_or(|size| size == *found as i64)
     };
     state.ty.rank() == shape.len() && state.ty.shape.iter().zip(shape).all(fits)
+}
+
+impl TryCopy for States {
+    fn try_copy(&self, _: &str) -> Result<States> {
+        let values = self.values.iter().map(|value| value.as_ref().map(Array::copied).transpose());
+        Ok(States { loaded: self.loaded.clone(), seed: self.seed, values: values.collect::<Result<_>>()? })
+    }
 }
 
 impl Model {
@@ -112,7 +119,8 @@ impl Model {
                 found: value.describe(),
             });
         }
-        self.states.values[number] = Some(value.copied()?);
+        let value = value.copied()?;
+        self.states.own(&self.loaded.net.name)?.values[number] = Some(value);
         Ok(())
     }
 
@@ -121,8 +129,11 @@ impl Model {
     /// # Panics
     /// If there is no memory for as many bytes as they took just before.
     pub fn reset_states(&mut self) {
-        self.states.values.clear();
-        self.states = States::new(&self.loaded, self.seed).unwrap_or_else(|error| panic!("{error}"));
+        if let Ok(states) = self.states.own(&self.loaded.net.name) {
+            states.values.clear();
+        }
+        let states = States::new(&self.loaded, self.seed).unwrap_or_else(|error| panic!("{error}"));
+        self.states = CopyOnWrite::new(states);
     }
 
     /// Takes over the states of another model of the same network.
@@ -130,8 +141,8 @@ impl Model {
     /// # Errors
     /// If there is no memory for them; nothing has changed then.
     pub(super) fn copy_states(&mut self, other: &Model) -> Result<()> {
-        self.make_room(other)?;
-        for (own, theirs) in self.states.pairs(&other.states) {
+        let states = self.room_for(other)?;
+        for (own, theirs) in states.pairs(&other.states) {
             own.bytes_mut().copy_from_slice(theirs.bytes());
         }
         Ok(())
@@ -142,8 +153,8 @@ impl Model {
     /// # Errors
     /// As [`Model::copy_states`].
     pub(super) fn lerp_states(&mut self, other: &Model, t: f64) -> Result<()> {
-        self.make_room(other)?;
-        for (own, theirs) in self.states.pairs(&other.states) {
+        let states = self.room_for(other)?;
+        for (own, theirs) in states.pairs(&other.states) {
             match FloatType::of(own.dtype()) {
                 Some(float) => with_float!(float, T => {
                     float::lerp(own.as_mut_slice::<T>()?, theirs.as_slice()?, Real::of(t));
@@ -155,16 +166,17 @@ impl Model {
     }
 
     /// Takes over states that have no value or other sizes here. What has its room is not allocated once more.
-    fn make_room(&mut self, other: &Model) -> Result<()> {
-        let pairs = self.states.values.iter().zip(&other.states.values).enumerate();
+    fn room_for(&mut self, other: &Model) -> Result<&mut States> {
+        let states = self.states.own(&self.loaded.net.name)?;
+        let pairs = states.values.iter().zip(&other.states.values).enumerate();
         let new = pairs.filter_map(|(number, (own, theirs))| match (own, theirs) {
             (None, None) => None,
             (Some(own), Some(theirs)) if own.shape() == theirs.shape() => None,
             (_, theirs) => Some(theirs.as_ref().map(Array::copied).transpose().map(|value| (number, value))),
         });
         for (number, value) in new.collect::<Result<Vec<_>>>()? {
-            self.states.values[number] = value;
+            states.values[number] = value;
         }
-        Ok(())
+        Ok(states)
     }
 }

@@ -1,6 +1,6 @@
 //! Steps and gradients. One of the few modules with `unsafe`.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use castnet_kernels::StepScalars;
 use castnet_kernels::random::Mode;
@@ -8,8 +8,10 @@ use castnet_program::program::ending::{Demands, Placement};
 use castnet_program::types::DType;
 use half::{bf16, f16};
 
-use super::{Loss, Model, lock};
+use super::{Loss, Model};
 use crate::array::Array;
+use crate::backend::cpu::EndingAlone;
+use crate::call::{Executable, Operands, Ready};
 use crate::ending::{self, Ending, NotFinite, Outcome};
 use crate::error::{Error, Result};
 use crate::flat::Target;
@@ -18,7 +20,6 @@ use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
 use crate::optimizer::{self, Optimizer, Sum};
-use crate::session::{Operands, Phases, Session, run_ending};
 
 /// What a [`Loss`] can be.
 trait Value: Float {
@@ -52,15 +53,20 @@ impl Value for f64 {
 
 /// The training program of a function with what belongs to it.
 pub(super) struct Training {
-    pub(super) session: Session,
+    pub(super) executable: Arc<Executable>,
     /// Gradients of the present step; allocated at first use.
     gradients: Memory,
 }
 
 impl Training {
     pub(super) fn new(loaded: &Arc<Loaded>, function: usize) -> Result<Training> {
-        let session = Session::new(loaded, function, true)?;
-        Ok(Training { session, gradients: Memory::default() })
+        let executable = Arc::new(Executable::new(loaded, function, true)?);
+        Ok(Training { executable, gradients: Memory::default() })
+    }
+
+    /// Of another model, which has gradients of its own.
+    pub(super) fn beside(&self) -> Training {
+        Training { executable: self.executable.clone(), gradients: Memory::default() }
     }
 
     fn gradients(&mut self, loaded: &Loaded) -> Result<Shared<u8>> {
@@ -156,13 +162,12 @@ impl Model {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
         let (id, loaded) = (self.id, self.loaded.clone());
-        let known = self.training.get_mut(function).and_then(Option::as_mut);
-        let Some(training) = known else { return Err(self.not_trainable(function)) };
-        training.get_mut().unwrap_or_else(PoisonError::into_inner).session.prepare(args)?;
+        let executable = self.trainer(function)?.clone();
+        let ready = executable.call().bind(args, &self.states)?;
         optimizer::prepare(optimizer, id, &loaded)?;
         let name = optimizer.name();
         let mut sum = optimizer.state_mut().take_sum(name, &loaded)?;
-        let done = self.run_step(function, optimizer, args, wanted, sum.as_mut());
+        let done = self.run_step(function, ready, optimizer, args, wanted, sum.as_mut());
         let reaches = &loaded.net.functions[function].reaches;
         let is_done = matches!(done, Ok((_, Outcome::Done)));
         match sum {
@@ -181,46 +186,50 @@ impl Model {
         done.map(|(loss, _)| loss)
     }
 
+    /// The training program of a function.
+    fn trainer(&self, function: usize) -> Result<&Arc<Executable>> {
+        let training = self.training.get(function).and_then(Option::as_ref);
+        training.map(|training| &training.executable).ok_or_else(|| self.not_trainable(function))
+    }
+
     /// A step by an optimizer that is prepared, whose count is still to advance, or the addition of its gradients to a sum: the loss, and whether
     /// all is done or gradients overflowed under a loss scale.
     fn run_step<T: Value>(
         &mut self,
         function: usize,
+        mut ready: Ready<'_>,
         optimizer: &mut dyn Optimizer,
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
         sum: Option<&mut Sum>,
     ) -> Result<(Loss<T>, Outcome)> {
         let scale = self.scales.get(function);
-        let scalars = self.training_scalars(function);
         let (loaded, guarded) = (self.loaded.clone(), self.stop_on_nan);
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
-        let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
         let gradients = training.gradients(&loaded)?;
-        let max_norm = optimizer.max_norm().filter(|_| sum.is_none());
+        let [max_norm, max_value] =
+            [optimizer.max_norm(), optimizer.max_value()].map(|most| most.filter(|_| sum.is_none()));
         let demands = Demands {
             guarded,
-            clipped: max_norm.is_some(),
+            clipped: max_norm.or(max_value).is_some(),
             scaled: scale.is_some(),
             reduced: optimizer.rule().sums() > 0,
             accumulated: sum.is_some(),
         };
-        let placement = Placement::new(training.session.program()?, demands);
-        training.session.plan(placement)?;
+        let placement = Placement::new(ready.program(), demands);
+        ready.plan(placement)?;
 
-        // What may fail or panic (the optimizer's methods) comes before the results are taken, or they would be gone.
-        let mut copies = if wanted.is_some() { training.session.new_results()? } else { vec![] };
-        training.session.take_states(&self.states)?;
-        let target = Target::new(optimizer, &loaded, &mut self.parameters);
-        let mut results = training.session.take_results();
-        let Some(loss) = results.first_mut() else {
+        // What may fail or panic (the optimizer's methods) comes before anything runs.
+        let mut copies = if wanted.is_some() { ready.new_results()? } else { vec![] };
+        let states = self.states.own(&loaded.net.name)?;
+        let target = Target::new(optimizer, &loaded, self.parameters.own(&loaded.net.name)?);
+        let Some(loss_at) = ready.objective() else {
             return Err(Error::BadNet {
                 net: loaded.net.name.clone(),
                 what: "an objective without a value".to_string(),
             });
         };
-        let loss_at = Shared::new(loss.as_mut_ptr());
         let ending = Ending {
             target: &target,
             gradients,
@@ -229,48 +238,40 @@ impl Model {
             loss: Some(loss_at),
             sum: sum.map(|sum| Shared::new(sum.gradients.arena.as_mut_ptr())),
         };
+        let draw = self.calls.begin(self.seed, function, Mode::Training);
+        let scale = scale.unwrap_or(1.0);
+        let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) * f64::from(scale));
+        let scalars = StepScalars { scale, bound, ..draw.scalars };
         let parameters = target.parameters();
-        let mut operands = Operands { parameters, gradients, args, results: &mut results, scalars };
+        let mut operands = Operands { parameters, gradients, args, results: None, scalars };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
-        let done = unsafe { training.session.run(&mut operands, Some((placement, &ending))) };
-        let value = T::of(&operands.results[0]);
-        let place = match &done {
-            Ok(Outcome::NotFinite(_)) => {
-                let states = training.session.take_states(&self.states);
-                // SAFETY: as above.
-                states.and_then(|()| unsafe { training.session.first_not_finite(&mut operands) })
-            }
-            _ => Ok(None),
-        };
-        if let Ok(Outcome::Done) = done {
-            training.session.commit_states(&mut self.states);
-        }
+        let done = unsafe { ready.run(&mut operands, Some((placement, &ending)))? };
+        let (loss, outcome) = (T::of(&done.results()[0])?, done.outcome());
         if let Some(wanted) = wanted {
-            copies.clone_from_slice(&results);
+            copies.clone_from_slice(done.results());
             *wanted = copies;
         }
-        training.session.give_results_back(results);
-        let (outcome, loss, place) = (done?, value?, place?);
         self.scales.advance(function, outcome);
-        if let Outcome::NotFinite(what) = outcome {
-            let (net, step) = (loaded.net.name.clone(), self.runs + 1);
-            return Err(match what {
-                NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
-                NotFinite::Gradient(parameter) => {
-                    let (element, found) = loaded.first_not_finite(parameter, &training.gradients);
-                    let parameter = loaded.net.parameters[parameter].name.clone();
-                    Error::GradientNotFinite { net, step, parameter, element, found, place }
-                }
-            });
+        match outcome {
+            Outcome::Done => done.commit(states),
+            Outcome::Overflow => {}
+            Outcome::NotFinite(what) => {
+                // SAFETY: as above.
+                let place = unsafe { done.first_not_finite(&mut operands, states)? };
+                let (net, step) = (loaded.net.name.clone(), self.runs + 1);
+                return Err(match what {
+                    NotFinite::Loss => Error::NotFinite { net, step, loss: loss.f64(), place },
+                    NotFinite::Gradient(parameter) => {
+                        let (element, found) = loaded.first_not_finite(parameter, &training.gradients);
+                        let parameter = loaded.net.parameters[parameter].name.clone();
+                        Error::GradientNotFinite { net, step, parameter, element, found, place }
+                    }
+                });
+            }
         }
+        draw.succeed();
         self.runs += 1;
-        self.calls.advance(function, Mode::Training);
         Ok((Loss(loss), outcome))
-    }
-
-    fn training_scalars(&self, function: usize) -> StepScalars {
-        let scale = self.scales.get(function).unwrap_or(1.0);
-        StepScalars { scale, ..self.calls.scalars(self.seed, function, Mode::Training) }
     }
 
     /// Forward and backward, in training mode: all results, the loss first, and new gradients. States advance as in a step.
@@ -297,7 +298,7 @@ impl Model {
         self.check_gradients(gradients)?;
         let (results, overflowed) = self.backward(function, None, args)?;
         gradients.overflow(overflowed);
-        if let Some(training) = self.training[function].as_ref().map(lock) {
+        if let Some(training) = &self.training[function] {
             gradients.add(&training.gradients, &self.net().functions[function].reaches);
         }
         gradients.reach(&self.net().functions[function].reaches);
@@ -311,34 +312,36 @@ impl Model {
         gradients: Option<Shared<u8>>,
         args: &[&Array],
     ) -> Result<(Vec<Array>, bool)> {
-        let scalars = self.training_scalars(function);
+        let executable = self.trainer(function)?.clone();
+        let ready = executable.call().bind(args, &self.states)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
-        let training = training.get_mut().unwrap_or_else(PoisonError::into_inner);
-        training.session.prepare(args)?;
         let gradients = match gradients {
             Some(gradients) => gradients,
             None => training.gradients(&self.loaded)?,
         };
-        let mut results = training.session.new_results()?;
-        let parameters = Shared::new(self.parameters.as_mut_ptr());
-        training.session.take_states(&self.states)?;
-        let mut operands = Operands { parameters, gradients, args, results: &mut results, scalars };
+        let mut results = ready.new_results()?;
+        let states = self.states.own(&self.loaded.net.name)?;
+        // No ending writes them.
+        let parameters = Shared::new(self.parameters.as_ptr().cast_mut());
+        let (scale, draw) = (self.scales.get(function), self.calls.begin(self.seed, function, Mode::Training));
+        let scalars = StepScalars { scale: scale.unwrap_or(1.0), ..draw.scalars };
+        let mut operands = Operands { parameters, gradients, args, results: Some(&mut results), scalars };
         // SAFETY: both arenas have the net's length; without an ending nothing writes the parameters, and the gradients are the caller's or
         // the function's own.
-        unsafe { training.session.run(&mut operands, None)? };
+        let done = unsafe { ready.run(&mut operands, None)? };
         let mut outcome = Outcome::Done;
-        if self.scales.get(function).is_some() {
+        if scale.is_some() {
             // SAFETY: the gradients have the net's length and are nobody else's here.
             let is_finite = unsafe { ending::unscale(&self.loaded, function, gradients, scalars.scale) };
             outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
         }
         if outcome == Outcome::Done {
-            training.session.commit_states(&mut self.states);
+            done.commit(states);
         }
         self.scales.advance(function, outcome);
+        draw.succeed();
         self.runs += 1;
-        self.calls.advance(function, Mode::Training);
         Ok((results, outcome == Outcome::Overflow))
     }
 
@@ -352,8 +355,8 @@ impl Model {
             return Ok(());
         }
         optimizer::prepare(optimizer, self.id, &self.loaded)?;
-        let phases = Phases::of_ending(&self.loaded, &gradients.reached())?;
-        self.update(optimizer, gradients, &phases, 1.0)
+        let alone = EndingAlone::new(&self.loaded, &gradients.reached())?;
+        self.update(optimizer, gradients, &alone, 1.0)
     }
 
     /// Updates by what an optimizer has added up, if anything; what [`Optimizer::flush`] does.
@@ -372,7 +375,7 @@ impl Model {
     /// Updates by a sum of gradients, which is 0 again afterwards, by an optimizer that is prepared.
     fn update_by(&mut self, optimizer: &mut dyn Optimizer, mut sum: Sum) -> Result<()> {
         let factor = optimizer.state().factor(&sum);
-        let done = sum.phases().and_then(|(gradients, phases)| self.update(optimizer, gradients, phases, factor));
+        let done = sum.ending().and_then(|(gradients, alone)| self.update(optimizer, gradients, alone, factor));
         sum.clear();
         optimizer.state_mut().give_sum(sum);
         done
@@ -383,23 +386,24 @@ impl Model {
         &mut self,
         optimizer: &mut dyn Optimizer,
         gradients: &Gradients,
-        phases: &Phases,
+        alone: &EndingAlone,
         factor: f64,
     ) -> Result<()> {
-        let max_norm = optimizer.max_norm();
+        let (max_norm, max_value) = (optimizer.max_norm(), optimizer.max_value());
         let demands = Demands {
             guarded: self.stop_on_nan,
-            clipped: max_norm.is_some(),
+            clipped: max_norm.or(max_value).is_some(),
             scaled: false,
             reduced: optimizer.rule().sums() > 0,
             accumulated: false,
         };
-        let target = Target::new(optimizer, &self.loaded, &mut self.parameters);
+        let target = Target::new(optimizer, &self.loaded, self.parameters.own(&self.loaded.net.name)?);
         let gradients_at = Shared::new(gradients.arena.as_ptr().cast_mut());
         let ending = Ending { target: &target, gradients: gradients_at, demands, max_norm, loss: None, sum: None };
-        let mut scalars = StepScalars { factor, ..StepScalars::default() };
+        let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) / factor);
+        let mut scalars = StepScalars { factor, bound, ..StepScalars::default() };
         // SAFETY: the gradients are of this net, as `check_gradients` found or as the sum was made.
-        let done = unsafe { run_ending(phases, &ending, &mut scalars) };
+        let done = unsafe { alone.run(&ending, &mut scalars) };
         let panic = |message| Error::Panic { function: format!("{}.apply", self.loaded.net.name), message };
         let (outcome, state) = (done.map_err(panic)?, optimizer.state_mut());
         match outcome {

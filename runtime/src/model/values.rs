@@ -1,12 +1,19 @@
 //! Reading and writing parameters.
 
-use super::Model;
+use super::{Model, TryCopy};
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 use crate::float::{self, with_float};
 use crate::layout;
+use crate::memory::Memory;
 use crate::mirrors;
 use castnet_kernels::update::Real;
+
+impl TryCopy for Memory {
+    fn try_copy(&self, name: &str) -> Result<Memory> {
+        self.copied().ok_or_else(|| Error::Memory { function: name.to_string(), bytes: self.len() })
+    }
+}
 
 impl Model {
     /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.
@@ -43,11 +50,12 @@ impl Model {
                 found: value.describe(),
             });
         }
+        let parameters = self.parameters.own(&self.loaded.net.name)?;
         with_float!(self.loaded.float, T => {
-            let laid_out = &mut self.parameters.slice_mut::<T>()[self.loaded.range(number)];
+            let laid_out = &mut parameters.slice_mut::<T>()[self.loaded.range(number)];
             layout::pack(&self.loaded.net, number, 0, value.as_slice()?, laid_out);
         });
-        mirrors::refresh(&self.loaded, &mut self.parameters, number);
+        mirrors::refresh(&self.loaded, parameters, number);
         Ok(())
     }
 
@@ -57,8 +65,10 @@ impl Model {
     /// If the networks differ, or there is no memory for a state; nothing has changed then.
     pub fn copy_from(&mut self, other: &Model) -> Result<()> {
         self.same_net("copy_from", other)?;
+        // Memory first: an `Err` changes nothing.
+        self.parameters.own(&self.loaded.net.name)?;
         self.copy_states(other)?;
-        self.parameters.slice_mut::<u8>().copy_from_slice(other.parameters.slice());
+        self.parameters.own(&self.loaded.net.name)?.slice_mut::<u8>().copy_from_slice(other.parameters.slice());
         Ok(())
     }
 
@@ -73,30 +83,32 @@ impl Model {
             let allowed = "a finite number";
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
         }
+        self.parameters.own(&self.loaded.net.name)?;
         self.copy_states(other)?;
-        self.lerp_parameters(other, t.into());
-        Ok(())
+        self.lerp_parameters(other, t.into())
     }
 
     /// As [`Model::lerp`], with states of floats moved as far if `states` says so.
     pub(crate) fn average(&mut self, other: &Model, t: f64, states: bool) -> Result<()> {
         self.same_net("Ema", other)?;
+        self.parameters.own(&self.loaded.net.name)?;
         match states {
             true => self.lerp_states(other, t)?,
             false => self.copy_states(other)?,
         }
-        self.lerp_parameters(other, t);
-        Ok(())
+        self.lerp_parameters(other, t)
     }
 
     /// Of another model of the same network.
-    fn lerp_parameters(&mut self, other: &Model, t: f64) {
+    fn lerp_parameters(&mut self, other: &Model, t: f64) -> Result<()> {
+        let parameters = self.parameters.own(&self.loaded.net.name)?;
         with_float!(self.loaded.float, T => {
             let elements = self.loaded.bytes() / self.loaded.float.bytes();
-            let own = &mut self.parameters.slice_mut::<T>()[..elements];
+            let own = &mut parameters.slice_mut::<T>()[..elements];
             float::lerp(own, other.parameters.slice(), Real::of(t));
         });
-        mirrors::refresh_all(&self.loaded, &mut self.parameters);
+        mirrors::refresh_all(&self.loaded, parameters);
+        Ok(())
     }
 
     fn same_net(&self, what: &'static str, other: &Model) -> Result<()> {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{Settings, State};
+use crate::backend::cpu::EndingAlone;
 use crate::error::Result;
 use crate::gradients::Gradients;
 use crate::net::Loaded;
-use crate::session::Phases;
 
 /// How the gradients of several batches become one update: a step on each batch, the last of which updates.
 ///
@@ -49,8 +49,8 @@ pub(crate) struct Sum {
     /// All 0 after an update.
     pub(crate) gradients: Gradients,
     batches: u64,
-    /// The parameters that the last update took, and its phases.
-    last: Option<(Vec<usize>, Phases)>,
+    /// The parameters that the last update took, and its tasks.
+    last: Option<(Vec<usize>, EndingAlone)>,
 }
 
 impl Sum {
@@ -78,14 +78,14 @@ impl Sum {
         self.gradients.reach(parameters);
     }
 
-    /// What is added up, and the phases of an update by it: planned anew only if it takes other parameters than the last one.
-    pub(crate) fn phases(&mut self) -> Result<(&Gradients, &Phases)> {
+    /// What is added up, and the tasks of an update by it: planned anew only if it takes other parameters than the last one.
+    pub(crate) fn ending(&mut self) -> Result<(&Gradients, &EndingAlone)> {
         let last = match self.last.take_if(|(taken, _)| self.gradients.is_reached(taken)) {
             Some(last) => last,
             None => {
                 let taken = self.gradients.reached();
-                let phases = Phases::of_ending(&self.gradients.loaded, &taken)?;
-                (taken, phases)
+                let ending = EndingAlone::new(&self.gradients.loaded, &taken)?;
+                (taken, ending)
             }
         };
         Ok((&self.gradients, &self.last.insert(last).1))

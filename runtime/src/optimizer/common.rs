@@ -10,6 +10,7 @@ pub(super) struct Common {
     pub(super) weight_decay: f64,
     pub(super) maximize: bool,
     pub(super) max_norm: Option<f32>,
+    pub(super) max_value: Option<f32>,
     /// Of the present step: the schedule's, or the optimizer's own.
     pub(super) momentum: f64,
     pub(super) state: State,
@@ -17,14 +18,23 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn new(lr: f64, weight_decay: f64) -> Common {
-        Common { lr, weight_decay, maximize: false, max_norm: None, momentum: 0.0, state: State::new() }
+        Common {
+            lr,
+            weight_decay,
+            maximize: false,
+            max_norm: None,
+            max_value: None,
+            momentum: 0.0,
+            state: State::new(),
+        }
     }
 
     /// Checks them, and notes the momentum: the setting of this name, which is `own` without a schedule that says it.
     pub(super) fn begin(&mut self, settings: &Settings, (called, own): (&'static str, f64)) -> Result<()> {
         settings.not_negative("lr", self.state.lr().unwrap_or(self.lr))?;
         settings.not_negative("weight_decay", self.weight_decay)?;
-        settings.max_norm(self.max_norm)?;
+        settings.clips_at("clip_norm", self.max_norm)?;
+        settings.clips_at("clip_value", self.max_value)?;
         self.momentum = self.state.momentum(called, own)?;
         Ok(())
     }
@@ -37,6 +47,7 @@ impl Common {
             ("weight_decay", format!("{:?}", self.weight_decay)),
             ("maximize", format!("{:?}", self.maximize)),
             ("clip_norm", clip_text(self.max_norm)),
+            ("clip_value", clip_text(self.max_value)),
             ("schedule", self.state.schedule_text()),
         ]);
         all
@@ -114,6 +125,12 @@ macro_rules! optimizer {
                 self
             }
 
+            /// Clips each gradient of a step to `-max_value` to `max_value`, before the norm of all of them is clipped; off.
+            pub fn clip_value(mut self, max_value: f32) -> $name {
+                self.common.max_value = Some(max_value);
+                self
+            }
+
             /// Changes the learning rate from step to step; [`Constant`]($crate::Constant).
             pub fn schedule(mut self, schedule: impl $crate::optimizer::Schedule + 'static) -> $name {
                 self.common.state.set_schedule(schedule);
@@ -186,6 +203,10 @@ macro_rules! optimizer {
 
             fn max_norm(&self) -> Option<f32> {
                 self.common.max_norm
+            }
+
+            fn max_value(&self) -> Option<f32> {
+                self.common.max_value
             }
 
             fn maximizes(&self) -> bool {

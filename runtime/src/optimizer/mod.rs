@@ -116,6 +116,11 @@ pub trait Optimizer: Send + Sync {
         None
     }
 
+    /// The greatest absolute value of each gradient, to which it is clipped before the norm is, if at all.
+    fn max_value(&self) -> Option<f32> {
+        None
+    }
+
     /// Whether parameters move along their gradients, to make an objective greater.
     fn maximizes(&self) -> bool {
         false
@@ -251,6 +256,10 @@ macro_rules! refers {
 
             fn max_norm(&self) -> Option<f32> {
                 (**self).max_norm()
+            }
+
+            fn max_value(&self) -> Option<f32> {
+                (**self).max_value()
             }
 
             fn maximizes(&self) -> bool {
@@ -518,9 +527,9 @@ impl Now {
     }
 }
 
-/// A norm to clip to, as a setting.
-fn clip_text(max_norm: Option<f32>) -> String {
-    max_norm.map_or_else(|| "off".to_string(), |norm| format!("{norm:?}"))
+/// What is clipped to, as a setting.
+fn clip_text(most: Option<f32>) -> String {
+    most.map_or_else(|| "off".to_string(), |most| format!("{most:?}"))
 }
 
 /// Checks settings of one optimizer.
@@ -559,7 +568,7 @@ impl Settings {
         Ok(())
     }
 
-    fn max_norm(&self, value: Option<f32>) -> Result<()> {
-        value.map_or(Ok(()), |v| self.check("clip_norm", v.into(), "a number above 0", v > 0.0))
+    fn clips_at(&self, setting: &'static str, value: Option<f32>) -> Result<()> {
+        value.map_or(Ok(()), |v| self.check(setting, v.into(), "a number above 0", v > 0.0))
     }
 }

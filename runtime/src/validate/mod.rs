@@ -1,6 +1,6 @@
 //! Does a network's data hold together? Whatever does not depend on run-time sizes is checked once, when it is read, before anything relies on
-//! it: a net may come from anybody. What depends on them, each binding checks: buffers inside their places (`session/rounds.rs`) and apart
-//! (`session/apart.rs`), indices inside buffers (`castnet_kernels::check`).
+//! it: a net may come from anybody. What depends on them, each binding checks: buffers inside their places (`backend/cpu/rounds.rs`) and apart
+//! (`backend/cpu/apart.rs`), indices inside buffers (`castnet_kernels::check`).
 
 mod launch;
 

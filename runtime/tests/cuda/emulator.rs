@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use castnet_graph::cuda::{Kernel, prelude};
+use castnet_graph::emit::cuda::{Kernel, prelude};
 
 /// The distinct kernels of many programs, numbered.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! A program run launch by launch: by the kernels of the CPU, each beside the same launch in CUDA C.
 
-use castnet_graph::cuda::{Kernel as Cuda, Parameter};
+use castnet_graph::emit::cuda::{Kernel as Cuda, Parameter};
 use castnet_kernels::isa::Isa;
 use castnet_kernels::{Kernel, Places, Run, StepScalars};
 use castnet_program::net::{Mirror, Net, State};
@@ -261,8 +261,8 @@ impl<'a> Memory<'a> {
 
 /// As a kernel finds them in memory.
 fn scalar_bytes() -> Vec<u8> {
-    let StepScalars { root, call, factor, scale, padding } = SCALARS;
-    let wide = [root, call, factor.to_bits()].map(u64::to_le_bytes).concat();
+    let StepScalars { root, call, factor, bound, scale, padding } = SCALARS;
+    let wide = [root, call, factor.to_bits(), bound.to_bits()].map(u64::to_le_bytes).concat();
     [wide, [scale.to_bits(), padding].map(u32::to_le_bytes).concat()].concat()
 }
 

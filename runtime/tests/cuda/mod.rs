@@ -13,7 +13,7 @@ mod random;
 mod written;
 
 use castnet_graph::compile::{Compiled, compile};
-use castnet_graph::cuda::Kernel;
+use castnet_graph::emit::cuda::Kernel;
 use castnet_program::program::{Launch, Named, Place, Program};
 use castnet_program::types::DType;
 use emulator::{Emulator, Kernels};

@@ -4,7 +4,7 @@ use castnet_graph::builder::{Builder, Declared, Parameters};
 use castnet_graph::call::{Arg, Given};
 use castnet_graph::compile::{Source, SourceFunction};
 use castnet_graph::diagnostic::Loc;
-use castnet_graph::graph::{Graph, Strided, Value};
+use castnet_graph::graph::{Graph, StridedOperands, Value};
 use castnet_graph::{ops, text};
 use castnet_program::net::Init;
 use castnet_program::size::Size;
@@ -198,7 +198,7 @@ fn source(graph: Graph, parameters: Parameters, strided: bool) -> Source {
     let mut function = SourceFunction::new("f", graph, None);
     if strided {
         let (arguments, results) = (function.inference.arguments.len(), function.inference.outputs.len());
-        function.strided = Strided { arguments: (0..arguments).collect(), results: (0..results).collect() };
+        function.strided = StridedOperands { arguments: (0..arguments).collect(), results: (0..results).collect() };
     }
     Source { name: "Case".into(), parameters, functions: vec![function] }
 }

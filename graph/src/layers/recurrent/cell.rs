@@ -7,7 +7,7 @@ use crate::scalar::{Binary, Unary};
 use crate::size::Size;
 
 /// See [`Cell::step`].
-type Step = fn(&mut Builder, Value, &[Value], Value, Option<Value>) -> Checked<Vec<Value>>;
+type CellStep = fn(&mut Builder, Value, &[Value], Value, Option<Value>) -> Checked<Vec<Value>>;
 
 /// A kind of cell.
 pub(super) struct Cell {
@@ -18,7 +18,7 @@ pub(super) struct Cell {
     /// Whether `bias_hh` may be added to the projected input, for all steps at once.
     pub joint_biases: bool,
     /// The states after a step, given the projected input, the states before, `weight_hh` and, unless it was added, `bias_hh`.
-    pub step: Step,
+    pub step: CellStep,
 }
 
 /// Gates: input, forget, cell, output.

@@ -1,0 +1,68 @@
+//! An ending without a program: the update by gradients that there are already. One of the few modules with `unsafe`.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use castnet_kernels::StepScalars;
+
+use super::phases::Phases;
+use super::run::Execution;
+use crate::ending::{Ending, Outcome};
+use crate::error::Result;
+use crate::memory::Shared;
+use crate::net::Loaded;
+use crate::pool;
+use crate::verdict::RIGHT;
+
+/// The tasks of an ending, with the memory that they need.
+pub(crate) struct EndingAlone {
+    phases: Phases,
+    squares: Vec<AtomicU64>,
+}
+
+impl EndingAlone {
+    /// Of these parameters.
+    ///
+    /// # Errors
+    /// None: there are no rounds.
+    pub(crate) fn new(loaded: &Loaded, parameters: &[usize]) -> Result<EndingAlone> {
+        let phases = Phases::of_ending(loaded, parameters)?;
+        let squares = phases.pieces().iter().map(|_| AtomicU64::new(0)).collect();
+        Ok(EndingAlone { phases, squares })
+    }
+
+    /// Runs it. What is not finite, if it stopped at that, is given back: it has changed nothing then.
+    ///
+    /// # Errors
+    /// The message of an optimizer of the user's that panics.
+    ///
+    /// # Safety
+    /// Gradients are alive and as long as the parameters, as is the sum if there is one; nobody else runs it meanwhile.
+    pub(crate) unsafe fn run(&self, ending: &Ending<'_>, scalars: &mut StepScalars) -> Result<Outcome, String> {
+        let (none, mut word, scale) = (Shared::new(std::ptr::null_mut()), RIGHT, scalars.scale);
+        let checks = Shared::new(&raw mut word);
+        let execution = Execution {
+            phases: &self.phases,
+            kernels: &[],
+            is_shared: false,
+            addresses: &[],
+            strides: &[],
+            squares: &self.squares,
+            scalars: Shared::new(&raw mut *scalars),
+            scratch: none,
+            scratch_stride: 0,
+            shared: none,
+            checks,
+            ending: Some(ending),
+        };
+        pool::run(0..self.phases.schedule.phases(), usize::MAX, &execution)?;
+        // SAFETY: nothing runs any more.
+        Ok(Outcome::of(unsafe { *checks.0 }, scale))
+    }
+}
+
+impl fmt::Debug for EndingAlone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an ending of {} phases", self.phases.schedule.phases())
+    }
+}

@@ -1,0 +1,3 @@
+//! How programs run on devices. There is one yet.
+
+pub(crate) mod cpu;

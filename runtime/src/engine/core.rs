@@ -1,0 +1,465 @@
+//! The engine behind its handles: one lock around the state machine, the records of the operations and the queues.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::current::{self, Open};
+use super::dependencies::{Id, Mode, Outcome, State as Stage, VariableId};
+use super::error::{Error, Failures, Origin, Result, panic_message};
+use super::state::{Search, State};
+use super::task::{Called, Start, Task};
+use super::{fork, worker};
+
+/// What whoever waits for an operation is told.
+pub(super) type Ended = OnceLock<Result<()>>;
+
+/// What an engine's handles, variables and threads share.
+pub(super) struct Core {
+    state: Mutex<State>,
+    /// Something that is waited for has happened, or there is something to help with.
+    progress: Condvar,
+    /// In a serial engine, what holds back all threads but one.
+    serial: Option<Serial>,
+    forks: u32,
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Serial {
+    gate: Mutex<()>,
+    /// The number of the thread inside, else 0.
+    holder: AtomicU64,
+}
+
+impl Serial {
+    fn enter(&self) -> Option<Gate<'_>> {
+        let thread = current::thread();
+        if self.holder.load(Ordering::Relaxed) == thread {
+            return None;
+        }
+        let guard = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.holder.store(thread, Ordering::Relaxed);
+        Some(Gate(&self.holder, guard))
+    }
+}
+
+/// What is pushed, but for its function.
+pub(super) struct Request<'a> {
+    pub(super) origin: Origin,
+    pub(super) accesses: &'a [(VariableId, Mode)],
+    pub(super) priority: i32,
+    pub(super) queue: u32,
+    pub(super) bytes: u64,
+    pub(super) foreign: bool,
+}
+
+impl Core {
+    /// An engine with so many workers for its first queue, or a serial one.
+    pub(super) fn new(workers: usize, serial: bool) -> Arc<Core> {
+        fork::watch();
+        let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
+        let core = Arc::new(Core {
+            state: Mutex::new(State::new()),
+            progress: Condvar::new(),
+            serial,
+            forks: fork::forks(),
+            threads: Mutex::new(vec![]),
+        });
+        core.add_queue(workers);
+        core
+    }
+
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    pub(super) fn is_serial(&self) -> bool {
+        self.serial.is_some()
+    }
+
+    /// A further queue with threads of its own; where the system gives fewer, those that there are do the work, or those that wait.
+    pub(super) fn add_queue(self: &Arc<Core>, workers: usize) -> u32 {
+        let queue = self.lock().add_queue();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in 0..workers {
+            let core = self.clone();
+            let thread = std::thread::Builder::new().name(format!("castnet-engine-{queue}-{number}"));
+            threads.extend(thread.spawn(move || worker::work(&core, queue as usize)));
+        }
+        queue
+    }
+
+    /// Whether the process is another one than that of the engine's threads; if so, its lock may never be free.
+    pub(super) fn is_forked(&self) -> bool {
+        self.forks != fork::forks()
+    }
+
+    pub(super) fn lock(&self) -> Locked<'_> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a variable up.
+    pub(super) fn release(&self, variable: VariableId) {
+        let mut state = self.lock();
+        state.dependencies.release(variable);
+        unlock(state);
+    }
+
+    /// An operation whose function this thread is inside of.
+    pub(super) fn open_here(&self) -> Option<Origin> {
+        current::open()?;
+        let state = self.lock();
+        state.open_on(current::thread()).map(|id| state.origin(id))
+    }
+
+    /// Adds an operation; holds a thread back that has pushed too many.
+    #[inline]
+    pub(super) fn push<F>(self: &Arc<Core>, request: Request<'_>, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
+    where
+        F: FnOnce(&Start<'_>) -> Called + Send + 'static,
+    {
+        if self.is_forked() {
+            return Err(Arc::new(Error::Forked { operation: request.origin }));
+        }
+        if request.foreign {
+            return Err(Arc::new(Error::OtherEngine { operation: request.origin }));
+        }
+        let gate = self.gate();
+        let inside = current::open();
+        let mut state = self.lock();
+        let pusher = match inside {
+            None => {
+                let pusher = state.pusher(current::thread());
+                if !state.has_room(pusher, request.bytes) {
+                    state = self.hold_back(state, pusher, request.bytes);
+                }
+                Some(pusher)
+            }
+            // Whoever waits for this operation must not be kept waiting by what it pushes.
+            Some(_) => None,
+        };
+        if !state.accepts {
+            return Err(Arc::new(Error::ShutDown { operation: request.origin }));
+        }
+        // Its epoch is not over before it is.
+        let parent = inside.filter(|open| open.core == self.address()).map(|open| open.id);
+        let id = state
+            .register(request, pusher, parent, handle, f)
+            .map_err(|operation| Arc::new(Error::Memory { operation }))?;
+        self.announce(&mut state, None);
+        if gate.is_some() {
+            // With all that it pushes.
+            let target = Target::Epoch(state.epochs.close());
+            state = self.wait(state, &target, None).0;
+        }
+        unlock(state);
+        Ok(id)
+    }
+
+    /// Waits until a thread may push again, and helps with what it has pushed.
+    #[cold]
+    fn hold_back<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, pusher: usize, bytes: u64) -> Locked<'a> {
+        state.hold(pusher, true);
+        state = self.wait(state, &Target::Window { pusher, bytes }, None).0;
+        state.hold(pusher, false);
+        state
+    }
+
+    /// In a serial engine, keeps other threads out until it is dropped; `None` too where this thread is inside already.
+    #[inline]
+    pub(super) fn gate(&self) -> Option<Gate<'_>> {
+        self.serial.as_ref().and_then(Serial::enter)
+    }
+
+    /// Runs an operation that is ready and was taken out of its queue, unless it is to be skipped. `takes`: the queue from which this
+    /// thread takes the next one.
+    pub(super) fn run<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, id: Id, takes: Option<usize>) -> Locked<'a> {
+        let thread = current::thread();
+        let (mut task, root) = state.start(id, thread);
+        unlock(state);
+        let called = {
+            let _left = current::enter(Open { core: self.address(), id });
+            catch_unwind(AssertUnwindSafe(|| match root {
+                None => task.call(&Start { core: self, id }),
+                // What is skipped goes while nobody else may touch its variables.
+                Some(_) => {
+                    task.clear();
+                    Called::Returned(Ok(()))
+                }
+            }))
+        };
+        let mut state = self.lock();
+        match (called, root) {
+            (Ok(Called::Returned(Ok(()))), None) => state.finish(id, Outcome::Done),
+            (Ok(Called::Pending), _) => state.leave(id),
+            (called, root) => state.finish_badly(id, called.map_err(panic_message), root),
+        }
+        self.announce(&mut state, takes);
+        state
+    }
+
+    /// Ends an asynchronous operation, if nothing else has; not before its function has returned.
+    pub(super) fn end(&self, id: Id, result: impl FnOnce(Origin) -> Result<()>) {
+        if self.is_forked() {
+            return;
+        }
+        let mut state = self.lock();
+        if state.dependencies.state(id) == Stage::Running {
+            let result = result(state.origin(id));
+            state.end_async(id, result);
+            self.announce(&mut state, None);
+        }
+        unlock(state);
+    }
+
+    /// Cancels an operation if it has not started; whether it had not.
+    pub(super) fn cancel(&self, id: Id) -> bool {
+        if self.is_forked() {
+            return false;
+        }
+        let mut state = self.lock();
+        let task = state.cancel(id);
+        let cancelled = task.is_some();
+        self.announce(&mut state, None);
+        drop(state);
+        self.discard(task);
+        cancelled
+    }
+
+    /// Drops functions that will not run; a destructor that panics is a failure of nobody's operation.
+    fn discard(&self, tasks: impl IntoIterator<Item = (Task, Origin)>) {
+        for (task, operation) in tasks {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
+                self.lock().note(Arc::new(Error::Panicked { operation, message: panic_message(payload) }));
+            }
+        }
+    }
+
+    /// Takes no further operations; with `cancel`, those that have not started never will. Workers leave when nothing is left for them.
+    pub(super) fn close(&self, cancel: bool) {
+        let mut state = self.lock();
+        state.accepts = false;
+        let tasks = if cancel { state.cancel_all() } else { vec![] };
+        state.leaving |= cancel;
+        self.announce(&mut state, None);
+        self.wake_all(&state);
+        drop(state);
+        self.discard(tasks);
+    }
+
+    /// Lets workers go that find nothing to do.
+    pub(super) fn dismiss(&self) {
+        let mut state = self.lock();
+        state.leaving = true;
+        self.wake_all(&state);
+        drop(state);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let me = std::thread::current().id();
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
+            // A worker catches what operations do.
+            _ = thread.join();
+        }
+    }
+
+    fn wake_all(&self, state: &State) {
+        state.queues.iter().for_each(|queue| queue.wake.notify_all());
+        self.progress.notify_all();
+    }
+
+    /// Wakes those who have something to do now. `takes`: the queue from which this thread will take one itself.
+    #[inline]
+    pub(super) fn announce(&self, state: &mut State, takes: Option<usize>) {
+        if state.idle > 0 {
+            self.wake(state, takes);
+        }
+    }
+
+    fn wake(&self, state: &mut State, takes: Option<usize>) {
+        let mut left = false;
+        for (number, queue) in state.queues.iter_mut().enumerate() {
+            let others = std::mem::take(&mut queue.fresh).saturating_sub(usize::from(takes == Some(number)));
+            let woken = others.min(queue.sleeping);
+            (0..woken).for_each(|_| queue.wake.notify_one());
+            left |= others > woken;
+        }
+        if std::mem::take(&mut state.news) || left {
+            self.wake_waiters(state);
+        }
+    }
+
+    fn wake_waiters(&self, state: &State) {
+        if state.waiters > 0 {
+            self.progress.notify_all();
+        }
+    }
+
+    /// Wakes somebody for what is ready.
+    fn hand_over(&self, state: &State) {
+        for queue in state.queues.iter().filter(|queue| !queue.ready.is_empty()) {
+            match queue.sleeping {
+                0 => self.wake_waiters(state),
+                _ => queue.wake.notify_one(),
+            }
+        }
+    }
+
+    /// Waits for `target`, and runs what it waits for and nobody else runs; `false` if the time is up.
+    pub(super) fn wait<'a>(
+        self: &'a Arc<Core>,
+        mut state: Locked<'a>,
+        target: &Target,
+        deadline: Option<Instant>,
+    ) -> (Locked<'a>, bool) {
+        let mut search = Search::default();
+        let mut owes = true;
+        loop {
+            if state.has_happened(target) {
+                return (state, true);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return (state, false);
+            }
+            if let Some(id) = state.help(target, &mut search) {
+                state = self.run(state, id, None);
+                owes = true;
+                continue;
+            }
+            // This thread may have been counted on to run what is left.
+            if std::mem::take(&mut owes) {
+                self.hand_over(&state);
+            }
+            state.waiters += 1;
+            state.idle += 1;
+            state = sleep(state, &self.progress, left);
+            state.waiters -= 1;
+            state.idle -= 1;
+        }
+    }
+
+    /// The same, by a call that may stand inside an operation.
+    pub(super) fn wait_by<'a>(
+        self: &'a Arc<Core>,
+        mut state: Locked<'a>,
+        target: &Target,
+        deadline: Option<Instant>,
+        wait: impl FnOnce() -> Origin,
+    ) -> (Locked<'a>, Result<bool>) {
+        let inside = current::open();
+        if inside.is_some()
+            && let Some(open) = state.comes_after_open(target, current::thread())
+        {
+            let operation = state.origin(open);
+            return (state, Err(Arc::new(Error::WaitsForItself { operation, wait: wait() })));
+        }
+        let own = inside.filter(|open| open.core == self.address()).map(|open| open.id);
+        if let (Some(own), Target::Operation(target)) = (own, target) {
+            state.waits.push((own, *target));
+        }
+        let (mut state, in_time) = self.wait(state, target, deadline);
+        if let (Some(own), Target::Operation(_)) = (own, target) {
+            let place = state.waits.iter().rposition(|(waiter, _)| *waiter == own);
+            place.map(|place| state.waits.swap_remove(place));
+        }
+        (state, Ok(in_time))
+    }
+
+    /// Waits until a read, or a write, of a variable that comes now could begin.
+    pub(super) fn wait_for_variable(
+        self: &Arc<Core>,
+        variable: VariableId,
+        mode: Mode,
+        deadline: Option<Instant>,
+        wait: impl Fn() -> Origin,
+    ) -> Result<bool> {
+        if self.is_forked() {
+            return Err(Arc::new(Error::Forked { operation: wait() }));
+        }
+        let _gate = self.gate();
+        let mut state = self.lock();
+        let waits = match mode {
+            Mode::Read => state.dependencies.is_written(variable),
+            Mode::Write | Mode::Overwrite => state.dependencies.is_used(variable),
+        };
+        if !waits {
+            return state.dependencies.poison(variable).map_or(Ok(true), |error| Err(error.clone()));
+        }
+        let ended = Arc::new(Ended::new());
+        let Some(id) = state.register_marker(variable, mode, wait(), ended.clone()) else {
+            return Err(Arc::new(Error::Memory { operation: wait() }));
+        };
+        let (mut state, in_time) = self.wait_by(state, &Target::Operation(id), deadline, wait);
+        if state.dependencies.state(id) != Stage::Finished {
+            state.withdraw(id);
+            self.announce(&mut state, None);
+        }
+        match (in_time, ended.get()) {
+            (Ok(true), Some(result)) => result.clone().map(|()| true),
+            (in_time, _) => in_time,
+        }
+    }
+
+    /// Waits for all operations that have been pushed, and for those that they push.
+    pub(super) fn wait_all(
+        self: &Arc<Core>,
+        deadline: Option<Instant>,
+        wait: impl Fn() -> Origin,
+    ) -> Result<bool, Failures> {
+        if self.is_forked() {
+            return Err(Error::Forked { operation: wait() }.into());
+        }
+        let _gate = self.gate();
+        let mut state = self.lock();
+        let target = Target::Epoch(state.epochs.close());
+        let (mut state, in_time) = self.wait_by(state, &target, deadline, wait);
+        match in_time {
+            Ok(true) => state.take_failures().map(|()| true),
+            Ok(false) => Ok(false),
+            Err(error) => Err(Failures { errors: vec![error], left_out: 0 }),
+        }
+    }
+}
+
+/// What somebody waits for.
+pub(super) enum Target {
+    /// The end of an operation.
+    Operation(Id),
+    /// The end of all operations of this epoch and those before it.
+    Epoch(u64),
+    /// That a thread may push again.
+    Window { pusher: usize, bytes: u64 },
+}
+
+/// What keeps other threads out of a serial engine.
+pub(super) struct Gate<'a>(&'a AtomicU64, #[expect(dead_code)] MutexGuard<'a, ()>);
+
+impl Drop for Gate<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The state, locked.
+pub(super) type Locked<'a> = MutexGuard<'a, State>;
+
+/// Unlocks; what nobody needs any more is dropped behind the lock, since a destructor may come back here.
+#[inline]
+fn unlock(mut state: Locked<'_>) {
+    if state.dependencies.garbage.is_empty() {
+        return;
+    }
+    let garbage = std::mem::take(&mut state.dependencies.garbage);
+    drop(state);
+    // Nobody is there to be told of a destructor that panics.
+    _ = catch_unwind(AssertUnwindSafe(|| drop(garbage))).map_err(panic_message);
+}
+
+/// Lets go of the lock until `wake` is notified, perhaps sooner.
+pub(super) fn sleep<'a>(state: Locked<'a>, wake: &Condvar, limit: Option<Duration>) -> Locked<'a> {
+    match limit {
+        None => wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+        Some(limit) => wake.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0,
+    }
+}

@@ -1,0 +1,48 @@
+//! What the engine knows of the thread that it runs on.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::dependencies::Id;
+
+thread_local! {
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+    static OPEN: Cell<Option<Open>> = const { Cell::new(None) };
+}
+
+/// An operation that runs on this thread, the innermost one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    /// The engine, by its address.
+    pub(super) core: usize,
+    pub(super) id: Id,
+}
+
+/// A number that no other thread has or will have; not 0.
+pub(super) fn thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NUMBER.with(|number| match number.get() {
+        0 => {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            number.get()
+        }
+        known => known,
+    })
+}
+
+pub(super) fn open() -> Option<Open> {
+    OPEN.get()
+}
+
+/// Notes that an operation runs here until the guard is dropped.
+pub(super) fn enter(open: Open) -> Left {
+    Left(OPEN.replace(Some(open)))
+}
+
+pub(super) struct Left(Option<Open>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        OPEN.set(self.0);
+    }
+}

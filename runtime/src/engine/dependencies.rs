@@ -1,0 +1,553 @@
+//! Which operation waits for which: a pure state machine, without threads, clocks or closures.
+//!
+//! Each variable has a queue of the accesses of operations that are not finished, in the order of their tickets. An access is granted
+//! once nothing before it conflicts: a read behind reads alone, a write at the head. So granted accesses are the head of a queue: one
+//! write, or reads. An operation whose accesses are all granted is ready.
+
+/// An operation, until it is finished; its record is used again, but no ticket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Id {
+    pub(super) index: u32,
+    /// The how-many-th operation it is, from 1 on: the order that all conflicts are resolved in.
+    pub(super) ticket: u64,
+}
+
+/// A variable, until it is released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VariableId(pub(super) u32);
+
+/// What an operation does with a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    /// Reads it perhaps, and writes it.
+    Write,
+    /// Writes all of it, so that it does not matter whether what stood there was right.
+    Overwrite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Finished, or never there.
+    Finished,
+    Waiting,
+    Ready,
+    Running,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome<E> {
+    Done,
+    /// It ran, and what it writes is not to be relied on.
+    Failed(E),
+    /// It did not run; the error is that of the operation that is to blame.
+    Skipped(E),
+}
+
+/// No link, no operation.
+const NONE: u32 = u32::MAX;
+
+/// An access, in the queue of its variable and in the list of its operation.
+#[derive(Clone, Copy)]
+struct Link {
+    operation: u32,
+    variable: u32,
+    before: u32,
+    after: u32,
+    sibling: u32,
+    mode: Mode,
+    granted: bool,
+}
+
+impl Link {
+    /// Adds another access of its operation, which is the last one of its queue: by how much more it waits for.
+    fn merge(&mut self, mode: Mode) -> u32 {
+        let was_read = self.mode == Mode::Read;
+        if self.mode != mode {
+            self.mode = Mode::Write;
+        }
+        let must_wait = was_read && mode != Mode::Read && self.granted && self.before != NONE;
+        self.granted &= !must_wait;
+        u32::from(must_wait)
+    }
+}
+
+struct Node {
+    /// 0 where no operation is.
+    ticket: u64,
+    /// The last search that came by.
+    seen: u64,
+    /// The first of its accesses, or the next free node.
+    links: u32,
+    /// How many of them are not granted.
+    missing: u32,
+    priority: i32,
+    state: State,
+}
+
+struct Variable<E> {
+    first: u32,
+    last: u32,
+    version: u64,
+    /// The error of the operation because of which its contents are not to be relied on.
+    poison: Option<E>,
+    /// Nobody will name it again.
+    released: bool,
+}
+
+/// All operations that are not finished.
+pub(super) struct Dependencies<E> {
+    nodes: Vec<Node>,
+    links: Vec<Link>,
+    variables: Vec<Variable<E>>,
+    free_node: u32,
+    free_link: u32,
+    free_links: usize,
+    free_variables: Vec<u32>,
+    tickets: u64,
+    searches: u64,
+    /// Operations of another priority than 0.
+    uneven: usize,
+    /// Variables with an error.
+    poisoned: usize,
+    stack: Vec<u32>,
+    /// Errors that no variable carries any more: for the caller to drop, as what that runs is unknown.
+    pub(super) garbage: Vec<E>,
+    /// Grants this access of the next operation, due or not: a fault that tests must find.
+    #[cfg(test)]
+    pub(super) fault: Option<usize>,
+}
+
+impl<E: Clone> Dependencies<E> {
+    pub(super) fn new() -> Dependencies<E> {
+        Dependencies {
+            nodes: vec![],
+            links: vec![],
+            variables: vec![],
+            free_node: NONE,
+            free_link: NONE,
+            free_links: 0,
+            free_variables: vec![],
+            tickets: 0,
+            searches: 0,
+            uneven: 0,
+            poisoned: 0,
+            stack: vec![],
+            garbage: vec![],
+            #[cfg(test)]
+            fault: None,
+        }
+    }
+
+    pub(super) fn variable(&mut self) -> VariableId {
+        let variable = Variable { first: NONE, last: NONE, version: 0, poison: None, released: false };
+        match self.free_variables.pop() {
+            Some(index) => {
+                self.variables[index as usize] = variable;
+                VariableId(index)
+            }
+            None => {
+                self.variables.push(variable);
+                VariableId(self.variables.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// Gives a variable up; its place is free once the operations that name it are finished.
+    pub(super) fn release(&mut self, variable: VariableId) {
+        self.variables[variable.0 as usize].released = true;
+        self.free_if_unused(variable.0);
+    }
+
+    /// How many operations that write it have run.
+    pub(super) fn version(&self, variable: VariableId) -> u64 {
+        self.variables[variable.0 as usize].version
+    }
+
+    /// The error that whoever reads it now gets; meaningful where no write is pending.
+    pub(super) fn poison(&self, variable: VariableId) -> Option<&E> {
+        self.variables[variable.0 as usize].poison.as_ref()
+    }
+
+    /// Whether a read that comes now would wait.
+    pub(super) fn is_written(&self, variable: VariableId) -> bool {
+        let last = self.variables[variable.0 as usize].last;
+        last != NONE && !(self.link(last).granted && self.link(last).mode == Mode::Read)
+    }
+
+    /// Whether a write that comes now would wait.
+    pub(super) fn is_used(&self, variable: VariableId) -> bool {
+        self.variables[variable.0 as usize].last != NONE
+    }
+
+    /// Where an operation stands.
+    pub(super) fn state(&self, id: Id) -> State {
+        match self.nodes.get(id.index as usize) {
+            Some(node) if node.ticket == id.ticket => node.state,
+            _ => State::Finished,
+        }
+    }
+
+    pub(super) fn priority(&self, id: Id) -> i32 {
+        self.nodes[id.index as usize].priority
+    }
+
+    /// How many records there are.
+    pub(super) fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The unfinished operation at a place.
+    pub(super) fn at(&self, index: usize) -> Option<Id> {
+        let ticket = self.nodes[index].ticket;
+        (ticket != 0).then_some(Id { index: index as u32, ticket })
+    }
+
+    /// Whether the next operation needs another record.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.free_node == NONE
+    }
+
+    /// Adds free records and accesses; `false`: there is no memory to be had.
+    #[cold]
+    fn grow(&mut self, accesses: usize) -> bool {
+        if self.free_node == NONE {
+            if self.nodes.try_reserve(1).is_err() {
+                return false;
+            }
+            let node = Node { ticket: 0, seen: 0, links: NONE, missing: 0, priority: 0, state: State::Finished };
+            self.nodes.push(node);
+            self.free_node = self.nodes.len() as u32 - 1;
+        }
+        if self.free_links < accesses {
+            let more = accesses - self.free_links;
+            if self.links.try_reserve(more).is_err() {
+                return false;
+            }
+            for _ in 0..more {
+                let sibling = std::mem::replace(&mut self.free_link, self.links.len() as u32);
+                let (mode, granted) = (Mode::Read, false);
+                self.links.push(Link { operation: 0, variable: 0, before: NONE, after: NONE, sibling, mode, granted });
+            }
+            self.free_links = accesses;
+        }
+        true
+    }
+
+    /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
+    ///
+    /// A variable may be named several times: one that is written too is written, and overwritten only if it is so each time. Operations
+    /// that are ready and have got its priority go to `raised`. `None`: there is no memory.
+    #[inline]
+    pub(super) fn register(
+        &mut self,
+        accesses: &[(VariableId, Mode)],
+        priority: i32,
+        raised: &mut Vec<Id>,
+    ) -> Option<Id> {
+        if (self.free_node == NONE || self.free_links < accesses.len()) && !self.grow(accesses.len()) {
+            return None;
+        }
+        self.tickets += 1;
+        self.uneven += usize::from(priority != 0);
+        let id = Id { index: self.free_node, ticket: self.tickets };
+        // Slices, so that where they lie is known through the loop.
+        let (nodes, links, variables) = (&mut *self.nodes, &mut *self.links, &mut *self.variables);
+        let node = &mut nodes[id.index as usize];
+        self.free_node = node.links;
+        let (mut first, mut missing, mut free, mut taken) = (NONE, 0, self.free_link, 0);
+        for &(variable, mode) in accesses {
+            let queue = &mut variables[variable.0 as usize];
+            let before = queue.last;
+            let mut granted = true;
+            if before != NONE {
+                let last = &mut links[before as usize];
+                if last.operation == id.index {
+                    missing += last.merge(mode);
+                    continue;
+                }
+                granted = mode == Mode::Read && last.granted && last.mode == Mode::Read;
+                last.after = free;
+            } else {
+                queue.first = free;
+            }
+            queue.last = free;
+            missing += u32::from(!granted);
+            taken += 1;
+            let place = &mut links[free as usize];
+            let next = place.sibling;
+            *place =
+                Link { operation: id.index, variable: variable.0, before, after: NONE, sibling: first, mode, granted };
+            first = std::mem::replace(&mut free, next);
+        }
+        self.free_link = free;
+        self.free_links -= taken;
+        let state = if missing == 0 { State::Ready } else { State::Waiting };
+        *node = Node { ticket: id.ticket, seen: 0, links: first, missing, priority, state };
+        #[cfg(test)]
+        self.plant(id.index);
+        if missing > 0 && (priority != 0 || self.uneven > 0) {
+            self.raise(id.index, raised);
+        }
+        Some(id)
+    }
+
+    /// Begins an operation that is ready. `Some`: it must be skipped for this error, which one of its variables carries.
+    #[inline]
+    pub(super) fn start(&mut self, id: Id) -> Option<E> {
+        let node = &mut self.nodes[id.index as usize];
+        debug_assert!(node.ticket == id.ticket && node.state == State::Ready);
+        node.state = State::Running;
+        if self.poisoned > 0 { self.poison_of(id) } else { None }
+    }
+
+    #[cold]
+    fn poison_of(&self, id: Id) -> Option<E> {
+        let mut link = self.nodes[id.index as usize].links;
+        while link != NONE {
+            let Link { variable, mode, sibling, .. } = *self.link(link);
+            let poison = &self.variables[variable as usize].poison;
+            if poison.is_some() && mode != Mode::Overwrite {
+                return poison.clone();
+            }
+            link = sibling;
+        }
+        None
+    }
+
+    /// Ends an operation that was started; those that are ready because of it go to `ready`.
+    #[inline]
+    pub(super) fn complete(&mut self, id: Id, outcome: &Outcome<E>, ready: &mut Vec<Id>) {
+        debug_assert!(self.state(id) == State::Running);
+        if self.poisoned > 0 || !matches!(outcome, Outcome::Done) {
+            self.settle(id, outcome);
+        }
+        self.take_out(id, matches!(outcome, Outcome::Done | Outcome::Failed(_)), ready);
+    }
+
+    /// Notes what is wrong with the variables that an operation writes.
+    #[cold]
+    fn settle(&mut self, id: Id, outcome: &Outcome<E>) {
+        let mut link = self.nodes[id.index as usize].links;
+        while link != NONE {
+            let Link { variable, mode, sibling, .. } = *self.link(link);
+            link = sibling;
+            if mode == Mode::Read {
+                continue;
+            }
+            let poison = &mut self.variables[variable as usize].poison;
+            let before = poison.take();
+            self.poisoned -= usize::from(before.is_some());
+            let (now, old) = match outcome {
+                Outcome::Done => (None, before),
+                Outcome::Failed(error) => (Some(error.clone()), before),
+                // What was wrong with it before still is.
+                Outcome::Skipped(error) => (before.or_else(|| Some(error.clone())), None),
+            };
+            self.poisoned += usize::from(now.is_some());
+            *poison = now;
+            self.garbage.extend(old);
+        }
+    }
+
+    /// Takes out an operation that does nothing, in any state, as if it had never been.
+    pub(super) fn withdraw(&mut self, id: Id, ready: &mut Vec<Id>) {
+        debug_assert!(self.state(id) != State::Finished);
+        self.take_out(id, false, ready);
+    }
+
+    /// Takes the accesses of an operation out of their queues, grants those behind them that then may be, and frees its record.
+    #[inline]
+    fn take_out(&mut self, id: Id, wrote: bool, ready: &mut Vec<Id>) {
+        let mut link = self.nodes[id.index as usize].links;
+        while link != NONE {
+            let (links, variables) = (&mut *self.links, &mut *self.variables);
+            let place = &mut links[link as usize];
+            let Link { variable, before, after, sibling, mode, .. } = *place;
+            place.sibling = std::mem::replace(&mut self.free_link, link);
+            self.free_links += 1;
+            link = sibling;
+            let queue = &mut variables[variable as usize];
+            queue.version += u64::from(wrote && mode != Mode::Read);
+            match before {
+                NONE => queue.first = after,
+                _ => links[before as usize].after = after,
+            }
+            if after == NONE {
+                queue.last = before;
+                if queue.released && before == NONE {
+                    self.free_if_unused(variable);
+                }
+                continue;
+            }
+            let next = &mut links[after as usize];
+            next.before = before;
+            if !next.granted {
+                self.grant_from(after, ready);
+            }
+        }
+        self.free_node(id.index);
+    }
+
+    /// An operation that is ready and that one on the stack waits for, directly or not, or that stands there itself; it stays on top.
+    ///
+    /// A search goes on where it ended; one with a new number looks again at what was found to be of no use.
+    pub(super) fn find_ready(&mut self, stack: &mut Vec<Id>, search: u64) -> Option<Id> {
+        while let Some(&top) = stack.last() {
+            match self.state(top) {
+                State::Ready => return Some(top),
+                State::Waiting if self.visit(top, search) => self.blockers(top, |blocker| stack.push(blocker)),
+                // Nobody can help with it, or all that it waits for has been looked at.
+                State::Finished | State::Running | State::Waiting => _ = stack.pop(),
+            }
+        }
+        None
+    }
+
+    /// The number of a new search.
+    pub(super) fn new_search(&mut self) -> u64 {
+        self.searches += 1;
+        self.searches
+    }
+
+    /// Whether this search comes by an unfinished operation for the first time (or another one has come by since).
+    pub(super) fn visit(&mut self, id: Id, search: u64) -> bool {
+        std::mem::replace(&mut self.nodes[id.index as usize].seen, search) != search
+    }
+
+    /// The operations that keep this one from being ready, of each queue the nearest.
+    pub(super) fn blockers(&self, id: Id, mut found: impl FnMut(Id)) {
+        self.blocker_nodes(id.index, |index| found(Id { index, ticket: self.nodes[index as usize].ticket }));
+    }
+
+    fn blocker_nodes(&self, operation: u32, mut found: impl FnMut(u32)) {
+        let mut link = self.nodes[operation as usize].links;
+        while link != NONE {
+            let Link { mode, granted, sibling, mut before, .. } = *self.link(link);
+            let nearest = before;
+            while !granted && before != NONE {
+                let other = self.link(before);
+                match (mode, other.mode) {
+                    (Mode::Read, Mode::Read) => {}
+                    (Mode::Write | Mode::Overwrite, Mode::Read) => found(other.operation),
+                    // Reads between the two wait for it themselves.
+                    (_, Mode::Write | Mode::Overwrite) => {
+                        if mode == Mode::Read || before == nearest {
+                            found(other.operation);
+                        }
+                        break;
+                    }
+                }
+                before = other.before;
+            }
+            link = sibling;
+        }
+    }
+
+    /// Gives the priority of an operation to all that it waits for and that have a lower one.
+    fn raise(&mut self, operation: u32, raised: &mut Vec<Id>) {
+        let priority = self.nodes[operation as usize].priority;
+        let mut stack = std::mem::take(&mut self.stack);
+        stack.push(operation);
+        while let Some(operation) = stack.pop() {
+            let reached = stack.len();
+            self.blocker_nodes(operation, |blocker| stack.push(blocker));
+            for i in (reached..stack.len()).rev() {
+                let node = &mut self.nodes[stack[i] as usize];
+                let unstarted = node.state != State::Running;
+                if unstarted && node.priority < priority {
+                    self.uneven = self.uneven + usize::from(priority != 0) - usize::from(node.priority != 0);
+                    node.priority = priority;
+                    if node.state == State::Ready {
+                        raised.push(Id { index: stack[i], ticket: node.ticket });
+                        stack.swap_remove(i);
+                    }
+                } else {
+                    stack.swap_remove(i);
+                }
+            }
+        }
+        self.stack = stack;
+    }
+
+    fn link(&self, link: u32) -> &Link {
+        &self.links[link as usize]
+    }
+
+    #[inline]
+    fn free_node(&mut self, index: u32) {
+        let node = &mut self.nodes[index as usize];
+        self.uneven -= usize::from(node.priority != 0);
+        node.ticket = 0;
+        node.state = State::Finished;
+        node.links = self.free_node;
+        self.free_node = index;
+    }
+
+    fn grant_from(&mut self, mut next: u32, ready: &mut Vec<Id>) {
+        let Link { before, mode, .. } = *self.link(next);
+        if mode != Mode::Read {
+            if before == NONE {
+                self.grant(next, ready);
+            }
+            return;
+        }
+        if before == NONE || self.link(before).granted && self.link(before).mode == Mode::Read {
+            while next != NONE && self.link(next).mode == Mode::Read {
+                self.grant(next, ready);
+                next = self.link(next).after;
+            }
+        }
+    }
+
+    fn grant(&mut self, link: u32, ready: &mut Vec<Id>) {
+        let link = &mut self.links[link as usize];
+        #[cfg(test)]
+        if link.granted {
+            return;
+        }
+        link.granted = true;
+        let node = &mut self.nodes[link.operation as usize];
+        node.missing -= 1;
+        if node.missing == 0 {
+            node.state = State::Ready;
+            ready.push(Id { index: link.operation, ticket: node.ticket });
+        }
+    }
+
+    fn free_if_unused(&mut self, variable: u32) {
+        let entry = &mut self.variables[variable as usize];
+        if entry.released && entry.first == NONE {
+            entry.released = false;
+            self.poisoned -= usize::from(entry.poison.is_some());
+            self.garbage.extend(entry.poison.take());
+            self.free_variables.push(variable);
+        }
+    }
+
+    /// How many accesses of an operation are not granted.
+    #[cfg(test)]
+    pub(super) fn missing(&self, id: Id) -> u32 {
+        self.nodes[id.index as usize].missing
+    }
+
+    #[cfg(test)]
+    fn plant(&mut self, operation: u32) {
+        let Some(mut skipped) = self.fault.take() else { return };
+        let mut link = self.nodes[operation as usize].links;
+        while link != NONE {
+            let access = &mut self.links[link as usize];
+            if !access.granted {
+                if skipped == 0 {
+                    access.granted = true;
+                    self.nodes[operation as usize].missing -= 1;
+                    return;
+                }
+                skipped -= 1;
+            }
+            link = access.sibling;
+        }
+    }
+}

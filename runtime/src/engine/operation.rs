@@ -1,0 +1,269 @@
+//! An operation while it is described, its handle, and the token that ends an asynchronous one.
+
+use std::borrow::Cow;
+use std::iter;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Ended, Request, Target};
+use super::dependencies::{Id, Mode, VariableId};
+use super::error::{BoxError, Error, IntoResult, Origin, Result};
+use super::task::{Called, Start};
+use super::{Queue, Variable};
+
+/// So many accesses lie in the description itself, which is short enough then to be moved without a call.
+const INLINE: usize = 4;
+
+/// An operation that is being described; one of [`push`](Operation::push), [`submit`](Operation::submit) and their asynchronous forms
+/// hands it to the engine.
+#[must_use = "nothing happens before it is pushed"]
+pub struct Operation<'a> {
+    core: &'a Arc<Core>,
+    origin: Origin,
+    inline: [(VariableId, Mode); INLINE],
+    len: u32,
+    more: Vec<(VariableId, Mode)>,
+    priority: i32,
+    queue: u32,
+    bytes: u64,
+    foreign: bool,
+}
+
+impl<'a> Operation<'a> {
+    pub(super) fn new(core: &'a Arc<Core>, name: Cow<'static, str>, location: &'static Location<'static>) -> Self {
+        Operation {
+            core,
+            origin: Origin { name, location },
+            inline: [(VariableId(0), Mode::Read); INLINE],
+            len: 0,
+            more: vec![],
+            priority: 0,
+            queue: 0,
+            bytes: 0,
+            foreign: false,
+        }
+    }
+
+    /// Variables that it reads: it runs after all earlier operations that write one of them. `&a`, `[&a, &b]` or any iterator.
+    #[inline(always)]
+    pub fn reads(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
+        self.with(variables, Mode::Read)
+    }
+
+    /// Variables that it writes, and perhaps reads: it runs after all earlier operations that name one of them. One that is read
+    /// too counts once.
+    #[inline(always)]
+    pub fn writes(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
+        self.with(variables, Mode::Write)
+    }
+
+    /// Variables of which it writes all, whatever stood there: it runs even if an operation before it failed to write one of them, and
+    /// these are right again once it has.
+    #[inline(always)]
+    pub fn overwrites(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
+        self.with(variables, Mode::Overwrite)
+    }
+
+    /// Which of several operations that could run comes first: the higher one. All that it waits for has its priority too, if not a
+    /// higher one. Waiting for 64 others counts as one more, so that none waits for ever. 0 if left out.
+    #[inline]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The queue whose threads run it; the engine's first one if left out.
+    #[inline]
+    pub fn on(mut self, queue: &Queue) -> Self {
+        self.queue = queue.number;
+        self.foreign |= !Arc::ptr_eq(&queue.core, self.core);
+        self
+    }
+
+    /// How much memory it holds until it is finished, for the window that holds back a thread that pushes too much.
+    #[inline]
+    pub fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    // A description is long: it is not to be moved.
+    #[inline(always)]
+    fn with(mut self, variables: impl IntoIterator<Item = &'a Variable>, mode: Mode) -> Self {
+        for variable in variables {
+            self.foreign |= !Arc::ptr_eq(&variable.0.core, self.core);
+            let access = (variable.0.id, mode);
+            if (self.len as usize) < INLINE {
+                self.inline[self.len as usize] = access;
+                self.len += 1;
+            } else {
+                self.add_further(access);
+            }
+        }
+        self
+    }
+
+    #[cold]
+    fn add_further(&mut self, access: (VariableId, Mode)) {
+        if self.more.is_empty() {
+            self.more.extend(self.inline);
+        }
+        self.more.push(access);
+    }
+
+    /// Hands the operation to the engine. Its function runs once, on any thread, when all earlier operations that it conflicts with are
+    /// finished; what it captures is dropped then. What goes wrong in it is told to whoever waits for a variable that it writes, or for
+    /// all.
+    ///
+    /// A thread that has pushed 1,024 operations, or 256 MiB, that are not finished waits here until a quarter is; not inside an
+    /// operation.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is pushed if the engine is shut down, the process was forked, a variable belongs to another engine, or there is no memory.
+    #[inline]
+    pub fn push<R: IntoResult>(self, f: impl FnOnce() -> R + Send + 'static) -> Result<()> {
+        self.push_task(None, move |_: &Start<'_>| Called::Returned(f().into_result())).map(drop)
+    }
+
+    /// [`push`](Operation::push), with a handle to wait for it and to cancel it.
+    ///
+    /// # Errors
+    ///
+    /// As `push`.
+    pub fn submit<R: IntoResult>(self, f: impl FnOnce() -> R + Send + 'static) -> Result<Handle> {
+        let (core, ended) = (self.core.clone(), Arc::new(Ended::new()));
+        let task = move |_: &Start<'_>| Called::Returned(f().into_result());
+        let id = self.push_task(Some(ended.clone()), task)?;
+        Ok(Handle { core, id, ended })
+    }
+
+    /// Hands an operation to the engine that goes on when its function has returned: it ends when the token is told so.
+    ///
+    /// # Errors
+    ///
+    /// As `push`.
+    pub fn push_async(self, f: impl FnOnce(OnComplete) + Send + 'static) -> Result<()> {
+        self.push_task(None, move |start: &Start<'_>| asynchronous(start, f)).map(drop)
+    }
+
+    /// [`push_async`](Operation::push_async), with a handle.
+    ///
+    /// # Errors
+    ///
+    /// As `push`.
+    pub fn submit_async(self, f: impl FnOnce(OnComplete) + Send + 'static) -> Result<Handle> {
+        let (core, ended) = (self.core.clone(), Arc::new(Ended::new()));
+        let task = move |start: &Start<'_>| asynchronous(start, f);
+        let id = self.push_task(Some(ended.clone()), task)?;
+        Ok(Handle { core, id, ended })
+    }
+
+    #[inline]
+    fn push_task<F>(self, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
+    where
+        F: FnOnce(&Start<'_>) -> Called + Send + 'static,
+    {
+        let accesses = if self.more.is_empty() { &self.inline[..self.len as usize] } else { &self.more };
+        let Operation { core, origin, priority, queue, bytes, foreign, .. } = self;
+        core.push(Request { origin, accesses, priority, queue, bytes, foreign }, handle, f)
+    }
+}
+
+fn asynchronous(start: &Start<'_>, f: impl FnOnce(OnComplete)) -> Called {
+    f(OnComplete { core: start.core.clone(), id: start.id, told: false });
+    Called::Pending
+}
+
+/// One variable where several may stand.
+impl<'a> IntoIterator for &'a Variable {
+    type Item = &'a Variable;
+    type IntoIter = iter::Once<&'a Variable>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        iter::once(self)
+    }
+}
+
+/// An operation that was handed to the engine. Dropping it changes nothing.
+pub struct Handle {
+    core: Arc<Core>,
+    pub(super) id: Id,
+    ended: Arc<Ended>,
+}
+
+impl Handle {
+    /// Waits until the operation is finished.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong in it, or in the operation because of which it was skipped. [`Error::WaitsForItself`] inside an operation
+    /// that this one waits for.
+    #[track_caller]
+    pub fn wait(&self) -> Result<()> {
+        self.wait_until(None, Location::caller()).map(drop)
+    }
+
+    /// The same, for at most so long.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Handle::wait), or [`Error::TimedOut`].
+    #[track_caller]
+    pub fn wait_timeout(&self, limit: Duration) -> Result<()> {
+        let location = Location::caller();
+        match self.wait_until(Instant::now().checked_add(limit), location)? {
+            true => Ok(()),
+            false => Err(Arc::new(Error::TimedOut { wait: Origin { name: "wait".into(), location }, limit })),
+        }
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>, location: &'static Location<'static>) -> Result<bool> {
+        if let Some(result) = self.ended.get() {
+            return result.clone().map(|()| true);
+        }
+        let wait = || Origin { name: "wait".into(), location };
+        if self.core.is_forked() {
+            return Err(Arc::new(Error::Forked { operation: wait() }));
+        }
+        let _gate = self.core.gate();
+        let in_time = self.core.wait_by(self.core.lock(), &Target::Operation(self.id), deadline, wait).1?;
+        self.ended.get().map_or(Ok(in_time), |result| result.clone().map(|()| true))
+    }
+
+    /// Whether the operation is finished, well or not.
+    pub fn is_finished(&self) -> bool {
+        self.ended.get().is_some()
+    }
+
+    /// Cancels the operation if it has not started; `false` if it has. A cancelled operation counts as failed for those that read what
+    /// it would have written. What it holds is dropped at once.
+    pub fn cancel(&self) -> bool {
+        self.core.cancel(self.id)
+    }
+}
+
+/// Ends an asynchronous operation, from any thread. If it is dropped, the operation fails.
+pub struct OnComplete {
+    core: Arc<Core>,
+    id: Id,
+    told: bool,
+}
+
+impl OnComplete {
+    /// The operation is finished, or has failed.
+    pub fn complete(mut self, result: impl IntoResult) {
+        self.told = true;
+        let result: Result<(), BoxError> = result.into_result();
+        self.core.end(self.id, |operation| result.map_err(|source| Arc::new(Error::Failed { operation, source })));
+    }
+}
+
+impl Drop for OnComplete {
+    fn drop(&mut self) {
+        if !self.told {
+            self.core.end(self.id, |operation| Err(Arc::new(Error::NeverCompleted { operation })));
+        }
+    }
+}
