@@ -33,11 +33,14 @@ fn step(model: &mut Model, sgd: &mut Sgd) -> u32 {
     model.step(1, sgd, &[&array(3, 20), &array(3, 33)]).unwrap().get().unwrap().to_bits()
 }
 
+/// What changes a model, in words.
+type Way = (&'static str, fn(&mut Model));
+
 /// Whichever of the two goes on, and in whichever way.
 #[test]
 fn a_snapshot_stays_as_it_was() {
     let x = array(2, 20);
-    let ways: [(&str, fn(&mut Model)); 6] = [
+    let ways: [Way; 6] = [
         ("a step", |model| {
             step(model, &mut Sgd::new(0.1));
         }),

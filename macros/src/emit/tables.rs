@@ -27,7 +27,7 @@ pub(super) fn tables(target: &NetItem, compiled: Option<&Compiled>, places: &Pla
         compiled.map(|c| c.places.iter().map(|(loc, name)| places.describe(*loc, name)).collect()).unwrap_or_default();
     let printed = compiled.map(|c| rust::kernels(&c.net)).unwrap_or_default();
     let names: Vec<Ident> =
-        compiled.map(|c| rust::function_names(&c.net)).unwrap_or_default().iter().map(name_of).collect();
+        compiled.map(|c| rust::function_names(&c.net)).unwrap_or_default().iter().map(|name| name_of(name)).collect();
     let used: BTreeSet<usize> = printed.iter().flat_map(|p| &p.stages).map(|id| id.function).collect();
     let numbers = used.iter().map(|&number| {
         let (name, number) = (&names[number], Literal::usize_unsuffixed(number));
@@ -103,6 +103,6 @@ fn entries<'a>(printed: &'a Printed, functions: &'a [Ident]) -> impl Iterator<It
 }
 
 /// The name of a constant.
-fn name_of(text: &String) -> Ident {
+fn name_of(text: &str) -> Ident {
     Ident::new(text, Span::call_site())
 }

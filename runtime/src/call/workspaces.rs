@@ -40,6 +40,7 @@ pub(super) struct Workspaces {
 
 #[derive(Default)]
 struct Rest {
+    #[expect(clippy::vec_box, reason = "a workspace goes to and fro as the box that it is")]
     idle: Vec<Box<Workspace>>,
     /// How many have been idle since the last time that some were given back.
     unused: usize,
