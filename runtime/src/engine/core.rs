@@ -1,6 +1,8 @@
 //! The engine behind its handles: one lock around the state machine, the records of the operations and the queues.
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -46,9 +48,9 @@ impl Serial {
 }
 
 /// What is pushed, but for its function.
-pub(super) struct Request<'a> {
+pub(super) struct Request {
     pub(super) origin: Origin,
-    pub(super) accesses: &'a [(VariableId, Mode)],
+    pub(super) accesses: Vec<(VariableId, Mode)>,
     pub(super) priority: i32,
     pub(super) queue: u32,
     pub(super) bytes: u64,
@@ -71,8 +73,8 @@ impl Core {
         core
     }
 
-    pub(super) fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+    pub(super) fn address(&self) -> NonZero<usize> {
+        NonNull::from(self).addr()
     }
 
     pub(super) fn is_serial(&self) -> bool {
@@ -96,6 +98,7 @@ impl Core {
         self.forks != fork::forks()
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> Locked<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,15 +119,26 @@ impl Core {
 
     /// Adds an operation; holds a thread back that has pushed too many.
     #[inline]
-    pub(super) fn push<F>(self: &Arc<Core>, request: Request<'_>, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
+    pub(super) fn push<F>(self: &Arc<Core>, request: &mut Request, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
     where
         F: FnOnce(&Start<'_>) -> Called + Send + 'static,
     {
+        // It goes to where it stays at once: copying long values that have just been written is slow.
+        let mut f = Some(f);
+        self.push_with(request, handle, &mut |task| f.take().into_iter().for_each(|f| task.fill(f)))
+    }
+
+    fn push_with(
+        self: &Arc<Core>,
+        request: &mut Request,
+        handle: Option<Arc<Ended>>,
+        fill: &mut dyn FnMut(&mut Task),
+    ) -> Result<Id> {
         if self.is_forked() {
-            return Err(Arc::new(Error::Forked { operation: request.origin }));
+            return Err(Arc::new(Error::Forked { operation: request.origin.take() }));
         }
         if request.foreign {
-            return Err(Arc::new(Error::OtherEngine { operation: request.origin }));
+            return Err(Arc::new(Error::OtherEngine { operation: request.origin.take() }));
         }
         let gate = self.gate();
         let inside = current::open();
@@ -141,13 +155,13 @@ impl Core {
             Some(_) => None,
         };
         if !state.accepts {
-            return Err(Arc::new(Error::ShutDown { operation: request.origin }));
+            return Err(Arc::new(Error::ShutDown { operation: request.origin.take() }));
         }
         // Its epoch is not over before it is.
         let parent = inside.filter(|open| open.core == self.address()).map(|open| open.id);
-        let id = state
-            .register(request, pusher, parent, handle, f)
-            .map_err(|operation| Arc::new(Error::Memory { operation }))?;
+        let Some(id) = state.register(request, pusher, parent, handle, fill) else {
+            return Err(Arc::new(Error::Memory { operation: request.origin.take() }));
+        };
         self.announce(&mut state, None);
         if gate.is_some() {
             // With all that it pushes.
@@ -176,8 +190,8 @@ impl Core {
     /// Runs an operation that is ready and was taken out of its queue, unless it is to be skipped. `takes`: the queue from which this
     /// thread takes the next one.
     pub(super) fn run<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, id: Id, takes: Option<usize>) -> Locked<'a> {
-        let thread = current::thread();
-        let (mut task, root) = state.start(id, thread);
+        let mut task = state.take(id, current::thread());
+        let root = state.dependencies.start(id);
         unlock(state);
         let called = {
             let _left = current::enter(Open { core: self.address(), id });
@@ -191,10 +205,10 @@ impl Core {
             }))
         };
         let mut state = self.lock();
-        match (called, root) {
-            (Ok(Called::Returned(Ok(()))), None) => state.finish(id, Outcome::Done),
-            (Ok(Called::Pending), _) => state.leave(id),
-            (called, root) => state.finish_badly(id, called.map_err(panic_message), root),
+        match called {
+            Ok(Called::Returned(Ok(()))) if root.is_none() => state.finish(id, Outcome::Done),
+            Ok(Called::Pending) => state.leave(id),
+            called => state.finish_badly(id, called.map_err(panic_message), root),
         }
         self.announce(&mut state, takes);
         state
@@ -445,11 +459,15 @@ impl Drop for Gate<'_> {
 pub(super) type Locked<'a> = MutexGuard<'a, State>;
 
 /// Unlocks; what nobody needs any more is dropped behind the lock, since a destructor may come back here.
-#[inline]
-fn unlock(mut state: Locked<'_>) {
-    if state.dependencies.garbage.is_empty() {
-        return;
+#[inline(always)]
+fn unlock(state: Locked<'_>) {
+    if !state.dependencies.garbage.is_empty() {
+        clear_away(state);
     }
+}
+
+#[cold]
+fn clear_away(mut state: Locked<'_>) {
     let garbage = std::mem::take(&mut state.dependencies.garbage);
     drop(state);
     // Nobody is there to be told of a destructor that panics.

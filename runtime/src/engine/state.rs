@@ -9,7 +9,7 @@ use super::core::{Ended, Request, Target};
 use super::dependencies::{Dependencies, Id, Mode, Outcome, State as Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
-use super::task::{Called, Start, Task};
+use super::task::{Called, Task};
 use super::{BYTES, OPERATIONS};
 
 /// More failures than this are counted and not kept for whoever waits for all.
@@ -127,23 +127,18 @@ impl State {
         self.queues.len() as u32 - 1
     }
 
-    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `Err`: there is no
+    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `None`: there is no
     /// memory for it.
     #[inline]
-    pub(super) fn register<F>(
+    pub(super) fn register(
         &mut self,
-        request: Request<'_>,
+        request: &mut Request,
         pusher: Option<usize>,
         parent: Option<Id>,
         handle: Option<Arc<Ended>>,
-        f: F,
-    ) -> Result<Id, Origin>
-    where
-        F: FnOnce(&Start<'_>) -> Called + Send + 'static,
-    {
-        let Some(id) = self.new_operation(request.accesses, request.priority) else {
-            return Err(request.origin);
-        };
+        fill: &mut dyn FnMut(&mut Task),
+    ) -> Option<Id> {
+        let id = self.new_operation(&request.accesses, request.priority)?;
         let epoch = self.epochs.enter(parent.map(|parent| self.records[parent.index as usize].epoch));
         if let Some(pusher) = pusher {
             let pusher = &mut self.pushers[pusher];
@@ -152,8 +147,8 @@ impl State {
         }
         // Field by field: a record is long.
         let record = &mut self.records[id.index as usize];
-        record.task.fill(f);
-        record.origin = request.origin;
+        fill(&mut record.task);
+        record.origin = request.origin.take();
         record.handle = handle;
         record.bytes = request.bytes;
         record.pusher = pusher;
@@ -162,7 +157,7 @@ impl State {
         if self.dependencies.state(id) == Stage::Ready {
             self.enqueue(id);
         }
-        Ok(id)
+        Some(id)
     }
 
     /// An operation and its record, in which the task, the cancellation, the thread and the result are none.
@@ -233,13 +228,12 @@ impl State {
         (0..self.queues.len()).find_map(|queue| self.pop(queue))
     }
 
-    /// Begins an operation on this thread: its function, and what is wrong with its variables, if anything is.
+    /// Takes the function of an operation that this thread begins.
     #[inline]
-    pub(super) fn start(&mut self, id: Id, thread: u64) -> (Task, Option<Arc<Error>>) {
-        let root = self.dependencies.start(id);
+    pub(super) fn take(&mut self, id: Id, thread: u64) -> Task {
         let record = &mut self.records[id.index as usize];
         record.thread = thread;
-        (record.task.take(), root)
+        record.task.take()
     }
 
     /// The function of an asynchronous operation has returned.
