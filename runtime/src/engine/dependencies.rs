@@ -100,6 +100,39 @@ struct Variable<E> {
     released: bool,
 }
 
+/// Grants an access that something before it has made room for, if it may be, and the reads behind it.
+#[inline]
+fn grant_from(nodes: &mut [Node], links: &mut [Link], mut next: u32, ready: &mut Vec<Id>) {
+    let Link { before, mode, .. } = links[next as usize];
+    if mode != Mode::Read {
+        if before == NONE {
+            grant(nodes, &mut links[next as usize], ready);
+        }
+        return;
+    }
+    if before == NONE || links[before as usize].granted && links[before as usize].mode == Mode::Read {
+        while next != NONE && links[next as usize].mode == Mode::Read {
+            grant(nodes, &mut links[next as usize], ready);
+            next = links[next as usize].after;
+        }
+    }
+}
+
+#[inline]
+fn grant(nodes: &mut [Node], link: &mut Link, ready: &mut Vec<Id>) {
+    #[cfg(test)]
+    if link.granted {
+        return;
+    }
+    link.granted = true;
+    let node = &mut nodes[link.operation as usize];
+    node.missing -= 1;
+    if node.missing == 0 {
+        node.state = State::Ready;
+        ready.push(Id { index: link.operation, ticket: node.ticket });
+    }
+}
+
 /// All operations that are not finished.
 pub(super) struct Dependencies<E> {
     nodes: Vec<Node>,
@@ -357,11 +390,12 @@ impl<E: Clone> Dependencies<E> {
     }
 
     /// Takes the accesses of an operation out of their queues, grants those behind them that then may be, and frees its record.
-    #[inline]
+    #[inline(always)]
     fn take_out(&mut self, id: Id, wrote: bool, ready: &mut Vec<Id>) {
-        let Node { links: first, len, .. } = self.nodes[id.index as usize];
+        let (nodes, links, variables) = (&mut *self.nodes, &mut *self.links, &mut *self.variables);
+        let Node { links: first, len, .. } = nodes[id.index as usize];
+        let mut unused = false;
         for link in first..first + len {
-            let (links, variables) = (&mut *self.links, &mut *self.variables);
             let Link { variable, before, after, mode, .. } = links[link as usize];
             let queue = &mut variables[variable as usize];
             queue.version += u64::from(wrote && mode != Mode::Read);
@@ -371,18 +405,26 @@ impl<E: Clone> Dependencies<E> {
             }
             if after == NONE {
                 queue.last = before;
-                if queue.released && before == NONE {
-                    self.free_if_unused(variable);
-                }
+                unused |= queue.released;
                 continue;
             }
             let next = &mut links[after as usize];
             next.before = before;
             if !next.granted {
-                self.grant_from(after, ready);
+                grant_from(nodes, links, after, ready);
             }
         }
+        if unused {
+            self.free_unused(first..first + len);
+        }
         self.free_node(id.index);
+    }
+
+    #[cold]
+    fn free_unused(&mut self, links: std::ops::Range<u32>) {
+        for link in links {
+            self.free_if_unused(self.link(link).variable);
+        }
     }
 
     /// An operation that is ready and that one on the stack waits for, directly or not, or that stands there itself; it stays on top.
@@ -475,37 +517,6 @@ impl<E: Clone> Dependencies<E> {
         node.state = State::Finished;
         node.free = self.free_node;
         self.free_node = index;
-    }
-
-    fn grant_from(&mut self, mut next: u32, ready: &mut Vec<Id>) {
-        let Link { before, mode, .. } = *self.link(next);
-        if mode != Mode::Read {
-            if before == NONE {
-                self.grant(next, ready);
-            }
-            return;
-        }
-        if before == NONE || self.link(before).granted && self.link(before).mode == Mode::Read {
-            while next != NONE && self.link(next).mode == Mode::Read {
-                self.grant(next, ready);
-                next = self.link(next).after;
-            }
-        }
-    }
-
-    fn grant(&mut self, link: u32, ready: &mut Vec<Id>) {
-        let link = &mut self.links[link as usize];
-        #[cfg(test)]
-        if link.granted {
-            return;
-        }
-        link.granted = true;
-        let node = &mut self.nodes[link.operation as usize];
-        node.missing -= 1;
-        if node.missing == 0 {
-            node.state = State::Ready;
-            ready.push(Id { index: link.operation, ticket: node.ticket });
-        }
     }
 
     fn free_if_unused(&mut self, variable: u32) {

@@ -28,7 +28,7 @@ pub struct Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(core: &'a Arc<Core>, name: Cow<'static, str>, location: &'static Location<'static>) -> Self {
         let origin = Origin { name, location };
         let request = match SPARE.try_with(Cell::take) {

@@ -161,7 +161,7 @@ impl State {
     }
 
     /// An operation and its record, in which the task, the cancellation, the thread and the result are none.
-    #[inline]
+    #[inline(always)]
     fn new_operation(&mut self, accesses: &[(VariableId, Mode)], priority: i32) -> Option<Id> {
         if self.dependencies.is_full() {
             self.records.try_reserve(1).ok()?;
@@ -196,7 +196,7 @@ impl State {
         Some(id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, id: Id) {
         let queue = &mut self.queues[self.records[id.index as usize].queue as usize];
         queue.ready.push(id, self.dependencies.priority(id));
