@@ -252,8 +252,7 @@ impl<E: Clone> Dependencies<E> {
             }
             let index = self.nodes.len() as u32;
             let (priority, state) = (0, State::Finished);
-            let node =
-                Node { ticket: 0, seen: 0, links: 0, len: 0, room: 0, free: NONE, missing: 0, priority, state };
+            let node = Node { ticket: 0, seen: 0, links: 0, len: 0, room: 0, free: NONE, missing: 0, priority, state };
             self.nodes.push(node);
             self.free_node = index;
         }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::Location;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 
+use super::bell::Waiting;
 use super::core::{Ended, Request, Target};
 use super::dependencies::{Dependencies, Id, Mode, Outcome, State as Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
@@ -55,8 +56,7 @@ pub(super) struct Queue {
     pub(super) ready: Ready,
     /// Put there and not yet announced.
     pub(super) fresh: usize,
-    pub(super) sleeping: usize,
-    pub(super) wake: Arc<Condvar>,
+    pub(super) workers: Waiting,
 }
 
 pub(super) struct State {
@@ -70,9 +70,9 @@ pub(super) struct State {
     left_out: usize,
     /// Which operations have calls inside that wait, and for which operations.
     pub(super) waits: Vec<(Id, Id)>,
-    /// Threads that sleep until there is progress.
-    pub(super) waiters: usize,
-    /// All threads that sleep.
+    /// Those for whom something is to happen, or to be helped with.
+    pub(super) waiters: Waiting,
+    /// All threads that wait, awake or asleep.
     pub(super) idle: usize,
     /// Something that somebody may wait for has happened.
     pub(super) news: bool,
@@ -112,7 +112,7 @@ impl State {
             failures: vec![],
             left_out: 0,
             waits: vec![],
-            waiters: 0,
+            waiters: Waiting::default(),
             idle: 0,
             news: false,
             accepts: true,
@@ -123,8 +123,16 @@ impl State {
     }
 
     pub(super) fn add_queue(&mut self) -> u32 {
-        self.queues.push(Queue { ready: Ready::new(), fresh: 0, sleeping: 0, wake: Arc::new(Condvar::new()) });
+        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default() });
         self.queues.len() as u32 - 1
+    }
+
+    /// The workers of a queue that wait, or all others who do.
+    pub(super) fn waiting(&mut self, queue: Option<usize>) -> &mut Waiting {
+        match queue {
+            Some(queue) => &mut self.queues[queue].workers,
+            None => &mut self.waiters,
+        }
     }
 
     /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `None`: there is no
