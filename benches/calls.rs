@@ -1,11 +1,11 @@
-//! What a call costs besides what it computes, and how calls of several threads on one network go side by side.
+//! What a call costs besides what it computes, and how calls of several threads go side by side: on one network, and steps of two.
 //!
 //! ```sh
 //! cargo bench -p castnet --bench calls -- [--rounds 9] [--seconds 0.5]
 //! ```
 //!
-//! Each call computes on its caller's thread alone (`set_threads(1)`). One and two callers run by turns, so that what else the machine does meets
-//! them alike; what is shown are medians.
+//! Each call computes on its caller's thread alone (`set_threads(1)`), but for the steps of two networks, which share two threads. All sides run by
+//! turns, so that what else the machine does meets them alike; what is shown are medians.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ network! {
         fc3: Linear(10);
 
         pub fn scores(x: f32[B, 784]) -> f32[B, 10] { fc3(fc2(fc1(x).relu()).relu()) }
+        pub train fn loss(x: f32[B, 784], digit: u8[B]) -> f32 { scores(x).cross_entropy(digit) }
     }
 }
 
@@ -37,25 +38,34 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// Calls a second of so many threads together.
-fn rate(callers: usize, window: Duration, call: &(dyn Fn() + Sync)) -> f64 {
+/// How often a second each of these can be done, all of them at the same time.
+fn rates(window: Duration, all: &mut [&mut (dyn FnMut() + Send)]) -> Vec<f64> {
     let is_over = AtomicBool::new(false);
     let start = Instant::now();
-    let calls: usize = std::thread::scope(|scope| {
-        let count = || {
-            let mut calls = 0;
+    let counts: Vec<usize> = std::thread::scope(|scope| {
+        let is_over = &is_over;
+        let count = |one: &mut (dyn FnMut() + Send)| {
+            let mut times = 0;
             while !is_over.load(Ordering::Relaxed) {
-                call();
-                calls += 1;
+                one();
+                times += 1;
             }
-            calls
+            times
         };
-        let all: Vec<_> = (0..callers).map(|_| scope.spawn(count)).collect();
+        let threads: Vec<_> = all.iter_mut().map(|one| scope.spawn(move || count(&mut **one))).collect();
         std::thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
-        all.into_iter().map(|caller| caller.join().unwrap_or(0)).sum()
+        threads.into_iter().map(|thread| thread.join().unwrap_or(0)).collect()
     });
-    calls as f64 / start.elapsed().as_secs_f64()
+    let seconds = start.elapsed().as_secs_f64();
+    counts.into_iter().map(|count| count as f64 / seconds).collect()
+}
+
+/// Calls a second of so many threads together.
+fn rate(callers: usize, window: Duration, call: &(dyn Fn() + Sync)) -> f64 {
+    let mut calls: Vec<_> = (0..callers).map(|_| call).collect();
+    let mut all: Vec<&mut (dyn FnMut() + Send)> = calls.iter_mut().map(|call| call as _).collect();
+    rates(window, &mut all).into_iter().sum()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -102,6 +112,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "784-512-512-10, batch 1       {:8.1} us a call; two callers do {:.2} times as many",
         median(one),
         median(ratios)
+    );
+
+    castnet::set_threads(2);
+    let mut trained = vec![];
+    for seed in [1, 2] {
+        let (x, digit) = (Array::zeros::<f32>(&[64, 784]), Array::zeros::<u8>(&[64]));
+        let (mut net, mut sgd) = (Mlp::new(&Device::cpu(), seed)?, Sgd::new(1e-3).momentum(0.9));
+        trained.push(move || drop(net.loss_step(&mut sgd, &x, &digit)));
+    }
+    let [one, other] = &mut trained[..] else { return Ok(()) };
+    let (mut sums, mut least) = (vec![], vec![]);
+    for _ in 0..rounds {
+        let alone = [rates(window, &mut [one])[0], rates(window, &mut [other])[0]];
+        let both = rates(window, &mut [one, other]);
+        let shares = [both[0] / alone[0], both[1] / alone[1]];
+        sums.push(shares[0] + shares[1]);
+        least.push(shares[0].min(shares[1]));
+    }
+    println!(
+        "two nets that train, batch 64   together {:.2} of one alone, the slower {:.2}",
+        median(sums),
+        median(least)
     );
     Ok(())
 }

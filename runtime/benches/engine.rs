@@ -9,11 +9,12 @@ use std::time::Instant;
 use castnet_runtime::engine::{Engine, Variable};
 
 const BATCH: usize = 256;
+const VARIABLES: usize = 64;
 
 /// Pushes a batch and waits for it.
 fn batch(engine: &Engine, variables: &[Variable], sum: &Arc<AtomicU64>, first: usize) {
     for i in first..first + BATCH {
-        let at = |step: usize| &variables[(i * step + step) % variables.len()];
+        let at = |step: usize| &variables[(i * step + step) % VARIABLES];
         let operation = engine.operation("op").reads([at(3), at(5)]).writes(at(7));
         let sum = Arc::as_ptr(sum) as usize as u64;
         operation.push(move || _ = std::hint::black_box(sum)).expect("the engine is open");
@@ -34,7 +35,7 @@ fn main() {
     let sum = Arc::new(AtomicU64::new(0));
     for workers in [0, 1, 2] {
         let engine = Engine::new(workers);
-        let variables: Vec<Variable> = (0..64).map(|_| engine.variable()).collect();
+        let variables: Vec<Variable> = (0..VARIABLES).map(|_| engine.variable()).collect();
         if !wants(&format!("workers {workers}")) {
             continue;
         }
@@ -58,7 +59,7 @@ fn main() {
     }
     if wants("memory") {
         let engine = Engine::new(0);
-        let variables: Vec<Variable> = (0..64).map(|_| engine.variable()).collect();
+        let variables: Vec<Variable> = (0..VARIABLES).map(|_| engine.variable()).collect();
         batch(&engine, &variables, &sum, 0);
         let before = resident();
         (0..10_000_000 / BATCH).for_each(|round| batch(&engine, &variables, &sum, round));

@@ -1,8 +1,10 @@
 //! The engine behind its handles: one lock around the state machine, the records of the operations and the queues.
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,8 +21,6 @@ pub(super) type Ended = OnceLock<Result<()>>;
 /// What an engine's handles, variables and threads share.
 pub(super) struct Core {
     state: Mutex<State>,
-    /// Something that is waited for has happened, or there is something to help with.
-    progress: Condvar,
     /// In a serial engine, what holds back all threads but one.
     serial: Option<Serial>,
     forks: u32,
@@ -46,9 +46,9 @@ impl Serial {
 }
 
 /// What is pushed, but for its function.
-pub(super) struct Request<'a> {
+pub(super) struct Request {
     pub(super) origin: Origin,
-    pub(super) accesses: &'a [(VariableId, Mode)],
+    pub(super) accesses: Vec<(VariableId, Mode)>,
     pub(super) priority: i32,
     pub(super) queue: u32,
     pub(super) bytes: u64,
@@ -62,7 +62,6 @@ impl Core {
         let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
         let core = Arc::new(Core {
             state: Mutex::new(State::new()),
-            progress: Condvar::new(),
             serial,
             forks: fork::forks(),
             threads: Mutex::new(vec![]),
@@ -71,8 +70,8 @@ impl Core {
         core
     }
 
-    pub(super) fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+    pub(super) fn address(&self) -> NonZero<usize> {
+        NonNull::from(self).addr()
     }
 
     pub(super) fn is_serial(&self) -> bool {
@@ -96,6 +95,7 @@ impl Core {
         self.forks != fork::forks()
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> Locked<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,15 +116,26 @@ impl Core {
 
     /// Adds an operation; holds a thread back that has pushed too many.
     #[inline]
-    pub(super) fn push<F>(self: &Arc<Core>, request: Request<'_>, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
+    pub(super) fn push<F>(self: &Arc<Core>, request: &mut Request, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
     where
         F: FnOnce(&Start<'_>) -> Called + Send + 'static,
     {
+        // It goes to where it stays at once: copying long values that have just been written is slow.
+        let mut f = Some(f);
+        self.push_with(request, handle, &mut |task| f.take().into_iter().for_each(|f| task.fill(f)))
+    }
+
+    fn push_with(
+        self: &Arc<Core>,
+        request: &mut Request,
+        handle: Option<Arc<Ended>>,
+        fill: &mut dyn FnMut(&mut Task),
+    ) -> Result<Id> {
         if self.is_forked() {
-            return Err(Arc::new(Error::Forked { operation: request.origin }));
+            return Err(Arc::new(Error::Forked { operation: request.origin.take() }));
         }
         if request.foreign {
-            return Err(Arc::new(Error::OtherEngine { operation: request.origin }));
+            return Err(Arc::new(Error::OtherEngine { operation: request.origin.take() }));
         }
         let gate = self.gate();
         let inside = current::open();
@@ -141,13 +152,13 @@ impl Core {
             Some(_) => None,
         };
         if !state.accepts {
-            return Err(Arc::new(Error::ShutDown { operation: request.origin }));
+            return Err(Arc::new(Error::ShutDown { operation: request.origin.take() }));
         }
         // Its epoch is not over before it is.
         let parent = inside.filter(|open| open.core == self.address()).map(|open| open.id);
-        let id = state
-            .register(request, pusher, parent, handle, f)
-            .map_err(|operation| Arc::new(Error::Memory { operation }))?;
+        let Some(id) = state.register(request, pusher, parent, handle, fill) else {
+            return Err(Arc::new(Error::Memory { operation: request.origin.take() }));
+        };
         self.announce(&mut state, None);
         if gate.is_some() {
             // With all that it pushes.
@@ -176,8 +187,8 @@ impl Core {
     /// Runs an operation that is ready and was taken out of its queue, unless it is to be skipped. `takes`: the queue from which this
     /// thread takes the next one.
     pub(super) fn run<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, id: Id, takes: Option<usize>) -> Locked<'a> {
-        let thread = current::thread();
-        let (mut task, root) = state.start(id, thread);
+        let mut task = state.take(id, current::thread());
+        let root = state.dependencies.start(id);
         unlock(state);
         let called = {
             let _left = current::enter(Open { core: self.address(), id });
@@ -191,10 +202,10 @@ impl Core {
             }))
         };
         let mut state = self.lock();
-        match (called, root) {
-            (Ok(Called::Returned(Ok(()))), None) => state.finish(id, Outcome::Done),
-            (Ok(Called::Pending), _) => state.leave(id),
-            (called, root) => state.finish_badly(id, called.map_err(panic_message), root),
+        match called {
+            Ok(Called::Returned(Ok(()))) if root.is_none() => state.finish(id, Outcome::Done),
+            Ok(Called::Pending) => state.leave(id),
+            called => state.finish_badly(id, called.map_err(panic_message), root),
         }
         self.announce(&mut state, takes);
         state
@@ -244,7 +255,7 @@ impl Core {
         let tasks = if cancel { state.cancel_all() } else { vec![] };
         state.leaving |= cancel;
         self.announce(&mut state, None);
-        self.wake_all(&state);
+        Self::wake_all(&state);
         drop(state);
         self.discard(tasks);
     }
@@ -253,7 +264,7 @@ impl Core {
     pub(super) fn dismiss(&self) {
         let mut state = self.lock();
         state.leaving = true;
-        self.wake_all(&state);
+        Self::wake_all(&state);
         drop(state);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let me = std::thread::current().id();
@@ -263,46 +274,70 @@ impl Core {
         }
     }
 
-    fn wake_all(&self, state: &State) {
-        state.queues.iter().for_each(|queue| queue.wake.notify_all());
-        self.progress.notify_all();
+    fn wake_all(state: &State) {
+        state.queues.iter().for_each(|queue| queue.workers.call(usize::MAX));
+        state.waiters.call(usize::MAX);
     }
 
     /// Wakes those who have something to do now. `takes`: the queue from which this thread will take one itself.
     #[inline]
     pub(super) fn announce(&self, state: &mut State, takes: Option<usize>) {
         if state.idle > 0 {
-            self.wake(state, takes);
+            Self::wake(state, takes);
         }
     }
 
-    fn wake(&self, state: &mut State, takes: Option<usize>) {
+    fn wake(state: &mut State, takes: Option<usize>) {
         let mut left = false;
         for (number, queue) in state.queues.iter_mut().enumerate() {
             let others = std::mem::take(&mut queue.fresh).saturating_sub(usize::from(takes == Some(number)));
-            let woken = others.min(queue.sleeping);
-            (0..woken).for_each(|_| queue.wake.notify_one());
-            left |= others > woken;
+            if others > 0 {
+                let sleepers = others.saturating_sub(queue.workers.awake);
+                queue.workers.call(sleepers);
+                left |= sleepers > queue.workers.asleep;
+            }
         }
         if std::mem::take(&mut state.news) || left {
-            self.wake_waiters(state);
-        }
-    }
-
-    fn wake_waiters(&self, state: &State) {
-        if state.waiters > 0 {
-            self.progress.notify_all();
+            state.waiters.call(usize::MAX);
         }
     }
 
     /// Wakes somebody for what is ready.
-    fn hand_over(&self, state: &State) {
+    pub(super) fn hand_over(state: &State) {
         for queue in state.queues.iter().filter(|queue| !queue.ready.is_empty()) {
-            match queue.sleeping {
-                0 => self.wake_waiters(state),
-                _ => queue.wake.notify_one(),
+            match queue.workers.awake + queue.workers.asleep {
+                0 => state.waiters.call(usize::MAX),
+                _ => queue.workers.call(1),
             }
         }
+    }
+
+    /// Waits until there may be something to do: for the workers of a queue, or for those who wait for something. With `spin` for a
+    /// short while only.
+    pub(super) fn rest<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+        queue: Option<usize>,
+        spin: bool,
+        limit: Option<Duration>,
+    ) -> Locked<'a> {
+        state.idle += 1;
+        let waiting = state.waiting(queue);
+        let bell = waiting.bell.clone();
+        if spin {
+            waiting.awake += 1;
+            let rung = bell.rung();
+            drop(state);
+            bell.listen(rung);
+            state = self.lock();
+            state.waiting(queue).awake -= 1;
+        } else {
+            waiting.asleep += 1;
+            state = bell.sleep(state, limit);
+            state.waiting(queue).asleep -= 1;
+        }
+        state.idle -= 1;
+        state
     }
 
     /// Waits for `target`, and runs what it waits for and nobody else runs; `false` if the time is up.
@@ -313,7 +348,7 @@ impl Core {
         deadline: Option<Instant>,
     ) -> (Locked<'a>, bool) {
         let mut search = Search::default();
-        let mut owes = true;
+        let (mut owes, mut spins) = (true, true);
         loop {
             if state.has_happened(target) {
                 return (state, true);
@@ -324,18 +359,14 @@ impl Core {
             }
             if let Some(id) = state.help(target, &mut search) {
                 state = self.run(state, id, None);
-                owes = true;
+                (owes, spins) = (true, true);
                 continue;
             }
             // This thread may have been counted on to run what is left.
             if std::mem::take(&mut owes) {
-                self.hand_over(&state);
+                Self::hand_over(&state);
             }
-            state.waiters += 1;
-            state.idle += 1;
-            state = sleep(state, &self.progress, left);
-            state.waiters -= 1;
-            state.idle -= 1;
+            state = self.rest(state, None, std::mem::take(&mut spins), left);
         }
     }
 
@@ -445,21 +476,17 @@ impl Drop for Gate<'_> {
 pub(super) type Locked<'a> = MutexGuard<'a, State>;
 
 /// Unlocks; what nobody needs any more is dropped behind the lock, since a destructor may come back here.
-#[inline]
-fn unlock(mut state: Locked<'_>) {
-    if state.dependencies.garbage.is_empty() {
-        return;
+#[inline(always)]
+fn unlock(state: Locked<'_>) {
+    if !state.dependencies.garbage.is_empty() {
+        clear_away(state);
     }
+}
+
+#[cold]
+fn clear_away(mut state: Locked<'_>) {
     let garbage = std::mem::take(&mut state.dependencies.garbage);
     drop(state);
     // Nobody is there to be told of a destructor that panics.
     _ = catch_unwind(AssertUnwindSafe(|| drop(garbage))).map_err(panic_message);
-}
-
-/// Lets go of the lock until `wake` is notified, perhaps sooner.
-pub(super) fn sleep<'a>(state: Locked<'a>, wake: &Condvar, limit: Option<Duration>) -> Locked<'a> {
-    match limit {
-        None => wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => wake.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0,
-    }
 }

@@ -1,6 +1,7 @@
 //! What the engine knows of the thread that it runs on.
 
 use std::cell::Cell;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dependencies::Id;
@@ -14,11 +15,12 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Open {
     /// The engine, by its address.
-    pub(super) core: usize,
+    pub(super) core: NonZero<usize>,
     pub(super) id: Id,
 }
 
 /// A number that no other thread has or will have; not 0.
+#[inline]
 pub(super) fn thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NUMBER.with(|number| match number.get() {
@@ -30,11 +32,13 @@ pub(super) fn thread() -> u64 {
     })
 }
 
+#[inline]
 pub(super) fn open() -> Option<Open> {
     OPEN.get()
 }
 
 /// Notes that an operation runs here until the guard is dropped.
+#[inline]
 pub(super) fn enter(open: Open) -> Left {
     Left(OPEN.replace(Some(open)))
 }
@@ -42,6 +46,7 @@ pub(super) fn enter(open: Open) -> Left {
 pub(super) struct Left(Option<Open>);
 
 impl Drop for Left {
+    #[inline]
     fn drop(&mut self) {
         OPEN.set(self.0);
     }

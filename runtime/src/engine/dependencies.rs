@@ -48,14 +48,13 @@ pub(super) enum Outcome<E> {
 /// No link, no operation.
 const NONE: u32 = u32::MAX;
 
-/// An access, in the queue of its variable and in the list of its operation.
+/// An access, in the queue of its variable. Those of an operation lie side by side.
 #[derive(Clone, Copy)]
 struct Link {
     operation: u32,
     variable: u32,
     before: u32,
     after: u32,
-    sibling: u32,
     mode: Mode,
     granted: bool,
 }
@@ -78,8 +77,13 @@ struct Node {
     ticket: u64,
     /// The last search that came by.
     seen: u64,
-    /// The first of its accesses, or the next free node.
+    /// The first of its accesses.
     links: u32,
+    /// How many there are, and how many there is room for.
+    len: u32,
+    room: u32,
+    /// The next free node.
+    free: u32,
     /// How many of them are not granted.
     missing: u32,
     priority: i32,
@@ -96,14 +100,45 @@ struct Variable<E> {
     released: bool,
 }
 
+/// Grants an access that something before it has made room for, if it may be, and the reads behind it.
+#[inline]
+fn grant_from(nodes: &mut [Node], links: &mut [Link], mut next: u32, ready: &mut Vec<Id>) {
+    let Link { before, mode, .. } = links[next as usize];
+    if mode != Mode::Read {
+        if before == NONE {
+            grant(nodes, &mut links[next as usize], ready);
+        }
+        return;
+    }
+    if before == NONE || links[before as usize].granted && links[before as usize].mode == Mode::Read {
+        while next != NONE && links[next as usize].mode == Mode::Read {
+            grant(nodes, &mut links[next as usize], ready);
+            next = links[next as usize].after;
+        }
+    }
+}
+
+#[inline]
+fn grant(nodes: &mut [Node], link: &mut Link, ready: &mut Vec<Id>) {
+    #[cfg(test)]
+    if link.granted {
+        return;
+    }
+    link.granted = true;
+    let node = &mut nodes[link.operation as usize];
+    node.missing -= 1;
+    if node.missing == 0 {
+        node.state = State::Ready;
+        ready.push(Id { index: link.operation, ticket: node.ticket });
+    }
+}
+
 /// All operations that are not finished.
 pub(super) struct Dependencies<E> {
     nodes: Vec<Node>,
     links: Vec<Link>,
     variables: Vec<Variable<E>>,
     free_node: u32,
-    free_link: u32,
-    free_links: usize,
     free_variables: Vec<u32>,
     tickets: u64,
     searches: u64,
@@ -126,8 +161,6 @@ impl<E: Clone> Dependencies<E> {
             links: vec![],
             variables: vec![],
             free_node: NONE,
-            free_link: NONE,
-            free_links: 0,
             free_variables: vec![],
             tickets: 0,
             searches: 0,
@@ -210,30 +243,38 @@ impl<E: Clone> Dependencies<E> {
         self.free_node == NONE
     }
 
-    /// Adds free records and accesses; `false`: there is no memory to be had.
+    /// Adds a record if none is free, and gives the free one room for so many accesses; `false`: there is no memory to be had.
     #[cold]
     fn grow(&mut self, accesses: usize) -> bool {
         if self.free_node == NONE {
             if self.nodes.try_reserve(1).is_err() {
                 return false;
             }
-            let node = Node { ticket: 0, seen: 0, links: NONE, missing: 0, priority: 0, state: State::Finished };
+            let index = self.nodes.len() as u32;
+            let (priority, state) = (0, State::Finished);
+            let node = Node { ticket: 0, seen: 0, links: 0, len: 0, room: 0, free: NONE, missing: 0, priority, state };
             self.nodes.push(node);
-            self.free_node = self.nodes.len() as u32 - 1;
+            self.free_node = index;
         }
-        if self.free_links < accesses {
-            let more = accesses - self.free_links;
-            if self.links.try_reserve(more).is_err() {
+        let node = &mut self.nodes[self.free_node as usize];
+        if (node.room as usize) < accesses {
+            // Twice as many at least, so that what is left behind is never more than what is used.
+            let room = accesses.next_power_of_two().max(4);
+            if self.links.try_reserve(room).is_err() {
                 return false;
             }
-            for _ in 0..more {
-                let sibling = std::mem::replace(&mut self.free_link, self.links.len() as u32);
-                let (mode, granted) = (Mode::Read, false);
-                self.links.push(Link { operation: 0, variable: 0, before: NONE, after: NONE, sibling, mode, granted });
-            }
-            self.free_links = accesses;
+            (node.links, node.room) = (self.links.len() as u32, room as u32);
+            let (mode, granted) = (Mode::Read, false);
+            let link = Link { operation: 0, variable: 0, before: NONE, after: NONE, mode, granted };
+            self.links.resize(self.links.len() + room, link);
         }
         true
+    }
+
+    /// The accesses of an operation.
+    fn links_of(&self, operation: u32) -> &[Link] {
+        let node = &self.nodes[operation as usize];
+        &self.links[node.links as usize..][..node.len as usize]
     }
 
     /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
@@ -247,7 +288,8 @@ impl<E: Clone> Dependencies<E> {
         priority: i32,
         raised: &mut Vec<Id>,
     ) -> Option<Id> {
-        if (self.free_node == NONE || self.free_links < accesses.len()) && !self.grow(accesses.len()) {
+        let free = self.nodes.get(self.free_node as usize);
+        if free.is_none_or(|node| (node.room as usize) < accesses.len()) && !self.grow(accesses.len()) {
             return None;
         }
         self.tickets += 1;
@@ -256,8 +298,8 @@ impl<E: Clone> Dependencies<E> {
         // Slices, so that where they lie is known through the loop.
         let (nodes, links, variables) = (&mut *self.nodes, &mut *self.links, &mut *self.variables);
         let node = &mut nodes[id.index as usize];
-        self.free_node = node.links;
-        let (mut first, mut missing, mut free, mut taken) = (NONE, 0, self.free_link, 0);
+        self.free_node = node.free;
+        let (mut missing, mut free) = (0, node.links);
         for &(variable, mode) in accesses {
             let queue = &mut variables[variable.0 as usize];
             let before = queue.last;
@@ -275,17 +317,13 @@ impl<E: Clone> Dependencies<E> {
             }
             queue.last = free;
             missing += u32::from(!granted);
-            taken += 1;
-            let place = &mut links[free as usize];
-            let next = place.sibling;
-            *place =
-                Link { operation: id.index, variable: variable.0, before, after: NONE, sibling: first, mode, granted };
-            first = std::mem::replace(&mut free, next);
+            links[free as usize] =
+                Link { operation: id.index, variable: variable.0, before, after: NONE, mode, granted };
+            free += 1;
         }
-        self.free_link = free;
-        self.free_links -= taken;
-        let state = if missing == 0 { State::Ready } else { State::Waiting };
-        *node = Node { ticket: id.ticket, seen: 0, links: first, missing, priority, state };
+        node.len = free - node.links;
+        (node.ticket, node.seen, node.missing, node.priority) = (id.ticket, 0, missing, priority);
+        node.state = if missing == 0 { State::Ready } else { State::Waiting };
         #[cfg(test)]
         self.plant(id.index);
         if missing > 0 && (priority != 0 || self.uneven > 0) {
@@ -305,16 +343,9 @@ impl<E: Clone> Dependencies<E> {
 
     #[cold]
     fn poison_of(&self, id: Id) -> Option<E> {
-        let mut link = self.nodes[id.index as usize].links;
-        while link != NONE {
-            let Link { variable, mode, sibling, .. } = *self.link(link);
-            let poison = &self.variables[variable as usize].poison;
-            if poison.is_some() && mode != Mode::Overwrite {
-                return poison.clone();
-            }
-            link = sibling;
-        }
-        None
+        // Of several, that of the last one named.
+        let mut links = self.links_of(id.index).iter().rev().filter(|link| link.mode != Mode::Overwrite);
+        links.find_map(|link| self.variables[link.variable as usize].poison.clone())
     }
 
     /// Ends an operation that was started; those that are ready because of it go to `ready`.
@@ -330,10 +361,9 @@ impl<E: Clone> Dependencies<E> {
     /// Notes what is wrong with the variables that an operation writes.
     #[cold]
     fn settle(&mut self, id: Id, outcome: &Outcome<E>) {
-        let mut link = self.nodes[id.index as usize].links;
-        while link != NONE {
-            let Link { variable, mode, sibling, .. } = *self.link(link);
-            link = sibling;
+        let Node { links, len, .. } = self.nodes[id.index as usize];
+        for link in links..links + len {
+            let Link { variable, mode, .. } = *self.link(link);
             if mode == Mode::Read {
                 continue;
             }
@@ -359,16 +389,13 @@ impl<E: Clone> Dependencies<E> {
     }
 
     /// Takes the accesses of an operation out of their queues, grants those behind them that then may be, and frees its record.
-    #[inline]
+    #[inline(always)]
     fn take_out(&mut self, id: Id, wrote: bool, ready: &mut Vec<Id>) {
-        let mut link = self.nodes[id.index as usize].links;
-        while link != NONE {
-            let (links, variables) = (&mut *self.links, &mut *self.variables);
-            let place = &mut links[link as usize];
-            let Link { variable, before, after, sibling, mode, .. } = *place;
-            place.sibling = std::mem::replace(&mut self.free_link, link);
-            self.free_links += 1;
-            link = sibling;
+        let (nodes, links, variables) = (&mut *self.nodes, &mut *self.links, &mut *self.variables);
+        let Node { links: first, len, .. } = nodes[id.index as usize];
+        let mut unused = false;
+        for link in first..first + len {
+            let Link { variable, before, after, mode, .. } = links[link as usize];
             let queue = &mut variables[variable as usize];
             queue.version += u64::from(wrote && mode != Mode::Read);
             match before {
@@ -377,18 +404,26 @@ impl<E: Clone> Dependencies<E> {
             }
             if after == NONE {
                 queue.last = before;
-                if queue.released && before == NONE {
-                    self.free_if_unused(variable);
-                }
+                unused |= queue.released;
                 continue;
             }
             let next = &mut links[after as usize];
             next.before = before;
             if !next.granted {
-                self.grant_from(after, ready);
+                grant_from(nodes, links, after, ready);
             }
         }
+        if unused {
+            self.free_unused(first..first + len);
+        }
         self.free_node(id.index);
+    }
+
+    #[cold]
+    fn free_unused(&mut self, links: std::ops::Range<u32>) {
+        for link in links {
+            self.free_if_unused(self.link(link).variable);
+        }
     }
 
     /// An operation that is ready and that one on the stack waits for, directly or not, or that stands there itself; it stays on top.
@@ -423,9 +458,7 @@ impl<E: Clone> Dependencies<E> {
     }
 
     fn blocker_nodes(&self, operation: u32, mut found: impl FnMut(u32)) {
-        let mut link = self.nodes[operation as usize].links;
-        while link != NONE {
-            let Link { mode, granted, sibling, mut before, .. } = *self.link(link);
+        for &Link { mode, granted, mut before, .. } in self.links_of(operation) {
             let nearest = before;
             while !granted && before != NONE {
                 let other = self.link(before);
@@ -442,7 +475,6 @@ impl<E: Clone> Dependencies<E> {
                 }
                 before = other.before;
             }
-            link = sibling;
         }
     }
 
@@ -482,39 +514,8 @@ impl<E: Clone> Dependencies<E> {
         self.uneven -= usize::from(node.priority != 0);
         node.ticket = 0;
         node.state = State::Finished;
-        node.links = self.free_node;
+        node.free = self.free_node;
         self.free_node = index;
-    }
-
-    fn grant_from(&mut self, mut next: u32, ready: &mut Vec<Id>) {
-        let Link { before, mode, .. } = *self.link(next);
-        if mode != Mode::Read {
-            if before == NONE {
-                self.grant(next, ready);
-            }
-            return;
-        }
-        if before == NONE || self.link(before).granted && self.link(before).mode == Mode::Read {
-            while next != NONE && self.link(next).mode == Mode::Read {
-                self.grant(next, ready);
-                next = self.link(next).after;
-            }
-        }
-    }
-
-    fn grant(&mut self, link: u32, ready: &mut Vec<Id>) {
-        let link = &mut self.links[link as usize];
-        #[cfg(test)]
-        if link.granted {
-            return;
-        }
-        link.granted = true;
-        let node = &mut self.nodes[link.operation as usize];
-        node.missing -= 1;
-        if node.missing == 0 {
-            node.state = State::Ready;
-            ready.push(Id { index: link.operation, ticket: node.ticket });
-        }
     }
 
     fn free_if_unused(&mut self, variable: u32) {
@@ -536,18 +537,16 @@ impl<E: Clone> Dependencies<E> {
     #[cfg(test)]
     fn plant(&mut self, operation: u32) {
         let Some(mut skipped) = self.fault.take() else { return };
-        let mut link = self.nodes[operation as usize].links;
-        while link != NONE {
-            let access = &mut self.links[link as usize];
-            if !access.granted {
+        let node = &mut self.nodes[operation as usize];
+        for link in &mut self.links[node.links as usize..][..node.len as usize] {
+            if !link.granted {
                 if skipped == 0 {
-                    access.granted = true;
-                    self.nodes[operation as usize].missing -= 1;
+                    link.granted = true;
+                    node.missing -= 1;
                     return;
                 }
                 skipped -= 1;
             }
-            link = access.sibling;
         }
     }
 }

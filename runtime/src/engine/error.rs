@@ -26,6 +26,11 @@ impl Origin {
         &self.name
     }
 
+    /// Takes the name out.
+    pub(super) fn take(&mut self) -> Origin {
+        Origin { name: std::mem::take(&mut self.name), location: self.location }
+    }
+
     /// The source line.
     pub fn location(&self) -> &'static Location<'static> {
         self.location

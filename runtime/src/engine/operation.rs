@@ -1,66 +1,67 @@
 //! An operation while it is described, its handle, and the token that ends an asynchronous one.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::iter;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Ended, Request, Target};
-use super::dependencies::{Id, Mode, VariableId};
+use super::dependencies::{Id, Mode};
 use super::error::{BoxError, Error, IntoResult, Origin, Result};
 use super::task::{Called, Start};
 use super::{Queue, Variable};
 
-/// So many accesses lie in the description itself, which is short enough then to be moved without a call.
-const INLINE: usize = 4;
+thread_local! {
+    /// For the next description on this thread: one that was pushed.
+    static SPARE: Cell<Option<Box<Request>>> = const { Cell::new(None) };
+}
 
 /// An operation that is being described; one of [`push`](Operation::push), [`submit`](Operation::submit) and their asynchronous forms
 /// hands it to the engine.
 #[must_use = "nothing happens before it is pushed"]
 pub struct Operation<'a> {
     core: &'a Arc<Core>,
-    origin: Origin,
-    inline: [(VariableId, Mode); INLINE],
-    len: u32,
-    more: Vec<(VariableId, Mode)>,
-    priority: i32,
-    queue: u32,
-    bytes: u64,
-    foreign: bool,
+    /// Boxed, since each of the calls that describe it moves it.
+    request: Box<Request>,
 }
 
 impl<'a> Operation<'a> {
+    #[inline(always)]
     pub(super) fn new(core: &'a Arc<Core>, name: Cow<'static, str>, location: &'static Location<'static>) -> Self {
-        Operation {
-            core,
-            origin: Origin { name, location },
-            inline: [(VariableId(0), Mode::Read); INLINE],
-            len: 0,
-            more: vec![],
-            priority: 0,
-            queue: 0,
-            bytes: 0,
-            foreign: false,
-        }
+        let origin = Origin { name, location };
+        let request = match SPARE.try_with(Cell::take) {
+            Ok(Some(mut request)) => {
+                let Request { origin: place, accesses, priority, queue, bytes, foreign } = &mut *request;
+                *place = origin;
+                accesses.clear();
+                (*priority, *queue, *bytes, *foreign) = (0, 0, 0, false);
+                request
+            }
+            Ok(None) | Err(_) => {
+                Box::new(Request { origin, accesses: vec![], priority: 0, queue: 0, bytes: 0, foreign: false })
+            }
+        };
+        Operation { core, request }
     }
 
     /// Variables that it reads: it runs after all earlier operations that write one of them. `&a`, `[&a, &b]` or any iterator.
-    #[inline(always)]
+    #[inline]
     pub fn reads(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Read)
     }
 
     /// Variables that it writes, and perhaps reads: it runs after all earlier operations that name one of them. One that is read
     /// too counts once.
-    #[inline(always)]
+    #[inline]
     pub fn writes(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Write)
     }
 
     /// Variables of which it writes all, whatever stood there: it runs even if an operation before it failed to write one of them, and
     /// these are right again once it has.
-    #[inline(always)]
+    #[inline]
     pub fn overwrites(self, variables: impl IntoIterator<Item = &'a Variable>) -> Self {
         self.with(variables, Mode::Overwrite)
     }
@@ -69,47 +70,32 @@ impl<'a> Operation<'a> {
     /// higher one. Waiting for 64 others counts as one more, so that none waits for ever. 0 if left out.
     #[inline]
     pub fn priority(mut self, priority: i32) -> Self {
-        self.priority = priority;
+        self.request.priority = priority;
         self
     }
 
     /// The queue whose threads run it; the engine's first one if left out.
     #[inline]
     pub fn on(mut self, queue: &Queue) -> Self {
-        self.queue = queue.number;
-        self.foreign |= !Arc::ptr_eq(&queue.core, self.core);
+        self.request.queue = queue.number;
+        self.request.foreign |= !Arc::ptr_eq(&queue.core, self.core);
         self
     }
 
     /// How much memory it holds until it is finished, for the window that holds back a thread that pushes too much.
     #[inline]
     pub fn bytes(mut self, bytes: u64) -> Self {
-        self.bytes = bytes;
+        self.request.bytes = bytes;
         self
     }
 
-    // A description is long: it is not to be moved.
-    #[inline(always)]
+    #[inline]
     fn with(mut self, variables: impl IntoIterator<Item = &'a Variable>, mode: Mode) -> Self {
         for variable in variables {
-            self.foreign |= !Arc::ptr_eq(&variable.0.core, self.core);
-            let access = (variable.0.id, mode);
-            if (self.len as usize) < INLINE {
-                self.inline[self.len as usize] = access;
-                self.len += 1;
-            } else {
-                self.add_further(access);
-            }
+            self.request.foreign |= !Arc::ptr_eq(&variable.0.core, self.core);
+            self.request.accesses.push((variable.0.id, mode));
         }
         self
-    }
-
-    #[cold]
-    fn add_further(&mut self, access: (VariableId, Mode)) {
-        if self.more.is_empty() {
-            self.more.extend(self.inline);
-        }
-        self.more.push(access);
     }
 
     /// Hands the operation to the engine. Its function runs once, on any thread, when all earlier operations that it conflicts with are
@@ -161,13 +147,14 @@ impl<'a> Operation<'a> {
     }
 
     #[inline]
-    fn push_task<F>(self, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
+    fn push_task<F>(mut self, handle: Option<Arc<Ended>>, f: F) -> Result<Id>
     where
         F: FnOnce(&Start<'_>) -> Called + Send + 'static,
     {
-        let accesses = if self.more.is_empty() { &self.inline[..self.len as usize] } else { &self.more };
-        let Operation { core, origin, priority, queue, bytes, foreign, .. } = self;
-        core.push(Request { origin, accesses, priority, queue, bytes, foreign }, handle, f)
+        let pushed = self.core.push(&mut self.request, handle, f);
+        // A thread that ends has none left.
+        _ = SPARE.try_with(|spare| spare.set(Some(self.request)));
+        pushed
     }
 }
 

@@ -40,6 +40,7 @@ impl Ready {
         self.even.is_empty() && self.uneven.is_empty()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, id: Id, priority: i32) {
         match priority {
             0 => self.even.push_back((self.taken, id)),
@@ -58,35 +59,29 @@ impl Ready {
     }
 
     /// Takes the next operation for which `is_ready` holds; the others are forgotten.
+    #[inline]
     pub(super) fn pop(&mut self, is_ready: impl Fn(Id) -> bool) -> Option<Id> {
         loop {
             #[cfg(test)]
             self.rearrange();
-            if self.uneven.is_empty() {
-                let (_, id) = self.even.pop_front()?;
-                if is_ready(id) {
-                    self.taken += 1;
-                    return Some(id);
-                }
-                self.stale = self.stale.saturating_sub(1);
-                continue;
-            }
-            let even = self.even.front().map(|&(taken, _)| -taken);
-            let uneven = self.uneven.peek().map(|&(key, ..)| key);
-            let id = match (even, uneven) {
-                (None, None) => return None,
-                (Some(even), uneven) if uneven.is_none_or(|uneven| even >= uneven) => self.even.pop_front()?.1,
-                _ => {
-                    let (_, Reverse(ticket), index) = self.uneven.pop()?;
-                    Id { index, ticket }
-                }
-            };
+            let id = if self.uneven.is_empty() { self.even.pop_front()?.1 } else { self.pop_of_both()? };
             if is_ready(id) {
                 self.taken += 1;
                 return Some(id);
             }
             self.stale = self.stale.saturating_sub(1);
         }
+    }
+
+    #[cold]
+    fn pop_of_both(&mut self) -> Option<Id> {
+        let even = self.even.front().map(|&(taken, _)| -taken);
+        let uneven = self.uneven.peek().map(|&(key, ..)| key);
+        if even >= uneven {
+            return Some(self.even.pop_front()?.1);
+        }
+        let (_, Reverse(ticket), index) = self.uneven.pop()?;
+        Some(Id { index, ticket })
     }
 }
 

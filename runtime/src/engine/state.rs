@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::Location;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 
+use super::bell::Waiting;
 use super::core::{Ended, Request, Target};
 use super::dependencies::{Dependencies, Id, Mode, Outcome, State as Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
-use super::task::{Called, Start, Task};
+use super::task::{Called, Task};
 use super::{BYTES, OPERATIONS};
 
 /// More failures than this are counted and not kept for whoever waits for all.
@@ -55,8 +56,7 @@ pub(super) struct Queue {
     pub(super) ready: Ready,
     /// Put there and not yet announced.
     pub(super) fresh: usize,
-    pub(super) sleeping: usize,
-    pub(super) wake: Arc<Condvar>,
+    pub(super) workers: Waiting,
 }
 
 pub(super) struct State {
@@ -70,9 +70,9 @@ pub(super) struct State {
     left_out: usize,
     /// Which operations have calls inside that wait, and for which operations.
     pub(super) waits: Vec<(Id, Id)>,
-    /// Threads that sleep until there is progress.
-    pub(super) waiters: usize,
-    /// All threads that sleep.
+    /// Those for whom something is to happen, or to be helped with.
+    pub(super) waiters: Waiting,
+    /// All threads that wait, awake or asleep.
     pub(super) idle: usize,
     /// Something that somebody may wait for has happened.
     pub(super) news: bool,
@@ -112,7 +112,7 @@ impl State {
             failures: vec![],
             left_out: 0,
             waits: vec![],
-            waiters: 0,
+            waiters: Waiting::default(),
             idle: 0,
             news: false,
             accepts: true,
@@ -123,27 +123,30 @@ impl State {
     }
 
     pub(super) fn add_queue(&mut self) -> u32 {
-        self.queues.push(Queue { ready: Ready::new(), fresh: 0, sleeping: 0, wake: Arc::new(Condvar::new()) });
+        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default() });
         self.queues.len() as u32 - 1
     }
 
-    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `Err`: there is no
+    /// The workers of a queue that wait, or all others who do.
+    pub(super) fn waiting(&mut self, queue: Option<usize>) -> &mut Waiting {
+        match queue {
+            Some(queue) => &mut self.queues[queue].workers,
+            None => &mut self.waiters,
+        }
+    }
+
+    /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `None`: there is no
     /// memory for it.
     #[inline]
-    pub(super) fn register<F>(
+    pub(super) fn register(
         &mut self,
-        request: Request<'_>,
+        request: &mut Request,
         pusher: Option<usize>,
         parent: Option<Id>,
         handle: Option<Arc<Ended>>,
-        f: F,
-    ) -> Result<Id, Origin>
-    where
-        F: FnOnce(&Start<'_>) -> Called + Send + 'static,
-    {
-        let Some(id) = self.new_operation(request.accesses, request.priority) else {
-            return Err(request.origin);
-        };
+        fill: &mut dyn FnMut(&mut Task),
+    ) -> Option<Id> {
+        let id = self.new_operation(&request.accesses, request.priority)?;
         let epoch = self.epochs.enter(parent.map(|parent| self.records[parent.index as usize].epoch));
         if let Some(pusher) = pusher {
             let pusher = &mut self.pushers[pusher];
@@ -152,8 +155,8 @@ impl State {
         }
         // Field by field: a record is long.
         let record = &mut self.records[id.index as usize];
-        record.task.fill(f);
-        record.origin = request.origin;
+        fill(&mut record.task);
+        record.origin = request.origin.take();
         record.handle = handle;
         record.bytes = request.bytes;
         record.pusher = pusher;
@@ -162,11 +165,11 @@ impl State {
         if self.dependencies.state(id) == Stage::Ready {
             self.enqueue(id);
         }
-        Ok(id)
+        Some(id)
     }
 
     /// An operation and its record, in which the task, the cancellation, the thread and the result are none.
-    #[inline]
+    #[inline(always)]
     fn new_operation(&mut self, accesses: &[(VariableId, Mode)], priority: i32) -> Option<Id> {
         if self.dependencies.is_full() {
             self.records.try_reserve(1).ok()?;
@@ -201,7 +204,7 @@ impl State {
         Some(id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, id: Id) {
         let queue = &mut self.queues[self.records[id.index as usize].queue as usize];
         queue.ready.push(id, self.dependencies.priority(id));
@@ -233,13 +236,12 @@ impl State {
         (0..self.queues.len()).find_map(|queue| self.pop(queue))
     }
 
-    /// Begins an operation on this thread: its function, and what is wrong with its variables, if anything is.
+    /// Takes the function of an operation that this thread begins.
     #[inline]
-    pub(super) fn start(&mut self, id: Id, thread: u64) -> (Task, Option<Arc<Error>>) {
-        let root = self.dependencies.start(id);
+    pub(super) fn take(&mut self, id: Id, thread: u64) -> Task {
         let record = &mut self.records[id.index as usize];
         record.thread = thread;
-        (record.task.take(), root)
+        record.task.take()
     }
 
     /// The function of an asynchronous operation has returned.

@@ -72,7 +72,8 @@ impl Task {
     /// Takes the function out.
     #[inline]
     pub(super) fn take(&mut self) -> Task {
-        std::mem::replace(self, Task::none())
+        // What is left behind is of no use without its table, and need not be overwritten.
+        Task { storage: Storage(self.storage.0), table: self.table.take() }
     }
 
     /// Calls it, once; nothing where there is none.

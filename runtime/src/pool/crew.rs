@@ -76,7 +76,10 @@ pub(super) fn take_slot() -> Option<(usize, &'static Slot)> {
         let free = busy.trailing_ones() as usize;
         let slot = JOBS.get(free)?;
         match BUSY.compare_exchange_weak(busy, busy | 1 << free, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => return Some((free, slot)),
+            Ok(_) => {
+                slot.raise_helped(slots(busy).map(Slot::helped).min().unwrap_or(0));
+                return Some((free, slot));
+            }
             Err(now) => busy = now,
         }
     }
@@ -102,28 +105,33 @@ pub(super) fn wake(wanted: u32) {
     }
 }
 
-/// The slots in use, beginning with another one for each worker, so that jobs side by side all find helpers.
-fn jobs(worker: u32) -> impl Iterator<Item = &'static Slot> {
-    let busy = BUSY.load(Ordering::Acquire);
-    let first = worker as usize % (busy.count_ones() as usize).max(1);
-    let used = move || (0..SLOTS).filter(move |i| busy >> i & 1 == 1);
-    used().skip(first).chain(used().take(first)).map(|i| &JOBS[i])
+/// The slots of these bits.
+fn slots(busy: u64) -> impl Iterator<Item = &'static Slot> {
+    (0..SLOTS).filter(move |i| busy >> i & 1 == 1).map(|i| &JOBS[i])
+}
+
+/// The slots in use.
+fn jobs() -> impl Iterator<Item = &'static Slot> {
+    slots(BUSY.load(Ordering::Acquire))
+}
+
+/// The job with work for this worker that was helped least: so jobs side by side share their helpers, phase by phase.
+fn least_helped(worker: u32) -> Option<&'static Slot> {
+    jobs().filter(|job| job.has_work(worker)).min_by_key(|job| job.helped())
 }
 
 /// Whether a job runs in which this worker takes part.
 fn runs(worker: u32) -> bool {
-    jobs(worker).any(|job| job.is_running_for(worker))
+    jobs().any(|job| job.is_running_for(worker))
 }
 
 fn work(worker: u32) {
     loop {
         let mut worked = false;
-        for job in jobs(worker) {
-            while job.work_once(worker) {
-                worked = true;
-            }
+        while let Some(job) = least_helped(worker) {
+            worked |= job.help(worker);
         }
-        let found = || jobs(worker).any(|job| job.has_work(worker));
+        let found = || jobs().any(|job| job.has_work(worker));
         if !worked && !spin_until(found, || runs(worker)) && !sleep(worker, found) {
             return;
         }

@@ -69,7 +69,7 @@ pub(crate) fn run(phases: Range<usize>, limit: usize, work: &dyn Work) -> Result
 }
 
 /// Spins until `done` holds; `false` if it takes too long. `inside`: whether a job is running that may have work soon.
-fn spin_until(done: impl Fn() -> bool, inside: impl Fn() -> bool) -> bool {
+pub(crate) fn spin_until(done: impl Fn() -> bool, inside: impl Fn() -> bool) -> bool {
     let start = Instant::now();
     loop {
         for _ in 0..32 {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::ticket::Ticket;
@@ -28,6 +28,8 @@ pub(super) struct Slot {
     task: AtomicPtr<Task<'static>>,
     /// Workers with this number or a higher one do not take part.
     limit: AtomicU32,
+    /// In how many phases workers have helped the jobs that were here.
+    helped: AtomicU64,
     finished: AtomicBool,
     panicked: AtomicBool,
     panic: Mutex<Option<String>>,
@@ -47,6 +49,7 @@ impl Slot {
             chunks: AtomicU32::new(0),
             task: AtomicPtr::new(std::ptr::null_mut()),
             limit: AtomicU32::new(0),
+            helped: AtomicU64::new(0),
             finished: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -59,6 +62,27 @@ impl Slot {
     /// Whether worker `worker` could claim a chunk now.
     pub(super) fn has_work(&self, worker: u32) -> bool {
         self.ticket.left() > 0 && worker < self.limit.load(Ordering::Acquire)
+    }
+
+    /// In how many phases workers have helped the jobs that were here.
+    pub(super) fn helped(&self) -> u64 {
+        self.helped.load(Ordering::Relaxed)
+    }
+
+    /// Counts as helped so often at least: whoever had nothing to be helped with has no claim to more help now.
+    pub(super) fn raise_helped(&self, floor: u64) {
+        self.helped.fetch_max(floor, Ordering::Relaxed);
+    }
+
+    /// Runs chunks of the present phase as `worker`, until none is left for it; `false` if there was none.
+    pub(super) fn help(&self, worker: u32) -> bool {
+        let phase = self.ticket.openings();
+        if !self.work_once(worker) {
+            return false;
+        }
+        self.helped.fetch_add(1, Ordering::Relaxed);
+        while self.ticket.openings() == phase && self.work_once(worker) {}
+        true
     }
 
     /// Whether a job is here, not yet finished, in which worker `worker` takes part.

@@ -29,6 +29,11 @@ impl Ticket {
         self.0.store(opening << LEFT_BITS | u64::from(chunks), Ordering::Release);
     }
 
+    /// How often a phase was opened.
+    pub(crate) fn openings(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) >> LEFT_BITS
+    }
+
     /// How many chunks are left.
     pub(crate) fn left(&self) -> u32 {
         self.0.load(Ordering::Acquire) as u32 & MAX_CHUNKS

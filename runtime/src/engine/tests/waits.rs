@@ -209,7 +209,7 @@ fn a_thread_that_pushes_too_much_is_held_back() {
                 engine.operation("wide").writes(a).bytes(bytes).push(|| ()).unwrap();
             }
         });
-        while engine.core().lock().waiters == 0 {
+        while engine.core().lock().waiters.asleep == 0 {
             std::thread::yield_now();
         }
         assert_eq!(pushed.load(Ordering::SeqCst), OPERATIONS);
