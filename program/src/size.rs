@@ -289,6 +289,19 @@ impl Size {
         self.terms().iter().fold(0, |sum: i64, (m, c)| sum.saturating_add(c.saturating_mul(m.eval(value))))
     }
 
+    /// The largest number that is counted with: far from the end of i64, so that nothing computed from a few of them overflows.
+    pub const LIMIT: i64 = 1 << 50;
+
+    /// The value under a binding of names, if no part of it is beyond [`Size::LIMIT`].
+    pub fn eval_within_limit(&self, value: &dyn Fn(&str) -> i64) -> Option<i64> {
+        let part = |(monomial, coefficient): &(Monomial, i64)| {
+            let names = monomial.names().iter().map(|name| i128::from(value(name).unsigned_abs()));
+            names.fold(i128::from(coefficient.unsigned_abs()), i128::saturating_mul)
+        };
+        let magnitude = self.terms().iter().map(part).fold(0, i128::saturating_add);
+        (magnitude <= i128::from(Size::LIMIT)).then(|| self.eval(value))
+    }
+
     /// Whether this is at most `other` for every value of the names, which are at least 1. `false` if that cannot be told.
     pub fn at_most(&self, other: &Size) -> bool {
         let gap = other - self;

@@ -18,8 +18,8 @@ use crate::routines;
 use crate::worker::MAX_DIMS;
 use access::{Element, Form};
 
-/// The largest size, step or number of points: far from the end of i64, so that products of a few of them with small numbers are, too.
-const LIMIT: i128 = 1 << 50;
+/// The largest size, step or number of points.
+const LIMIT: i128 = Size::LIMIT as i128;
 
 /// What is known of a buffer.
 #[derive(Clone, Debug)]
@@ -90,16 +90,7 @@ struct Numbers<'a> {
 impl Numbers<'_> {
     /// The value of a size, no part of which is beyond the limit.
     fn of(&self, size: &Size) -> Result<i64, Refused> {
-        let mut magnitude = 0i128;
-        for (monomial, coefficient) in size.terms() {
-            let names = monomial.names().iter().map(|name| i128::from((self.value)(name).unsigned_abs()));
-            let mut term = i128::from(coefficient.unsigned_abs());
-            for name in names {
-                term = term.checked_mul(name).unwrap_or(i128::MAX);
-            }
-            magnitude = magnitude.saturating_add(term);
-        }
-        if magnitude <= LIMIT { Ok(size.eval(self.value)) } else { Err(Refused::TooLarge) }
+        size.eval_within_limit(self.value).ok_or(Refused::TooLarge)
     }
 
     fn all<'s>(&self, sizes: impl IntoIterator<Item = &'s Size>) -> Result<Vec<i64>, Refused> {

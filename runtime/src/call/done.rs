@@ -7,7 +7,6 @@ use castnet_program::types::DType;
 
 use super::ready::{Operands, Ready};
 use super::sizes;
-use super::workspaces::Workspace;
 use crate::array::Array;
 use crate::ending::Outcome;
 use crate::error::{Error, Result};
@@ -49,8 +48,7 @@ impl<'e> Done<'e> {
 
     /// Gives the states that the call assigned to the model.
     pub(crate) fn commit(mut self, states: &mut States) {
-        let Workspace { frame, held, .. } = &mut *self.call.workspace;
-        frame.commit_states(&held[0].binding, states);
+        self.call.workspace.commit_states(states);
     }
 
     /// Runs the call again, launch by launch and without an ending, and says where the first value that is not finite comes from.
@@ -79,10 +77,9 @@ impl<'e> Done<'e> {
                 return Ok(Some(format!("parameter `{}`", parameter.name)));
             }
         }
-        let Workspace { frame, held, .. } = &mut *call.workspace;
-        frame.take_states(&held[0].binding, states)?;
+        call.workspace.take_states(states)?;
         // What is left of the run before must not be taken for a result of this one.
-        frame.begin(operands.scalars, Some(0));
+        call.workspace.frame.begin(operands.scalars, Some(0));
         call.place(operands);
         // A mask may well be filled with negative infinity, so that alone is the second guess.
         let mut guess = None;

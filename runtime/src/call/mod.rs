@@ -5,6 +5,7 @@
 mod done;
 mod ready;
 mod sizes;
+mod states;
 mod strides;
 mod workspaces;
 
@@ -188,7 +189,7 @@ impl<'e> Call<'e> {
             executable.forget(values);
             return Err(Error::Memory { function: program.name.clone(), bytes });
         }
-        frame.take_states(binding, states)?;
+        self.workspace.take_states(states)?;
         Ok(Ready::new(executable, program, self.workspace))
     }
 

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::array::Array;
 use crate::backend::cpu::{Binding, Frame};
-use crate::pool;
 
 /// So many calls in a row without need of an idle workspace, and its memory is given back.
 const PATIENCE: u64 = 1024;
@@ -21,6 +20,8 @@ pub(super) struct Workspace {
     pub(super) values: Vec<i64>,
     /// The strides alone.
     pub(super) strides: Vec<i64>,
+    /// The states that start anew in the present call, by number, with where they will lie in the model.
+    pub(super) new_states: Vec<(usize, Array)>,
     /// Bindings of the latest calls, the latest first.
     pub(super) held: Vec<Held>,
     calls: u64,
@@ -32,7 +33,8 @@ pub(super) struct Held {
     pub(super) results: Vec<Array>,
 }
 
-/// The workspaces that no call uses: at most one a thread, the one that was used last at hand without a lock.
+/// The workspaces that no call uses, the one that was used last at hand without a lock. A new one is made only while all others are in use, so there are
+/// never more than threads that called at the same time.
 pub(super) struct Workspaces {
     at_hand: AtomicPtr<Workspace>,
     rest: Mutex<Rest>,
@@ -67,8 +69,8 @@ impl Workspaces {
         idle.unwrap_or_default()
     }
 
-    /// Gives one back, of which `most` are kept.
-    fn give(&self, mut workspace: Box<Workspace>, most: usize) {
+    /// Gives one back.
+    fn give(&self, mut workspace: Box<Workspace>) {
         workspace.calls += 1;
         let has_waited = workspace.calls.is_multiple_of(PATIENCE);
         let before = self.swap(Some(workspace));
@@ -83,10 +85,6 @@ impl Workspaces {
             gone.extend(rest.idle.drain(..unused));
             rest.unused = rest.idle.len();
         }
-        while rest.idle.len() >= most.max(1) {
-            gone.extend(rest.idle.pop());
-        }
-        rest.unused = rest.unused.min(rest.idle.len());
         drop(rest);
         // Their memory is freed without the lock.
         drop(gone);
@@ -124,7 +122,7 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // SAFETY: nobody looks at it any more.
         let workspace = unsafe { ManuallyDrop::take(&mut self.workspace) };
-        self.from.give(workspace, pool::threads());
+        self.from.give(workspace);
     }
 }
 
@@ -149,26 +147,30 @@ mod tests {
         workspace
     }
 
+    /// However many calls overlap, and however many threads compute: none makes what is there already.
     #[test]
-    fn as_many_are_kept_as_there_are_threads() {
+    fn as_many_are_kept_as_were_used_at_once() {
         let workspaces = Workspaces::new();
         let all: Vec<_> = (1..=5).map(|mark| marked(&workspaces, mark)).collect();
-        all.into_iter().for_each(|workspace| workspaces.give(workspace, 3));
-        let mut kept: Vec<_> = (0..5).map(|_| number(&workspaces.take())).collect();
-        kept.sort_unstable();
-        assert_eq!(kept[..2], [0, 0]);
-        assert!(kept[2..].iter().all(|mark| *mark > 0), "{kept:?}");
+        all.into_iter().for_each(|workspace| workspaces.give(workspace));
+        for _ in 0..3 {
+            let all: Vec<_> = (0..5).map(|_| workspaces.take()).collect();
+            let mut marks: Vec<_> = all.iter().map(|workspace| number(workspace)).collect();
+            marks.sort_unstable();
+            assert_eq!(marks, [1, 2, 3, 4, 5]);
+            all.into_iter().for_each(|workspace| workspaces.give(workspace));
+        }
     }
 
     #[test]
     fn what_nobody_needs_is_given_back() {
         let workspaces = Workspaces::new();
         let both = [marked(&workspaces, 1), marked(&workspaces, 2)];
-        both.into_iter().for_each(|workspace| workspaces.give(workspace, 8));
+        both.into_iter().for_each(|workspace| workspaces.give(workspace));
         for _ in 0..3 * PATIENCE {
             let one = workspaces.take();
             assert_eq!(number(&one), 2);
-            workspaces.give(one, 8);
+            workspaces.give(one);
         }
         assert!(workspaces.rest.lock().unwrap().idle.is_empty());
     }
@@ -188,11 +190,12 @@ mod tests {
                         own.values.push(thread);
                         std::hint::spin_loop();
                         assert_eq!(number(&own), thread);
-                        workspaces.give(own, 3);
+                        workspaces.give(own);
                     }
                 });
             }
         });
-        assert!(workspaces.rest.lock().unwrap().idle.len() < 3);
+        // With the one at hand no more than there are threads.
+        assert!(workspaces.rest.lock().unwrap().idle.len() < 4);
     }
 }

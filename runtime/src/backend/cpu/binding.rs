@@ -1,6 +1,7 @@
 //! A program with its run-time sizes bound: what runs, in order, and where everything lies.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use castnet_kernels::isa::Isa;
@@ -12,7 +13,7 @@ use castnet_program::size::Size;
 use castnet_program::types::Type;
 
 use super::phases::{Phases, Steps};
-use super::places::StatePlaces;
+use super::places::{StatePlaces, Used};
 use super::rounds::{Ends, What};
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -91,17 +92,10 @@ impl<'a> Sizes<'a> {
     }
 
     pub(super) fn eval(&self, size: &Size) -> i64 {
-        // Far from the end of i64, so that nothing computed from sizes overflows.
-        const LIMIT: f64 = (1u64 << 50) as f64;
-        let magnitude = size.terms().iter().map(|(m, c)| {
-            let names = m.names().iter().map(|name| self.value(name) as f64);
-            (*c as f64).abs() * names.product::<f64>()
-        });
-        if magnitude.sum::<f64>() > LIMIT {
+        size.eval_within_limit(&|name| self.value(name)).unwrap_or_else(|| {
             self.huge.set(true);
-            return 0;
-        }
-        size.eval(&|name| self.value(name))
+            0
+        })
     }
 
     /// The value of a size that must not be negative.
@@ -298,6 +292,11 @@ impl Binding {
             What::Launch { launch, part } => (part + 1 == self.kernels[launch].parts()).then_some(launch),
             What::Ending(_) => None,
         }
+    }
+
+    /// The states that the program uses, with where each lies in the frame's.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&Used, Range<usize>)> {
+        self.states.used()
     }
 
     /// How many elements a buffer has in one round.

@@ -11,11 +11,8 @@ use castnet_program::types::DType;
 use super::binding::Binding;
 use super::phases::Phases;
 use super::run::Execution;
-use crate::array::Array;
 use crate::ending::Ending;
-use crate::error::Result;
 use crate::memory::{Memory, Shared};
-use crate::model::States;
 use crate::pool;
 use crate::verdict::RIGHT;
 
@@ -35,8 +32,6 @@ pub(crate) struct Frame {
     arena: Memory,
     /// The states of the call.
     states: Memory,
-    /// Those that start anew in it, by number, with where they will lie in the model.
-    new_states: Vec<(usize, Array)>,
     /// The words of the program's checks, and one of what is not finite.
     checks: Memory,
     /// What this step differs from others in.
@@ -86,30 +81,14 @@ impl Frame {
         }
     }
 
-    /// Takes the states of a model. Allocates only where a state starts anew.
-    ///
-    /// # Errors
-    /// If there is no memory for one that does.
-    pub(crate) fn take_states(&mut self, binding: &Binding, states: &States) -> Result<()> {
-        self.new_states.clear();
-        let memory = self.states.slice_mut::<u8>();
-        for used in &binding.states.used {
-            let start = binding.states.starts[used.state];
-            let new = states.read(used.state, &used.shape, &mut memory[start..start + used.bytes])?;
-            self.new_states.extend(new.filter(|_| used.assigned).map(|new| (used.state, new)));
-        }
-        Ok(())
+    /// The states of the call, which lie where the binding says.
+    pub(crate) fn states(&self) -> &[u8] {
+        self.states.slice()
     }
 
-    /// Gives the states that the call assigned to the model: the last task of an ending, and of a call without one.
-    pub(crate) fn commit_states(&mut self, binding: &Binding, states: &mut States) {
-        let memory = self.states.slice::<u8>();
-        for used in binding.states.used.iter().filter(|used| used.assigned) {
-            let start = binding.states.starts[used.state];
-            let new = self.new_states.iter().position(|(state, _)| *state == used.state);
-            let new = new.map(|at| self.new_states.swap_remove(at).1);
-            states.write(used.state, new, &memory[start..start + used.bytes]);
-        }
+    /// The same, to be written before it runs.
+    pub(crate) fn states_mut(&mut self) -> &mut [u8] {
+        self.states.slice_mut()
     }
 
     /// Gets ready for a run: nothing is wrong yet, and it begins with these scalars. `fill`: a byte for all of the arena.

@@ -1,5 +1,7 @@
 //! The states of a call: copied from the model, changed in memory of the frame's own, copied back once the call has succeeded.
 
+use std::ops::Range;
+
 use castnet_program::program::{Place, Program};
 
 use super::binding::Sizes;
@@ -11,15 +13,15 @@ pub(super) struct StatePlaces {
     /// Where each state of the net starts, and where the last one ends. States of the rounds of a loop lie one set after the other.
     pub(super) starts: Vec<usize>,
     pub(super) bytes: usize,
-    pub(super) used: Vec<Used>,
+    used: Vec<Used>,
 }
 
 /// A state that the program uses.
-pub(super) struct Used {
-    pub(super) state: usize,
-    pub(super) shape: Vec<usize>,
-    pub(super) bytes: usize,
-    pub(super) assigned: bool,
+pub(crate) struct Used {
+    pub(crate) state: usize,
+    pub(crate) shape: Vec<usize>,
+    bytes: usize,
+    pub(crate) assigned: bool,
 }
 
 impl StatePlaces {
@@ -51,6 +53,11 @@ impl StatePlaces {
             }
         }
         Ok(places)
+    }
+
+    /// The states that the program uses, with the bytes of the frame's that each is.
+    pub(super) fn used(&self) -> impl Iterator<Item = (&Used, Range<usize>)> {
+        self.used.iter().map(|used| (used, self.starts[used.state]..self.starts[used.state] + used.bytes))
     }
 
     /// Bytes from a state to one that stands `states` further in the net's list.
