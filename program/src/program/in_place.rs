@@ -9,6 +9,15 @@ impl Launch {
     /// Pairs (read, written) of buffers whose elements are read only at points that write the same element, and are as wide: others would lie on
     /// their neighbours. Of strided operands it holds if their strides are equal, which is for the call to see.
     pub fn in_place(&self, buffers: &[Buffer]) -> Vec<(usize, usize)> {
+        self.pairs(buffers, &|level| level == Level::Element)
+    }
+
+    /// The same where what is written may have one element a row, too: such pairs no plan asks for, but they do no harm.
+    pub fn may_lie_alike(&self, buffers: &[Buffer]) -> Vec<(usize, usize)> {
+        self.pairs(buffers, &|_| true)
+    }
+
+    fn pairs(&self, buffers: &[Buffer], levels: &dyn Fn(Level) -> bool) -> Vec<(usize, usize)> {
         if matches!(self.family, Family::Scatter(_) | Family::Routine { .. }) {
             return vec![];
         }
@@ -50,7 +59,7 @@ impl Launch {
         let mut seen: FxHashSet<(usize, usize)> = FxHashSet::default();
         let mut pairs = vec![];
         for (store, at) in self.stores.iter().zip(written) {
-            let Some(at) = at.filter(|&at| self.stages[at].level == Level::Element) else { continue };
+            let Some(at) = at.filter(|&at| levels(self.stages[at].level)) else { continue };
             let stored = &stored[&store.buffer];
             for (from, positions, last) in &read {
                 // Every stage goes over all elements of a row before the next one does.

@@ -1,6 +1,6 @@
 //! Whether what a launch writes shares memory with anything else that it touches, in any round of the loops around it.
 
-use castnet_program::program::{Access, Family, Launch, Place, Source, Target, Task, TaskKind};
+use castnet_program::program::{Launch, Place, Task, TaskKind};
 
 use super::binding::{Home, Sizes};
 use crate::error::{Error, Result};
@@ -73,7 +73,8 @@ impl Lie<'_> {
     fn of(&self, launch: &Launch, counts: &[i64]) -> Option<(usize, usize)> {
         for (number, written) in writes(launch).enumerate() {
             let mut shared = reads(launch).filter(|&read| self.share(written, read, counts));
-            let over = shared.find(|&read| !self.lie_alike(read, written) || !is_in_place(launch, read, written));
+            let in_place = |read| launch.may_lie_alike(&self.sizes.program.buffers).contains(&(read, written));
+            let over = shared.find(|&read| !self.lie_alike(read, written) || !in_place(read));
             if let Some(read) = over {
                 return Some((written, read));
             }
@@ -143,34 +144,4 @@ impl Lie<'_> {
             first.max(0) < count && first.max(0) * by.abs() < high
         })
     }
-}
-
-/// Whether every element of a buffer is read only at the points that write the same element of another one, and before they do: every stage goes
-/// over all points of a row before the next one does.
-fn is_in_place(launch: &Launch, read: usize, written: usize) -> bool {
-    let by_index = matches!(launch.family, Family::Flat | Family::Row | Family::Column | Family::Tile(_));
-    let mut loads = launch.loads.iter().filter(|load| load.buffer == read);
-    let stored = |load: &Access| {
-        launch.stores.iter().any(|store| store.buffer == written && store.long_axes().eq(load.long_axes()))
-    };
-    let same_places = loads.all(stored) && !launch.operands().contains(&read);
-    let of = |load: &usize| launch.loads[*load].buffer == read;
-    let (mut last_read, mut first_write) = (0, usize::MAX);
-    for (at, stage) in launch.stages.iter().enumerate() {
-        for source in &stage.inputs {
-            match source {
-                Source::Load(load) if of(load) => last_read = at,
-                Source::Gather { index, .. } if of(index) => last_read = at,
-                // Where indices say, it is read at any point.
-                Source::Gather { from, .. } if of(from) => return false,
-                Source::Load(_) | Source::Gather { .. } | Source::Acc | Source::Row(_) => {}
-                Source::Index(_) | Source::Size(_) | Source::LossScale | Source::Random { .. } => {}
-            }
-        }
-        let writes = |target: &Target| matches!(target, Target::Store(to) if launch.stores[*to].buffer == written);
-        if stage.outputs.iter().any(writes) {
-            first_write = first_write.min(at);
-        }
-    }
-    by_index && same_places && last_read <= first_write
 }
