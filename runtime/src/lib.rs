@@ -22,6 +22,7 @@ mod mirrors;
 pub mod model;
 pub mod net;
 pub mod optimizer;
+mod panics;
 mod pool;
 mod replace;
 pub mod train;

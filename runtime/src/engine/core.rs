@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::current::{self, Open};
-use super::dependencies::{Id, Mode, Outcome, State as Stage, VariableId};
-use super::error::{Error, Failures, Origin, Result, panic_message};
+use super::dependencies::{Id, Mode, Outcome, Stage, VariableId};
+use super::error::{Error, Failures, Origin, Result};
 use super::state::{Search, State};
 use super::task::{Called, Start, Task};
 use super::{fork, worker};
+use crate::panics::panic_message;
 
 /// What whoever waits for an operation is told.
 pub(super) type Ended = OnceLock<Result<()>>;
@@ -162,7 +163,7 @@ impl Core {
         self.announce(&mut state, None);
         if gate.is_some() {
             // With all that it pushes.
-            let target = Target::Epoch(state.epochs.close());
+            let target = Awaited::Epoch(state.epochs.close());
             state = self.wait(state, &target, None).0;
         }
         unlock(state);
@@ -173,7 +174,7 @@ impl Core {
     #[cold]
     fn hold_back<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, pusher: usize, bytes: u64) -> Locked<'a> {
         state.hold(pusher, true);
-        state = self.wait(state, &Target::Window { pusher, bytes }, None).0;
+        state = self.wait(state, &Awaited::Window { pusher, bytes }, None).0;
         state.hold(pusher, false);
         state
     }
@@ -344,7 +345,7 @@ impl Core {
     pub(super) fn wait<'a>(
         self: &'a Arc<Core>,
         mut state: Locked<'a>,
-        target: &Target,
+        target: &Awaited,
         deadline: Option<Instant>,
     ) -> (Locked<'a>, bool) {
         let mut search = Search::default();
@@ -374,7 +375,7 @@ impl Core {
     pub(super) fn wait_by<'a>(
         self: &'a Arc<Core>,
         mut state: Locked<'a>,
-        target: &Target,
+        target: &Awaited,
         deadline: Option<Instant>,
         wait: impl FnOnce() -> Origin,
     ) -> (Locked<'a>, Result<bool>) {
@@ -386,11 +387,11 @@ impl Core {
             return (state, Err(Arc::new(Error::WaitsForItself { operation, wait: wait() })));
         }
         let own = inside.filter(|open| open.core == self.address()).map(|open| open.id);
-        if let (Some(own), Target::Operation(target)) = (own, target) {
+        if let (Some(own), Awaited::Operation(target)) = (own, target) {
             state.waits.push((own, *target));
         }
         let (mut state, in_time) = self.wait(state, target, deadline);
-        if let (Some(own), Target::Operation(_)) = (own, target) {
+        if let (Some(own), Awaited::Operation(_)) = (own, target) {
             let place = state.waits.iter().rposition(|(waiter, _)| *waiter == own);
             place.map(|place| state.waits.swap_remove(place));
         }
@@ -421,7 +422,7 @@ impl Core {
         let Some(id) = state.register_marker(variable, mode, wait(), ended.clone()) else {
             return Err(Arc::new(Error::Memory { operation: wait() }));
         };
-        let (mut state, in_time) = self.wait_by(state, &Target::Operation(id), deadline, wait);
+        let (mut state, in_time) = self.wait_by(state, &Awaited::Operation(id), deadline, wait);
         if state.dependencies.state(id) != Stage::Finished {
             state.withdraw(id);
             self.announce(&mut state, None);
@@ -443,7 +444,7 @@ impl Core {
         }
         let _gate = self.gate();
         let mut state = self.lock();
-        let target = Target::Epoch(state.epochs.close());
+        let target = Awaited::Epoch(state.epochs.close());
         let (mut state, in_time) = self.wait_by(state, &target, deadline, wait);
         match in_time {
             Ok(true) => state.take_failures().map(|()| true),
@@ -454,7 +455,7 @@ impl Core {
 }
 
 /// What somebody waits for.
-pub(super) enum Target {
+pub(super) enum Awaited {
     /// The end of an operation.
     Operation(Id),
     /// The end of all operations of this epoch and those before it.

@@ -27,7 +27,7 @@ pub(super) enum Mode {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum Stage {
     /// Finished, or never there.
     Finished,
     Waiting,
@@ -87,7 +87,7 @@ struct Node {
     /// How many of them are not granted.
     missing: u32,
     priority: i32,
-    state: State,
+    state: Stage,
 }
 
 struct Variable<E> {
@@ -128,7 +128,7 @@ fn grant(nodes: &mut [Node], link: &mut Link, ready: &mut Vec<Id>) {
     let node = &mut nodes[link.operation as usize];
     node.missing -= 1;
     if node.missing == 0 {
-        node.state = State::Ready;
+        node.state = Stage::Ready;
         ready.push(Id { index: link.operation, ticket: node.ticket });
     }
 }
@@ -215,10 +215,10 @@ impl<E: Clone> Dependencies<E> {
     }
 
     /// Where an operation stands.
-    pub(super) fn state(&self, id: Id) -> State {
+    pub(super) fn state(&self, id: Id) -> Stage {
         match self.nodes.get(id.index as usize) {
             Some(node) if node.ticket == id.ticket => node.state,
-            _ => State::Finished,
+            _ => Stage::Finished,
         }
     }
 
@@ -251,7 +251,7 @@ impl<E: Clone> Dependencies<E> {
                 return false;
             }
             let index = self.nodes.len() as u32;
-            let (priority, state) = (0, State::Finished);
+            let (priority, state) = (0, Stage::Finished);
             let node = Node { ticket: 0, seen: 0, links: 0, len: 0, room: 0, free: NONE, missing: 0, priority, state };
             self.nodes.push(node);
             self.free_node = index;
@@ -323,7 +323,7 @@ impl<E: Clone> Dependencies<E> {
         }
         node.len = free - node.links;
         (node.ticket, node.seen, node.missing, node.priority) = (id.ticket, 0, missing, priority);
-        node.state = if missing == 0 { State::Ready } else { State::Waiting };
+        node.state = if missing == 0 { Stage::Ready } else { Stage::Waiting };
         #[cfg(test)]
         self.plant(id.index);
         if missing > 0 && (priority != 0 || self.uneven > 0) {
@@ -336,8 +336,8 @@ impl<E: Clone> Dependencies<E> {
     #[inline]
     pub(super) fn start(&mut self, id: Id) -> Option<E> {
         let node = &mut self.nodes[id.index as usize];
-        debug_assert!(node.ticket == id.ticket && node.state == State::Ready);
-        node.state = State::Running;
+        debug_assert!(node.ticket == id.ticket && node.state == Stage::Ready);
+        node.state = Stage::Running;
         if self.poisoned > 0 { self.poison_of(id) } else { None }
     }
 
@@ -351,7 +351,7 @@ impl<E: Clone> Dependencies<E> {
     /// Ends an operation that was started; those that are ready because of it go to `ready`.
     #[inline]
     pub(super) fn complete(&mut self, id: Id, outcome: &Outcome<E>, ready: &mut Vec<Id>) {
-        debug_assert!(self.state(id) == State::Running);
+        debug_assert!(self.state(id) == Stage::Running);
         if self.poisoned > 0 || !matches!(outcome, Outcome::Done) {
             self.settle(id, outcome);
         }
@@ -384,7 +384,7 @@ impl<E: Clone> Dependencies<E> {
 
     /// Takes out an operation that does nothing, in any state, as if it had never been.
     pub(super) fn withdraw(&mut self, id: Id, ready: &mut Vec<Id>) {
-        debug_assert!(self.state(id) != State::Finished);
+        debug_assert!(self.state(id) != Stage::Finished);
         self.take_out(id, false, ready);
     }
 
@@ -432,10 +432,10 @@ impl<E: Clone> Dependencies<E> {
     pub(super) fn find_ready(&mut self, stack: &mut Vec<Id>, search: u64) -> Option<Id> {
         while let Some(&top) = stack.last() {
             match self.state(top) {
-                State::Ready => return Some(top),
-                State::Waiting if self.visit(top, search) => self.blockers(top, |blocker| stack.push(blocker)),
+                Stage::Ready => return Some(top),
+                Stage::Waiting if self.visit(top, search) => self.blockers(top, |blocker| stack.push(blocker)),
                 // Nobody can help with it, or all that it waits for has been looked at.
-                State::Finished | State::Running | State::Waiting => _ = stack.pop(),
+                Stage::Finished | Stage::Running | Stage::Waiting => _ = stack.pop(),
             }
         }
         None
@@ -488,11 +488,11 @@ impl<E: Clone> Dependencies<E> {
             self.blocker_nodes(operation, |blocker| stack.push(blocker));
             for i in (reached..stack.len()).rev() {
                 let node = &mut self.nodes[stack[i] as usize];
-                let unstarted = node.state != State::Running;
+                let unstarted = node.state != Stage::Running;
                 if unstarted && node.priority < priority {
                     self.uneven = self.uneven + usize::from(priority != 0) - usize::from(node.priority != 0);
                     node.priority = priority;
-                    if node.state == State::Ready {
+                    if node.state == Stage::Ready {
                         raised.push(Id { index: stack[i], ticket: node.ticket });
                         stack.swap_remove(i);
                     }
@@ -513,7 +513,7 @@ impl<E: Clone> Dependencies<E> {
         let node = &mut self.nodes[index as usize];
         self.uneven -= usize::from(node.priority != 0);
         node.ticket = 0;
-        node.state = State::Finished;
+        node.state = Stage::Finished;
         node.free = self.free_node;
         self.free_node = index;
     }

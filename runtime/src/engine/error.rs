@@ -208,12 +208,3 @@ impl<E: Into<BoxError>> IntoResult for Result<(), E> {
         self.map_err(Into::into)
     }
 }
-
-/// What the payload of a panic says.
-pub(super) fn panic_message(payload: Box<dyn std::any::Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_string());
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    // Dropping a payload may panic itself; leaking it in this rare case cannot.
-    std::mem::forget(payload);
-    text.unwrap_or_else(|| "no message".to_string())
-}

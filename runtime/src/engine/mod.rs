@@ -44,7 +44,7 @@ mod worker;
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 pub use error::{BoxError, Error, Failures, IntoResult, Origin, Result};
@@ -88,6 +88,12 @@ impl Engine {
     /// An engine with so many threads. Without any, operations run on threads that wait for them.
     pub fn new(workers: usize) -> Engine {
         Engine(Arc::new(Alive(Core::new(workers, false))))
+    }
+
+    /// The process's engine, on which loaders, checkpoints and networks put their work; it is there until the process ends.
+    pub fn global() -> &'static Engine {
+        static GLOBAL: OnceLock<Engine> = OnceLock::new();
+        GLOBAL.get_or_init(|| Engine::new(crate::pool::threads() - 1))
     }
 
     /// An engine that runs each operation while it is pushed, one after the other: for finding out whether a mistake has to do with

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Ended, Request, Target};
+use super::core::{Awaited, Core, Ended, Request};
 use super::dependencies::{Id, Mode};
 use super::error::{BoxError, Error, IntoResult, Origin, Result};
 use super::task::{Called, Start};
@@ -215,7 +215,7 @@ impl Handle {
             return Err(Arc::new(Error::Forked { operation: wait() }));
         }
         let _gate = self.core.gate();
-        let in_time = self.core.wait_by(self.core.lock(), &Target::Operation(self.id), deadline, wait).1?;
+        let in_time = self.core.wait_by(self.core.lock(), &Awaited::Operation(self.id), deadline, wait).1?;
         self.ended.get().map_or(Ok(in_time), |result| result.clone().map(|()| true))
     }
 

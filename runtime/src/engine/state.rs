@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::bell::Waiting;
-use super::core::{Ended, Request, Target};
-use super::dependencies::{Dependencies, Id, Mode, Outcome, State as Stage, VariableId};
+use super::core::{Awaited, Ended, Request};
+use super::dependencies::{Dependencies, Id, Mode, Outcome, Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
 use super::task::{Called, Task};
@@ -444,23 +444,23 @@ impl State {
         self.pushers[pusher].held = held;
     }
 
-    pub(super) fn has_happened(&self, target: &Target) -> bool {
+    pub(super) fn has_happened(&self, target: &Awaited) -> bool {
         match *target {
-            Target::Operation(id) => self.dependencies.state(id) == Stage::Finished,
-            Target::Epoch(epoch) => self.epochs.is_over(epoch),
+            Awaited::Operation(id) => self.dependencies.state(id) == Stage::Finished,
+            Awaited::Epoch(epoch) => self.epochs.is_over(epoch),
             // Not as soon as one more fits, or the thread would sleep and wake once an operation.
-            Target::Window { pusher, bytes } => {
+            Awaited::Window { pusher, bytes } => {
                 !self.accepts || self.pushers[pusher].operations <= OPERATIONS * 3 / 4 && self.has_room(pusher, bytes)
             }
         }
     }
 
     /// An operation that is ready and that `target` waits for.
-    pub(super) fn help(&mut self, target: &Target, search: &mut Search) -> Option<Id> {
+    pub(super) fn help(&mut self, target: &Awaited, search: &mut Search) -> Option<Id> {
         let all = match *target {
-            Target::Operation(_) => false,
-            Target::Epoch(epoch) => self.epochs.none_after(epoch),
-            Target::Window { pusher, .. } => self.pushers[pusher].operations == self.epochs.unfinished,
+            Awaited::Operation(_) => false,
+            Awaited::Epoch(epoch) => self.epochs.none_after(epoch),
+            Awaited::Window { pusher, .. } => self.pushers[pusher].operations == self.epochs.unfinished,
         };
         if all {
             return self.pop_any();
@@ -484,13 +484,13 @@ impl State {
     }
 
     /// The operations that `target` waits for, the oldest last.
-    fn unfinished_of(&self, target: &Target, found: &mut Vec<Id>) {
+    fn unfinished_of(&self, target: &Awaited, found: &mut Vec<Id>) {
         let all = (0..self.dependencies.places()).filter_map(|index| self.dependencies.at(index));
         let record = |id: &Id| &self.records[id.index as usize];
         match *target {
-            Target::Operation(id) => found.push(id),
-            Target::Epoch(epoch) => found.extend(all.filter(|id| record(id).epoch <= epoch)),
-            Target::Window { pusher, .. } => found.extend(all.filter(|id| record(id).pusher == Some(pusher))),
+            Awaited::Operation(id) => found.push(id),
+            Awaited::Epoch(epoch) => found.extend(all.filter(|id| record(id).epoch <= epoch)),
+            Awaited::Window { pusher, .. } => found.extend(all.filter(|id| record(id).pusher == Some(pusher))),
         }
         found.sort_unstable_by_key(|id| std::cmp::Reverse(id.ticket));
     }
@@ -502,7 +502,7 @@ impl State {
     }
 
     /// An operation whose function this thread is inside of, and that must end before `target` can happen.
-    pub(super) fn comes_after_open(&mut self, target: &Target, thread: u64) -> Option<Id> {
+    pub(super) fn comes_after_open(&mut self, target: &Awaited, thread: u64) -> Option<Id> {
         let mut stack = vec![];
         self.unfinished_of(target, &mut stack);
         let search = self.dependencies.new_search();

@@ -129,9 +129,8 @@ impl Model {
     /// # Panics
     /// If there is no memory for as many bytes as they took just before.
     pub fn reset_states(&mut self) {
-        if let Ok(states) = self.states.own(&self.loaded.net.name) {
-            states.values.clear();
-        }
+        // The old ones go first.
+        self.states = CopyOnWrite::new(States::restored(&self.loaded, self.seed, vec![]));
         let states = States::new(&self.loaded, self.seed).unwrap_or_else(|error| panic!("{error}"));
         self.states = CopyOnWrite::new(states);
     }

@@ -1,6 +1,5 @@
 //! A slot in which a job runs: static memory, so that a late worker may look at it at any time. One of the few modules with `unsafe`.
 
-use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
@@ -8,6 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::ticket::Ticket;
 use super::{Work, crew, spin_until};
+use crate::panics::panic_message;
 
 /// What the chunks of a job do, on the stack of the thread that called for it.
 pub(super) struct Task<'a> {
@@ -128,9 +128,7 @@ impl Slot {
             let chunk = (chunks - left) as usize;
             let run = AssertUnwindSafe(|| task.work.run(phase, chunk, worker as usize));
             if let Err(payload) = catch_unwind(run) {
-                self.note_panic(payload.as_ref());
-                // Dropping a payload may panic itself; leaking it in this rare case cannot.
-                std::mem::forget(payload);
+                self.note_panic(panic_message(payload));
             }
         }
         // Release what this chunk wrote; the last one acquires what all of them wrote and hands it on when it opens the next phase.
@@ -159,12 +157,10 @@ impl Slot {
         }
     }
 
-    fn note_panic(&self, payload: &(dyn Any + Send)) {
-        let text = payload.downcast_ref::<&str>().map(|s| (*s).to_string());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    fn note_panic(&self, message: String) {
         let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.panicked.swap(true, Ordering::Relaxed) {
-            *first = Some(text.unwrap_or_else(|| "no message".to_string()));
+            *first = Some(message);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Random programs for the state machine, held against sets of bits: what is ready are the operations without unfinished earlier conflicts.
 
 use super::Random;
-use crate::engine::dependencies::{Dependencies, Id, Mode, Outcome, State, VariableId};
+use crate::engine::dependencies::{Dependencies, Id, Mode, Outcome, Stage, VariableId};
 
 const PROGRAMS: u64 = 100_000;
 
@@ -13,7 +13,7 @@ struct Operation {
     /// Those of them whose contents before do not matter.
     overwrites: u64,
     priority: i32,
-    state: State,
+    state: Stage,
     fails: bool,
     cancelled: bool,
     /// Withdrawn in place of being run.
@@ -46,7 +46,7 @@ impl Program {
     }
 
     fn unfinished(&self) -> impl DoubleEndedIterator<Item = &Operation> {
-        self.operations.iter().filter(|operation| operation.state != State::Finished)
+        self.operations.iter().filter(|operation| operation.state != Stage::Finished)
     }
 
     /// Pushes an operation; with `fault`, one of its edges is left out, if it has any: whether it had.
@@ -85,7 +85,7 @@ impl Program {
         let mut raised = vec![];
         let id = self.machine.register(&accesses, priority, &mut raised).unwrap();
         let state = self.machine.state(id);
-        if state == State::Ready {
+        if state == Stage::Ready {
             self.ready.push(id);
         }
         self.operations.push(Operation {
@@ -94,7 +94,7 @@ impl Program {
             writes,
             overwrites,
             priority,
-            state: State::Waiting,
+            state: Stage::Waiting,
             fails,
             cancelled: false,
             marker,
@@ -110,9 +110,9 @@ impl Program {
         waited_for[number - 1] = true;
         for i in (0..number - 1).rev() {
             let operation = &self.operations[i];
-            let alive = operation.state != State::Finished;
+            let alive = operation.state != Stage::Finished;
             waited_for[i] = alive && (i + 1..number).any(|j| waited_for[j] && operation.conflicts(&self.operations[j]));
-            if waited_for[i] && operation.state != State::Running && operation.priority < priority {
+            if waited_for[i] && operation.state != Stage::Running && operation.priority < priority {
                 self.operations[i].priority = priority;
                 if self.ready.contains(&self.operations[i].id) {
                     expected.push(self.operations[i].id);
@@ -144,7 +144,7 @@ impl Program {
             if missing != waits {
                 return Err(format!("{:?} waits for {missing} variables, not {waits}", operation.id));
             }
-            if operation.state != State::Running {
+            if operation.state != Stage::Running {
                 if waits == 0 {
                     ready.push(operation.id);
                 }
@@ -168,9 +168,9 @@ impl Program {
     fn check_search(&mut self) -> Result<(), String> {
         let last = self.random.below(self.operations.len());
         let mut needed = vec![false; last + 1];
-        needed[last] = self.operations[last].state != State::Finished;
+        needed[last] = self.operations[last].state != Stage::Finished;
         for i in (0..last).rev() {
-            needed[i] = self.operations[i].state != State::Finished
+            needed[i] = self.operations[i].state != Stage::Finished
                 && (i + 1..=last).any(|j| needed[j] && self.operations[i].conflicts(&self.operations[j]));
         }
         let helpful: Vec<Id> = (0..=last)
@@ -189,7 +189,7 @@ impl Program {
     /// Starts or ends an operation, or takes a marker out; `false` if there is none.
     fn advance(&mut self) -> bool {
         let running: Vec<usize> =
-            (0..self.operations.len()).filter(|&i| self.operations[i].state == State::Running).collect();
+            (0..self.operations.len()).filter(|&i| self.operations[i].state == Stage::Running).collect();
         let start = !self.ready.is_empty() && (running.is_empty() || self.random.one_in(2));
         let mut ready = vec![];
         if start {
@@ -197,7 +197,7 @@ impl Program {
             let Some(number) = self.operations.iter().position(|operation| operation.id == id) else { return false };
             let root = self.machine.start(id);
             let operation = &mut self.operations[number];
-            operation.state = State::Running;
+            operation.state = Stage::Running;
             operation.ended = Some(match root {
                 _ if operation.cancelled => Outcome::Skipped(number),
                 Some(root) => Outcome::Skipped(root),
@@ -205,7 +205,7 @@ impl Program {
                 None => Outcome::Done,
             });
             if operation.marker {
-                operation.state = State::Finished;
+                operation.state = Stage::Finished;
                 operation.ended = None;
                 self.machine.withdraw(id, &mut ready);
             }
@@ -214,7 +214,7 @@ impl Program {
                 return false;
             }
             let operation = &mut self.operations[running[self.random.below(running.len())]];
-            operation.state = State::Finished;
+            operation.state = Stage::Finished;
             let Some(outcome) = &operation.ended else { return false };
             self.machine.complete(operation.id, outcome, &mut ready);
         }
@@ -226,9 +226,9 @@ impl Program {
     fn disturb(&mut self) {
         let number = self.random.below(self.operations.len());
         let operation = &mut self.operations[number];
-        if operation.state == State::Waiting {
+        if operation.state == Stage::Waiting {
             if operation.marker {
-                operation.state = State::Finished;
+                operation.state = Stage::Finished;
                 let id = operation.id;
                 self.ready.retain(|ready| *ready != id);
                 self.machine.withdraw(id, &mut self.ready);
@@ -348,7 +348,7 @@ fn records_are_used_again_and_ids_are_not() {
     for round in 0..1000 {
         let accesses = [(variables[round % 4], Mode::Write), (variables[(round + 1) % 4], Mode::Read)];
         let id = machine.register(&accesses, 0, &mut vec![]).unwrap();
-        assert!(before.is_none_or(|before| machine.state(before) == State::Finished && before != id));
+        assert!(before.is_none_or(|before| machine.state(before) == Stage::Finished && before != id));
         assert_eq!(machine.start(id), None);
         machine.complete(id, &Outcome::Done, &mut vec![]);
         before = Some(id);
