@@ -59,16 +59,22 @@ pub(super) struct Request {
 impl Core {
     /// An engine with so many workers for its first queue, or a serial one.
     pub(super) fn new(workers: usize, serial: bool) -> Arc<Core> {
-        fork::watch();
-        let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
-        let core = Arc::new(Core {
-            state: Mutex::new(State::new()),
-            serial,
-            forks: fork::forks(),
-            threads: Mutex::new(vec![]),
-        });
+        let core = Core::without_queues(serial);
         core.add_queue(workers);
         core
+    }
+
+    /// One whose first queue the pool's crew serves.
+    pub(super) fn for_crew() -> Arc<Core> {
+        let core = Core::without_queues(false);
+        core.lock().add_queue(true);
+        core
+    }
+
+    fn without_queues(serial: bool) -> Arc<Core> {
+        fork::watch();
+        let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
+        Arc::new(Core { state: Mutex::new(State::new()), serial, forks: fork::forks(), threads: Mutex::new(vec![]) })
     }
 
     pub(super) fn address(&self) -> NonZero<usize> {
@@ -81,7 +87,7 @@ impl Core {
 
     /// A further queue with threads of its own; where the system gives fewer, those that there are do the work, or those that wait.
     pub(super) fn add_queue(self: &Arc<Core>, workers: usize) -> u32 {
-        let queue = self.lock().add_queue();
+        let queue = self.lock().add_queue(false);
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..workers {
             let core = self.clone();
@@ -293,9 +299,7 @@ impl Core {
         for (number, queue) in state.queues.iter_mut().enumerate() {
             let others = std::mem::take(&mut queue.fresh).saturating_sub(usize::from(takes == Some(number)));
             if others > 0 {
-                let sleepers = others.saturating_sub(queue.workers.awake);
-                queue.workers.call(sleepers);
-                left |= sleepers > queue.workers.asleep;
+                left |= !queue.call(others);
             }
         }
         if std::mem::take(&mut state.news) || left {
@@ -305,10 +309,9 @@ impl Core {
 
     /// Wakes somebody for what is ready.
     pub(super) fn hand_over(state: &State) {
-        for queue in state.queues.iter().filter(|queue| !queue.ready.is_empty()) {
-            match queue.workers.awake + queue.workers.asleep {
-                0 => state.waiters.call(usize::MAX),
-                _ => queue.workers.call(1),
+        for queue in &state.queues {
+            if !queue.call_another() {
+                state.waiters.call(usize::MAX);
             }
         }
     }

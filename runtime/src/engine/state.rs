@@ -12,6 +12,7 @@ use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
 use super::task::{Called, Task};
 use super::{BYTES, OPERATIONS};
+use crate::pool;
 
 /// More failures than this are counted and not kept for whoever waits for all.
 const FAILURES: usize = 1024;
@@ -51,12 +52,37 @@ impl Record {
     }
 }
 
-/// Operations that threads of their own run.
+/// Operations that threads of their own run, or the pool's crew.
 pub(super) struct Queue {
     pub(super) ready: Ready,
     /// Put there and not yet announced.
     pub(super) fresh: usize,
     pub(super) workers: Waiting,
+    crew: bool,
+}
+
+impl Queue {
+    /// Calls workers for so many operations: whether each of these will be taken by one that was idle.
+    pub(super) fn call(&self, operations: usize) -> bool {
+        if self.crew {
+            return pool::call_for_operations(self.ready.len(), operations);
+        }
+        let sleepers = operations.saturating_sub(self.workers.awake);
+        self.workers.call(sleepers);
+        sleepers <= self.workers.asleep
+    }
+
+    /// Calls a worker for what was left to others: whether there is an idle one.
+    pub(super) fn call_another(&self) -> bool {
+        match self.crew {
+            true => pool::call_for_operations(self.ready.len(), usize::from(!self.ready.is_empty())),
+            false if self.ready.is_empty() => true,
+            false => {
+                self.workers.call(1);
+                self.workers.awake + self.workers.asleep > 0
+            }
+        }
+    }
 }
 
 pub(super) struct State {
@@ -122,8 +148,10 @@ impl State {
         }
     }
 
-    pub(super) fn add_queue(&mut self) -> u32 {
-        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default() });
+    /// A further queue; with `crew` for the pool's, which counts as waiting always: it is called without the lock.
+    pub(super) fn add_queue(&mut self, crew: bool) -> u32 {
+        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default(), crew });
+        self.idle += usize::from(crew);
         self.queues.len() as u32 - 1
     }
 
