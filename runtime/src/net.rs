@@ -221,6 +221,12 @@ impl Loaded {
         Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
     }
 
+    /// `LeNet.scores`.
+    pub(crate) fn qualified(&self, function: usize) -> String {
+        let known = self.net.functions.get(function).map_or("", |function| &function.name);
+        format!("{}.{known}", self.net.name)
+    }
+
     /// One of the two programs of a function.
     pub(crate) fn program(&self, function: usize, training: bool) -> Result<&Program> {
         let none = |what: String| Error::NoFunction { net: self.net.name.clone(), what };

@@ -27,8 +27,10 @@ impl Model {
     /// the old one or the new one.
     ///
     /// # Errors
-    /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not.
+    /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not; if the model is
+    /// [torn](Error::Torn).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.is_whole()?;
         write(path.as_ref(), self.tensors(str::to_string), None)
     }
 

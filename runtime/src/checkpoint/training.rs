@@ -73,6 +73,7 @@ impl Model {
     ) -> Result<()> {
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
+        self.is_whole().and(state.is_whole(optimizer.name()))?;
         let mut tensors = self.tensors(str::to_string);
         if let Some((average, _)) = average {
             tensors.extend(average.tensors(|key| state_key(AVERAGE, key)));

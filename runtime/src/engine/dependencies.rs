@@ -277,6 +277,11 @@ impl<E: Clone> Dependencies<E> {
         &self.links[node.links as usize..][..node.len as usize]
     }
 
+    /// The variables of the operation that is at a place, or was there last.
+    pub(super) fn named_by(&self, index: u32) -> impl Iterator<Item = VariableId> {
+        self.links_of(index).iter().map(|link| VariableId(link.variable))
+    }
+
     /// Adds an operation behind all that there are; it is `Ready` or `Waiting`.
     ///
     /// A variable may be named several times: one that is written too is written, and overwritten only if it is so each time. Operations

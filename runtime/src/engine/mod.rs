@@ -33,12 +33,14 @@ mod current;
 mod dependencies;
 mod error;
 mod fork;
+mod holders;
 mod operation;
 mod ready;
 mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod worker;
 
 use std::borrow::Cow;
@@ -53,6 +55,8 @@ pub use operation::{Handle, OnComplete, Operation};
 use self::core::Core;
 use crate::pool;
 use dependencies::{Mode, VariableId};
+use turn::{Calls, Word};
+pub(crate) use turn::{Claim, Turn, Use};
 use worker::Crew;
 
 /// A thread that has pushed so many operations that are not finished waits before it pushes another one.
@@ -99,6 +103,9 @@ impl Engine {
     pub fn global() -> &'static Engine {
         static GLOBAL: OnceLock<Engine> = OnceLock::new();
         GLOBAL.get_or_init(|| {
+            if Calls::of_process() == Calls::Serial {
+                return Engine::serial();
+            }
             let core = Core::for_crew();
             pool::serve(Box::leak(Box::new(Crew(core.clone()))));
             Engine(Arc::new(Alive(core)))
@@ -113,6 +120,12 @@ impl Engine {
 
     fn core(&self) -> &Arc<Core> {
         &self.0.0
+    }
+
+    fn variable_of(&self, word: &Arc<Word>) -> Variable {
+        let core = self.core();
+        let id = if core.is_forked() { VariableId(0) } else { core.variable_of(word) };
+        Variable(Arc::new(Named { core: core.clone(), id }))
     }
 
     /// A new variable.

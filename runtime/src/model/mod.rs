@@ -18,6 +18,7 @@ use castnet_program::net::Net;
 use crate::array::Array;
 use crate::call::Executable;
 use crate::device::Device;
+use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
@@ -25,7 +26,7 @@ use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
-pub(crate) use copy_on_write::{CopyOnWrite, TryCopy};
+pub(crate) use copy_on_write::{CopyOnWrite, Owned, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
 pub(crate) use states::{States, may_have};
 use train::Training;
@@ -49,6 +50,8 @@ pub struct Model {
     inference: Vec<Arc<Executable>>,
     training: Vec<Option<Training>>,
     stop_on_nan: bool,
+    /// What went wrong in the midst of an update, so that some parameters are updated and others not.
+    torn: Option<String>,
 }
 
 /// The objective of a step: of f64 in nets of that type, of f32 in all others.
@@ -108,6 +111,7 @@ impl Model {
             runs: 0,
             parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
+            torn: None,
         })
     }
 
@@ -181,9 +185,10 @@ impl Model {
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        let ready = call.bind(args, &self.states)?;
+        let ready = call.bind(args)?;
+        let _claim = self.claim_to_read(function)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        let (results, _) = ready.infer(&self.parameters, args, draw.scalars)?;
+        let (results, _) = ready.start(&self.states)?.infer(&self.parameters, args, draw.scalars)?;
         draw.succeed();
         Ok(results)
     }
@@ -205,9 +210,10 @@ impl Model {
         if call.empty_results(arguments)?.is_some() {
             return call.check_views(arguments, results);
         }
-        let ready = call.bind_views(arguments, results, &self.states)?;
+        let ready = call.bind_views(arguments, results)?;
+        let _claim = self.claim_to_read(function)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        ready.infer_into(&self.parameters, arguments, results, draw.scalars)?;
+        ready.start(&self.states)?.infer_into(&self.parameters, arguments, results, draw.scalars)?;
         draw.succeed();
         Ok(())
     }
@@ -223,7 +229,9 @@ impl Model {
             return Ok(results);
         }
         let scalars = StepScalars::new(root(seed, function, Mode::Seeded), 0);
-        Ok(call.bind(args, &self.states)?.infer(&self.parameters, args, scalars)?.0)
+        let ready = call.bind(args)?;
+        let _claim = self.claim_to_read(function)?;
+        Ok(ready.start(&self.states)?.infer(&self.parameters, args, scalars)?.0)
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -236,16 +244,30 @@ impl Model {
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        let states = self.states.own(&self.loaded.net.name)?;
-        let ready = call.bind(args, states)?;
+        let ready = call.bind(args)?;
+        let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
+        let name = || self.loaded.qualified(function);
+        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        let (results, done) = ready.infer(&self.parameters, args, draw.scalars)?;
+        let (results, done) = ready.start(states)?.infer(&self.parameters, args, draw.scalars)?;
         done.commit(states);
         draw.succeed();
         Ok(results)
     }
 
+    /// That no update stopped half-way.
+    ///
+    /// # Errors
+    /// If one did, and nothing has been loaded since.
+    pub(crate) fn is_whole(&self) -> Result<()> {
+        match &self.torn {
+            None => Ok(()),
+            Some(message) => Err(Error::Torn { net: self.name().to_string(), message: message.clone() }),
+        }
+    }
+
     fn executable(&self, function: usize) -> Result<&Arc<Executable>> {
+        self.is_whole()?;
         self.inference.get(function).ok_or_else(|| self.no_function(function))
     }
 
@@ -257,6 +279,12 @@ impl Model {
             true => Err(Error::AssignsState { function: program.name.clone() }),
             false => Ok(executable),
         }
+    }
+
+    /// Its turn for a call that changes nothing.
+    fn claim_to_read(&self, function: usize) -> Result<Claim<'_, 2>> {
+        let uses = [Use::read(self.parameters.turn()), Use::read(self.states.turn())];
+        Ok(Claim::take(uses, || self.loaded.qualified(function))?)
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -330,6 +358,7 @@ impl Model {
         mirrors::refresh_all(&self.loaded, &mut parameters);
         self.parameters = CopyOnWrite::new(parameters);
         self.states = CopyOnWrite::new(States::restored(&self.loaded, self.seed, states));
+        self.torn = None;
         if let Some((seed, runs, calls, scales)) = training {
             self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
@@ -363,6 +392,7 @@ impl Clone for Model {
             inference: self.inference.clone(),
             training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
             stop_on_nan: self.stop_on_nan,
+            torn: self.torn.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use castnet_kernels::update::Real;
 use castnet_program::net::State;
 use castnet_program::types::DType;
 
-use super::{CopyOnWrite, Model, TryCopy};
+use super::{CopyOnWrite, Model, Owned, TryCopy};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::float::{self, FloatType, with_float};
@@ -140,7 +140,7 @@ impl Model {
     /// # Errors
     /// If there is no memory for them; nothing has changed then.
     pub(super) fn copy_states(&mut self, other: &Model) -> Result<()> {
-        let states = self.room_for(other)?;
+        let mut states = self.room_for(other)?;
         for (own, theirs) in states.pairs(&other.states) {
             own.bytes_mut().copy_from_slice(theirs.bytes());
         }
@@ -152,7 +152,7 @@ impl Model {
     /// # Errors
     /// As [`Model::copy_states`].
     pub(super) fn lerp_states(&mut self, other: &Model, t: f64) -> Result<()> {
-        let states = self.room_for(other)?;
+        let mut states = self.room_for(other)?;
         for (own, theirs) in states.pairs(&other.states) {
             match FloatType::of(own.dtype()) {
                 Some(float) => with_float!(float, T => {
@@ -165,8 +165,8 @@ impl Model {
     }
 
     /// Takes over states that have no value or other sizes here. What has its room is not allocated once more.
-    fn room_for(&mut self, other: &Model) -> Result<&mut States> {
-        let states = self.states.own(&self.loaded.net.name)?;
+    fn room_for(&mut self, other: &Model) -> Result<Owned<'_, States>> {
+        let mut states = self.states.own(&self.loaded.net.name)?;
         let pairs = states.values.iter().zip(&other.states.values).enumerate();
         let new = pairs.filter_map(|(number, (own, theirs))| match (own, theirs) {
             (None, None) => None,

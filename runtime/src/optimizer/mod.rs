@@ -333,6 +333,8 @@ pub struct State {
     scheduled: scheduled::Scheduled,
     groups: groups::Groups,
     accumulated: accumulate::Accumulated,
+    /// What went wrong in the midst of an update.
+    torn: Option<String>,
     now: Now,
 }
 
@@ -422,7 +424,21 @@ impl State {
         let owner = (steps > 0 || sum.is_some()).then(|| (model.id(), model.name().to_string()));
         self.scheduled.restore(&schedule);
         self.accumulated.restore(sum);
-        *self = State { owner, steps, lr, parameter_steps, arenas, now: Now::default(), ..std::mem::take(self) };
+        let (torn, now) = (None, Now::default());
+        *self = State { owner, steps, lr, parameter_steps, arenas, torn, now, ..std::mem::take(self) };
+    }
+
+    /// An update has stopped half-way.
+    pub(crate) fn tear(&mut self, message: &str) {
+        self.torn = Some(message.to_string());
+    }
+
+    /// # Errors
+    /// If an update stopped half-way, and nothing has been loaded since.
+    pub(crate) fn is_whole(&self, optimizer: &'static str) -> Result<()> {
+        let Some(message) = &self.torn else { return Ok(()) };
+        let of = self.owner.as_ref().map_or(String::new(), |(_, net)| format!(" of {net}"));
+        Err(Error::Torn { net: format!("{optimizer}{of}"), message: message.clone() })
     }
 
     /// One more update is done, of these parameters.
@@ -449,6 +465,7 @@ pub(crate) struct Restored {
 pub(crate) fn prepare(optimizer: &mut dyn Optimizer, owner: u64, loaded: &Loaded) -> Result<()> {
     let name = optimizer.name();
     optimizer.state().check_owner(name, owner)?;
+    optimizer.state().is_whole(name)?;
     if let Rule::Slices { states, f64, .. } = optimizer.rule() {
         if loaded.float == FloatType::F64 && f64.is_none() {
             return Err(Error::NoRuleForF64 { optimizer: name, net: loaded.net.name.clone() });
