@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use castnet::data::Normalize;
 use castnet::image::GreyImage;
 use castnet::prelude::*;
+use castnet::profiler;
 use castnet::train::{Fit, accuracy};
 use common::saving::{Saving, stop};
 use common::{Options, Result};
@@ -54,12 +55,16 @@ lenet predict IMAGE.png [--weights FILE]  print the probability of each digit
   --steps N       stop after so many steps in all
   --save FILE     after each epoch and at Ctrl-C, all that predict and --resume want [lenet.safetensors]
   --resume FILE   go on from there
+  --trace FILE    record what takes how long: a trace for ui.perfetto.dev, and a table
 ";
 
 fn main() -> ExitCode {
     common::main("lenet", HELP, |options| match &options.words[..] {
         [command, image] if command == "predict" => predict(options, image.as_ref()),
-        _ => train(options),
+        _ => match options.path("trace") {
+            Some(path) => traced(options, &path),
+            None => train(options),
+        },
     })
 }
 
@@ -91,6 +96,7 @@ fn train(options: &Options) -> Result<()> {
             fit.report();
             return saving.stopped(sgd.state().steps());
         }
+        let _span = profiler::span("test");
         let right = accuracy(&test, 250, |image| net.scores(image))?;
         fit.metric("test accuracy", right);
         found = Some(right);
@@ -100,6 +106,15 @@ fn train(options: &Options) -> Result<()> {
         None => println!("there is no epoch left to train"),
     }
     Ok(())
+}
+
+fn traced(options: &Options, path: &Path) -> Result<()> {
+    profiler::start()?;
+    let trained = train(options);
+    let profile = profiler::stop()?;
+    profile.write_trace(path)?;
+    println!("{}", profile.table());
+    trained
 }
 
 fn predict(options: &Options, image: &Path) -> Result<()> {

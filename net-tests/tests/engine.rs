@@ -142,7 +142,8 @@ fn all(net: &Mutex<Table>) -> Vec<Array> {
 #[test]
 fn whoever_asks_is_told_what_went_wrong_in_a_program_or_a_copy() {
     for does in [Does::Call, Does::Misfit, Does::Step, Does::Copy] {
-        let asked = [Asked::WaitToRead, Asked::WaitToWrite, Asked::WaitAll, Asked::Handle, Asked::ToHost, Asked::Dropped];
+        let asked =
+            [Asked::WaitToRead, Asked::WaitToWrite, Asked::WaitAll, Asked::Handle, Asked::ToHost, Asked::Dropped];
         for asked in asked {
             for fails in 0..3 {
                 for engine in [Engine::serial(), Engine::new(0), Engine::new(2), Engine::global().clone()] {

@@ -103,6 +103,12 @@ pub enum Error {
         /// Whose rule it is and what to do, `: bn1 (src/main.rs:8) needs more than one value a channel`; else empty.
         of: String,
     },
+    /// The profiler cannot start or stop now.
+    #[error("the profiler: {what}")]
+    Profiler {
+        /// Why not.
+        what: &'static str,
+    },
     /// The loops of a program have more rounds than anybody could wait for; nothing has run.
     #[error("{function}: its loops would run {launches} kernels, more than can be counted")]
     TooManyRounds {

@@ -102,6 +102,11 @@ impl<'a> Target<'a> {
         Target { optimizer, rule, isa, loaded, parameters, states, numbers, sums, direction }
     }
 
+    /// The optimizer that updates.
+    pub(crate) fn optimizer(&self) -> &dyn Optimizer {
+        self.optimizer
+    }
+
     /// The parameters' arena.
     pub(crate) fn parameters(&self) -> Shared<u8> {
         Shared::new(self.parameters.base)

@@ -24,6 +24,7 @@ pub mod net;
 pub mod optimizer;
 mod panics;
 mod pool;
+pub mod profiler;
 mod replace;
 pub mod train;
 mod validate;

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
@@ -78,6 +79,8 @@ fn read(id: TypeId, table: &'static NetTable) -> Result<Arc<Loaded>> {
 
 /// A network read and checked.
 pub(crate) struct Loaded {
+    /// No other that was read has it.
+    pub(crate) number: u64,
     pub(crate) net: Net,
     /// That of the parameters.
     pub(crate) float: FloatType,
@@ -116,7 +119,21 @@ impl Loaded {
             mirrors_of[mirror.parameter].push(number);
         }
         let vouched = true;
-        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places, vouched })
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(Loaded {
+            number,
+            net,
+            float,
+            offsets,
+            bytes,
+            mirror_starts,
+            mirrors_of,
+            model_bytes,
+            kernels,
+            places,
+            vouched,
+        })
     }
 
     /// A network that anybody may have made.

@@ -14,6 +14,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::memory::{Memory, Shared};
 use crate::model::States;
+use crate::profiler;
 use crate::view::{Argument, Given, Output};
 
 /// What a call reads and writes besides its workspace.
@@ -141,8 +142,12 @@ impl<'e> Running<'e> {
             return Err(Error::BadNet { net: executable.loaded.net.name.clone(), what });
         };
         let some = some.unwrap_or(0..phases.len());
+        let call = if profiler::is_on() { executable.profile(binding, phases, placement, ending) } else { None };
         // SAFETY: as the caller says.
-        let done = unsafe { frame.run(binding, phases, some, ending) };
+        let done = unsafe { frame.run(binding, phases, some, ending, call.as_ref()) };
+        if let Some(call) = call {
+            call.end(done.is_err());
+        }
         done.map_err(|message| Error::Panic { function: program.name.clone(), message })
     }
 

@@ -9,10 +9,13 @@ mod frame;
 mod in_place;
 mod phases;
 mod places;
+mod profiled;
 mod rounds;
 mod run;
 
 pub(crate) use binding::{Binding, Names};
 pub(crate) use ending_alone::EndingAlone;
 pub(crate) use frame::{Bases, Frame};
+pub(crate) use phases::Phases;
+pub(crate) use profiled::Profiling;
 pub(crate) use rounds::EndingPhase;

@@ -1,0 +1,262 @@
+//! A call that is recorded: the same phases and chunks, with a look at the clock around each.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use castnet_program::program::cost::{Cost, cost, operations};
+use castnet_program::program::ending::{EndingKind, Placement};
+use castnet_program::program::{Level, Place, Program};
+use castnet_program::types::DType;
+use castnet_program::update;
+
+use super::binding::{Binding, Names};
+use super::phases::Phases;
+use super::rounds::{EndingPhase, What};
+use super::run::Execution;
+use crate::ending::Ending;
+use crate::flat::Target;
+use crate::net::Loaded;
+use crate::pool::{self, Work};
+use crate::profiler::{self, About, Call, ProgramKey, TaskInfo};
+
+/// A call, to be told to the profiler. Its tasks are the launches of the program, and behind them the phases of the ending.
+pub(crate) struct Profiling<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) function: usize,
+    pub(crate) training: bool,
+    pub(crate) program: &'a Program,
+    pub(crate) names: Names<'a>,
+    pub(crate) binding: &'a Binding,
+    pub(crate) phases: &'a Phases,
+    pub(crate) placement: Option<Placement>,
+    pub(crate) ending: Option<&'a Ending<'a>>,
+}
+
+impl Profiling<'_> {
+    /// It begins.
+    #[cold]
+    pub(crate) fn begin(&self) -> Option<Call> {
+        let &Profiling { loaded, function, training, placement, ending, .. } = self;
+        let optimizer = ending.map(|ending| identity(ending.target));
+        let key = ProgramKey { net: loaded.number, function: Some(function), training, placement, optimizer };
+        let name = || {
+            let called = loaded.qualified(function);
+            match (training, ending) {
+                (false, _) => called,
+                (true, None) => format!("{called}_grad"),
+                (true, Some(_)) => format!("{called}_step"),
+            }
+        };
+        let tasks = || (name(), self.tasks());
+        let costs = || (self.sizes(), self.costs());
+        profiler::call(&About { key, tasks: &tasks, values: &self.binding.values, costs: &costs })
+    }
+
+    fn sizes(&self) -> String {
+        let named = self.names.all[..self.names.sizes].iter().zip(&self.binding.values);
+        named.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+    }
+
+    fn tasks(&self) -> Vec<TaskInfo> {
+        let program = self.program;
+        let launches = program.launches.iter().enumerate().map(|(number, launch)| TaskInfo {
+            name: match (self.ending, self.updated(number)) {
+                (Some(ending), Some(_)) => format!("{} + {} update", launch.name, ending.target.optimizer().name()),
+                _ => launch.name.clone(),
+            },
+            place: self.loaded.place_at(launch.loc, ""),
+            double: launch.touches().iter().any(|&buffer| program.buffers[buffer].dtype == DType::F64),
+        });
+        launches.chain(ending_tasks(self.loaded, self.phases, self.ending)).collect()
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        let value = |name: &str| {
+            let at = self.names.all.iter().position(|known| **known == *name);
+            at.map_or(1, |at| self.binding.values[at])
+        };
+        let launches = self.program.launches.iter().enumerate().map(|(number, launch)| {
+            let mut cost = cost(self.program, launch, &value);
+            if let (Some(ending), Some(elements)) = (self.ending, self.updated(number)) {
+                cost.add(&update_cost(ending.target, elements));
+                // The gradient is not stored and read again.
+                let gradient = (elements * self.loaded.float.bytes()) as f64;
+                (cost.read, cost.written) = (cost.read - gradient, cost.written - gradient);
+            }
+            cost
+        });
+        launches.chain(ending_costs(self.phases, self.ending)).collect()
+    }
+
+    /// How many elements of a parameter a launch updates in place of storing their gradient, if it does.
+    fn updated(&self, launch: usize) -> Option<usize> {
+        let schedule = &self.phases.schedule;
+        let is_own =
+            |phase| matches!(schedule.what(phase, |_, _, _| ()), What::Launch { launch: own, .. } if own == launch);
+        self.phases.at_once.iter().find(|update| is_own(update.phase))?;
+        let stores = &self.program.launches[launch].stores;
+        let gradient = stores.iter().find(|s| matches!(self.program.buffers[s.buffer].place, Place::Gradient(_)))?;
+        Some(self.binding.length(gradient.buffer))
+    }
+}
+
+/// An ending without a program begins.
+#[cold]
+pub(super) fn ending_alone(phases: &Phases, ending: &Ending<'_>) -> Option<Call> {
+    let loaded = ending.target.loaded;
+    let optimizer = Some(identity(ending.target));
+    let key = ProgramKey { net: loaded.number, function: None, training: true, placement: None, optimizer };
+    let tasks = || (format!("{}.apply", loaded.net.name), ending_tasks(loaded, phases, Some(ending)).collect());
+    let costs = || (String::new(), ending_costs(phases, Some(ending)).collect());
+    profiler::call(&About { key, tasks: &tasks, values: &[], costs: &costs })
+}
+
+/// What updates cost depends on.
+fn identity(target: &Target<'_>) -> (&'static str, usize) {
+    let optimizer = target.optimizer();
+    (optimizer.name(), optimizer.rule().states().count())
+}
+
+/// So many names of parameters stand beside a task of the ending.
+const NAMED: usize = 3;
+
+fn ending_tasks<'a>(
+    loaded: &'a Loaded,
+    phases: &'a Phases,
+    ending: Option<&'a Ending<'_>>,
+) -> impl Iterator<Item = TaskInfo> + 'a {
+    phases.schedule.ending().map(move |(_, phase)| {
+        let mut of: Vec<usize> = pieces(phases, phase).map(|(parameter, _)| parameter).collect();
+        of.dedup();
+        let named: Vec<&str> = of.iter().take(NAMED).map(|&p| loaded.net.parameters[p].name.as_str()).collect();
+        let more = of.len() - named.len();
+        let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let name = match (phase.kind, ending) {
+            (EndingKind::Update, Some(ending)) => format!("{} update", ending.target.optimizer().name()),
+            (kind, _) => kind.name().to_string(),
+        };
+        let double = loaded.net.float == DType::F64;
+        TaskInfo { name, place: format!("{}{rest}", named.join(", ")), double }
+    })
+}
+
+fn ending_costs<'a>(phases: &'a Phases, ending: Option<&'a Ending<'_>>) -> impl Iterator<Item = Cost> + 'a {
+    phases.schedule.ending().map(move |(_, phase)| {
+        let elements: usize = pieces(phases, phase).map(|(_, elements)| elements).sum();
+        ending.map_or(Cost::default(), |ending| ending_cost(ending.target, phase.kind, elements))
+    })
+}
+
+/// The parameter and the elements of each piece of a phase.
+fn pieces<'a>(phases: &'a Phases, phase: &EndingPhase) -> impl Iterator<Item = (usize, usize)> + 'a {
+    phases.pieces()[phase.pieces.clone()].iter().map(|piece| (piece.of.parameter, piece.len))
+}
+
+fn ending_cost(target: &Target<'_>, kind: EndingKind, elements: usize) -> Cost {
+    let (count, width) = (elements as f64, target.loaded.float.bytes() as f64);
+    match kind {
+        EndingKind::Squares => Cost { flops: 2.0 * count, read: count * width, written: 0.0 },
+        EndingKind::Accumulate => Cost { flops: 2.0 * count, read: 2.0 * count * width, written: count * width },
+        EndingKind::Update => update_cost(target, elements),
+        EndingKind::Reduce => {
+            let stages = data(target).map_or(vec![], |rule| rule.stages);
+            let all = stages.iter().rev().skip(1).filter(|stage| stage.level == Level::Element);
+            let flops = count * all.map(operations).sum::<usize>() as f64;
+            Cost { flops, written: 0.0, ..update_cost(target, elements) }
+        }
+        EndingKind::Factor | EndingKind::Numbers | EndingKind::Commit => Cost::default(),
+    }
+}
+
+/// Of elements that are updated: parameter, gradient and states are read, parameter and states are written.
+fn update_cost(target: &Target<'_>, elements: usize) -> Cost {
+    let (count, float) = (elements as f64, target.loaded.float.bytes());
+    let states = target.optimizer().rule().states();
+    let states: usize = states.map(|(_, dtype)| dtype.map_or(float, DType::bytes)).sum();
+    let flops = data(target).and_then(|rule| rule.stages.last().map(operations)).unwrap_or(0);
+    let (read, written) = (2 * float + states, float + states);
+    Cost { flops: count * flops as f64, read: count * read as f64, written: count * written as f64 }
+}
+
+/// The optimizer's rule, if it is a formula.
+fn data(target: &Target<'_>) -> Option<update::Rule> {
+    Some(target.optimizer().rule().formula()?.data(target.loaded.net.float.lane()))
+}
+
+/// No task.
+const NONE: usize = usize::MAX;
+
+/// The chunks of a call that is recorded.
+pub(super) struct Profiled<'a> {
+    execution: &'a Execution<'a>,
+    call: &'a Call,
+    /// The task whose turn it is, when it came, and when the last chunk of all ended. Phases follow each other, so whoever opens one is alone.
+    task: AtomicUsize,
+    start: AtomicU64,
+    end: AtomicU64,
+}
+
+impl<'a> Profiled<'a> {
+    pub(super) fn new(execution: &'a Execution<'a>, call: &'a Call) -> Profiled<'a> {
+        let (task, zero) = (AtomicUsize::new(NONE), AtomicU64::default);
+        Profiled { execution, call, task, start: zero(), end: zero() }
+    }
+
+    /// Runs phases on the pool.
+    ///
+    /// # Errors
+    /// As [`pool::run`].
+    pub(super) fn run(&self, some: Range<usize>, limit: usize) -> Result<(), String> {
+        let done = pool::run(some, limit, self);
+        self.close(self.end.load(Ordering::Relaxed));
+        done
+    }
+
+    /// The task of which a phase is a part, and whether it is not the first part.
+    fn task(&self, phase: usize) -> (usize, bool) {
+        let (schedule, launches) = (&self.execution.phases.schedule, self.execution.kernels.len());
+        match schedule.what(phase, |_, _, _| ()) {
+            What::Launch { launch, part } => (launch, part > 0),
+            What::Ending(own) => {
+                let at = schedule.ending().position(|(_, phase)| std::ptr::eq(own, phase));
+                (at.map_or(NONE, |at| launches + at), false)
+            }
+        }
+    }
+
+    /// The turn of the present task is over.
+    fn close(&self, end: u64) {
+        let task = self.task.load(Ordering::Relaxed);
+        if task != NONE {
+            self.call.ran(task, self.start.load(Ordering::Relaxed), end);
+        }
+    }
+}
+
+impl Work for Profiled<'_> {
+    fn chunks(&self, phase: usize) -> u32 {
+        let chunks = self.execution.chunks(phase);
+        if chunks > 0 {
+            let (task, goes_on) = self.task(phase);
+            if !goes_on || self.task.load(Ordering::Relaxed) != task {
+                let now = self.call.now();
+                self.close(now);
+                self.task.store(task, Ordering::Relaxed);
+                self.start.store(now, Ordering::Relaxed);
+            }
+        }
+        chunks
+    }
+
+    fn is_shared(&self) -> bool {
+        self.execution.is_shared()
+    }
+
+    fn run(&self, phase: usize, chunk: usize, worker: usize) {
+        let start = self.call.now();
+        self.execution.run(phase, chunk, worker);
+        let end = self.call.now();
+        self.end.fetch_max(end, Ordering::Relaxed);
+        self.call.chunk(self.task.load(Ordering::Relaxed), phase, start, end);
+    }
+}
