@@ -31,12 +31,11 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} threads: {:.0} GFLOP/s", self.threads, self.gflops)?;
+        write!(f, "{} threads do {:.0} GFLOP/s", self.threads, self.gflops)?;
         for (number, (bytes, gbs)) in self.bandwidths.iter().enumerate() {
-            let before = if number == 0 { ";" } else { "," };
             match number + 1 == self.bandwidths.len() {
-                false => write!(f, "{before} {gbs:.0} GB/s up to {} MiB", bytes >> 20)?,
-                true => write!(f, "{before} {gbs:.0} GB/s beyond")?,
+                false => write!(f, ", {gbs:.0} GB/s in {} MiB", bytes >> 20)?,
+                true => write!(f, ", {gbs:.0} GB/s beyond")?,
             }
         }
         Ok(())

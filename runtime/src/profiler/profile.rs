@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::machine::{Machine, machine};
@@ -40,8 +41,9 @@ pub struct Row {
     pub function: String,
     /// `conv1 + tanh`: what one kernel does, by its parts; of a call, the function.
     pub name: String,
-    /// Layer and source line, `conv1 (src/main.rs:14)`, or the source line; empty where none is known.
-    pub place: String,
+    /// The source line, `src/main.rs:14`, of a task with the layer in front if its name does not tell that; the parameters of an update; empty where
+    /// nothing is known.
+    pub source: String,
     /// How often it ran.
     pub count: u64,
     /// How many of these failed.
@@ -62,13 +64,13 @@ pub struct Row {
 
 impl Row {
     fn new(kind: RowKind, figures: &Figures) -> Row {
-        let nanoseconds = |of: &std::sync::atomic::AtomicU64| Duration::from_nanos(of.load(Ordering::Relaxed));
+        let nanoseconds = |of: &AtomicU64| Duration::from_nanos(of.load(Ordering::Relaxed));
         let count = figures.count.load(Ordering::Relaxed);
         Row {
             kind,
             function: String::new(),
             name: String::new(),
-            place: String::new(),
+            source: String::new(),
             count,
             failed: figures.failed.load(Ordering::Relaxed),
             total: nanoseconds(&figures.total),
@@ -124,13 +126,19 @@ impl Profile {
     pub(super) fn new(recorded: Recorded) -> Profile {
         let mut rows: Vec<Row> = vec![];
         for program in &recorded.programs {
+            // Two nets may have one name, and a function may be trained in several ways.
+            let number = recorded.programs.iter().take_while(|other| !Arc::ptr_eq(other, program));
+            let name = match number.filter(|other| other.name == program.name).count() {
+                0 => program.name.clone(),
+                before => format!("{} #{}", program.name, before + 1),
+            };
             let call = Row::new(RowKind::Call, &program.calls);
-            rows.push(Row { function: program.name.clone(), name: program.name.clone(), ..call });
+            rows.push(Row { function: name.clone(), name: name.clone(), ..call });
             for task in &program.tasks {
                 let row = Row {
-                    function: program.name.clone(),
+                    function: name.clone(),
                     name: task.info.name.clone(),
-                    place: task.info.place.clone(),
+                    source: task.info.source.clone(),
                     flops: task.flops.load(Ordering::Relaxed),
                     bytes: task.bytes.load(Ordering::Relaxed),
                     double: task.info.double,
@@ -145,10 +153,10 @@ impl Profile {
                 Kind::Span => RowKind::Span,
                 Kind::Mark | Kind::Counter => continue,
             };
-            let place =
+            let source =
                 name.location.map_or(String::new(), |location| format!("{}:{}", location.file(), location.line()));
-            let row = Row { name: name.text.to_string(), place, ..Row::new(kind, &name.figures) };
-            let same = |known: &&mut Row| known.kind == kind && known.name == row.name && known.place == row.place;
+            let row = Row { name: name.text.to_string(), source, ..Row::new(kind, &name.figures) };
+            let same = |known: &&mut Row| known.kind == kind && known.name == row.name && known.source == row.source;
             match rows.iter_mut().find(same) {
                 Some(known) => known.join(&row),
                 None => rows.push(row),

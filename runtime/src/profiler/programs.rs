@@ -30,8 +30,8 @@ pub(crate) struct ProgramKey {
 pub(crate) struct TaskInfo {
     /// `conv1 + tanh`.
     pub(crate) name: String,
-    /// `conv1 (src/main.rs:14)`, or nothing.
-    pub(crate) place: String,
+    /// `src/main.rs:14`, with the layer in front if the name does not tell it; parameters that are updated; or nothing.
+    pub(crate) source: String,
     /// Whether it computes in f64.
     pub(crate) double: bool,
 }

@@ -13,18 +13,16 @@ pub struct Table<'p> {
 }
 
 /// Longer names are cut off.
-const NAME: usize = 44;
+const NAME: usize = 48;
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (profile, rows) = (self.profile, self.profile.rows());
-        write!(f, "{} on {}", time(profile.duration()), self.machine)?;
+        writeln!(f, "{}; at most, {}", time(profile.duration()), self.machine)?;
         if profile.dropped() > 0 {
-            write!(f, "; the trace lacks the {} oldest events of {}", profile.dropped(), {
-                profile.dropped() + profile.events() as u64
-            })?;
+            let all = profile.dropped() + profile.events() as u64;
+            writeln!(f, "the trace lacks the {} oldest events of {all}; the table has all", profile.dropped())?;
         }
-        writeln!(f)?;
         if rows.is_empty() {
             return writeln!(f, "nothing was recorded");
         }
@@ -50,7 +48,7 @@ impl fmt::Display for Table<'_> {
 
 impl Table<'_> {
     fn calls(&self, f: &mut fmt::Formatter<'_>, call: &Row, width: usize) -> fmt::Result {
-        let of_all = percent(call.total.as_secs_f64() / self.profile.duration().as_secs_f64().max(1e-9));
+        let of_all = percent(part(call.total, self.profile.duration()));
         let (failed, function) = (failed(call), &call.function);
         writeln!(
             f,
@@ -66,11 +64,11 @@ impl Table<'_> {
         tasks.sort_by_key(|row| std::cmp::Reverse(row.total));
         head(f, "task", width, true)?;
         for task in &tasks {
-            self.row(f, task, width, Some(call.total))?;
+            self.row(f, task, width, call.total)?;
         }
         let inside: Duration = tasks.iter().map(|row| row.total).sum();
         let rest = call.total.saturating_sub(inside);
-        let share = percent(rest.as_secs_f64() / call.total.as_secs_f64().max(1e-9));
+        let share = percent(part(rest, call.total));
         writeln!(f, "  {:width$} {share:>7} {:>8} {:>9}", "(before and after tasks)", "", time(rest))
     }
 
@@ -83,11 +81,11 @@ impl Table<'_> {
         let is_costed = rows.iter().any(|row| row.kind == RowKind::Task);
         head(f, "name", width, is_costed)?;
         let whole = self.profile.duration();
-        rows.iter().try_for_each(|row| self.row(f, row, width, Some(whole)))
+        rows.iter().try_for_each(|row| self.row(f, row, width, whole))
     }
 
-    fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row, width: usize, whole: Option<Duration>) -> fmt::Result {
-        let share = whole.map(|whole| percent(row.total.as_secs_f64() / whole.as_secs_f64().max(1e-9)));
+    fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row, width: usize, whole: Duration) -> fmt::Result {
+        let share = percent(part(row.total, whole));
         let name = match row.name.chars().count() > width {
             true => row.name.chars().take(width - 1).chain(['…']).collect(),
             false => row.name.clone(),
@@ -95,7 +93,7 @@ impl Table<'_> {
         write!(
             f,
             "  {name:width$} {:>7} {:>8} {:>9} {:>9} {:>9} {:>9}",
-            share.unwrap_or_default(),
+            share,
             row.count,
             time(row.total),
             time(row.mean()),
@@ -106,9 +104,9 @@ impl Table<'_> {
             let ceiling = row.of_ceiling(&self.machine).map(percent).unwrap_or_default();
             write!(f, " {:>8} {:>8} {ceiling:>8}", rate(row.gflops()), rate(row.gbs()))?;
         }
-        match (row.place.is_empty(), failed(row)) {
+        match (row.source.is_empty(), failed(row)) {
             (true, failed) => writeln!(f, "{failed}"),
-            (false, failed) => writeln!(f, "  {}{failed}", row.place),
+            (false, failed) => writeln!(f, "  {}{failed}", row.source),
         }
     }
 }
@@ -125,6 +123,10 @@ fn head(f: &mut fmt::Formatter<'_>, name: &str, width: usize, costs: bool) -> fm
 
 fn failed(row: &Row) -> String {
     if row.failed == 0 { String::new() } else { format!(" ({} failed)", row.failed) }
+}
+
+fn part(of: Duration, whole: Duration) -> f64 {
+    of.as_secs_f64() / whole.as_secs_f64().max(1e-9)
 }
 
 fn percent(part: f64) -> String {

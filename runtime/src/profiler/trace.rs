@@ -57,7 +57,9 @@ impl Trace<'_> {
         write!(self.out, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n")?;
         let process = json!({"name": "process_name", "ph": "M", "pid": PROCESS, "args": {"name": "castnet"}});
         write!(self.out, "{process}")?;
-        for (thread, (name, events)) in recorded.threads.iter().enumerate() {
+        let mut threads: Vec<&(String, Vec<Event>)> = recorded.threads.iter().collect();
+        threads.sort_by_key(|(_, events)| events.iter().map(|event| event.start).min());
+        for (thread, (name, events)) in threads.into_iter().enumerate() {
             let thread = thread + 1;
             let meta =
                 |what: &str, args: Value| json!({"name": what, "ph": "M", "pid": PROCESS, "tid": thread, "args": args});
@@ -85,7 +87,7 @@ impl Trace<'_> {
             What::Task { call, program, task, phase, chunks } => {
                 let program = &self.recorded.programs[program as usize];
                 let Some(task) = program.tasks.get(task as usize) else { return Ok(()) };
-                let args = json!({"source": task.info.place, "call": call, "phase": phase, "chunks": chunks});
+                let args = json!({"source": task.info.source, "call": call, "phase": phase, "chunks": chunks});
                 self.slice(thread, "task", &task.info.name, start, length, &args)
             }
             What::Push { operation, name } => {

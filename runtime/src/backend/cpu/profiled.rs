@@ -58,16 +58,23 @@ impl Profiling<'_> {
     }
 
     fn tasks(&self) -> Vec<TaskInfo> {
-        let program = self.program;
-        let launches = program.launches.iter().enumerate().map(|(number, launch)| TaskInfo {
-            name: match (self.ending, self.updated(number)) {
-                (Some(ending), Some(_)) => format!("{} + {} update", launch.name, ending.target.optimizer().name()),
-                _ => launch.name.clone(),
-            },
-            place: self.loaded.place_at(launch.loc, ""),
-            double: launch.touches().iter().any(|&buffer| program.buffers[buffer].dtype == DType::F64),
+        let (program, loaded) = (self.program, self.loaded);
+        let launches = program.launches.iter().enumerate().map(|(number, launch)| {
+            let mut name = launch.name.clone();
+            // Of several that do the same to one layer, what they make.
+            if program.launches.iter().filter(|other| other.name == launch.name).count() > 1 {
+                let made = launch.writes().map(|buffer| program.buffers[buffer].name.as_str());
+                name = format!("{name} → {}", made.collect::<Vec<_>>().join(", "));
+            }
+            if let (Some(ending), Some(_)) = (self.ending, self.updated(number)) {
+                name = format!("{name} + {} update", ending.target.optimizer().name());
+            }
+            let place = loaded.place_at(launch.loc, "");
+            let line = place.strip_prefix(&*launch.name).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
+            let double = launch.touches().iter().any(|&buffer| program.buffers[buffer].dtype == DType::F64);
+            TaskInfo { name, source: line.unwrap_or(&place).to_string(), double }
         });
-        launches.chain(ending_tasks(self.loaded, self.phases, self.ending)).collect()
+        launches.chain(ending_tasks(loaded, self.phases, self.ending)).collect()
     }
 
     fn costs(&self) -> Vec<Cost> {
@@ -136,7 +143,7 @@ fn ending_tasks<'a>(
             (kind, _) => kind.name().to_string(),
         };
         let double = loaded.net.float == DType::F64;
-        TaskInfo { name, place: format!("{}{rest}", named.join(", ")), double }
+        TaskInfo { name, source: format!("{}{rest}", named.join(", ")), double }
     })
 }
 
