@@ -180,7 +180,7 @@ fn operations_are_pushed_run_and_fail() {
     let later = engine.operation("later").submit_async(|done| drop(std::thread::spawn(|| done.complete(())))).unwrap();
     later.wait().unwrap();
     assert!(engine.wait_all().is_err());
-    engine.shutdown();
+    engine.shutdown().unwrap();
     let profile = profiler::stop().unwrap();
 
     let count = |name: &str| {
