@@ -45,7 +45,7 @@ impl<T: TryCopy> CopyOnWrite<T> {
     /// If there is no memory for a copy, or an operation that the turn comes after has failed.
     pub(crate) fn own(&mut self, name: &str) -> Result<Owned<'_, T>> {
         let (value, turn) = self.own_parts(name)?;
-        let claim = Claim::take([Use::write(turn)], || name.to_string())?;
+        let claim = Claim::take([Use::write(turn)], || name.to_string()).map_err(Error::Engine)?;
         Ok(Owned { value, _claim: claim })
     }
 
@@ -55,7 +55,7 @@ impl<T: TryCopy> CopyOnWrite<T> {
     /// As [`CopyOnWrite::own`].
     pub(crate) fn own_parts(&mut self, name: &str) -> Result<(&mut T, &Turn)> {
         if Arc::get_mut(&mut self.0).is_none() {
-            let claim = Claim::take([Use::read(&self.0.turn)], || name.to_string())?;
+            let claim = Claim::take([Use::read(&self.0.turn)], || name.to_string()).map_err(Error::Engine)?;
             let copy = self.0.value.try_copy(name)?;
             drop(claim);
             self.0 = Arc::new(Storage { value: copy, turn: Turn::new() });

@@ -247,7 +247,7 @@ impl Model {
         let ready = call.bind(args)?;
         let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
         let name = || self.loaded.qualified(function);
-        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name)?;
+        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name).map_err(Error::Engine)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
         let (results, done) = ready.start(states)?.infer(&self.parameters, args, draw.scalars)?;
         done.commit(states);
@@ -284,7 +284,7 @@ impl Model {
     /// Its turn for a call that changes nothing.
     fn claim_to_read(&self, function: usize) -> Result<Claim<'_, 2>> {
         let uses = [Use::read(self.parameters.turn()), Use::read(self.states.turn())];
-        Ok(Claim::take(uses, || self.loaded.qualified(function))?)
+        Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)
     }
 
     fn no_function(&self, function: usize) -> Error {

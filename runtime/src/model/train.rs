@@ -229,7 +229,7 @@ impl Model {
         let ((states, states_turn), (memory, memory_turn)) =
             (self.states.own_parts(name)?, self.parameters.own_parts(name)?);
         let uses = [Use::write(memory_turn), Use::write(states_turn)];
-        let _claim = Claim::take(uses, || loaded.qualified(function))?;
+        let _claim = Claim::take(uses, || loaded.qualified(function)).map_err(Error::Engine)?;
         let target = Target::new(optimizer, &loaded, memory);
         let Some(loss_at) = ready.objective() else {
             return Err(Error::BadNet {
@@ -330,7 +330,7 @@ impl Model {
         let mut results = ready.new_results()?;
         let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
         let uses = [Use::read(self.parameters.turn()), Use::write(turn)];
-        let _claim = Claim::take(uses, || self.loaded.qualified(function))?;
+        let _claim = Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)?;
         // No ending writes them.
         let parameters = Shared::new(self.parameters.as_ptr().cast_mut());
         let (scale, draw) = (self.scales.get(function), self.calls.begin(self.seed, function, Mode::Training));
