@@ -1,7 +1,6 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
-mod copy_on_write;
 mod loss_scale;
 mod states;
 mod train;
@@ -17,6 +16,7 @@ use castnet_program::net::Net;
 
 use crate::array::Array;
 use crate::call::Executable;
+use crate::copy_on_write::CopyOnWrite;
 use crate::device::Device;
 use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
@@ -24,11 +24,10 @@ use crate::init;
 use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
+use crate::states::States;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
-pub(crate) use copy_on_write::{CopyOnWrite, Owned, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
-pub(crate) use states::{States, may_have};
 use train::Training;
 
 /// A network with its parameters: what `network!` wraps in a struct with a method for each function.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::{Claim, Turn, Use};
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 
 /// A value of which there is one for all clones; who changes it has his own from then on.
 pub(crate) struct CopyOnWrite<T>(Arc<Storage<T>>);
@@ -19,6 +20,12 @@ pub(crate) trait TryCopy: Sized {
     /// # Errors
     /// If there is no memory. `name`: of the net.
     fn try_copy(&self, name: &str) -> Result<Self>;
+}
+
+impl TryCopy for Memory {
+    fn try_copy(&self, name: &str) -> Result<Memory> {
+        self.copied().ok_or_else(|| Error::Memory { function: name.to_string(), bytes: self.len() })
+    }
 }
 
 /// A value that nobody else has, in one's turn.
