@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The call's turn did not come: what an operation of the engine that it comes after failed with, or that it would wait for itself.
     #[error(transparent)]
-    Engine(#[from] std::sync::Arc<crate::engine::Error>),
+    Engine(std::sync::Arc<crate::engine::Error>),
     /// An argument does not have the declared shape or element type; nothing has run.
     #[error("{function}: argument `{argument}` is {found}, expected {expected}{bound}")]
     Argument {

@@ -12,7 +12,6 @@ use castnet_program::program::Program;
 use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
-use crate::flat::Updated;
 use crate::float::{Float, FloatType, with_float};
 use crate::memory::Memory;
 use crate::validate;
@@ -98,6 +97,16 @@ pub(crate) struct Loaded {
     places: &'static [&'static str],
     /// Whether `network!` wrote it.
     vouched: bool,
+}
+
+/// A parameter as an update sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Updated {
+    /// Its number.
+    pub(crate) parameter: usize,
+    /// By the attributes before its layer.
+    pub(crate) lr_mult: f32,
+    pub(crate) wd_mult: f32,
 }
 
 impl Loaded {

@@ -17,8 +17,7 @@ use castnet_program::program::{Named, Program};
 use castnet_program::rules::Reason;
 
 use crate::array::Array;
-use crate::backend::cpu::{Binding, Names, Phases, Profiling};
-use crate::ending::Ending;
+use crate::backend::cpu::{Binding, EndingWork, Names, Phases, Profiling};
 use crate::error::{Error, Result};
 use crate::net::Loaded;
 use crate::pool;
@@ -108,7 +107,7 @@ impl Executable {
         binding: &Binding,
         phases: &Phases,
         placement: Option<Placement>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
     ) -> Option<profiler::Call> {
         let (loaded, function, training) = (&*self.loaded, self.function, self.training);
         let program = self.program().ok()?;

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::float::with_float;
 use crate::layout::{self, shape_of};
 use crate::memory::Memory;
-use crate::model::{Model, may_have};
+use crate::model::Model;
+use crate::states::may_have;
 use file::{Reader, Source, write};
 
 impl Model {

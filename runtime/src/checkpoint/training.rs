@@ -223,7 +223,7 @@ impl Model {
             Some((training.seed, training.runs, &training.calls, &training.loss_scales)),
         );
         let restored = Restored { steps: training.steps, parameter_steps, lr, arenas, schedule, sum };
-        optimizer.state_mut().restore(self, restored);
+        optimizer.state_mut().restore((self.id(), self.name()), restored);
         Ok(training.extra)
     }
 

@@ -256,7 +256,7 @@ impl Session {
         // Others may be looked through for a chunk, so not under the lock.
         let own = chunks.len();
         drop(chunks);
-        let chunk = self.chunk(own == 0);
+        let chunk = self.chunk(own < 2);
         chunks = lock();
         if self.closed.load(Ordering::Acquire) {
             return;
@@ -276,13 +276,14 @@ impl Session {
         chunk
     }
 
-    /// An empty chunk: a new one, or that of the oldest events. `first`: a thread has none yet, and gets one beyond the limit.
-    fn chunk(&self, first: bool) -> Option<Vec<Event>> {
+    /// An empty chunk: a new one, or that of the oldest events. `few`: the thread has less
+    /// than two, and gets one beyond the limit.
+    fn chunk(&self, few: bool) -> Option<Vec<Event>> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.chunks_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
             return new_chunk();
         }
-        self.oldest().map(|chunk| self.emptied(chunk)).or_else(|| if first { new_chunk() } else { None })
+        self.oldest().map(|chunk| self.emptied(chunk)).or_else(|| if few { new_chunk() } else { None })
     }
 
     /// The chunk of the oldest events that no thread is adding to.

@@ -9,10 +9,10 @@ use castnet_program::program::ending::Placement;
 use castnet_program::types::DType;
 
 use super::binding::Binding;
+use super::ending::EndingWork;
 use super::phases::Phases;
 use super::profiled::Profiled;
 use super::run::Execution;
-use crate::ending::Ending;
 use crate::memory::{Memory, Shared};
 use crate::pool;
 use crate::profiler::Call;
@@ -135,7 +135,7 @@ impl Frame {
         binding: &Binding,
         phases: &Phases,
         some: Range<usize>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
         call: Option<&Call>,
     ) -> Result<(), String> {
         let scratch_stride = scratch_stride(binding);

@@ -3,18 +3,16 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use castnet_program::program::cost::{Cost, cost, operations};
+use castnet_program::program::cost::{Cost, cost};
 use castnet_program::program::ending::{EndingKind, Placement};
-use castnet_program::program::{Level, Place, Program};
+use castnet_program::program::{Place, Program};
 use castnet_program::types::DType;
-use castnet_program::update;
 
 use super::binding::{Binding, Names};
+use super::ending::EndingWork;
 use super::phases::Phases;
 use super::rounds::{EndingPhase, What};
 use super::run::Execution;
-use crate::ending::Ending;
-use crate::flat::Target;
 use crate::net::Loaded;
 use crate::pool::{self, Work};
 use crate::profiler::{self, About, Call, ProgramKey, TaskInfo};
@@ -29,7 +27,7 @@ pub(crate) struct Profiling<'a> {
     pub(crate) binding: &'a Binding,
     pub(crate) phases: &'a Phases,
     pub(crate) placement: Option<Placement>,
-    pub(crate) ending: Option<&'a Ending<'a>>,
+    pub(crate) ending: Option<&'a dyn EndingWork>,
 }
 
 impl Profiling<'_> {
@@ -37,7 +35,7 @@ impl Profiling<'_> {
     #[cold]
     pub(crate) fn begin(&self) -> Option<Call> {
         let &Profiling { loaded, function, training, placement, ending, .. } = self;
-        let optimizer = ending.map(|ending| identity(ending.target));
+        let optimizer = ending.map(EndingWork::optimizer);
         let key = ProgramKey { net: loaded.number, function: Some(function), training, placement, optimizer };
         let name = || {
             let called = loaded.qualified(function);
@@ -67,7 +65,7 @@ impl Profiling<'_> {
                 name = format!("{name} → {}", made.collect::<Vec<_>>().join(", "));
             }
             if let (Some(ending), Some(_)) = (self.ending, self.updated(number)) {
-                name = format!("{name} + {} update", ending.target.optimizer().name());
+                name = format!("{name} + {} update", ending.optimizer().0);
             }
             let place = loaded.place_at(launch.loc, "");
             let line = place.strip_prefix(&*launch.name).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
@@ -85,7 +83,7 @@ impl Profiling<'_> {
         let launches = self.program.launches.iter().enumerate().map(|(number, launch)| {
             let mut cost = cost(self.program, launch, &value);
             if let (Some(ending), Some(elements)) = (self.ending, self.updated(number)) {
-                cost.add(&update_cost(ending.target, elements));
+                cost.add(&ending.cost(EndingKind::Update, elements));
                 // The gradient is not stored and read again.
                 let gradient = (elements * self.loaded.float.bytes()) as f64;
                 (cost.read, cost.written) = (cost.read - gradient, cost.written - gradient);
@@ -109,19 +107,12 @@ impl Profiling<'_> {
 
 /// An ending without a program begins.
 #[cold]
-pub(super) fn ending_alone(phases: &Phases, ending: &Ending<'_>) -> Option<Call> {
-    let loaded = ending.target.loaded;
-    let optimizer = Some(identity(ending.target));
+pub(super) fn ending_alone(phases: &Phases, ending: &dyn EndingWork) -> Option<Call> {
+    let (loaded, optimizer) = (ending.loaded(), Some(ending.optimizer()));
     let key = ProgramKey { net: loaded.number, function: None, training: true, placement: None, optimizer };
     let tasks = || (format!("{}.apply", loaded.net.name), ending_tasks(loaded, phases, Some(ending)).collect());
     let costs = || (String::new(), ending_costs(phases, Some(ending)).collect());
     profiler::call(&About { key, tasks: &tasks, values: &[], costs: &costs })
-}
-
-/// What updates cost depends on.
-fn identity(target: &Target<'_>) -> (&'static str, usize) {
-    let optimizer = target.optimizer();
-    (optimizer.name(), optimizer.rule().states().count())
 }
 
 /// So many names of parameters stand beside a task of the ending.
@@ -130,7 +121,7 @@ const NAMED: usize = 3;
 fn ending_tasks<'a>(
     loaded: &'a Loaded,
     phases: &'a Phases,
-    ending: Option<&'a Ending<'_>>,
+    ending: Option<&'a dyn EndingWork>,
 ) -> impl Iterator<Item = TaskInfo> + 'a {
     phases.schedule.ending().map(move |(_, phase)| {
         let mut of: Vec<usize> = pieces(phases, phase).map(|(parameter, _)| parameter).collect();
@@ -139,7 +130,7 @@ fn ending_tasks<'a>(
         let more = of.len() - named.len();
         let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
         let name = match (phase.kind, ending) {
-            (EndingKind::Update, Some(ending)) => format!("{} update", ending.target.optimizer().name()),
+            (EndingKind::Update, Some(ending)) => format!("{} update", ending.optimizer().0),
             (kind, _) => kind.name().to_string(),
         };
         let double = loaded.net.float == DType::F64;
@@ -147,47 +138,16 @@ fn ending_tasks<'a>(
     })
 }
 
-fn ending_costs<'a>(phases: &'a Phases, ending: Option<&'a Ending<'_>>) -> impl Iterator<Item = Cost> + 'a {
+fn ending_costs<'a>(phases: &'a Phases, ending: Option<&'a dyn EndingWork>) -> impl Iterator<Item = Cost> + 'a {
     phases.schedule.ending().map(move |(_, phase)| {
         let elements: usize = pieces(phases, phase).map(|(_, elements)| elements).sum();
-        ending.map_or(Cost::default(), |ending| ending_cost(ending.target, phase.kind, elements))
+        ending.map_or(Cost::default(), |ending| ending.cost(phase.kind, elements))
     })
 }
 
 /// The parameter and the elements of each piece of a phase.
 fn pieces<'a>(phases: &'a Phases, phase: &EndingPhase) -> impl Iterator<Item = (usize, usize)> + 'a {
     phases.pieces()[phase.pieces.clone()].iter().map(|piece| (piece.of.parameter, piece.len))
-}
-
-fn ending_cost(target: &Target<'_>, kind: EndingKind, elements: usize) -> Cost {
-    let (count, width) = (elements as f64, target.loaded.float.bytes() as f64);
-    match kind {
-        EndingKind::Squares => Cost { flops: 2.0 * count, read: count * width, written: 0.0 },
-        EndingKind::Accumulate => Cost { flops: 2.0 * count, read: 2.0 * count * width, written: count * width },
-        EndingKind::Update => update_cost(target, elements),
-        EndingKind::Reduce => {
-            let stages = data(target).map_or(vec![], |rule| rule.stages);
-            let all = stages.iter().rev().skip(1).filter(|stage| stage.level == Level::Element);
-            let flops = count * all.map(operations).sum::<usize>() as f64;
-            Cost { flops, written: 0.0, ..update_cost(target, elements) }
-        }
-        EndingKind::Factor | EndingKind::Numbers | EndingKind::Commit => Cost::default(),
-    }
-}
-
-/// Of elements that are updated: parameter, gradient and states are read, parameter and states are written.
-fn update_cost(target: &Target<'_>, elements: usize) -> Cost {
-    let (count, float) = (elements as f64, target.loaded.float.bytes());
-    let states = target.optimizer().rule().states();
-    let states: usize = states.map(|(_, dtype)| dtype.map_or(float, DType::bytes)).sum();
-    let flops = data(target).and_then(|rule| rule.stages.last().map(operations)).unwrap_or(0);
-    let (read, written) = (2 * float + states, float + states);
-    Cost { flops: count * flops as f64, read: count * read as f64, written: count * written as f64 }
-}
-
-/// The optimizer's rule, if it is a formula.
-fn data(target: &Target<'_>) -> Option<update::Rule> {
-    Some(target.optimizer().rule().formula()?.data(target.loaded.net.float.lane()))
 }
 
 /// No task.
