@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use castnet_program::program::cost::{Cost, cost};
 use castnet_program::program::ending::{EndingKind, Placement};
-use castnet_program::program::{Place, Program};
+use castnet_program::program::{Family, Launch, Place, Program};
 use castnet_program::types::DType;
 
 use super::binding::{Binding, Names};
@@ -59,10 +59,8 @@ impl Profiling<'_> {
         let (program, loaded) = (self.program, self.loaded);
         let launches = program.launches.iter().enumerate().map(|(number, launch)| {
             let mut name = launch.name.clone();
-            // Of several that do the same to one layer, what they make.
-            if program.launches.iter().filter(|other| other.name == launch.name).count() > 1 {
-                let made = launch.writes().map(|buffer| program.buffers[buffer].name.as_str());
-                name = format!("{name} → {}", made.collect::<Vec<_>>().join(", "));
+            if let Some(made) = self.made(launch) {
+                name = format!("{name} → {made}");
             }
             if let (Some(ending), Some(_)) = (self.ending, self.updated(number)) {
                 name = format!("{name} + {} update", ending.optimizer().0);
@@ -73,6 +71,27 @@ impl Profiling<'_> {
             TaskInfo { name, source: line.unwrap_or(&place).to_string(), double }
         });
         launches.chain(ending_tasks(loaded, self.phases, self.ending)).collect()
+    }
+
+    /// What a launch makes, if its name does not tell: the parameters whose gradients it ends, or of several with one name and source line, what tells it
+    /// from the others.
+    fn made(&self, launch: &Launch) -> Option<String> {
+        let parameter = |buffer: usize| match self.program.buffers[buffer].place {
+            Place::Gradient(parameter) => Some(self.loaded.net.parameters[parameter].name.as_str()),
+            _ => None,
+        };
+        let gradients: Vec<&str> = launch.writes().filter_map(parameter).collect();
+        if !gradients.is_empty() {
+            return Some(gradients.join(", "));
+        }
+        let alike = |other: &&Launch| other.name == launch.name && other.loc == launch.loc;
+        let is_alone = self.program.launches.iter().filter(alike).nth(1).is_none();
+        match launch.family {
+            _ if is_alone => None,
+            Family::Tile(_) => Some("product".to_string()),
+            Family::Row | Family::Column => Some("sums".to_string()),
+            Family::Flat | Family::Scatter(_) | Family::Routine { .. } => None,
+        }
     }
 
     fn costs(&self) -> Vec<Cost> {
