@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,8 +55,11 @@ pub fn machine() -> Machine {
     found[found.len() - 1].clone()
 }
 
-/// Half a millisecond of one core, about.
-const MULTIPLY_ADDS: usize = 1 << 24;
+/// A tenth of a millisecond of one core, about: long beside a hand-over between threads, short beside what else takes a processor away.
+const MULTIPLY_ADDS: usize = 1 << 22;
+
+/// As much of copies, in bytes written.
+const COPIED: usize = 2 << 20;
 
 /// Bytes that copies read and write: what caches of single cores hold, what they share at best, what lies beyond most of them.
 const TOUCHED: [usize; 3] = [1 << 20, 8 << 20, 128 << 20];
@@ -64,9 +68,15 @@ fn measure(threads: usize) -> Machine {
     let isa = Isa::detect();
     let flops = Phase { chunks: 2 * threads, each: &|_| _ = black_box(multiply_adds(isa, MULTIPLY_ADDS)) };
     let per_chunk = multiply_adds(isa, MULTIPLY_ADDS);
-    let seconds = flops.best(8, Duration::from_millis(20));
-    let gflops = (flops.chunks * per_chunk) as f64 / seconds / 1e9;
-    Machine { threads, gflops, bandwidths: TOUCHED.iter().filter_map(|&bytes| bandwidth(threads, bytes)).collect() }
+    let gflops = (flops.chunks * per_chunk) as f64 / flops.best() / 1e9;
+    let mut bandwidths: Vec<(u64, f64)> = TOUCHED.iter().filter_map(|&bytes| bandwidth(threads, bytes)).collect();
+    // What holds for more bytes holds for fewer.
+    let mut least: f64 = 0.0;
+    for (_, gbs) in bandwidths.iter_mut().rev() {
+        least = least.max(*gbs);
+        *gbs = least;
+    }
+    Machine { threads, gflops, bandwidths }
 }
 
 /// By copies, each thread in a part of its own.
@@ -80,17 +90,19 @@ fn bandwidth(threads: usize, bytes: usize) -> Option<(u64, f64)> {
     };
     let parts = (0..threads).map(|_| Some(Mutex::new((filled(1)?, filled(2)?))));
     let parts = parts.collect::<Option<Vec<Mutex<(Vec<u8>, Vec<u8>)>>>>()?;
-    // So often that a hand-over to other threads does not show.
-    let times = ((4 << 20) / part).max(1);
+    // Parts that are longer than a run are gone through run by run.
+    let (once, times, next) = (part.min(COPIED), (COPIED / part).max(1), AtomicUsize::new(0));
     let copy = |chunk: usize| {
         let mut part = parts[chunk].lock().unwrap_or_else(PoisonError::into_inner);
         let (from, to) = &mut *part;
+        let windows = (from.len() / once).max(1);
+        let start = next.fetch_add(1, Ordering::Relaxed) / threads % windows * once;
         for _ in 0..times {
-            black_box(&mut *to).copy_from_slice(black_box(&*from));
+            black_box(&mut to[start..start + once]).copy_from_slice(black_box(&from[start..start + once]));
         }
     };
-    let seconds = Phase { chunks: threads, each: &copy }.best(4, Duration::from_millis(20));
-    Some((bytes as u64, (2 * part * threads * times) as f64 / seconds / 1e9))
+    let seconds = Phase { chunks: threads, each: &copy }.best();
+    Some((bytes as u64, (2 * once * threads * times) as f64 / seconds / 1e9))
 }
 
 /// One phase of a job.
@@ -100,11 +112,11 @@ struct Phase<'a> {
 }
 
 impl Phase<'_> {
-    /// The shortest of several runs in seconds: so many times, and no longer than that after the second.
-    fn best(&self, times: usize, limit: Duration) -> f64 {
+    /// The shortest of many runs, in seconds: others may have had the processor in most of them.
+    fn best(&self) -> f64 {
         let (mut best, start) = (Duration::MAX, Instant::now());
-        for time in 0..times {
-            if time >= 2 && start.elapsed() > limit {
+        for run in 0.. {
+            if run >= 16 && start.elapsed() > Duration::from_millis(15) {
                 break;
             }
             let start = Instant::now();

@@ -133,9 +133,12 @@ pub(super) struct Name {
     pub(super) figures: Figures,
 }
 
+type Place = (Kind, Option<&'static Location<'static>>);
+
 #[derive(Default)]
 struct Names {
-    numbers: HashMap<(Kind, Option<&'static Location<'static>>), HashMap<Cow<'static, str>, u32>>,
+    /// By where they are given.
+    numbers: HashMap<Place, HashMap<Cow<'static, str>, u32>>,
     list: Vec<Arc<Name>>,
 }
 

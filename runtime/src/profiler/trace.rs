@@ -54,7 +54,7 @@ impl Trace<'_> {
             known.pending = known.pending.or(pending);
         }
         let other = json!({"oldest events left out": recorded.dropped, "nanoseconds": recorded.length});
-        write!(self.out, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n")?;
+        writeln!(self.out, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[")?;
         let process = json!({"name": "process_name", "ph": "M", "pid": PROCESS, "args": {"name": "castnet"}});
         write!(self.out, "{process}")?;
         let mut threads: Vec<&(String, Vec<Event>)> = recorded.threads.iter().collect();
