@@ -510,6 +510,14 @@ pub enum Error {
         /// What does not fit, with the numbers.
         what: String,
     },
+    /// A source of examples could not read one.
+    #[error("example {example}: {source}")]
+    Example {
+        /// Its number in the data set.
+        example: usize,
+        /// What the source returned, or what its panic said.
+        source: crate::engine::BoxError,
+    },
     /// A kernel or a user's optimizer panicked; the values it should have written are lost.
     #[error("{function}: a kernel or an optimizer panicked: {message}")]
     Panic {
