@@ -17,6 +17,7 @@ use castnet_program::net::Net;
 
 use crate::array::Array;
 use crate::call::Executable;
+use crate::checkpoint::Unread;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::init;
@@ -49,6 +50,8 @@ pub struct Model {
     inference: Vec<Arc<Executable>>,
     training: Vec<Option<Training>>,
     stop_on_nan: bool,
+    /// Of saves in the background.
+    unread: Unread,
 }
 
 /// The objective of a step: of f64 in nets of that type, of f32 in all others.
@@ -108,6 +111,7 @@ impl Model {
             runs: 0,
             parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
+            unread: Unread::default(),
         })
     }
 
@@ -286,6 +290,11 @@ impl Model {
         self.scales.get(self.net().functions.iter().position(|f| f.name == function)?)
     }
 
+    /// What went wrong in saves of this model that nobody waited for.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.unread
+    }
+
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
@@ -363,6 +372,7 @@ impl Clone for Model {
             inference: self.inference.clone(),
             training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
             stop_on_nan: self.stop_on_nan,
+            unread: Unread::default(),
         }
     }
 }

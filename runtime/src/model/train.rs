@@ -158,6 +158,7 @@ impl Model {
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
     ) -> Result<Loss<T>> {
+        self.unread.tell()?;
         if !T::is_of(self.loaded.float) {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
@@ -312,6 +313,7 @@ impl Model {
         gradients: Option<Shared<u8>>,
         args: &[&Array],
     ) -> Result<(Vec<Array>, bool)> {
+        self.unread.tell()?;
         let executable = self.trainer(function)?.clone();
         let ready = executable.call().bind(args, &self.states)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);
