@@ -352,6 +352,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.unread.tell()?;
         self.check_gradients(gradients)?;
         if gradients.overflowed() {
             return Ok(());
@@ -366,6 +367,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::flush`].
     pub fn flush(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        self.unread.tell()?;
         if optimizer.state().sum().is_none() {
             return Ok(false);
         }
