@@ -231,7 +231,6 @@ fn data_without_room() {
     let wide = Dataset::of(LargeExamples).unwrap();
     refused("batches ahead", Batches::new(&wide, 1).unwrap().prefetch(10));
     refused("as many batches ahead as there are", Batches::new(&wide, 1).unwrap().prefetch(usize::MAX));
-    assert!(Batches::new(&wide, 1).unwrap().prefetch(1).unwrap().next_batch().unwrap().is_some());
     // These give back what they take.
     refused("numbers for ndarray", images.into_ndarray::<u8>());
     refused("a part of a text", text.split(0.5));

@@ -87,10 +87,11 @@ impl<const FIELDS: usize> Batches<FIELDS> {
     ///
     /// # Errors
     /// If there is no memory for so many batches.
-    pub fn prefetch(mut self, depth: usize) -> Result<Batches<FIELDS>> {
-        self.ring = Ring::new(&self.data, self.batch, depth)?;
-        (self.depth, self.begun) = (depth, self.step);
-        Ok(self)
+    pub fn prefetch(self, depth: usize) -> Result<Batches<FIELDS>> {
+        // The old buffers go first.
+        drop(self.ring);
+        let ring = Ring::new(&self.data, self.batch, depth)?;
+        Ok(Batches { depth, begun: self.step, ring, ..self })
     }
 
     /// Goes to an epoch, after the first `step` batches of it. The order does not depend on where the batches stood before.
