@@ -153,9 +153,13 @@ impl<const FIELDS: usize> Slot<FIELDS> {
     fn assign(&self, examples: &[usize], seed: u64, epoch: u64) {
         self.stop(self.lock());
         let mut work = self.wait(self.lock());
+        let unread = work.unread.take();
         work.examples.clear();
         work.examples.extend_from_slice(examples);
-        (work.seed, work.epoch, work.taken, work.unread) = (seed, epoch, 0, None);
+        (work.seed, work.epoch, work.taken) = (seed, epoch, 0);
+        drop(work);
+        // An error that nobody was told.
+        drop(unread);
     }
 
     /// Asks the engine for help, if it is not coming already. Where it gives none, whoever wants the batch makes it alone.
@@ -213,12 +217,14 @@ impl<const FIELDS: usize> Slot<FIELDS> {
     }
 
     fn give_back(&self, first: usize, unread: Option<Unread>) {
+        // What is not told goes after the lock: a user's destructor may do anything.
+        let mut told = unread.map(|unread| (first, unread));
         let mut work = self.lock();
-        if let Some(unread) = unread {
+        if told.is_some() {
             // Those before it have been taken, so it is the same one on any number of threads.
             work.taken = work.examples.len();
             if work.unread.as_ref().is_none_or(|(known, _)| first < *known) {
-                work.unread = Some((first, unread));
+                std::mem::swap(&mut work.unread, &mut told);
             }
         }
         work.readers -= 1;
