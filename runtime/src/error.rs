@@ -12,6 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The call's turn did not come: what an operation of the engine that it comes after failed with, or that it would wait for itself.
+    #[error(transparent)]
+    Engine(std::sync::Arc<crate::engine::Error>),
     /// An argument does not have the declared shape or element type; nothing has run.
     #[error("{function}: argument `{argument}` is {found}, expected {expected}{bound}")]
     Argument {
@@ -517,6 +520,17 @@ pub enum Error {
         example: usize,
         /// What the source returned, or what its panic said.
         source: crate::engine::BoxError,
+    },
+    /// An update stopped half-way: some parameters, or some numbers of the optimizer's, are those of before it. Nothing is computed with them or saved.
+    #[error(
+        "{net} is torn: a kernel or an optimizer panicked in the midst of an update ({message}); load a checkpoint, with `load_training` if this is an \
+         optimizer"
+    )]
+    Torn {
+        /// The net, or `AdamW of LeNet`.
+        net: String,
+        /// The panic's message.
+        message: String,
     },
     /// A kernel or a user's optimizer panicked; the values it should have written are lost.
     #[error("{function}: a kernel or an optimizer panicked: {message}")]

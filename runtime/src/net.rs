@@ -11,7 +11,6 @@ use castnet_program::program::Program;
 use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
-use crate::flat::Updated;
 use crate::float::{Float, FloatType, with_float};
 use crate::memory::Memory;
 use crate::validate;
@@ -95,6 +94,16 @@ pub(crate) struct Loaded {
     places: &'static [&'static str],
     /// Whether `network!` wrote it.
     vouched: bool,
+}
+
+/// A parameter as an update sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Updated {
+    /// Its number.
+    pub(crate) parameter: usize,
+    /// By the attributes before its layer.
+    pub(crate) lr_mult: f32,
+    pub(crate) wd_mult: f32,
 }
 
 impl Loaded {
@@ -219,6 +228,12 @@ impl Loaded {
     pub(crate) fn arena_of(&self, dtype: Option<DType>) -> Result<Memory> {
         let bytes = self.bytes / self.float.bytes() * self.float_of(dtype).bytes();
         Memory::zeroed(bytes).ok_or_else(|| Error::Memory { function: self.net.name.clone(), bytes })
+    }
+
+    /// `LeNet.scores`.
+    pub(crate) fn qualified(&self, function: usize) -> String {
+        let known = self.net.functions.get(function).map_or("", |function| &function.name);
+        format!("{}.{known}", self.net.name)
     }
 
     /// One of the two programs of a function.

@@ -5,17 +5,16 @@ use castnet_program::program::{Check, Must};
 use castnet_program::size::Size;
 use castnet_program::types::DType;
 
-use super::ready::{Operands, Ready};
+use super::ready::{Operands, Running};
 use super::sizes;
 use crate::array::Array;
-use crate::ending::Outcome;
 use crate::error::{Error, Result};
-use crate::model::States;
-use crate::verdict::{Code, Watch, first};
+use crate::states::States;
+use crate::verdict::{Code, Outcome, Watch, first};
 
 /// A call that has run to its end.
 pub(crate) struct Done<'e> {
-    call: Ready<'e>,
+    call: Running<'e>,
     outcome: Outcome,
 }
 
@@ -24,13 +23,13 @@ impl<'e> Done<'e> {
     ///
     /// # Errors
     /// The mistake that the first check found which found one.
-    pub(super) fn new(call: Ready<'e>, placement: Option<Placement>, scale: f32) -> Result<Done<'e>> {
+    pub(super) fn new(call: Running<'e>, placement: Option<Placement>, scale: f32) -> Result<Done<'e>> {
         let watches = call.binding().watches(placement);
-        let outcome = match first(watches, call.workspace.frame.words()) {
+        let outcome = match first(watches, call.0.workspace.frame.words()) {
             None => Outcome::Done,
             Some((_, Watch { code: Code::NotFinite, .. }, words)) => Outcome::of(words[0], scale),
             Some((number, Watch { code: Code::Index | Code::Divisor, .. }, words)) => {
-                return Err(mistake(&call, &call.program.checks[number], words));
+                return Err(mistake(&call, &call.0.program.checks[number], words));
             }
         };
         Ok(Done { call, outcome })
@@ -43,25 +42,25 @@ impl<'e> Done<'e> {
 
     /// The results, if the workspace's own arrays were used.
     pub(crate) fn results(&self) -> &[Array] {
-        &self.call.workspace.held[0].results
+        &self.call.0.workspace.held[0].results
     }
 
     /// Gives the states that the call assigned to the model.
     pub(crate) fn commit(mut self, states: &mut States) {
-        self.call.workspace.commit_states(states);
+        self.call.0.workspace.commit_states(states);
     }
 
     /// Runs the call again, launch by launch and without an ending, and says where the first value that is not finite comes from.
     ///
     /// # Safety
-    /// As [`Ready::run`], of which this is a repetition with the same operands.
+    /// As [`Running::run`], of which this is a repetition with the same operands.
     pub(crate) unsafe fn first_not_finite(
         mut self,
         operands: &mut Operands<'_>,
         states: &States,
     ) -> Result<Option<String>> {
         let call = &mut self.call;
-        let (program, loaded) = (call.program, &call.executable.loaded);
+        let (program, loaded) = (call.0.program, &call.0.executable.loaded);
         for (argument, declared) in operands.args.iter().zip(&program.arguments) {
             if !argument.is_finite() {
                 return Ok(Some(format!("argument `{}`", declared.name)));
@@ -77,9 +76,9 @@ impl<'e> Done<'e> {
                 return Ok(Some(format!("parameter `{}`", parameter.name)));
             }
         }
-        call.workspace.take_states(states)?;
+        call.0.workspace.take_states(states)?;
         // What is left of the run before must not be taken for a result of this one.
-        call.workspace.frame.begin(operands.scalars, Some(0));
+        call.0.workspace.frame.begin(operands.scalars, Some(0));
         call.place(operands);
         // A mask may well be filled with negative infinity, so that alone is the second guess.
         let mut guess = None;
@@ -91,7 +90,7 @@ impl<'e> Done<'e> {
             let Some(launch) = call.binding().ends(phase, &mut rounds) else { continue };
             let launch = &program.launches[launch];
             for store in &launch.stores {
-                let (dtype, frame) = (program.buffers[store.buffer].dtype, &call.workspace.frame);
+                let (dtype, frame) = (program.buffers[store.buffer].dtype, &call.0.workspace.frame);
                 let start = frame.address(call.binding(), store.buffer, &rounds);
                 // SAFETY: the buffer lies within its place, is of this type, and no kernel runs now.
                 let worst = unsafe { worst(dtype, start, call.binding().length(store.buffer)) };
@@ -106,16 +105,16 @@ impl<'e> Done<'e> {
     }
 }
 
-fn mistake(call: &Ready<'_>, check: &Check, words: &[i64]) -> Error {
+fn mistake(call: &Running<'_>, check: &Check, words: &[i64]) -> Error {
     let (places, found) = words.split_at(check.places());
     let places: Vec<usize> = places.iter().map(|place| *place as usize).collect();
     let (rounds, element) = (places[..check.rounds].to_vec(), places[check.rounds..][..check.axes].to_vec());
-    let (function, by) = (call.program.name.clone(), call.executable.loaded.place_at(check.loc, check.must.by()));
+    let (function, by) = (call.0.program.name.clone(), call.0.executable.loaded.place_at(check.loc, check.must.by()));
     match &check.must {
         Must::Divide(_) => Error::DividedByZero { function, by, element, rounds },
         Must::Lie(below) => {
             // `validate` lets checks have no other names than those of run-time sizes.
-            let value = |name: &str| call.workspace.values[sizes::position(&call.executable.symbols, name)];
+            let value = |name: &str| call.0.workspace.values[sizes::position(&call.0.executable.symbols, name)];
             let size = |size: &Size| size.eval(&value);
             let range = Box::new(size(&below.least)..size(&below.limit));
             Error::IndexOutOfRange { function, by, element, rounds, found: found[0], range }

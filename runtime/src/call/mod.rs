@@ -1,5 +1,5 @@
-//! One call of a function: its run-time sizes are bound ([`Call::bind`]), it runs ([`Ready::run`]), and what it did is taken over
-//! ([`Done::commit`]). Each step gives what the next one asks for, so there is no other order. Calls side by side share bindings, in which nothing
+//! One call of a function: its run-time sizes are bound ([`Call::bind`]), it begins ([`Ready::start`]), runs ([`Running::run`]), and what it did is
+//! taken over ([`Done::commit`]). Each step gives what the next one asks for, so there is no other order. Calls side by side share bindings, in which nothing
 //! changes; each runs in a workspace of its own.
 
 mod done;
@@ -18,7 +18,6 @@ use castnet_program::rules::Reason;
 use crate::array::Array;
 use crate::backend::cpu::{Binding, Names};
 use crate::error::{Error, Result};
-use crate::model::States;
 use crate::net::Loaded;
 use crate::pool;
 use crate::view::{Argument, Given, Output};
@@ -132,30 +131,25 @@ pub(crate) struct Call<'e> {
 }
 
 impl<'e> Call<'e> {
-    /// Binds the run-time sizes to these arguments, and takes the states. Allocates nothing for a binding that the workspace has kept.
+    /// Binds the run-time sizes to these arguments. Allocates nothing for a binding that the workspace has kept.
     ///
     /// # Errors
     /// If the arguments do not fit, or there is no memory.
-    pub(crate) fn bind(self, args: &[&Array], states: &States) -> Result<Ready<'e>> {
-        self.bind_into(args, None, states)
+    pub(crate) fn bind(self, args: &[&Array]) -> Result<Ready<'e>> {
+        self.bind_into(args, None)
     }
 
     /// The same of a call that says where its results go.
     ///
     /// # Errors
     /// If arguments, places for results or donations do not fit, or there is no memory.
-    pub(crate) fn bind_views(
-        mut self,
-        args: &[Argument<'_>],
-        results: &[Output<'_>],
-        states: &States,
-    ) -> Result<Ready<'e>> {
+    pub(crate) fn bind_views(mut self, args: &[Argument<'_>], results: &[Output<'_>]) -> Result<Ready<'e>> {
         self.check_views(args, results)?;
-        self.bind_into(args, Some(results), states)
+        self.bind_into(args, Some(results))
     }
 
     /// `results`: where they go, if the call says so; they were found to be of their types.
-    fn bind_into<A: Given>(mut self, args: &[A], results: Option<&[Output<'_>]>, states: &States) -> Result<Ready<'e>> {
+    fn bind_into<A: Given>(mut self, args: &[A], results: Option<&[Output<'_>]>) -> Result<Ready<'e>> {
         let executable = self.executable;
         let (program, loaded) = (executable.program()?, &executable.loaded);
         let place = |reason: &Reason| loaded.place_at(reason.loc, &reason.name);
@@ -189,7 +183,6 @@ impl<'e> Call<'e> {
             executable.forget(values);
             return Err(Error::Memory { function: program.name.clone(), bytes });
         }
-        self.workspace.take_states(states)?;
         Ok(Ready::new(executable, program, self.workspace))
     }
 

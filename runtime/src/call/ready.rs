@@ -1,4 +1,4 @@
-//! A call that is bound, and runs. One of the few modules with `unsafe`.
+//! A call that is bound, and then runs. One of the few modules with `unsafe`.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use castnet_program::program::ending::Placement;
 use super::workspaces::{Held, Lease, Workspace};
 use super::{Done, Executable};
 use crate::array::Array;
-use crate::backend::cpu::{Bases, Binding};
-use crate::ending::Ending;
+use crate::backend::cpu::{Bases, Binding, EndingWork};
 use crate::error::{Error, Result};
 use crate::memory::{Memory, Shared};
+use crate::states::States;
 use crate::view::{Argument, Given, Output};
 
 /// What a call reads and writes besides its workspace.
@@ -29,7 +29,7 @@ pub(crate) struct Operands<'a> {
     pub(crate) scalars: StepScalars,
 }
 
-/// A call whose run-time sizes are bound: memory, states and kernels are there.
+/// A call whose run-time sizes are bound: memory and kernels are there.
 pub(crate) struct Ready<'e> {
     pub(super) executable: &'e Executable,
     pub(super) program: &'e Program,
@@ -72,6 +72,24 @@ impl<'e> Ready<'e> {
         self.workspace.held[0].results.first_mut().map(|objective| Shared::new(objective.as_mut_ptr()))
     }
 
+    /// Takes the states: a copy of what they are at this moment. Allocates only where one starts anew.
+    ///
+    /// # Errors
+    /// If there is no memory for one that does.
+    pub(crate) fn start(mut self, states: &States) -> Result<Running<'e>> {
+        self.workspace.take_states(states)?;
+        Ok(Running(self))
+    }
+
+    fn binding(&self) -> &Binding {
+        &self.workspace.held[0].binding
+    }
+}
+
+/// A call that has begun: nothing is left but to run it.
+pub(crate) struct Running<'e>(pub(super) Ready<'e>);
+
+impl<'e> Running<'e> {
     /// Runs, with an ending if one is given, which updates at a place that was [planned](Ready::plan). Allocates nothing.
     ///
     /// # Errors
@@ -84,7 +102,7 @@ impl<'e> Ready<'e> {
     pub(crate) unsafe fn run(
         mut self,
         operands: &mut Operands<'_>,
-        ending: Option<(Placement, &Ending<'_>)>,
+        ending: Option<(Placement, &dyn EndingWork)>,
     ) -> Result<Done<'e>> {
         self.place(operands);
         // SAFETY: as the caller says, and as it was just placed.
@@ -95,9 +113,14 @@ impl<'e> Ready<'e> {
     ///
     /// # Safety
     /// As [`Ready::run`].
-    unsafe fn run_placed(mut self, scalars: StepScalars, ending: Option<(Placement, &Ending<'_>)>) -> Result<Done<'e>> {
+    unsafe fn run_placed(
+        mut self,
+        scalars: StepScalars,
+        ending: Option<(Placement, &dyn EndingWork)>,
+    ) -> Result<Done<'e>> {
         let (placement, ending) = ending.unzip();
-        self.workspace.frame.begin(scalars, self.executable.poison.then_some(u8::MAX));
+        let Ready { executable, workspace, .. } = &mut self.0;
+        workspace.frame.begin(scalars, executable.poison.then_some(u8::MAX));
         // SAFETY: as the caller says.
         unsafe { self.phases(placement, None, ending)? };
         Done::new(self, placement, scalars.scale)
@@ -111,18 +134,19 @@ impl<'e> Ready<'e> {
         &mut self,
         placement: Option<Placement>,
         some: Option<Range<usize>>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
     ) -> Result<()> {
-        let Workspace { frame, held, .. } = &mut *self.workspace;
+        let Ready { executable, program, workspace } = &mut self.0;
+        let Workspace { frame, held, .. } = &mut **workspace;
         let binding = &held[0].binding;
         let Some(phases) = binding.phases(placement) else {
             let what = "an ending that was not planned".to_string();
-            return Err(Error::BadNet { net: self.executable.loaded.net.name.clone(), what });
+            return Err(Error::BadNet { net: executable.loaded.net.name.clone(), what });
         };
         let some = some.unwrap_or(0..phases.len());
         // SAFETY: as the caller says.
         let done = unsafe { frame.run(binding, phases, some, ending) };
-        done.map_err(|message| Error::Panic { function: self.program.name.clone(), message })
+        done.map_err(|message| Error::Panic { function: program.name.clone(), message })
     }
 
     /// Runs an inference program and returns new arrays. `parameters` is the memory of a model.
@@ -136,7 +160,7 @@ impl<'e> Ready<'e> {
         scalars: StepScalars,
     ) -> Result<(Vec<Array>, Done<'e>)> {
         self.is_inference(parameters);
-        let mut results = self.new_results()?;
+        let mut results = self.0.new_results()?;
         let mut operands = Operands {
             parameters: Shared::new(parameters.as_ptr().cast_mut()),
             gradients: Shared::new(std::ptr::null_mut()),
@@ -166,7 +190,7 @@ impl<'e> Ready<'e> {
             Output::Write(view) => view.first(),
             Output::Donated(argument) => args[*argument].first(),
         };
-        let Workspace { frame, held, .. } = &mut *self.workspace;
+        let Workspace { frame, held, .. } = &mut *self.0.workspace;
         let bases = Bases {
             parameters: Shared::new(parameters.as_ptr().cast_mut()),
             gradients: Shared::new(std::ptr::null_mut()),
@@ -179,13 +203,14 @@ impl<'e> Ready<'e> {
     }
 
     fn is_inference(&self, parameters: &Memory) {
-        let fits = parameters.len() == self.executable.loaded.model_bytes();
-        assert!(!self.executable.training && fits, "not this net's parameters");
+        let executable = self.0.executable;
+        let fits = parameters.len() == executable.loaded.model_bytes();
+        assert!(!executable.training && fits, "not this net's parameters");
     }
 
     /// Writes the address of every buffer.
     pub(super) fn place(&mut self, operands: &mut Operands<'_>) {
-        let Workspace { frame, held, .. } = &mut *self.workspace;
+        let Workspace { frame, held, .. } = &mut *self.0.workspace;
         let Held { binding, results } = &mut held[0];
         let results = operands.results.as_deref_mut().unwrap_or(results);
         let bases = Bases {
@@ -198,6 +223,6 @@ impl<'e> Ready<'e> {
     }
 
     pub(super) fn binding(&self) -> &Binding {
-        &self.workspace.held[0].binding
+        self.0.binding()
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::contents::{Contents, Snapshot};
 use crate::engine::{self, Engine, Queue, Variable};
 use crate::error::{Error, Result};
+use crate::unread::Unread;
 
 /// A save that goes on while the program does something else: what `save_async` and `save_training_async` return.
 ///
@@ -61,35 +61,6 @@ impl fmt::Debug for SaveHandle {
     }
 }
 
-/// What went wrong in saves of a model whose handles were dropped.
-#[derive(Default)]
-pub(crate) struct Unread(Arc<Errors>);
-
-#[derive(Default)]
-struct Errors {
-    some: AtomicBool,
-    all: Mutex<Vec<Error>>,
-}
-
-impl Unread {
-    fn keep(&self, error: Error) {
-        lock(&self.0.all).push(error);
-        self.0.some.store(true, Ordering::Release);
-    }
-
-    /// # Errors
-    /// The first of them, once.
-    pub(crate) fn tell(&self) -> Result<()> {
-        if !self.0.some.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let mut all = lock(&self.0.all);
-        let first = (!all.is_empty()).then(|| all.remove(0));
-        self.0.some.store(!all.is_empty(), Ordering::Release);
-        first.map_or(Ok(()), Err)
-    }
-}
-
 /// Who writes: a queue of the process's engine with one thread, one file after the other in the order of the calls.
 struct Writer {
     queue: Queue,
@@ -111,7 +82,7 @@ pub(super) fn write(path: &Path, contents: Contents<'_>, unread: &Unread) -> Res
     // What goes wrong is told by the handle, and holds no other save up.
     let operation = engine.operation("save").overwrites(&writer.files).on(&writer.queue).submit(write);
     let operation = operation.map_err(|error| unwritten(&path, &error))?;
-    Ok(SaveHandle { path, operation: Some(operation), written, unread: Unread(unread.0.clone()) })
+    Ok(SaveHandle { path, operation: Some(operation), written, unread: unread.clone() })
 }
 
 /// Waits for all files that are to be written: what is read or written now comes after them.

@@ -21,9 +21,9 @@ use crate::error::{Error, Result};
 use crate::float::with_float;
 use crate::layout::{self, shape_of};
 use crate::memory::Memory;
-use crate::model::{Model, may_have};
+use crate::model::Model;
+use crate::states::may_have;
 pub use background::SaveHandle;
-pub(crate) use background::Unread;
 use contents::Contents;
 use file::{Reader, Source};
 
@@ -32,7 +32,8 @@ impl Model {
     /// the old one or the new one.
     ///
     /// # Errors
-    /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not.
+    /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not; if the model is
+    /// [torn](Error::Torn).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.write_now(path.as_ref(), Contents::of(self))
     }
@@ -52,12 +53,14 @@ impl Model {
 
     fn write_now(&self, path: &Path, contents: Contents<'_>) -> Result<()> {
         self.unread().tell()?;
+        self.is_whole()?;
         background::settle();
         contents.write(path)
     }
 
     fn write_later(&self, path: &Path, contents: Contents<'_>) -> Result<SaveHandle> {
         self.unread().tell()?;
+        self.is_whole()?;
         background::write(path, contents, self.unread())
     }
 

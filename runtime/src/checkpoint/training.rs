@@ -110,6 +110,7 @@ impl Model {
     ) -> Result<Contents<'a>> {
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
+        self.is_whole().and(state.is_whole(optimizer.name()))?;
         let states = optimizer.rule().states().enumerate();
         let states = states.filter_map(|(number, (name, dtype))| Some((name, dtype, state.arena(number)?)));
         let sum = state.sum().map(|sum| (GRADIENT, None, &sum.gradients.arena));
@@ -252,7 +253,7 @@ impl Model {
             Some((training.seed, training.runs, &training.calls, &training.loss_scales)),
         );
         let restored = Restored { steps: training.steps, parameter_steps, lr, arenas, schedule, sum };
-        optimizer.state_mut().restore(self, restored);
+        optimizer.state_mut().restore((self.id(), self.name()), restored);
         Ok(training.extra)
     }
 

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::current::{self, Open};
+use super::current::{self, Left, Open};
 use super::dependencies::{Id, Mode, Outcome, Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
-use super::state::{Search, State};
+use super::state::{Search, State, Waiter};
 use super::task::{Called, Start, Task};
+use super::turn::Word;
 use super::{fork, worker};
 use crate::panics::panic_message;
 
@@ -59,16 +60,22 @@ pub(super) struct Request {
 impl Core {
     /// An engine with so many workers for its first queue, or a serial one.
     pub(super) fn new(workers: usize, serial: bool) -> Arc<Core> {
-        fork::watch();
-        let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
-        let core = Arc::new(Core {
-            state: Mutex::new(State::new()),
-            serial,
-            forks: fork::forks(),
-            threads: Mutex::new(vec![]),
-        });
+        let core = Core::without_queues(serial);
         core.add_queue(workers);
         core
+    }
+
+    /// One whose first queue the pool's crew serves.
+    pub(super) fn for_crew() -> Arc<Core> {
+        let core = Core::without_queues(false);
+        core.lock().add_queue(true);
+        core
+    }
+
+    fn without_queues(serial: bool) -> Arc<Core> {
+        fork::watch();
+        let serial = serial.then(|| Serial { gate: Mutex::new(()), holder: AtomicU64::new(0) });
+        Arc::new(Core { state: Mutex::new(State::new()), serial, forks: fork::forks(), threads: Mutex::new(vec![]) })
     }
 
     pub(super) fn address(&self) -> NonZero<usize> {
@@ -81,7 +88,7 @@ impl Core {
 
     /// A further queue with threads of its own; where the system gives fewer, those that there are do the work, or those that wait.
     pub(super) fn add_queue(self: &Arc<Core>, workers: usize) -> u32 {
-        let queue = self.lock().add_queue();
+        let queue = self.lock().add_queue(false);
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..workers {
             let core = self.clone();
@@ -104,8 +111,67 @@ impl Core {
     /// Gives a variable up.
     pub(super) fn release(&self, variable: VariableId) {
         let mut state = self.lock();
-        state.dependencies.release(variable);
+        state.release(variable);
         unlock(state);
+    }
+
+    /// A variable that calls take by this word.
+    pub(super) fn variable_of(&self, word: &Arc<Word>) -> VariableId {
+        self.lock().variable_of(word)
+    }
+
+    /// The calls are over that used a variable when operations were queued for it.
+    #[cold]
+    pub(super) fn given(&self, variable: VariableId) {
+        if self.is_forked() {
+            return;
+        }
+        let mut state = self.lock();
+        state.end_holder(variable);
+        self.announce(&mut state, None);
+        unlock(state);
+    }
+
+    /// Waits until this thread may run an operation that it names here; it is finished when what is returned is dropped.
+    pub(super) fn begin_here(self: &Arc<Core>, origin: Origin, accesses: &[(VariableId, Mode)]) -> Result<Here<'_>> {
+        if self.is_forked() {
+            return Err(Arc::new(Error::Forked { operation: origin }));
+        }
+        let gate = self.gate();
+        let (inside, thread) = (current::open(), current::thread());
+        let parent = inside.filter(|open| open.core == self.address()).map(|open| open.id);
+        let started = Arc::new(Ended::new());
+        let mut state = self.lock();
+        if !state.accepts {
+            return Err(Arc::new(Error::ShutDown { operation: origin }));
+        }
+        let Some(id) = state.register_here(accesses, origin.clone(), parent, thread, &started) else {
+            return Err(Arc::new(Error::Memory { operation: origin }));
+        };
+        self.announce(&mut state, None);
+        let (mut state, waited) = match started.get() {
+            None => self.wait_by(state, &Awaited::Turn(id), None, || origin),
+            Some(_) => (state, Ok(true)),
+        };
+        let error = match (waited, started.get()) {
+            (Ok(_), Some(Ok(()))) => {
+                unlock(state);
+                let left = current::enter(Open { core: self.address(), id });
+                return Ok(Here { core: self, id, failed: None, _left: left, _gate: gate });
+            }
+            (Ok(_), Some(Err(root))) => {
+                state.finish(id, Outcome::Skipped(root.clone()));
+                root.clone()
+            }
+            (waited, _) => {
+                let operation = state.origin(id);
+                state.withdraw_here(id);
+                waited.err().unwrap_or_else(|| Arc::new(Error::Cancelled { operation }))
+            }
+        };
+        self.announce(&mut state, None);
+        unlock(state);
+        Err(error)
     }
 
     /// An operation whose function this thread is inside of.
@@ -293,9 +359,7 @@ impl Core {
         for (number, queue) in state.queues.iter_mut().enumerate() {
             let others = std::mem::take(&mut queue.fresh).saturating_sub(usize::from(takes == Some(number)));
             if others > 0 {
-                let sleepers = others.saturating_sub(queue.workers.awake);
-                queue.workers.call(sleepers);
-                left |= sleepers > queue.workers.asleep;
+                left |= !queue.call(others);
             }
         }
         if std::mem::take(&mut state.news) || left {
@@ -305,10 +369,9 @@ impl Core {
 
     /// Wakes somebody for what is ready.
     pub(super) fn hand_over(state: &State) {
-        for queue in state.queues.iter().filter(|queue| !queue.ready.is_empty()) {
-            match queue.workers.awake + queue.workers.asleep {
-                0 => state.waiters.call(usize::MAX),
-                _ => queue.workers.call(1),
+        for queue in &state.queues {
+            if !queue.call_another() {
+                state.waiters.call(usize::MAX);
             }
         }
     }
@@ -380,20 +443,24 @@ impl Core {
         wait: impl FnOnce() -> Origin,
     ) -> (Locked<'a>, Result<bool>) {
         let inside = current::open();
-        if inside.is_some()
+        if (inside.is_some() || current::is_in_call())
             && let Some(open) = state.comes_after_open(target, current::thread())
         {
             let operation = state.origin(open);
             return (state, Err(Arc::new(Error::WaitsForItself { operation, wait: wait() })));
         }
-        let own = inside.filter(|open| open.core == self.address()).map(|open| open.id);
-        if let (Some(own), Awaited::Operation(target)) = (own, target) {
-            state.waits.push((own, *target));
+        let own = inside.filter(|open| open.core == self.address()).map(|open| Waiter::Operation(open.id));
+        let call = current::is_in_call().then(|| Waiter::Call { thread: current::thread() });
+        let waiters = [own, call];
+        if let Awaited::Operation(target) | Awaited::Turn(target) = *target {
+            state.waits.extend(waiters.iter().flatten().map(|waiter| (*waiter, target)));
         }
         let (mut state, in_time) = self.wait(state, target, deadline);
-        if let (Some(own), Awaited::Operation(_)) = (own, target) {
-            let place = state.waits.iter().rposition(|(waiter, _)| *waiter == own);
-            place.map(|place| state.waits.swap_remove(place));
+        if let Awaited::Operation(_) | Awaited::Turn(_) = target {
+            for own in waiters.iter().flatten() {
+                let place = state.waits.iter().rposition(|(waiter, _)| waiter == own);
+                place.map(|place| state.waits.swap_remove(place));
+            }
         }
         (state, Ok(in_time))
     }
@@ -411,11 +478,15 @@ impl Core {
         }
         let _gate = self.gate();
         let mut state = self.lock();
+        if !state.queue_up(&[(variable, mode)]) {
+            return Err(Arc::new(Error::Memory { operation: wait() }));
+        }
         let waits = match mode {
             Mode::Read => state.dependencies.is_written(variable),
             Mode::Write | Mode::Overwrite => state.dependencies.is_used(variable),
         };
         if !waits {
+            state.settle([variable]);
             return state.dependencies.poison(variable).map_or(Ok(true), |error| Err(error.clone()));
         }
         let ended = Arc::new(Ended::new());
@@ -458,10 +529,34 @@ impl Core {
 pub(super) enum Awaited {
     /// The end of an operation.
     Operation(Id),
+    /// That the thread may begin an operation itself.
+    Turn(Id),
     /// The end of all operations of this epoch and those before it.
     Epoch(u64),
     /// That a thread may push again.
     Window { pusher: usize, bytes: u64 },
+}
+
+/// An operation that runs on this thread, inside the call that named it, until this is dropped.
+pub(super) struct Here<'c> {
+    core: &'c Arc<Core>,
+    id: Id,
+    /// What went wrong.
+    pub(super) failed: Option<String>,
+    _left: Left,
+    _gate: Option<Gate<'c>>,
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        let mut state = self.core.lock();
+        match self.failed.take() {
+            None => state.finish(self.id, Outcome::Done),
+            Some(message) => state.finish_badly(self.id, Err(message), None),
+        }
+        self.core.announce(&mut state, None);
+        unlock(state);
+    }
 }
 
 /// What keeps other threads out of a serial engine.

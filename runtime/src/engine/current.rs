@@ -9,6 +9,8 @@ use super::dependencies::Id;
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
     static OPEN: Cell<Option<Open>> = const { Cell::new(None) };
+    /// Calls that this thread is inside of and that the engine knows nothing of.
+    static CALLS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// An operation that runs on this thread, the innermost one.
@@ -35,6 +37,22 @@ pub(super) fn thread() -> u64 {
 #[inline]
 pub(super) fn open() -> Option<Open> {
     OPEN.get()
+}
+
+/// A call begins of which the engine knows nothing.
+#[inline]
+pub(super) fn begin_call() {
+    CALLS.set(CALLS.get() + 1);
+}
+
+#[inline]
+pub(super) fn end_call() {
+    CALLS.set(CALLS.get() - 1);
+}
+
+/// Whether this thread is inside such a call.
+pub(super) fn is_in_call() -> bool {
+    CALLS.get() > 0
 }
 
 /// Notes that an operation runs here until the guard is dropped.

@@ -33,12 +33,14 @@ mod current;
 mod dependencies;
 mod error;
 mod fork;
+mod holders;
 mod operation;
 mod ready;
 mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod worker;
 
 use std::borrow::Cow;
@@ -51,7 +53,11 @@ pub use error::{BoxError, Error, Failures, IntoResult, Origin, Result};
 pub use operation::{Handle, OnComplete, Operation};
 
 use self::core::Core;
+use crate::pool;
 use dependencies::{Mode, VariableId};
+use turn::{Calls, Word};
+pub(crate) use turn::{Claim, Turn, Use};
+use worker::Crew;
 
 /// A thread that has pushed so many operations that are not finished waits before it pushes another one.
 const OPERATIONS: usize = 1024;
@@ -91,9 +97,19 @@ impl Engine {
     }
 
     /// The process's engine, on which loaders, checkpoints and networks put their work; it is there until the process ends.
+    ///
+    /// Its threads are those that networks compute with, all but one of [`set_threads`](crate::set_threads): they run operations where no network
+    /// has work for them. With one thread, operations run on threads that wait for them, and on queues of their own.
     pub fn global() -> &'static Engine {
         static GLOBAL: OnceLock<Engine> = OnceLock::new();
-        GLOBAL.get_or_init(|| Engine::new(crate::pool::threads() - 1))
+        GLOBAL.get_or_init(|| {
+            if Calls::of_process() == Calls::Serial {
+                return Engine::serial();
+            }
+            let core = Core::for_crew();
+            pool::serve(Box::leak(Box::new(Crew(core.clone()))));
+            Engine(Arc::new(Alive(core)))
+        })
     }
 
     /// An engine that runs each operation while it is pushed, one after the other: for finding out whether a mistake has to do with
@@ -104,6 +120,12 @@ impl Engine {
 
     fn core(&self) -> &Arc<Core> {
         &self.0.0
+    }
+
+    fn variable_of(&self, word: &Arc<Word>) -> Variable {
+        let core = self.core();
+        let id = if core.is_forked() { VariableId(0) } else { core.variable_of(word) };
+        Variable(Arc::new(Named { core: core.clone(), id }))
     }
 
     /// A new variable.

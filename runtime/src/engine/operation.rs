@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::iter;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::dependencies::{Id, Mode};
 use super::error::{BoxError, Error, IntoResult, Origin, Result};
 use super::task::{Called, Start};
 use super::{Queue, Variable};
+use crate::panics::message_of;
 
 thread_local! {
     /// For the next description on this thread: one that was pushed.
@@ -123,6 +124,44 @@ impl<'a> Operation<'a> {
         let task = move |_: &Start<'_>| Called::Returned(f().into_result());
         let id = self.push_task(Some(ended.clone()), task)?;
         Ok(Handle { core, id, ended })
+    }
+
+    /// Runs a function here, on this thread, as this operation: waits until all earlier operations that it conflicts with are finished, and later ones wait for
+    /// it. It may borrow, and what it returns is returned. It is for calls that must be over when they return; priority, queue and
+    /// bytes mean nothing to it.
+    ///
+    /// If the function panics, so does this call, and what it writes is not to be relied on.
+    ///
+    /// ```
+    /// use castnet_runtime::engine::Engine;
+    ///
+    /// let engine = Engine::new(1);
+    /// let total = engine.variable();
+    /// let mut sum = 0;
+    /// engine.operation("earlier").writes(&total).push(|| ())?;
+    /// let now = engine.operation("add").writes(&total).run(|| { sum += 2; sum })?;
+    /// assert_eq!((now, sum), (2, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What went wrong in an operation that wrote one of the variables; as [`push`](Operation::push); [`Error::WaitsForItself`] inside an operation that must be
+    /// finished first. The function has not run then.
+    pub fn run<R>(mut self, f: impl FnOnce() -> R) -> Result<R> {
+        let request = &mut self.request;
+        if request.foreign {
+            return Err(Arc::new(Error::OtherEngine { operation: request.origin.take() }));
+        }
+        let mut here = self.core.begin_here(request.origin.take(), &request.accesses)?;
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => Ok(value),
+            Err(payload) => {
+                here.failed = Some(message_of(payload.as_ref()));
+                drop(here);
+                resume_unwind(payload)
+            }
+        }
     }
 
     /// Hands an operation to the engine that goes on when its function has returned: it ends when the token is told so.

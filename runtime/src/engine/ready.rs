@@ -35,9 +35,14 @@ impl Ready {
         }
     }
 
+    /// How many stand here, with those that were started otherwise.
+    pub(super) fn len(&self) -> usize {
+        self.even.len() + self.uneven.len()
+    }
+
     /// Whether nothing stands here, not even what was started otherwise.
     pub(super) fn is_empty(&self) -> bool {
-        self.even.is_empty() && self.uneven.is_empty()
+        self.len() == 0
     }
 
     #[inline]
@@ -51,7 +56,7 @@ impl Ready {
     /// Notes that an operation that stands here was started by somebody who did not take it from here, or that it was pushed once more.
     pub(super) fn outdated(&mut self, is_ready: impl Fn(Id) -> bool) {
         self.stale += 1;
-        if self.stale > 64 && self.stale * 2 > self.even.len() + self.uneven.len() {
+        if self.stale > 64 && self.stale * 2 > self.len() {
             self.stale = 0;
             self.even.retain(|&(_, id)| is_ready(id));
             self.uneven.retain(|&(_, Reverse(ticket), index)| is_ready(Id { index, ticket }));

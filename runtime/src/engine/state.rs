@@ -11,7 +11,9 @@ use super::dependencies::{Dependencies, Id, Mode, Outcome, Stage, VariableId};
 use super::error::{Error, Failures, Origin, Result};
 use super::ready::Ready;
 use super::task::{Called, Task};
+use super::turn::Word;
 use super::{BYTES, OPERATIONS};
+use crate::pool;
 
 /// More failures than this are counted and not kept for whoever waits for all.
 const FAILURES: usize = 1024;
@@ -30,12 +32,14 @@ pub(super) struct Record {
     pub(super) epoch: u64,
     /// The thread that is inside its function, else 0.
     pub(super) thread: u64,
+    /// The thread that waits to run it itself, else 0.
+    caller: u64,
     /// What an asynchronous operation ends with, told before its function has returned.
     pub(super) result: Option<Result<()>>,
 }
 
 impl Record {
-    fn new() -> Record {
+    pub(super) fn new() -> Record {
         Record {
             task: Task::none(),
             origin: Origin { name: Cow::Borrowed(""), location: Location::caller() },
@@ -46,30 +50,60 @@ impl Record {
             queue: 0,
             epoch: 0,
             thread: 0,
+            caller: 0,
             result: None,
         }
     }
 }
 
-/// Operations that threads of their own run.
+/// Operations that threads of their own run, or the pool's crew.
 pub(super) struct Queue {
     pub(super) ready: Ready,
     /// Put there and not yet announced.
     pub(super) fresh: usize,
     pub(super) workers: Waiting,
+    crew: bool,
+}
+
+impl Queue {
+    /// Calls workers for so many operations: whether each of these will be taken by one that was idle.
+    pub(super) fn call(&self, operations: usize) -> bool {
+        if self.crew {
+            return pool::call_for_operations(self.ready.len(), operations);
+        }
+        let sleepers = operations.saturating_sub(self.workers.awake);
+        self.workers.call(sleepers);
+        sleepers <= self.workers.asleep
+    }
+
+    /// Calls a worker for what was left to others: whether there is an idle one.
+    pub(super) fn call_another(&self) -> bool {
+        match self.crew {
+            true => pool::call_for_operations(self.ready.len(), usize::from(!self.ready.is_empty())),
+            false if self.ready.is_empty() => true,
+            false => {
+                self.workers.call(1);
+                self.workers.awake + self.workers.asleep > 0
+            }
+        }
+    }
 }
 
 pub(super) struct State {
     pub(super) dependencies: Dependencies<Arc<Error>>,
-    records: Vec<Record>,
+    /// Of variables that calls take without the engine, by number.
+    pub(super) words: Vec<Option<Arc<Word>>>,
+    /// Which calls were inside when operations were queued for what they use.
+    pub(super) holders: Vec<(VariableId, Id)>,
+    pub(super) records: Vec<Record>,
     pub(super) queues: Vec<Queue>,
     pub(super) epochs: Epochs,
     pushers: Vec<Pusher>,
     /// What nobody who waits for all has been told.
     failures: Vec<Arc<Error>>,
     left_out: usize,
-    /// Which operations have calls inside that wait, and for which operations.
-    pub(super) waits: Vec<(Id, Id)>,
+    /// Who waits inside, and for which operations.
+    pub(super) waits: Vec<(Waiter, Id)>,
     /// Those for whom something is to happen, or to be helped with.
     pub(super) waiters: Waiting,
     /// All threads that wait, awake or asleep.
@@ -81,7 +115,7 @@ pub(super) struct State {
     /// Whether workers that find nothing to do go.
     pub(super) leaving: bool,
     newly: Vec<Id>,
-    raised: Vec<Id>,
+    pub(super) raised: Vec<Id>,
 }
 
 /// A thread that pushes, and what of it is not finished.
@@ -91,6 +125,16 @@ struct Pusher {
     operations: usize,
     bytes: u64,
     held: bool,
+}
+
+/// Who others wait for, and waits himself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiter {
+    Operation(Id),
+    /// Of which the engine knows nothing but the thread.
+    Call {
+        thread: u64,
+    },
 }
 
 /// A search for operations to help with.
@@ -105,6 +149,8 @@ impl State {
     pub(super) fn new() -> State {
         State {
             dependencies: Dependencies::new(),
+            words: vec![],
+            holders: vec![],
             records: vec![],
             queues: vec![],
             epochs: Epochs { first: 1, count: 0, later: VecDeque::new(), unfinished: 0 },
@@ -122,8 +168,10 @@ impl State {
         }
     }
 
-    pub(super) fn add_queue(&mut self) -> u32 {
-        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default() });
+    /// A further queue; with `crew` for the pool's, which counts as waiting always: it is called without the lock.
+    pub(super) fn add_queue(&mut self, crew: bool) -> u32 {
+        self.queues.push(Queue { ready: Ready::new(), fresh: 0, workers: Waiting::default(), crew });
+        self.idle += usize::from(crew);
         self.queues.len() as u32 - 1
     }
 
@@ -137,7 +185,7 @@ impl State {
 
     /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `None`: there is no
     /// memory for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(
         &mut self,
         request: &mut Request,
@@ -171,6 +219,9 @@ impl State {
     /// An operation and its record, in which the task, the cancellation, the thread and the result are none.
     #[inline(always)]
     fn new_operation(&mut self, accesses: &[(VariableId, Mode)], priority: i32) -> Option<Id> {
+        if !self.words.is_empty() && !self.queue_up(accesses) {
+            return None;
+        }
         if self.dependencies.is_full() {
             self.records.try_reserve(1).ok()?;
         }
@@ -202,6 +253,48 @@ impl State {
         record.queue = 0;
         record.epoch = epoch;
         Some(id)
+    }
+
+    /// Adds an operation that the thread `caller` runs itself, outside of the lock: `started` tells it to, or what is wrong.
+    pub(super) fn register_here(
+        &mut self,
+        accesses: &[(VariableId, Mode)],
+        origin: Origin,
+        parent: Option<Id>,
+        caller: u64,
+        started: &Arc<Ended>,
+    ) -> Option<Id> {
+        let id = self.new_operation(accesses, 0)?;
+        let epoch = self.epochs.enter(parent.map(|parent| self.records[parent.index as usize].epoch));
+        let record = &mut self.records[id.index as usize];
+        record.origin = origin;
+        record.handle = Some(started.clone());
+        record.bytes = 0;
+        record.pusher = None;
+        record.queue = 0;
+        record.epoch = epoch;
+        record.caller = caller;
+        if self.dependencies.state(id) == Stage::Ready {
+            self.start_here(id);
+        }
+        Some(id)
+    }
+
+    /// Tells the thread that runs an operation itself that it may.
+    fn start_here(&mut self, id: Id) {
+        let root = self.dependencies.start(id);
+        let record = &mut self.records[id.index as usize];
+        record.thread = std::mem::take(&mut record.caller);
+        if let Some(started) = record.handle.take() {
+            _ = started.set(root.map_or(Ok(()), Err));
+        }
+        self.news = true;
+    }
+
+    /// Takes an operation out whose thread does not wait for it any more.
+    pub(super) fn withdraw_here(&mut self, id: Id) {
+        self.records[id.index as usize].caller = 0;
+        self.withdraw(id);
     }
 
     #[inline(always)]
@@ -268,7 +361,7 @@ impl State {
     }
 
     /// Ends an operation; those that are ready because of it go to their queues.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, id: Id, outcome: Outcome<Arc<Error>>) {
         self.end(id, outcome);
         self.admit();
@@ -295,7 +388,7 @@ impl State {
         self.finish(id, outcome);
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, id: Id, outcome: Outcome<Arc<Error>>) {
         let record = &mut self.records[id.index as usize];
         record.thread = 0;
@@ -318,6 +411,7 @@ impl State {
             self.news |= pusher.held;
         }
         self.dependencies.complete(id, &outcome, &mut self.newly);
+        self.settle_after(id);
         match outcome {
             Outcome::Done => {}
             Outcome::Failed(error) => self.note(error),
@@ -326,7 +420,7 @@ impl State {
     }
 
     /// Brings operations that have become ready to their queues; what has no function ends at once.
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) {
         let mut next = 0;
         while let Some(&id) = self.newly.get(next) {
@@ -334,6 +428,10 @@ impl State {
             let record = &mut self.records[id.index as usize];
             if record.task.is_some() {
                 self.enqueue(id);
+                continue;
+            }
+            if record.caller != 0 {
+                self.start_here(id);
                 continue;
             }
             let cancelled = record.cancelled.take();
@@ -354,6 +452,7 @@ impl State {
         self.epochs.leave(record.epoch);
         self.news = true;
         self.dependencies.withdraw(id, &mut self.newly);
+        self.settle_after(id);
     }
 
     /// Takes a marker out that nobody waits for any more.
@@ -447,6 +546,7 @@ impl State {
     pub(super) fn has_happened(&self, target: &Awaited) -> bool {
         match *target {
             Awaited::Operation(id) => self.dependencies.state(id) == Stage::Finished,
+            Awaited::Turn(id) => self.dependencies.state(id) != Stage::Waiting,
             Awaited::Epoch(epoch) => self.epochs.is_over(epoch),
             // Not as soon as one more fits, or the thread would sleep and wake once an operation.
             Awaited::Window { pusher, bytes } => {
@@ -458,7 +558,7 @@ impl State {
     /// An operation that is ready and that `target` waits for.
     pub(super) fn help(&mut self, target: &Awaited, search: &mut Search) -> Option<Id> {
         let all = match *target {
-            Awaited::Operation(_) => false,
+            Awaited::Operation(_) | Awaited::Turn(_) => false,
             Awaited::Epoch(epoch) => self.epochs.none_after(epoch),
             Awaited::Window { pusher, .. } => self.pushers[pusher].operations == self.epochs.unfinished,
         };
@@ -488,7 +588,7 @@ impl State {
         let all = (0..self.dependencies.places()).filter_map(|index| self.dependencies.at(index));
         let record = |id: &Id| &self.records[id.index as usize];
         match *target {
-            Awaited::Operation(id) => found.push(id),
+            Awaited::Operation(id) | Awaited::Turn(id) => found.push(id),
             Awaited::Epoch(epoch) => found.extend(all.filter(|id| record(id).epoch <= epoch)),
             Awaited::Window { pusher, .. } => found.extend(all.filter(|id| record(id).pusher == Some(pusher))),
         }
@@ -512,11 +612,16 @@ impl State {
                 continue;
             }
             if stage == Stage::Running {
-                if self.records[id.index as usize].thread == thread {
+                let is_open = |thread| self.records[id.index as usize].thread == thread || self.is_held_by(id, thread);
+                if is_open(thread) {
                     return Some(id);
                 }
                 // It may wait for something itself.
-                stack.extend(self.waits.iter().filter(|(waiter, _)| *waiter == id).map(|(_, target)| *target));
+                let waits = self.waits.iter().filter(|(waiter, _)| match *waiter {
+                    Waiter::Operation(waiter) => waiter == id,
+                    Waiter::Call { thread } => self.is_held_by(id, thread),
+                });
+                stack.extend(waits.map(|(_, target)| *target));
             }
             self.dependencies.blockers(id, |blocker| stack.push(blocker));
         }
@@ -544,7 +649,7 @@ impl Epochs {
 
     /// Counts an operation to this epoch, or to the present one.
     #[inline]
-    fn enter(&mut self, epoch: Option<u64>) -> u64 {
+    pub(super) fn enter(&mut self, epoch: Option<u64>) -> u64 {
         let epoch = epoch.unwrap_or(self.first + self.later.len() as u64);
         *self.count_of(epoch) += 1;
         self.unfinished += 1;

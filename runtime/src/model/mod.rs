@@ -1,7 +1,6 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
-mod copy_on_write;
 mod loss_scale;
 mod states;
 mod train;
@@ -17,18 +16,19 @@ use castnet_program::net::Net;
 
 use crate::array::Array;
 use crate::call::Executable;
-use crate::checkpoint::Unread;
+use crate::copy_on_write::CopyOnWrite;
 use crate::device::Device;
+use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
 use crate::init;
 use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
+use crate::states::States;
+use crate::unread::Unread;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
-pub(crate) use copy_on_write::{CopyOnWrite, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
-pub(crate) use states::{States, may_have};
 use train::Training;
 
 /// A network with its parameters: what `network!` wraps in a struct with a method for each function.
@@ -52,6 +52,8 @@ pub struct Model {
     stop_on_nan: bool,
     /// Of saves in the background.
     unread: Unread,
+    /// What went wrong in the midst of an update, so that some parameters are updated and others not.
+    torn: Option<String>,
 }
 
 /// The objective of a step: of f64 in nets of that type, of f32 in all others.
@@ -112,6 +114,7 @@ impl Model {
             parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
             unread: Unread::default(),
+            torn: None,
         })
     }
 
@@ -185,9 +188,10 @@ impl Model {
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        let ready = call.bind(args, &self.states)?;
+        let ready = call.bind(args)?;
+        let _claim = self.claim_to_read(function)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        let (results, _) = ready.infer(&self.parameters, args, draw.scalars)?;
+        let (results, _) = ready.start(&self.states)?.infer(&self.parameters, args, draw.scalars)?;
         draw.succeed();
         Ok(results)
     }
@@ -209,9 +213,10 @@ impl Model {
         if call.empty_results(arguments)?.is_some() {
             return call.check_views(arguments, results);
         }
-        let ready = call.bind_views(arguments, results, &self.states)?;
+        let ready = call.bind_views(arguments, results)?;
+        let _claim = self.claim_to_read(function)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        ready.infer_into(&self.parameters, arguments, results, draw.scalars)?;
+        ready.start(&self.states)?.infer_into(&self.parameters, arguments, results, draw.scalars)?;
         draw.succeed();
         Ok(())
     }
@@ -227,7 +232,9 @@ impl Model {
             return Ok(results);
         }
         let scalars = StepScalars::new(root(seed, function, Mode::Seeded), 0);
-        Ok(call.bind(args, &self.states)?.infer(&self.parameters, args, scalars)?.0)
+        let ready = call.bind(args)?;
+        let _claim = self.claim_to_read(function)?;
+        Ok(ready.start(&self.states)?.infer(&self.parameters, args, scalars)?.0)
     }
 
     /// As [`Model::infer`], for a function that assigns states, such as the step of a recurrent net.
@@ -240,16 +247,30 @@ impl Model {
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
         }
-        let states = self.states.own(&self.loaded.net.name)?;
-        let ready = call.bind(args, states)?;
+        let ready = call.bind(args)?;
+        let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
+        let name = || self.loaded.qualified(function);
+        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name).map_err(Error::Engine)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
-        let (results, done) = ready.infer(&self.parameters, args, draw.scalars)?;
+        let (results, done) = ready.start(states)?.infer(&self.parameters, args, draw.scalars)?;
         done.commit(states);
         draw.succeed();
         Ok(results)
     }
 
+    /// That no update stopped half-way.
+    ///
+    /// # Errors
+    /// If one did, and nothing has been loaded since.
+    pub(crate) fn is_whole(&self) -> Result<()> {
+        match &self.torn {
+            None => Ok(()),
+            Some(message) => Err(Error::Torn { net: self.name().to_string(), message: message.clone() }),
+        }
+    }
+
     fn executable(&self, function: usize) -> Result<&Arc<Executable>> {
+        self.is_whole()?;
         self.inference.get(function).ok_or_else(|| self.no_function(function))
     }
 
@@ -261,6 +282,12 @@ impl Model {
             true => Err(Error::AssignsState { function: program.name.clone() }),
             false => Ok(executable),
         }
+    }
+
+    /// Its turn for a call that changes nothing.
+    fn claim_to_read(&self, function: usize) -> Result<Claim<'_, 2>> {
+        let uses = [Use::read(self.parameters.turn()), Use::read(self.states.turn())];
+        Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -339,6 +366,7 @@ impl Model {
         mirrors::refresh_all(&self.loaded, &mut parameters);
         self.parameters = CopyOnWrite::new(parameters);
         self.states = CopyOnWrite::new(States::restored(&self.loaded, self.seed, states));
+        self.torn = None;
         if let Some((seed, runs, calls, scales)) = training {
             self.scales.restore(&self.loaded.net, scales);
             self.seed = seed;
@@ -373,6 +401,7 @@ impl Clone for Model {
             training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
             stop_on_nan: self.stop_on_nan,
             unread: Unread::default(),
+            torn: self.torn.clone(),
         }
     }
 }

@@ -12,14 +12,14 @@ use super::{Loss, Model};
 use crate::array::Array;
 use crate::backend::cpu::EndingAlone;
 use crate::call::{Executable, Operands, Ready};
-use crate::ending::{self, Ending, NotFinite, Outcome};
+use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
-use crate::flat::Target;
 use crate::float::{Float, FloatType};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{self, Optimizer, Sum};
+use crate::optimizer::{self, Ending, Optimizer, Sum, Target, Trainable};
+use crate::verdict::{NotFinite, Outcome};
 
 /// What a [`Loss`] can be.
 trait Value: Float {
@@ -91,7 +91,7 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit, a setting of the optimizer is out of its range, or it is another model's (nothing has run then); if
     /// the loss or a gradient is not finite and [`Model::stop_on_nan`] is on (all is as it was). After a panic in a kernel or an
-    /// optimizer some parameters may be updated and others not.
+    /// optimizer some parameters may be updated and others not: model and optimizer refuse to go on, with [`Error::Torn`], until a checkpoint is loaded.
     pub fn step(&mut self, function: usize, optimizer: &mut dyn Optimizer, args: &[&Array]) -> Result<Loss> {
         self.train(function, optimizer, args, None)
     }
@@ -164,11 +164,12 @@ impl Model {
         }
         let (id, loaded) = (self.id, self.loaded.clone());
         let executable = self.trainer(function)?.clone();
-        let ready = executable.call().bind(args, &self.states)?;
+        let ready = executable.call().bind(args)?;
         optimizer::prepare(optimizer, id, &loaded)?;
         let name = optimizer.name();
         let mut sum = optimizer.state_mut().take_sum(name, &loaded)?;
         let done = self.run_step(function, ready, optimizer, args, wanted, sum.as_mut());
+        self.tear(optimizer, done.as_ref().err());
         let reaches = &loaded.net.functions[function].reaches;
         let is_done = matches!(done, Ok((_, Outcome::Done)));
         match sum {
@@ -189,6 +190,7 @@ impl Model {
 
     /// The training program of a function.
     fn trainer(&self, function: usize) -> Result<&Arc<Executable>> {
+        self.is_whole()?;
         let training = self.training.get(function).and_then(Option::as_ref);
         training.map(|training| &training.executable).ok_or_else(|| self.not_trainable(function))
     }
@@ -223,8 +225,12 @@ impl Model {
 
         // What may fail or panic (the optimizer's methods) comes before anything runs.
         let mut copies = if wanted.is_some() { ready.new_results()? } else { vec![] };
-        let states = self.states.own(&loaded.net.name)?;
-        let target = Target::new(optimizer, &loaded, self.parameters.own(&loaded.net.name)?);
+        let name = &loaded.net.name;
+        let ((states, states_turn), (memory, memory_turn)) =
+            (self.states.own_parts(name)?, self.parameters.own_parts(name)?);
+        let uses = [Use::write(memory_turn), Use::write(states_turn)];
+        let _claim = Claim::take(uses, || loaded.qualified(function)).map_err(Error::Engine)?;
+        let target = Target::new(optimizer, &loaded, memory);
         let Some(loss_at) = ready.objective() else {
             return Err(Error::BadNet {
                 net: loaded.net.name.clone(),
@@ -246,7 +252,7 @@ impl Model {
         let parameters = target.parameters();
         let mut operands = Operands { parameters, gradients, args, results: None, scalars };
         // SAFETY: both arenas have the net's length and are borrowed uniquely for this call.
-        let done = unsafe { ready.run(&mut operands, Some((placement, &ending)))? };
+        let done = unsafe { ready.start(states)?.run(&mut operands, Some((placement, &ending)))? };
         let (loss, outcome) = (T::of(&done.results()[0])?, done.outcome());
         if let Some(wanted) = wanted {
             copies.clone_from_slice(done.results());
@@ -315,7 +321,7 @@ impl Model {
     ) -> Result<(Vec<Array>, bool)> {
         self.unread.tell()?;
         let executable = self.trainer(function)?.clone();
-        let ready = executable.call().bind(args, &self.states)?;
+        let ready = executable.call().bind(args)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);
         let Some(training) = known else { return Err(self.not_trainable(function)) };
         let gradients = match gradients {
@@ -323,7 +329,9 @@ impl Model {
             None => training.gradients(&self.loaded)?,
         };
         let mut results = ready.new_results()?;
-        let states = self.states.own(&self.loaded.net.name)?;
+        let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
+        let uses = [Use::read(self.parameters.turn()), Use::write(turn)];
+        let _claim = Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)?;
         // No ending writes them.
         let parameters = Shared::new(self.parameters.as_ptr().cast_mut());
         let (scale, draw) = (self.scales.get(function), self.calls.begin(self.seed, function, Mode::Training));
@@ -331,11 +339,11 @@ impl Model {
         let mut operands = Operands { parameters, gradients, args, results: Some(&mut results), scalars };
         // SAFETY: both arenas have the net's length; without an ending nothing writes the parameters, and the gradients are the caller's or
         // the function's own.
-        let done = unsafe { ready.run(&mut operands, None)? };
+        let done = unsafe { ready.start(states)?.run(&mut operands, None)? };
         let mut outcome = Outcome::Done;
         if scale.is_some() {
             // SAFETY: the gradients have the net's length and are nobody else's here.
-            let is_finite = unsafe { ending::unscale(&self.loaded, function, gradients, scalars.scale) };
+            let is_finite = unsafe { optimizer::unscale(&self.loaded, function, gradients, scalars.scale) };
             outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
         }
         if outcome == Outcome::Done {
@@ -353,6 +361,7 @@ impl Model {
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
         self.unread.tell()?;
+        self.is_whole()?;
         self.check_gradients(gradients)?;
         if gradients.overflowed() {
             return Ok(());
@@ -371,6 +380,7 @@ impl Model {
         if optimizer.state().sum().is_none() {
             return Ok(false);
         }
+        self.is_whole()?;
         optimizer::prepare(optimizer, self.id, &self.loaded)?;
         let Some(sum) = optimizer.state_mut().take_rest() else { return Ok(false) };
         self.update_by(optimizer, sum).map(|()| true)
@@ -393,6 +403,26 @@ impl Model {
         alone: &EndingAlone,
         factor: f64,
     ) -> Result<()> {
+        let done = self.run_update(optimizer, gradients, alone, factor);
+        self.tear(optimizer, done.as_ref().err());
+        done
+    }
+
+    /// Notes that an update has stopped half-way, if it has.
+    fn tear(&mut self, optimizer: &mut dyn Optimizer, error: Option<&Error>) {
+        if let Some(Error::Panic { message, .. }) = error {
+            self.torn = Some(message.clone());
+            optimizer.state_mut().tear(message);
+        }
+    }
+
+    fn run_update(
+        &mut self,
+        optimizer: &mut dyn Optimizer,
+        gradients: &Gradients,
+        alone: &EndingAlone,
+        factor: f64,
+    ) -> Result<()> {
         let (max_norm, max_value) = (optimizer.max_norm(), optimizer.max_value());
         let demands = Demands {
             guarded: self.stop_on_nan,
@@ -401,7 +431,8 @@ impl Model {
             reduced: optimizer.rule().sums() > 0,
             accumulated: false,
         };
-        let target = Target::new(optimizer, &self.loaded, self.parameters.own(&self.loaded.net.name)?);
+        let mut memory = self.parameters.own(&self.loaded.net.name)?;
+        let target = Target::new(optimizer, &self.loaded, &mut memory);
         let gradients_at = Shared::new(gradients.arena.as_ptr().cast_mut());
         let ending = Ending { target: &target, gradients: gradients_at, demands, max_norm, loss: None, sum: None };
         let bound = max_value.map_or(f64::INFINITY, |value| f64::from(value) / factor);
@@ -437,6 +468,16 @@ impl Model {
             Err(error) => error,
             Ok(_) => self.no_function(function),
         }
+    }
+}
+
+impl<N: AsMut<Model>> Trainable for N {
+    fn flush_by(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        self.as_mut().flush(optimizer)
+    }
+
+    fn apply_by(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.as_mut().apply(optimizer, gradients)
     }
 }
 

@@ -1,19 +1,12 @@
 //! Reading and writing parameters.
 
-use super::{Model, TryCopy};
+use super::Model;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 use crate::float::{self, with_float};
 use crate::layout;
-use crate::memory::Memory;
 use crate::mirrors;
 use castnet_kernels::update::Real;
-
-impl TryCopy for Memory {
-    fn try_copy(&self, name: &str) -> Result<Memory> {
-        self.copied().ok_or_else(|| Error::Memory { function: name.to_string(), bytes: self.len() })
-    }
-}
 
 impl Model {
     /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.
@@ -50,25 +43,27 @@ impl Model {
                 found: value.describe(),
             });
         }
-        let parameters = self.parameters.own(&self.loaded.net.name)?;
+        let mut parameters = self.parameters.own(&self.loaded.net.name)?;
         with_float!(self.loaded.float, T => {
             let laid_out = &mut parameters.slice_mut::<T>()[self.loaded.range(number)];
             layout::pack(&self.loaded.net, number, 0, value.as_slice()?, laid_out);
         });
-        mirrors::refresh(&self.loaded, parameters, number);
+        mirrors::refresh(&self.loaded, &mut parameters, number);
         Ok(())
     }
 
     /// Takes over all parameters and states of another model of the same network.
     ///
     /// # Errors
-    /// If the networks differ, or there is no memory for a state; nothing has changed then.
+    /// If the networks differ, the other one is torn, or there is no memory for a state; nothing has changed then.
     pub fn copy_from(&mut self, other: &Model) -> Result<()> {
         self.same_net("copy_from", other)?;
+        other.is_whole()?;
         // Memory first: an `Err` changes nothing.
         self.parameters.own(&self.loaded.net.name)?;
         self.copy_states(other)?;
         self.parameters.own(&self.loaded.net.name)?.slice_mut::<u8>().copy_from_slice(other.parameters.slice());
+        self.torn = None;
         Ok(())
     }
 
@@ -79,6 +74,7 @@ impl Model {
     /// If the networks differ, `t` is not finite, or there is no memory for a state; nothing has changed then.
     pub fn lerp(&mut self, other: &Model, t: f32) -> Result<()> {
         self.same_net("lerp", other)?;
+        self.is_whole().and(other.is_whole())?;
         if !t.is_finite() {
             let allowed = "a finite number";
             return Err(Error::Setting { optimizer: "lerp", setting: "t", value: t.into(), allowed });
@@ -91,6 +87,7 @@ impl Model {
     /// As [`Model::lerp`], with states of floats moved as far if `states` says so.
     pub(crate) fn average(&mut self, other: &Model, t: f64, states: bool) -> Result<()> {
         self.same_net("Ema", other)?;
+        self.is_whole().and(other.is_whole())?;
         self.parameters.own(&self.loaded.net.name)?;
         match states {
             true => self.lerp_states(other, t)?,
@@ -101,13 +98,13 @@ impl Model {
 
     /// Of another model of the same network.
     fn lerp_parameters(&mut self, other: &Model, t: f64) -> Result<()> {
-        let parameters = self.parameters.own(&self.loaded.net.name)?;
+        let mut parameters = self.parameters.own(&self.loaded.net.name)?;
         with_float!(self.loaded.float, T => {
             let elements = self.loaded.bytes() / self.loaded.float.bytes();
             let own = &mut parameters.slice_mut::<T>()[..elements];
             float::lerp(own, other.parameters.slice(), Real::of(t));
         });
-        mirrors::refresh_all(&self.loaded, parameters);
+        mirrors::refresh_all(&self.loaded, &mut parameters);
         Ok(())
     }
 

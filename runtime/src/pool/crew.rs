@@ -1,16 +1,19 @@
 //! The workers: threads of our own that serve every running job.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use super::slot::Slot;
-use super::spin_until;
+use super::{Operations, spin_until};
 
 /// How many jobs can be shared at once; further ones run on their callers' threads alone.
 const SLOTS: usize = 64;
 
 /// More threads than this are never used.
 pub(super) const MAX_THREADS: usize = 1024;
+
+/// Who has helped so many jobs in a row looks for operations before the next one, so that these do not wait for ever.
+const JOBS_IN_A_ROW: usize = 64;
 
 static JOBS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 
@@ -23,6 +26,12 @@ static TARGET: AtomicUsize = AtomicUsize::new(0);
 /// Workers that sleep or are about to.
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 static WAKE: Condvar = Condvar::new();
+
+/// What runs between jobs, once there is an engine.
+static OPERATIONS: OnceLock<&dyn Operations> = OnceLock::new();
+
+/// How many operations are ready, as far as was told.
+static READY: AtomicUsize = AtomicUsize::new(0);
 
 /// `CREW[i]`: whether worker `i` lives; also the lock of `WAKE`.
 static CREW: Mutex<Vec<bool>> = Mutex::new(Vec::new());
@@ -90,19 +99,30 @@ pub(super) fn give_slot_back(number: usize) {
     BUSY.fetch_and(!(1 << number), Ordering::Release);
 }
 
-/// Wakes up to `wanted` workers; costs next to nothing when none sleeps.
-pub(super) fn wake(wanted: u32) {
+pub(super) fn serve(operations: &'static dyn Operations) {
+    threads();
+    OPERATIONS.get_or_init(|| operations);
+}
+
+pub(super) fn call_for_operations(ready: usize, new: usize) -> bool {
+    READY.store(ready, Ordering::Relaxed);
+    new == 0 || wake(new as u32) as usize >= new
+}
+
+/// Wakes up to `wanted` workers, and says how many slept; costs next to nothing when none does.
+pub(super) fn wake(wanted: u32) -> u32 {
     // Pairs with the fence in `sleep`: either we see the sleeper, or it sees the work.
     fence(Ordering::SeqCst);
     let sleepers = SLEEPERS.load(Ordering::Relaxed);
     if sleepers == 0 {
-        return;
+        return 0;
     }
     drop(CREW.lock().unwrap_or_else(PoisonError::into_inner));
     match wanted < sleepers {
         true => (0..wanted).for_each(|_| WAKE.notify_one()),
         false => WAKE.notify_all(),
     }
+    sleepers
 }
 
 /// The slots of these bits.
@@ -125,14 +145,23 @@ fn runs(worker: u32) -> bool {
     jobs().any(|job| job.is_running_for(worker))
 }
 
+/// Whether operations are ready, which may have been told too late to be true.
+fn operations() -> Option<&'static dyn Operations> {
+    (READY.load(Ordering::Relaxed) > 0).then(|| OPERATIONS.get().copied()).flatten()
+}
+
 fn work(worker: u32) {
+    let has_chunks = || jobs().any(|job| job.has_work(worker));
+    let found = || has_chunks() || operations().is_some();
     loop {
         let mut worked = false;
-        while let Some(job) = least_helped(worker) {
+        for job in std::iter::from_fn(|| least_helped(worker)).take(JOBS_IN_A_ROW) {
             worked |= job.help(worker);
         }
-        let found = || jobs().any(|job| job.has_work(worker));
+        worked |= operations().is_some_and(|operations| operations.run(&has_chunks));
         if !worked && !spin_until(found, || runs(worker)) && !sleep(worker, found) {
+            // It may have been woken for an operation.
+            operations().into_iter().for_each(Operations::hand_over);
             return;
         }
     }

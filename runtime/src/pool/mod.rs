@@ -3,6 +3,8 @@
 //! A job is a list of phases, each a number of chunks. Any thread claims any chunk of the current phase; whoever finishes its last chunk
 //! opens the next one. The calling thread always takes part and can do everything alone, so that no job waits for a thread that the
 //! system does not run. Which thread ran a chunk never shows in the result. A job allocates nothing.
+//!
+//! Workers that find no chunks run operations of the process's engine.
 
 mod crew;
 mod slot;
@@ -32,6 +34,26 @@ pub(crate) trait Work: Sync {
 
     /// Does chunk `chunk` of phase `phase`. No two threads with the same `worker` number are in the same job at once; the caller's is 0.
     fn run(&self, phase: usize, chunk: usize, worker: usize);
+}
+
+/// What workers do between jobs: operations of the process's engine.
+pub(crate) trait Operations: Sync {
+    /// Runs those that are ready, until there is none or `enough` holds after one; whether there was one.
+    fn run(&self, enough: &dyn Fn() -> bool) -> bool;
+
+    /// A worker that was counted on is not there any more.
+    fn hand_over(&self);
+}
+
+/// From now on workers run these, too.
+pub(crate) fn serve(operations: &'static dyn Operations) {
+    crew::serve(operations);
+}
+
+/// So many operations are ready, `new` of them since the last call: whether as many workers slept and are awake now. Others come by when they are
+/// through with what they do.
+pub(crate) fn call_for_operations(ready: usize, new: usize) -> bool {
+    crew::call_for_operations(ready, new)
 }
 
 /// Sets how many threads compute, the calling thread included, for the whole process; 0 means one for each processor (the default).

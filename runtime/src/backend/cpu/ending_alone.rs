@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicU64;
 
 use castnet_kernels::StepScalars;
 
+use super::ending::EndingWork;
 use super::phases::Phases;
 use super::run::Execution;
-use crate::ending::{Ending, Outcome};
 use crate::error::Result;
 use crate::memory::Shared;
 use crate::net::Loaded;
 use crate::pool;
-use crate::verdict::RIGHT;
+use crate::verdict::{Outcome, RIGHT};
 
 /// The tasks of an ending, with the memory that they need.
 pub(crate) struct EndingAlone {
@@ -38,7 +38,7 @@ impl EndingAlone {
     ///
     /// # Safety
     /// Gradients are alive and as long as the parameters, as is the sum if there is one; nobody else runs it meanwhile.
-    pub(crate) unsafe fn run(&self, ending: &Ending<'_>, scalars: &mut StepScalars) -> Result<Outcome, String> {
+    pub(crate) unsafe fn run(&self, ending: &dyn EndingWork, scalars: &mut StepScalars) -> Result<Outcome, String> {
         let (none, mut word, scale) = (Shared::new(std::ptr::null_mut()), RIGHT, scalars.scale);
         let checks = Shared::new(&raw mut word);
         let execution = Execution {

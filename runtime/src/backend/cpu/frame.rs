@@ -9,9 +9,9 @@ use castnet_program::program::ending::Placement;
 use castnet_program::types::DType;
 
 use super::binding::Binding;
+use super::ending::EndingWork;
 use super::phases::Phases;
 use super::run::Execution;
-use crate::ending::Ending;
 use crate::memory::{Memory, Shared};
 use crate::pool;
 use crate::verdict::RIGHT;
@@ -133,7 +133,7 @@ impl Frame {
         binding: &Binding,
         phases: &Phases,
         some: Range<usize>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
     ) -> Result<(), String> {
         let scratch_stride = scratch_stride(binding);
         // A kernel without scratch leaves the number of threads open.

@@ -4,6 +4,7 @@
 mod apart;
 mod binding;
 mod checks;
+mod ending;
 mod ending_alone;
 mod frame;
 mod in_place;
@@ -13,6 +14,7 @@ mod rounds;
 mod run;
 
 pub(crate) use binding::{Binding, Names};
+pub(crate) use ending::{EndingRun, EndingWork};
 pub(crate) use ending_alone::EndingAlone;
 pub(crate) use frame::{Bases, Frame};
 pub(crate) use rounds::EndingPhase;

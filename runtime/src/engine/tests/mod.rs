@@ -3,6 +3,7 @@
 mod errors;
 mod order;
 mod threads;
+mod turns;
 mod waits;
 
 /// Random numbers of which every failure names the seed (Steele, Lea and Flood 2014: SplitMix64).
