@@ -76,7 +76,7 @@ fn train(options: &Options) -> Result<()> {
     let (train, test) = common::mnist(options, Normalize::MNIST)?;
 
     let mut net = LeNet::new(&Device::cpu(), seed)?;
-    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps);
+    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps).prefetch(2)?;
     let schedule = Cosine::new(epochs.saturating_mul(fit.steps_per_epoch() as u64));
     let mut sgd = Sgd::new(options.get("lr", 0.05)?).momentum(options.get("momentum", 0.9)?).schedule(schedule);
     if let Some(path) = options.path("resume") {
@@ -91,8 +91,9 @@ fn train(options: &Options) -> Result<()> {
                 fit.stop();
             }
         }
-        net.save_training(saving.path(), &sgd, &fit.state())?;
+        let save = net.save_training_async(saving.path(), &sgd, &fit.state())?;
         if stop() {
+            save.wait()?;
             fit.report();
             return saving.stopped(sgd.state().steps());
         }
@@ -100,6 +101,7 @@ fn train(options: &Options) -> Result<()> {
         let right = accuracy(&test, 250, |image| net.scores(image))?;
         fit.metric("test accuracy", right);
         found = Some(right);
+        save.wait()?;
     }
     match found {
         Some(right) => println!("test accuracy {right:.4}; saved {}", saving.path().display()),

@@ -519,6 +519,14 @@ pub enum Error {
         /// What does not fit, with the numbers.
         what: String,
     },
+    /// A source of examples could not read one.
+    #[error("example {example}: {source}")]
+    Example {
+        /// Its number in the data set.
+        example: usize,
+        /// What the source returned, or what its panic said.
+        source: crate::engine::BoxError,
+    },
     /// An update stopped half-way: some parameters, or some numbers of the optimizer's, are those of before it. Nothing is computed with them or saved.
     #[error(
         "{net} is torn: a kernel or an optimizer panicked in the midst of an update ({message}); load a checkpoint, with `load_training` if this is an \

@@ -28,6 +28,7 @@ pub mod profiler;
 mod replace;
 mod states;
 pub mod train;
+mod unread;
 mod validate;
 mod verdict;
 pub mod view;

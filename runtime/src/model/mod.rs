@@ -25,6 +25,7 @@ use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
 use crate::states::States;
+use crate::unread::Unread;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
 pub(crate) use loss_scale::{LossScales, SavedScales};
@@ -49,6 +50,8 @@ pub struct Model {
     inference: Vec<Arc<Executable>>,
     training: Vec<Option<Training>>,
     stop_on_nan: bool,
+    /// Of saves in the background.
+    unread: Unread,
     /// What went wrong in the midst of an update, so that some parameters are updated and others not.
     torn: Option<String>,
 }
@@ -110,6 +113,7 @@ impl Model {
             runs: 0,
             parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
+            unread: Unread::default(),
             torn: None,
         })
     }
@@ -313,6 +317,11 @@ impl Model {
         self.scales.get(self.net().functions.iter().position(|f| f.name == function)?)
     }
 
+    /// What went wrong in saves of this model that nobody waited for.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.unread
+    }
+
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
@@ -391,6 +400,7 @@ impl Clone for Model {
             inference: self.inference.clone(),
             training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
             stop_on_nan: self.stop_on_nan,
+            unread: Unread::default(),
             torn: self.torn.clone(),
         }
     }

@@ -158,6 +158,7 @@ impl Model {
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
     ) -> Result<Loss<T>> {
+        self.unread.tell()?;
         if !T::is_of(self.loaded.float) {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
@@ -318,6 +319,7 @@ impl Model {
         gradients: Option<Shared<u8>>,
         args: &[&Array],
     ) -> Result<(Vec<Array>, bool)> {
+        self.unread.tell()?;
         let executable = self.trainer(function)?.clone();
         let ready = executable.call().bind(args)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);
@@ -358,6 +360,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.unread.tell()?;
         self.is_whole()?;
         self.check_gradients(gradients)?;
         if gradients.overflowed() {
@@ -373,6 +376,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::flush`].
     pub fn flush(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        self.unread.tell()?;
         if optimizer.state().sum().is_none() {
             return Ok(false);
         }
