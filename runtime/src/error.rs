@@ -29,6 +29,17 @@ pub enum Error {
         /// Run-time sizes that other arguments gave, ` (N = 64, bound by `image`)`; else empty.
         bound: String,
     },
+    /// An array was made of others in a way that does not work: with the operator and its line. What was made of it carries the same.
+    #[error("{0}")]
+    Operator(std::sync::Arc<crate::array::Mistake>),
+    /// The elements are not one after the other, so there is no slice of them.
+    #[error("{found} lies by strides {strides:?}, not row by row: `.contiguous()` or `.to_vec()` copies it")]
+    NotContiguous {
+        /// `f32[3, 2]`.
+        found: String,
+        /// In elements.
+        strides: Vec<isize>,
+    },
     /// A view reaches beyond its slice; nothing has run.
     #[error("{function}: {operand} reaches from element {first} to {last} of a slice of {len}")]
     OutOfSlice {
