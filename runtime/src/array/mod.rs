@@ -4,6 +4,7 @@
 //! somebody else sees it, so nothing changes under one's hands.
 
 mod convert;
+mod create;
 mod element;
 mod index;
 mod lies;
@@ -11,7 +12,6 @@ mod print;
 mod views;
 mod write;
 
-use std::fmt;
 use std::io::{self, Write};
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use castnet_program::types::DType;
 use smallvec::SmallVec;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::memory::{Memory, collected};
 pub use element::Element;
 pub(crate) use element::{Slice, with_element, with_ints};
@@ -72,33 +72,6 @@ pub struct Array {
 enum Held {
     Elements(Arc<Memory>),
     Poisoned(Arc<Mistake>),
-}
-
-/// What was wrong with a use of an operator, and where that stands.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
-    operator: &'static str,
-    location: &'static Location<'static>,
-    what: String,
-}
-
-impl Mistake {
-    /// The operator's name.
-    pub fn operator(&self) -> &'static str {
-        self.operator
-    }
-
-    /// The line of its use.
-    pub fn location(&self) -> &'static Location<'static> {
-        self.location
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mistake { operator, location, what } = self;
-        write!(f, "`{operator}` ({}:{}): {what}", location.file(), location.line())
-    }
 }
 
 impl Array {
