@@ -1,11 +1,39 @@
 //! Everything that can go wrong at run time.
 
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use castnet_program::types::DType;
 
 /// What a fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What was wrong with a use of an operator, and where that stands.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub(crate) operator: &'static str,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) what: String,
+}
+
+impl Mistake {
+    /// The operator's name.
+    pub fn operator(&self) -> &'static str {
+        self.operator
+    }
+
+    /// The line of its use.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Mistake { operator, location, what } = self;
+        write!(f, "`{operator}` ({}:{}): {what}", location.file(), location.line())
+    }
+}
 
 /// A mistake at run time, with the names and numbers that say where and what. `{:?}` prints what `{}` does, so that a `main` that returns
 /// it says what is wrong in words.
@@ -28,6 +56,17 @@ pub enum Error {
         expected: String,
         /// Run-time sizes that other arguments gave, ` (N = 64, bound by `image`)`; else empty.
         bound: String,
+    },
+    /// An array was made of others in a way that does not work: with the operator and its line. What was made of it carries the same.
+    #[error("{0}")]
+    Operator(std::sync::Arc<Mistake>),
+    /// The elements are not one after the other, so there is no slice of them.
+    #[error("{found} lies by strides {strides:?}, not row by row: `.contiguous()` or `.to_vec()` copies it")]
+    NotContiguous {
+        /// `f32[3, 2]`.
+        found: String,
+        /// In elements.
+        strides: Vec<isize>,
     },
     /// A view reaches beyond its slice; nothing has run.
     #[error("{function}: {operand} reaches from element {first} to {last} of a slice of {len}")]

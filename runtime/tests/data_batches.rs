@@ -161,3 +161,24 @@ fn mistakes_in_a_dataset() {
     assert!(Dataset::new([]).is_err());
     assert!(Normalize::MNIST.apply(&array(&[1])).is_err());
 }
+
+/// A batch's arrays are values: those that somebody keeps do not change when their buffer is used again, and arrays that lie otherwise are data, too.
+#[test]
+fn batches_that_are_kept_stay_as_they_are() -> castnet_runtime::Result<()> {
+    let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    let columns = Array::from_vec(&[2, 6], values.clone())?.transpose(0, 1);
+    let expected: Vec<f32> = (0..6).flat_map(|i| [values[i], values[6 + i]]).collect();
+    for depth in [0, 1, 3] {
+        let data = Dataset::new([Field::new(columns.clone())])?;
+        let mut batches = Batches::new(&data, 1)?.prefetch(depth)?;
+        let mut kept = vec![];
+        for _ in 0..3 {
+            while let Some([x]) = batches.next_batch()? {
+                kept.push(x.clone());
+            }
+        }
+        let all: Vec<f32> = kept.iter().flat_map(|x| x.to_vec::<f32>().unwrap()).collect();
+        assert_eq!(all, [&expected[..], &expected, &expected].concat(), "{depth}");
+    }
+    Ok(())
+}

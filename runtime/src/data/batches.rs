@@ -130,7 +130,7 @@ impl<const FIELDS: usize> Batches<FIELDS> {
         }
         while self.begun < steps.min(step.saturating_add(self.depth).saturating_add(1)) {
             let examples = &self.order[self.examples_of(self.begun)];
-            self.ring.begin(self.begun, examples, self.seed.unwrap_or(0), self.epoch, self.helpers());
+            self.ring.begin(self.begun, examples, self.seed.unwrap_or(0), self.epoch, self.helpers())?;
             self.begun += 1;
         }
         self.step += 1;

@@ -141,6 +141,9 @@ impl<const FIELDS: usize> Dataset<FIELDS> {
     /// If there is no field, one is a scalar, their first axes differ, a shape for examples has another number of elements than an
     /// example, an element type has no Rust type (`f16`, `bf16`), or [`Normalize`] is asked for elements other than `u8` or cannot divide.
     pub fn new(fields: [Field; FIELDS]) -> Result<Dataset<FIELDS>> {
+        // Rows are read as they lie.
+        let fields = fields.map(|field| Field { array: field.array.contiguous(), ..field });
+        fields.iter().try_for_each(|field| field.array.is_whole())?;
         let first = fields.first().and_then(|f| f.array.shape().first().copied());
         let Some(len) = first else {
             return Err(Error::Data { what: "a dataset wants fields with an axis of examples".to_string() });

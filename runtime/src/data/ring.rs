@@ -1,5 +1,6 @@
 //! Where batches are made: buffers that are used again, filled by whoever comes first. One of the few modules with `unsafe`.
 
+use std::cell::UnsafeCell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::array::{Array, SliceMut, Wrap, with_element};
@@ -23,13 +24,20 @@ pub(super) struct Ring<const FIELDS: usize> {
 /// nobody up. They hold no memory either: what they find is gone when the loader is.
 struct Slot<const FIELDS: usize> {
     data: Dataset<FIELDS>,
-    arrays: [Array; FIELDS],
+    arrays: Lent<[Array; FIELDS]>,
     /// The first bytes of the arrays, through which examples are written: only by whoever has taken them.
-    at: [Shared<u8>; FIELDS],
+    at: Mutex<[Shared<u8>; FIELDS]>,
     work: Mutex<Work>,
     /// The last one of those who read has finished.
     idle: Condvar,
 }
+
+/// What the ring lends to whoever has the batch, and changes while nobody has it.
+struct Lent<T>(UnsafeCell<T>);
+
+// SAFETY: it is changed by `Slot::assign` only, for which the ring is borrowed mutably, and looked at by `Slot::arrays` only, for as long as the ring is
+// borrowed.
+unsafe impl<T: Send + Sync> Sync for Lent<T> {}
 
 #[derive(Default)]
 struct Work {
@@ -88,12 +96,24 @@ impl<const FIELDS: usize> Ring<FIELDS> {
         }
     }
 
-    /// Begins with batch `step` of an epoch, which has these examples; the batch that lay in its buffer is gone. So many operations of the
-    /// engine shall help.
-    pub(super) fn begin(&mut self, step: usize, examples: &[usize], seed: u64, epoch: u64, helpers: usize) {
+    /// Begins with batch `step` of an epoch, which has these examples; the batch that lay in its buffer is gone, but for clones of its arrays, which keep the
+    /// memory. So many operations of the engine shall help.
+    ///
+    /// # Errors
+    /// If there are such clones, and there is no memory for other arrays.
+    pub(super) fn begin(
+        &mut self,
+        step: usize,
+        examples: &[usize],
+        seed: u64,
+        epoch: u64,
+        helpers: usize,
+    ) -> Result<()> {
         let slot = self.slot(step, examples.len());
-        slot.assign(examples, seed, epoch);
+        // SAFETY: the ring is borrowed mutably, so no batch is lent.
+        unsafe { slot.assign(examples, seed, epoch)? };
         slot.call(helpers);
+        Ok(())
     }
 
     /// Batch `step` of so many examples, once it is made.
@@ -106,8 +126,8 @@ impl<const FIELDS: usize> Ring<FIELDS> {
         let unread = slot.wait(slot.lock()).unread.take();
         match unread {
             Some((_, Unread { example, source })) => Err(Error::Example { example, source }),
-            // Nobody writes while it is borrowed: that begins with `begin`.
-            None => Ok(&slot.arrays),
+            // SAFETY: nobody writes or changes them while the ring is borrowed: that begins with `begin`.
+            None => Ok(unsafe { &*slot.arrays.0.get() }),
         }
     }
 
@@ -127,12 +147,13 @@ impl<const FIELDS: usize> Drop for Ring<FIELDS> {
 impl<const FIELDS: usize> Slot<FIELDS> {
     fn new(data: &Dataset<FIELDS>, room: usize) -> Result<Arc<Slot<FIELDS>>> {
         let mut arrays = data.room(room)?;
-        let at = arrays.each_mut().map(|array| Shared::new(array.as_mut_ptr()));
+        let at = Mutex::new(arrays.each_mut().map(|array| Shared::new(array.as_mut_ptr())));
         let bytes = room.saturating_mul(size_of::<usize>());
         let no_memory = || Error::Memory { function: format!("the numbers of {room} examples"), bytes };
         let mut examples = collected(room, std::iter::repeat_n(0, room)).ok_or_else(no_memory)?;
         examples.clear();
         let work = Mutex::new(Work { examples, ..Work::default() });
+        let arrays = Lent(UnsafeCell::new(arrays));
         Ok(Arc::new(Slot { data: data.clone(), arrays, at, work, idle: Condvar::new() }))
     }
 
@@ -150,9 +171,22 @@ impl<const FIELDS: usize> Slot<FIELDS> {
     }
 
     /// These examples are to be read, once nobody reads others any more.
-    fn assign(&self, examples: &[usize], seed: u64, epoch: u64) {
+    ///
+    /// # Errors
+    /// If the user has clones of the arrays, and there is no memory for others.
+    ///
+    /// # Safety
+    /// The arrays are not lent.
+    unsafe fn assign(&self, examples: &[usize], seed: u64, epoch: u64) -> Result<()> {
         self.stop(self.lock());
         let mut work = self.wait(self.lock());
+        let mut places = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: as the caller says; nobody reads examples into them, and nobody begins before the lock is free.
+        let arrays = unsafe { &mut *self.arrays.0.get() };
+        for (at, array) in places.iter_mut().zip(arrays) {
+            *at = Shared::new(array.fresh()?);
+        }
+        drop(places);
         let unread = work.unread.take();
         work.examples.clear();
         work.examples.extend_from_slice(examples);
@@ -160,6 +194,7 @@ impl<const FIELDS: usize> Slot<FIELDS> {
         drop(work);
         // An error that nobody was told.
         drop(unread);
+        Ok(())
     }
 
     /// Asks the engine for help, if it is not coming already. Where it gives none, whoever wants the batch makes it alone.
@@ -190,12 +225,13 @@ impl<const FIELDS: usize> Slot<FIELDS> {
     /// Reads examples until all are taken.
     fn help(&self) {
         while let Some(taken) = self.take() {
+            let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
             let fields = std::array::from_fn(|field| {
                 let ty = &self.data.fields()[field];
-                // SAFETY: `at` is where the field's array begins, which has room for the examples of any batch of this slot, and stays there as
-                // long as the slot does; the elements are of this type. Those of the examples that are taken nobody else touches: no other
+                // SAFETY: `at` is where the field's array begins, which has room for the examples of any batch of this slot, and which nobody else sees;
+                // it stays there until it is assigned other examples; the elements are of this type. Those of the examples that are taken nobody else touches: no other
                 // thread takes them, and until this one has given them back the arrays are neither lent nor assigned to other examples.
-                let elements = unsafe { elements(self.at[field], ty, taken.first, taken.count) };
+                let elements = unsafe { elements(at[field], ty, taken.first, taken.count) };
                 FieldMut { ty, elements }
             });
             let read = self.data.read(&taken.examples[..taken.count], taken.seed, taken.epoch, fields);

@@ -14,7 +14,7 @@ use castnet_kernels::StepScalars;
 use castnet_kernels::random::{Mode, root};
 use castnet_program::net::Net;
 
-use crate::array::Array;
+use crate::array::{Array, row_by_row};
 use crate::call::Executable;
 use crate::copy_on_write::CopyOnWrite;
 use crate::device::Device;
@@ -184,6 +184,9 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit, or the function assigns a state: then [`Model::infer_mut`] runs it (nothing has run then).
     pub fn infer(&self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
+        if let Some(copies) = row_by_row(args)? {
+            return self.infer(function, &copies.iter().collect::<Vec<_>>());
+        }
         let mut call = self.reader(function)?.call();
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
@@ -227,6 +230,9 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; nothing has run then.
     pub fn infer_seeded(&self, function: usize, seed: u64, args: &[&Array]) -> Result<Vec<Array>> {
+        if let Some(copies) = row_by_row(args)? {
+            return self.infer_seeded(function, seed, &copies.iter().collect::<Vec<_>>());
+        }
         let mut call = self.executable(function)?.call();
         if let Some(results) = call.empty_results(args)? {
             return Ok(results);
@@ -242,6 +248,9 @@ impl Model {
     /// # Errors
     /// If the arguments do not fit; the states are as they were.
     pub fn infer_mut(&mut self, function: usize, args: &[&Array]) -> Result<Vec<Array>> {
+        if let Some(copies) = row_by_row(args)? {
+            return self.infer_mut(function, &copies.iter().collect::<Vec<_>>());
+        }
         let executable = self.executable(function)?.clone();
         let mut call = executable.call();
         if let Some(results) = call.empty_results(args)? {

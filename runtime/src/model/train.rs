@@ -9,7 +9,7 @@ use castnet_program::types::DType;
 use half::{bf16, f16};
 
 use super::{Loss, Model};
-use crate::array::Array;
+use crate::array::{Array, row_by_row};
 use crate::backend::cpu::EndingAlone;
 use crate::call::{Executable, Operands, Ready};
 use crate::engine::{Claim, Use};
@@ -159,6 +159,9 @@ impl Model {
         wanted: Option<&mut Vec<Array>>,
     ) -> Result<Loss<T>> {
         self.unread.tell()?;
+        if let Some(copies) = row_by_row(args)? {
+            return self.train(function, optimizer, &copies.iter().collect::<Vec<_>>(), wanted);
+        }
         if !T::is_of(self.loaded.float) {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
@@ -255,7 +258,9 @@ impl Model {
         let done = unsafe { ready.start(states)?.run(&mut operands, Some((placement, &ending)))? };
         let (loss, outcome) = (T::of(&done.results()[0])?, done.outcome());
         if let Some(wanted) = wanted {
-            copies.clone_from_slice(done.results());
+            for (copy, result) in copies.iter_mut().zip(done.results()) {
+                copy.copy_from(result)?;
+            }
             *wanted = copies;
         }
         self.scales.advance(function, outcome);
@@ -320,6 +325,9 @@ impl Model {
         args: &[&Array],
     ) -> Result<(Vec<Array>, bool)> {
         self.unread.tell()?;
+        if let Some(copies) = row_by_row(args)? {
+            return self.backward(function, gradients, &copies.iter().collect::<Vec<_>>());
+        }
         let executable = self.trainer(function)?.clone();
         let ready = executable.call().bind(args)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);

@@ -33,6 +33,8 @@ impl Model {
     /// If there is none of this name, or type or shape differ.
     pub fn set_parameter(&mut self, name: &str, value: &Array) -> Result<()> {
         let number = self.loaded.parameter(name)?;
+        value.is_whole()?;
+        let value = &value.contiguous();
         let (parameter, float) = (&self.loaded.net.parameters[number], self.loaded.net.float);
         let shape = layout::shape_of(parameter);
         if value.dtype() != float || value.shape() != shape {
