@@ -86,7 +86,7 @@ network! {
 #[test]
 fn first_values_keep_their_digits() {
     let net = Digits::new(&Device::cpu(), 1).unwrap();
-    let (steps, near, gain, fc) = net.first(&Array::scalar(1.0f64).reshape(&[1, 1]).unwrap()).unwrap();
+    let (steps, near, gain, fc) = net.first(&Array::scalar(1.0f64).reshape([1, 1])).unwrap();
     assert_eq!(steps.as_slice::<i64>().unwrap(), [16777217]);
     for of in [near, gain, fc] {
         assert_eq!(of.as_slice::<f64>().unwrap(), [0.1]);
