@@ -25,6 +25,7 @@ pub mod optimizer;
 mod panics;
 mod pool;
 mod replace;
+mod sync;
 pub mod train;
 mod validate;
 mod verdict;

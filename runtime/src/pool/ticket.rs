@@ -1,6 +1,6 @@
 //! The atomic core of a job: which chunks of the current phase are still to be claimed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of the word that count the chunks left; the rest is the number of the opening.
 const LEFT_BITS: u32 = 24;
@@ -17,7 +17,7 @@ pub(crate) struct Ticket(AtomicU64);
 
 impl Ticket {
     /// Nothing to claim.
-    pub(crate) const fn new() -> Ticket {
+    pub(crate) fn new() -> Ticket {
         Ticket(AtomicU64::new(0))
     }
 

@@ -1,0 +1,72 @@
+//! The models, each a program of few threads. What is looked for: two that touch one thing at once or without having heard of each other, a thread that
+//! waits for ever, and what the model itself asserts.
+
+pub mod operations;
+pub mod pool;
+pub mod turns;
+
+use std::sync::Arc;
+
+use loom::cell::UnsafeCell;
+
+use crate::sync::{Condvar, Mutex};
+use crate::{set_threads, sync};
+
+pub(crate) use loom::thread::spawn;
+
+pub use crate::call::nobody_has_what_somebody_else_has;
+
+/// Runs a model in every order that takes a processor from a thread three times at most.
+pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(3);
+    builder.max_branches = 10_000;
+    let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = runs.clone();
+    builder.check(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        model();
+        // Here what is static ends, which threads of the pool still use.
+        set_threads(1);
+        sync::thread::wait_for_all();
+    });
+    println!("{} orders", runs.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+/// Memory that many may read, or one may write: loom finds who does so beside another one, or has not heard of him.
+#[derive(Default)]
+pub(crate) struct Guarded(UnsafeCell<()>);
+
+// SAFETY: loom counts who comes; there is nothing to be read or written.
+unsafe impl Sync for Guarded {}
+
+impl Guarded {
+    pub(crate) fn read(&self) {
+        self.0.with(|_| ());
+    }
+
+    pub(crate) fn write(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// Something that a thread waits for without the engine's help.
+#[derive(Default)]
+pub(crate) struct Event {
+    happened: Mutex<usize>,
+    wake: Condvar,
+}
+
+impl Event {
+    pub(crate) fn happen(&self) {
+        *self.happened.lock().unwrap() += 1;
+        self.wake.notify_all();
+    }
+
+    pub(crate) fn wait(&self, times: usize) {
+        let mut happened = self.happened.lock().unwrap();
+        while *happened < times {
+            happened = self.wake.wait(happened).unwrap();
+        }
+    }
+}
