@@ -13,7 +13,7 @@ use super::dependencies::Mode;
 use super::error::{Origin, Result};
 use super::{Engine, Variable, current};
 use crate::sync::OnceLock;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// The engine has a queue for it, or an error.
 const QUEUED: u32 = 1 << 31;
@@ -67,7 +67,12 @@ impl Word {
     #[inline]
     fn give(&self, mode: Mode) -> bool {
         let own = if mode == Mode::Read { 1 } else { WRITER };
-        self.bits.fetch_sub(own, Ordering::Release) - own == QUEUED
+        let is_last = self.bits.fetch_sub(own, Ordering::Release) - own == QUEUED;
+        if is_last {
+            // Whoever queued it has named the variable before, which is looked for next.
+            fence(Ordering::Acquire);
+        }
+        is_last
     }
 
     /// From now on whoever comes must register: who has a turn at this moment, if that is new. Under the engine's lock.
