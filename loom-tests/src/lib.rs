@@ -8,9 +8,10 @@
 
 mod array;
 mod backend;
-mod call;
+pub mod call;
 #[path = "../../runtime/src/engine/mod.rs"]
 pub mod engine;
+pub mod job;
 pub mod models;
 #[path = "../../runtime/src/panics.rs"]
 mod panics;

@@ -34,7 +34,7 @@ pub(crate) mod thread {
     use std::io;
 
     use super::{Condvar, Mutex};
-    pub(crate) use loom::thread::{JoinHandle, current, yield_now};
+    pub(crate) use loom::thread::{JoinHandle, current, spawn, yield_now};
 
     loom::lazy_static! {
         /// How many threads of the runtime's own there are.

@@ -1,8 +1,6 @@
 //! The models, each a test.
 #![cfg(loom)]
 
-use castnet_loom_tests::models;
-
 /// A test of each of these models.
 macro_rules! tests {
     ($($module:ident: $($model:ident)*;)*) => {
@@ -32,16 +30,13 @@ tests! {
         the_crew_hears_of_every_operation
         who_waits_runs_what_a_worker_leaves;
     pool:
+        a_job_with_a_worker
+        the_number_of_threads_changes;
+    job:
         phases_come_one_after_the_other
         short_phases
         jobs_one_after_the_other
-        two_workers
-        two_callers
-        a_panic_is_told
-        the_number_of_threads_changes;
-}
-
-#[test]
-fn workspaces() {
-    models::nobody_has_what_somebody_else_has();
+        two_helpers;
+    workspaces:
+        nobody_has_what_somebody_else_has;
 }

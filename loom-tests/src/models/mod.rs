@@ -12,9 +12,8 @@ use loom::cell::UnsafeCell;
 use crate::sync::{Condvar, Mutex};
 use crate::{set_threads, sync};
 
-pub(crate) use loom::thread::spawn;
-
-pub use crate::call::nobody_has_what_somebody_else_has;
+pub(crate) use crate::sync::thread::spawn;
+pub use crate::{call as workspaces, job};
 
 /// Runs a model in every order that takes a processor from a thread three times at most.
 pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {

@@ -1,7 +1,5 @@
 //! Jobs of the pool: every chunk once, no phase before the one before it is over, and the caller comes back.
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Guarded, check, spawn};
@@ -9,9 +7,8 @@ use crate::pool::{self, Work};
 use crate::set_threads;
 
 /// Phases of so many chunks; each has memory of its own, and reads all of the phase before.
-struct Job {
+pub(crate) struct Job {
     phases: Vec<Vec<Chunk>>,
-    panics: Option<(usize, usize)>,
 }
 
 #[derive(Default)]
@@ -21,17 +18,18 @@ struct Chunk {
 }
 
 impl Job {
-    fn new(chunks: &[usize]) -> Job {
+    pub(crate) fn new(chunks: &[usize]) -> Job {
         let phase = |chunks: &usize| (0..*chunks).map(|_| Chunk::default()).collect();
-        Job { phases: chunks.iter().map(phase).collect(), panics: None }
+        Job { phases: chunks.iter().map(phase).collect() }
     }
 
-    fn run(&self, phases: Range<usize>, limit: usize) -> Result<(), String> {
-        pool::run(phases, limit, self)
+    fn run(&self, limit: usize) {
+        pool::run(0..self.phases.len(), limit, self).unwrap();
+        self.check();
     }
 
-    fn check(&self, limit: usize) {
-        self.run(0..self.phases.len(), limit).unwrap();
+    /// Every chunk has run once, and is seen.
+    pub(crate) fn check(&self) {
         for chunk in self.phases.iter().flatten() {
             chunk.guarded.read();
             assert_eq!(chunk.times.load(Ordering::Relaxed), 1);
@@ -54,69 +52,23 @@ impl Work for Job {
         }
         self.phases[phase][chunk].guarded.write();
         self.phases[phase][chunk].times.fetch_add(1, Ordering::Relaxed);
-        assert_ne!(self.panics, Some((phase, chunk)), "on purpose");
     }
 }
 
-/// A job of two phases with a worker.
-pub fn phases_come_one_after_the_other() {
+/// A worker of the crew, who may sleep.
+pub fn a_job_with_a_worker() {
     check(|| {
         set_threads(2);
-        Job::new(&[2, 2]).check(2);
+        Job::new(&[2]).run(2);
     });
 }
 
-/// Phases of one chunk, and of none.
-pub fn short_phases() {
-    check(|| {
-        set_threads(2);
-        Job::new(&[2, 0, 1, 2]).check(2);
-    });
-}
-
-/// The worker may come late, with what it saw of the first job.
-pub fn jobs_one_after_the_other() {
-    check(|| {
-        set_threads(2);
-        Job::new(&[2]).check(2);
-        Job::new(&[2]).check(2);
-    });
-}
-
-/// Two workers.
-pub fn two_workers() {
-    check(|| {
-        set_threads(3);
-        Job::new(&[3]).check(3);
-    });
-}
-
-/// Two callers, for whom there is one slot.
-pub fn two_callers() {
-    check(|| {
-        set_threads(2);
-        let caller = spawn(|| Job::new(&[2]).check(2));
-        Job::new(&[2]).check(2);
-        caller.join().unwrap();
-    });
-}
-
-/// A chunk panics: the caller is told, and the next job is right.
-pub fn a_panic_is_told() {
-    check(|| {
-        set_threads(2);
-        let job = Job { panics: Some((0, 1)), ..Job::new(&[2, 1]) };
-        assert!(job.run(0..2, 2).unwrap_err().contains("on purpose"));
-        Job::new(&[2]).check(2);
-    });
-}
-
-/// Workers come and go while a job runs.
+/// The worker goes while a job runs.
 pub fn the_number_of_threads_changes() {
     check(|| {
         set_threads(2);
         let other = spawn(|| set_threads(1));
-        Arc::new(Job::new(&[2, 2])).check(2);
+        Job::new(&[2]).run(2);
         other.join().unwrap();
     });
 }

@@ -105,23 +105,22 @@ pub fn two_things_at_once() {
     });
 }
 
-/// The operation is run by a worker of the crew, or by nobody if that is not woken.
+/// A call is over that an operation waits for: it is run by a worker of the crew, or by nobody if that is not woken.
 pub fn the_crew_runs_what_waits_for_a_call() {
     check(|| {
         let engine = engine(2);
         let (thing, done) = (Thing::new(), Arc::new(Event::default()));
-        let [first, second] = [thing.clone(), thing.clone()];
-        let thread = spawn(move || read(&first));
-        let happens = done.clone();
-        let operation = engine.operation("write").writes(thing.turn.variable());
+        let claim = Claim::take([Use::read(&thing.turn)], name).unwrap();
+        let (own, happens) = (thing.clone(), done.clone());
         let run = move || {
-            second.guarded.write();
+            own.guarded.write();
             happens.happen();
         };
-        operation.push(run).unwrap();
+        engine.operation("write").writes(thing.turn.variable()).push(run).unwrap();
+        thing.guarded.read();
+        drop(claim);
         done.wait(1);
-        write(&thing);
-        thread.join().unwrap();
+        read(&thing);
         assert!(thing.turn.is_free());
     });
 }
