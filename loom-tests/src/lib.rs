@@ -16,6 +16,7 @@ pub mod models;
 #[path = "../../runtime/src/panics.rs"]
 mod panics;
 #[path = "../../runtime/src/pool/mod.rs"]
+#[allow(unused_imports)]
 mod pool;
 mod sync;
 

@@ -61,7 +61,10 @@ pub(crate) mod thread {
             Builder(self.0.name(name))
         }
 
-        pub(crate) fn spawn<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+        pub(crate) fn spawn<T: Send + 'static>(
+            self,
+            f: impl FnOnce() -> T + Send + 'static,
+        ) -> io::Result<JoinHandle<T>> {
             let running = RUNNING.clone();
             *running.0.lock().unwrap() += 1;
             self.0.spawn(move || {

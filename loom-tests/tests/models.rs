@@ -27,6 +27,7 @@ tests! {
         who_waits_helps
         workers_and_those_who_wait
         all_are_waited_for
+        an_id_is_of_one_operation
         the_crew_hears_of_every_operation
         who_waits_runs_what_a_worker_leaves;
     pool:

@@ -92,6 +92,27 @@ pub fn all_are_waited_for() {
     });
 }
 
+/// An operation is cancelled that has begun, or has ended, and whose record another one has got meanwhile: that one runs.
+pub fn an_id_is_of_one_operation() {
+    check(|| {
+        let engine = Engine::new(0);
+        let a = engine.variable();
+        let (ran, done) = (Arc::new(Event::default()), Arc::new(Event::default()));
+        let [first, second] = [ran.clone(), done.clone()];
+        let handle = Arc::new(engine.operation("one").writes(&a).submit(move || first.happen()).unwrap());
+        let shared = handle.clone();
+        let thread = spawn(move || shared.cancel());
+        let ended = handle.wait();
+        let other = engine.operation("other").overwrites(&a).submit(move || second.happen()).unwrap();
+        other.wait().unwrap();
+        done.wait(1);
+        match thread.join().unwrap() {
+            true => assert!(ended.is_err()),
+            false => ran.wait(1),
+        }
+    });
+}
+
 /// The crew's worker sleeps without the lock that operations are pushed under.
 pub fn the_crew_hears_of_every_operation() {
     check(|| {

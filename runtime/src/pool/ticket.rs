@@ -66,7 +66,7 @@ mod tests {
     fn every_chunk_is_claimed_once() {
         let ticket = Ticket::new();
         assert_eq!(ticket.claim(|| true), None);
-        for chunks in [1, 3, MAX_CHUNKS] {
+        for chunks in [1, 3, if cfg!(miri) { 1000 } else { MAX_CHUNKS }] {
             ticket.open(chunks);
             assert_eq!(ticket.claim(|| false), None);
             for expected in (1..=chunks.min(5)).map(|i| chunks + 1 - i) {
