@@ -127,15 +127,18 @@ pub fn the_crew_hears_of_every_operation() {
     });
 }
 
-/// A worker that is told to go while an operation is pushed: whoever waits runs it.
+/// A worker is called for an operation and told to go: whoever waits runs it, though he sleeps already.
 pub fn who_waits_runs_what_a_worker_leaves() {
     check(|| {
         set_threads(2);
         let engine = Engine::global();
         let a = engine.variable();
-        let thread = spawn(|| set_threads(1));
-        engine.operation("one").writes(&a).push(|| ()).unwrap();
-        engine.wait_to_read(&a).unwrap();
-        thread.join().unwrap();
+        let hold = engine.operation("hold").writes(&a);
+        let thread = hold.run(|| {
+            let after = engine.operation("after").writes(&a).submit(|| ()).unwrap();
+            spawn(move || after.wait().unwrap())
+        });
+        set_threads(1);
+        thread.unwrap().join().unwrap();
     });
 }
