@@ -5,6 +5,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release -p castnet-loom-tests
 //! ```
 #![cfg(loom)]
+#![allow(clippy::duplicate_mod, reason = "a slot stands in the pool, and by itself")]
 
 mod array;
 mod backend;
