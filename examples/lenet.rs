@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use castnet::data::Normalize;
 use castnet::image::GreyImage;
 use castnet::prelude::*;
+use castnet::profiler;
 use castnet::train::{Fit, accuracy};
 use common::saving::{Saving, stop};
 use common::{Options, Result};
@@ -54,12 +55,16 @@ lenet predict IMAGE.png [--weights FILE]  print the probability of each digit
   --steps N       stop after so many steps in all
   --save FILE     after each epoch and at Ctrl-C, all that predict and --resume want [lenet.safetensors]
   --resume FILE   go on from there
+  --trace FILE    record what takes how long: a trace for ui.perfetto.dev, and a table
 ";
 
 fn main() -> ExitCode {
     common::main("lenet", HELP, |options| match &options.words[..] {
         [command, image] if command == "predict" => predict(options, image.as_ref()),
-        _ => train(options),
+        _ => match options.path("trace") {
+            Some(path) => traced(options, &path),
+            None => train(options),
+        },
     })
 }
 
@@ -71,7 +76,7 @@ fn train(options: &Options) -> Result<()> {
     let (train, test) = common::mnist(options, Normalize::MNIST)?;
 
     let mut net = LeNet::new(&Device::cpu(), seed)?;
-    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps);
+    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps).prefetch(2)?;
     let schedule = Cosine::new(epochs.saturating_mul(fit.steps_per_epoch() as u64));
     let mut sgd = Sgd::new(options.get("lr", 0.05)?).momentum(options.get("momentum", 0.9)?).schedule(schedule);
     if let Some(path) = options.path("resume") {
@@ -86,20 +91,32 @@ fn train(options: &Options) -> Result<()> {
                 fit.stop();
             }
         }
-        net.save_training(saving.path(), &sgd, &fit.state())?;
+        let save = net.save_training_async(saving.path(), &sgd, &fit.state())?;
         if stop() {
+            save.wait()?;
             fit.report();
             return saving.stopped(sgd.state().steps());
         }
+        let _span = profiler::span("test");
         let right = accuracy(&test, 250, |image| net.scores(image))?;
         fit.metric("test accuracy", right);
         found = Some(right);
+        save.wait()?;
     }
     match found {
         Some(right) => println!("test accuracy {right:.4}; saved {}", saving.path().display()),
         None => println!("there is no epoch left to train"),
     }
     Ok(())
+}
+
+fn traced(options: &Options, path: &Path) -> Result<()> {
+    profiler::start()?;
+    let trained = train(options);
+    let profile = profiler::stop()?;
+    profile.write_trace(path)?;
+    println!("{}", profile.table());
+    trained
 }
 
 fn predict(options: &Options, image: &Path) -> Result<()> {

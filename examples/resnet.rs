@@ -9,12 +9,11 @@ mod common;
 
 use std::process::ExitCode;
 
-use castnet::data::{ImageSet, Normalize};
+use castnet::data::{Dataset, Examples, FieldMut, FieldType, ImageSet, Normalize, Random};
 use castnet::prelude::*;
 use castnet::train::{Fit, accuracy};
-use common::random::Random;
 use common::saving::{Saving, stop};
-use common::{Options, Result};
+use common::{BoxError, Options, Result};
 
 network! {
     /// Two 3 × 3 convolutions around a shortcut.
@@ -70,7 +69,7 @@ resnet [options]      train and test ResNet-20
   --lr X          learning rate at its highest; it rises for an epoch and falls to 0 along a cosine [0.2]
   --decay X       weight decay [0.0005]
   --precision P   f32, or bf16: mixed precision [f32]
-  --seed N        of the initial weights, the order of the images, and their shifts [1]
+  --seed N        of the initial weights, the order of the images, and how they are moved [1]
   --threads N     0 for one a processor [0]
   --steps N       stop after so many steps in all
   --save FILE     after each epoch and at Ctrl-C, all that --resume wants [resnet.safetensors]
@@ -95,10 +94,13 @@ fn train(options: &Options) -> Result<()> {
     let saving = Saving::new(options, "resnet.safetensors")?;
     let (train, test) = ImageSet::open_mnist(folder)?;
     let normalize = Normalize { mean: 0.2860, std: 0.3530 };
-    let (train, test) = (train.dataset(normalize)?, test.dataset(normalize)?);
+    if train.images.shape()[1..] != [SIDE, SIDE] {
+        return Err(format!("the images are {}, expected u8[n, {SIDE}, {SIDE}]", train.images.describe()).into());
+    }
+    let (train, test) = (Dataset::of(Moved { set: train, normalize })?, test.dataset(normalize)?);
 
     let mut net = ResNet20::new(&Device::cpu(), seed)?;
-    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps);
+    let mut fit = Fit::new(&train, batch)?.epochs(epochs).seed(seed).stop_after(steps).prefetch(2)?;
     let epoch = fit.steps_per_epoch() as u64;
     let schedule = Cosine::new(epochs.saturating_mul(epoch)).warmup(epoch);
     let mut sgd =
@@ -109,10 +111,9 @@ fn train(options: &Options) -> Result<()> {
     let mut found = None;
     while fit.next_epoch() {
         while let Some([image, class]) = fit.next_batch()? {
-            let image = shifted(image, normalize.pixel(0), seed ^ (sgd.state().steps() << 20))?;
             let loss = match is_mixed {
-                true => net.loss_bf16_step(&mut sgd, &image, class)?,
-                false => net.loss_step(&mut sgd, &image, class)?,
+                true => net.loss_bf16_step(&mut sgd, image, class)?,
+                false => net.loss_step(&mut sgd, image, class)?,
             }
             .get()?;
             fit.loss(loss);
@@ -120,14 +121,16 @@ fn train(options: &Options) -> Result<()> {
                 fit.stop();
             }
         }
-        net.save_training(saving.path(), &sgd, &fit.state())?;
+        let save = net.save_training_async(saving.path(), &sgd, &fit.state())?;
         if stop() {
+            save.wait()?;
             fit.report();
             return saving.stopped(sgd.state().steps());
         }
         let right = accuracy(&test, 250, |image| net.scores(image))?;
         fit.metric("test accuracy", right);
         found = Some(right);
+        save.wait()?;
     }
     match found {
         Some(right) => println!("test accuracy {right:.4}; saved {}", saving.path().display()),
@@ -136,22 +139,33 @@ fn train(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Each image moved by up to two pixels in either direction and, for one in two, mirrored; a function of the seed, so that a resumed run
-/// sees what an unbroken one would.
-fn shifted(images: &Array, background: f32, seed: u64) -> Result<Array> {
-    const SIDE: i64 = 28;
-    let mut moved = images.clone();
-    let mut random = Random(seed);
-    let pairs = images.as_slice::<f32>()?.chunks_exact(784).zip(moved.as_mut_slice::<f32>()?.chunks_exact_mut(784));
-    for (from, to) in pairs {
-        let (dx, dy) = ((5.0 * random.unit()) as i64 - 2, (5.0 * random.unit()) as i64 - 2);
-        let mirror = random.unit() < 0.5;
-        for (i, to) in (0..).zip(to) {
-            let (x, y) = (i % SIDE + dx, i / SIDE + dy);
-            let x = if mirror { SIDE - 1 - x } else { x };
-            let inside = (0..SIDE).contains(&x) && (0..SIDE).contains(&y);
-            *to = if inside { from[(y * SIDE + x) as usize] } else { background };
-        }
+/// Images, each moved by up to two pixels in either direction and, one time in two, mirrored.
+struct Moved {
+    set: ImageSet,
+    normalize: Normalize,
+}
+
+const SIDE: usize = 28;
+
+impl Examples<2> for Moved {
+    fn len(&self) -> usize {
+        self.set.len()
     }
-    Ok(moved)
+
+    fn fields(&self) -> [FieldType; 2] {
+        [FieldType::new::<f32>(&[1, SIDE, SIDE]), FieldType::new::<u8>(&[])]
+    }
+
+    fn read(&self, example: usize, random: &mut Random, [image, class]: [FieldMut<'_>; 2]) -> Result<(), BoxError> {
+        let from = &self.set.images.as_slice::<u8>()?[example * SIDE * SIDE..][..SIDE * SIDE];
+        let (dx, dy, mirror) = (random.below(5), random.below(5), random.below(2) == 1);
+        for (i, to) in image.into_slice::<f32>()?.iter_mut().enumerate() {
+            // What wraps round below 0 is outside as well.
+            let (x, y) = ((i % SIDE + dx).wrapping_sub(2), (i / SIDE + dy).wrapping_sub(2));
+            let inside = x < SIDE && y < SIDE;
+            let x = if mirror { (SIDE - 1).wrapping_sub(x) } else { x };
+            *to = self.normalize.pixel(if inside { from[y * SIDE + x] } else { 0 });
+        }
+        Ok(class.write(&[self.set.labels.as_slice::<u8>()?[example]])?)
+    }
 }

@@ -2,6 +2,7 @@
 
 pub use castnet_kernels::block_kernel;
 pub use castnet_macros::{check, network};
+pub use castnet_runtime::checkpoint::SaveHandle;
 pub use castnet_runtime::optimizer::Footprint;
 pub use castnet_runtime::{
     Array, Device, EmittedKernel, Error, Gradients, Loss, Model, NetTable, Network, Optimizer, Result,
@@ -97,6 +98,18 @@ macro_rules! __network_methods {
             self.model.save(path)
         }
 
+        /// As [`Self::save`], while the program goes on: the same file, whatever becomes of the net after this call. The handle waits for it.
+        ///
+        /// # Errors
+        /// If there is no memory for a copy; what went wrong in an earlier save whose handle was dropped.
+        #[inline]
+        pub fn save_async(
+            &self,
+            path: impl $crate::__private::File,
+        ) -> $crate::__private::Result<$crate::__private::SaveHandle> {
+            self.model.save_async(path)
+        }
+
         /// Sets parameters, states, optimizer and the counters of random numbers from what [`Self::save_training`] wrote, so that training goes on
         /// as if it had not stopped. Gives what else was saved. A learning rate set by `set_lr` comes back too; the other settings must be those
         /// that the file was made with.
@@ -138,6 +151,22 @@ macro_rules! __network_methods {
             extra: &$crate::__private::Extra,
         ) -> $crate::__private::Result<()> {
             self.model.save_training(path, optimizer, extra)
+        }
+
+        /// As [`Self::save_training`], while the program goes on: the same file, whatever becomes of net and optimizer after this call. The handle
+        /// waits for it.
+        ///
+        /// # Errors
+        /// If the optimizer holds the state of another model, or there is no memory for a copy; what went wrong in an earlier save whose handle
+        /// was dropped.
+        #[inline]
+        pub fn save_training_async(
+            &self,
+            path: impl $crate::__private::File,
+            optimizer: &dyn $crate::__private::Optimizer,
+            extra: &$crate::__private::Extra,
+        ) -> $crate::__private::Result<$crate::__private::SaveHandle> {
+            self.model.save_training_async(path, optimizer, extra)
         }
 
         /// A copy of a parameter, such as `conv1.weight`, in PyTorch's shape.

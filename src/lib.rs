@@ -102,3 +102,8 @@ pub struct Optimizers;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/engine.md")]
 pub struct EnginePage;
+
+/// The example of the page on the profiler is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/profiler.md")]
+pub struct ProfilerPage;

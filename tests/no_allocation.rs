@@ -6,6 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use castnet::data::{Batches, Dataset, Field};
+use castnet::engine::Engine;
 use castnet::optimizer::{Accumulate, OneCycleLr};
 use castnet::prelude::*;
 use castnet::train::Ema;
@@ -47,10 +49,32 @@ fn allocations(optimizer: &mut impl Optimizer, batches: &[Vec<Array>]) -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
+/// Allocations of batches that are made ahead, after the first two epochs.
+fn allocations_ahead() -> u64 {
+    // Records of operations, which the engine uses again.
+    let engine = Engine::global();
+    (0..100).for_each(|_| engine.operation("nothing").push(|| ()).unwrap());
+    engine.wait_all().unwrap();
+    let rows = Array::from_vec(&[1000, 4], (0..4000).map(|i| i as f32).collect()).unwrap();
+    let data = Dataset::new([Field::new(rows)]).unwrap();
+    let mut batches = Batches::new(&data, 48).unwrap().shuffle(1).prefetch(3).unwrap();
+    let mut before = 0;
+    for epoch in 0..20 {
+        if epoch == 2 {
+            before = ALLOCATIONS.load(Ordering::Relaxed);
+        }
+        while let Some([x]) = batches.next_batch().unwrap() {
+            assert_eq!(x.shape()[1], 4);
+        }
+    }
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
 /// A program of its own without a test harness, which would allocate meanwhile: a test that takes a minute is told of.
 fn main() {
     castnet::set_threads(2);
     std::thread::sleep(Duration::from_millis(200)); // The worker has started.
+    assert_eq!(allocations_ahead(), 0, "batches made ahead");
     let full = [LeNet::batch(64, 1)];
     let alternating = [LeNet::batch(64, 1), LeNet::batch(17, 2)];
     for batches in [&full[..], &alternating] {

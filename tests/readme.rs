@@ -66,7 +66,7 @@ fn train_and_save() -> castnet::Result<()> {
     let (train, test) = (train.dataset(Normalize::MNIST)?, test.dataset(Normalize::MNIST)?);
 
     let mut net = LeNet::new(&Device::cpu(), 1)?; // PyTorch's first values, drawn from seed 1
-    let mut fit = Fit::new(&train, 64)?.epochs(5).seed(1);
+    let mut fit = Fit::new(&train, 64)?.epochs(5).seed(1).prefetch(2)?; // batches made ahead
     let schedule = Cosine::new(5 * fit.steps_per_epoch() as u64);
     let mut sgd = Sgd::new(0.05).momentum(0.9).schedule(schedule);
     while fit.next_epoch() {
@@ -81,6 +81,8 @@ fn train_and_save() -> castnet::Result<()> {
     net.load("lenet.safetensors")?; // strict: a missing, further or misshapen entry is an error
     net.save_training("run.safetensors", &sgd, &fit.state())?; // and optimizer, counters, draws, place in the data
     fit.resume(&net.load_training("run.safetensors", &mut sgd)?)?; // goes on as if it had not stopped
+    let save = net.save_training_async("run.safetensors", &sgd, &fit.state())?; // the same file, written while training goes on
+    save.wait()?;
     Ok(())
 }
 

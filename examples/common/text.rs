@@ -33,7 +33,7 @@ impl Texts {
     }
 
     /// Training as the options say, or so many epochs of batches of so many windows.
-    pub fn fit(&self, options: &Options, epochs: u64, batch: usize) -> Result<Fit<'_, 2>> {
+    pub fn fit(&self, options: &Options, epochs: u64, batch: usize) -> Result<Fit<2>> {
         let fit = Fit::new(&self.train, options.get("batch", batch)?)?.epochs(options.get("epochs", epochs)?);
         Ok(fit.seed(options.get("seed", 1)?).stop_after(options.get("steps", u64::MAX)?))
     }

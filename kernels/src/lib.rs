@@ -39,3 +39,4 @@ pub use emitted::{BlockFn, BlockKernel};
 #[doc(hidden)]
 pub use emitted::{LANES as __LANES, give as __give, room as __room, take as __take};
 pub use kernel::{Gradient, Kernel, Places, Run, StepScalars, Update};
+pub use tile::multiply_adds;

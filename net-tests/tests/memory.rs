@@ -5,7 +5,9 @@
 
 use std::process::Command;
 
-use castnet::data::{Batches, Dataset, Field, Normalize, Text, Vocabulary};
+use castnet::data::{
+    Batches, BoxError, Dataset, Examples, Field, FieldMut, FieldType, Normalize, Random, Text, Vocabulary,
+};
 use castnet::image::GreyImage;
 use castnet::prelude::*;
 
@@ -163,6 +165,7 @@ fn checkpoints_need_no_room_for_their_tensors() {
     let mut taken = all_but(12);
     net.save_training(at("net.safetensors"), &adam, &Default::default()).unwrap();
     refused("a copy of a state", net.state("seen"));
+    refused("a copy of an optimizer", net.save_training_async(at("net.safetensors"), &adam, &Default::default()));
     refused("new parameters", net.load(at("net.safetensors")));
     refused("a header", net.load(at("hostile.safetensors")));
     // Room for parameters and states, and no more.
@@ -187,6 +190,21 @@ fn loops_take_no_room_for_their_rounds() {
     assert_eq!(net.f(&x).unwrap().as_slice::<f32>().unwrap(), [6.0, -2.0]);
 }
 
+/// A hundred examples of 4 MB.
+struct LargeExamples;
+
+impl Examples<1> for LargeExamples {
+    fn len(&self) -> usize {
+        100
+    }
+    fn fields(&self) -> [FieldType; 1] {
+        [FieldType::new::<f32>(&[1000, 1000])]
+    }
+    fn read(&self, _: usize, _: &mut Random, _: [FieldMut<'_>; 1]) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn data_without_room() {
@@ -209,7 +227,10 @@ fn data_without_room() {
     refused("pixels as numbers", Normalize::MNIST.apply(&images));
     refused("the numbers of a text", Text::new(&half));
     refused("the text of numbers", vocabulary.decode(&tokens));
-    refused("the order of examples", Batches::new(&data, 1).map(|_| ()));
+    refused("the order of examples", Batches::new(&data, 1));
+    let wide = Dataset::of(LargeExamples).unwrap();
+    refused("batches ahead", Batches::new(&wide, 1).unwrap().prefetch(10));
+    refused("as many batches ahead as there are", Batches::new(&wide, 1).unwrap().prefetch(usize::MAX));
     // These give back what they take.
     refused("numbers for ndarray", images.into_ndarray::<u8>());
     refused("a part of a text", text.split(0.5));

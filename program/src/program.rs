@@ -3,6 +3,7 @@
 //! A runtime can execute a program with no generated code at all. Generated kernels replace [`Stage::code`] by faster functions with the
 //! same meaning.
 
+pub mod cost;
 mod donates;
 pub mod ending;
 mod in_place;

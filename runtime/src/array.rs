@@ -20,6 +20,9 @@ pub trait Element: Plain + Wrap + fmt::Debug + PartialEq {
 /// Elements of one of these types as one of a list of slices.
 pub(crate) trait Wrap: Sized {
     fn wrap(elements: &[Self]) -> Slice<'_>;
+    fn wrap_mut(elements: &mut [Self]) -> SliceMut<'_>;
+    /// `None`: they are of another type.
+    fn unwrap_mut(elements: SliceMut<'_>) -> Option<&mut [Self]>;
 }
 
 /// Declares the Rust type of each element type, and `with_element!(dtype, T => body)`: the body, in which `T` is the Rust type.
@@ -33,6 +36,15 @@ macro_rules! elements {
             impl Wrap for $rust {
                 fn wrap(elements: &[$rust]) -> Slice<'_> {
                     Slice::$dtype(elements)
+                }
+
+                fn wrap_mut(elements: &mut [$rust]) -> SliceMut<'_> {
+                    SliceMut::$dtype(elements)
+                }
+
+                fn unwrap_mut(elements: SliceMut<'_>) -> Option<&mut [$rust]> {
+                    let SliceMut::$dtype(elements) = elements else { return None };
+                    Some(elements)
                 }
             }
         )*
@@ -60,6 +72,26 @@ macro_rules! elements {
             pub(crate) fn as_ptr(&self) -> *const u8 {
                 match self {
                     $(Slice::$dtype(elements) => elements.as_ptr().cast(),)*
+                }
+            }
+        }
+
+        /// The same, to be changed.
+        pub(crate) enum SliceMut<'a> {
+            $($dtype(&'a mut [$rust]),)*
+        }
+
+        impl SliceMut<'_> {
+            pub(crate) fn dtype(&self) -> DType {
+                match self {
+                    $(SliceMut::$dtype(_) => DType::$dtype,)*
+                }
+            }
+
+            /// Zeros (`false`).
+            pub(crate) fn clear(&mut self) {
+                match self {
+                    $(SliceMut::$dtype(elements) => elements.fill(Default::default()),)*
                 }
             }
         }

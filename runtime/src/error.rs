@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The call's turn did not come: what an operation of the engine that it comes after failed with, or that it would wait for itself.
     #[error(transparent)]
-    Engine(#[from] std::sync::Arc<crate::engine::Error>),
+    Engine(std::sync::Arc<crate::engine::Error>),
     /// An argument does not have the declared shape or element type; nothing has run.
     #[error("{function}: argument `{argument}` is {found}, expected {expected}{bound}")]
     Argument {
@@ -102,6 +102,12 @@ pub enum Error {
         sizes: String,
         /// Whose rule it is and what to do, `: bn1 (src/main.rs:8) needs more than one value a channel`; else empty.
         of: String,
+    },
+    /// The profiler cannot start or stop now.
+    #[error("the profiler: {what}")]
+    Profiler {
+        /// Why not.
+        what: &'static str,
     },
     /// The loops of a program have more rounds than anybody could wait for; nothing has run.
     #[error("{function}: its loops would run {launches} kernels, more than can be counted")]
@@ -512,6 +518,14 @@ pub enum Error {
     Data {
         /// What does not fit, with the numbers.
         what: String,
+    },
+    /// A source of examples could not read one.
+    #[error("example {example}: {source}")]
+    Example {
+        /// Its number in the data set.
+        example: usize,
+        /// What the source returned, or what its panic said.
+        source: crate::engine::BoxError,
     },
     /// An update stopped half-way: some parameters, or some numbers of the optimizer's, are those of before it. Nothing is computed with them or saved.
     #[error(

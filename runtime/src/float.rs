@@ -7,7 +7,6 @@ use castnet_program::types::DType;
 use half::{bf16, f16};
 
 use crate::array::Element;
-use crate::optimizer::{Factors, MAX_SLICES, Rule};
 
 /// A float type known only when the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +64,6 @@ macro_rules! with_float {
 }
 pub(crate) use with_float;
 
-/// Elements of a parameter, and of what lies as it does, with their gradient.
-pub(crate) struct Slices<'a, 's, T> {
-    pub(crate) parameter: &'a mut [T],
-    pub(crate) gradient: &'a [T],
-    /// Of the optimizer's states.
-    pub(crate) states: &'a mut [&'s mut [T]],
-}
-
 /// A float type, and how its numbers are computed with: halves in f32, rounded once.
 pub(crate) trait Float: Element + Default {
     /// What is computed in.
@@ -86,8 +77,6 @@ pub(crate) trait Float: Element + Default {
     fn of_f64(x: f64) -> Self;
     /// Σ x², in double precision and in an order that depends on the length only.
     fn sum_of_squares(isa: Isa, x: &[Self]) -> f64;
-    /// An optimizer's rule over slices, if it is one for nets of this type.
-    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, Self>);
 
     fn f64(self) -> f64 {
         Scalar::f64(self.wide())
@@ -116,12 +105,6 @@ impl Float for f32 {
     fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
         sum_of_squares(isa, x)
     }
-
-    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, f32>) {
-        if let Rule::Slices { f32: rule, .. } = rule {
-            rule.update(factors, step, slices.parameter, slices.gradient, slices.states);
-        }
-    }
 }
 
 impl Float for f64 {
@@ -146,17 +129,10 @@ impl Float for f64 {
     fn sum_of_squares(isa: Isa, x: &[f64]) -> f64 {
         sum_of_squares(isa, x)
     }
-
-    fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, f64>) {
-        // `optimizer::prepare` lets none without f64 pass.
-        if let Rule::Slices { f64: Some(rule), .. } = rule {
-            rule.update(factors, step, slices.parameter, slices.gradient, slices.states);
-        }
-    }
 }
 
 /// Halves that are widened at once.
-const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 256;
 
 macro_rules! halves {
     ($($type:ty)*) => {$(
@@ -183,39 +159,19 @@ macro_rules! halves {
                 let mut wide = [0.0; BLOCK];
                 x.chunks(BLOCK).map(|x| sum_of_squares(isa, widen(x, &mut wide))).sum()
             }
-
-            fn update(rule: Rule<'_>, factors: Factors, step: u64, slices: Slices<'_, '_, $type>) {
-                let Rule::Slices { f32: rule, .. } = rule else { return };
-                let (mut parameter, mut gradient, mut all) = ([0.0; BLOCK], [0.0; BLOCK], [[0.0; BLOCK]; MAX_SLICES]);
-                for start in (0..slices.gradient.len()).step_by(BLOCK) {
-                    let range = start..slices.gradient.len().min(start + BLOCK);
-                    let parameter = widen(&slices.parameter[range.clone()], &mut parameter);
-                    let gradient = widen(&slices.gradient[range.clone()], &mut gradient);
-                    let mut states: [&mut [f32]; MAX_SLICES] = std::array::from_fn(|_| &mut [][..]);
-                    for ((wide, room), own) in states.iter_mut().zip(&mut all).zip(&*slices.states) {
-                        *wide = widen(&own[range.clone()], room);
-                    }
-                    let states = &mut states[..slices.states.len()];
-                    rule.update(factors, step, parameter, gradient, states);
-                    round(parameter, &mut slices.parameter[range.clone()]);
-                    for (own, wide) in slices.states.iter_mut().zip(states) {
-                        round(wide, &mut own[range.clone()]);
-                    }
-                }
-            }
         }
     )*};
 }
 halves! { f16 bf16 }
 
 /// As f32, in the front of `wide`.
-fn widen<'a, T: Float<Wide = f32>>(x: &[T], wide: &'a mut [f32; BLOCK]) -> &'a mut [f32] {
+pub(crate) fn widen<'a, T: Float<Wide = f32>>(x: &[T], wide: &'a mut [f32; BLOCK]) -> &'a mut [f32] {
     let wide = &mut wide[..x.len()];
     wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.wide());
     wide
 }
 
-fn round<T: Float<Wide = f32>>(wide: &[f32], to: &mut [T]) {
+pub(crate) fn round<T: Float<Wide = f32>>(wide: &[f32], to: &mut [T]) {
     to.iter_mut().zip(wide).for_each(|(to, x)| *to = T::rounded(*x));
 }
 
@@ -251,20 +207,6 @@ pub(crate) fn lerp<T: Float>(x: &mut [T], y: &[T], weight: T::Wide) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::UpdateSlices;
-
-    /// Along the sum of all gradients.
-    struct Summed;
-
-    impl UpdateSlices<f32> for Summed {
-        fn update(&self, _: Factors, _: u64, parameter: &mut [f32], gradient: &[f32], states: &mut [&mut [f32]]) {
-            for ((p, g), sum) in parameter.iter_mut().zip(gradient).zip(&mut *states[0]) {
-                *sum += g;
-                *p -= 0.5 * *sum;
-            }
-        }
-    }
-
     /// Sums, products and mixtures of halves are those of f32, rounded once; longer than a block.
     #[test]
     fn halves_are_rounded_once() {
@@ -286,12 +228,6 @@ mod tests {
             assert_eq!(found, each(&|x, y| x + 0.25 * (y - x)), "{dtype}");
             let squares: f64 = x.iter().map(|x| x.f64() * x.f64()).sum();
             assert!((T::sum_of_squares(Isa::detect(), &x) - squares).abs() < 1e-12 * squares);
-            found.clone_from(&x);
-            let mut state = y.clone();
-            let slices = Slices { parameter: &mut found, gradient: &y, states: &mut [&mut state] };
-            T::update(Rule::Slices { states: &["sum"], f32: &Summed, f64: None }, Factors::default(), 1, slices);
-            assert_eq!(state, each(&|_, y| y + y), "{dtype}");
-            assert_eq!(found, each(&|x, y| x - 0.5 * (y + y)), "{dtype}");
         }
         check::<f16>(DType::F16);
         check::<bf16>(DType::BF16);

@@ -8,11 +8,11 @@ use castnet_kernels::update::Real;
 
 use crate::array::Array;
 use crate::error::Result;
-use crate::flat::{self, Piece};
 use crate::float::{self, Float, with_float};
 use crate::layout;
 use crate::memory::Memory;
 use crate::net::Loaded;
+use crate::pieces::{self, Piece};
 
 /// A gradient for each parameter of a net; those that no call has reached are 0 and are not applied.
 pub struct Gradients {
@@ -73,7 +73,7 @@ impl Gradients {
 
     /// The elements that were reached, cut into pieces.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
-        flat::pieces(&self.loaded, &self.reached())
+        pieces::pieces(&self.loaded, &self.reached())
     }
 
     /// Adds these parameters' gradients in an arena that lies as this one does.
@@ -140,12 +140,19 @@ impl Gradients {
     pub fn clip_norm(&mut self, max_norm: f32) -> f32 {
         let norm = self.norm_f64();
         // `max` also makes 0 of NaN.
-        let factor = flat::clip_factor(norm, max_norm.max(0.0));
+        let factor = clip_factor(norm, max_norm.max(0.0));
         if factor != 1.0 {
             self.scale_f64(factor);
         }
         norm as f32
     }
+}
+
+/// By what gradients of this norm are multiplied (`torch.nn.utils.clip_grad_norm_`).
+pub(crate) fn clip_factor(norm: f64, max_norm: f32) -> f64 {
+    // Not `min`, which would turn a norm of NaN into a factor of 1.
+    let factor = f64::from(max_norm) / (norm + 1e-6);
+    if factor > 1.0 { 1.0 } else { factor }
 }
 
 impl fmt::Debug for Gradients {

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::BlockKernel;
@@ -11,7 +12,6 @@ use castnet_program::program::Program;
 use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
-use crate::flat::Updated;
 use crate::float::{Float, FloatType, with_float};
 use crate::memory::Memory;
 use crate::validate;
@@ -78,6 +78,8 @@ fn read(id: TypeId, table: &'static NetTable) -> Result<Arc<Loaded>> {
 
 /// A network read and checked.
 pub(crate) struct Loaded {
+    /// No other that was read has it.
+    pub(crate) number: u64,
     pub(crate) net: Net,
     /// That of the parameters.
     pub(crate) float: FloatType,
@@ -95,6 +97,16 @@ pub(crate) struct Loaded {
     places: &'static [&'static str],
     /// Whether `network!` wrote it.
     vouched: bool,
+}
+
+/// A parameter as an update sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Updated {
+    /// Its number.
+    pub(crate) parameter: usize,
+    /// By the attributes before its layer.
+    pub(crate) lr_mult: f32,
+    pub(crate) wd_mult: f32,
 }
 
 impl Loaded {
@@ -116,7 +128,21 @@ impl Loaded {
             mirrors_of[mirror.parameter].push(number);
         }
         let vouched = true;
-        Ok(Loaded { net, float, offsets, bytes, mirror_starts, mirrors_of, model_bytes, kernels, places, vouched })
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(Loaded {
+            number,
+            net,
+            float,
+            offsets,
+            bytes,
+            mirror_starts,
+            mirrors_of,
+            model_bytes,
+            kernels,
+            places,
+            vouched,
+        })
     }
 
     /// A network that anybody may have made.

@@ -42,6 +42,40 @@ pub(crate) fn first<'v>(watches: &'v [Watch], words: &'v [i64]) -> Option<(usize
     told.into_iter().find(|(_, _, words)| words[0] != RIGHT)
 }
 
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// All is done.
+    Done,
+    /// Gradients under a loss scale are not finite. Nothing has changed: another scale may do.
+    Overflow,
+    /// Something is not finite. Nothing has changed.
+    NotFinite(NotFinite),
+}
+
+/// What is not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum NotFinite {
+    Loss,
+    /// The gradient of the parameter with this number: of several the first one.
+    Gradient(usize),
+}
+
+/// The loss as a place: it comes before all parameters.
+pub(crate) const LOSS: i64 = -1;
+
+impl Outcome {
+    /// By the word of the verdict, under a loss scale.
+    pub(crate) fn of(word: i64, scale: f32) -> Outcome {
+        match word {
+            RIGHT => Outcome::Done,
+            LOSS => Outcome::NotFinite(NotFinite::Loss),
+            _ if scale != 1.0 => Outcome::Overflow,
+            parameter => Outcome::NotFinite(NotFinite::Gradient(parameter as usize)),
+        }
+    }
+}
+
 /// One word, while the phases of a call run.
 #[derive(Clone, Copy)]
 pub(crate) struct Word(Shared<i64>);

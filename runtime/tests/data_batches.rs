@@ -14,7 +14,7 @@ fn numbers(n: i64) -> Dataset<1> {
     Dataset::new([Field::new(Array::from_vec(&[n as usize], (0..n).collect()).unwrap())]).unwrap()
 }
 
-fn epoch(batches: &mut Batches<'_, 1>) -> Vec<Vec<i64>> {
+fn epoch(batches: &mut Batches<1>) -> Vec<Vec<i64>> {
     let mut all = Vec::new();
     while let Some([x]) = batches.next_batch().unwrap() {
         all.push(x.as_slice::<i64>().unwrap().to_vec());

@@ -1,11 +1,15 @@
 //! The process's engine: its operations run on the threads that networks compute with, between their jobs.
 
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use castnet_runtime::engine::Engine;
-use castnet_runtime::set_threads;
+use castnet_runtime::engine::{Engine, Variable};
+use castnet_runtime::{Array, Device, Model, Sgd, set_threads};
+use common::{LOSS, regression};
 
 /// Nothing here takes a second; what takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -101,5 +105,72 @@ fn whoever_waits_runs_what_no_worker_is_free_for() {
         let second = engine.operation("second").submit(move || sender.send(())).unwrap();
         second.wait_timeout(PATIENCE).unwrap();
         first.wait_timeout(PATIENCE).unwrap();
+    }
+}
+
+/// Neither steps nor operations wait for ever for the other ones, though there is always more of both.
+#[test]
+fn steps_and_operations_both_go_on() {
+    let _alone = alone();
+    let engine = Engine::global();
+    for threads in [2, 3] {
+        set_threads(threads);
+        let (stop, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        // Each operation pushes the next one.
+        fn again(chain: Variable, stop: Arc<AtomicBool>, ran: Arc<AtomicU64>) {
+            let (variable, next) = (chain.clone(), (stop.clone(), ran.clone()));
+            let push = Engine::global().operation("again").writes(&variable).push(move || {
+                ran.fetch_add(1, Ordering::Relaxed);
+                if !stop.load(Ordering::Relaxed) {
+                    again(chain, next.0, next.1);
+                }
+            });
+            push.unwrap();
+        }
+        let chains: Vec<Variable> = (0..threads + 1).map(|_| engine.variable()).collect();
+        chains.iter().for_each(|chain| again(chain.clone(), stop.clone(), ran.clone()));
+        let value = |i: usize| (i as f32 * 0.37).sin();
+        let array = |columns: usize| Array::from_vec(&[64, columns], (0..64 * columns).map(value).collect()).unwrap();
+        let (x, y) = (array(200), array(100));
+        std::thread::scope(|scope| {
+            let trainers: Vec<_> = (0..2)
+                .map(|seed| {
+                    let (x, y) = (&x, &y);
+                    scope.spawn(move || {
+                        let mut model = Model::from_net(regression(200, 100), &Device::cpu(), seed).unwrap();
+                        (0..200).for_each(|_| _ = model.step(LOSS, &mut Sgd::new(1e-3), &[x, y]).unwrap());
+                    })
+                })
+                .collect();
+            // Steps end beside operations that never do, and operations run beside steps.
+            let before = ran.load(Ordering::Relaxed);
+            trainers.into_iter().for_each(|trainer| trainer.join().unwrap());
+            assert!(ran.load(Ordering::Relaxed) > before);
+        });
+        stop.store(true, Ordering::Relaxed);
+        engine.wait_all_timeout(PATIENCE).unwrap();
+    }
+    set_threads(2);
+}
+
+/// What the engine was asked to do is done though the thread that computes never rests.
+#[test]
+fn an_operation_runs_while_steps_never_end() {
+    let _alone = alone();
+    set_threads(2);
+    let ran = Arc::new(AtomicBool::new(false));
+    let value = |i: usize| (i as f32 * 0.37).sin();
+    let array = |columns: usize| Array::from_vec(&[64, columns], (0..64 * columns).map(value).collect()).unwrap();
+    let (x, y) = (array(200), array(100));
+    let mut model = Model::from_net(regression(200, 100), &Device::cpu(), 1).unwrap();
+    for _ in 0..20 {
+        ran.store(false, Ordering::Relaxed);
+        let flag = ran.clone();
+        Engine::global().operation("flag").push(move || flag.store(true, Ordering::Relaxed)).unwrap();
+        let start = std::time::Instant::now();
+        while !ran.load(Ordering::Relaxed) {
+            model.step(LOSS, &mut Sgd::new(1e-3), &[&x, &y]).unwrap();
+            assert!(start.elapsed() < PATIENCE, "the operation never runs");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::program::cost::Cost;
+
 /// What a machine can do at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
@@ -17,6 +19,26 @@ impl Default for Machine {
     /// One core with AVX-512 at 2.5 GHz, two fused multiply-adds of 16 lanes a cycle, and 24 GB/s of memory.
     fn default() -> Machine {
         Machine { cores: 1.0, gflops: 160.0, gbs: 24.0 }
+    }
+}
+
+impl Machine {
+    /// The least time in seconds: of the operations or of the bytes, whichever takes longer (the roofline).
+    pub fn seconds(&self, cost: &Cost) -> f64 {
+        self.compute_seconds(cost).max(self.memory_seconds(cost))
+    }
+
+    /// Whether the operations take longer than the bytes.
+    pub fn is_compute_bound(&self, cost: &Cost) -> bool {
+        self.compute_seconds(cost) >= self.memory_seconds(cost)
+    }
+
+    fn compute_seconds(&self, cost: &Cost) -> f64 {
+        cost.flops / (1e9 * self.gflops * self.cores)
+    }
+
+    fn memory_seconds(&self, cost: &Cost) -> f64 {
+        cost.bytes() / (1e9 * self.gbs)
     }
 }
 

@@ -1,18 +1,17 @@
 //! What the compiler made of a net, for people: graphs, kernels, memory, operations, bytes and the time that they take at least.
 
-mod cost;
 mod machine;
 mod picture;
 mod summary;
 
 use std::fmt::Write;
 
-pub use cost::{Cost, launches};
 pub use machine::{Machine, Settings};
 
 use crate::compile::{Compiled, Report};
 use crate::diagnostic::Loc;
 use crate::emit::{cuda, rust};
+pub use crate::program::cost::{Cost, launches};
 use crate::program::{Launch, Named, Program};
 use crate::scalar::Lane;
 use crate::size::Size;

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::cost::{Cost, launches};
-use super::{Explain, greatest, title};
+use super::{Cost, Explain, greatest, launches, title};
 use crate::compile::Report;
 
 impl Explain<'_> {
@@ -49,18 +48,18 @@ impl Explain<'_> {
         let mut all = Cost::default();
         let mut seconds = 0.0;
         for (number, (launch, count, cost)) in launches.into_iter().enumerate() {
-            let bound = if cost.is_compute_bound(machine) { "compute" } else { "memory" };
+            let bound = if machine.is_compute_bound(&cost) { "compute" } else { "memory" };
             let line = self.launch_line(launch).unwrap_or_default();
             let total = cost.times(count as f64);
             all.add(&total);
-            seconds += total.seconds(machine);
+            seconds += machine.seconds(&total);
             let row = format!(
                 "{number:>3}  {:width$} {count:>6} {:>11} {:>11} {:>8.2}  {bound:7} {:>10}  {line}",
                 launch.name,
                 number_text(total.flops),
                 size_text(total.bytes()),
                 cost.intensity(),
-                time_text(total.seconds(machine)),
+                time_text(machine.seconds(&total)),
             );
             let _ = writeln!(text, "{}", row.trim_end());
         }

@@ -19,6 +19,7 @@ use crate::isa::Isa;
 
 use element::{Element, Operand};
 use image::{Geometry, Image};
+pub use micro::multiply_adds;
 
 mod axis;
 mod conv;

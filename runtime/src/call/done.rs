@@ -8,10 +8,9 @@ use castnet_program::types::DType;
 use super::ready::{Operands, Running};
 use super::sizes;
 use crate::array::Array;
-use crate::ending::Outcome;
 use crate::error::{Error, Result};
-use crate::model::States;
-use crate::verdict::{Code, Watch, first};
+use crate::states::States;
+use crate::verdict::{Code, Outcome, Watch, first};
 
 /// A call that has run to its end.
 pub(crate) struct Done<'e> {

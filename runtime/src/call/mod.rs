@@ -12,14 +12,16 @@ mod workspaces;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use castnet_kernels::isa::Isa;
+use castnet_program::program::ending::Placement;
 use castnet_program::program::{Named, Program};
 use castnet_program::rules::Reason;
 
 use crate::array::Array;
-use crate::backend::cpu::{Binding, Names};
+use crate::backend::cpu::{Binding, EndingWork, Names, Phases, Profiling};
 use crate::error::{Error, Result};
 use crate::net::Loaded;
 use crate::pool;
+use crate::profiler;
 use crate::view::{Argument, Given, Output};
 pub(crate) use done::Done;
 pub(crate) use ready::{Operands, Ready};
@@ -96,6 +98,21 @@ impl Executable {
 
     fn names(&self) -> Names<'_> {
         Names { all: &self.symbols, sizes: self.sizes }
+    }
+
+    /// A call for the profiler.
+    #[cold]
+    fn profile(
+        &self,
+        binding: &Binding,
+        phases: &Phases,
+        placement: Option<Placement>,
+        ending: Option<&dyn EndingWork>,
+    ) -> Option<profiler::Call> {
+        let (loaded, function, training) = (&*self.loaded, self.function, self.training);
+        let program = self.program().ok()?;
+        let names = self.names();
+        Profiling { loaded, function, training, program, names, binding, phases, placement, ending }.begin()
     }
 
     /// The binding of these values: of several calls that miss it one makes it, and the others wait.

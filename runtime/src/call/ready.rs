@@ -9,11 +9,11 @@ use castnet_program::program::ending::Placement;
 use super::workspaces::{Held, Lease, Workspace};
 use super::{Done, Executable};
 use crate::array::Array;
-use crate::backend::cpu::{Bases, Binding};
-use crate::ending::Ending;
+use crate::backend::cpu::{Bases, Binding, EndingWork};
 use crate::error::{Error, Result};
 use crate::memory::{Memory, Shared};
-use crate::model::States;
+use crate::profiler;
+use crate::states::States;
 use crate::view::{Argument, Given, Output};
 
 /// What a call reads and writes besides its workspace.
@@ -103,7 +103,7 @@ impl<'e> Running<'e> {
     pub(crate) unsafe fn run(
         mut self,
         operands: &mut Operands<'_>,
-        ending: Option<(Placement, &Ending<'_>)>,
+        ending: Option<(Placement, &dyn EndingWork)>,
     ) -> Result<Done<'e>> {
         self.place(operands);
         // SAFETY: as the caller says, and as it was just placed.
@@ -114,7 +114,11 @@ impl<'e> Running<'e> {
     ///
     /// # Safety
     /// As [`Ready::run`].
-    unsafe fn run_placed(mut self, scalars: StepScalars, ending: Option<(Placement, &Ending<'_>)>) -> Result<Done<'e>> {
+    unsafe fn run_placed(
+        mut self,
+        scalars: StepScalars,
+        ending: Option<(Placement, &dyn EndingWork)>,
+    ) -> Result<Done<'e>> {
         let (placement, ending) = ending.unzip();
         let Ready { executable, workspace, .. } = &mut self.0;
         workspace.frame.begin(scalars, executable.poison.then_some(u8::MAX));
@@ -131,7 +135,7 @@ impl<'e> Running<'e> {
         &mut self,
         placement: Option<Placement>,
         some: Option<Range<usize>>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
     ) -> Result<()> {
         let Ready { executable, program, workspace } = &mut self.0;
         let Workspace { frame, held, .. } = &mut **workspace;
@@ -141,8 +145,12 @@ impl<'e> Running<'e> {
             return Err(Error::BadNet { net: executable.loaded.net.name.clone(), what });
         };
         let some = some.unwrap_or(0..phases.len());
+        let call = if profiler::is_on() { executable.profile(binding, phases, placement, ending) } else { None };
         // SAFETY: as the caller says.
-        let done = unsafe { frame.run(binding, phases, some, ending) };
+        let done = unsafe { frame.run(binding, phases, some, ending, call.as_ref()) };
+        if let Some(call) = call {
+            call.end(done.is_err());
+        }
         done.map_err(|message| Error::Panic { function: program.name.clone(), message })
     }
 

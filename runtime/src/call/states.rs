@@ -2,7 +2,7 @@
 
 use super::workspaces::Workspace;
 use crate::error::Result;
-use crate::model::States;
+use crate::states::States;
 
 impl Workspace {
     /// Takes the states of a model. Allocates only where a state starts anew.

@@ -10,6 +10,7 @@ use castnet_program::types::{DType, Type};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
+use super::background::settle;
 use super::elements;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
@@ -71,6 +72,7 @@ impl Reader {
     pub(super) fn open(path: &Path) -> Result<Reader> {
         let unreadable = || Error::io(path, "cannot be read");
         let bad = |e: SafeTensorError| Error::NotACheckpoint { path: path.to_path_buf(), reason: e.to_string() };
+        settle();
         let mut file = File::open(path).map_err(unreadable())?;
         let whole = file.metadata().map_err(unreadable())?.len();
         let mut length = [0; 8];

@@ -4,6 +4,8 @@
 //! saved. A file of [`Model::save_training`] also holds the optimizer's state under `optimizer.<state>.<parameter>`, its settings
 //! and the counters in its metadata; [`Model::load`] ignores those.
 
+mod background;
+mod contents;
 mod elements;
 mod file;
 mod training;
@@ -19,8 +21,11 @@ use crate::error::{Error, Result};
 use crate::float::with_float;
 use crate::layout::{self, shape_of};
 use crate::memory::Memory;
-use crate::model::{Model, may_have};
-use file::{Reader, Source, write};
+use crate::model::Model;
+use crate::states::may_have;
+pub use background::SaveHandle;
+use contents::Contents;
+use file::{Reader, Source};
 
 impl Model {
     /// Writes all parameters and states. An old file of that name is replaced in one go: whoever reads it, or is left with it after a power cut, has
@@ -30,8 +35,33 @@ impl Model {
     /// If the file cannot be written, or two names are equal or one is the format's own, which a net of `network!` has not; if the model is
     /// [torn](Error::Torn).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.write_now(path.as_ref(), Contents::of(self))
+    }
+
+    /// As [`Model::save`], while the program goes on: the same file to the byte, whatever becomes of the model after this call. Until it is written,
+    /// parameters and states are those of a [snapshot](Model::clone), so the next step copies them.
+    ///
+    /// Files are written one after the other, in the order of the calls, by a thread of the process's engine; what saves or loads without
+    /// `async` waits for those. A process that ends by `std::process::exit`, or is killed, leaves the old file where it has not come to the new one.
+    ///
+    /// # Errors
+    /// If there is no memory for a copy, or the process's engine is shut down; what went wrong in an earlier save that nobody waited for
+    /// ([`SaveHandle`]).
+    pub fn save_async(&self, path: impl AsRef<Path>) -> Result<SaveHandle> {
+        self.write_later(path.as_ref(), Contents::of(self))
+    }
+
+    fn write_now(&self, path: &Path, contents: Contents<'_>) -> Result<()> {
+        self.unread().tell()?;
         self.is_whole()?;
-        write(path.as_ref(), self.tensors(str::to_string), None)
+        background::settle();
+        contents.write(path)
+    }
+
+    fn write_later(&self, path: &Path, contents: Contents<'_>) -> Result<SaveHandle> {
+        self.unread().tell()?;
+        self.is_whole()?;
+        background::write(path, contents, self.unread())
     }
 
     /// Reads all parameters and states. Floats of fewer digits than the net's are widened, whole numbers of any type become the integers of a

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{Reader, write};
+use super::background::SaveHandle;
+use super::contents::Contents;
+use super::file::Reader;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::model::{Model, Saved, SavedScales};
 use crate::optimizer::{Optimizer, Restored, Sum};
 
 /// The metadata entry of a training checkpoint.
-const TRAINING: &str = "castnet.training";
+pub(super) const TRAINING: &str = "castnet.training";
 
 /// The counters and settings of a training checkpoint.
 #[derive(Serialize, Deserialize)]
@@ -63,7 +65,20 @@ impl Model {
         self.write_training(path.as_ref(), optimizer, extra, None)
     }
 
-    /// The same with an average of the model and the number of its updates.
+    /// As [`Model::save_training`], while the program goes on: see [`Model::save_async`]. What the optimizer remembers is copied.
+    ///
+    /// # Errors
+    /// As [`Model::save_async`], and as [`Model::save_training`] but for what writing tells.
+    pub fn save_training_async(
+        &self,
+        path: impl AsRef<Path>,
+        optimizer: &dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+    ) -> Result<SaveHandle> {
+        self.write_training_later(path.as_ref(), optimizer, extra, None)
+    }
+
+    /// [`Model::save_training`] with an average of the model and the number of its updates.
     pub(crate) fn write_training(
         &self,
         path: &Path,
@@ -71,20 +86,34 @@ impl Model {
         extra: &BTreeMap<String, String>,
         average: Option<(&Model, u64)>,
     ) -> Result<()> {
+        self.write_now(path, self.training(path, optimizer, extra, average)?)
+    }
+
+    /// [`Model::save_training_async`] with an average of the model and the number of its updates.
+    pub(crate) fn write_training_later(
+        &self,
+        path: &Path,
+        optimizer: &dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+        average: Option<(&Model, u64)>,
+    ) -> Result<SaveHandle> {
+        self.write_later(path, self.training(path, optimizer, extra, average)?)
+    }
+
+    /// All that a file of a training run holds.
+    fn training<'a>(
+        &'a self,
+        path: &Path,
+        optimizer: &'a dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+        average: Option<(&'a Model, u64)>,
+    ) -> Result<Contents<'a>> {
         let state = optimizer.state();
         state.check_owner(optimizer.name(), self.id())?;
         self.is_whole().and(state.is_whole(optimizer.name()))?;
-        let mut tensors = self.tensors(str::to_string);
-        if let Some((average, _)) = average {
-            tensors.extend(average.tensors(|key| state_key(AVERAGE, key)));
-        }
-        for (number, (name, dtype)) in optimizer.rule().states().enumerate() {
-            let Some(arena) = state.arena(number) else { continue };
-            tensors.extend(self.laid_out(arena, dtype, move |parameter| state_key(name, parameter)));
-        }
-        if let Some(sum) = state.sum() {
-            tensors.extend(self.laid_out(&sum.gradients.arena, None, |parameter| state_key(GRADIENT, parameter)));
-        }
+        let states = optimizer.rule().states().enumerate();
+        let states = states.filter_map(|(number, (name, dtype))| Some((name, dtype, state.arena(number)?)));
+        let sum = state.sum().map(|sum| (GRADIENT, None, &sum.gradients.arena));
         let accumulated = state.sum().map(|sum| (sum.batches(), sum.gradients.names().map(str::to_string).collect()));
         let names = self.net().parameters.iter().map(|p| p.name.clone());
         let training = Training {
@@ -108,7 +137,8 @@ impl Model {
             what: "cannot be written",
             source: e.into(),
         })?;
-        write(path, tensors, Some((TRAINING, text)))
+        let arenas = states.chain(sum).collect();
+        Ok(Contents { model: self, average: average.map(|(average, _)| average), arenas, training: Some(text) })
     }
 
     /// Goes on where [`Model::save_training`] was called, to the bit: parameters, states, seed, counters, the optimizer's state and a learning
@@ -223,7 +253,7 @@ impl Model {
             Some((training.seed, training.runs, &training.calls, &training.loss_scales)),
         );
         let restored = Restored { steps: training.steps, parameter_steps, lr, arenas, schedule, sum };
-        optimizer.state_mut().restore(self, restored);
+        optimizer.state_mut().restore((self.id(), self.name()), restored);
         Ok(training.extra)
     }
 
@@ -272,12 +302,12 @@ fn wrong(reader: &Reader, key: &str, found: &str, expected: &str) -> Error {
 }
 
 /// What stands in the place of a state's name for an average of the model, its states among it.
-const AVERAGE: &str = "averaged";
+pub(super) const AVERAGE: &str = "averaged";
 
 /// What stands in the place of a state's name for gradients that are added up.
 const GRADIENT: &str = "accumulated_grad";
 
-fn state_key(state: &str, parameter: &str) -> String {
+pub(super) fn state_key(state: &str, parameter: &str) -> String {
     format!("{OPTIMIZER}{state}.{parameter}")
 }
 

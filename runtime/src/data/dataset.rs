@@ -1,9 +1,18 @@
-//! Arrays whose rows belong together, and what a batch makes of each.
+//! Examples: arrays whose rows belong together, and what a batch makes of each; or what a source reads.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use castnet_program::types::DType;
 
 use crate::array::{Array, Element, with_element};
+use crate::data::{BoxError, Examples, FieldMut, FieldType, Random};
 use crate::error::{Error, Result, type_text};
+use crate::panics::panic_message;
+
+/// How many rows are copied in one go.
+pub(crate) const TOGETHER: usize = 64;
 
 /// Scales a pixel `p` of 0 to 255 to `(p / 255 - mean) / std`.
 ///
@@ -48,7 +57,7 @@ impl Normalize {
         Box::new(std::array::from_fn(|pixel| self.pixel(pixel as u8)))
     }
 
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         match self.mean.is_finite() && self.std.is_finite() && self.std != 0.0 {
             true => Ok(()),
             false => Err(Error::Data {
@@ -86,15 +95,13 @@ impl Field {
 }
 
 /// A checked field: the rows can be gathered without any further mistake.
-#[derive(Clone, Debug)]
 struct Rows {
     array: Array,
-    /// The shape of an example.
-    shape: Vec<usize>,
     table: Option<Box<[f32; 256]>>,
 }
 
-/// `FIELDS` arrays with a common number of examples, given out in batches by [`Batches`](crate::data::Batches).
+/// Examples of `FIELDS` fields each, given out in batches by [`Batches`](crate::data::Batches): the rows of arrays, or what a
+/// [source](Examples) reads. Clones are the same set.
 ///
 /// ```
 /// use castnet_runtime::Array;
@@ -106,10 +113,25 @@ struct Rows {
 /// assert_eq!(data.len(), 100);
 /// # Ok::<(), castnet_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Dataset<const FIELDS: usize> {
-    rows: [Rows; FIELDS],
+#[derive(Clone)]
+pub struct Dataset<const FIELDS: usize>(Arc<Set<FIELDS>>);
+
+struct Set<const FIELDS: usize> {
     len: usize,
+    /// Of an example in a batch.
+    fields: [FieldType; FIELDS],
+    source: Source<FIELDS>,
+}
+
+enum Source<const FIELDS: usize> {
+    Rows([Rows; FIELDS]),
+    Read(Box<dyn Examples<FIELDS>>),
+}
+
+/// An example that could not be read.
+pub(crate) struct Unread {
+    pub(crate) example: usize,
+    pub(crate) source: BoxError,
 }
 
 impl<const FIELDS: usize> Dataset<FIELDS> {
@@ -127,22 +149,49 @@ impl<const FIELDS: usize> Dataset<FIELDS> {
             check(field, len).map_err(|what| Error::Data { what: format!("field {i} of the dataset: {what}") })?;
             field.normalize.map_or(Ok(()), Normalize::check)?;
         }
-        let rows = fields.map(|field| Rows {
-            shape: field.shape.unwrap_or_else(|| field.array.shape().iter().skip(1).copied().collect()),
-            array: field.array,
-            table: field.normalize.map(Normalize::table),
+        let types = fields.each_ref().map(|field| FieldType {
+            dtype: if field.normalize.is_some() { DType::F32 } else { field.array.dtype() },
+            shape: field.shape.clone().unwrap_or_else(|| field.array.shape().iter().skip(1).copied().collect()),
         });
-        Ok(Dataset { rows, len })
+        let rows = fields.map(|field| Rows { array: field.array, table: field.normalize.map(Normalize::table) });
+        Ok(Dataset(Arc::new(Set { len, fields: types, source: Source::Rows(rows) })))
+    }
+
+    /// A set of what a source reads, whenever a batch asks for it.
+    ///
+    /// # Errors
+    /// If there is no field, or the elements of one have no numbers.
+    pub fn of(source: impl Examples<FIELDS> + 'static) -> Result<Dataset<FIELDS>> {
+        let (len, fields) = (source.len(), source.fields());
+        if fields.is_empty() {
+            return Err(Error::Data { what: "a source of examples without a field".to_string() });
+        }
+        let uncounted = |field: &&FieldType| field.count().is_none_or(|n| n.checked_mul(field.dtype.bytes()).is_none());
+        if let Some(field) = fields.iter().find(uncounted) {
+            let what = format!("{} has more elements than there can be", field.describe());
+            return Err(Error::Data { what });
+        }
+        Ok(Dataset(Arc::new(Set { len, fields, source: Source::Read(Box::new(source)) })))
     }
 
     /// The number of examples.
     pub fn len(&self) -> usize {
-        self.len
+        self.0.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// The type of each field of an example, as a batch has it.
+    pub fn fields(&self) -> &[FieldType; FIELDS] {
+        &self.0.fields
+    }
+
+    /// Whether a source reads the examples.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.0.source, Source::Read(_))
     }
 
     /// Zeros with room for `n` examples in each field.
@@ -151,29 +200,65 @@ impl<const FIELDS: usize> Dataset<FIELDS> {
     /// If there is no memory for them.
     pub(crate) fn room(&self, n: usize) -> Result<[Array; FIELDS]> {
         let mut room = std::array::from_fn(|_| Array::scalar(0u8));
-        for (to, rows) in room.iter_mut().zip(&self.rows) {
-            let shape: Vec<_> = std::iter::once(n).chain(rows.shape.iter().copied()).collect();
-            let dtype = if rows.table.is_some() { DType::F32 } else { rows.array.dtype() };
-            *to = Array::try_zeros_of(dtype, &shape)?;
+        for (to, field) in room.iter_mut().zip(&self.0.fields) {
+            let shape: Vec<_> = std::iter::once(n).chain(field.shape.iter().copied()).collect();
+            *to = Array::try_zeros_of(field.dtype, &shape)?;
         }
         Ok(room)
     }
 
-    /// Copies the examples with these numbers into `batch`, which [`Dataset::room`] made for as many.
-    pub(crate) fn gather(&self, examples: &[usize], batch: &mut [Array; FIELDS]) -> Result<()> {
-        self.rows.iter().zip(batch).try_for_each(|(rows, to)| rows.gather(examples, to))
+    /// How many bytes [`Dataset::room`] takes, or more than there are numbers for.
+    pub(crate) fn bytes(&self, n: usize) -> usize {
+        let field = |f: &FieldType| f.count().unwrap_or(usize::MAX).saturating_mul(f.dtype.bytes());
+        self.0.fields.iter().map(field).fold(0, usize::saturating_add).saturating_mul(n)
+    }
+
+    /// How many examples [`Dataset::read`] takes in one go, at most.
+    pub(crate) fn together(&self) -> usize {
+        match self.0.source {
+            Source::Rows(_) => TOGETHER,
+            Source::Read(_) => 1,
+        }
+    }
+
+    /// Brings the examples with these numbers, [so many](Dataset::together) at most, to their place, as they are in this epoch.
+    pub(crate) fn read(
+        &self,
+        examples: &[usize],
+        seed: u64,
+        epoch: u64,
+        mut to: [FieldMut<'_>; FIELDS],
+    ) -> Result<(), Unread> {
+        let Some(&example) = examples.first() else { return Ok(()) };
+        let read = match &self.0.source {
+            Source::Rows(rows) => rows.iter().zip(to).try_for_each(|(rows, to)| Ok(rows.gather(examples, to)?)),
+            Source::Read(source) => {
+                to.iter_mut().for_each(|field| field.elements.clear());
+                let mut random = Random::of_example(seed, epoch, example);
+                let read = catch_unwind(AssertUnwindSafe(|| source.read(example, &mut random, to)));
+                read.unwrap_or_else(|payload| Err(format!("its source panicked: {}", panic_message(payload)).into()))
+            }
+        };
+        read.map_err(|source| Unread { example, source })
+    }
+}
+
+impl<const FIELDS: usize> fmt::Debug for Dataset<FIELDS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.fields().iter().map(FieldType::describe).collect();
+        write!(f, "Dataset({} examples of {})", self.len(), fields.join(", "))
     }
 }
 
 impl Rows {
-    fn gather(&self, examples: &[usize], to: &mut Array) -> Result<()> {
-        let len: usize = self.shape.iter().product();
+    fn gather(&self, examples: &[usize], to: FieldMut<'_>) -> Result<()> {
+        let len = to.ty.count().unwrap_or(0);
         if let Some(table) = &self.table {
             let pixel = |to: &mut f32, from: &u8| *to = table[usize::from(*from)];
-            return copy(examples, len, self.array.as_slice::<u8>()?, to.as_mut_slice()?, pixel);
+            return copy(examples, len, self.array.as_slice::<u8>()?, to.into_slice()?, pixel);
         }
-        fn same<T: Element>(examples: &[usize], len: usize, from: &Array, to: &mut Array) -> Result<()> {
-            copy(examples, len, from.as_slice::<T>()?, to.as_mut_slice::<T>()?, |to, from| *to = *from)
+        fn same<T: Element>(examples: &[usize], len: usize, from: &Array, to: FieldMut<'_>) -> Result<()> {
+            copy(examples, len, from.as_slice::<T>()?, to.into_slice::<T>()?, |to, from| *to = *from)
         }
         with_element!(self.array.dtype(), T => same::<T>(examples, len, &self.array, to))
     }

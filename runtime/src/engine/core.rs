@@ -14,6 +14,7 @@ use super::task::{Called, Start, Task};
 use super::turn::Word;
 use super::{fork, worker};
 use crate::panics::panic_message;
+use crate::profiler;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
@@ -156,9 +157,10 @@ impl Core {
         };
         let error = match (waited, started.get()) {
             (Ok(_), Some(Ok(()))) => {
+                let profiled = self.profile(&state, id);
                 unlock(state);
                 let left = current::enter(Open { core: self.address(), id });
-                return Ok(Here { core: self, id, failed: None, _left: left, _gate: gate });
+                return Ok(Here { core: self, id, failed: None, profiled, _left: left, _gate: gate });
             }
             (Ok(_), Some(Err(root))) => {
                 state.finish(id, Outcome::Skipped(root.clone()));
@@ -173,6 +175,20 @@ impl Core {
         self.announce(&mut state, None);
         unlock(state);
         Err(error)
+    }
+
+    fn profiled(&self, id: Id) -> profiler::OperationKey {
+        profiler::OperationKey { engine: self.address().get(), ticket: id.ticket }
+    }
+
+    /// Notes that an operation begins, while the profiler is on.
+    #[inline]
+    fn profile(&self, state: &State, id: Id) -> Option<profiler::Operation> {
+        if !profiler::is_on() {
+            return None;
+        }
+        let Origin { name, location } = state.origin(id);
+        profiler::operation(self.profiled(id), name, location)
     }
 
     /// An operation whose function this thread is inside of.
@@ -227,6 +243,10 @@ impl Core {
         let Some(id) = state.register(request, pusher, parent, handle, fill) else {
             return Err(Arc::new(Error::Memory { operation: request.origin.take() }));
         };
+        if profiler::is_on() {
+            let Origin { name, location } = state.origin(id);
+            profiler::pushed(self.profiled(id), name, location);
+        }
         self.announce(&mut state, None);
         if gate.is_some() {
             // With all that it pushes.
@@ -257,6 +277,7 @@ impl Core {
     pub(super) fn run<'a>(self: &'a Arc<Core>, mut state: Locked<'a>, id: Id, takes: Option<usize>) -> Locked<'a> {
         let mut task = state.take(id, current::thread());
         let root = state.dependencies.start(id);
+        let profiled = self.profile(&state, id);
         unlock(state);
         let called = {
             let _left = current::enter(Open { core: self.address(), id });
@@ -269,6 +290,14 @@ impl Core {
                 }
             }))
         };
+        if let Some(profiled) = profiled {
+            profiled.end(match &called {
+                Ok(Called::Pending) => profiler::Outcome::Pending,
+                Ok(Called::Returned(Ok(()))) if root.is_some() => profiler::Outcome::Skipped,
+                Ok(Called::Returned(Ok(()))) => profiler::Outcome::Done,
+                Ok(Called::Returned(Err(_))) | Err(_) => profiler::Outcome::Failed,
+            });
+        }
         let mut state = self.lock();
         match called {
             Ok(Called::Returned(Ok(()))) if root.is_none() => state.finish(id, Outcome::Done),
@@ -287,6 +316,9 @@ impl Core {
         let mut state = self.lock();
         if state.dependencies.state(id) == Stage::Running {
             let result = result(state.origin(id));
+            if profiler::is_on() {
+                profiler::completed(self.profiled(id), result.is_err());
+            }
             state.end_async(id, result);
             self.announce(&mut state, None);
         }
@@ -544,12 +576,16 @@ pub(super) struct Here<'c> {
     id: Id,
     /// What went wrong.
     pub(super) failed: Option<String>,
+    profiled: Option<profiler::Operation>,
     _left: Left,
     _gate: Option<Gate<'c>>,
 }
 
 impl Drop for Here<'_> {
     fn drop(&mut self) {
+        if let Some(profiled) = self.profiled.take() {
+            profiled.end(if self.failed.is_some() { profiler::Outcome::Failed } else { profiler::Outcome::Done });
+        }
         let mut state = self.core.lock();
         match self.failed.take() {
             None => state.finish(self.id, Outcome::Done),

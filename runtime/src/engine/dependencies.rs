@@ -101,7 +101,7 @@ struct Variable<E> {
 }
 
 /// Grants an access that something before it has made room for, if it may be, and the reads behind it.
-#[inline]
+#[inline(always)]
 fn grant_from(nodes: &mut [Node], links: &mut [Link], mut next: u32, ready: &mut Vec<Id>) {
     let Link { before, mode, .. } = links[next as usize];
     if mode != Mode::Read {
@@ -118,7 +118,7 @@ fn grant_from(nodes: &mut [Node], links: &mut [Link], mut next: u32, ready: &mut
     }
 }
 
-#[inline]
+#[inline(always)]
 fn grant(nodes: &mut [Node], link: &mut Link, ready: &mut Vec<Id>) {
     #[cfg(test)]
     if link.granted {
@@ -286,7 +286,7 @@ impl<E: Clone> Dependencies<E> {
     ///
     /// A variable may be named several times: one that is written too is written, and overwritten only if it is so each time. Operations
     /// that are ready and have got its priority go to `raised`. `None`: there is no memory.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(
         &mut self,
         accesses: &[(VariableId, Mode)],
@@ -354,7 +354,7 @@ impl<E: Clone> Dependencies<E> {
     }
 
     /// Ends an operation that was started; those that are ready because of it go to `ready`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(&mut self, id: Id, outcome: &Outcome<E>, ready: &mut Vec<Id>) {
         debug_assert!(self.state(id) == Stage::Running);
         if self.poisoned > 0 || !matches!(outcome, Outcome::Done) {

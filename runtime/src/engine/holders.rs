@@ -82,7 +82,7 @@ impl State {
     }
 
     /// The same for those that an operation named which has just been taken out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle_after(&self, id: Id) {
         if !self.words.is_empty() {
             self.settle(self.dependencies.named_by(id.index));

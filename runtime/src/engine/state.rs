@@ -185,7 +185,7 @@ impl State {
 
     /// Adds an operation, which waits or goes to its queue. One that is pushed by another counts to that one's epoch. `None`: there is no
     /// memory for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn register(
         &mut self,
         request: &mut Request,
@@ -361,7 +361,7 @@ impl State {
     }
 
     /// Ends an operation; those that are ready because of it go to their queues.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, id: Id, outcome: Outcome<Arc<Error>>) {
         self.end(id, outcome);
         self.admit();
@@ -388,7 +388,7 @@ impl State {
         self.finish(id, outcome);
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, id: Id, outcome: Outcome<Arc<Error>>) {
         let record = &mut self.records[id.index as usize];
         record.thread = 0;
@@ -420,7 +420,7 @@ impl State {
     }
 
     /// Brings operations that have become ready to their queues; what has no function ends at once.
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) {
         let mut next = 0;
         while let Some(&id) = self.newly.get(next) {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use castnet_program::net::Net;
 
-use crate::ending::Outcome;
+use crate::verdict::Outcome;
 
 /// The scale of a function at first.
 const FIRST: f32 = 65536.0;

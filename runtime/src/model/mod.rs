@@ -1,7 +1,6 @@
 //! The body of every generated net: parameters, and the calls of its functions.
 
 mod calls;
-mod copy_on_write;
 mod loss_scale;
 mod states;
 mod train;
@@ -17,6 +16,7 @@ use castnet_program::net::Net;
 
 use crate::array::Array;
 use crate::call::Executable;
+use crate::copy_on_write::CopyOnWrite;
 use crate::device::Device;
 use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
@@ -24,11 +24,11 @@ use crate::init;
 use crate::memory::Memory;
 use crate::mirrors;
 use crate::net::{self, Loaded, Network};
+use crate::states::States;
+use crate::unread::Unread;
 use crate::view::{Argument, Output};
 pub(crate) use calls::{Calls, Saved};
-pub(crate) use copy_on_write::{CopyOnWrite, Owned, TryCopy};
 pub(crate) use loss_scale::{LossScales, SavedScales};
-pub(crate) use states::{States, may_have};
 use train::Training;
 
 /// A network with its parameters: what `network!` wraps in a struct with a method for each function.
@@ -50,6 +50,8 @@ pub struct Model {
     inference: Vec<Arc<Executable>>,
     training: Vec<Option<Training>>,
     stop_on_nan: bool,
+    /// Of saves in the background.
+    unread: Unread,
     /// What went wrong in the midst of an update, so that some parameters are updated and others not.
     torn: Option<String>,
 }
@@ -111,6 +113,7 @@ impl Model {
             runs: 0,
             parameters: CopyOnWrite::new(parameters),
             stop_on_nan: false,
+            unread: Unread::default(),
             torn: None,
         })
     }
@@ -247,7 +250,7 @@ impl Model {
         let ready = call.bind(args)?;
         let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
         let name = || self.loaded.qualified(function);
-        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name)?;
+        let _claim = Claim::take([Use::read(self.parameters.turn()), Use::write(turn)], name).map_err(Error::Engine)?;
         let draw = self.calls.begin(self.seed, function, Mode::Inference);
         let (results, done) = ready.start(states)?.infer(&self.parameters, args, draw.scalars)?;
         done.commit(states);
@@ -284,7 +287,7 @@ impl Model {
     /// Its turn for a call that changes nothing.
     fn claim_to_read(&self, function: usize) -> Result<Claim<'_, 2>> {
         let uses = [Use::read(self.parameters.turn()), Use::read(self.states.turn())];
-        Ok(Claim::take(uses, || self.loaded.qualified(function))?)
+        Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)
     }
 
     fn no_function(&self, function: usize) -> Error {
@@ -312,6 +315,11 @@ impl Model {
     /// each step whose gradients overflow, twice as much after 2000 without. `None`: it has none, or there is no such function.
     pub fn loss_scale(&self, function: &str) -> Option<f32> {
         self.scales.get(self.net().functions.iter().position(|f| f.name == function)?)
+    }
+
+    /// What went wrong in saves of this model that nobody waited for.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.unread
     }
 
     pub(crate) fn calls(&self) -> &Calls {
@@ -392,6 +400,7 @@ impl Clone for Model {
             inference: self.inference.clone(),
             training: self.training.iter().map(|training| training.as_ref().map(Training::beside)).collect(),
             stop_on_nan: self.stop_on_nan,
+            unread: Unread::default(),
             torn: self.torn.clone(),
         }
     }

@@ -12,15 +12,14 @@ use super::{Loss, Model};
 use crate::array::Array;
 use crate::backend::cpu::EndingAlone;
 use crate::call::{Executable, Operands, Ready};
-use crate::ending::{self, Ending, NotFinite, Outcome};
 use crate::engine::{Claim, Use};
 use crate::error::{Error, Result};
-use crate::flat::Target;
 use crate::float::{Float, FloatType};
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
 use crate::net::Loaded;
-use crate::optimizer::{self, Optimizer, Sum};
+use crate::optimizer::{self, Ending, Optimizer, Sum, Target, Trainable};
+use crate::verdict::{NotFinite, Outcome};
 
 /// What a [`Loss`] can be.
 trait Value: Float {
@@ -159,6 +158,7 @@ impl Model {
         args: &[&Array],
         wanted: Option<&mut Vec<Array>>,
     ) -> Result<Loss<T>> {
+        self.unread.tell()?;
         if !T::is_of(self.loaded.float) {
             return Err(Error::ElementType { found: self.loaded.net.float, asked: T::DTYPE });
         }
@@ -229,7 +229,7 @@ impl Model {
         let ((states, states_turn), (memory, memory_turn)) =
             (self.states.own_parts(name)?, self.parameters.own_parts(name)?);
         let uses = [Use::write(memory_turn), Use::write(states_turn)];
-        let _claim = Claim::take(uses, || loaded.qualified(function))?;
+        let _claim = Claim::take(uses, || loaded.qualified(function)).map_err(Error::Engine)?;
         let target = Target::new(optimizer, &loaded, memory);
         let Some(loss_at) = ready.objective() else {
             return Err(Error::BadNet {
@@ -319,6 +319,7 @@ impl Model {
         gradients: Option<Shared<u8>>,
         args: &[&Array],
     ) -> Result<(Vec<Array>, bool)> {
+        self.unread.tell()?;
         let executable = self.trainer(function)?.clone();
         let ready = executable.call().bind(args)?;
         let known = self.training.get_mut(function).and_then(Option::as_mut);
@@ -330,7 +331,7 @@ impl Model {
         let mut results = ready.new_results()?;
         let (states, turn) = self.states.own_parts(&self.loaded.net.name)?;
         let uses = [Use::read(self.parameters.turn()), Use::write(turn)];
-        let _claim = Claim::take(uses, || self.loaded.qualified(function))?;
+        let _claim = Claim::take(uses, || self.loaded.qualified(function)).map_err(Error::Engine)?;
         // No ending writes them.
         let parameters = Shared::new(self.parameters.as_ptr().cast_mut());
         let (scale, draw) = (self.scales.get(function), self.calls.begin(self.seed, function, Mode::Training));
@@ -342,7 +343,7 @@ impl Model {
         let mut outcome = Outcome::Done;
         if scale.is_some() {
             // SAFETY: the gradients have the net's length and are nobody else's here.
-            let is_finite = unsafe { ending::unscale(&self.loaded, function, gradients, scalars.scale) };
+            let is_finite = unsafe { optimizer::unscale(&self.loaded, function, gradients, scalars.scale) };
             outcome = if is_finite { Outcome::Done } else { Outcome::Overflow };
         }
         if outcome == Outcome::Done {
@@ -359,6 +360,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::apply`].
     pub fn apply(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.unread.tell()?;
         self.is_whole()?;
         self.check_gradients(gradients)?;
         if gradients.overflowed() {
@@ -374,6 +376,7 @@ impl Model {
     /// # Errors
     /// As [`Optimizer::flush`].
     pub fn flush(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        self.unread.tell()?;
         if optimizer.state().sum().is_none() {
             return Ok(false);
         }
@@ -465,6 +468,16 @@ impl Model {
             Err(error) => error,
             Ok(_) => self.no_function(function),
         }
+    }
+}
+
+impl<N: AsMut<Model>> Trainable for N {
+    fn flush_by(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool> {
+        self.as_mut().flush(optimizer)
+    }
+
+    fn apply_by(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()> {
+        self.as_mut().apply(optimizer, gradients)
     }
 }
 

@@ -1,19 +1,12 @@
 //! Reading and writing parameters.
 
-use super::{Model, TryCopy};
+use super::Model;
 use crate::array::Array;
 use crate::error::{Error, Result, type_text};
 use crate::float::{self, with_float};
 use crate::layout;
-use crate::memory::Memory;
 use crate::mirrors;
 use castnet_kernels::update::Real;
-
-impl TryCopy for Memory {
-    fn try_copy(&self, name: &str) -> Result<Memory> {
-        self.copied().ok_or_else(|| Error::Memory { function: name.to_string(), bytes: self.len() })
-    }
-}
 
 impl Model {
     /// Names and shapes (PyTorch's) of all parameters, in the order of the layers.

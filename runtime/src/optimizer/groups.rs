@@ -5,7 +5,7 @@ use castnet_program::spelling::near_glob;
 
 use super::{Settings, State};
 use crate::error::{Error, Result};
-use crate::flat::Updated;
+use crate::net::Updated;
 
 /// Settings of the parameters that a glob matches, as PyTorch's parameter groups have them; what is not set here is the optimizer's.
 ///

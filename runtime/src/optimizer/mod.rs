@@ -6,6 +6,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod common;
+mod ending;
 mod groups;
 mod lamb;
 mod lars;
@@ -16,6 +17,8 @@ mod rmsprop;
 pub mod schedule;
 mod scheduled;
 mod sgd;
+mod slices;
+mod target;
 
 pub use accumulate::Accumulate;
 pub(crate) use accumulate::Sum;
@@ -25,6 +28,7 @@ pub use adam::{Adam, AdamRule, AdamW};
 pub use adamax::{Adamax, AdamaxRule};
 pub use castnet_kernels::update::{Real, UpdateRule};
 pub use castnet_kernels::update_rule;
+pub(crate) use ending::{Ending, unscale};
 pub use groups::{Factors, Group};
 pub use lamb::{LAMB, LAMBRule};
 pub use lars::{LARS, LARSRule};
@@ -38,6 +42,7 @@ pub use schedule::{
     StepLr, Then, Threshold, Warmup,
 };
 pub use sgd::{Sgd, SgdMomentumRule, SgdRule};
+pub(crate) use target::Target;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicU64;
@@ -47,12 +52,11 @@ use castnet_program::scalar::Lane;
 use castnet_program::types::DType;
 
 use crate::error::{Error, Result};
-use crate::flat;
 use crate::float::FloatType;
 use crate::gradients::Gradients;
 use crate::memory::{Memory, Shared};
-use crate::model::Model;
 use crate::net::Loaded;
+use crate::pieces;
 
 /// What changes parameters by their gradients.
 ///
@@ -152,8 +156,8 @@ pub trait Optimizer: Send + Sync {
     ///
     /// # Errors
     /// As [`Optimizer::apply`].
-    fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
-        net.as_mut().flush(&mut Lent(self))
+    fn flush(&mut self, net: &mut dyn Trainable) -> Result<bool> {
+        net.flush_by(&mut Lent(self))
     }
 
     /// Updates the parameters of a net that `gradients` have been computed for, at once: what is [accumulated](Accumulate) stays as it is. Those that
@@ -161,9 +165,24 @@ pub trait Optimizer: Send + Sync {
     ///
     /// # Errors
     /// If the gradients are of another net, the optimizer has the state of another model, or a setting is out of its range.
-    fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
-        net.as_mut().apply(&mut Lent(self), gradients)
+    fn apply(&mut self, net: &mut dyn Trainable, gradients: &Gradients) -> Result<()> {
+        net.apply_by(&mut Lent(self), gradients)
     }
+}
+
+/// What an optimizer updates apart from steps: a model, or a net of `network!`.
+pub trait Trainable {
+    /// As [`Optimizer::flush`].
+    ///
+    /// # Errors
+    /// As that.
+    fn flush_by(&mut self, optimizer: &mut dyn Optimizer) -> Result<bool>;
+
+    /// As [`Optimizer::apply`].
+    ///
+    /// # Errors
+    /// As that.
+    fn apply_by(&mut self, optimizer: &mut dyn Optimizer, gradients: &Gradients) -> Result<()>;
 }
 
 /// How an optimizer changes a parameter.
@@ -282,11 +301,11 @@ macro_rules! refers {
                 (**self).state_mut()
             }
 
-            fn flush(&mut self, net: &mut dyn AsMut<Model>) -> Result<bool> {
+            fn flush(&mut self, net: &mut dyn Trainable) -> Result<bool> {
                 (**self).flush(net)
             }
 
-            fn apply(&mut self, net: &mut dyn AsMut<Model>, gradients: &Gradients) -> Result<()> {
+            fn apply(&mut self, net: &mut dyn Trainable, gradients: &Gradients) -> Result<()> {
                 (**self).apply(net, gradients)
             }
         }
@@ -418,10 +437,10 @@ impl State {
     }
 
     /// Takes what a checkpoint holds.
-    pub(crate) fn restore(&mut self, model: &Model, from: Restored) {
+    pub(crate) fn restore(&mut self, (id, net): (u64, &str), from: Restored) {
         let Restored { steps, parameter_steps, lr, arenas, schedule, sum } = from;
         // A state that was never used goes to whoever uses it first.
-        let owner = (steps > 0 || sum.is_some()).then(|| (model.id(), model.name().to_string()));
+        let owner = (steps > 0 || sum.is_some()).then(|| (id, net.to_string()));
         self.scheduled.restore(&schedule);
         self.accumulated.restore(sum);
         let (torn, now) = (None, Now::default());
@@ -513,7 +532,7 @@ impl Now {
         self.elements.clear();
         self.elements.extend(states.map(|dtype| Elements { base: std::ptr::null_mut(), dtype }));
         let Some(formula) = rule.formula() else { return Ok(()) };
-        self.sums.resize_with(formula.sums() * flat::most_pieces(loaded), AtomicU64::default);
+        self.sums.resize_with(formula.sums() * pieces::most_pieces(loaded), AtomicU64::default);
         let (lane, count) = (loaded.net.float.lane(), formula.numbers());
         let bytes = loaded.net.parameters.len() * count * lane.bytes();
         if !self.numbers.grow(bytes) {

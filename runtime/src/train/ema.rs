@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::checkpoint::SaveHandle;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
@@ -112,6 +113,21 @@ impl<N: AsRef<Model> + AsMut<Model>> Ema<N> {
     ) -> Result<()> {
         let average = Some((self.net.as_ref(), self.updates));
         net.as_ref().write_training(path.as_ref(), optimizer, extra, average)
+    }
+
+    /// As [`Model::save_training_async`], with the average in the same file.
+    ///
+    /// # Errors
+    /// As [`Model::save_training_async`].
+    pub fn save_training_async(
+        &self,
+        path: impl AsRef<Path>,
+        net: &N,
+        optimizer: &dyn Optimizer,
+        extra: &BTreeMap<String, String>,
+    ) -> Result<SaveHandle> {
+        let average = Some((self.net.as_ref(), self.updates));
+        net.as_ref().write_training_later(path.as_ref(), optimizer, extra, average)
     }
 
     /// As [`Model::load_training`], with the average of a file of [`Ema::save_training`].

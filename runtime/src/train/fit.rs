@@ -35,8 +35,8 @@ use crate::train::progress::Progress;
 /// assert_eq!(sum, 12.0);
 /// # Ok::<(), castnet_runtime::Error>(())
 /// ```
-pub struct Fit<'d, const FIELDS: usize> {
-    batches: Batches<'d, FIELDS>,
+pub struct Fit<const FIELDS: usize> {
+    batches: Batches<FIELDS>,
     epochs: u64,
     last_step: u64,
     show: bool,
@@ -50,12 +50,12 @@ pub struct Fit<'d, const FIELDS: usize> {
     open: bool,
 }
 
-impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
+impl<const FIELDS: usize> Fit<FIELDS> {
     /// Trains on batches of `batch` examples: 1 epoch, seed 0 and with progress, unless told otherwise.
     ///
     /// # Errors
     /// If `batch` is 0 or the data set is empty.
-    pub fn new(data: &'d Dataset<FIELDS>, batch: usize) -> Result<Fit<'d, FIELDS>> {
+    pub fn new(data: &Dataset<FIELDS>, batch: usize) -> Result<Fit<FIELDS>> {
         if data.is_empty() {
             return Err(Error::Data { what: "there are no examples to train on".to_string() });
         }
@@ -91,6 +91,15 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
         self.batches = self.batches.drop_last();
         self.point.drop_last = 1;
         self
+    }
+
+    /// Makes up to `depth` batches of an epoch ahead while the net is trained: see [`Batches::prefetch`]. A resumed run may have another depth.
+    ///
+    /// # Errors
+    /// If there is no memory for so many batches.
+    pub fn prefetch(mut self, depth: usize) -> Result<Self> {
+        self.batches = self.batches.prefetch(depth)?;
+        Ok(self)
     }
 
     /// Shuffles by this seed. A resumed run keeps the seed that it began with.
@@ -169,7 +178,7 @@ impl<'d, const FIELDS: usize> Fit<'d, FIELDS> {
     /// first [`Fit::next_epoch`].
     ///
     /// # Errors
-    /// As [`Batches::next_batch`]; if [`Fit::drop_last`] leaves no batch at all.
+    /// As [`Batches::next_batch`], and the batch counts as given out; if [`Fit::drop_last`] leaves no batch at all.
     pub fn next_batch(&mut self) -> Result<Option<&[Array; FIELDS]>> {
         if self.open && self.batches.is_empty() {
             let (examples, batch) = (self.point.examples, self.point.batch);

@@ -7,10 +7,12 @@ use super::element::Element;
 use crate::isa::Isa;
 
 pub(super) mod depthwise;
+mod peak;
 mod portable;
 mod product;
 mod vector;
 
+pub use peak::multiply_adds;
 pub(super) use portable::{Four, Two};
 #[cfg(target_arch = "x86_64")]
 pub(super) use product::avx512_bf16;

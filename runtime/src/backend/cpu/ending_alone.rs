@@ -5,14 +5,16 @@ use std::sync::atomic::AtomicU64;
 
 use castnet_kernels::StepScalars;
 
+use super::ending::EndingWork;
 use super::phases::Phases;
+use super::profiled::{self, Profiled};
 use super::run::Execution;
-use crate::ending::{Ending, Outcome};
 use crate::error::Result;
 use crate::memory::Shared;
 use crate::net::Loaded;
 use crate::pool;
-use crate::verdict::RIGHT;
+use crate::profiler;
+use crate::verdict::{Outcome, RIGHT};
 
 /// The tasks of an ending, with the memory that they need.
 pub(crate) struct EndingAlone {
@@ -38,7 +40,7 @@ impl EndingAlone {
     ///
     /// # Safety
     /// Gradients are alive and as long as the parameters, as is the sum if there is one; nobody else runs it meanwhile.
-    pub(crate) unsafe fn run(&self, ending: &Ending<'_>, scalars: &mut StepScalars) -> Result<Outcome, String> {
+    pub(crate) unsafe fn run(&self, ending: &dyn EndingWork, scalars: &mut StepScalars) -> Result<Outcome, String> {
         let (none, mut word, scale) = (Shared::new(std::ptr::null_mut()), RIGHT, scalars.scale);
         let checks = Shared::new(&raw mut word);
         let execution = Execution {
@@ -55,7 +57,16 @@ impl EndingAlone {
             checks,
             ending: Some(ending),
         };
-        pool::run(0..self.phases.schedule.phases(), usize::MAX, &execution)?;
+        let all = 0..self.phases.schedule.phases();
+        let call = if profiler::is_on() { profiled::ending_alone(&self.phases, ending) } else { None };
+        let done = match &call {
+            None => pool::run(all, usize::MAX, &execution),
+            Some(call) => Profiled::new(&execution, call).run(all, usize::MAX),
+        };
+        if let Some(call) = call {
+            call.end(done.is_err());
+        }
+        done?;
         // SAFETY: nothing runs any more.
         Ok(Outcome::of(unsafe { *checks.0 }, scale))
     }

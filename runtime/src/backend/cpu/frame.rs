@@ -9,11 +9,13 @@ use castnet_program::program::ending::Placement;
 use castnet_program::types::DType;
 
 use super::binding::Binding;
+use super::ending::EndingWork;
 use super::phases::Phases;
+use super::profiled::Profiled;
 use super::run::Execution;
-use crate::ending::Ending;
 use crate::memory::{Memory, Shared};
 use crate::pool;
+use crate::profiler::Call;
 use crate::verdict::RIGHT;
 
 /// Where the operands of a call lie.
@@ -119,7 +121,7 @@ impl Frame {
         }
     }
 
-    /// Runs some phases on the pool, with an ending if they have one. Allocates nothing.
+    /// Runs some phases on the pool, with an ending if they have one, as a call that is recorded if it is. Allocates nothing.
     ///
     /// # Errors
     /// The message of a kernel (or an optimizer of the user's) that panics.
@@ -133,7 +135,8 @@ impl Frame {
         binding: &Binding,
         phases: &Phases,
         some: Range<usize>,
-        ending: Option<&Ending<'_>>,
+        ending: Option<&dyn EndingWork>,
+        call: Option<&Call>,
     ) -> Result<(), String> {
         let scratch_stride = scratch_stride(binding);
         // A kernel without scratch leaves the number of threads open.
@@ -152,7 +155,10 @@ impl Frame {
             checks: Shared::new(self.checks.as_mut_ptr().cast()),
             ending,
         };
-        pool::run(some, limit, &execution)
+        match call {
+            None => pool::run(some, limit, &execution),
+            Some(call) => Profiled::new(&execution, call).run(some, limit),
+        }
     }
 
     /// What the tasks of the last run say: the words of checks, and of what is not finite.

@@ -4,8 +4,8 @@ use castnet_program::program::{Launch, Place};
 
 use super::binding::Binding;
 use super::rounds::{Phase, Schedule};
-use crate::flat::Updated;
 use crate::net::Loaded;
+use crate::net::Updated;
 use crate::validate::{reads, writes};
 
 /// A phase that updates a parameter in place of storing its gradient.

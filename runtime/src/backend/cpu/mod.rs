@@ -4,15 +4,20 @@
 mod apart;
 mod binding;
 mod checks;
+mod ending;
 mod ending_alone;
 mod frame;
 mod in_place;
 mod phases;
 mod places;
+mod profiled;
 mod rounds;
 mod run;
 
 pub(crate) use binding::{Binding, Names};
+pub(crate) use ending::{EndingRun, EndingWork};
 pub(crate) use ending_alone::EndingAlone;
 pub(crate) use frame::{Bases, Frame};
+pub(crate) use phases::Phases;
+pub(crate) use profiled::Profiling;
 pub(crate) use rounds::EndingPhase;

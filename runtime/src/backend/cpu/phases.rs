@@ -11,8 +11,8 @@ use super::checks;
 use super::in_place::{self, AtOnce};
 use super::rounds::{Lengths, Schedule};
 use crate::error::Result;
-use crate::flat::Piece;
 use crate::net::Loaded;
+use crate::pieces::Piece;
 use crate::verdict::{Code, Watch};
 
 /// What runs in a call, phase by phase.

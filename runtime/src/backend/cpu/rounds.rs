@@ -8,8 +8,8 @@ use castnet_program::size::Size;
 
 use super::binding::{Home, Sizes};
 use crate::error::{Error, Result};
-use crate::flat::{self, Piece};
 use crate::net::Loaded;
+use crate::pieces::{self, Piece};
 use crate::validate::{reads, writes};
 
 /// So many phases, 2⁴⁰, are refused: at one a microsecond they would take twelve days. Where numbers have 32 bits, all that they can't count.
@@ -125,7 +125,7 @@ impl Schedule {
                         Some((of, pieces)) if *of == ending.of => pieces.clone(),
                         _ => {
                             let start = self.pieces.len();
-                            self.pieces.extend(flat::pieces(lengths.loaded, &ending.of));
+                            self.pieces.extend(pieces::pieces(lengths.loaded, &ending.of));
                             start..self.pieces.len()
                         }
                     };

@@ -4,11 +4,10 @@ use std::sync::atomic::AtomicU64;
 
 use castnet_kernels::{Kernel, Places, Run, StepScalars, Update};
 
+use super::ending::{EndingRun, EndingWork, InPlace};
 use super::in_place::AtOnce;
 use super::phases::Phases;
 use super::rounds::What;
-use crate::ending::{Ending, EndingRun};
-use crate::flat::InPlace;
 use crate::memory::Shared;
 use crate::pool::Work;
 
@@ -31,7 +30,7 @@ pub(super) struct Execution<'a> {
     /// The words of checks.
     pub(super) checks: Shared<i64>,
     /// Of the phases' schedule, if that has one.
-    pub(super) ending: Option<&'a Ending<'a>>,
+    pub(super) ending: Option<&'a dyn EndingWork>,
 }
 
 /// How many loops may stand in each other before a chunk allocates to know its rounds.
@@ -107,7 +106,7 @@ impl Execution<'_> {
         let (ending, at_once) = (self.ending?, &self.phases.at_once);
         let at = at_once.binary_search_by_key(&phase, |update| update.phase).ok()?;
         let AtOnce { start, of, .. } = at_once[at];
-        Some(InPlace { target: ending.target, start, of })
+        Some(InPlace { ending, start, of })
     }
 
     fn bases(&self) -> &[*mut u8] {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::{Claim, Turn, Use};
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 
 /// A value of which there is one for all clones; who changes it has his own from then on.
 pub(crate) struct CopyOnWrite<T>(Arc<Storage<T>>);
@@ -19,6 +20,12 @@ pub(crate) trait TryCopy: Sized {
     /// # Errors
     /// If there is no memory. `name`: of the net.
     fn try_copy(&self, name: &str) -> Result<Self>;
+}
+
+impl TryCopy for Memory {
+    fn try_copy(&self, name: &str) -> Result<Memory> {
+        self.copied().ok_or_else(|| Error::Memory { function: name.to_string(), bytes: self.len() })
+    }
 }
 
 /// A value that nobody else has, in one's turn.
@@ -45,7 +52,7 @@ impl<T: TryCopy> CopyOnWrite<T> {
     /// If there is no memory for a copy, or an operation that the turn comes after has failed.
     pub(crate) fn own(&mut self, name: &str) -> Result<Owned<'_, T>> {
         let (value, turn) = self.own_parts(name)?;
-        let claim = Claim::take([Use::write(turn)], || name.to_string())?;
+        let claim = Claim::take([Use::write(turn)], || name.to_string()).map_err(Error::Engine)?;
         Ok(Owned { value, _claim: claim })
     }
 
@@ -55,7 +62,7 @@ impl<T: TryCopy> CopyOnWrite<T> {
     /// As [`CopyOnWrite::own`].
     pub(crate) fn own_parts(&mut self, name: &str) -> Result<(&mut T, &Turn)> {
         if Arc::get_mut(&mut self.0).is_none() {
-            let claim = Claim::take([Use::read(&self.0.turn)], || name.to_string())?;
+            let claim = Claim::take([Use::read(&self.0.turn)], || name.to_string()).map_err(Error::Engine)?;
             let copy = self.0.value.try_copy(name)?;
             drop(claim);
             self.0 = Arc::new(Storage { value: copy, turn: Turn::new() });

@@ -6,72 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::{Elements, MAX_SUMS, Part, Real, UpdateRule};
-use castnet_kernels::{Gradient, Update};
-use castnet_program::program::{Layout, PANEL};
 
-use crate::float::{Float, Slices};
+use super::slices::{SliceFloat, Slices};
+use super::{MAX_SLICES, Optimizer, Placed, Rule};
+use crate::float::Float;
 use crate::memory::{Memory, Shared};
 use crate::mirrors;
-use crate::net::Loaded;
-use crate::optimizer::{MAX_SLICES, Optimizer, Placed, Rule};
-
-/// Elements of a piece: the unit of work, and of the partial sums of a norm.
-pub(crate) const PIECE: usize = 8192;
-
-/// Some elements of a flat arena, all of one parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Piece {
-    pub(crate) start: usize,
-    pub(crate) len: usize,
-    pub(crate) of: Updated,
-}
-
-/// A parameter as an update sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Updated {
-    /// Its number.
-    pub(crate) parameter: usize,
-    /// By the attributes before its layer.
-    pub(crate) lr_mult: f32,
-    pub(crate) wd_mult: f32,
-}
-
-/// The elements of some parameters, cut into pieces.
-pub(crate) fn pieces(loaded: &Loaded, parameters: &[usize]) -> Vec<Piece> {
-    let cut = |&p: &usize| {
-        let (start, len, of) = (loaded.offsets[p], loaded.net.padded_len(p), loaded.updated(p));
-        (0..len).step_by(PIECE).map(move |at| Piece { start: start + at, len: PIECE.min(len - at), of })
-    };
-    parameters.iter().flat_map(cut).collect()
-}
-
-/// How many pieces all parameters have.
-pub(crate) fn most_pieces(loaded: &Loaded) -> usize {
-    (0..loaded.net.parameters.len()).map(|p| loaded.net.padded_len(p).div_ceil(PIECE)).sum()
-}
-
-/// The elements of a piece that are no padding, as runs of the arena.
-fn runs(loaded: &Loaded, piece: Piece) -> impl Iterator<Item = Range<usize>> {
-    let number = piece.of.parameter;
-    let (offset, parameter) = (loaded.offsets[number], &loaded.net.parameters[number]);
-    let (start, end) = (piece.start - offset, piece.start - offset + piece.len);
-    let panel = PANEL as usize;
-    // All before `whole` is data; behind it rows have `width` numbers in front.
-    let (whole, width) = match loaded.net.layout(number) {
-        Layout::Plain => (parameter.len(), 0),
-        Layout::Panels(_) => {
-            let columns = parameter.shape[0] as usize;
-            (
-                loaded.net.padded_len(number) / columns.next_multiple_of(panel).max(1) * (columns / panel * panel),
-                columns % panel,
-            )
-        }
-    };
-    let rows = start.saturating_sub(whole) / panel..end.saturating_sub(whole).div_ceil(panel);
-    let last = rows.map(move |row| whole + row * panel).map(move |at| at..at + width);
-    let runs = std::iter::once(0..whole).chain(last).map(move |run| run.start.max(start)..run.end.min(end));
-    runs.filter(|run| !run.is_empty()).map(move |run| offset + run.start..offset + run.end)
-}
+use crate::net::{Loaded, Updated};
+use crate::pieces::{Piece, runs};
 
 /// The parameters of a model and the state of its optimizer, to be changed by many threads at once.
 pub(crate) struct Target<'a> {
@@ -102,6 +44,11 @@ impl<'a> Target<'a> {
         Target { optimizer, rule, isa, loaded, parameters, states, numbers, sums, direction }
     }
 
+    /// The optimizer that updates.
+    pub(crate) fn optimizer(&self) -> &dyn Optimizer {
+        self.optimizer
+    }
+
     /// The parameters' arena.
     pub(crate) fn parameters(&self) -> Shared<u8> {
         Shared::new(self.parameters.base)
@@ -126,7 +73,7 @@ impl<'a> Target<'a> {
     ///
     /// # Safety
     /// No other thread uses these elements or their mirrors meanwhile.
-    pub(crate) unsafe fn update<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
+    pub(crate) unsafe fn update<T: SliceFloat>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
         let _written = Written { target: self, parameter: of.parameter, elements: start..start + gradient.len() };
         match self.rule {
             Rule::Formula(formula) => {
@@ -181,7 +128,7 @@ impl<'a> Target<'a> {
 
     /// # Safety
     /// As [`Target::update`].
-    unsafe fn update_slices<T: Float>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
+    unsafe fn update_slices<T: SliceFloat>(&self, of: Updated, start: usize, gradient: &[T], factor: f64) {
         let state = self.optimizer.state();
         let (factors, step) = (state.factors(of), state.parameter_steps()[of.parameter] + 1);
         // SAFETY: as in `update`; states of slices are of the net's float type.
@@ -194,7 +141,7 @@ impl<'a> Target<'a> {
             present.for_each(|(state, elements)| *state = slice(at, gradient.len(), *elements));
             let states = &mut states[..self.states.len()];
             let slices = Slices { parameter: slice(at, gradient.len(), self.parameters), gradient, states };
-            T::update(self.rule, factors, step, slices);
+            T::update_slices(self.rule, factors, step, slices);
         };
         if factor == 1.0 {
             return run(0, gradient);
@@ -223,31 +170,4 @@ impl Drop for Written<'_, '_> {
         // elements and their mirrors.
         unsafe { mirrors::write(target.loaded, target.isa, target.parameters(), self.parameter, elements) }
     }
-}
-
-/// Updates one parameter in place of storing its gradient.
-pub(crate) struct InPlace<'a> {
-    pub(crate) target: &'a Target<'a>,
-    /// Where the parameter starts in the flat arena.
-    pub(crate) start: usize,
-    pub(crate) of: Updated,
-}
-
-impl Update for InPlace<'_> {
-    unsafe fn update(&self, _: usize, at: usize, gradient: Gradient<'_>) {
-        // SAFETY: the kernel hands over each element of the parameter once, and `backend::cpu::in_place` made sure that no other launch reads it.
-        unsafe {
-            match gradient {
-                Gradient::F32(run) => self.target.update(self.of, self.start + at, run, 1.0),
-                Gradient::F64(run) => self.target.update(self.of, self.start + at, run, 1.0),
-            }
-        }
-    }
-}
-
-/// By what gradients of this norm are multiplied (`torch.nn.utils.clip_grad_norm_`).
-pub(crate) fn clip_factor(norm: f64, max_norm: f32) -> f64 {
-    // Not `min`, which would turn a norm of NaN into a factor of 1.
-    let factor = f64::from(max_norm) / (norm + 1e-6);
-    if factor > 1.0 { 1.0 } else { factor }
 }

@@ -2,17 +2,23 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use castnet_kernels::StepScalars;
 use castnet_kernels::isa::Isa;
 use castnet_kernels::update::Real;
+use castnet_kernels::{Gradient, StepScalars};
+use castnet_program::program::Level;
+use castnet_program::program::cost::{Cost, operations};
 use castnet_program::program::ending::{Demands, EndingKind};
+use castnet_program::types::DType;
 
-use crate::backend::cpu::EndingPhase;
-use crate::flat::{self, PIECE, Piece, Target};
+use super::slices::SliceFloat;
+use super::target::Target;
+use crate::backend::cpu::{EndingPhase, EndingRun, EndingWork};
 use crate::float::{self, Float, with_float};
+use crate::gradients::clip_factor;
 use crate::memory::Shared;
-use crate::net::Loaded;
-use crate::verdict::{RIGHT, Word};
+use crate::net::{Loaded, Updated};
+use crate::pieces::{self, PIECE, Piece};
+use crate::verdict::{LOSS, RIGHT};
 
 /// What a step does to its gradients.
 pub(crate) struct Ending<'a> {
@@ -27,18 +33,6 @@ pub(crate) struct Ending<'a> {
     pub(crate) sum: Option<Shared<u8>>,
 }
 
-/// What the tasks of an ending share in a call.
-pub(crate) struct EndingRun<'a> {
-    /// What they are about.
-    pub(crate) pieces: &'a [Piece],
-    /// The bits of a sum of squares for each.
-    pub(crate) squares: &'a [AtomicU64],
-    /// Of these they write the factor alone.
-    pub(crate) scalars: Shared<StepScalars>,
-    /// Right at first; what comes after [`EndingKind::Factor`] is to run only if it still is.
-    pub(crate) verdict: Word,
-}
-
 /// Divides what a function reaches of an arena of gradients by a loss scale; whether all of it is finite.
 ///
 /// # Safety
@@ -46,7 +40,7 @@ pub(crate) struct EndingRun<'a> {
 pub(crate) unsafe fn unscale(loaded: &Loaded, function: usize, arena: Shared<u8>, scale: f32) -> bool {
     with_float!(loaded.float, T => {
         let mut squares = 0.0;
-        for piece in flat::pieces(loaded, &loaded.net.functions[function].reaches) {
+        for piece in pieces::pieces(loaded, &loaded.net.functions[function].reaches) {
             // SAFETY: the piece lies in the arena, which is this caller's.
             let elements = unsafe { std::slice::from_raw_parts_mut(arena.0.cast::<T>().add(piece.start), piece.len) };
             float::scale(elements, Real::of(1.0 / f64::from(scale)));
@@ -56,43 +50,8 @@ pub(crate) unsafe fn unscale(loaded: &Loaded, function: usize, arena: Shared<u8>
     })
 }
 
-/// What became of a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Outcome {
-    /// All is done.
-    Done,
-    /// Gradients under a loss scale are not finite. Nothing has changed: another scale may do.
-    Overflow,
-    /// Something is not finite. Nothing has changed.
-    NotFinite(NotFinite),
-}
-
-/// What is not finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum NotFinite {
-    Loss,
-    /// The gradient of the parameter with this number: of several the first one.
-    Gradient(usize),
-}
-
-/// The loss as a place: it comes before all parameters.
-const LOSS: i64 = -1;
-
-impl Outcome {
-    /// By the word of the verdict, under a loss scale.
-    pub(crate) fn of(word: i64, scale: f32) -> Outcome {
-        match word {
-            RIGHT => Outcome::Done,
-            LOSS => Outcome::NotFinite(NotFinite::Loss),
-            _ if scale != 1.0 => Outcome::Overflow,
-            parameter => Outcome::NotFinite(NotFinite::Gradient(parameter as usize)),
-        }
-    }
-}
-
-impl Ending<'_> {
-    /// Chunks of a phase.
-    pub(crate) fn chunks(&self, phase: &EndingPhase) -> u32 {
+impl EndingWork for Ending<'_> {
+    fn chunks(&self, phase: &EndingPhase) -> u32 {
         if !self.demands.ask_for(phase.kind) {
             return 0;
         }
@@ -105,19 +64,60 @@ impl Ending<'_> {
         }
     }
 
-    /// Runs one chunk.
-    ///
-    /// # Safety
-    /// The phases run in the order of a schedule, each chunk once; gradients, sum and loss are alive, of the target's float type, and hold all pieces;
-    /// what `own` refers to is alive, and nobody else writes it.
-    pub(crate) unsafe fn run(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
+    unsafe fn run(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
         // SAFETY: as the caller says.
         with_float!(self.target.loaded.float, T => unsafe { self.run_of::<T>(phase, chunk, own) });
     }
 
+    unsafe fn update(&self, of: Updated, start: usize, gradient: Gradient<'_>) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match gradient {
+                Gradient::F32(run) => self.target.update(of, start, run, 1.0),
+                Gradient::F64(run) => self.target.update(of, start, run, 1.0),
+            }
+        }
+    }
+
+    fn loaded(&self) -> &Loaded {
+        self.target.loaded
+    }
+
+    fn optimizer(&self) -> (&'static str, usize) {
+        let optimizer = self.target.optimizer();
+        (optimizer.name(), optimizer.rule().states().count())
+    }
+
+    fn cost(&self, kind: EndingKind, elements: usize) -> Cost {
+        let (target, count) = (self.target, elements as f64);
+        let (loaded, rule) = (target.loaded, target.optimizer().rule());
+        let float = loaded.float.bytes();
+        let states: usize = rule.states().map(|(_, dtype)| dtype.map_or(float, DType::bytes)).sum();
+        let stages = rule.formula().map_or(vec![], |formula| formula.data(loaded.net.float.lane()).stages);
+        // The last stage updates; what is summed over the parameter stands before it.
+        let (update, sums) = stages.split_last().map_or((0, 0), |(last, before)| {
+            let sums = before.iter().filter(|stage| stage.level == Level::Element);
+            (operations(last), sums.map(operations).sum())
+        });
+        let cost = |flops: usize, read: usize, written: usize| Cost {
+            flops: count * flops as f64,
+            read: count * read as f64,
+            written: count * written as f64,
+        };
+        match kind {
+            EndingKind::Squares => cost(2, float, 0),
+            EndingKind::Accumulate => cost(2, 2 * float, float),
+            EndingKind::Reduce => cost(sums, 2 * float + states, 0),
+            EndingKind::Update => cost(update, 2 * float + states, float + states),
+            EndingKind::Factor | EndingKind::Numbers | EndingKind::Commit => Cost::default(),
+        }
+    }
+}
+
+impl Ending<'_> {
     /// # Safety
     /// As [`Ending::run`].
-    unsafe fn run_of<T: Float>(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
+    unsafe fn run_of<T: SliceFloat>(&self, phase: &EndingPhase, chunk: usize, own: &EndingRun<'_>) {
         let pieces = &own.pieces[phase.pieces.clone()];
         // SAFETY: the scalars are alive; only `factor` is written, by a phase of one chunk.
         let StepScalars { factor, bound, .. } = unsafe { *own.scalars.0 };
@@ -180,7 +180,7 @@ impl Ending<'_> {
         }
         if let Some(max_norm) = self.max_norm {
             let sum: f64 = squares.iter().map(|p| f64::from_bits(p.load(Ordering::Relaxed))).sum();
-            *factor *= flat::clip_factor(*factor * sum.sqrt(), max_norm);
+            *factor *= clip_factor(*factor * sum.sqrt(), max_norm);
         }
     }
 
@@ -236,6 +236,7 @@ mod tests {
     use crate::memory::Memory;
     use crate::net::Loaded;
     use crate::optimizer::{self, Optimizer, Sgd};
+    use crate::verdict::{NotFinite, Outcome};
 
     /// Some pieces, a whole one among them.
     const SHAPES: [i64; 3] = [20_000, 3, 40];

@@ -1,7 +1,6 @@
 //! What a launch costs: operations and bytes under a binding of the run-time sizes.
 
-use super::machine::Machine;
-use crate::program::{Family, Launch, Level, Program, Target, Task, TaskKind, Tile};
+use super::{Family, Launch, Level, Program, Stage, Target, Task, TaskKind, Tile};
 use crate::scalar::Instr;
 use crate::size::Size;
 
@@ -27,31 +26,15 @@ impl Cost {
         self.flops / self.bytes().max(1.0)
     }
 
-    /// The least time in seconds: of the operations or of the bytes, whichever takes longer (the roofline).
-    pub fn seconds(&self, machine: &Machine) -> f64 {
-        self.compute_seconds(machine).max(self.memory_seconds(machine))
-    }
-
-    /// Whether the operations take longer than the bytes.
-    pub fn is_compute_bound(&self, machine: &Machine) -> bool {
-        self.compute_seconds(machine) >= self.memory_seconds(machine)
-    }
-
-    fn compute_seconds(&self, machine: &Machine) -> f64 {
-        self.flops / (1e9 * machine.gflops * machine.cores)
-    }
-
-    fn memory_seconds(&self, machine: &Machine) -> f64 {
-        self.bytes() / (1e9 * machine.gbs)
-    }
-
-    pub(super) fn add(&mut self, other: &Cost) {
+    /// Takes another one in.
+    pub fn add(&mut self, other: &Cost) {
         self.flops += other.flops;
         self.read += other.read;
         self.written += other.written;
     }
 
-    pub(super) fn times(&self, count: f64) -> Cost {
+    /// So often as much.
+    pub fn times(&self, count: f64) -> Cost {
         Cost { flops: self.flops * count, read: self.read * count, written: self.written * count }
     }
 }
@@ -74,15 +57,14 @@ fn count(steps: &[Task], times: i64, value: &dyn Fn(&str) -> i64, counts: &mut [
     }
 }
 
-fn cost(program: &Program, launch: &Launch, value: &dyn Fn(&str) -> i64) -> Cost {
+/// What one run of a launch costs.
+pub fn cost(program: &Program, launch: &Launch, value: &dyn Fn(&str) -> i64) -> Cost {
     let product = |sizes: &[Size]| Size::product(sizes).eval(value) as f64;
     let (space, reduced) = (product(&launch.space), product(&launch.reduce));
     let mut flops = sums(launch).eval(value) as f64;
     for stage in &launch.stages {
         let points = if stage.level == Level::Element { space * reduced } else { space };
-        let instructions = stage.code.instrs.iter().filter(|i| !matches!(i, Instr::Const(_))).count();
-        let reductions = stage.outputs.iter().filter(|t| matches!(t, Target::Reduce(..))).count();
-        flops += points * (instructions + reductions) as f64;
+        flops += points * operations(stage) as f64;
     }
     let bytes = |buffers: Vec<usize>, operands: &[usize]| {
         let mut seen: Vec<usize> = vec![];
@@ -100,6 +82,12 @@ fn cost(program: &Program, launch: &Launch, value: &dyn Fn(&str) -> i64) -> Cost
     };
     let stores = launch.stores.iter().map(|s| s.buffer).collect();
     Cost { flops, read: bytes(launch.reads(), &launch.operands()), written: bytes(stores, &[]) }
+}
+
+/// Operations of a stage at one point: its instructions, and the values that it reduces.
+pub fn operations(stage: &Stage) -> usize {
+    let instructions = stage.code.instrs.iter().filter(|i| !matches!(i, Instr::Const(_))).count();
+    instructions + stage.outputs.iter().filter(|t| matches!(t, Target::Reduce(..))).count()
 }
 
 /// Operations of a tile's sums.
