@@ -19,7 +19,7 @@ mod panics;
 #[path = "../../runtime/src/pool/mod.rs"]
 #[allow(unused_imports)]
 mod pool;
-mod profiler;
+mod recorder;
 mod sync;
 
 pub use pool::{set_threads, threads};

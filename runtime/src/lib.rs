@@ -25,6 +25,7 @@ mod panics;
 mod pieces;
 mod pool;
 pub mod profiler;
+mod recorder;
 mod replace;
 mod states;
 mod sync;

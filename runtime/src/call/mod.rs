@@ -21,7 +21,7 @@ use crate::backend::cpu::{Binding, EndingWork, Names, Phases, Profiling};
 use crate::error::{Error, Result};
 use crate::net::Loaded;
 use crate::pool;
-use crate::profiler;
+use crate::recorder;
 use crate::view::{Argument, Given, Output};
 pub(crate) use done::Done;
 pub(crate) use ready::{Operands, Ready};
@@ -108,7 +108,7 @@ impl Executable {
         phases: &Phases,
         placement: Option<Placement>,
         ending: Option<&dyn EndingWork>,
-    ) -> Option<profiler::Call> {
+    ) -> Option<recorder::Call> {
         let (loaded, function, training) = (&*self.loaded, self.function, self.training);
         let program = self.program().ok()?;
         let names = self.names();

@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::backend::cpu::{Bases, Binding, EndingWork};
 use crate::error::{Error, Result};
 use crate::memory::{Memory, Shared};
-use crate::profiler;
+use crate::recorder;
 use crate::states::States;
 use crate::view::{Argument, Given, Output};
 
@@ -145,7 +145,7 @@ impl<'e> Running<'e> {
             return Err(Error::BadNet { net: executable.loaded.net.name.clone(), what });
         };
         let some = some.unwrap_or(0..phases.len());
-        let call = if profiler::is_on() { executable.profile(binding, phases, placement, ending) } else { None };
+        let call = if recorder::is_on() { executable.profile(binding, phases, placement, ending) } else { None };
         // SAFETY: as the caller says.
         let done = unsafe { frame.run(binding, phases, some, ending, call.as_ref()) };
         if let Some(call) = call {

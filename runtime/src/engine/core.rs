@@ -14,7 +14,7 @@ use super::task::{Called, Start, Task};
 use super::turn::Word;
 use super::{fork, worker};
 use crate::panics::panic_message;
-use crate::profiler;
+use crate::recorder;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
@@ -177,18 +177,18 @@ impl Core {
         Err(error)
     }
 
-    fn profiled(&self, id: Id) -> profiler::OperationKey {
-        profiler::OperationKey { engine: self.address().get(), ticket: id.ticket }
+    fn profiled(&self, id: Id) -> recorder::OperationKey {
+        recorder::OperationKey { engine: self.address().get(), ticket: id.ticket }
     }
 
     /// Notes that an operation begins, while the profiler is on.
     #[inline]
-    fn profile(&self, state: &State, id: Id) -> Option<profiler::Operation> {
-        if !profiler::is_on() {
+    fn profile(&self, state: &State, id: Id) -> Option<recorder::Operation> {
+        if !recorder::is_on() {
             return None;
         }
         let Origin { name, location } = state.origin(id);
-        profiler::operation(self.profiled(id), name, location)
+        recorder::operation(self.profiled(id), name, location)
     }
 
     /// An operation whose function this thread is inside of.
@@ -243,9 +243,9 @@ impl Core {
         let Some(id) = state.register(request, pusher, parent, handle, fill) else {
             return Err(Arc::new(Error::Memory { operation: request.origin.take() }));
         };
-        if profiler::is_on() {
+        if recorder::is_on() {
             let Origin { name, location } = state.origin(id);
-            profiler::pushed(self.profiled(id), name, location);
+            recorder::pushed(self.profiled(id), name, location);
         }
         self.announce(&mut state, None);
         if gate.is_some() {
@@ -292,10 +292,10 @@ impl Core {
         };
         if let Some(profiled) = profiled {
             profiled.end(match &called {
-                Ok(Called::Pending) => profiler::Outcome::Pending,
-                Ok(Called::Returned(Ok(()))) if root.is_some() => profiler::Outcome::Skipped,
-                Ok(Called::Returned(Ok(()))) => profiler::Outcome::Done,
-                Ok(Called::Returned(Err(_))) | Err(_) => profiler::Outcome::Failed,
+                Ok(Called::Pending) => recorder::Outcome::Pending,
+                Ok(Called::Returned(Ok(()))) if root.is_some() => recorder::Outcome::Skipped,
+                Ok(Called::Returned(Ok(()))) => recorder::Outcome::Done,
+                Ok(Called::Returned(Err(_))) | Err(_) => recorder::Outcome::Failed,
             });
         }
         let mut state = self.lock();
@@ -316,8 +316,8 @@ impl Core {
         let mut state = self.lock();
         if state.dependencies.state(id) == Stage::Running {
             let result = result(state.origin(id));
-            if profiler::is_on() {
-                profiler::completed(self.profiled(id), result.is_err());
+            if recorder::is_on() {
+                recorder::completed(self.profiled(id), result.is_err());
             }
             state.end_async(id, result);
             self.announce(&mut state, None);
@@ -576,7 +576,7 @@ pub(super) struct Here<'c> {
     id: Id,
     /// What went wrong.
     pub(super) failed: Option<String>,
-    profiled: Option<profiler::Operation>,
+    profiled: Option<recorder::Operation>,
     _left: Left,
     _gate: Option<Gate<'c>>,
 }
@@ -584,7 +584,7 @@ pub(super) struct Here<'c> {
 impl Drop for Here<'_> {
     fn drop(&mut self) {
         if let Some(profiled) = self.profiled.take() {
-            profiled.end(if self.failed.is_some() { profiler::Outcome::Failed } else { profiler::Outcome::Done });
+            profiled.end(if self.failed.is_some() { recorder::Outcome::Failed } else { recorder::Outcome::Done });
         }
         let mut state = self.core.lock();
         match self.failed.take() {

@@ -23,40 +23,24 @@
 
 mod machine;
 mod profile;
-mod programs;
-mod session;
 mod table;
 mod trace;
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub use machine::{Machine, machine};
 pub use profile::{Profile, Row, RowKind};
-pub(crate) use programs::{About, Call, ProgramKey, TaskInfo};
-use session::{Event, Kind, Name, Session, What};
-pub(crate) use session::{OperationKey, Outcome};
 pub use table::Table;
 
 use crate::error::{Error, Result};
-
-/// The number of the session that records, 0 if none does.
-static ON: AtomicU64 = AtomicU64::new(0);
-
-/// The session between a start and its stop, whether it is paused or not.
-static SESSION: Mutex<Option<Arc<Session>>> = Mutex::new(None);
+pub use crate::recorder::is_on;
+use crate::recorder::{self, Event, Kind, Name, Session, What, session};
 
 /// So many events are kept if nobody says otherwise: 64 MiB at most.
 const EVENTS: usize = 1 << 20;
-
-/// Whether something is recorded now.
-#[inline(always)]
-pub fn is_on() -> bool {
-    ON.load(Ordering::Relaxed) != 0
-}
 
 /// Records from now on, until [`stop`]: the latest 2²⁰ events, and all figures of the table.
 ///
@@ -71,15 +55,10 @@ pub fn start() -> Result<()> {
 /// # Errors
 /// As [`start`].
 pub fn start_with(events: usize) -> Result<()> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let mut session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
-    if session.is_some() {
-        return Err(Error::Profiler { what: "it was started and not stopped yet" });
+    match recorder::start(events) {
+        true => Ok(()),
+        false => Err(Error::Profiler { what: "it was started and not stopped yet" }),
     }
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
-    *session = Some(Arc::new(Session::new(number, events)));
-    ON.store(number, Ordering::Release);
-    Ok(())
 }
 
 /// Records nothing until [`resume`]; calls that run are recorded to their end. May be called several times.
@@ -87,7 +66,7 @@ pub fn start_with(events: usize) -> Result<()> {
 /// # Errors
 /// [`Error::Profiler`] if it was not started.
 pub fn pause() -> Result<()> {
-    set(|_| 0)
+    recorder::set(false).ok_or(Error::Profiler { what: OFF })
 }
 
 /// Goes on after [`pause`].
@@ -95,14 +74,7 @@ pub fn pause() -> Result<()> {
 /// # Errors
 /// [`Error::Profiler`] if it was not started.
 pub fn resume() -> Result<()> {
-    set(Session::number)
-}
-
-fn set(number: impl FnOnce(&Session) -> u64) -> Result<()> {
-    let session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
-    let session = session.as_ref().ok_or(Error::Profiler { what: OFF })?;
-    ON.store(number(session), Ordering::Release);
-    Ok(())
+    recorder::set(true).ok_or(Error::Profiler { what: OFF })
 }
 
 const OFF: &str = "it was not started";
@@ -112,23 +84,7 @@ const OFF: &str = "it was not started";
 /// # Errors
 /// [`Error::Profiler`] if it was not started.
 pub fn stop() -> Result<Profile> {
-    let mut session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
-    let session = session.take().ok_or(Error::Profiler { what: OFF })?;
-    ON.store(0, Ordering::Release);
-    Ok(Profile::new(session.close()))
-}
-
-/// The session that records.
-#[cold]
-fn session() -> Option<Arc<Session>> {
-    let number = ON.load(Ordering::Acquire);
-    if number == 0 {
-        return None;
-    }
-    Session::known(number).or_else(|| {
-        let session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
-        session.as_ref().filter(|session| session.number() == number).cloned()
-    })
+    recorder::stop().map(Profile::new).ok_or(Error::Profiler { what: OFF })
 }
 
 /// A part of the program, from [`span`] until it is dropped.
@@ -186,61 +142,4 @@ fn instant(kind: Kind, name: Cow<'static, str>, location: &'static Location<'sta
         let now = session.now();
         session.record(Event { start: now, end: now, what: what(number) });
     }
-}
-
-/// A call begins, if something is recorded: to be asked after [`is_on`].
-pub(crate) fn call(about: &About<'_>) -> Option<Call> {
-    Some(Call::begin(session()?, about))
-}
-
-/// An operation that runs.
-pub(crate) struct Operation {
-    session: Arc<Session>,
-    operation: OperationKey,
-    number: u32,
-    name: Arc<Name>,
-    start: u64,
-}
-
-/// An operation is pushed: to be asked after [`is_on`].
-#[cold]
-pub(crate) fn pushed(operation: OperationKey, name: Cow<'static, str>, location: &'static Location<'static>) {
-    let Some(session) = session() else { return };
-    let (name, _) = session.name(Kind::Operation, name, Some(location));
-    let now = session.now();
-    session.record(Event { start: now, end: now, what: What::Push { operation, name } });
-}
-
-/// An operation's function begins: to be asked after [`is_on`].
-#[cold]
-pub(crate) fn operation(
-    operation: OperationKey,
-    name: Cow<'static, str>,
-    location: &'static Location<'static>,
-) -> Option<Operation> {
-    let session = session()?;
-    let (number, name) = session.name(Kind::Operation, name, Some(location));
-    let start = session.now();
-    Some(Operation { session, operation, number, name, start })
-}
-
-impl Operation {
-    /// It has returned.
-    #[cold]
-    pub(crate) fn end(self, outcome: Outcome) {
-        let Operation { session, operation, number, name, start } = self;
-        let end = session.now();
-        session.record(Event { start, end, what: What::Operation { operation, name: number, outcome } });
-        if outcome != Outcome::Skipped {
-            name.figures.add(end - start, outcome == Outcome::Failed);
-        }
-    }
-}
-
-/// An operation is finished whose function had returned before: to be asked after [`is_on`].
-#[cold]
-pub(crate) fn completed(operation: OperationKey, failed: bool) {
-    let Some(session) = session() else { return };
-    let now = session.now();
-    session.record(Event { start: now, end: now, what: What::Completed { operation, failed } });
 }

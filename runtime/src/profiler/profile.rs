@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::machine::{Machine, machine};
-use super::session::{Figures, Kind, Recorded};
 use super::table::Table;
 use super::trace;
 use crate::error::Result;
+use crate::recorder::{Figures, Kind, Recorded};
 use crate::replace::replace_with;
 
 /// What was recorded from a [`start`](super::start) to its [`stop`](super::stop).

@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use serde_json::{Value, json};
 
-use super::session::{Event, OperationKey, Outcome, Recorded, What};
+use crate::recorder::{Event, OperationKey, Outcome, Recorded, What};
 
 /// The one process of a trace.
 const PROCESS: u32 = 1;

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::memory::Shared;
 use crate::net::Loaded;
 use crate::pool;
-use crate::profiler;
+use crate::recorder;
 use crate::verdict::{Outcome, RIGHT};
 
 /// The tasks of an ending, with the memory that they need.
@@ -58,7 +58,7 @@ impl EndingAlone {
             ending: Some(ending),
         };
         let all = 0..self.phases.schedule.phases();
-        let call = if profiler::is_on() { profiled::ending_alone(&self.phases, ending) } else { None };
+        let call = if recorder::is_on() { profiled::ending_alone(&self.phases, ending) } else { None };
         let done = match &call {
             None => pool::run(all, usize::MAX, &execution),
             Some(call) => Profiled::new(&execution, call).run(all, usize::MAX),

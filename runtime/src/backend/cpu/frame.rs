@@ -15,7 +15,7 @@ use super::profiled::Profiled;
 use super::run::Execution;
 use crate::memory::{Memory, Shared};
 use crate::pool;
-use crate::profiler::Call;
+use crate::recorder::Call;
 use crate::verdict::RIGHT;
 
 /// Where the operands of a call lie.

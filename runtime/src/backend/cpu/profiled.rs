@@ -15,7 +15,7 @@ use super::rounds::{EndingPhase, What};
 use super::run::Execution;
 use crate::net::Loaded;
 use crate::pool::{self, Work};
-use crate::profiler::{self, About, Call, ProgramKey, TaskInfo};
+use crate::recorder::{self, About, Call, ProgramKey, TaskInfo};
 
 /// A call, to be told to the profiler. Its tasks are the launches of the program, and behind them the phases of the ending.
 pub(crate) struct Profiling<'a> {
@@ -47,7 +47,7 @@ impl Profiling<'_> {
         };
         let tasks = || (name(), self.tasks());
         let costs = || (self.sizes(), self.costs());
-        profiler::call(&About { key, tasks: &tasks, values: &self.binding.values, costs: &costs })
+        recorder::call(&About { key, tasks: &tasks, values: &self.binding.values, costs: &costs })
     }
 
     fn sizes(&self) -> String {
@@ -131,7 +131,7 @@ pub(super) fn ending_alone(phases: &Phases, ending: &dyn EndingWork) -> Option<C
     let key = ProgramKey { net: loaded.number, function: None, training: true, placement: None, optimizer };
     let tasks = || (format!("{}.apply", loaded.net.name), ending_tasks(loaded, phases, Some(ending)).collect());
     let costs = || (String::new(), ending_costs(phases, Some(ending)).collect());
-    profiler::call(&About { key, tasks: &tasks, values: &[], costs: &costs })
+    recorder::call(&About { key, tasks: &tasks, values: &[], costs: &costs })
 }
 
 /// So many names of parameters stand beside a task of the ending.

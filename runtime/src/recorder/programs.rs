@@ -37,21 +37,21 @@ pub(crate) struct TaskInfo {
 }
 
 /// A task with what is known of its runs.
-pub(super) struct Task {
-    pub(super) info: TaskInfo,
-    pub(super) figures: Figures,
+pub(crate) struct Task {
+    pub(crate) info: TaskInfo,
+    pub(crate) figures: Figures,
     /// Of all its runs.
-    pub(super) flops: AtomicU64,
-    pub(super) bytes: AtomicU64,
+    pub(crate) flops: AtomicU64,
+    pub(crate) bytes: AtomicU64,
 }
 
 /// A program that was called.
-pub(super) struct Program {
-    pub(super) key: ProgramKey,
+pub(crate) struct Program {
+    pub(crate) key: ProgramKey,
     /// `LeNet.loss_step`.
-    pub(super) name: String,
-    pub(super) tasks: Vec<Task>,
-    pub(super) calls: Figures,
+    pub(crate) name: String,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) calls: Figures,
     bindings: RwLock<Bindings>,
 }
 
@@ -69,7 +69,7 @@ struct Bound {
 }
 
 impl Program {
-    pub(super) fn new(key: ProgramKey, name: String, tasks: Vec<TaskInfo>) -> Program {
+    pub(crate) fn new(key: ProgramKey, name: String, tasks: Vec<TaskInfo>) -> Program {
         let task =
             |info| Task { info, figures: Figures::default(), flops: AtomicU64::new(0), bytes: AtomicU64::new(0) };
         Program {
@@ -82,7 +82,7 @@ impl Program {
     }
 
     /// The run-time sizes with this number, `N = 64`.
-    pub(super) fn sizes(&self, number: u32) -> String {
+    pub(crate) fn sizes(&self, number: u32) -> String {
         let bindings = self.bindings.read().unwrap_or_else(PoisonError::into_inner);
         bindings.sizes.get(number as usize).cloned().unwrap_or_default()
     }
@@ -126,7 +126,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// One begins.
-    pub(super) fn begin(session: Arc<Session>, about: &About<'_>) -> Call {
+    pub(crate) fn begin(session: Arc<Session>, about: &About<'_>) -> Call {
         let (number, program) = session.program(about.key, about.tasks);
         let bound = program.bound(about.values, about.costs);
         let (call, start) = (session.new_call(), session.now());

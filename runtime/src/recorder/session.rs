@@ -19,14 +19,14 @@ const MOST_NAMES: usize = 1 << 16;
 
 /// Something that happened, by nanoseconds since the start.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Event {
-    pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) what: What,
+pub(crate) struct Event {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) what: What,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What {
+pub(crate) enum What {
     /// A call of a program, with the number of its sizes.
     Call {
         call: u64,
@@ -90,12 +90,12 @@ pub(crate) enum Outcome {
 
 /// How often something took how long.
 #[derive(Debug)]
-pub(super) struct Figures {
-    pub(super) count: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) total: AtomicU64,
-    pub(super) min: AtomicU64,
-    pub(super) max: AtomicU64,
+pub(crate) struct Figures {
+    pub(crate) count: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) total: AtomicU64,
+    pub(crate) min: AtomicU64,
+    pub(crate) max: AtomicU64,
 }
 
 impl Default for Figures {
@@ -106,7 +106,7 @@ impl Default for Figures {
 }
 
 impl Figures {
-    pub(super) fn add(&self, nanoseconds: u64, failed: bool) {
+    pub(crate) fn add(&self, nanoseconds: u64, failed: bool) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.failed.fetch_add(u64::from(failed), Ordering::Relaxed);
         self.total.fetch_add(nanoseconds, Ordering::Relaxed);
@@ -117,7 +117,7 @@ impl Figures {
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Operation,
     Span,
     Mark,
@@ -126,11 +126,11 @@ pub(super) enum Kind {
 
 /// A name with the source line where it is given.
 #[derive(Debug)]
-pub(super) struct Name {
-    pub(super) kind: Kind,
-    pub(super) text: Cow<'static, str>,
-    pub(super) location: Option<&'static Location<'static>>,
-    pub(super) figures: Figures,
+pub(crate) struct Name {
+    pub(crate) kind: Kind,
+    pub(crate) text: Cow<'static, str>,
+    pub(crate) location: Option<&'static Location<'static>>,
+    pub(crate) figures: Figures,
 }
 
 type Place = (Kind, Option<&'static Location<'static>>);
@@ -143,13 +143,13 @@ struct Names {
 }
 
 /// A thread that has recorded something.
-pub(super) struct Thread {
-    pub(super) name: String,
+pub(crate) struct Thread {
+    pub(crate) name: String,
     chunks: Mutex<VecDeque<Vec<Event>>>,
 }
 
 /// From a start to its stop.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Not 0.
     number: u64,
     start: Instant,
@@ -165,13 +165,13 @@ pub(super) struct Session {
 }
 
 /// All that a session has recorded.
-pub(super) struct Recorded {
-    pub(super) threads: Vec<(String, Vec<Event>)>,
-    pub(super) names: Vec<Arc<Name>>,
-    pub(super) programs: Vec<Arc<Program>>,
-    pub(super) dropped: u64,
+pub(crate) struct Recorded {
+    pub(crate) threads: Vec<(String, Vec<Event>)>,
+    pub(crate) names: Vec<Arc<Name>>,
+    pub(crate) programs: Vec<Arc<Program>>,
+    pub(crate) dropped: u64,
     /// From start to stop, in nanoseconds.
-    pub(super) length: u64,
+    pub(crate) length: u64,
 }
 
 thread_local! {
@@ -181,7 +181,7 @@ thread_local! {
 
 impl Session {
     /// One that keeps about so many events.
-    pub(super) fn new(number: u64, events: usize) -> Session {
+    pub(crate) fn new(number: u64, events: usize) -> Session {
         Session {
             number,
             start: Instant::now(),
@@ -196,32 +196,32 @@ impl Session {
     }
 
     /// The one that this thread recorded for last, if it has this number.
-    pub(super) fn known(number: u64) -> Option<Arc<Session>> {
+    pub(crate) fn known(number: u64) -> Option<Arc<Session>> {
         let own = |own: &RefCell<Option<(Arc<Session>, Arc<Thread>)>>| Some(own.try_borrow().ok()?.as_ref()?.0.clone());
         OWN.try_with(own).ok().flatten().filter(|session| session.number == number)
     }
 
     /// Nanoseconds since the start.
-    pub(super) fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.start.elapsed().as_nanos() as u64
     }
 
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// A number for a call.
-    pub(super) fn new_call(&self) -> u64 {
+    pub(crate) fn new_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Notes an event of this thread.
-    pub(super) fn record(self: &Arc<Session>, event: Event) {
+    pub(crate) fn record(self: &Arc<Session>, event: Event) {
         self.with_last(&mut |_| false, event);
     }
 
     /// Notes an event of this thread, unless `joins` makes it a part of the last one.
-    pub(super) fn with_last(self: &Arc<Session>, joins: &mut dyn FnMut(&mut Event) -> bool, event: Event) {
+    pub(crate) fn with_last(self: &Arc<Session>, joins: &mut dyn FnMut(&mut Event) -> bool, event: Event) {
         // A thread that ends has nothing to record any more.
         let _ = OWN.try_with(|own| {
             let Ok(mut own) = own.try_borrow_mut() else { return };
@@ -306,7 +306,7 @@ impl Session {
     }
 
     /// The number of a name. Allocates only for one that is new.
-    pub(super) fn name(
+    pub(crate) fn name(
         &self,
         kind: Kind,
         text: Cow<'static, str>,
@@ -336,7 +336,7 @@ impl Session {
     }
 
     /// A program with its tasks, which `tasks` names when it is called for the first time.
-    pub(super) fn program(&self, key: ProgramKey, tasks: &dyn Fn() -> (String, Vec<TaskInfo>)) -> (u32, Arc<Program>) {
+    pub(crate) fn program(&self, key: ProgramKey, tasks: &dyn Fn() -> (String, Vec<TaskInfo>)) -> (u32, Arc<Program>) {
         let known = |programs: &[Arc<Program>]| {
             let number = programs.iter().position(|program| program.key == key)?;
             Some((number as u32, programs[number].clone()))
@@ -353,7 +353,7 @@ impl Session {
     }
 
     /// Ends it: whoever still records something records it for nobody.
-    pub(super) fn close(&self) -> Recorded {
+    pub(crate) fn close(&self) -> Recorded {
         let length = self.now();
         self.closed.store(true, Ordering::Release);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));

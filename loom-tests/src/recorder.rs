@@ -1,4 +1,4 @@
-//! A profiler that is off.
+//! A recorder that is off.
 
 use std::borrow::Cow;
 use std::panic::Location;
