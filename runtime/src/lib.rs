@@ -28,6 +28,7 @@ pub mod profiler;
 mod recorder;
 mod replace;
 mod states;
+mod sync;
 pub mod train;
 mod unread;
 mod validate;

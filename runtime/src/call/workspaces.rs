@@ -3,11 +3,12 @@
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::array::Array;
 use crate::backend::cpu::{Binding, Frame};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// So many calls in a row without need of an idle workspace, and its memory is given back.
 const PATIENCE: u64 = 1024;

@@ -1,11 +1,12 @@
 //! Where threads wait until somebody has something for them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::core::Locked;
 use crate::pool::spin_until;
+use crate::sync::Condvar;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Who waits, and where they are called. What they wait for is said under the engine's lock, and so are these counts.
 #[derive(Default)]

@@ -3,9 +3,7 @@
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::current::{self, Left, Open};
@@ -17,6 +15,9 @@ use super::turn::Word;
 use super::{fork, worker};
 use crate::panics::panic_message;
 use crate::recorder;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What whoever waits for an operation is told.
 pub(super) type Ended = OnceLock<Result<()>>;
@@ -93,7 +94,7 @@ impl Core {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..workers {
             let core = self.clone();
-            let thread = std::thread::Builder::new().name(format!("castnet-engine-{queue}-{number}"));
+            let thread = thread::Builder::new().name(format!("castnet-engine-{queue}-{number}"));
             threads.extend(thread.spawn(move || worker::work(&core, queue as usize)));
         }
         queue
@@ -366,7 +367,7 @@ impl Core {
         Self::wake_all(&state);
         drop(state);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let me = std::thread::current().id();
+        let me = thread::current().id();
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
             // A worker catches what operations do.
             _ = thread.join();

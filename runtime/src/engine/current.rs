@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dependencies::Id;
+use crate::sync::thread_local;
 
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };

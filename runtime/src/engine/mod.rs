@@ -46,7 +46,7 @@ mod worker;
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use error::{BoxError, Error, Failures, IntoResult, Origin, Result};
@@ -54,6 +54,7 @@ pub use operation::{Handle, OnComplete, Operation};
 
 use self::core::Core;
 use crate::pool;
+use crate::sync::LazyLock;
 use dependencies::{Mode, VariableId};
 use turn::{Calls, Word};
 pub(crate) use turn::{Claim, Turn, Use};
@@ -101,15 +102,15 @@ impl Engine {
     /// Its threads are those that networks compute with, all but one of [`set_threads`](crate::set_threads): they run operations where no network
     /// has work for them. With one thread, operations run on threads that wait for them, and on queues of their own.
     pub fn global() -> &'static Engine {
-        static GLOBAL: OnceLock<Engine> = OnceLock::new();
-        GLOBAL.get_or_init(|| {
+        static GLOBAL: LazyLock<Engine> = LazyLock::new(|| {
             if Calls::of_process() == Calls::Serial {
                 return Engine::serial();
             }
             let core = Core::for_crew();
             pool::serve(Box::leak(Box::new(Crew(core.clone()))));
             Engine(Arc::new(Alive(core)))
-        })
+        });
+        LazyLock::force(&GLOBAL)
     }
 
     /// An engine that runs each operation while it is pushed, one after the other: for finding out whether a mistake has to do with

@@ -13,6 +13,7 @@ use super::error::{BoxError, Error, IntoResult, Origin, Result};
 use super::task::{Called, Start};
 use super::{Queue, Variable};
 use crate::panics::message_of;
+use crate::sync::thread_local;
 
 thread_local! {
     /// For the next description on this thread: one that was pushed.

@@ -6,13 +6,14 @@
 
 use std::array;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::core::Here;
 use super::dependencies::Mode;
 use super::error::{Origin, Result};
 use super::{Engine, Variable, current};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// The engine has a queue for it, or an error.
 const QUEUED: u32 = 1 << 31;
@@ -66,7 +67,12 @@ impl Word {
     #[inline]
     fn give(&self, mode: Mode) -> bool {
         let own = if mode == Mode::Read { 1 } else { WRITER };
-        self.bits.fetch_sub(own, Ordering::Release) - own == QUEUED
+        let is_last = self.bits.fetch_sub(own, Ordering::Release) - own == QUEUED;
+        if is_last {
+            // Whoever queued it has named the variable before, which is looked for next.
+            fence(Ordering::Acquire);
+        }
+        is_last
     }
 
     /// From now on whoever comes must register: who has a turn at this moment, if that is new. Under the engine's lock.
@@ -103,8 +109,8 @@ impl Turn {
     }
 
     /// Whether nobody uses it and nothing is queued.
-    #[cfg(test)]
-    pub(super) fn is_free(&self) -> bool {
+    #[cfg(any(test, loom))]
+    pub(crate) fn is_free(&self) -> bool {
         self.word.bits.load(Ordering::Relaxed) == 0
     }
 
@@ -193,7 +199,7 @@ impl Calls {
     /// What `CASTNET_ENGINE` says: `queued` or `serial`; inline if it says nothing, or `inline`.
     #[inline]
     pub(super) fn of_process() -> Calls {
-        static CALLS: OnceLock<Calls> = OnceLock::new();
+        static CALLS: std::sync::OnceLock<Calls> = std::sync::OnceLock::new();
         *CALLS.get_or_init(|| match std::env::var("CASTNET_ENGINE").as_deref() {
             Ok("queued") => Calls::Queued,
             Ok("serial") => Calls::Serial,

@@ -13,9 +13,11 @@ mod tests;
 mod ticket;
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use ticket::MAX_CHUNKS;
+
+use crate::sync::{Instant, LOOKS, hint, thread};
 
 /// A hand-over by spinning takes a tenth of a microsecond, waking a sleeper four; beyond this a processor is better left to others.
 const SPIN: Duration = Duration::from_micros(20);
@@ -94,15 +96,15 @@ pub(crate) fn run(phases: Range<usize>, limit: usize, work: &dyn Work) -> Result
 pub(crate) fn spin_until(done: impl Fn() -> bool, inside: impl Fn() -> bool) -> bool {
     let start = Instant::now();
     loop {
-        for _ in 0..32 {
+        for _ in 0..LOOKS {
             if done() {
                 return true;
             }
-            std::hint::spin_loop();
+            hint::spin_loop();
         }
         match Wait::after(start.elapsed(), &inside) {
             Wait::Spin => {}
-            Wait::Yield => std::thread::yield_now(),
+            Wait::Yield => thread::yield_now(),
             Wait::Sleep => return false,
         }
     }

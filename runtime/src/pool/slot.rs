@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::ticket::Ticket;
 use super::{Work, crew, spin_until};
 use crate::panics::panic_message;
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, Mutex};
 
 /// What the chunks of a job do, on the stack of the thread that called for it.
 pub(super) struct Task<'a> {
@@ -41,7 +42,7 @@ pub(super) struct Slot {
 
 impl Slot {
     /// An empty slot.
-    pub(super) const fn new() -> Slot {
+    pub(super) fn new() -> Slot {
         Slot {
             ticket: Ticket::new(),
             done: AtomicU32::new(0),

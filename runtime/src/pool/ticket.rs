@@ -1,6 +1,6 @@
 //! The atomic core of a job: which chunks of the current phase are still to be claimed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of the word that count the chunks left; the rest is the number of the opening.
 const LEFT_BITS: u32 = 24;
@@ -17,7 +17,7 @@ pub(crate) struct Ticket(AtomicU64);
 
 impl Ticket {
     /// Nothing to claim.
-    pub(crate) const fn new() -> Ticket {
+    pub(crate) fn new() -> Ticket {
         Ticket(AtomicU64::new(0))
     }
 
@@ -66,7 +66,7 @@ mod tests {
     fn every_chunk_is_claimed_once() {
         let ticket = Ticket::new();
         assert_eq!(ticket.claim(|| true), None);
-        for chunks in [1, 3, MAX_CHUNKS] {
+        for chunks in [1, 3, if cfg!(miri) { 1000 } else { MAX_CHUNKS }] {
             ticket.open(chunks);
             assert_eq!(ticket.claim(|| false), None);
             for expected in (1..=chunks.min(5)).map(|i| chunks + 1 - i) {

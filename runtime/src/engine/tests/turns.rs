@@ -44,7 +44,8 @@ fn name() -> String {
 #[test]
 fn calls_and_operations_exclude_each_other_as_they_say() {
     const THREADS: u64 = 4;
-    for seed in 0..60 {
+    let (seeds, rounds) = if cfg!(miri) { (3, 10) } else { (60, 200) };
+    for seed in 0..seeds {
         let turns: Arc<Vec<(Turn, Guarded)>> = Arc::new((0..3).map(|_| (Turn::new(), Guarded::default())).collect());
         let written = AtomicU64::new(0);
         std::thread::scope(|scope| {
@@ -52,7 +53,7 @@ fn calls_and_operations_exclude_each_other_as_they_say() {
                 let (turns, written) = (turns.clone(), &written);
                 scope.spawn(move || {
                     let mut random = Random(seed * THREADS + thread);
-                    for _ in 0..200 {
+                    for _ in 0..rounds {
                         let (a, b) = (random.below(3), random.below(3));
                         let (write_a, write_b) = (random.one_in(3), random.one_in(3));
                         let uses = |at: usize, write| match write {
@@ -187,7 +188,8 @@ fn a_function_that_is_run_here_has_its_turn() {
     for engine in [Engine::new(0), Engine::new(2), Engine::serial()] {
         let (a, b) = (engine.variable(), engine.variable());
         let mut log = vec![];
-        for round in 0..100 {
+        let rounds = if cfg!(miri) { 5 } else { 100 };
+        for round in 0..rounds {
             let shared = Arc::new(AtomicU64::new(0));
             let add = |by| {
                 let shared = shared.clone();
@@ -205,7 +207,7 @@ fn a_function_that_is_run_here_has_its_turn() {
             engine.wait_to_read(&a).unwrap();
             assert_eq!(shared.load(Ordering::Relaxed), 111);
         }
-        assert_eq!(log.len(), 100);
+        assert_eq!(log.len(), rounds);
 
         let inside = engine.operation("outer").writes(&a).run(|| {
             let inner = engine.operation("inner").reads(&a).run(|| ());

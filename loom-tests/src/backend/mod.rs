@@ -1,0 +1,3 @@
+//! What workspaces hold, but for its contents.
+
+pub(crate) mod cpu;
