@@ -98,6 +98,11 @@ pub struct Language;
 #[doc = include_str!("../docs/optimizers.md")]
 pub struct Optimizers;
 
+/// The example of the page on arrays runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/array.md")]
+pub struct ArrayPage;
+
 /// The example of the page on the engine runs.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/engine.md")]

@@ -131,15 +131,16 @@ impl<'a> FieldMut<'a> {
         Ok(())
     }
 
-    /// Writes an array of the field's type and shape.
+    /// Writes an array of the field's type and shape, of any layout: `image.flip([-1])`.
     ///
     /// # Errors
-    /// If type or shape is another.
+    /// If type or shape is another, or the array is poisoned.
     pub fn set(self, array: &Array) -> Result<()> {
         if array.dtype() != self.ty.dtype || array.shape() != self.ty.shape {
             let (declared, found) = (self.ty.describe(), array.describe());
             return Err(Error::Data { what: format!("a field is {declared}, and what was read {found}") });
         }
+        let array = array.contiguous();
         crate::array::with_element!(array.dtype(), T => self.write::<T>(array.as_slice()?))
     }
 }
