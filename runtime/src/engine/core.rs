@@ -586,6 +586,10 @@ impl Drop for Here<'_> {
         if let Some(profiled) = self.profiled.take() {
             profiled.end(if self.failed.is_some() { recorder::Outcome::Failed } else { recorder::Outcome::Done });
         }
+        if self.core.is_forked() {
+            // Nobody waits for it here, and the lock may never be free.
+            return;
+        }
         let mut state = self.core.lock();
         match self.failed.take() {
             None => state.finish(self.id, Outcome::Done),
