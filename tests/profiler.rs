@@ -323,3 +323,17 @@ fn of_too_many_events_the_latest_are_kept_and_all_are_counted() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), profile.trace());
     std::fs::remove_file(&file).unwrap();
 }
+
+/// Names may be any text: the trace is JSON all the same, and a row of the table is a line.
+#[test]
+fn names_of_any_characters() {
+    let _alone = alone();
+    profiler::start().unwrap();
+    let name = "a \"quoted\"\n\u{1f600} name \\ \u{0}";
+    drop(profiler::span(name));
+    let profile = profiler::stop().unwrap();
+    assert_eq!(slices(&profile, "span")[0]["name"], name);
+    let table = profile.table().to_string();
+    let row = table.lines().find(|line| line.contains("quoted")).unwrap();
+    assert!(row.contains("name") && row.contains("profiler.rs:"), "{table}");
+}

@@ -86,9 +86,11 @@ impl Table<'_> {
 
     fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row, width: usize, whole: Duration) -> fmt::Result {
         let share = percent(part(row.total, whole));
-        let name = match row.name.chars().count() > width {
-            true => row.name.chars().take(width - 1).chain(['…']).collect(),
-            false => row.name.clone(),
+        // A row is a line, whatever its name.
+        let shown = row.name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+        let name: String = match row.name.chars().count() > width {
+            true => shown.take(width - 1).chain(['…']).collect(),
+            false => shown.collect(),
         };
         write!(
             f,
