@@ -6,7 +6,7 @@ use castnet_program::types::DType;
 
 use crate::memory::Plain;
 
-/// A Rust type that can be the element of an [`Array`]: `f32`, `f64`, `i8`, `u8`, `i16`, `i32`, `u32`, `i64`, `bool`, and of the crate `half`
+/// A Rust type that can be the element of an [`Array`](super::Array): `f32`, `f64`, `i8`, `u8`, `i16`, `i32`, `u32`, `i64`, `bool`, and of the crate `half`
 /// [`f16`](half::f16) and [`bf16`](half::bf16).
 #[allow(private_bounds)] // Sealed: `Array` reinterprets bytes, so the list is closed.
 pub trait Element: Plain + Wrap + fmt::Debug + PartialEq {
